@@ -1,0 +1,61 @@
+# `make study` and `make test` are all that is needed after `git clone`; each sets up .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Each is passed on to `accelfront study` if it is set: make study STEPS=50 METHODS=deepcache,tome
+STUDY_OPTIONS := \
+	$(if $(PIPELINE),--pipeline '$(PIPELINE)') \
+	$(if $(SCHEDULER),--scheduler '$(SCHEDULER)') \
+	$(if $(STEPS),--steps '$(STEPS)') \
+	$(if $(METHODS),--methods '$(METHODS)') \
+	$(if $(TRIALS),--trials '$(TRIALS)')
+
+STORAGE_OPTION := $(if $(STORAGE),--storage '$(STORAGE)')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study test lint format bench dashboard embedded clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Create .venv and install accelfront with its development tools
+
+study: $(STAMP)  ## Run or go on with a study [PIPELINE SCHEDULER STEPS METHODS TRIALS STORAGE]
+	@$(BIN)/accelfront study $(STUDY_OPTIONS) $(STORAGE_OPTION)
+
+test: lint  ## Check style and types, then run the tests
+	@$(BIN)/pytest --quiet --numprocesses 2
+
+lint: $(STAMP)  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code into its format
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP)  ## Measure the measuring: A/A check and overhead, into benchmarks/results
+	@$(BIN)/python benchmarks/measurement.py
+
+dashboard: $(STAMP)  ## Look at the studies in a browser [STORAGE]
+	@$(BIN)/optuna-dashboard --host 127.0.0.1 '$(or $(STORAGE),sqlite:///accelfront.db)'
+
+embedded: $(STAMP)  ## Train tiny-shapes anew; needs a GPU
+	@$(BIN)/python -m objectives.embedded.train --out objectives/embedded
+
+clean:  ## Remove .venv and what tools left; databases stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "accelfront needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
+	@echo "setting up $(VENV), once; torch makes this a few minutes" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,93 @@
+"""DeepCache: reuse the UNet's deep features over neighbouring steps (arXiv 2312.00858)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from accel_space.errors import RefusedError
+from accel_space.method import Choices, Context, Generate, Method, Params, Space
+
+LAYERS_PER_BLOCK = 3
+"""DeepCache 0.1.1 counts a branch as 3 x block + layer, whatever the UNet."""
+
+INTERVALS = range(2, 6)
+BRANCHES = range(0, 4)
+
+
+class DeepCache(Method):
+    """Recompute the whole UNet every `cache_interval` steps, only its shallow part at the others.
+
+    `cache_branch_id` says how far down the shallow part reaches.
+    """
+
+    name = "deepcache"
+    title = "DeepCache"
+
+    def why_not(self, context: Context) -> str | None:
+        """See `Method.why_not`."""
+        if context.profile.unet_blocks == 0:
+            return f"DeepCache needs a UNet, and {context.profile.pipeline_class} has none"
+        if not context.profile.has_mid_block:
+            return "DeepCache wraps the UNet's mid block, and this UNet has none"
+        if context.scheduler.order > 1 or context.scheduler.repeats_timesteps:
+            return (
+                f"DeepCache tells steps apart by their timestep, and {context.scheduler.name} has "
+                "several of one step or one of several; take DDIM, DPM-Solver++ or UniPC"
+            )
+        if context.steps < min(INTERVALS):
+            return (
+                f"DeepCache reuses what an earlier step computed, and steps is {context.steps}; "
+                f"use {min(INTERVALS)} steps or more"
+            )
+        return None
+
+    def space(self, context: Context) -> Space:
+        """See `Method.space`."""
+        branches = range(min(len(BRANCHES), LAYERS_PER_BLOCK * context.profile.unet_blocks))
+        return {
+            "cache_interval": Choices(tuple(INTERVALS), default=3, least=1),
+            "cache_branch_id": Choices(tuple(branches), default=0),
+        }
+
+    def effect(self, params: Params, context: Context) -> Hashable:
+        """See `Method.effect`: which steps are whole, and how deep the others go."""
+        interval = int(params["cache_interval"])
+        starts = [0]
+        if "tgate" in context.methods:
+            # The combined loader clears the cache before the last guided step and at the gate.
+            gate = int(params["gate_step"])
+            starts += [gate - 1, gate]
+        whole = tuple(
+            (step - max(start for start in starts if start <= step)) % interval == 0
+            for step in range(context.steps)
+        )
+        deepest = LAYERS_PER_BLOCK * context.profile.unet_blocks - 1
+        branch = None if all(whole) else min(int(params["cache_branch_id"]), deepest)
+        return whole, branch
+
+    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
+        """See `Method.apply`.
+
+        Raises:
+            RefusedError: If the pipe offloads its models, which drops half of the patch.
+        """
+        from DeepCache import DeepCacheSDHelper
+
+        refuse_offload(pipe)
+        helper = DeepCacheSDHelper(pipe=pipe)
+        helper.set_params(
+            cache_interval=int(params["cache_interval"]),
+            cache_branch_id=int(params["cache_branch_id"]),
+        )
+        helper.enable()
+        return generate
+
+
+def refuse_offload(pipe: Any) -> None:
+    """Raise RefusedError if CPU offload is on: its hooks drop DeepCache's patch after each call."""
+    if getattr(pipe, "_all_hooks", None):
+        raise RefusedError(
+            "DeepCache cannot work on a pipeline with CPU offload; "
+            "call pipe.remove_all_hooks() first"
+        )

@@ -1,0 +1,110 @@
+"""The interface of an acceleration method."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from accel_space.profile import Profile, SchedulerProfile
+
+Value = int | float
+Params = Mapping[str, Value]
+"""The parameters of a whole stack: names are the libraries' own and unique among methods."""
+
+Generate = Callable[..., Any]
+"""Takes what the pipeline's own call takes and returns what it returns."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values of one parameter that are worth trying.
+
+    Attributes:
+        values: The values, ascending, and all of one type.
+        default: The one of them that the method's authors recommend, or the nearest to it.
+        least: The least value that means anything, be it worth trying or not.
+    """
+
+    values: tuple[Value, ...]
+    default: Value
+    least: Value = 0
+
+    def __post_init__(self) -> None:
+        if self.default not in self.values:
+            raise ValueError(f"the default {self.default} must be one of {self.values}")
+
+
+Space = dict[str, Choices]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a stack is to work; everything that decides what its parameters mean.
+
+    Attributes:
+        profile: The pipeline's architecture at the protocol's picture size.
+        scheduler: The scheduler at `steps` steps.
+        steps: num_inference_steps.
+        guidance_scale: Classifier-free guidance is on above 1.
+        methods: Names of all methods of the stack.
+    """
+
+    profile: Profile
+    scheduler: SchedulerProfile
+    steps: int
+    guidance_scale: float
+    methods: frozenset[str]
+
+
+class Method(ABC):
+    """One acceleration technique. Stateless: a pipe's state lives in the pipe."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    """How people write the name."""
+    after: ClassVar[frozenset[str]] = frozenset()
+    """Methods that are applied before this one where both are in a stack."""
+    conflicts: ClassVar[frozenset[str]] = frozenset()
+    """Methods that cannot share a stack with this one; it is enough that one of two says so."""
+    absorbs: ClassVar[frozenset[str]] = frozenset()
+    """Methods that this one applies itself, through its library's combined loader."""
+
+    @abstractmethod
+    def why_not(self, context: Context) -> str | None:
+        """Tell why the method cannot work here, in words for people, or None if it can."""
+
+    @abstractmethod
+    def space(self, context: Context) -> Space:
+        """List the values worth trying here, per parameter, in the order of the prototype's grid.
+
+        Only called where `why_not` answers None.
+        """
+
+    @abstractmethod
+    def effect(self, params: Params, context: Context) -> Hashable:
+        """Tell what these parameters make the pipeline compute.
+
+        Two parameter sets are the same point if, and only if, their effects are equal.
+
+        Args:
+            params: The parameters of the whole stack; they need not be values of `space`.
+            context: Where the stack works.
+
+        Raises:
+            RefusedError: If the values, all numbers of the right kind, cannot work here.
+        """
+
+    @abstractmethod
+    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
+        """Patch the pipe and return the call that generates with the patch.
+
+        There is no undo to write: the stack restores the pipe from a snapshot (`restore.py`).
+
+        Args:
+            pipe: The diffusers pipeline.
+            params: The parameters of the whole stack.
+            context: Where the stack works.
+            generate: The call that the methods applied so far have left.
+        """

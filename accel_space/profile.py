@@ -1,0 +1,83 @@
+"""What a method has to know of a pipeline and its scheduler, from configurations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The architecture of one pipeline at one picture size.
+
+    Attributes:
+        pipeline_class: Name of the diffusers pipeline class.
+        unet_blocks: Number of the UNet's down blocks; 0 if the denoiser is no UNet.
+        has_mid_block: Whether the UNet has a mid block; some distilled ones have none.
+        embeds_guidance: Whether the denoiser takes the guidance scale as an input, as latent
+            consistency models do; diffusers then never runs it guided.
+        latent_size: (height, width) of the latent, in latent pixels.
+        attention_grids: The distinct (height, width) token grids on which transformer blocks
+            work, finest first.
+    """
+
+    pipeline_class: str
+    unet_blocks: int
+    latent_size: tuple[int, int]
+    attention_grids: tuple[tuple[int, int], ...]
+    has_mid_block: bool = True
+    embeds_guidance: bool = False
+
+    @classmethod
+    def from_unet_config(
+        cls, pipeline_class: str, config: Mapping[str, Any], latent_size: tuple[int, int]
+    ) -> Profile:
+        """Describe a UNet pipeline from `unet/config.json` or from `pipe.unet.config`.
+
+        Args:
+            pipeline_class: Name of the diffusers pipeline class.
+            config: The UNet's configuration.
+            latent_size: (height, width) of the latent, in latent pixels.
+        """
+        down_blocks = config["down_block_types"]
+        grid = latent_size
+        grids = []
+        for index, block in enumerate(down_blocks):
+            if index > 0:
+                grid = (ceil(grid[0] / 2), ceil(grid[1] / 2))
+            if "CrossAttn" in block:
+                grids.append(grid)
+        mid_block = config.get("mid_block_type", "UNetMidBlock2DCrossAttn")
+        if mid_block is not None and "CrossAttn" in mid_block:
+            grids.append(grid)
+        return cls(
+            pipeline_class=pipeline_class,
+            unet_blocks=len(down_blocks),
+            latent_size=latent_size,
+            attention_grids=tuple(dict.fromkeys(grids)),
+            has_mid_block=mid_block is not None,
+            embeds_guidance=config.get("time_cond_proj_dim") is not None,
+        )
+
+
+@dataclass(frozen=True)
+class SchedulerProfile:
+    """What a method has to know of a scheduler.
+
+    Attributes:
+        name: Name of the diffusers scheduler class.
+        order: Denoiser calls per step.
+        timesteps: The timesteps of one generation, in order of use.
+    """
+
+    name: str
+    order: int
+    timesteps: tuple[float, ...]
+
+    @property
+    def repeats_timesteps(self) -> bool:
+        """Whether a timestep comes twice, as it does in PNDM and in schedulers of order 2."""
+        return any(earlier == later for earlier, later in pairwise(sorted(self.timesteps)))

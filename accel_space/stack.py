@@ -1,0 +1,169 @@
+"""Stacks: methods applied together, their common space and its distinct points."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from graphlib import TopologicalSorter
+from itertools import product
+from math import isfinite, prod
+from numbers import Real
+from typing import Any
+
+from accel_space.deepcache import DeepCache
+from accel_space.errors import RefusedError
+from accel_space.method import Choices, Context, Generate, Method, Params, Space, Value
+from accel_space.restore import restored
+from accel_space.tgate import TGate
+from accel_space.tome import ToMe
+
+METHODS: dict[str, Method] = {method.name: method for method in (DeepCache(), TGate(), ToMe())}
+
+_MARK = "_accelfront_stack"
+
+
+def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
+    """Look methods up by name and put them into the order in which they are applied.
+
+    Args:
+        names: Method names, in any order; a name given twice counts once.
+
+    Raises:
+        RefusedError: If a name is unknown or two of the methods are in conflict.
+    """
+    wanted = set(names)
+    unknown = sorted(wanted - METHODS.keys())
+    if unknown:
+        raise RefusedError(f"unknown method {unknown[0]!r}; the methods are {', '.join(METHODS)}")
+    for name in sorted(wanted):
+        for other in sorted(METHODS[name].conflicts & wanted):
+            raise RefusedError(f"{name} and {other} cannot be used together; leave one of them out")
+    before = {name: sorted(METHODS[name].after & wanted) for name in sorted(wanted)}
+    return tuple(METHODS[name] for name in TopologicalSorter(before).static_order())
+
+
+class Stack:
+    """The methods of one combination, in one context. A stack of no methods is the plain pipe."""
+
+    def __init__(self, context: Context) -> None:
+        """Check that the context's methods can work together in it.
+
+        Raises:
+            RefusedError: If a method is unknown, in conflict with another or cannot work here.
+        """
+        self.context = context
+        self.methods = find_methods(context.methods)
+        for method in self.methods:
+            reason = method.why_not(context)
+            if reason is not None:
+                raise RefusedError(reason)
+
+    @cached_property
+    def space(self) -> Space:
+        """The choices of every parameter, in the order of the prototype's grid."""
+        return {
+            name: choices
+            for method in self.methods
+            for name, choices in method.space(self.context).items()
+        }
+
+    @property
+    def default(self) -> dict[str, Value]:
+        """The canonical point of the defaults."""
+        return self.canonical({name: choices.default for name, choices in self.space.items()})
+
+    @property
+    def points(self) -> list[dict[str, Value]]:
+        """The distinct canonical points, in the order of the grid, its last parameter fastest."""
+        return [dict(point) for point in self._points.values()]
+
+    @property
+    def grid_size(self) -> int:
+        """How many parameter sets the full grid has, equal ones counted each."""
+        return prod(len(choices.values) for choices in self.space.values())
+
+    def canonical(self, params: Params) -> dict[str, Value]:
+        """Name a parameter set by the first one of the grid that does the same.
+
+        A set that does what none of the grid does stands for itself.
+
+        Args:
+            params: A value for every parameter of the stack's space.
+
+        Raises:
+            RefusedError: If a parameter is missing or unknown, or its value cannot work.
+        """
+        given = self._read(params)
+        return dict(self._points.get(self._effect(given), given))
+
+    @contextmanager
+    def applied(self, pipe: Any, params: Params) -> Iterator[Generate]:
+        """Accelerate a pipe; on leaving, also by an exception, it is exactly what it was.
+
+        Args:
+            pipe: The diffusers pipeline.
+            params: A value for every parameter of the stack's space.
+
+        Yields:
+            The call that generates; it takes what the pipe's own call takes.
+
+        Raises:
+            RefusedError: If the pipe is accelerated already, or a value cannot work.
+        """
+        given = self._read(params)
+        self._effect(given)
+        # Pipes may share a denoiser, and that is what the methods patch.
+        denoiser = pipe.transformer if self.context.profile.unet_blocks == 0 else pipe.unet
+        if hasattr(denoiser, _MARK):
+            raise RefusedError("this pipe is accelerated already; leave that stack first")
+        absorbed = frozenset[str]().union(*(method.absorbs for method in self.methods))
+        with restored(pipe):
+            setattr(denoiser, _MARK, True)
+            generate: Generate = pipe
+            for method in self.methods:
+                if method.name not in absorbed:
+                    generate = method.apply(pipe, given, self.context, generate)
+            yield generate
+
+    @cached_property
+    def _points(self) -> dict[Hashable, dict[str, Value]]:
+        points: dict[Hashable, dict[str, Value]] = {}
+        for values in product(*(choices.values for choices in self.space.values())):
+            point = dict(zip(self.space, values, strict=True))
+            points.setdefault(self._effect(point), point)
+        return points
+
+    def _read(self, params: Params) -> dict[str, Value]:
+        """Check names and numbers, and write equal numbers alike."""
+        if params.keys() != self.space.keys():
+            raise RefusedError(
+                f"a point of this stack has the parameters {', '.join(self.space) or 'none'}; "
+                f"these were given: {', '.join(params) or 'none'}"
+            )
+        return {
+            name: _read_value(name, params[name], choices) for name, choices in self.space.items()
+        }
+
+    def _effect(self, params: Params) -> Hashable:
+        return tuple(method.effect(params, self.context) for method in self.methods)
+
+
+def _read_value(name: str, value: Value, choices: Choices) -> Value:
+    kind = type(choices.default)
+    number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    if not number or value < choices.least or kind(value) != value:
+        raise RefusedError(
+            f"{name} must be a {'whole ' if kind is int else ''}number from {choices.least:g} on, "
+            f"not {value!r}"
+        )
+    return kind(value)
+
+
+def point_key(point: Params) -> str:
+    """Write a point as text, as in `cache_interval=3 cache_branch_id=0`.
+
+    Args:
+        point: A point as `Stack.canonical` gives it; equal points have equal text, and only they.
+    """
+    return " ".join(f"{name}={value:.15g}" for name, value in point.items())

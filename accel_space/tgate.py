@@ -1,0 +1,146 @@
+"""T-GATE: no guidance and no new cross-attention behind a gate (arXiv 2404.02747)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+from accel_space.deepcache import refuse_offload
+from accel_space.errors import RefusedError
+from accel_space.method import Choices, Context, Generate, Method, Params, Space
+
+GATE_STEPS = range(5, 20)
+SP_INTERVALS = range(2, 10)
+FI_INTERVALS = range(1, 6)
+WARM_UPS = range(1, 4)
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """Names of tgate's loaders for one pipeline class; `with_deepcache` is empty if it has none."""
+
+    alone: str
+    with_deepcache: str = ""
+
+
+LOADERS = {
+    "StableDiffusionPipeline": Loaders("TgateSDLoader", "TgateSDDeepCacheLoader"),
+}
+
+
+class TGate(Method):
+    """Guide and compute cross-attention only before `gate_step`.
+
+    Self-attention is computed every `sp_interval` steps between `warm_up` and the gate, and every
+    `fi_interval` steps from the gate on.
+    """
+
+    name = "tgate"
+    title = "T-GATE"
+    after = frozenset({"deepcache"})
+    absorbs = frozenset({"deepcache"})
+
+    def why_not(self, context: Context) -> str | None:
+        """See `Method.why_not`."""
+        loaders = LOADERS.get(context.profile.pipeline_class)
+        if loaders is None:
+            known = ", ".join(LOADERS)
+            return f"tgate has no loader for {context.profile.pipeline_class}, only for {known}"
+        if "deepcache" in context.methods and not loaders.with_deepcache:
+            return f"tgate has no loader that joins DeepCache to {context.profile.pipeline_class}"
+        if context.guidance_scale <= 1:
+            return (
+                f"T-GATE halves the guided batch, and guidance_scale {context.guidance_scale:g} "
+                "is off; use a guidance_scale above 1"
+            )
+        if context.profile.embeds_guidance:
+            return (
+                "T-GATE halves the guided batch, and a UNet that takes the guidance scale as an "
+                "input, as latent consistency models do, is never run with one"
+            )
+        if context.scheduler.order > 1:
+            return (
+                f"T-GATE counts one denoiser call a step, and {context.scheduler.name} makes "
+                f"{context.scheduler.order}; take DDIM, DPM-Solver++ or UniPC"
+            )
+        if context.steps <= min(GATE_STEPS):
+            return (
+                f"T-GATE's gate_step is {min(GATE_STEPS)} at least and must be less than steps, "
+                f"which is {context.steps}; use {min(GATE_STEPS) + 1} steps or more"
+            )
+        return None
+
+    def space(self, context: Context) -> Space:
+        """See `Method.space`."""
+        gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
+        alone = context.methods == {self.name}
+        # In a stack nothing may be reused (see `effect`), and there warm_up means nothing.
+        sp_intervals = Choices(tuple(SP_INTERVALS), default=5, least=1)
+        fi_intervals = Choices(tuple(FI_INTERVALS), default=1, least=1)
+        return {
+            "gate_step": Choices(gates, default=10 if 10 in gates else gates[-1]),
+            "sp_interval": sp_intervals if alone else Choices((1,), default=1, least=1),
+            "fi_interval": fi_intervals if alone else Choices((1,), default=1, least=1),
+            "warm_up": Choices(tuple(WARM_UPS), default=2) if alone else Choices((0,), default=0),
+        }
+
+    def effect(self, params: Params, context: Context) -> Hashable:
+        """See `Method.effect`: the gate, and the steps whose self-attention is reused."""
+        gate, sp_interval, fi_interval, warm_up = (
+            int(params[name]) for name in ("gate_step", "sp_interval", "fi_interval", "warm_up")
+        )
+        # What is reused is always that of the last step that computed one, and the last step
+        # before the gate computes everything: only which steps reuse can differ.
+        reused = tuple(
+            step % sp_interval != 0 and step > warm_up
+            if step < gate - 1
+            else step % fi_interval != 0 and step >= gate
+            for step in range(context.steps)
+        )
+        if any(reused) and context.methods != {self.name}:
+            # DeepCache would leave some caches with the previous picture's self-attention, and
+            # ToMe would unmerge an earlier step's with the matching of this one.
+            raise RefusedError(
+                "beside another method T-GATE must not reuse self-attention; "
+                "use sp_interval=1 and fi_interval=1"
+            )
+        return min(gate, context.steps), reused
+
+    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
+        """See `Method.apply`."""
+        import tgate
+
+        loaders = LOADERS[context.profile.pipeline_class]
+        if "deepcache" in context.methods:
+            refuse_offload(pipe)
+            getattr(tgate, loaders.with_deepcache)(
+                pipe,
+                cache_interval=int(params["cache_interval"]),
+                cache_branch_id=int(params["cache_branch_id"]),
+            )
+        else:
+            getattr(tgate, loaders.alone)(pipe)
+        schedule = {
+            name: int(params[name])
+            for name in ("gate_step", "sp_interval", "fi_interval", "warm_up")
+        }
+        accepted = (
+            signature(type(pipe).__call__).parameters.keys()
+            & signature(pipe.tgate).parameters.keys()
+        )
+
+        def gated(*args: Any, **kwargs: Any) -> Any:
+            # tgate swallows what it does not know, and is a copy of an older call.
+            unknown = sorted(kwargs.keys() - accepted)
+            if unknown:
+                raise TypeError(
+                    f"{context.profile.pipeline_class} with T-GATE takes no {unknown[0]!r}"
+                )
+            if "deepcache" in context.methods:
+                # After a call that failed behind the gate DeepCache still counts from there.
+                pipe.deepcache.start_timestep = None
+            return pipe.tgate(*args, **kwargs, **schedule)
+
+        return gated

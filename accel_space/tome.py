@@ -1,0 +1,110 @@
+"""ToMe: merge similar tokens before self-attention and unmerge them after it (arXiv 2303.17604)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from math import ceil, sqrt
+from typing import Any
+
+from accel_space.errors import RefusedError
+from accel_space.method import Choices, Context, Generate, Method, Params, Space
+from accel_space.profile import Profile
+
+STRIDE = 2
+"""tomesd's default sx = sy: one token of each 2x2 cell is kept, so at most 3 of 4 can be merged."""
+
+RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
+"""The prototype's 0.1-0.9; 0.8 and 0.9 merge no more than 0.75."""
+
+SEED = 0
+
+
+class ToMe(Method):
+    """Merge `ratio` of the tokens in self-attentions at `max_downsample` of the latent or finer."""
+
+    name = "tome"
+    title = "ToMe"
+    after = frozenset({"deepcache", "tgate"})
+
+    def why_not(self, context: Context) -> str | None:
+        """See `Method.why_not`."""
+        if context.profile.unet_blocks == 0:
+            return f"tomesd patches UNets only, and {context.profile.pipeline_class} has none"
+        if not _mergeable_downsamples(context.profile):
+            height, width = context.profile.latent_size
+            return f"ToMe finds no attention with 2x2 tokens to merge in a {height}x{width} latent"
+        return None
+
+    def space(self, context: Context) -> Space:
+        """See `Method.space`."""
+        downsamples = _mergeable_downsamples(context.profile)
+        return {
+            "ratio": Choices(RATIOS, default=0.5),
+            "max_downsample": Choices(downsamples, default=downsamples[0]),
+        }
+
+    def effect(self, params: Params, context: Context) -> Hashable:
+        """See `Method.effect`: how many tokens are merged on which grid."""
+        mergeable = _mergeable_downsamples(context.profile)
+        effect = []
+        for grid in context.profile.attention_grids:
+            downsample = _downsample(grid, context.profile)
+            tokens = _merged_tokens(grid, float(params["ratio"]))
+            if downsample > params["max_downsample"] or tokens == 0:
+                continue
+            if downsample not in mergeable:
+                raise RefusedError(
+                    f"ToMe cannot merge the attention on {grid[0]}x{grid[1]} tokens here; "
+                    f"use a max_downsample of {mergeable[-1]} or less"
+                )
+            effect.append((grid, tokens))
+        return tuple(effect)
+
+    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
+        """See `Method.apply`."""
+        import tomesd
+        import torch
+
+        tomesd.apply_patch(
+            pipe, ratio=float(params["ratio"]), max_downsample=int(params["max_downsample"])
+        )
+
+        def seeded(*args: Any, **kwargs: Any) -> Any:
+            # tomesd would fork the global generator once and advance it from call to call, so
+            # that one seed gave two pictures.
+            generator = torch.Generator(pipe._execution_device).manual_seed(SEED)
+            pipe.unet._tome_info["args"]["generator"] = generator
+            return generate(*args, **kwargs)
+
+        return seeded
+
+
+def _downsample(grid: tuple[int, int], profile: Profile) -> int:
+    """How much coarser than the latent tomesd takes a token grid to be."""
+    height, width = profile.latent_size
+    return ceil(sqrt(height * width // (grid[0] * grid[1])))
+
+
+def _mergeable_downsamples(profile: Profile) -> tuple[int, ...]:
+    """The values of max_downsample that differ, ascending.
+
+    tomesd needs a whole 2x2 cell and rebuilds the grid from its downsampling; at the first
+    grid where either fails, that value and all coarser ones are out.
+    """
+    height, width = profile.latent_size
+    downsamples = []
+    for grid in profile.attention_grids:
+        downsample = _downsample(grid, profile)
+        rebuilt = (ceil(height / downsample), ceil(width / downsample))
+        if rebuilt != grid or min(grid) < STRIDE:
+            break
+        downsamples.append(downsample)
+    return tuple(downsamples)
+
+
+def _merged_tokens(grid: tuple[int, int], ratio: float) -> int:
+    """Tokens that tomesd merges on a grid: `ratio` of them, but never the kept one of a cell."""
+    height, width = grid
+    tokens = height * width
+    kept = (height // STRIDE) * (width // STRIDE)
+    return min(int(tokens * ratio), tokens - kept)

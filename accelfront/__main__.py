@@ -1,0 +1,5 @@
+"""`python -m accelfront`."""
+
+from accelfront.cli import main
+
+main()

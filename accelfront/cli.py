@@ -1,0 +1,61 @@
+"""The `accelfront` command: its subcommands, and how errors leave it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from accelfront import doctor, front, studies, study
+
+FAILED, BAD_INPUT = 1, 2
+
+app = typer.Typer(
+    name="accelfront",
+    help="Find how much faster a diffusion pipeline can go before its pictures get worse.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("study")(study.study)
+app.command("studies")(studies.studies)
+app.command("front")(front.front)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        code = _complain(error.format_message(), BAD_INPUT)
+    except typer.Abort:
+        code = FAILED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except (ValueError, RuntimeError) as error:
+        code = _told(error)
+    sys.exit(code or 0)
+
+
+def _told(error: ValueError | RuntimeError) -> int:
+    """Print an error that was written for people; raise any other one, which is a defect."""
+    # Only now, as a command that met one of these has loaded their packages anyway.
+    from accel_space.errors import RefusedError
+    from objectives.errors import InputError, MeasurementError
+    from storage.errors import StorageError
+    from studies.errors import StudyFailedError, StudyRefusedError
+
+    if isinstance(error, RefusedError | InputError | StorageError | StudyRefusedError):
+        return _complain(str(error), BAD_INPUT)
+    if isinstance(error, MeasurementError | StudyFailedError):
+        return _complain(str(error), FAILED)
+    raise error
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"accelfront: {message}", file=sys.stderr)
+    return code

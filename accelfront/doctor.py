@@ -1,0 +1,114 @@
+"""`accelfront doctor`: what this machine can run, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import typer
+
+from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
+
+MODULES = {
+    "torch": "torch",
+    "diffusers": "diffusers",
+    "transformers": "transformers",
+    "DeepCache": "DeepCache",
+    "tgate": "tgate",
+    "tomesd": "tomesd",
+    "open_clip_torch": "open_clip",
+    "optuna": "optuna",
+    "optuna-dashboard": "optuna_dashboard",
+    "sqlalchemy": "sqlalchemy",
+}
+"""Module by package of everything that a study needs."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found out about one thing."""
+
+    what: str
+    state: Literal["ok", "note", "missing"]
+    detail: str
+
+
+def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
+    """Tell what this machine can run, and what is missing; exit code 1 if a study cannot run."""
+    from accelfront.quiet import quiet_libraries
+
+    quiet_libraries()
+    from rich.console import Console
+
+    from accelfront.tables import plain_table, print_json
+
+    findings = [*map(_library, MODULES), *_devices(), *_pipelines(), _storage(storage)]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        table = plain_table()
+        for column in ("what", "state", "detail"):
+            table.add_column(column, overflow="fold")
+        for finding in findings:
+            table.add_row(finding.what, finding.state, finding.detail)
+        Console().print(table)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _library(package: str) -> Finding:
+    try:
+        import_module(MODULES[package])
+        return Finding(package, "ok", version(package))
+    except PackageNotFoundError:
+        return Finding(package, "missing", f"pip install {package}")
+    except ImportError as error:
+        return Finding(package, "missing", f"cannot be imported: {error}")
+
+
+def _devices() -> list[Finding]:
+    import torch
+
+    from objectives.device import device_name, driver_version, is_shared
+
+    cpu = Finding("device cpu", "ok", f"{device_name(torch.device('cpu'))}, fp32")
+    gpus = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    if not gpus:
+        return [cpu, Finding("device cuda", "note", "none is seen; studies run on the CPU")]
+    findings = [cpu]
+    for gpu in gpus:
+        memory_gib = torch.cuda.get_device_properties(gpu).total_memory / 2**30
+        detail = f"{device_name(gpu)}, {memory_gib:.0f} GiB, driver {driver_version(gpu)}, fp16"
+        if is_shared(gpu):
+            detail += "; another process computes on it, which spoils latencies"
+        findings.append(Finding(f"device {gpu}", "note" if is_shared(gpu) else "ok", detail))
+    return findings
+
+
+def _pipelines() -> list[Finding]:
+    from objectives.catalogue import PIPELINES, read_architecture
+    from objectives.errors import InputError
+
+    findings = []
+    for entry in PIPELINES.values():
+        try:
+            read_architecture(entry, entry.model)
+            findings.append(Finding(f"pipeline {entry.name}", "ok", str(entry.model)))
+        except InputError as error:
+            findings.append(Finding(f"pipeline {entry.name}", "missing", str(error)))
+    return findings
+
+
+def _storage(url: str) -> Finding:
+    from storage.errors import StorageError
+    from storage.records import read_studies
+    from storage.store import open_store
+
+    try:
+        store = open_store(url)
+        return Finding("storage", "ok", f"{store.name}: {len(read_studies(store))} studies")
+    except StorageError as error:
+        # Not there yet is how every storage begins.
+        return Finding("storage", "note", str(error))

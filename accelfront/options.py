@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_STORAGE = "sqlite:///accelfront.db"
+
+Storage = Annotated[
+    str,
+    typer.Option(
+        envvar="ACCELFRONT_STORAGE",
+        show_envvar=True,
+        # A URL may hold a password.
+        show_default=False,
+        help=f"Where studies are kept: sqlite:///file.db or postgresql+psycopg://user@host/database."
+        f" Default: {DEFAULT_STORAGE}",
+    ),
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,0 +1,44 @@
+"""`accelfront studies`: what a storage holds."""
+
+from __future__ import annotations
+
+from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
+
+
+def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
+    """List the studies of a storage."""
+    from rich.console import Console
+
+    from accelfront.tables import combination_text, plain_table, print_json
+    from storage.front import best_inside
+    from storage.records import read_studies
+    from storage.store import open_store
+
+    records = read_studies(open_store(storage))
+    if as_json:
+        print_json(
+            [
+                {
+                    "study": record.name,
+                    **record.combination,
+                    "device": record.device,
+                    "loss_budget": record.loss_budget,
+                    "trials": len(record.trials),
+                    "points": record.space["distinct"],
+                    "states": record.states,
+                }
+                for record in records
+            ]
+        )
+        return
+    table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "best", "study")
+    for record in records:
+        best = best_inside(record.trials, record.loss_budget)
+        table.add_row(
+            *combination_text(record),
+            f"{len(record.trials)}/{record.space['distinct']}",
+            "-" if best is None else f"{best.speedup:.2f}x",
+            # The digest tells studies of one combination apart; the rest stands beside it.
+            record.name.rpartition("--")[2],
+        )
+    Console().print(table)

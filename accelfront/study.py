@@ -1,0 +1,138 @@
+"""`accelfront study`: run or resume one study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
+
+if TYPE_CHECKING:
+    from studies.runner import Outcome
+
+INTERRUPTED = 130
+
+
+def study(
+    pipeline: Annotated[str, typer.Option(help="A pipeline of the catalogue.")] = "tiny-shapes",
+    scheduler: Annotated[
+        str, typer.Option(help="DDIM, DPM-Solver++, UniPC, or a scheduler class of diffusers.")
+    ] = "DDIM",
+    steps: Annotated[int, typer.Option(help="num_inference_steps.")] = 20,
+    methods: Annotated[
+        str, typer.Option(help="Methods to stack, joined by commas: deepcache, tgate, tome.")
+    ] = "deepcache,tgate",
+    trials: Annotated[
+        int, typer.Option(help="Distinct points that the study is to have measured in the end.")
+    ] = 24,
+    storage: Storage = DEFAULT_STORAGE,
+    num_samples: Annotated[
+        int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pictures generated together. Default: the pipeline's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the noise and of the sampler.")] = 0,
+    sampler: Annotated[
+        str, typer.Option(help="How points are chosen: auto, grid, tpe, nsga2 or random.")
+    ] = "auto",
+    prompts: Annotated[
+        Path | None,
+        typer.Option(help="A .txt, .tsv, .csv or .jsonl file of prompts. Default: the pipeline's."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A folder in diffusers layout to use in place of the pipeline's model."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    timeout: Annotated[
+        float | None, typer.Option(help="Start no trial after this many seconds.")
+    ] = None,
+    req_speedup: Annotated[
+        float | None, typer.Option(help="End once a point is this much faster in the loss budget.")
+    ] = None,
+    req_time: Annotated[
+        float | None,
+        typer.Option(help="End once a picture takes at most so many seconds in the loss budget."),
+    ] = None,
+    req_score_loss: Annotated[
+        float | None,
+        typer.Option(help="The loss budget: greatest CLIP loss allowed, as 0.02 for 2%."),
+    ] = None,
+    allow_version_drift: Annotated[
+        bool,
+        typer.Option(
+            "--allow-version-drift", help="Go on although libraries changed since the study began."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one study, or go on with it: measure points and show the front of the best."""
+    from accelfront.quiet import quiet_libraries
+
+    quiet_libraries()
+    from rich.console import Console
+
+    from accelfront.tables import front_table, print_json
+    from accelfront.view import StudyView
+    from storage.store import open_store
+    from studies.plan import DEFAULT_LOSS_BUDGET, Requirement, StudyRequest, make_plan
+    from studies.runner import run_study
+
+    plan = make_plan(
+        StudyRequest(
+            pipeline=pipeline,
+            scheduler=scheduler,
+            steps=steps,
+            methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+            trials=trials,
+            num_samples=num_samples,
+            batch_size=batch_size,
+            seed=seed,
+            sampler=sampler,
+            prompts=prompts,
+            model=model,
+            device=device,
+            timeout_s=timeout,
+            requirement=Requirement(speedup=req_speedup, latency_s=req_time),
+            loss_budget=req_score_loss,
+            allow_version_drift=allow_version_drift,
+        )
+    )
+    store = open_store(storage, create=True)
+    with StudyView(plan.study_name, req_score_loss or DEFAULT_LOSS_BUDGET) as view:
+        outcome = run_study(plan, store, view)
+    for line in _summary(outcome, store.name):
+        print(line, file=sys.stderr)
+    if as_json:
+        print_json([outcome.study.as_json()])
+    else:
+        Console().print(front_table(outcome.study))
+    if outcome.reason == "interrupt":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _summary(outcome: Outcome, storage: str) -> list[str]:
+    """What the run did and how to go on."""
+    study = outcome.study
+    done, distinct = len(study.trials), study.space["distinct"]
+    reasons = {
+        "trials": "Give a greater --trials to go on.",
+        "points": "That is the whole space.",
+        "requirement": "A point meets the requirement.",
+        "timeout": "Time is up; the same command goes on.",
+        "plateau": "The last points brought no gain; the same command goes on.",
+        "interrupt": "Interrupted; the same command goes on.",
+        "others": "Other workers measure what is left.",
+    }
+    lines = [
+        f"{done} of {distinct} points measured, {outcome.measured} of them now; "
+        f"kept in {storage}. {reasons[outcome.reason]}"
+    ]
+    if outcome.met is not None:
+        lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.speedup:.2f}x")
+    lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
+    return lines

@@ -1,0 +1,1 @@
+"""From a task to a script: reserved for the generator, which nothing calls yet."""

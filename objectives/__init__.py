@@ -1,0 +1,1 @@
+"""What is measured and how: pipelines, prompts, latency, CLIP score, a trial's objective."""

@@ -1,0 +1,135 @@
+"""The device that measures: its name, its clock, its memory, and whether others use it."""
+
+from __future__ import annotations
+
+import gc
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from objectives.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+Result = TypeVar("Result")
+
+
+def find_device(name: str) -> torch.device:
+    """Find the device to measure on.
+
+    Args:
+        name: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        InputError: If the name is another one or the device is not there.
+    """
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if name == "auto":
+        return torch.device("cuda:0" if gpus else "cpu")
+    kind, _, index = name.partition(":")
+    if name != "cpu" and (kind != "cuda" or (index and not index.isdigit())):
+        raise InputError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and int(index or 0) >= gpus:
+        raise InputError(
+            f"there is no {name} here: torch sees {gpus} CUDA devices; use --device cpu"
+        )
+    return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """Name what a latency depends on: the GPU's model, or the CPU's and torch's threads."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_cpu_model()} ({torch.get_num_threads()} threads)"
+
+
+def driver_version(device: torch.device) -> str:
+    """The GPU driver's version; empty on a CPU or where nvidia-smi is missing."""
+    if device.type != "cuda":
+        return ""
+    return (_nvidia_smi(device, "--query-gpu=driver_version") or [""])[0]
+
+
+def is_shared(device: torch.device) -> bool:
+    """Whether another process is seen to compute on this GPU now; always False on a CPU."""
+    if device.type != "cuda":
+        return False
+    return len(_nvidia_smi(device, "--query-compute-apps=pid")) > 1
+
+
+def timed(device: torch.device, call: Callable[[], Result]) -> tuple[Result, float]:
+    """Call and take the wall time, with the device idle before and after.
+
+    Args:
+        device: Where the call computes.
+        call: What to time.
+
+    Returns:
+        The call's result and its duration in seconds.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        _synchronize(device)
+        start = time.perf_counter()
+        result = call()
+        _synchronize(device)
+        return result, time.perf_counter() - start
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new reading of `peak_memory_mib`."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_mib(device: torch.device) -> float | None:
+    """Most memory that tensors held since `reset_peak_memory`, in MiB; None on a CPU."""
+    import torch
+
+    if device.type != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated(device) / 2**20
+
+
+def _synchronize(device: torch.device) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _nvidia_smi(device: torch.device, query: str) -> list[str]:
+    """Lines that nvidia-smi prints of one GPU; none where it is missing or fails."""
+    import torch
+
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    command = [program, f"--id={uuid}", query, "--format=csv,noheader"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return answer.stdout.split() if answer.returncode == 0 else []
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,50 @@
+"""Pictures as tensors: are they pictures at all, and how far are they from others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from objectives.errors import MeasurementError
+
+if TYPE_CHECKING:
+    import torch
+
+FLAT = 2 / 255
+"""A picture whose values span less than this has nothing in it, whatever CLIP says of it."""
+
+PSNR_CEILING_DB = 100.0
+"""What equal pictures are given, since their PSNR is infinite."""
+
+
+def refuse_degenerate(images: torch.Tensor) -> None:
+    """Raise MeasurementError if a picture is non-finite, black or of one colour.
+
+    CLIP does not see this: a black picture can score higher than a good one.
+
+    Args:
+        images: Shape (batch, 3, height, width), values 0 to 1.
+    """
+    flat = images.flatten(start_dim=1).float()
+    if not bool(flat.isfinite().all()):
+        raise MeasurementError("non-finite pictures: the stack made NaN or infinity")
+    if bool((flat.amax(dim=1) < FLAT).any()):
+        raise MeasurementError("black pictures: at least one is black all over")
+    # Per channel, as one colour all over still differs between channels.
+    channels = images.flatten(start_dim=2).float()
+    if bool(((channels.amax(dim=2) - channels.amin(dim=2)).amax(dim=1) < FLAT).any()):
+        raise MeasurementError("constant pictures: at least one is of one colour all over")
+
+
+def psnr_db(images: torch.Tensor, references: torch.Tensor) -> list[float]:
+    """Peak signal-to-noise ratio of each picture against its reference, in dB.
+
+    Args:
+        images: Shape (batch, 3, height, width), values 0 to 1.
+        references: Same shape.
+
+    Returns:
+        One value a picture: -10 log10 of the mean squared error, at most `PSNR_CEILING_DB`.
+    """
+    error = (images.float() - references.float()).flatten(start_dim=1).square().mean(dim=1)
+    floor = 10 ** (-PSNR_CEILING_DB / 10)
+    return [float(value) for value in -10 * error.clamp(min=floor).log10()]

@@ -1,0 +1,88 @@
+"""What measuring leaves behind: baselines and measurements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from objectives.scorer import Embeddings
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the unaccelerated pipeline makes of the protocol's prompts.
+
+    Attributes:
+        scores: CLIP score per prompt.
+        embeddings: CLIP embedding of each picture.
+    """
+
+    scores: list[float]
+    embeddings: Embeddings
+
+
+class Measurement(BaseModel):
+    """One point, measured; intervals are [low, high] at 95%.
+
+    Attributes:
+        speedup: Baseline latency / accelerated latency, from pairs measured side by side.
+        clip_loss: Relative loss of the mean CLIP score; negative is a gain.
+        latency_s: Seconds per picture, geometric mean over the pairs.
+        baseline_latency_s: The baseline's beside it.
+        latencies_s: Seconds per picture of each accelerated batch of a pair.
+        baseline_latencies_s: The same of its baseline batch.
+        image_similarity: Mean CLIP cosine to the baseline's picture of the same prompt and seed.
+        psnr_db: Mean PSNR against the baseline's pictures, over the pairs.
+        clip_score: Mean CLIP score of the accelerated pictures.
+        baseline_clip_score: The baseline's on the same prompts.
+        peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
+        device_shared: Whether another process was seen on the GPU.
+        samples: Prompts generated; fewer than the protocol's if stopped early.
+        stopped_early: Whether it was given up as hopeless.
+        seconds: Where the wall time went, by phase.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    speedup: float
+    speedup_ci: tuple[float, float]
+    clip_loss: float
+    clip_loss_ci: tuple[float, float]
+    latency_s: float
+    latency_ci_s: tuple[float, float]
+    baseline_latency_s: float
+    latencies_s: list[float]
+    baseline_latencies_s: list[float]
+    image_similarity: float
+    psnr_db: float
+    clip_score: float
+    baseline_clip_score: float
+    peak_memory_mib: float | None
+    device_shared: bool
+    samples: int
+    stopped_early: bool
+    seconds: dict[str, float]
+
+
+class Clock:
+    """Adds up where the wall time goes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add what happens inside to a phase. Phases do not nest."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add seconds to a phase."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds

@@ -1,0 +1,261 @@
+"""The objective of a trial: the speedup and the CLIP loss of one point."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accel_space.method import Generate, Params
+from accel_space.stack import Stack
+from objectives import device as devices
+from objectives.errors import MeasurementError
+from objectives.images import psnr_db, refuse_degenerate
+from objectives.measurement import Baseline, Clock, Measurement
+from objectives.protocol import Protocol
+from objectives.scorer import Scorer, clip_scores
+from objectives.statistics import Estimate, clip_loss, geometric_mean, latency, speedup
+
+if TYPE_CHECKING:
+    import torch
+
+MIN_PAIRS = 3
+"""Fewer pairs leave no interval worth the name."""
+
+MAX_PAIRS = 6
+"""Past this a trial spends most of its time on the baseline; later batches are scored only."""
+
+SAME_PICTURE = 0.99
+"""Least CLIP cosine between two pictures of one seed that only rounding tells apart."""
+
+Hopeless = Callable[[Estimate, Estimate], bool]
+"""Tells from (speedup, clip_loss) so far whether to give a point up."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prompts that are generated together, by their place in the protocol."""
+
+    indices: range
+    prompts: list[str]
+    seeds: list[int]
+
+
+@dataclass
+class _Tally:
+    """What one trial has measured so far."""
+
+    latencies: list[float] = field(default_factory=list)
+    baseline_latencies: list[float] = field(default_factory=list)
+    psnr: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    cosines: list[float] = field(default_factory=list)
+    peak_memory: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+
+
+class Objective:
+    """Measures points of one combination under one protocol, on one loaded pipeline."""
+
+    def __init__(
+        self,
+        pipe: Any,
+        stack: Stack,
+        scorer: Scorer,
+        protocol: Protocol,
+        prompts: Sequence[str],
+        device: torch.device,
+    ) -> None:
+        """Prepare the batches.
+
+        Args:
+            pipe: The loaded pipeline, with its scheduler set.
+            stack: The methods to measure.
+            scorer: What scores the pictures.
+            protocol: How to measure.
+            prompts: The protocol's prompts, `protocol.num_samples` of them.
+            device: Where the pipeline is.
+        """
+        self._pipe = pipe
+        self._stack = stack
+        self._scorer = scorer
+        self._protocol = protocol
+        self._device = device
+        self._batches = _batches(prompts, protocol)
+        self._prompts = scorer.embed_prompts(prompts)
+        self._baseline_is_warm = False
+
+    def measure_baseline(self) -> Baseline:
+        """Generate and score the protocol's prompts without acceleration.
+
+        Raises:
+            MeasurementError: If the pictures are none.
+        """
+        scores: list[float] = []
+        embeddings = []
+        for batch in self._batches:
+            images = self._generate(self._pipe, batch)
+            refuse_degenerate(images)
+            embedded = self._scorer.embed_images(images)
+            embeddings.append(embedded)
+            scores += clip_scores(embedded, self._prompts[batch.indices])
+        if np.mean(scores) <= 0:
+            raise MeasurementError(
+                f"the baseline's mean CLIP score is {np.mean(scores):.3f}, and a relative loss "
+                "needs one above 0; give a --scorer that knows these prompts"
+            )
+        self._baseline_is_warm = True
+        return Baseline(scores, np.concatenate(embeddings))
+
+    def measure(
+        self, point: Params, baseline: Baseline, hopeless: Hopeless | None = None
+    ) -> Measurement:
+        """Measure a point beside the baseline.
+
+        The first batch warms the accelerated pipe up and is scored, the others are timed in
+        pairs with a baseline batch of the same prompts; which of the two goes first alternates, so
+        that a drift of the device's speed cancels.
+
+        Args:
+            point: A value for every parameter of the stack.
+            baseline: What `measure_baseline` returned under the same protocol.
+            hopeless: Asked after each pair; once it says so, what was measured so far is
+                returned with `stopped_early`.
+
+        Raises:
+            MeasurementError: If the pictures are none, or if the baseline's pictures have changed.
+        """
+        tally = _Tally()
+        if not self._baseline_is_warm:
+            self._run_baseline(self._batches[0], baseline, tally)
+            self._baseline_is_warm = True
+        full = [
+            batch for batch in self._batches if len(batch.prompts) == len(self._batches[0].prompts)
+        ]
+        self._score(self._run_point(self._batches[0], point, tally)[0], 0, baseline, tally)
+        stopped = False
+        for index, batch in enumerate(self._batches[1:], start=1):
+            if batch in full and len(tally.latencies) < MAX_PAIRS:
+                images = self._run_pair(batch, point, baseline, tally)
+            else:
+                images = self._run_point(batch, point, tally)[0]
+            self._score(images, index, baseline, tally)
+            if hopeless is not None and len(tally.latencies) > 1 and batch is not self._batches[-1]:
+                stopped = hopeless(*self._estimates(baseline, tally))
+                if stopped:
+                    break
+        while not stopped and len(tally.latencies) < MIN_PAIRS:
+            self._run_pair(full[len(tally.latencies) % len(full)], point, baseline, tally)
+        return self._measurement(baseline, tally, stopped)
+
+    def _run_pair(
+        self, batch: Batch, point: Params, baseline: Baseline, tally: _Tally
+    ) -> torch.Tensor:
+        """Time a batch with and without acceleration; return the accelerated pictures."""
+        if len(tally.latencies) % 2:
+            reference, baseline_latency = self._run_baseline(batch, baseline, tally)
+            images, accelerated_latency = self._run_point(batch, point, tally)
+        else:
+            images, accelerated_latency = self._run_point(batch, point, tally)
+            reference, baseline_latency = self._run_baseline(batch, baseline, tally)
+        tally.latencies.append(accelerated_latency)
+        tally.baseline_latencies.append(baseline_latency)
+        tally.psnr += psnr_db(images, reference)
+        return images
+
+    def _run_point(self, batch: Batch, point: Params, tally: _Tally) -> tuple[torch.Tensor, float]:
+        """Generate with the stack applied: pictures, and seconds per picture."""
+        start = time.perf_counter()
+        with self._stack.applied(self._pipe, point) as generate:
+            devices.reset_peak_memory(self._device)
+            images, seconds = devices.timed(self._device, lambda: self._generate(generate, batch))
+        tally.clock.add("generate", seconds)
+        tally.clock.add("patch", time.perf_counter() - start - seconds)
+        peak = devices.peak_memory_mib(self._device)
+        tally.peak_memory += [] if peak is None else [peak]
+        return images, seconds / len(batch.prompts)
+
+    def _run_baseline(
+        self, batch: Batch, baseline: Baseline, tally: _Tally
+    ) -> tuple[torch.Tensor, float]:
+        """Generate without acceleration, and hold the pictures against the stored baseline's."""
+        with tally.clock.phase("baseline"):
+            images, seconds = devices.timed(self._device, lambda: self._generate(self._pipe, batch))
+        with tally.clock.phase("score"):
+            embeddings = self._scorer.embed_images(images)
+        cosines = (embeddings * baseline.embeddings[batch.indices]).sum(axis=1)
+        if cosines.min() < SAME_PICTURE:
+            raise MeasurementError(
+                "the baseline's pictures are not those of the stored baseline any more "
+                f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"
+            )
+        return images, seconds / len(batch.prompts)
+
+    def _generate(self, generate: Generate, batch: Batch) -> torch.Tensor:
+        """Prompts in, pictures out: shape (batch, 3, height, width), values 0 to 1."""
+        import torch
+
+        images: torch.Tensor = generate(
+            prompt=batch.prompts,
+            num_inference_steps=self._stack.context.steps,
+            guidance_scale=self._protocol.guidance_scale,
+            height=self._protocol.height,
+            width=self._protocol.width,
+            # On the CPU, so that every device starts from the same noise.
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in batch.seeds],
+            output_type="pt",
+        ).images
+        return images
+
+    def _score(self, images: torch.Tensor, index: int, baseline: Baseline, tally: _Tally) -> None:
+        with tally.clock.phase("score"):
+            refuse_degenerate(images)
+            embeddings = self._scorer.embed_images(images)
+            indices = self._batches[index].indices
+            tally.scores += clip_scores(embeddings, self._prompts[indices])
+            tally.cosines += [float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)]
+
+    def _estimates(self, baseline: Baseline, tally: _Tally) -> tuple[Estimate, Estimate]:
+        return (
+            speedup(tally.baseline_latencies, tally.latencies),
+            clip_loss(baseline.scores[: len(tally.scores)], tally.scores),
+        )
+
+    def _measurement(self, baseline: Baseline, tally: _Tally, stopped: bool) -> Measurement:
+        faster, loss = self._estimates(baseline, tally)
+        spread = latency(tally.latencies)
+        return Measurement(
+            speedup=faster.value,
+            speedup_ci=(faster.low, faster.high),
+            clip_loss=loss.value,
+            clip_loss_ci=(loss.low, loss.high),
+            latency_s=spread.value,
+            latency_ci_s=(spread.low, spread.high),
+            baseline_latency_s=geometric_mean(tally.baseline_latencies),
+            latencies_s=tally.latencies,
+            baseline_latencies_s=tally.baseline_latencies,
+            image_similarity=float(np.mean(tally.cosines)),
+            psnr_db=float(np.mean(tally.psnr)),
+            clip_score=float(np.mean(tally.scores)),
+            baseline_clip_score=float(np.mean(baseline.scores[: len(tally.scores)])),
+            peak_memory_mib=max(tally.peak_memory, default=None),
+            device_shared=devices.is_shared(self._device),
+            samples=len(tally.scores),
+            stopped_early=stopped,
+            seconds=tally.clock.seconds,
+        )
+
+
+def _batches(prompts: Sequence[str], protocol: Protocol) -> list[Batch]:
+    size = protocol.batch_size
+    return [
+        Batch(
+            indices=(indices := range(start, min(start + size, len(prompts)))),
+            prompts=[prompts[index] for index in indices],
+            seeds=[protocol.seed + index for index in indices],
+        )
+        for start in range(0, len(prompts), size)
+    ]

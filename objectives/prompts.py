@@ -1,0 +1,96 @@
+"""Reading prompts from a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+from objectives.errors import InputError
+
+COLUMNS = ("prompt", "caption", "text")
+"""Names of the column that holds the prompts, the first one found wins; case does not matter."""
+
+
+def read_prompts(path: Path) -> list[str]:
+    """Read the prompts of a file, in its order, blank ones left out.
+
+    Args:
+        path: A `.txt` file with one prompt a line, or a `.tsv`, `.csv` or `.jsonl` file with a
+            column named as in `COLUMNS`.
+
+    Returns:
+        At least one prompt.
+
+    Raises:
+        InputError: If the file is missing, unreadable, of another kind, or holds no prompt.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        kinds = ", ".join(_READERS)
+        raise InputError(f"prompts come from a {kinds} file, and {path} is none; rename it")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read the prompts {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text; give a file of prompts") from error
+    if "\0" in text:
+        raise InputError(f"{path} is binary; give a file of prompts")
+    prompts = [prompt.strip() for prompt in reader(text, path)]
+    prompts = [prompt for prompt in prompts if prompt]
+    if not prompts:
+        raise InputError(f"{path} holds no prompt; put one on each line")
+    return prompts
+
+
+def _lines(text: str, path: Path) -> Iterable[str]:
+    return text.splitlines()
+
+
+def _separated(delimiter: str, quoting: Literal[0, 3]) -> Callable[[str, Path], Iterable[str]]:
+    def read(text: str, path: Path) -> Iterable[str]:
+        rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, quoting=quoting)
+        try:
+            header = next(rows, [])
+            index = header.index(_column(header, path))
+            return [row[index] for row in rows if len(row) > index]
+        except csv.Error as error:
+            raise InputError(f"{path} is not a table: {error}") from error
+
+    return read
+
+
+def _json_lines(text: str, path: Path) -> Iterable[str]:
+    prompts = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}, line {number} is not JSON: {error.msg}") from error
+        if not isinstance(entry, dict):
+            raise InputError(f'{path}, line {number} must be an object such as {{"prompt": ...}}')
+        prompts.append(str(entry[_column(entry, path)]))
+    return prompts
+
+
+def _column(names: Iterable[str], path: Path) -> str:
+    by_lower_case = {name.strip().lower(): name for name in names}
+    for column in COLUMNS:
+        if column in by_lower_case:
+            return by_lower_case[column]
+    found = ", ".join(by_lower_case) or "none"
+    raise InputError(f"{path} needs a column {' or '.join(COLUMNS)}; it has: {found}")
+
+
+_READERS: dict[str, Callable[[str, Path], Iterable[str]]] = {
+    ".txt": _lines,
+    # A quotation mark in a tab-separated file is part of the prompt.
+    ".tsv": _separated("\t", csv.QUOTE_NONE),
+    ".csv": _separated(",", csv.QUOTE_MINIMAL),
+    ".jsonl": _json_lines,
+}

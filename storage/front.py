@@ -1,0 +1,59 @@
+"""Pareto fronts: which of the measured points are worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+
+class Scored(Protocol):
+    """Anything with the two objectives."""
+
+    @property
+    def speedup(self) -> float:
+        """Baseline latency / accelerated latency; more is better."""
+
+    @property
+    def clip_loss(self) -> float:
+        """Relative loss of the mean CLIP score; less is better."""
+
+
+AnyScored = TypeVar("AnyScored", bound=Scored)
+
+
+def pareto_front(points: Sequence[AnyScored]) -> list[AnyScored]:
+    """The points that no other one matches or beats in both objectives, fastest first.
+
+    Of two points equal in both, the earlier one stays.
+    """
+    front: list[AnyScored] = []
+    for point in sorted(points, key=lambda point: (-point.speedup, point.clip_loss)):
+        if not front or point.clip_loss < front[-1].clip_loss:
+            front.append(point)
+    return front
+
+
+def is_dominated(speedup: float, clip_loss: float, front: Sequence[Scored]) -> bool:
+    """Whether a point of the front is at least as fast and loses no more."""
+    return any(other.speedup >= speedup and other.clip_loss <= clip_loss for other in front)
+
+
+def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | None:
+    """The fastest point inside the loss budget, or None if there is none."""
+    inside = [point for point in points if point.clip_loss <= loss_budget]
+    return max(inside, key=lambda point: point.speedup, default=None)
+
+
+def hypervolume(points: Sequence[Scored], loss_budget: float) -> float:
+    """The area that the points dominate inside the loss budget, above a speedup of 1.
+
+    Args:
+        points: Any points; only those on the front and inside the budget count.
+        loss_budget: The greatest CLIP loss allowed.
+    """
+    inside = [p for p in points if p.clip_loss <= loss_budget and p.speedup > 1]
+    area, ceiling = 0.0, loss_budget
+    for point in pareto_front(inside):
+        area += (point.speedup - 1) * (ceiling - point.clip_loss)
+        ceiling = point.clip_loss
+    return area

@@ -1,0 +1,173 @@
+"""Studies as they are read back: what is kept on a study and on its trials, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.errors import StorageError
+from storage.front import pareto_front
+from storage.store import Store
+
+# Attributes of an Optuna study.
+COMBINATION = "combination"
+PROTOCOL = "protocol"
+ENVIRONMENT = "environment"
+SPACE = "space"
+LOSS_BUDGET = "loss_budget"
+
+# Attributes of an Optuna trial.
+POINT = "point"
+MEASUREMENT = "measurement"
+FEASIBLE = "feasible"
+REASON = "reason"
+DUPLICATE_OF = "duplicate_of"
+
+Point = dict[str, int | float]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A distinct point, measured in full.
+
+    Attributes:
+        number: The trial's number in its study.
+        params: The canonical point.
+        speedup: Baseline latency / accelerated latency.
+        clip_loss: Relative loss of the mean CLIP score.
+        measurement: All that was measured, as objectives/measurement.py lists it.
+    """
+
+    number: int
+    params: Point
+    speedup: float
+    clip_loss: float
+    measurement: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of a point of `front --json`."""
+        measured = self.measurement
+        return {
+            "trial": self.number,
+            "params": self.params,
+            "speedup": self.speedup,
+            "speedup_ci": measured["speedup_ci"],
+            "latency_s": measured["latency_s"],
+            "baseline_latency_s": measured["baseline_latency_s"],
+            "clip_loss": self.clip_loss,
+            "clip_loss_ci": measured["clip_loss_ci"],
+            "image_similarity": measured["image_similarity"],
+        }
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """One study with its completed points.
+
+    Attributes:
+        name: The study's name.
+        combination: Its pipeline, scheduler, steps and methods.
+        device: The device's name.
+        loss_budget: The greatest CLIP loss allowed, as the latest run had it.
+        protocol: As objectives/protocol.py lists it.
+        versions: Of the libraries it was measured with.
+        space: Distinct points of its space, and parameter sets of the full grid.
+        trials: Its distinct completed points, by trial number.
+        states: How many trials are in which state, repeats of a point left out.
+    """
+
+    name: str
+    combination: dict[str, Any]
+    device: str
+    loss_budget: float
+    protocol: dict[str, Any]
+    versions: dict[str, str]
+    space: dict[str, Any]
+    trials: list[TrialRecord]
+    states: dict[str, int]
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """The non-dominated points, fastest first."""
+        return pareto_front(self.trials)
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `front --json`."""
+        return {
+            "study": self.name,
+            **self.combination,
+            "device": self.device,
+            "loss_budget": self.loss_budget,
+            "trials": len(self.trials),
+            "front": [trial.as_json() for trial in self.front],
+        }
+
+
+def read_study(study: optuna.Study) -> StudyRecord:
+    """Read a study of ours."""
+    attributes = study.user_attrs
+    trials = study.get_trials(deepcopy=False)
+    return StudyRecord(
+        name=study.study_name,
+        combination=attributes[COMBINATION],
+        device=attributes[ENVIRONMENT]["device"],
+        loss_budget=attributes[LOSS_BUDGET],
+        protocol=attributes[PROTOCOL],
+        versions=attributes[ENVIRONMENT]["versions"],
+        space=attributes[SPACE],
+        trials=completed(trials),
+        states=_states(trials),
+    )
+
+
+def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
+    """Read the studies of a database, by name.
+
+    Args:
+        store: An open database.
+        name: Read this study only.
+
+    Raises:
+        StorageError: If there is no study, or none of this name.
+    """
+    names = sorted(optuna.get_all_study_names(store.optuna))
+    if name is not None and name not in names:
+        known = ", ".join(names) or "none"
+        raise StorageError(f"{store.name} has no study {name!r}; it has: {known}")
+    studies = [
+        optuna.load_study(study_name=each, storage=store.optuna)
+        for each in names
+        if name in (None, each)
+    ]
+    ours = [study for study in studies if LOSS_BUDGET in study.user_attrs]
+    if not ours:
+        raise StorageError(f"{store.name} holds no studies; `accelfront study` makes some")
+    return [read_study(study) for study in ours]
+
+
+def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
+    """The distinct points that were measured in full, by trial number."""
+    return [
+        TrialRecord(
+            number=trial.number,
+            params=trial.user_attrs[POINT],
+            speedup=trial.values[0],
+            clip_loss=trial.values[1],
+            measurement=trial.user_attrs[MEASUREMENT],
+        )
+        for trial in trials
+        if trial.state == TrialState.COMPLETE and DUPLICATE_OF not in trial.user_attrs
+    ]
+
+
+def _states(trials: Sequence[FrozenTrial]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for trial in trials:
+        if DUPLICATE_OF not in trial.user_attrs:
+            state = trial.state.name.lower()
+            counts[state] = counts.get(state, 0) + 1
+    return counts

@@ -1,0 +1,109 @@
+"""Our tables, beside Optuna's in the same database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
+
+from storage.errors import StorageError
+
+SCHEMA_VERSION = 1
+
+ADVISORY_LOCK = 0x_ACCE1
+"""Any fixed number: names our lock among a Postgres server's advisory locks."""
+
+metadata = MetaData()
+
+schema_table = Table(
+    "accelfront_schema",
+    metadata,
+    Column("version", Integer, primary_key=True),
+)
+
+baselines = Table(
+    "accelfront_baselines",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("scores", Text, nullable=False),
+    Column("embeddings", LargeBinary, nullable=False),
+    Column("created_at", DateTime, server_default=func.now(), nullable=False),
+)
+
+claims = Table(
+    "accelfront_claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", Integer, nullable=False),
+    Column("point", String(255), nullable=False),
+    Column("trial_number", Integer, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", Float, nullable=False),
+    Column("claimed_at", DateTime, server_default=func.now(), nullable=False),
+    UniqueConstraint("study_id", "point"),
+)
+
+
+def schema_version(engine: Engine) -> int | None:
+    """The version of our tables in a database; None if they are not there yet."""
+    if not inspect(engine).has_table(schema_table.name):
+        return None
+    with engine.connect() as connection:
+        version: int | None = connection.scalar(select(func.max(schema_table.c.version)))
+        return version
+
+
+def create_tables(engine: Engine) -> None:
+    """Create our tables and note their version, which marks both schemas as complete."""
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(schema_table).values(version=SCHEMA_VERSION))
+
+
+def require_version(version: int) -> None:
+    """Raise StorageError if a database was made by a newer accelfront."""
+    if version > SCHEMA_VERSION:
+        raise StorageError(
+            f"the database has accelfront's schema {version}, and this accelfront knows "
+            f"{SCHEMA_VERSION}; upgrade accelfront"
+        )
+
+
+@contextmanager
+def creation_lock(engine: Engine) -> Iterator[None]:
+    """Let one process at a time create schemas: on an empty database several would collide."""
+    if engine.dialect.name == "sqlite":
+        database = Path(str(engine.url.database))
+        lock = FileLock(database.with_name(database.name + ".lock"), timeout=60)
+        with lock:
+            yield
+            # Whoever still waits on the removed file finds the schema made.
+            Path(lock.lock_file).unlink(missing_ok=True)
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})

@@ -1,0 +1,222 @@
+"""Running a study: propose a point, claim it, measure it, keep it; until it has done enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Literal
+
+from accel_space.stack import point_key
+from objectives.measurement import Measurement
+from objectives.statistics import Estimate
+from storage.front import best_inside, is_dominated
+from storage.records import StudyRecord, TrialRecord
+from storage.store import Store
+from studies.bench import Bench, open_bench
+from studies.errors import StudyFailedError
+from studies.interrupt import graceful_interrupt
+from studies.ledger import Ledger
+from studies.plan import Plan
+from studies.samplers import Proposal, make_proposer
+from studies.stopping import Deadline, Plateau, meets
+
+MAX_FAILURES = 3
+"""A study of which no point could be measured stops after so many."""
+
+EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "interrupt", "others"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a person watching wants to know.
+
+    Attributes:
+        stage: What happens now, in words.
+        done: Distinct points measured in full.
+        wanted: How many there are to be.
+        best: The fastest point inside the loss budget, if there is one.
+        last: What became of the last trial, in words; empty before the first.
+        trial_s: Mean seconds of a trial of this run; 0 before the first.
+    """
+
+    stage: str
+    done: int
+    wanted: int
+    best: TrialRecord | None
+    last: str
+    trial_s: float
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        study: The study as it is stored now.
+        reason: Why the run ended.
+        measured: How many points this run measured in full.
+        met: The fastest point that meets the requirement, if one does.
+        failures: Why points could not be measured, by point.
+    """
+
+    study: StudyRecord
+    reason: EndReason
+    measured: int
+    met: TrialRecord | None
+    failures: dict[str, str]
+
+
+def run_study(plan: Plan, store: Store, watch: Watch = lambda progress: None) -> Outcome:
+    """Run or resume a study until it has done enough.
+
+    Args:
+        plan: What to run.
+        store: Where it is kept.
+        watch: Told of each change.
+
+    Raises:
+        StudyRefusedError: If libraries or the space changed since the study began.
+        StudyFailedError: If no point can be measured.
+        MeasurementError: If the unaccelerated pipeline makes no pictures.
+    """
+    run = _Run(plan, store, watch)
+    with graceful_interrupt() as interrupt:
+        while (reason := run.enough()) is None:
+            if interrupt.requested:
+                reason = "interrupt"
+                break
+            if not run.advance():
+                reason = "others" if run.record.states.get("running") else "points"
+                break
+    return run.outcome(reason)
+
+
+class _Run:
+    """One process at work on one study."""
+
+    def __init__(self, plan: Plan, store: Store, watch: Watch) -> None:
+        request = plan.request
+        self.plan = plan
+        self.store = store
+        self.watch = watch
+        self.ledger = Ledger(plan, store)
+        self.record = self.ledger.read()
+        self.proposer = make_proposer(request.sampler, plan.stack, request.trials, request.seed)
+        self.deadline = Deadline(request.timeout_s)
+        self.plateau = Plateau(self.ledger.loss_budget)
+        self.failures: dict[str, str] = {}
+        self.measured = 0
+        self.last = ""
+        self.trials_s: list[float] = []
+
+    @cached_property
+    def bench(self) -> Bench:
+        """Loaded once there is a point to measure."""
+        return open_bench(self.plan, self.store, self.tell)
+
+    @property
+    def wanted(self) -> int:
+        """How many points the study is to have measured in the end."""
+        return min(self.plan.request.trials, len(self.plan.stack.points))
+
+    @property
+    def met(self) -> TrialRecord | None:
+        """The fastest point that meets the requirement."""
+        request, budget = self.plan.request, self.ledger.loss_budget
+        meeting = [t for t in self.record.trials if meets(t, request.requirement, budget)]
+        return max(meeting, key=lambda trial: trial.speedup, default=None)
+
+    def enough(self) -> EndReason | None:
+        """Why to start no further trial, if there is a reason."""
+        self.record = self.ledger.read()
+        done = len(self.record.trials)
+        if self.met is not None:
+            return "requirement"
+        if done >= self.wanted:
+            return "points" if self.wanted == len(self.plan.stack.points) else "trials"
+        if done + self.record.states.get("running", 0) >= self.wanted:
+            return "others"
+        if self.deadline.passed():
+            return "timeout"
+        if self.plateau.reached(self.record.trials) and not self.proposer.thorough:
+            return "plateau"
+        if len(self.failures) >= MAX_FAILURES and not done:
+            reason = list(self.failures.values())[-1]
+            raise StudyFailedError(f"no point could be measured; the last one failed: {reason}")
+        return None
+
+    def advance(self) -> bool:
+        """Propose a point and measure it, unless it is known; False if no point is left."""
+        bench = self.bench
+        self.tell("choosing a point")
+        start = time.perf_counter()
+        taken = self.ledger.taken()
+        proposal = self.proposer.propose(self.ledger.study, taken.keys() | self.failures.keys())
+        if proposal is None:
+            return False
+        key = point_key(proposal.point)
+        if key in self.failures or not self.ledger.claim(proposal):
+            self.ledger.repeat(proposal.trial, taken.get(key))
+            return True
+        sampling_s = time.perf_counter() - start
+        self.tell(f"measuring {key}")
+        try:
+            with self.ledger.heartbeat(proposal.trial):
+                measurement = self.measure(bench, proposal)
+                self.note(measurement, self.ledger.keep(proposal.trial, measurement, sampling_s))
+        except KeyboardInterrupt:
+            self.ledger.fail(proposal.trial, "interrupted")
+            raise
+        except Exception as error:
+            # A method's library may raise anything: it fails this point, and the reason is kept.
+            self.failures[key] = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.last = f"failed: {self.failures[key]}"
+            self.ledger.fail(proposal.trial, self.failures[key])
+        self.trials_s.append(time.perf_counter() - start)
+        return True
+
+    def measure(self, bench: Bench, proposal: Proposal) -> Measurement:
+        """Measure a point; one that the front already dominates is given up early."""
+        front = self.record.front
+
+        def hopeless(speedup: Estimate, loss: Estimate) -> bool:
+            return is_dominated(speedup.high, loss.low, front)
+
+        patience = None if self.proposer.thorough else hopeless
+        return bench.objective.measure(proposal.point, bench.baseline, patience)
+
+    def note(self, measurement: Measurement, kept: bool) -> None:
+        """Keep the last trial's result for whoever watches."""
+        words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
+        if not kept:
+            self.last = f"{words}, dropped: this worker was silent and given up for dead"
+        elif measurement.stopped_early:
+            self.last = f"{words}, given up early"
+        else:
+            self.last = words
+            self.measured += 1
+
+    def tell(self, stage: str) -> None:
+        """Tell whoever watches what happens now."""
+        trials = self.record.trials
+        self.watch(
+            Progress(
+                stage=stage,
+                done=len(trials),
+                wanted=self.wanted,
+                best=best_inside(trials, self.ledger.loss_budget),
+                last=self.last,
+                trial_s=fmean(self.trials_s) if self.trials_s else 0.0,
+            )
+        )
+
+    def outcome(self, reason: EndReason) -> Outcome:
+        """Sum the run up."""
+        self.record = self.ledger.read()
+        return Outcome(self.record, reason, self.measured, self.met, self.failures)

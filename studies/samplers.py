@@ -1,0 +1,224 @@
+"""How the next point is chosen: a walk over a list of points, or a search by an Optuna sampler."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from accel_space.method import Choices, Space
+from accel_space.stack import Stack, point_key
+from storage.records import Point
+
+STARTERS = 8
+"""Spread points that `auto` measures before it trusts a model of the space."""
+
+MAX_REPEATS = 5
+"""After this many known points in a row a search is given an unseen one."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial that was asked for, and its canonical point."""
+
+    trial: optuna.Trial
+    point: Point
+
+
+class Proposer(ABC):
+    """Chooses points. `thorough` proposers want every point measured in full."""
+
+    thorough: bool
+
+    @abstractmethod
+    def propose(self, study: optuna.Study, taken: Collection[str]) -> Proposal | None:
+        """Ask the study for a trial of one more point.
+
+        Args:
+            study: The study.
+            taken: Keys of the points that are measured, failed or under way.
+
+        Returns:
+            A point outside `taken`, or one in it that the sampler insists on; None if all are
+            taken.
+        """
+
+
+class Walk(Proposer):
+    """Takes a list of points in its order."""
+
+    thorough = True
+
+    def __init__(self, points: Sequence[Point], distributions: dict[str, BaseDistribution]) -> None:
+        self._points = points
+        self._distributions = distributions
+
+    def propose(self, study: optuna.Study, taken: Collection[str]) -> Proposal | None:
+        """See `Proposer.propose`."""
+        point = next((each for each in self._points if point_key(each) not in taken), None)
+        return None if point is None else _ask_for(study, point, self._distributions)
+
+
+class Search(Proposer):
+    """Lets an Optuna sampler choose; a sampler stuck on known points is helped out."""
+
+    thorough = False
+
+    def __init__(
+        self,
+        stack: Stack,
+        sampler: BaseSampler,
+        starters: Sequence[Point],
+        distributions: dict[str, BaseDistribution],
+        seed: int,
+    ) -> None:
+        self._stack = stack
+        self._sampler = sampler
+        self._starters = Walk(starters, distributions)
+        self._distributions = distributions
+        self._random = np.random.default_rng(seed)
+        self._repeats = 0
+
+    def propose(self, study: optuna.Study, taken: Collection[str]) -> Proposal | None:
+        """See `Proposer.propose`."""
+        starter = self._starters.propose(study, taken)
+        if starter is not None:
+            return starter
+        if self._repeats >= MAX_REPEATS:
+            unseen = [point for point in self._stack.points if point_key(point) not in taken]
+            if not unseen:
+                return None
+            self._repeats = 0
+            pick = unseen[self._random.integers(len(unseen))]
+            return _ask_for(study, pick, self._distributions)
+        study.sampler = self._sampler
+        trial = _ask(study, self._distributions)
+        point = self._stack.canonical(trial.params)
+        self._repeats = self._repeats + 1 if point_key(point) in taken else 0
+        return Proposal(trial, point)
+
+
+def make_proposer(name: str, stack: Stack, trials: int, seed: int) -> Proposer:
+    """Choose how to choose.
+
+    Args:
+        name: `auto` measures every point where the trials reach for that, else it searches with
+            Optuna's Gaussian processes; `grid` walks the prototype's order.
+        stack: The methods and their space.
+        trials: How many distinct points may be measured.
+        seed: Of the sampler.
+    """
+    distributions = make_distributions(stack.space)
+    if name == "grid":
+        return Walk(stack.points, distributions)
+    if name == "auto" and trials >= len(stack.points):
+        return Walk(spread(stack, len(stack.points)), distributions)
+    starters = spread(stack, STARTERS) if name == "auto" else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        sampler = _SAMPLERS[name](seed)
+    return Search(stack, sampler, starters, distributions, seed)
+
+
+def spread(stack: Stack, count: int) -> list[Point]:
+    """Points in an order that covers the space early: the default, then ever the one farthest off.
+
+    Args:
+        stack: The methods and their space.
+        count: How many points at most.
+    """
+    points = stack.points
+    ranks = np.array(
+        [[_rank(stack.space, name, point[name]) for name in point] for point in points]
+    )
+    order = [points.index(stack.default)]
+    distance = np.full(len(points), np.inf)
+    while len(order) < min(count, len(points)):
+        distance = np.minimum(distance, ((ranks - ranks[order[-1]]) ** 2).sum(axis=1))
+        order.append(int(distance.argmax()))
+    return [points[index] for index in order]
+
+
+def make_distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Optuna's view of a space: ordered where the choices are evenly spaced."""
+    return {name: _distribution(choices) for name, choices in space.items()}
+
+
+def _distribution(choices: Choices) -> BaseDistribution:
+    values = choices.values
+    steps = {round(after - before, 9) for before, after in pairwise(values)}
+    if len(steps) != 1:
+        return CategoricalDistribution(values)
+    step = steps.pop()
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(int(values[0]), int(values[-1]), step=int(step))
+    return FloatDistribution(values[0], values[-1], step=step)
+
+
+def _rank(space: Space, name: str, value: float) -> float:
+    """Where a value stands among the choices of its parameter, 0 to 1."""
+    values = space[name].values
+    return values.index(value) / max(1, len(values) - 1)
+
+
+def _ask_for(
+    study: optuna.Study, point: Point, distributions: dict[str, BaseDistribution]
+) -> Proposal:
+    study.sampler = _OnePoint(point)
+    return Proposal(_ask(study, distributions), dict(point))
+
+
+def _ask(study: optuna.Study, distributions: dict[str, BaseDistribution]) -> optuna.Trial:
+    with warnings.catch_warnings():
+        # Optuna expects heartbeats from its own loop only; ours beats in studies/ledger.py.
+        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
+        return study.ask(distributions)
+
+
+class _OnePoint(BaseSampler):
+    """Samples the one point it is given, so that every trial is stored the same way."""
+
+    def __init__(self, point: Point) -> None:
+        self._point = point
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        return self._point[param_name]
+
+
+_SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "auto": lambda seed: optuna.samplers.GPSampler(seed=seed, n_startup_trials=0),
+    "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
+    "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
+    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+}
