@@ -32,8 +32,8 @@ class DeepCache(Method):
             return "DeepCache wraps the UNet's mid block, and this UNet has none"
         if context.scheduler.order > 1 or context.scheduler.repeats_timesteps:
             return (
-                f"DeepCache tells steps apart by their timestep, and {context.scheduler.name} has "
-                "several of one step or one of several; take DDIM, DPM-Solver++ or UniPC"
+                f"DeepCache finds the step by its timestep, and in {context.scheduler.name} a step "
+                "has two or shares one; take DDIM, DPM-Solver++ or UniPC"
             )
         if context.steps < min(INTERVALS):
             return (

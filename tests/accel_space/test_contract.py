@@ -1,0 +1,539 @@
+"""What every method and every stack must hold to.
+
+A new method is covered by being in METHODS; it adds what it promises to skip to `PROMISES`, and
+parameters of its that come to the same to `SYNONYMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import combinations, permutations, product
+from typing import Any
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from accel_space.errors import RefusedError
+from accel_space.method import Context, Generate, Method, Params, Space, Value
+from accel_space.stack import METHODS, Stack, find_methods
+from tests.accel_space.pipe_state import assert_same_state, pipe_state
+from tests.tiny_pipelines import STEPS, draw, tiny_context, tiny_sd
+
+Names = tuple[str, ...]
+
+SCHEDULERS = ("DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
+
+
+def _compatible(names: Names) -> bool:
+    return not any(other in METHODS[name].conflicts for name, other in permutations(names, 2))
+
+
+ALL_STACKS: list[Names] = [
+    names
+    for size in range(len(METHODS) + 1)
+    for names in combinations(METHODS, size)
+    if _compatible(names)
+]
+STACKS = [names for names in ALL_STACKS if names]
+
+
+def _write(names: Names) -> str:
+    return "+".join(names) or "nothing"
+
+
+every_stack = pytest.mark.parametrize("names", ALL_STACKS, ids=_write)
+every_real_stack = pytest.mark.parametrize("names", STACKS, ids=_write)
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+@pytest.fixture
+def pipe() -> StableDiffusionPipeline:
+    return tiny_sd()
+
+
+@cache
+def plain(scheduler: str = "DDIMScheduler", batch: int = 1) -> torch.Tensor:
+    """What the pipe draws with nothing applied."""
+    return draw(tiny_sd(scheduler), batch)
+
+
+def _stack(pipe: StableDiffusionPipeline, names: Names) -> Stack:
+    return Stack(tiny_context(pipe, names))
+
+
+def _effects(stack: Stack, params: Params) -> tuple[Any, ...]:
+    return tuple(method.effect(params, stack.context) for method in stack.methods)
+
+
+class Broken(Exception):
+    """Raised by the tests in the middle of a generation."""
+
+
+def break_after(step: int) -> Callable[..., dict[str, Any]]:
+    """Make a callback_on_step_end that raises after a step."""
+
+    def callback(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if index == step:
+            raise Broken
+        return tensors
+
+    return callback
+
+
+# Undo
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS[:2])
+@every_stack
+def test_leaving_restores_the_pipe_and_its_pictures(names: Names, scheduler: str) -> None:
+    pipe = tiny_sd(scheduler)
+    stack = _stack(pipe, names)
+    before = pipe_state(pipe)
+
+    with stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+
+    assert_same_state(pipe_state(pipe), before)
+    assert torch.equal(draw(pipe), plain(scheduler))
+
+
+@every_stack
+def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(names: Names) -> None:
+    # The scheduler that carries most from step to step.
+    scheduler = "UniPCMultistepScheduler"
+    pipe = tiny_sd(scheduler)
+    stack = _stack(pipe, names)
+    before = pipe_state(pipe)
+
+    with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
+        draw(generate, callback_on_step_end=break_after(STEPS - 2))
+
+    assert_same_state(pipe_state(pipe), before)
+    assert torch.equal(draw(pipe), plain(scheduler))
+
+
+@every_stack
+def test_an_exception_inside_the_unet_restores_the_pipe_and_its_pictures(
+    pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    stack = _stack(pipe, names)
+    calls = iter(range(STEPS))
+
+    def break_in_the_middle(*_: Any) -> None:
+        if next(calls) == STEPS // 2:
+            raise Broken
+
+    hook = pipe.unet.conv_in.register_forward_pre_hook(break_in_the_middle)
+    before = pipe_state(pipe)
+
+    with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+
+    assert_same_state(pipe_state(pipe), before)
+    hook.remove()
+    assert torch.equal(draw(pipe), plain())
+
+
+class FailsWhenApplied(Method):
+    name = "fails"
+    title = "Fails"
+    after = frozenset(METHODS)
+
+    def why_not(self, context: Context) -> str | None:
+        return None
+
+    def space(self, context: Context) -> Space:
+        return {}
+
+    def effect(self, params: Params, context: Context) -> None:
+        return None
+
+    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
+        raise Broken
+
+
+@every_stack
+def test_a_method_that_cannot_be_applied_takes_the_others_back(
+    monkeypatch: pytest.MonkeyPatch, pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    monkeypatch.setitem(METHODS, "fails", FailsWhenApplied())
+    stack = _stack(pipe, (*names, "fails"))
+    before = pipe_state(pipe)
+
+    with pytest.raises(Broken), stack.applied(pipe, stack.default):
+        pass
+
+    assert_same_state(pipe_state(pipe), before)
+
+
+@every_real_stack
+def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(
+    pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    stack = _stack(pipe, names)
+    with stack.applied(pipe, stack.default) as generate:
+        pass
+
+    with suppress(AttributeError):
+        draw(generate)
+
+    assert torch.equal(draw(pipe), plain())
+
+
+# Effect
+
+
+@every_real_stack
+def test_the_default_point_changes_the_picture(pipe: StableDiffusionPipeline, names: Names) -> None:
+    stack = _stack(pipe, names)
+
+    with stack.applied(pipe, stack.default) as generate:
+        assert not torch.equal(draw(generate), plain())
+
+
+def test_the_empty_stack_changes_nothing(pipe: StableDiffusionPipeline) -> None:
+    with _stack(pipe, ()).applied(pipe, {}) as generate:
+        assert torch.equal(draw(generate), plain())
+
+
+@dataclass
+class Work:
+    """What one generation really computed, step by step."""
+
+    unet_batches: list[int] = field(default_factory=list)
+    deep_steps: list[int] = field(default_factory=list)
+    self_attention_steps: list[int] = field(default_factory=list)
+    cross_attention_steps: list[int] = field(default_factory=list)
+    tokens_by_grid: dict[int, set[int]] = field(default_factory=dict)
+    """Tokens that enter self-attentions, by the tokens of the grid that they come from."""
+
+    @property
+    def step(self) -> int:
+        return len(self.unet_batches) - 1
+
+
+def watch(unet: Any) -> Work:
+    """Hook layers that no method patches, so that what is skipped does not count."""
+    work = Work()
+
+    def on_call(layer: Any, note: Callable[[torch.Tensor], object]) -> None:
+        layer.register_forward_pre_hook(lambda _, inputs: note(inputs[0]))
+
+    on_call(unet.conv_in, lambda latents: work.unet_batches.append(len(latents)))
+    on_call(unet.mid_block.resnets[0].conv1, lambda _: work.deep_steps.append(work.step))
+    # The block that DeepCache computes at every step, whatever its branch.
+    last = unet.up_blocks[-1].attentions[-1].transformer_blocks[0]
+    on_call(last.attn1.to_q, lambda _: work.self_attention_steps.append(work.step))
+    on_call(last.attn2.to_q, lambda _: work.cross_attention_steps.append(work.step))
+    for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
+        for attention in getattr(block, "attentions", []):
+            _watch_tokens(attention, work)
+    return work
+
+
+def _watch_tokens(attention: Any, work: Work) -> None:
+    grid = 0
+
+    def note_grid(_: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal grid
+        grid = inputs[0].shape[-2] * inputs[0].shape[-1]
+
+    def note_tokens(_: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        work.tokens_by_grid.setdefault(grid, set()).add(inputs[0].shape[1])
+
+    attention.register_forward_pre_hook(note_grid)
+    attention.transformer_blocks[0].attn1.to_q.register_forward_pre_hook(note_tokens)
+
+
+def _deep_blocks_run_at_whole_steps_only(work: Work, effect: Any, batch: int) -> None:
+    whole, _ = effect
+    assert work.deep_steps == [step for step in range(STEPS) if whole[step]]
+    assert len(work.deep_steps) < STEPS
+
+
+def _attention_and_guidance_stop_at_the_gate(work: Work, effect: Any, batch: int) -> None:
+    gate, reused = effect
+    assert work.cross_attention_steps == list(range(gate))
+    assert work.self_attention_steps == [step for step in range(STEPS) if not reused[step]]
+    assert work.unet_batches == [2 * batch] * gate + [batch] * (STEPS - gate)
+    assert gate < STEPS
+
+
+def _merged_tokens_do_not_reach_attention(work: Work, effect: Any, batch: int) -> None:
+    merged = {height * width: tokens for (height, width), tokens in effect}
+    assert work.tokens_by_grid == {
+        grid: {grid - merged.get(grid, 0)} for grid in work.tokens_by_grid
+    }
+    assert sum(merged.values()) > 0
+
+
+PROMISES: dict[str, Callable[[Work, Any, int], None]] = {
+    "deepcache": _deep_blocks_run_at_whole_steps_only,
+    "tgate": _attention_and_guidance_stop_at_the_gate,
+    "tome": _merged_tokens_do_not_reach_attention,
+}
+
+
+@pytest.mark.parametrize(("scheduler", "batch"), list(zip(SCHEDULERS, (1, 2, 1), strict=True)))
+@every_real_stack
+def test_the_work_that_the_effect_leaves_out_is_really_skipped(
+    names: Names, scheduler: str, batch: int
+) -> None:
+    pipe = tiny_sd(scheduler)
+    stack = _stack(pipe, names)
+    # Here the gate cuts DeepCache's rhythm, both of T-GATE's intervals bite, two grids are merged.
+    wanted: dict[str, Value] = {"gate_step": 5, "fi_interval": 2, "max_downsample": 2}
+    params = {
+        name: wanted[name] if wanted.get(name) in choices.values else choices.default
+        for name, choices in stack.space.items()
+    }
+
+    with stack.applied(pipe, params) as generate:
+        work = watch(pipe.unet)
+        draw(generate, batch)
+
+    for method in stack.methods:
+        PROMISES[method.name](work, method.effect(params, stack.context), batch)
+
+
+# Sameness
+
+SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
+    "deepcache": [
+        ({"cache_interval": STEPS}, {"cache_interval": STEPS + 3}),
+        ({"cache_branch_id": 11}, {"cache_branch_id": 40}),
+        ({"cache_interval": 1, "cache_branch_id": 0}, {"cache_interval": 1, "cache_branch_id": 3}),
+    ],
+    "tgate": [
+        ({"gate_step": 5, "sp_interval": 1, "warm_up": 0}, {"gate_step": 5, "warm_up": 3}),
+    ],
+    "tome": [
+        ({"ratio": 0.75}, {"ratio": 0.9}),
+        ({"ratio": 0.0}, {"ratio": 0.003}),
+        ({"max_downsample": 2}, {"max_downsample": 3}),
+    ],
+}
+"""Parameters that must come to the same in every stack; the others are the stack's defaults."""
+
+SYNONYMS_ALONE: dict[str, list[tuple[Params, Params]]] = {
+    "tgate": [
+        (
+            {"gate_step": 6, "sp_interval": 5, "warm_up": 3},
+            {"gate_step": 6, "sp_interval": 9, "warm_up": 3},
+        ),
+        (
+            {"gate_step": 5, "sp_interval": 3, "warm_up": 4},
+            {"gate_step": 5, "sp_interval": 7, "warm_up": 3},
+        ),
+        ({"gate_step": 5, "fi_interval": 4}, {"gate_step": 5, "fi_interval": 9}),
+        (
+            {"gate_step": STEPS, "sp_interval": 1},
+            {"gate_step": STEPS + 22, "sp_interval": 1},
+        ),
+        (
+            {"gate_step": 7, "sp_interval": 2, "warm_up": 1},
+            {"gate_step": 7, "sp_interval": 2, "warm_up": 2},
+        ),
+    ],
+    "tome": [
+        ({"max_downsample": 8}, {"max_downsample": 64}),
+        ({"ratio": 0.2, "max_downsample": 4}, {"ratio": 0.2, "max_downsample": 8}),
+    ],
+}
+"""The same for a method alone: what a stack forbids, and what it would only repeat."""
+
+
+def _synonyms() -> Iterator[Any]:
+    for names in STACKS:
+        for name in names:
+            alone = SYNONYMS_ALONE.get(name, []) if len(names) == 1 else []
+            for one, other in SYNONYMS[name] + alone:
+                difference = " ".join(
+                    f"{key}={one.get(key, '')}/{other.get(key, '')}" for key in {**one, **other}
+                )
+                yield pytest.param(names, one, other, id=f"{_write(names)} {difference}")
+
+
+@pytest.mark.parametrize(("names", "one", "other"), list(_synonyms()))
+def test_parameters_of_one_effect_draw_one_picture(
+    pipe: StableDiffusionPipeline, names: Names, one: Params, other: Params
+) -> None:
+    stack = _stack(pipe, names)
+    pictures = []
+    for params in ({**stack.default, **one}, {**stack.default, **other}):
+        with stack.applied(pipe, params) as generate:
+            pictures.append(draw(generate))
+
+    assert _effects(stack, {**stack.default, **one}) == _effects(stack, {**stack.default, **other})
+    assert torch.equal(*pictures)
+
+
+@every_real_stack
+def test_points_of_different_effect_draw_different_pictures(
+    pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    stack = _stack(pipe, names)
+    points = {
+        _effects(stack, params): params
+        for name, choices in stack.space.items()
+        for value in (stack.default[name], choices.values[0], choices.values[-1])
+        for params in [stack.canonical({**stack.default, name: value})]
+    }
+    pictures = []
+    for point in points.values():
+        with stack.applied(pipe, point) as generate:
+            pictures.append(draw(generate))
+
+    assert len(points) > 2
+    assert not any(torch.equal(one, other) for one, other in combinations(pictures, 2))
+
+
+@every_real_stack
+def test_a_call_depends_on_neither_the_call_before_nor_the_global_generator(
+    pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    stack = _stack(pipe, names)
+    pictures = []
+    with torch.random.fork_rng(devices=[]), stack.applied(pipe, stack.default) as generate:
+        for seed, batch in enumerate((1, 2, 1, 2)):
+            torch.manual_seed(seed)
+            pictures.append(draw(generate, batch))
+
+    assert torch.equal(pictures[0], pictures[2])
+    assert torch.equal(pictures[1], pictures[3])
+
+
+@every_real_stack
+def test_a_call_does_not_depend_on_a_call_that_failed(
+    pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    stack = _stack(pipe, names)
+    with stack.applied(pipe, stack.default) as generate:
+        picture = draw(generate)
+        with pytest.raises(Broken):
+            draw(generate, 2, callback_on_step_end=break_after(STEPS - 1))
+        assert torch.equal(draw(generate), picture)
+
+
+@every_stack
+def test_the_global_generator_is_left_where_it_was(
+    pipe: StableDiffusionPipeline, names: Names
+) -> None:
+    stack = _stack(pipe, names)
+    before = torch.get_rng_state()
+
+    with stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# Points
+
+
+@every_stack
+@pytest.mark.parametrize("steps", [6, STEPS, 50])
+def test_points_are_canonical_and_no_two_have_one_effect(
+    pipe: StableDiffusionPipeline, names: Names, steps: int
+) -> None:
+    stack = Stack(tiny_context(pipe, names, steps))
+
+    assert len({_effects(stack, point) for point in stack.points}) == len(stack.points)
+    assert [stack.canonical(point) for point in stack.points] == stack.points
+
+
+@every_stack
+@pytest.mark.parametrize("steps", [6, STEPS, 50])
+def test_the_default_is_a_point(pipe: StableDiffusionPipeline, names: Names, steps: int) -> None:
+    stack = Stack(tiny_context(pipe, names, steps))
+
+    assert stack.default in stack.points
+
+
+@every_real_stack
+@pytest.mark.parametrize("steps", range(12))
+def test_a_stack_is_refused_in_words_or_has_choices_for_every_parameter(
+    pipe: StableDiffusionPipeline, names: Names, steps: int
+) -> None:
+    context = tiny_context(pipe, names)
+    try:
+        space = Stack(replace(context, steps=steps)).space
+    except RefusedError as refusal:
+        assert len(str(refusal).split()) > 5
+    else:
+        assert space
+        assert all(choices.values for choices in space.values())
+        assert all(list(choices.values) == sorted(choices.values) for choices in space.values())
+
+
+def test_no_two_methods_share_a_parameter(pipe: StableDiffusionPipeline) -> None:
+    names = [
+        parameter
+        for method in METHODS.values()
+        for parameter in method.space(tiny_context(pipe, [method.name]))
+    ]
+    assert len(set(names)) == len(names)
+
+
+# Registry
+
+
+@every_method
+def test_a_method_is_filed_under_its_name_and_names_known_methods_only(name: str) -> None:
+    method = METHODS[name]
+
+    assert method.name == name
+    assert method.title
+    assert method.after | method.conflicts | method.absorbs <= METHODS.keys() - {name}
+
+
+def test_the_order_of_methods_does_not_depend_on_the_order_of_names() -> None:
+    for names in STACKS:
+        orders = {find_methods(order) for order in permutations(names)}
+        assert len(orders) == 1
+
+
+def test_methods_come_after_those_that_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By name it would come before `tgate`.
+    monkeypatch.setitem(METHODS, "fails", FailsWhenApplied())
+
+    for names in STACKS:
+        ordered = [method.name for method in find_methods((*names, "fails"))]
+        assert ordered[-1] == "fails"
+        for name, other in product(names, names):
+            if other in METHODS[name].after:
+                assert ordered.index(other) < ordered.index(name)
+
+
+def test_a_conflict_is_found_from_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rival(FailsWhenApplied):
+        name = "rival"
+        after = frozenset()
+        conflicts = frozenset({"tome"})
+
+    monkeypatch.setitem(METHODS, "rival", Rival())
+
+    for names in permutations(("tome", "rival")):
+        with pytest.raises(RefusedError, match="cannot be used together"):
+            find_methods(names)
+
+
+# Nesting
+
+
+@every_stack
+def test_a_pipe_is_not_accelerated_twice(pipe: StableDiffusionPipeline, names: Names) -> None:
+    stack = _stack(pipe, names)
+    twin = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
+
+    with stack.applied(pipe, stack.default) as generate:
+        for taken in (pipe, twin):
+            with pytest.raises(RefusedError, match="already"), stack.applied(taken, stack.default):
+                pass
+        assert torch.equal(draw(generate), plain()) == (names == ())
+    with stack.applied(pipe, stack.default):
+        pass

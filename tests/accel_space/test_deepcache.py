@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from accel_space.deepcache import DeepCache
+from accel_space.errors import RefusedError
+from accel_space.method import Params
+from accel_space.stack import Stack
+from tests.tiny_pipelines import tiny_context, tiny_sd
+
+
+def _whole_steps(methods: list[str], params: Params, steps: int) -> list[int]:
+    context = tiny_context(tiny_sd(), methods, steps)
+    whole, _ = DeepCache().effect(params, context)
+    return [step for step, is_whole in enumerate(whole) if is_whole]
+
+
+def test_every_interval_th_step_is_whole() -> None:
+    params = {"cache_interval": 3, "cache_branch_id": 0}
+
+    assert _whole_steps(["deepcache"], params, 10) == [0, 3, 6, 9]
+
+
+def test_beside_tgate_the_rhythm_starts_anew_before_the_gate_and_at_it() -> None:
+    params = {"cache_interval": 3, "cache_branch_id": 0, "gate_step": 6}
+
+    assert _whole_steps(["deepcache", "tgate"], params, 12) == [0, 3, 5, 6, 9]
+
+
+def test_the_grid_is_the_prototypes() -> None:
+    space = Stack(tiny_context(tiny_sd(), ["deepcache"], 20)).space
+
+    assert space["cache_interval"].values == (2, 3, 4, 5)
+    assert space["cache_branch_id"].values == (0, 1, 2, 3)
+
+
+def test_a_unet_of_one_block_has_three_branches() -> None:
+    context = tiny_context(tiny_sd(), ["deepcache"])
+    shallow = replace(context, profile=replace(context.profile, unet_blocks=1))
+
+    assert Stack(shallow).space["cache_branch_id"].values == (0, 1, 2)
+
+
+def test_intervals_that_reach_past_the_last_step_are_one_point() -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["deepcache"], 3))
+
+    canonical = stack.canonical({"cache_interval": 5, "cache_branch_id": 2})
+
+    assert canonical == {"cache_interval": 3, "cache_branch_id": 2}
+    assert len(stack.points) == 8
+
+
+@pytest.mark.parametrize(
+    "scheduler", ["HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "PNDMScheduler"]
+)
+def test_a_scheduler_that_confuses_timesteps_and_steps_is_refused(scheduler: str) -> None:
+    context = tiny_context(tiny_sd(scheduler), ["deepcache"])
+
+    with pytest.raises(RefusedError, match=f"{scheduler} .* take DDIM, DPM-Solver"):
+        Stack(context)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_less_than_two_steps_are_refused(steps: int) -> None:
+    context = replace(tiny_context(tiny_sd(), ["deepcache"]), steps=steps)
+
+    with pytest.raises(RefusedError, match=f"steps is {steps}; use 2 steps or more"):
+        Stack(context)
+
+
+def test_a_transformer_is_refused() -> None:
+    context = tiny_context(tiny_sd(), ["deepcache"])
+    profile = replace(context.profile, pipeline_class="PixArtAlphaPipeline", unet_blocks=0)
+
+    with pytest.raises(RefusedError, match="PixArtAlphaPipeline has none"):
+        Stack(replace(context, profile=profile))
+
+
+def test_a_unet_without_mid_block_is_refused() -> None:
+    pipe = tiny_sd(mid_block_type=None)
+
+    with pytest.raises(RefusedError, match="mid block"):
+        Stack(tiny_context(pipe, ["deepcache"]))
+
+
+@pytest.mark.parametrize("methods", [["deepcache"], ["deepcache", "tgate"]])
+def test_a_pipe_with_cpu_offload_is_refused(methods: list[str]) -> None:
+    from accelerate import cpu_offload_with_hook
+
+    pipe = tiny_sd()
+    stack = Stack(tiny_context(pipe, methods))
+    _, hook = cpu_offload_with_hook(pipe.unet, execution_device="cpu")
+    pipe._all_hooks = [hook]
+
+    with pytest.raises(RefusedError, match="remove_all_hooks"), stack.applied(pipe, stack.default):
+        pass
+
+    pipe.remove_all_hooks()
+    with stack.applied(pipe, stack.default):
+        pass

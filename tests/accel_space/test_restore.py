@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from accelerate.hooks import ModelHook, add_hook_to_module
+from diffusers import StableDiffusionPipeline
+
+from accel_space.restore import restored
+from accel_space.stack import METHODS, Stack
+from tests.accel_space.pipe_state import assert_same_state, pipe_state
+from tests.tiny_pipelines import draw, tiny_context, tiny_sd
+
+
+@pytest.fixture
+def pipe() -> StableDiffusionPipeline:
+    return tiny_sd()
+
+
+def _all_methods(pipe: StableDiffusionPipeline) -> Stack:
+    return Stack(tiny_context(pipe, METHODS))
+
+
+def test_whatever_is_patched_is_put_back(pipe: StableDiffusionPipeline) -> None:
+    before = pipe_state(pipe)
+    unet = pipe.unet
+
+    with restored(pipe):
+        unet.__class__ = type("Patched", (type(unet),), {})
+        unet.forward = lambda *_: None
+        unet.note = "added"
+        unet.register_forward_hook(lambda *_, **__: None, with_kwargs=True, always_call=True)
+        unet.mid_block = None
+        unet.conv_in.register_forward_pre_hook(lambda *_: None)
+        pipe.note = "added"
+        pipe.scheduler = None
+        del pipe.vae_scale_factor
+
+    assert_same_state(pipe_state(pipe), before)
+
+
+def test_hooks_from_before_still_fire_and_can_still_be_removed(
+    pipe: StableDiffusionPipeline,
+) -> None:
+    calls: list[str] = []
+    hook = pipe.unet.register_forward_pre_hook(
+        lambda *_, **__: calls.append("unet"), with_kwargs=True
+    )
+    stack = _all_methods(pipe)
+    before = pipe_state(pipe)
+
+    with stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+    assert_same_state(pipe_state(pipe), before)
+
+    calls.clear()
+    draw(pipe)
+    assert len(calls) == 8
+    hook.remove()
+    draw(pipe)
+    assert len(calls) == 8
+
+
+class CountsCalls(ModelHook):
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return args, kwargs
+
+
+def test_forwards_that_others_wrapped_before_stay_wrapped(pipe: StableDiffusionPipeline) -> None:
+    attention = pipe.unet.mid_block.attentions[0].transformer_blocks[0].attn1
+    hook = CountsCalls()
+    add_hook_to_module(attention, hook)
+    plain = draw(pipe)
+    stack = _all_methods(pipe)
+    before = pipe_state(pipe)
+
+    with stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+
+    assert_same_state(pipe_state(pipe), before)
+    hook.calls = 0
+    assert torch.equal(draw(pipe), plain)
+    assert hook.calls == 8
+
+
+def test_a_pipe_that_shares_components_is_restored_too(pipe: StableDiffusionPipeline) -> None:
+    twin = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
+    twin.set_progress_bar_config(disable=True)
+    plain = draw(twin)
+    stack = _all_methods(pipe)
+    before = pipe_state(twin)
+
+    with stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+
+    assert_same_state(pipe_state(twin), before)
+    assert torch.equal(draw(twin), plain)
+
+
+def test_cached_features_are_freed_on_leaving(pipe: StableDiffusionPipeline) -> None:
+    stack = Stack(tiny_context(pipe, ["deepcache"]))
+    features: list[weakref.ref[torch.Tensor]] = []
+    gc.disable()
+    try:
+        with stack.applied(pipe, stack.default) as generate:
+            pipe.unet.mid_block.register_forward_hook(
+                lambda _, __, output: features.append(weakref.ref(output))
+            )
+            draw(generate)
+            assert features[-1]() is not None
+        assert features[-1]() is None
+    finally:
+        gc.enable()

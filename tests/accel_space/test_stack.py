@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from accel_space.errors import RefusedError
+from accel_space.method import Choices, Context, Value
+from accel_space.profile import Profile, SchedulerProfile
+from accel_space.stack import METHODS, Stack, find_methods, point_key
+from tests.tiny_pipelines import tiny_context, tiny_sd
+
+
+def test_an_unknown_method_is_refused_with_the_names_of_the_known() -> None:
+    with pytest.raises(RefusedError, match="'deepcash'; the methods are deepcache, tgate, tome"):
+        find_methods(["tome", "deepcash"])
+
+
+def test_a_name_given_twice_counts_once() -> None:
+    assert find_methods(["tome", "tome"]) == (METHODS["tome"],)
+
+
+def test_methods_are_applied_deepcache_first_and_tome_last() -> None:
+    methods = find_methods(["tome", "tgate", "deepcache"])
+
+    assert [method.name for method in methods] == ["deepcache", "tgate", "tome"]
+
+
+def test_the_space_of_a_stack_joins_those_of_its_methods() -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["tome", "deepcache"]))
+
+    assert list(stack.space) == ["cache_interval", "cache_branch_id", "ratio", "max_downsample"]
+    assert stack.grid_size == 4 * 4 * 8 * 4
+
+
+def test_points_come_in_the_order_of_the_grid() -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["deepcache"], 20))
+
+    assert stack.points == [
+        {"cache_interval": interval, "cache_branch_id": branch}
+        for interval, branch in product((2, 3, 4, 5), (0, 1, 2, 3))
+    ]
+
+
+def test_the_empty_stack_has_one_point() -> None:
+    stack = Stack(tiny_context(tiny_sd(), []))
+
+    assert stack.points == [{}]
+    assert stack.default == {}
+    assert stack.grid_size == 1
+
+
+def test_changing_a_point_leaves_the_stack_as_it_is() -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["deepcache"]))
+
+    stack.points[0]["cache_interval"] = 99
+    stack.canonical(stack.points[0])["cache_interval"] = 99
+
+    assert stack.points[0]["cache_interval"] == 2
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"ratio": 0.5},
+        {"ratio": 0.5, "max_downsample": 1, "cache_interval": 2},
+        {},
+    ],
+)
+def test_missing_and_unknown_parameters_are_refused(params: dict[str, Value]) -> None:
+    pipe = tiny_sd()
+    stack = Stack(tiny_context(pipe, ["tome"]))
+
+    with pytest.raises(RefusedError, match="has the parameters ratio, max_downsample"):
+        stack.canonical(params)
+    with pytest.raises(RefusedError, match="ratio, max_down"), stack.applied(pipe, params):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cache_interval", 0),
+        ("cache_interval", 2.5),
+        ("cache_interval", "3"),
+        ("cache_interval", True),
+        ("cache_branch_id", -1),
+        ("ratio", float("nan")),
+        ("ratio", float("inf")),
+        ("ratio", -0.1),
+        ("ratio", None),
+    ],
+)
+def test_a_value_that_is_no_number_of_its_kind_is_refused(name: str, value: Any) -> None:
+    pipe = tiny_sd()
+    stack = Stack(tiny_context(pipe, ["deepcache", "tome"]))
+    params = {**stack.default, name: value}
+
+    with pytest.raises(RefusedError, match=f"{name} must be a"):
+        stack.canonical(params)
+    with pytest.raises(RefusedError, match=f"{name} must be a"), stack.applied(pipe, params):
+        pass
+
+
+def test_equal_numbers_are_written_alike() -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["deepcache", "tome"]))
+    given = {"max_downsample": 1.0, "ratio": 1, "cache_branch_id": 7.0, "cache_interval": 3.0}
+
+    assert point_key(stack.canonical(given)) == (
+        "cache_interval=3 cache_branch_id=7 ratio=1 max_downsample=1"
+    )
+
+
+def test_nearly_equal_numbers_are_written_apart() -> None:
+    assert point_key({"ratio": 0.12345678}) != point_key({"ratio": 0.12345679})
+
+
+def test_a_default_must_be_a_choice() -> None:
+    with pytest.raises(ValueError, match="the default 3 must be one of"):
+        Choices((1, 2), default=3)
+
+
+FEW_METHODS = sorted(
+    names for names in product(*((name, "") for name in METHODS)) if 1 <= sum(map(bool, names)) <= 2
+)
+"""All stacks but the full one, whose grid takes too long to walk in each example."""
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> Stack:
+    sides = st.integers(2, 40)
+    blocks = draw(st.lists(st.sampled_from(["DownBlock2D", "CrossAttnDownBlock2D"]), max_size=4))
+    steps = draw(st.integers(2, 30))
+    profile = Profile.from_unet_config(
+        "StableDiffusionPipeline",
+        {"down_block_types": [*blocks, "DownBlock2D"]},
+        (draw(sides), draw(sides)),
+    )
+    context = Context(
+        profile=profile,
+        scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(steps, 0, -1))),
+        steps=steps,
+        guidance_scale=7.5,
+        methods=frozenset(draw(st.sampled_from(FEW_METHODS))) - {""},
+    )
+    try:
+        return Stack(context)
+    except RefusedError:
+        assume(False)
+        raise
+
+
+@st.composite
+def stacks_and_params(draw: st.DrawFn) -> tuple[Stack, dict[str, Value]]:
+    """Parameters are drawn from the grid, near it and far from it."""
+    stack = draw(stacks())
+    params: dict[str, Value] = {}
+    for name, choices in stack.space.items():
+        beyond: st.SearchStrategy[Value]
+        if isinstance(choices.default, int):
+            beyond = st.integers(int(choices.least), 40)
+        else:
+            beyond = st.floats(choices.least, 1.5)
+        params[name] = draw(st.sampled_from(choices.values) | beyond)
+    try:
+        stack.canonical(params)
+    except RefusedError:
+        assume(False)
+    return stack, params
+
+
+def _effects(stack: Stack, params: dict[str, Value]) -> tuple[Any, ...]:
+    return tuple(method.effect(params, stack.context) for method in stack.methods)
+
+
+thorough = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+@thorough
+@given(stacks_and_params())
+def test_canonical_is_idempotent(drawn: tuple[Stack, dict[str, Value]]) -> None:
+    stack, params = drawn
+    canonical = stack.canonical(params)
+
+    assert stack.canonical(canonical) == canonical
+
+
+@thorough
+@given(stacks_and_params())
+def test_canonical_keeps_the_effect(drawn: tuple[Stack, dict[str, Value]]) -> None:
+    stack, params = drawn
+
+    assert _effects(stack, stack.canonical(params)) == _effects(stack, params)
+
+
+@thorough
+@given(stacks_and_params())
+def test_canonical_is_a_point_if_any_set_of_the_grid_has_the_effect(
+    drawn: tuple[Stack, dict[str, Value]],
+) -> None:
+    stack, params = drawn
+    wanted = _effects(stack, params)
+    grid = (
+        dict(zip(stack.space, values, strict=True))
+        for values in product(*(choices.values for choices in stack.space.values()))
+    )
+
+    in_grid = any(_effects(stack, candidate) == wanted for candidate in grid)
+
+    assert (stack.canonical(params) in stack.points) == in_grid
+
+
+@thorough
+@given(stacks())
+def test_a_space_is_ascending_without_repeats(stack: Stack) -> None:
+    for choices in stack.space.values():
+        assert list(choices.values) == sorted(set(choices.values))
+        assert choices.least <= choices.values[0]

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+
+from accel_space.errors import RefusedError
+from accel_space.stack import Stack, point_key
+from accel_space.tgate import TGate
+from tests.tiny_pipelines import draw, tiny_context, tiny_sd
+
+
+@pytest.mark.parametrize(("steps", "distinct"), [(50, 1365), (20, 1211)])
+def test_the_prototypes_1800_sets_are_fewer_points(steps: int, distinct: int) -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["tgate"], steps))
+
+    assert stack.grid_size == 1800
+    assert len(stack.points) == distinct
+
+
+def test_a_schedule_is_computed_up_to_warm_up_then_by_interval_then_anew_from_the_gate() -> None:
+    context = tiny_context(tiny_sd(), ["tgate"], 14)
+    params = {"gate_step": 9, "sp_interval": 3, "fi_interval": 2, "warm_up": 2}
+
+    gate, reused = TGate().effect(params, context)
+
+    assert gate == 9
+    assert [step for step in range(14) if reused[step]] == [4, 5, 7, 9, 11, 13]
+
+
+def test_schedules_that_reuse_at_the_same_steps_are_one_point() -> None:
+    stack = Stack(tiny_context(tiny_sd(), ["tgate"], 20))
+    schedules = product([8, 9], [1, 2, 3])
+
+    points = {
+        point_key(
+            stack.canonical(
+                {"gate_step": 5, "sp_interval": sp, "fi_interval": 1, "warm_up": warm_up}
+            )
+        )
+        for sp, warm_up in schedules
+    }
+
+    assert points == {
+        f"gate_step=5 sp_interval={sp} fi_interval=1 warm_up={warm_up}"
+        for sp, warm_up in ((4, 1), (2, 1), (2, 3))
+    }
+
+
+@pytest.mark.parametrize(
+    "methods", [["tgate", "tome"], ["deepcache", "tgate"], ["deepcache", "tgate", "tome"]]
+)
+def test_in_a_stack_self_attention_is_never_reused(methods: list[str]) -> None:
+    stack = Stack(tiny_context(tiny_sd(), methods, 20))
+
+    assert stack.space["sp_interval"].values == (1,)
+    assert stack.space["fi_interval"].values == (1,)
+    assert stack.space["warm_up"].values == (0,)
+    for forbidden in ({"sp_interval": 5}, {"fi_interval": 2}):
+        with pytest.raises(RefusedError, match="use sp_interval=1 and fi_interval=1"):
+            stack.canonical({**stack.default, **forbidden})
+
+
+@pytest.mark.parametrize("methods", [["tgate", "tome"], ["deepcache", "tgate"]])
+def test_a_forbidden_reuse_is_refused_before_the_pipe_is_touched(methods: list[str]) -> None:
+    pipe = tiny_sd()
+    stack = Stack(tiny_context(pipe, methods, 20))
+
+    with (
+        pytest.raises(RefusedError, match="use sp_interval=1"),
+        stack.applied(pipe, {**stack.default, "sp_interval": 5}),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("guidance_scale", [0.0, 1.0])
+def test_no_guidance_is_refused(guidance_scale: float) -> None:
+    context = tiny_context(tiny_sd(), ["tgate"], guidance_scale=guidance_scale)
+
+    with pytest.raises(RefusedError, match="use a guidance_scale above 1"):
+        Stack(context)
+
+
+def test_a_unet_that_embeds_guidance_is_refused() -> None:
+    pipe = tiny_sd(time_cond_proj_dim=8)
+
+    with pytest.raises(RefusedError, match="latent consistency"):
+        Stack(tiny_context(pipe, ["tgate"]))
+
+
+@pytest.mark.parametrize("scheduler", ["HeunDiscreteScheduler", "KDPM2DiscreteScheduler"])
+def test_a_scheduler_of_order_2_is_refused(scheduler: str) -> None:
+    context = tiny_context(tiny_sd(scheduler), ["tgate"])
+
+    with pytest.raises(RefusedError, match=f"{scheduler} makes 2"):
+        Stack(context)
+
+
+def test_pndm_keeps_the_promised_number_of_guided_steps() -> None:
+    pipe = tiny_sd("PNDMScheduler")
+    stack = Stack(tiny_context(pipe, ["tgate"], 8))
+    batches: list[int] = []
+
+    with stack.applied(pipe, {**stack.default, "gate_step": 5}) as generate:
+        pipe.unet.conv_in.register_forward_pre_hook(lambda _, x: batches.append(len(x[0])))
+        draw(generate)
+
+    # PNDM calls the denoiser twice for its second step, so there is one guided call more.
+    assert batches == [2] * 6 + [1] * 3
+
+
+@pytest.mark.parametrize("steps", [0, 3, 5])
+def test_too_few_steps_for_a_gate_are_refused(steps: int) -> None:
+    context = replace(tiny_context(tiny_sd(), ["tgate"]), steps=steps)
+
+    with pytest.raises(RefusedError, match=f"which is {steps}; use 6 steps or more"):
+        Stack(context)
+
+
+def test_gates_come_before_the_last_step() -> None:
+    assert Stack(tiny_context(tiny_sd(), ["tgate"], 9)).space["gate_step"].values == (5, 6, 7, 8)
+
+
+def test_a_pipeline_without_loader_is_refused() -> None:
+    context = tiny_context(tiny_sd(), ["tgate"])
+    profile = replace(context.profile, pipeline_class="StableDiffusionImg2ImgPipeline")
+
+    with pytest.raises(RefusedError, match="no loader for StableDiffusionImg2ImgPipeline"):
+        Stack(replace(context, profile=profile))
+
+
+@pytest.mark.parametrize("methods", [["tgate"], ["deepcache", "tgate"], ["tgate", "tome"]])
+@pytest.mark.parametrize("argument", [{"guidence_scale": 3.0}, {"gate_step": 7}])
+def test_an_argument_that_the_pipelines_call_lacks_is_not_swallowed(
+    methods: list[str], argument: dict[str, Any]
+) -> None:
+    pipe = tiny_sd()
+    stack = Stack(tiny_context(pipe, methods))
+
+    with (
+        stack.applied(pipe, stack.default) as generate,
+        pytest.raises(TypeError, match=next(iter(argument))),
+    ):
+        draw(generate, **argument)
+
+
+def test_a_gate_behind_the_last_step_draws_the_plain_picture() -> None:
+    pipe = tiny_sd()
+    plain = draw(pipe)
+    stack = Stack(tiny_context(pipe, ["tgate"]))
+    inert = {"gate_step": 100, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+
+    with stack.applied(pipe, inert) as generate:
+        assert torch.equal(draw(generate), plain)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from accel_space.errors import RefusedError
+from accel_space.method import Context
+from accel_space.profile import Profile
+from accel_space.stack import Stack
+from accel_space.tome import ToMe
+from tests.tiny_pipelines import tiny_context, tiny_sd
+
+SDXL_UNET = {
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "mid_block_type": "UNetMidBlock2DCrossAttn",
+}
+
+
+def _context(
+    pipe: StableDiffusionPipeline, latent_size: tuple[int, int], config: Any = None
+) -> Context:
+    profile = Profile.from_unet_config(
+        "StableDiffusionPipeline", config or pipe.unet.config, latent_size
+    )
+    return replace(tiny_context(pipe, ["tome"]), profile=profile)
+
+
+@pytest.fixture(scope="module")
+def pipe() -> StableDiffusionPipeline:
+    return tiny_sd()
+
+
+def test_the_grid_holds_what_differs_of_the_prototypes(pipe: StableDiffusionPipeline) -> None:
+    space = Stack(_context(pipe, (64, 64))).space
+
+    assert space["ratio"].values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
+    assert space["max_downsample"].values == (1, 2, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ({"ratio": 0.8, "max_downsample": 1}, {"ratio": 0.75, "max_downsample": 1}),
+        ({"ratio": 0.9, "max_downsample": 3}, {"ratio": 0.75, "max_downsample": 2}),
+        ({"ratio": 0.5, "max_downsample": 16}, {"ratio": 0.5, "max_downsample": 8}),
+    ],
+)
+def test_values_that_merge_no_more_are_one_point(
+    pipe: StableDiffusionPipeline, given: dict[str, float], canonical: dict[str, float]
+) -> None:
+    assert Stack(_context(pipe, (64, 64))).canonical(given) == canonical
+
+
+def test_half_of_the_tokens_are_merged_down_to_the_wanted_grid(
+    pipe: StableDiffusionPipeline,
+) -> None:
+    effect = ToMe().effect({"ratio": 0.5, "max_downsample": 2}, _context(pipe, (64, 64)))
+
+    assert effect == (((64, 64), 2048), ((32, 32), 512))
+
+
+def test_without_attention_at_full_size_max_downsample_starts_at_2(
+    pipe: StableDiffusionPipeline,
+) -> None:
+    space = Stack(_context(pipe, (128, 128), SDXL_UNET)).space
+
+    assert space["max_downsample"].values == (2, 4)
+    assert space["max_downsample"].default == 2
+
+
+SIZES = [(16, 16), (10, 14), (9, 16), (8, 24), (12, 12), (5, 5), (7, 7), (2, 2)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_what_is_proposed_merges_as_promised_at_any_size(
+    pipe: StableDiffusionPipeline, size: tuple[int, int]
+) -> None:
+    stack = Stack(_context(pipe, size))
+    deepest = stack.space["max_downsample"].values[-1]
+    for ratio in (0.3, 0.75):
+        point = {"ratio": ratio, "max_downsample": deepest}
+        effect = ToMe().effect(point, stack.context)
+        promised = {height * width - merged for (height, width), merged in effect}
+        assert promised <= _attention_tokens(stack, pipe, point, size)
+
+
+@pytest.mark.parametrize("size", [(9, 16), (8, 24)], ids=str)
+def test_a_grid_that_tomesd_cannot_merge_is_refused(
+    pipe: StableDiffusionPipeline, size: tuple[int, int]
+) -> None:
+    stack = Stack(_context(pipe, size))
+    deepest = stack.space["max_downsample"].values[-1]
+
+    with pytest.raises(RefusedError, match=f"use a max_downsample of {deepest} or less"):
+        stack.canonical({"ratio": 0.75, "max_downsample": 64})
+
+
+def test_a_latent_too_small_to_merge_is_refused(pipe: StableDiffusionPipeline) -> None:
+    with pytest.raises(RefusedError, match="1x16 latent"):
+        Stack(_context(pipe, (1, 16)))
+
+
+def test_a_transformer_is_refused(pipe: StableDiffusionPipeline) -> None:
+    context = tiny_context(pipe, ["tome"])
+    profile = replace(context.profile, pipeline_class="PixArtAlphaPipeline", unet_blocks=0)
+
+    with pytest.raises(RefusedError, match="tomesd patches UNets only"):
+        Stack(replace(context, profile=profile))
+
+
+def _attention_tokens(
+    stack: Stack, pipe: StableDiffusionPipeline, point: dict[str, float], size: tuple[int, int]
+) -> set[int]:
+    """Run the patched UNet once and tell how many tokens its self-attentions got."""
+    tokens: set[int] = set()
+    with stack.applied(pipe, point), torch.random.fork_rng(devices=[]), torch.no_grad():
+        for name, layer in pipe.unet.named_modules():
+            if name.endswith("attn1.to_q"):
+                layer.register_forward_pre_hook(lambda _, inputs: tokens.add(inputs[0].shape[1]))
+        text = torch.zeros(2, 12, pipe.unet.config.cross_attention_dim)
+        pipe.unet(torch.randn(2, 4, *size), 500, encoder_hidden_states=text)
+    return tokens
