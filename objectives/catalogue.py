@@ -120,9 +120,16 @@ def read_architecture(entry: PipelineEntry, folder: Path) -> Architecture:
     if found != entry.pipeline_class:
         raise InputError(f"{entry.name} is a {entry.pipeline_class}, and {folder} holds a {found}")
     vae = _read_json(folder, "vae/config.json")
+    unet = _read_json(folder, "unet/config.json")
+    for name, config, key in (
+        ("vae", vae, "block_out_channels"),
+        ("unet", unet, "down_block_types"),
+    ):
+        if not isinstance(config.get(key), list):
+            raise InputError(f"{folder / name / 'config.json'} must list its {key}")
     return Architecture(
         folder=folder,
-        unet=_read_json(folder, "unet/config.json"),
+        unet=unet,
         scheduler=_read_json(folder, "scheduler/scheduler_config.json"),
         pipeline_class=entry.pipeline_class,
         vae_factor=2 ** (len(vae["block_out_channels"]) - 1),

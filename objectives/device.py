@@ -34,7 +34,7 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda:0" if gpus else "cpu")
     kind, _, index = name.partition(":")
-    if name != "cpu" and (kind != "cuda" or (index and not index.isdigit())):
+    if name != "cpu" and (kind != "cuda" or (index and not index.isdecimal())):
         raise InputError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
     if kind == "cuda" and int(index or 0) >= gpus:
         raise InputError(
@@ -122,7 +122,10 @@ def _nvidia_smi(device: torch.device, query: str) -> list[str]:
         return []
     uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
     command = [program, f"--id={uuid}", query, "--format=csv,noheader"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        return []
     return answer.stdout.split() if answer.returncode == 0 else []
 
 

@@ -29,7 +29,7 @@ def load_pipeline(
 
     pipe = getattr(diffusers, architecture.pipeline_class).from_pretrained(
         architecture.folder,
-        torch_dtype=getattr(torch, dtype),
+        dtype=getattr(torch, dtype),
         use_safetensors=True,
         local_files_only=True,
         safety_checker=None,

@@ -122,8 +122,8 @@ class Objective:
         Args:
             point: A value for every parameter of the stack.
             baseline: What `measure_baseline` returned under the same protocol.
-            hopeless: Asked after each pair; once it says so, what was measured so far is
-                returned with `stopped_early`.
+            hopeless: Asked between batches once there are two pairs; when it says so, what was
+                measured so far is returned with `stopped_early`.
 
         Raises:
             MeasurementError: If the pictures are none, or if the baseline's pictures have changed.
@@ -187,7 +187,8 @@ class Objective:
         with tally.clock.phase("score"):
             embeddings = self._scorer.embed_images(images)
         cosines = (embeddings * baseline.embeddings[batch.indices]).sum(axis=1)
-        if cosines.min() < SAME_PICTURE:
+        # The other way round a NaN would pass.
+        if not cosines.min() >= SAME_PICTURE:
             raise MeasurementError(
                 "the baseline's pictures are not those of the stored baseline any more "
                 f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"

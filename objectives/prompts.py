@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -47,12 +48,15 @@ def read_prompts(path: Path) -> list[str]:
 
 
 def _lines(text: str, path: Path) -> Iterable[str]:
-    return text.splitlines()
+    # Not splitlines(): a separator such as U+2028 is a character of the prompt.
+    return text.split("\n")
 
 
 def _separated(delimiter: str, quoting: Literal[0, 3]) -> Callable[[str, Path], Iterable[str]]:
     def read(text: str, path: Path) -> Iterable[str]:
-        rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, quoting=quoting)
+        # Strict, as else a quotation mark that is never closed swallows all later prompts.
+        lines = io.StringIO(text)
+        rows = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
         try:
             header = next(rows, [])
             index = header.index(_column(header, path))
@@ -65,17 +69,34 @@ def _separated(delimiter: str, quoting: Literal[0, 3]) -> Callable[[str, Path], 
 
 def _json_lines(text: str, path: Path) -> Iterable[str]:
     prompts = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_lines(text, path), start=1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number} is not JSON: {error.msg}") from error
+        except (ValueError, RecursionError) as error:
+            # A syntax error's own text counts lines too, from this one on.
+            reason = getattr(error, "msg", error)
+            raise InputError(f"{path}, line {number} is not JSON: {reason}") from error
         if not isinstance(entry, dict):
             raise InputError(f'{path}, line {number} must be an object such as {{"prompt": ...}}')
-        prompts.append(str(entry[_column(entry, path)]))
+        column = _column(entry, path)
+        prompt = entry[column]
+        if not isinstance(prompt, str):
+            raise InputError(f"{path}, line {number}: {column} must be text")
+        if not _is_unicode(prompt):
+            raise InputError(f"{path}, line {number}: {column} holds half a character")
+        prompts.append(prompt)
     return prompts
+
+
+def _is_unicode(prompt: str) -> bool:
+    """Whether a text can be written down; JSON can spell halves of a surrogate pair."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _column(names: Iterable[str], path: Path) -> str:

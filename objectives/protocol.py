@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -42,7 +43,8 @@ class Protocol(BaseModel):
 
 def prompts_fingerprint(prompts: Sequence[str]) -> str:
     """Eight hex digits that change with any prompt or their order."""
-    return hashlib.sha256("\n".join(prompts).encode()).hexdigest()[:8]
+    # As JSON, since a prompt of a table may hold line ends.
+    return hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()[:8]
 
 
 def folder_fingerprint(folder: Path) -> str:

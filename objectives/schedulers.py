@@ -45,10 +45,17 @@ def make_scheduler(name: str, config: Any) -> Any:
     Args:
         name: As `scheduler_name` returns it.
         config: `pipe.scheduler.config`, or the contents of scheduler_config.json.
+
+    Raises:
+        InputError: If that scheduler cannot be made from this configuration.
     """
     import diffusers
 
-    return getattr(diffusers, SCHEDULERS.get(name, name)).from_config(config)
+    try:
+        return getattr(diffusers, SCHEDULERS.get(name, name)).from_config(config)
+    except Exception as error:
+        # A scheduler of another family misses arguments, values or libraries, each in its own way.
+        raise _unfit(name, error) from error
 
 
 def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
@@ -57,13 +64,26 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
     Args:
         scheduler: A diffusers scheduler.
         steps: num_inference_steps, at least 1.
+
+    Raises:
+        InputError: If the scheduler cannot make so many steps.
     """
-    scheduler.set_timesteps(steps)
+    name = type(scheduler).__name__
+    try:
+        scheduler.set_timesteps(steps)
+        order = scheduler.order
+    except Exception as error:
+        raise _unfit(f"{name} with {steps} steps", error) from error
     return SchedulerProfile(
-        name=type(scheduler).__name__,
-        order=scheduler.order,
+        name=name,
+        order=order,
         timesteps=tuple(float(timestep) for timestep in scheduler.timesteps),
     )
+
+
+def _unfit(what: str, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{what} does not work with this pipeline: {reason}")
 
 
 def _classes() -> list[str]:

@@ -29,12 +29,15 @@ class Scorer:
             device: Where it computes; in fp16 on CUDA, else in fp32.
         """
         import open_clip
+        import torch
 
         name = f"local-dir:{folder}"
         precision = "fp16" if device.type == "cuda" else "fp32"
-        self._model, self._preprocess = open_clip.create_model_from_pretrained(
-            name, device=device, precision=precision
-        )
+        # open_clip draws random weights before it loads the real ones.
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            self._model, self._preprocess = open_clip.create_model_from_pretrained(
+                name, device=device, precision=precision
+            )
         self._model.eval()
         self._tokenize: Any = open_clip.get_tokenizer(name)
         self._device = device

@@ -28,7 +28,11 @@ class Claim:
         if self.host != socket.gethostname():
             return False
         try:
-            started = psutil.Process(self.pid).create_time()
+            process = psutil.Process(self.pid)
+            started = process.create_time()
+            if process.status() == psutil.STATUS_ZOMBIE:
+                # Killed, and its parent has not asked how it ended.
+                return True
         except psutil.NoSuchProcess:
             return True
         # Another process may have got the number since.

@@ -39,9 +39,12 @@ def is_dominated(speedup: float, clip_loss: float, front: Sequence[Scored]) -> b
 
 
 def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | None:
-    """The fastest point inside the loss budget, or None if there is none."""
+    """The fastest point inside the loss budget, or None if there is none.
+
+    Of two equally fast ones, that with the smaller loss.
+    """
     inside = [point for point in points if point.clip_loss <= loss_budget]
-    return max(inside, key=lambda point: point.speedup, default=None)
+    return max(inside, key=lambda point: (point.speedup, -point.clip_loss), default=None)
 
 
 def hypervolume(points: Sequence[Scored], loss_budget: float) -> float:

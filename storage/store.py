@@ -24,6 +24,8 @@ HEARTBEAT_S = 30
 GRACE_S = 150
 """A worker that was silent for this long is dead. Five beats, so that a stall is no death."""
 
+SQLITE_HEADER = b"SQLite format 3\0"
+
 LOCK_TIMEOUT_S = 60
 """How long a writer waits for another one on SQLite."""
 
@@ -55,10 +57,11 @@ def open_store(url: str, create: bool = False) -> Store:
             another kind.
     """
     parsed = _parse(url)
-    name = parsed.render_as_string(hide_password=True)
-    if parsed.get_backend_name() == "sqlite":
-        _check_file(Path(str(parsed.database)), create)
+    # Without its query, which may hold a password too.
+    name = parsed.set(query={}).render_as_string(hide_password=True)
     with _explained(name):
+        if parsed.get_backend_name() == "sqlite":
+            _check_file(Path(str(parsed.database)), create)
         rdb = _open_rdb(parsed, create, name)
         return Store(optuna.storages.get_storage(rdb), rdb.engine, name)
 
@@ -72,10 +75,14 @@ def _parse(url: str) -> URL:
         raise StorageError(f"{rule}; the one given is no URL") from error
     backend = parsed.get_backend_name()
     if backend == "postgresql":
+        if "@" in (parsed.host or ""):
+            # What follows the first @ would be shown as the host.
+            raise StorageError(f"{rule}; write an @ of the password as %40")
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise StorageError(f"{rule}; {backend!r} is neither")
-    if parsed.database in (None, "", ":memory:"):
+    # With `uri` SQLite reads further settings from the name, `mode=memory` among them.
+    if parsed.database in (None, "", ":memory:") or "uri" in parsed.query:
         raise StorageError("a storage in memory would lose the study; use sqlite:///file.db")
     return parsed.set(drivername="sqlite")
 
@@ -88,6 +95,12 @@ def _check_file(path: Path, create: bool) -> None:
         raise StorageError(f"the folder {path.parent} does not exist; create it first")
     if not path.exists() and not create:
         raise StorageError(f"there is no database {path}; `accelfront study` makes one")
+    if path.exists():
+        with path.open("rb") as file:
+            start = file.read(len(SQLITE_HEADER))
+        # SQLite takes a short file of any kind for an empty database, and overwrites it.
+        if start and start != SQLITE_HEADER:
+            raise StorageError(f"{path} is no SQLite database; name another file")
 
 
 def _open_rdb(url: URL, create: bool, name: str) -> RDBStorage:

@@ -41,8 +41,9 @@ def recover(study: optuna.Study, store: Store) -> None:
 def _is_old(trial: FrozenTrial) -> bool:
     """Whether a trial began longer ago than any live worker needs to get its point."""
     assert trial.datetime_start is not None  # Optuna sets it with the state RUNNING.
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return now - trial.datetime_start > timedelta(seconds=GRACE_S)
+    # Optuna stores UTC and hands out local time, without saying so.
+    age = datetime.now(UTC) - trial.datetime_start.astimezone()
+    return age > timedelta(seconds=GRACE_S)
 
 
 def _fail(study: optuna.Study, trial: FrozenTrial) -> None:

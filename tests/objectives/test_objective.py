@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
+
+from accel_space.stack import Stack
+from objectives.errors import MeasurementError
+from objectives.images import PSNR_CEILING_DB
+from objectives.measurement import Baseline
+from objectives.objective import MAX_PAIRS, MIN_PAIRS, Objective
+from objectives.protocol import Protocol
+from objectives.scorer import Scorer
+from objectives.statistics import Estimate, latency
+from tests.tiny_pipelines import GUIDANCE_SCALE, LATENT_SIZE, draw, tiny_context, tiny_sd
+
+CPU = torch.device("cpu")
+
+PLAIN: dict[str, int | float] = {}
+"""The one point of the stack of nothing."""
+
+STEPS = 4
+
+REUSE_ALL = {"cache_interval": STEPS, "cache_branch_id": 0}
+"""DeepCache at its coarsest: one step is computed in full."""
+
+
+@pytest.fixture
+def pipe() -> StableDiffusionPipeline:
+    return tiny_sd()
+
+
+def make_objective(
+    pipe: StableDiffusionPipeline,
+    scorer: Scorer,
+    samples: int = 6,
+    batch_size: int = 2,
+    methods: Iterable[str] = (),
+    **changes: Any,
+) -> Objective:
+    steps = changes.pop("steps", 2)
+    prompts = changes.pop("prompts", [f"picture {index}" for index in range(samples)])
+    fields: dict[str, Any] = {
+        "model": "tiny@0",
+        "scorer": "scorer@0",
+        "prompts": "none@0",
+        "num_samples": samples,
+        "batch_size": batch_size,
+        "height": LATENT_SIZE,
+        "width": LATENT_SIZE,
+        "guidance_scale": GUIDANCE_SCALE,
+        "dtype": "float32",
+        "seed": 0,
+    }
+    stack = Stack(tiny_context(pipe, methods, steps))
+    return Objective(pipe, stack, scorer, Protocol(**{**fields, **changes}), prompts, CPU)
+
+
+def test_baseline_is_reproducible(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+    objective = make_objective(pipe, scorer)
+    first, second = objective.measure_baseline(), objective.measure_baseline()
+    fresh = make_objective(tiny_sd(), scorer).measure_baseline()
+    assert first.scores == second.scores == fresh.scores
+    assert len(first.scores) == len(first.embeddings) == 6
+    np.testing.assert_array_equal(first.embeddings, fresh.embeddings)
+
+
+def test_pictures_do_not_depend_on_the_batch_size(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    whole = make_objective(pipe, scorer, batch_size=6).measure_baseline()
+    ragged = make_objective(pipe, scorer, batch_size=4).measure_baseline()
+    np.testing.assert_allclose(whole.embeddings, ragged.embeddings, atol=0.02)
+
+
+def test_prompt_i_starts_from_the_noise_of_seed_plus_i(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    prompts = ["one"] * 4
+    zero = make_objective(pipe, scorer, 4, prompts=prompts).measure_baseline().embeddings
+    one = make_objective(pipe, scorer, 4, prompts=prompts, seed=1).measure_baseline().embeddings
+    np.testing.assert_allclose(zero[1:], one[:-1], atol=0.02)
+    assert (zero[0] * zero[1]).sum() < 0.99
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "pairs"),
+    [
+        pytest.param(2, 2, MIN_PAIRS, id="one-batch"),
+        pytest.param(6, 2, MIN_PAIRS, id="fewer-batches-than-pairs"),
+        pytest.param(10, 2, 4, id="a-pair-for-each-but-the-first"),
+        pytest.param(20, 2, MAX_PAIRS, id="more-batches-than-pairs"),
+        pytest.param(9, 2, MIN_PAIRS, id="last-batch-smaller"),
+        pytest.param(5, 4, MIN_PAIRS, id="only-one-full-batch"),
+    ],
+)
+def test_stack_of_nothing_measures_as_the_baseline(
+    pipe: StableDiffusionPipeline, scorer: Scorer, samples: int, batch_size: int, pairs: int
+) -> None:
+    objective = make_objective(pipe, scorer, samples, batch_size)
+    measured = objective.measure(PLAIN, objective.measure_baseline())
+    assert len(measured.latencies_s) == len(measured.baseline_latencies_s) == pairs
+    assert measured.samples == samples
+    assert measured.clip_loss == 0
+    assert measured.clip_loss_ci == (0, 0)
+    assert measured.clip_score == measured.baseline_clip_score > 0
+    assert measured.image_similarity == pytest.approx(1, abs=1e-5)
+    assert measured.psnr_db == pytest.approx(PSNR_CEILING_DB)
+    assert not measured.stopped_early
+    low, high = measured.speedup_ci
+    assert 0 < low <= measured.speedup <= high
+    assert measured.peak_memory_mib is None
+    assert not measured.device_shared
+
+
+def test_speedup_is_that_of_the_latencies(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+    objective = make_objective(pipe, scorer)
+    measured = objective.measure(PLAIN, objective.measure_baseline())
+    ratios = np.array(measured.baseline_latencies_s) / np.array(measured.latencies_s)
+    assert measured.speedup == pytest.approx(np.exp(np.log(ratios).mean()))
+    assert measured.speedup == pytest.approx(measured.baseline_latency_s / measured.latency_s)
+    assert measured.latency_ci_s[0] <= measured.latency_s <= measured.latency_ci_s[1]
+
+
+def test_last_smaller_batch_is_scored_but_not_timed(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    # The last batch of 1 costs more a picture than one of 8 does; timed, it would stand out.
+    calls: list[int] = []
+    pipe.vae.decoder.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
+    objective = make_objective(pipe, scorer, samples=17, batch_size=8)
+    baseline = objective.measure_baseline()
+    assert calls == [8, 8, 1]
+    calls.clear()
+    measured = objective.measure(PLAIN, baseline)
+    assert measured.samples == 17
+    assert calls.count(1) == 1, "only the accelerated pipe makes it, so it is no pair"
+    assert calls.count(8) == 1 + 2 * len(measured.latencies_s)
+
+
+def test_accelerated_and_baseline_take_turns_in_going_first(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    full_steps: list[int] = []
+    batches: list[str] = []
+
+    def note_batch(module: object, args: object) -> None:
+        batches.append("accelerated" if len(full_steps) < STEPS else "baseline")
+        full_steps.clear()
+
+    # DeepCache leaves the middle of the UNet out, and the VAE ends each batch.
+    pipe.unet.mid_block.resnets[0].register_forward_pre_hook(lambda *args: full_steps.append(1))
+    pipe.vae.decoder.register_forward_pre_hook(note_batch)
+    objective = make_objective(pipe, scorer, samples=8, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    assert set(batches) == {"baseline"}
+    batches.clear()
+    objective.measure(REUSE_ALL, baseline)
+    first, second = ["accelerated", "baseline"], ["baseline", "accelerated"]
+    assert batches == ["accelerated", *first, *second, *first]
+
+
+def test_coarse_point_is_told_from_the_baseline(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    measured = objective.measure(REUSE_ALL, baseline)
+    assert measured.psnr_db < 60
+    assert measured.image_similarity < 0.9999
+    assert measured.clip_loss != 0
+    low, high = measured.clip_loss_ci
+    assert low < measured.clip_loss < high
+    assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores))
+    expected = 1 - measured.clip_score / measured.baseline_clip_score
+    assert measured.clip_loss == pytest.approx(expected)
+
+
+def test_point_measures_the_same_pictures_again(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    first, second = (objective.measure(REUSE_ALL, baseline) for _ in range(2))
+    assert first.clip_score == second.clip_score
+    assert first.clip_loss_ci == second.clip_loss_ci
+    assert first.psnr_db == second.psnr_db
+
+
+def test_hopeless_point_stops_early_and_keeps_what_was_measured(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    asked: list[tuple[Estimate, Estimate]] = []
+
+    def hopeless(faster: Estimate, loss: Estimate) -> bool:
+        asked.append((faster, loss))
+        return True
+
+    objective = make_objective(pipe, scorer, samples=12)
+    baseline = objective.measure_baseline()
+    measured = objective.measure(PLAIN, baseline, hopeless)
+    assert measured.stopped_early
+    assert len(asked) == 1
+    faster, loss = asked[0]
+    assert np.isfinite(faster.high), "from one pair alone nothing can be told"
+    assert (measured.speedup, measured.clip_loss) == (faster.value, loss.value)
+    assert len(measured.latencies_s) == 2
+    assert measured.samples == 6
+    assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores[:6]))
+
+
+def test_hopeful_point_is_measured_in_full(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+    objective = make_objective(pipe, scorer, samples=12)
+    measured = objective.measure(PLAIN, objective.measure_baseline(), lambda faster, loss: False)
+    assert not measured.stopped_early
+    assert measured.samples == 12
+
+
+def test_point_that_is_measured_in_full_already_does_not_stop_early(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    objective = make_objective(pipe, scorer, samples=6)
+    measured = objective.measure(PLAIN, objective.measure_baseline(), lambda faster, loss: True)
+    assert not measured.stopped_early
+    assert measured.samples == 6
+
+
+def spoil(pipe: StableDiffusionPipeline, how: str) -> None:
+    """Make a real pipe draw what is no picture."""
+    last = pipe.vae.decoder.conv_out
+    with torch.no_grad():
+        if how == "non-finite":
+            last.weight[0, 0, 0, 0] = torch.nan
+        else:
+            last.weight.zero_()
+            last.bias.fill_(-9.0 if how == "black" else 0.1)
+
+
+@pytest.mark.parametrize("how", ["non-finite", "black", "constant"])
+def test_degenerate_pictures_fail_by_name(
+    pipe: StableDiffusionPipeline, scorer: Scorer, how: str
+) -> None:
+    objective = make_objective(pipe, scorer)
+    baseline = objective.measure_baseline()
+    spoil(pipe, how)
+    with pytest.raises(MeasurementError, match=how):
+        objective.measure(PLAIN, baseline)
+    with pytest.raises(MeasurementError, match=how):
+        objective.measure_baseline()
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["same-run", "another-run"])
+@pytest.mark.parametrize("how", ["mirror", "noise"])
+def test_changed_pipe_is_noticed(
+    pipe: StableDiffusionPipeline, scorer: Scorer, resumed: bool, how: str
+) -> None:
+    objective = make_objective(pipe, scorer)
+    baseline = objective.measure_baseline()
+    with torch.no_grad():
+        if how == "mirror":
+            pipe.vae.decoder.conv_out.weight *= -1
+        else:
+            generator = torch.Generator().manual_seed(1)
+            weight = pipe.unet.conv_out.weight
+            weight += torch.randn(weight.shape, generator=generator)
+    if resumed:
+        objective = make_objective(pipe, scorer)
+    with pytest.raises(MeasurementError, match="not those of the stored baseline"):
+        objective.measure(PLAIN, baseline)
+
+
+def test_kept_baseline_serves_another_run(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+    kept = make_objective(pipe, scorer).measure_baseline()
+    resumed = make_objective(tiny_sd(), scorer)
+    assert resumed.measure(PLAIN, Baseline(list(kept.scores), kept.embeddings)).clip_loss == 0
+
+
+def test_baseline_is_warmed_up_once_in_a_run_that_did_not_make_it(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    kept = make_objective(pipe, scorer).measure_baseline()
+    batches: list[int] = []
+    pipe.vae.decoder.register_forward_pre_hook(lambda module, args: batches.append(len(args[0])))
+    resumed = make_objective(pipe, scorer)
+    resumed.measure(PLAIN, kept)
+    first = len(batches)
+    resumed.measure(PLAIN, kept)
+    assert first == 1 + 1 + 2 * MIN_PAIRS
+    assert len(batches) - first == 1 + 2 * MIN_PAIRS
+
+
+def test_pipe_is_restored_after_a_point_and_after_a_failed_one(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    before = draw(pipe)
+    objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    measured = objective.measure(REUSE_ALL, baseline)
+    assert draw(pipe).equal(before)
+
+    weights = pipe.vae.decoder.conv_out.weight.detach().clone()
+    spoil(pipe, "non-finite")
+    with pytest.raises(MeasurementError, match="non-finite"):
+        objective.measure(REUSE_ALL, baseline)
+    with torch.no_grad():
+        pipe.vae.decoder.conv_out.weight.copy_(weights)
+    assert draw(pipe).equal(before)
+    assert objective.measure(REUSE_ALL, baseline).clip_score == measured.clip_score
+
+
+def test_pipe_is_restored_when_hopeless_raises(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    def interrupt(faster: Estimate, loss: Estimate) -> bool:
+        raise KeyboardInterrupt
+
+    before = draw(pipe)
+    objective = make_objective(pipe, scorer, samples=12, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    with pytest.raises(KeyboardInterrupt):
+        objective.measure(REUSE_ALL, baseline, interrupt)
+    assert draw(pipe).equal(before)
+
+
+def test_seconds_tell_where_the_wall_time_went(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    # Its first estimate imports scipy, which takes longer than all that is measured here.
+    latency([1.0, 2.0])
+    objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    start = time.perf_counter()
+    measured = objective.measure(REUSE_ALL, baseline)
+    wall = time.perf_counter() - start
+    assert measured.seconds.keys() == {"generate", "baseline", "score", "patch"}
+    assert 0.9 * wall < sum(measured.seconds.values()) <= wall
+    # Timed batches of two pictures, and the first batch.
+    assert measured.seconds["generate"] > 2 * sum(measured.latencies_s)
+    assert measured.seconds["baseline"] >= 2 * sum(measured.baseline_latencies_s)
+
+
+def test_measuring_leaves_the_global_random_generator_alone(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    before = torch.random.get_rng_state()
+    objective = make_objective(pipe, scorer, methods=["deepcache", "tome"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    objective.measure({**REUSE_ALL, "ratio": 0.5, "max_downsample": 1}, baseline)
+    assert torch.random.get_rng_state().equal(before)
+
+
+def test_baseline_with_a_mean_score_below_zero_is_refused(
+    pipe: StableDiffusionPipeline, scorer_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(scorer_folder, tmp_path / "opposite"))
+    weights = load_file(folder / "open_clip_model.safetensors")
+    weights["visual.proj"] = -weights["visual.proj"]
+    save_file(weights, folder / "open_clip_model.safetensors")
+    with pytest.raises(MeasurementError, match=r"mean CLIP score is -0\.\d+.*above 0"):
+        make_objective(pipe, Scorer(folder, CPU)).measure_baseline()

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from objectives.statistics import clip_loss, geometric_mean, latency, speedup
+
+seconds = st.floats(0.001, 1000)
+pairs = st.lists(st.tuples(seconds, seconds), min_size=1, max_size=8)
+
+
+@given(pairs=pairs)
+def test_speedup_is_the_ratio_of_geometric_mean_latencies(pairs: list[tuple[float, float]]) -> None:
+    baseline, accelerated = zip(*pairs, strict=True)
+    estimate = speedup(baseline, accelerated)
+    assert estimate.value == pytest.approx(geometric_mean(baseline) / geometric_mean(accelerated))
+    assert latency(baseline).value == pytest.approx(geometric_mean(baseline))
+    assert estimate.low <= estimate.value <= estimate.high
+
+
+@given(pairs=pairs)
+def test_speedup_of_the_swapped_pairs_is_the_inverse(pairs: list[tuple[float, float]]) -> None:
+    baseline, accelerated = zip(*pairs, strict=True)
+    there, back = speedup(baseline, accelerated), speedup(accelerated, baseline)
+    assert there.value == pytest.approx(1 / back.value)
+    if math.isfinite(there.high):
+        assert there.high == pytest.approx(1 / back.low, rel=1e-6)
+
+
+def test_one_pair_tells_nothing_of_the_spread() -> None:
+    estimate = speedup([2.0], [1.0])
+    assert (estimate.value, estimate.low, estimate.high) == (2.0, 0.0, math.inf)
+
+
+def test_drift_common_to_both_of_a_pair_widens_nothing() -> None:
+    drift = np.array([1.0, 1.3, 0.8, 1.1])
+    estimate = speedup(2.0 * drift, drift)
+    assert (estimate.low, estimate.value, estimate.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_known_interval() -> None:
+    # Logarithms 0 and ln 4: mean ln 2, standard error ln 2; t at 97.5% with 1 degree is 12.706.
+    estimate = latency([1.0, 4.0])
+    assert estimate.value == pytest.approx(2.0)
+    assert estimate.high == pytest.approx(2.0 * math.exp(12.7062 * math.log(2)), rel=1e-4)
+    assert estimate.low == pytest.approx(2.0 / math.exp(12.7062 * math.log(2)), rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 6])
+def test_speedup_interval_holds_the_true_one_in_95_of_100_cases(count: int) -> None:
+    random = np.random.default_rng(7)
+    held = 0
+    for _ in range(1000):
+        baseline = np.exp(random.normal(0.0, 0.05, count))
+        accelerated = np.exp(random.normal(-math.log(1.8), 0.05, count))
+        estimate = speedup(list(baseline), list(accelerated))
+        held += estimate.low <= 1.8 <= estimate.high
+    assert 930 <= held <= 970
+
+
+def test_loss_interval_holds_the_true_one_in_about_95_of_100_cases() -> None:
+    random = np.random.default_rng(7)
+    held = 0
+    for _ in range(300):
+        baseline = random.normal(0.30, 0.04, 32)
+        accelerated = baseline * 0.97 + random.normal(0.0, 0.01, 32)
+        estimate = clip_loss(list(baseline), list(accelerated))
+        held += estimate.low <= 0.03 <= estimate.high
+    # A bootstrap of 32 is a little narrow.
+    assert 270 <= held <= 294
+
+
+def test_loss_interval_comes_from_pairs() -> None:
+    # Prompts differ far more than the loss; unpaired, the interval would be as wide as they do.
+    baseline = np.linspace(0.1, 0.5, 16)
+    estimate = clip_loss(list(baseline), list(baseline * 0.98))
+    assert estimate.value == pytest.approx(0.02)
+    assert estimate.high - estimate.low < 1e-9
+
+
+@given(
+    scores=st.lists(st.tuples(st.floats(0.05, 0.5), st.floats(0.05, 0.5)), min_size=8, max_size=32),
+    seed=st.integers(0, 100),
+)
+def test_loss_is_reproducible(scores: list[tuple[float, float]], seed: int) -> None:
+    baseline, accelerated = zip(*scores, strict=True)
+    estimate = clip_loss(baseline, accelerated, seed)
+    assert estimate == clip_loss(baseline, accelerated, seed)
+    assert estimate.value == pytest.approx(1 - sum(accelerated) / sum(baseline))
+
+
+@given(seed=st.integers(0, 10_000))
+def test_loss_interval_contains_the_value(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    baseline = random.uniform(0.2, 0.4, 16)
+    estimate = clip_loss(list(baseline), list(baseline - random.normal(0.01, 0.02, 16)), seed)
+    assert estimate.low < estimate.value < estimate.high
+
+
+def test_gain_is_a_negative_loss_and_is_not_clipped() -> None:
+    estimate = clip_loss([0.2, 0.3, 0.25, 0.22], [0.4, 0.6, 0.5, 0.44])
+    assert estimate.value == pytest.approx(-1.0)
+    assert estimate.low <= estimate.value <= estimate.high < 0

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import event
+
+from storage.claims import Claim, claim, list_claims, release
+from storage.store import Store
+from tests.storage.workers import STUDY_ID, claim_all, claim_and_wait, run_at_once
+
+Opened = Callable[..., Store]
+
+
+def held(store: Store, study_id: int = STUDY_ID) -> dict[str, int]:
+    return {each.point: each.trial_number for each in list_claims(store.engine, study_id)}
+
+
+def test_point_is_taken_once_in_its_study(store: Store) -> None:
+    assert claim(store.engine, STUDY_ID, "a=1", 0)
+    assert not claim(store.engine, STUDY_ID, "a=1", 1)
+    assert claim(store.engine, STUDY_ID, "a=2", 1)
+    assert claim(store.engine, STUDY_ID + 1, "a=1", 0)
+    assert held(store) == {"a=1": 0, "a=2": 1}
+    assert held(store, STUDY_ID + 1) == {"a=1": 0}
+    assert held(store, STUDY_ID + 2) == {}
+
+
+def test_point_of_the_stack_of_nothing_can_be_taken(store: Store) -> None:
+    assert claim(store.engine, STUDY_ID, "", 0)
+    assert not claim(store.engine, STUDY_ID, "", 1)
+
+
+def test_released_point_can_be_taken_again(store: Store) -> None:
+    claim(store.engine, STUDY_ID, "a=1", 0)
+    claim(store.engine, STUDY_ID, "a=2", 1)
+    claim(store.engine, STUDY_ID + 1, "a=1", 0)
+    release(store.engine, STUDY_ID, 0)
+    assert held(store) == {"a=2": 1}
+    assert held(store, STUDY_ID + 1) == {"a=1": 0}
+    assert claim(store.engine, STUDY_ID, "a=1", 5)
+
+
+def test_releasing_what_was_never_taken_changes_nothing(store: Store) -> None:
+    claim(store.engine, STUDY_ID, "a=1", 0)
+    release(store.engine, STUDY_ID, 99)
+    assert held(store) == {"a=1": 0}
+
+
+def test_four_processes_share_the_points_without_overlap(store: Store, url: str) -> None:
+    points = [f"ratio={index}" for index in range(25)]
+    won = run_at_once(claim_all, 4, url, points)
+    assert sorted(point for part in won for point in part) == sorted(points)
+    assert held(store) == {point: number for number, point in enumerate(points)}
+    pids = {each.pid for each in list_claims(store.engine, STUDY_ID)}
+    assert os.getpid() not in pids
+
+
+def test_claim_of_this_process_is_no_orphan(store: Store) -> None:
+    claim(store.engine, STUDY_ID, "a=1", 3)
+    (own,) = list_claims(store.engine, STUDY_ID)
+    assert (own.point, own.trial_number) == ("a=1", 3)
+    assert (own.host, own.pid) == (socket.gethostname(), os.getpid())
+    assert not own.is_orphaned()
+
+
+@pytest.fixture
+def worker(store: Store, url: str) -> Iterator[Any]:
+    """Another process that holds the point a=1."""
+    spawn = multiprocessing.get_context("spawn")
+    results = spawn.Queue()
+    process = spawn.Process(target=claim_and_wait, args=(url, "a=1", results), daemon=True)
+    process.start()
+    assert results.get(timeout=60)
+    yield process
+    process.kill()
+    process.join()
+
+
+def test_claim_of_a_killed_process_is_an_orphan(store: Store, worker: Any) -> None:
+    (claimed,) = list_claims(store.engine, STUDY_ID)
+    assert claimed.pid == worker.pid
+    assert not claimed.is_orphaned()
+    process = psutil.Process(worker.pid)
+    process.kill()
+    # Until its parent asks how it ended, it stays in the table of processes.
+    while process.status() != psutil.STATUS_ZOMBIE:
+        pass
+    assert claimed.is_orphaned()
+    worker.join()
+    assert claimed.is_orphaned()
+
+
+def this_process() -> Claim:
+    return Claim("a=1", 0, socket.gethostname(), os.getpid(), psutil.Process().create_time())
+
+
+def test_number_of_a_dead_process_may_be_given_again() -> None:
+    assert not this_process().is_orphaned()
+    started = this_process().process_start
+    assert replace(this_process(), process_start=started - 60).is_orphaned()
+    assert replace(this_process(), process_start=started + 60).is_orphaned()
+
+
+def test_claim_of_another_host_is_never_called_an_orphan() -> None:
+    elsewhere = replace(this_process(), host="elsewhere.invalid")
+    assert not elsewhere.is_orphaned()
+    assert not replace(elsewhere, pid=2**22 + 1, process_start=0.0).is_orphaned()
+
+
+def test_lost_database_is_not_taken_for_a_taken_point(store: Store) -> None:
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def fail(*args: object) -> None:
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        claim(store.engine, STUDY_ID, "a=1", 0)
