@@ -37,9 +37,9 @@ class Finding:
 
 def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     """Tell what this machine can run, and what is missing; exit code 1 if a study cannot run."""
-    from accelfront.quiet import quiet_libraries
+    from accelfront.process import prepare_process
 
-    quiet_libraries()
+    prepare_process()
     from rich.console import Console
 
     from accelfront.tables import plain_table, print_json

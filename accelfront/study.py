@@ -27,7 +27,7 @@ def study(
     ] = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Distinct points that the study is to have measured in the end.")
-    ] = 24,
+    ] = 16,
     storage: Storage = DEFAULT_STORAGE,
     num_samples: Annotated[
         int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")
@@ -71,9 +71,9 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run one study, or go on with it: measure points and show the front of the best."""
-    from accelfront.quiet import quiet_libraries
+    from accelfront.process import prepare_process
 
-    quiet_libraries()
+    prepare_process()
     from rich.console import Console
 
     from accelfront.tables import front_table, print_json

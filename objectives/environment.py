@@ -35,8 +35,12 @@ class Environment(BaseModel):
 
 def this_environment(device: torch.device) -> Environment:
     """Read the environment of this process."""
+    import torch
+
     versions = {"python": platform.python_version(), "driver": driver_version(device)}
     versions |= {library: version(library) for library in LIBRARIES}
+    # Unlike the package's version this one tells CUDA builds apart.
+    versions["torch"] = str(torch.__version__)
     return Environment(device=device_name(device), versions=versions)
 
 

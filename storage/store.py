@@ -26,6 +26,9 @@ GRACE_S = 150
 
 SQLITE_HEADER = b"SQLite format 3\0"
 
+CONNECT_TIMEOUT_S = 10
+"""How long a Postgres server may take to answer."""
+
 LOCK_TIMEOUT_S = 60
 """How long a writer waits for another one on SQLite."""
 
@@ -104,7 +107,7 @@ def _check_file(path: Path, create: bool) -> None:
 
 
 def _open_rdb(url: URL, create: bool, name: str) -> RDBStorage:
-    probe = create_engine(url)
+    probe = create_engine(url, **_engine_options(url))
     try:
         version = schema_version(probe)
         if version is None:
@@ -123,23 +126,30 @@ def _open_rdb(url: URL, create: bool, name: str) -> RDBStorage:
 
 
 def _rdb(url: URL, skip_table_creation: bool) -> RDBStorage:
-    options: dict[str, Any]
-    if url.get_backend_name() == "sqlite":
-        options = {"connect_args": {"timeout": LOCK_TIMEOUT_S}}
-    else:
-        # The worker and its heartbeat take a connection each.
-        options = {"pool_size": 2, "max_overflow": 0, "pool_pre_ping": True, "pool_recycle": 300}
     # Optuna fills braces in, so those of a password are doubled.
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return RDBStorage(
             text,
-            engine_kwargs=options,
+            engine_kwargs=_engine_options(url),
             heartbeat_interval=HEARTBEAT_S,
             grace_period=GRACE_S,
             skip_table_creation=skip_table_creation,
         )
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": LOCK_TIMEOUT_S}}
+    return {
+        # The worker and its heartbeat take a connection each.
+        "pool_size": 2,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "pool_recycle": 300,
+        "connect_args": {"connect_timeout": CONNECT_TIMEOUT_S},
+    }
 
 
 @contextmanager

@@ -47,6 +47,12 @@ class Ledger:
         """Trial number by key of the points that are measured or under way."""
         return {each.point: each.trial_number for each in list_claims(self._store.engine, self._id)}
 
+    def under_way(self) -> int:
+        """How many points workers measure now; a trial without a point is none yet."""
+        claimed = set(self.taken().values())
+        running = self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+        return sum(trial.number in claimed for trial in running)
+
     def claim(self, proposal: Proposal) -> bool:
         """Take a proposed point for this process; False if it is taken already."""
         proposal.trial.set_user_attr(records.POINT, proposal.point)

@@ -183,7 +183,8 @@ def _check_numbers(request: StudyRequest) -> None:
     at_least = {
         "--steps": (request.steps, 1),
         "--trials": (request.trials, 1),
-        "--num-samples": (request.num_samples, 1),
+        # From one prompt alone there is no interval.
+        "--num-samples": (request.num_samples, 2),
         "--batch-size": (request.batch_size, 1),
         "--seed": (request.seed, 0),
     }

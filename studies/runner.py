@@ -92,7 +92,7 @@ def run_study(plan: Plan, store: Store, watch: Watch = lambda progress: None) ->
                 reason = "interrupt"
                 break
             if not run.advance():
-                reason = "others" if run.record.states.get("running") else "points"
+                reason = "others" if run.ledger.under_way() else "points"
                 break
     return run.outcome(reason)
 
@@ -140,7 +140,7 @@ class _Run:
             return "requirement"
         if done >= self.wanted:
             return "points" if self.wanted == len(self.plan.stack.points) else "trials"
-        if done + self.record.states.get("running", 0) >= self.wanted:
+        if done + self.ledger.under_way() >= self.wanted:
             return "others"
         if self.deadline.passed():
             return "timeout"

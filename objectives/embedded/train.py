@@ -1,0 +1,129 @@
+"""Train `tiny-shapes` from nothing: `python -m objectives.embedded.train --out DIR`."""
+
+import argparse
+import json
+import math
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from objectives.embedded.loop import Budget, Outcome
+from objectives.embedded.train_scorer import train_scorer
+from objectives.embedded.train_unet import train_unet
+from objectives.embedded.train_vae import train_vae
+from objectives.embedded.world import balanced_captions
+
+STAGES: Final = ("scorer", "vae", "unet")
+PROMPTS: Final = 256
+POOL: Final = 600_000
+"""Pictures encoded before the denoiser is trained."""
+
+BUDGETS: Final[Mapping[str, Budget]] = {
+    "scorer": Budget(steps=2600, batch=2048),
+    "vae": Budget(steps=4500, batch=256, peak_lr=1.5e-3, decay=0.995),
+    "unet": Budget(steps=12_000, batch=512, warmup=300),
+}
+
+
+def train(
+    out: Path,
+    stages: tuple[str, ...],
+    device: torch.device,
+    seed: int = 0,
+    budgets: Mapping[str, Budget] = BUDGETS,
+    pool: int = POOL,
+    compiled: bool = True,
+) -> None:
+    """Train some stages in their order and write what they give, with `training.json` beside it.
+
+    Args:
+        out: Folder that gets `scorer/`, `tiny-shapes/`, `prompts.txt` and `training.json`.
+        stages: Which of `STAGES`; `unet` needs the two others, from this call or an earlier one.
+        device: Where to train.
+        seed: Seed of everything.
+        budgets: How long each stage runs.
+        pool: Pictures encoded before the denoiser is trained.
+        compiled: Whether the denoiser goes through `torch.compile`.
+    """
+    scorer, pipeline = out / "scorer", out / "tiny-shapes"
+    runs: Mapping[str, Callable[[Budget], Outcome]] = {
+        "scorer": lambda budget: train_scorer(scorer, device, seed, budget),
+        "vae": lambda budget: train_vae(pipeline / "vae", device, seed, budget),
+        "unet": lambda budget: train_unet(
+            pipeline, scorer, device, seed, budget, pool=pool, compiled=compiled
+        ),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    captions = balanced_captions(PROMPTS, seed)
+    (out / "prompts.txt").write_text("\n".join(captions) + "\n", encoding="utf-8")
+    for stage in stages:
+        outcome = runs[stage](budgets[stage])
+        _note(out / "training.json", stage, seed, device, budgets[stage], outcome)
+
+
+def _note(
+    path: Path, stage: str, seed: int, device: torch.device, budget: Budget, outcome: Outcome
+) -> None:
+    """Write down how a stage went, for the model card."""
+    notes = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    settings = {k: v for k, v in asdict(budget).items() if v != math.inf}
+    packages = ("torch", "diffusers", "transformers", "open_clip_torch")
+    notes[stage] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "versions": {name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "seed": seed,
+        "budget": settings,
+        "outcome": asdict(outcome),
+    }
+    path.write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--stage", choices=[*STAGES, "all"], action="append",
+                        help="stage to train; may be repeated (default: all)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--steps", type=int, help="optimizer steps of every stage")
+    parser.add_argument("--batch", type=int, help="batch size of every stage")
+    parser.add_argument("--pool", type=int, default=POOL, help="pictures encoded beforehand")
+    parser.add_argument("--time-limit", type=float, default=math.inf, metavar="SECONDS",
+                        help="limit of every stage's training loop")  # fmt: skip
+    parser.add_argument("--no-compile", dest="compiled", action="store_false")
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("no CUDA device here; --device cpu works, but takes days at the full size")
+    stages = STAGES if not options.stage or "all" in options.stage else tuple(options.stage)
+    budgets = {
+        name: replace(
+            budget,
+            steps=options.steps or budget.steps,
+            batch=options.batch or budget.batch,
+            seconds=options.time_limit,
+        )
+        for name, budget in BUDGETS.items()
+    }
+    train(
+        options.out,
+        tuple(stage for stage in STAGES if stage in stages),
+        torch.device(options.device),
+        options.seed,
+        budgets,
+        options.pool,
+        options.compiled,
+    )
+
+
+if __name__ == "__main__":
+    main()

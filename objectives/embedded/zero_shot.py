@@ -1,0 +1,67 @@
+"""What a picture shows, asked of the scorer: is the right word the best of all words?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from objectives.embedded.world import SINGLE, VALUES, Scene, caption
+
+ATTRIBUTES: Final = ("colour", "shape", "size", "background", "pattern", "relation")
+
+
+def alternatives(scene: Scene, field: str) -> list[Scene]:
+    """Return the scene with every value of one field, its own first.
+
+    Wordings in which both objects would have the same shape and colour are left out: the world
+    has none, so the scorer never learned what they mean.
+    """
+    own = getattr(scene, field)
+    values = [own, *(v for v in range(len(VALUES[field])) if v != own)]
+    scenes = [scene._replace(**{field: v}) for v in values]
+    return [scenes[0], *(s for s in scenes[1:] if not _twins(s))]
+
+
+def _twins(scene: Scene) -> bool:
+    same = (scene.shape, scene.colour) == (scene.other_shape, scene.other_colour)
+    return scene.relation != SINGLE and same
+
+
+def correctness(
+    features: Tensor, scenes: Sequence[Scene], embed: Callable[[list[str]], Tensor]
+) -> Mapping[str, float]:
+    """Measure how often the scorer finds each attribute of the caption in the picture.
+
+    Args:
+        features: Unit image features (N, D) of the scorer, picture i for scene i.
+        scenes: What the pictures should show.
+        embed: Gives the unit text features (M, D) of M captions.
+
+    Returns:
+        Share in [0, 1] for each of `ATTRIBUTES`. Both objects of a scene count; scenes of one
+        object have no relation and don't count there.
+    """
+    result = {}
+    for attribute in ATTRIBUTES:
+        questions = [
+            (row, alternatives(scene, field))
+            for row, scene in enumerate(scenes)
+            for field in _fields(scene, attribute)
+        ]
+        texts = sorted({caption(scene) for _, options in questions for scene in options})
+        index = {text: i for i, text in enumerate(texts)}
+        scores = features @ embed(texts).T
+        right = [
+            int(scores[row, [index[caption(s)] for s in options]].argmax()) == 0
+            for row, options in questions
+        ]
+        result[attribute] = float(torch.tensor(right, dtype=torch.float64).mean())
+    return result
+
+
+def _fields(scene: Scene, attribute: str) -> list[str]:
+    if scene.relation == SINGLE:
+        return [] if attribute == "relation" else [attribute]
+    other = f"other_{attribute}"
+    return [attribute, other] if other in VALUES else [attribute]

@@ -1,0 +1,196 @@
+"""The command line as people and scripts use it: in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK = ("--device", "cpu", "--steps", "6", "--num-samples", "2", "--batch-size", "1")
+
+HEAVY = ("torch", "diffusers", "transformers", "open_clip", "plotly", "ray")
+
+FRONT_FIELDS = {
+    "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
+    "front",
+}  # fmt: skip
+
+POINT_FIELDS = {
+    "trial", "params", "speedup", "speedup_ci", "latency_s", "baseline_latency_s", "clip_loss",
+    "clip_loss_ci", "image_similarity",
+}  # fmt: skip
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "accelfront", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240)
+
+
+def modules_after(*arguments: str, cwd: Path) -> set[str]:
+    """Which heavy modules a command has imported by its end."""
+    code = (
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))\n"
+        f"sys.argv = ['accelfront', *{arguments!r}]\n"
+        "from accelfront.cli import main\n"
+        "main()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True)
+    return set(answer.stderr.splitlines()[-1].split())
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A storage that the command itself has filled with two small studies."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('cli')}/a.db"
+    for methods in ("deepcache", "tome"):
+        answer = run(
+            *("study", *QUICK, "--methods", methods, "--trials", "3", "--storage", url, "--json")
+        )
+        assert answer.returncode == 0, answer.stderr
+        [study] = json.loads(answer.stdout)
+        assert study["trials"] == 3
+    return url
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert modules_after("--help", cwd=tmp_path) == set()
+
+
+def test_reading_commands_import_no_torch(storage: str, tmp_path: Path) -> None:
+    for command in ("front", "studies"):
+        assert modules_after(command, "--storage", storage, cwd=tmp_path) == set()
+
+
+@pytest.mark.parametrize("command", ["study", "studies", "front", "doctor"])
+def test_every_command_explains_itself(command: str) -> None:
+    answer = run(command, "--help")
+    assert answer.returncode == 0
+    assert "--storage" in answer.stdout
+
+
+def test_front_json_has_exactly_the_fields_of_the_interface(storage: str) -> None:
+    answer = run("front", "--storage", storage, "--json")
+    studies = json.loads(answer.stdout)
+    assert [study["methods"] for study in studies] == [["deepcache"], ["tome"]]
+    for study in studies:
+        assert study.keys() == FRONT_FIELDS
+        for point in study["front"]:
+            assert point.keys() == POINT_FIELDS
+            for value in ("speedup", "clip_loss"):
+                low, high = point[f"{value}_ci"]
+                assert low <= point[value] <= high
+            ratio = point["baseline_latency_s"] / point["latency_s"]
+            assert point["speedup"] == pytest.approx(ratio)
+        speedups = [point["speedup"] for point in study["front"]]
+        assert speedups == sorted(speedups, reverse=True)
+
+
+def test_front_of_one_study_as_a_table_fits_80_columns(storage: str) -> None:
+    [name, _] = [
+        study["study"] for study in json.loads(run("front", "--storage", storage, "--json").stdout)
+    ]
+    answer = run("front", name, "--storage", storage)
+    assert name in answer.stdout
+    assert "cache_branch_id=" in answer.stdout
+    assert max(map(len, answer.stdout.splitlines())) <= 80
+    assert "tome" not in answer.stdout
+
+
+def test_front_csv_has_a_row_a_point_and_a_column_a_parameter(storage: str) -> None:
+    fronts = json.loads(run("front", "--storage", storage, "--json").stdout)
+    rows = list(csv.DictReader(io.StringIO(run("front", "--storage", storage, "--csv").stdout)))
+    assert len(rows) == sum(len(study["front"]) for study in fronts)
+    assert {"study", "speedup", "speedup_ci_low", "cache_interval", "ratio"} <= rows[0].keys()
+
+
+def test_studies_lists_what_the_storage_holds(storage: str) -> None:
+    listed = json.loads(run("studies", "--storage", storage, "--json").stdout)
+    assert [(study["trials"], study["points"]) for study in listed] == [(3, 16), (3, 30)]
+    assert "3/16" in run("studies", "--storage", storage).stdout
+
+
+def test_storage_comes_from_the_environment_too(
+    storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELFRONT_STORAGE", storage)
+    assert len(json.loads(run("studies", "--json").stdout)) == 2
+
+
+def test_running_a_study_again_measures_nothing_and_prints_the_same(storage: str) -> None:
+    command = ("study", *QUICK, "--methods", "tome", "--trials", "3", "--storage", storage)
+    before = json.loads(run("front", "--storage", storage, "--json").stdout)[1]
+    answer = run(*command, "--json")
+    assert "0 of them now" in answer.stderr
+    assert json.loads(answer.stdout) == [before]
+
+
+def test_doctor_finds_this_machine_fit(storage: str) -> None:
+    answer = run("doctor", "--storage", storage, "--json")
+    assert answer.returncode == 0
+    findings = {finding["what"]: finding for finding in json.loads(answer.stdout)}
+    assert findings["tgate"]["state"] == "ok"
+    assert findings["pipeline tiny-shapes"]["state"] == "ok"
+    assert "2 studies" in findings["storage"]["detail"]
+
+
+def make_files(folder: Path) -> None:
+    (folder / "empty.txt").write_text("\n\n")
+    (folder / "binary.txt").write_bytes(bytes(range(256)))
+    (folder / "notes.db").write_text("these are my notes, and no database" * 100)
+    (folder / "file").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["study", "--pipeline", "SD9"], "SD9"),
+        (["study", "--methods", "turbo"], "turbo"),
+        (["study", "--scheduler", "Magic"], "Magic"),
+        (["study", "--steps", "0"], "--steps"),
+        (["study", "--steps", "3", "--methods", "tgate"], "6 steps"),
+        (["study", "--steps", "many"], "many"),
+        (["study", "--prompts", "missing.txt"], "missing.txt"),
+        (["study", "--prompts", "empty.txt"], "empty.txt"),
+        (["study", "--prompts", "binary.txt"], "binary.txt"),
+        (["study", "--storage", "nonsense"], "sqlite:///"),
+        (["study", "--storage", "sqlite:///missing/a.db"], "missing"),
+        (["study", "--storage", "sqlite:///file/a.db"], "file"),
+        (["study", "--storage", "sqlite:///notes.db"], "notes.db"),
+        (["study", "--storage", "postgresql+psycopg://u:secret@127.0.0.1:1/x"], "127.0.0.1"),
+        (["study", "--colour", "red"], "--colour"),
+        (["front", "--storage", "sqlite:///none.db"], "none.db"),
+        (["front", "--json", "--csv"], "--json"),
+        (["studies", "--storage", "sqlite:///notes.db"], "notes.db"),
+        (["dance"], "dance"),
+    ],
+)
+def test_bad_input_is_told_in_two_lines_and_leaves_nothing(
+    arguments: list[str], named: str, tmp_path: Path
+) -> None:
+    make_files(tmp_path)
+    before = contents(tmp_path)
+    answer = run(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2, answer.stderr
+    assert named in answer.stderr
+    assert 1 <= len(answer.stderr.strip().splitlines()) <= 2
+    assert "Traceback" not in answer.stderr
+    assert "secret" not in answer.stderr
+    assert answer.stdout == ""
+    assert contents(tmp_path) == before
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_unknown_study_is_told_with_those_there_are(storage: str) -> None:
+    answer = run("front", "nothing--like--this", "--storage", storage)
+    assert answer.returncode == 2
+    assert "tiny-shapes--DDIM--6--deepcache" in answer.stderr

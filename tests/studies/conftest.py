@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from storage.store import Store, open_store
+from studies.plan import StudyRequest
+
+QUICK = StudyRequest(
+    pipeline="tiny-shapes",
+    scheduler="DDIM",
+    steps=6,
+    methods=("deepcache",),
+    trials=16,
+    num_samples=2,
+    batch_size=1,
+    device="cpu",
+    loss_budget=0.5,
+)
+"""The shipped pipeline, at a size that measures a point within a second."""
+
+MakeRequest = Callable[..., StudyRequest]
+
+
+@pytest.fixture
+def make_request() -> MakeRequest:
+    """A quick request, with what is given changed."""
+
+    def make(**changes: object) -> StudyRequest:
+        return replace(QUICK, **changes)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def storage_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/a.db"
+
+
+@pytest.fixture
+def store(storage_url: str) -> Store:
+    return open_store(storage_url, create=True)

@@ -1,0 +1,38 @@
+"""What only a GPU can show."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+
+import pytest
+
+from accel_space.stack import METHODS
+from storage.store import Store
+from studies.plan import make_plan
+from studies.runner import run_study
+from tests.studies.conftest import MakeRequest
+
+pytestmark = pytest.mark.gpu
+
+STACKS = list(chain(*(combinations(METHODS, count) for count in range(1, len(METHODS) + 1))))
+
+
+@pytest.mark.parametrize("methods", STACKS, ids="+".join)
+def test_every_stack_is_measured_in_half_precision_and_leaves_the_pipe_as_it_was(
+    make_request: MakeRequest, store: Store, methods: tuple[str, ...]
+) -> None:
+    # A trial holds the baseline's pictures against the stored ones before and after each stack.
+    request = make_request(device="cuda", methods=methods, trials=2, num_samples=4, steps=8)
+    plan = make_plan(request)
+    outcome = run_study(plan, store)
+    assert plan.protocol.dtype == "float16"
+    assert not outcome.failures
+    assert len(outcome.study.trials) == 2
+    for trial in outcome.study.trials:
+        assert trial.measurement["peak_memory_mib"] > 0
+    assert "NVIDIA" in outcome.study.device
+
+
+def test_one_gpu_is_another_study_than_a_cpu(make_request: MakeRequest) -> None:
+    on_gpu, on_cpu = (make_plan(make_request(device=device)) for device in ("cuda", "cpu"))
+    assert on_gpu.study_name != on_cpu.study_name

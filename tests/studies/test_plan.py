@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from accel_space.errors import RefusedError
+from objectives.errors import InputError
+from studies.plan import Requirement, make_plan
+from tests.studies.conftest import MakeRequest
+
+
+def test_study_name_is_combination_and_a_digest(make_request: MakeRequest) -> None:
+    plan = make_plan(make_request(steps=20, methods=("tgate", "deepcache"), scheduler="unipc"))
+    assert re.fullmatch(r"tiny-shapes--UniPC--20--deepcache\+tgate--[0-9a-f]{8}", plan.study_name)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"seed": 1}, {"num_samples": 3}, {"batch_size": 2}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_another_protocol_is_another_study(
+    make_request: MakeRequest, changes: dict[str, int]
+) -> None:
+    assert make_plan(make_request(**changes)).study_name != make_plan(make_request()).study_name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trials": 3},
+        {"sampler": "random"},
+        {"timeout_s": 9.0},
+        {"loss_budget": 0.1},
+        {"requirement": Requirement(speedup=2.0)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_how_one_searches_does_not_change_the_study(
+    make_request: MakeRequest, changes: dict[str, object]
+) -> None:
+    assert make_plan(make_request(**changes)).study_name == make_plan(make_request()).study_name
+
+
+def test_prompts_are_the_first_of_the_file(make_request: MakeRequest, tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("one\ntwo\nthree\n")
+    plan = make_plan(make_request(prompts=file))
+    assert plan.prompts == ["one", "two"]
+    assert plan.protocol.prompts.startswith("mine.txt@")
+
+
+def test_a_short_prompt_file_sets_the_default_number_of_samples(
+    make_request: MakeRequest, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("one\ntwo\nthree\n")
+    plan = make_plan(make_request(prompts=file, num_samples=None, batch_size=None))
+    assert (plan.protocol.num_samples, plan.protocol.batch_size) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"pipeline": "SD9"}, "SD9"),
+        ({"scheduler": "DDIMM"}, "DDIM"),
+        ({"methods": ("turbo",)}, "turbo"),
+        ({"methods": ()}, "--methods"),
+        ({"steps": 0}, "--steps"),
+        ({"trials": 0}, "--trials"),
+        ({"num_samples": 0}, "--num-samples"),
+        ({"num_samples": 10_000}, "10000"),
+        ({"batch_size": -1}, "--batch-size"),
+        ({"seed": -1}, "--seed"),
+        ({"timeout_s": 0.0}, "--timeout"),
+        ({"requirement": Requirement(speedup=-1.0)}, "--req-speedup"),
+        ({"requirement": Requirement(latency_s=float("nan"))}, "--req-time"),
+        ({"loss_budget": 2.0}, "--req-score-loss"),
+        ({"sampler": "magic"}, "magic"),
+        ({"device": "tpu"}, "tpu"),
+        ({"model": Path("nowhere")}, "nowhere"),
+        ({"prompts": Path("nowhere.txt")}, "nowhere.txt"),
+        ({"steps": 3, "methods": ("tgate",)}, "6 steps"),
+        ({"steps": 1}, "2 steps or more"),
+        ({"scheduler": "HeunDiscrete"}, "HeunDiscreteScheduler"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line_that_names_it(
+    make_request: MakeRequest, changes: dict[str, object], named: str
+) -> None:
+    with pytest.raises((InputError, RefusedError)) as caught:
+        make_plan(make_request(**changes))
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)

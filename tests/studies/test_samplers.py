@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from accel_space.method import Choices, Context
+from accel_space.profile import Profile, SchedulerProfile
+from accel_space.stack import Stack, point_key
+from studies.plan import SAMPLERS
+from studies.samplers import Search, Walk, make_distributions, make_proposer, spread
+
+GRIDS = ((16, 16), (8, 8), (4, 4), (2, 2))
+
+
+def make_stack(*methods: str, steps: int = 20) -> Stack:
+    return Stack(
+        Context(
+            profile=Profile("StableDiffusionPipeline", 4, GRIDS[0], GRIDS),
+            scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(steps))),
+            steps=steps,
+            guidance_scale=5.0,
+            methods=frozenset(methods),
+        )
+    )
+
+
+def make_study() -> optuna.Study:
+    return optuna.create_study(directions=["maximize", "minimize"])
+
+
+def test_a_spread_covers_the_space_early_and_leaves_nothing_out() -> None:
+    stack = make_stack("deepcache")
+    points = spread(stack, 100)
+    assert points[0] == stack.default
+    assert sorted(map(point_key, points)) == sorted(map(point_key, stack.points))
+    corners = {(2, 0), (2, 3), (5, 0), (5, 3)}
+    first = {(point["cache_interval"], point["cache_branch_id"]) for point in points[:5]}
+    assert len(corners & first) >= 3
+
+
+def test_evenly_spaced_choices_are_ordered_for_optuna() -> None:
+    made = make_distributions(
+        {
+            "even": Choices((2, 3, 4), 2),
+            "odd": Choices((1, 2, 4, 8), 1),
+            "real": Choices((0.1, 0.2, 0.3), 0.1),
+            "one": Choices((1,), 1),
+        }
+    )
+    assert made["even"] == IntDistribution(2, 4)
+    assert made["odd"] == CategoricalDistribution((1, 2, 4, 8))
+    assert isinstance(made["real"], FloatDistribution)
+    assert made["one"].single()
+
+
+def test_grid_walks_the_prototypes_order() -> None:
+    stack = make_stack("deepcache")
+    walk = make_proposer("grid", stack, trials=3, seed=0)
+    study = make_study()
+    taken: set[str] = set()
+    order = []
+    while (proposal := walk.propose(study, taken)) is not None:
+        order.append((proposal.point["cache_interval"], proposal.point["cache_branch_id"]))
+        taken.add(point_key(proposal.point))
+    assert order == [(interval, branch) for interval in range(2, 6) for branch in range(4)]
+
+
+def test_auto_measures_every_point_if_the_trials_reach_and_searches_if_not() -> None:
+    stack = make_stack("deepcache")
+    assert isinstance(make_proposer("auto", stack, trials=16, seed=0), Walk)
+    assert isinstance(make_proposer("auto", stack, trials=15, seed=0), Search)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
+def test_a_search_reaches_every_point_of_a_space(name: str) -> None:
+    stack = make_stack("deepcache")
+    # One trial short, so that `auto` searches too.
+    search = make_proposer(name, stack, trials=15, seed=0)
+    study = make_study()
+    taken: dict[str, tuple[float, float]] = {}
+    for _ in range(200):
+        proposal = search.propose(study, taken)
+        if proposal is None:
+            break
+        interval = proposal.point["cache_interval"]
+        values = taken.setdefault(
+            point_key(proposal.point), (interval - proposal.point["cache_branch_id"] / 9, interval)
+        )
+        study.tell(proposal.trial, values)
+    assert len(taken) == 16
+
+
+def test_what_a_search_proposes_is_canonical() -> None:
+    stack = make_stack("tgate")
+    search = make_proposer("random", stack, trials=5, seed=3)
+    study = make_study()
+    for _ in range(20):
+        proposal = search.propose(study, ())
+        assert proposal is not None
+        assert stack.canonical(proposal.trial.params) == proposal.point
+        assert proposal.point in stack.points
+
+
+def test_one_seed_gives_one_sequence() -> None:
+    def sequence() -> list[str]:
+        search = make_proposer("random", make_stack("tome"), trials=5, seed=7)
+        study = make_study()
+        proposals = [search.propose(study, ()) for _ in range(5)]
+        return [point_key(proposal.point) for proposal in proposals if proposal]
+
+    assert sequence() == sequence()
