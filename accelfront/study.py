@@ -27,7 +27,7 @@ def study(
     ] = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Distinct points that the study is to have measured in the end.")
-    ] = 16,
+    ] = 10,
     storage: Storage = DEFAULT_STORAGE,
     num_samples: Annotated[
         int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")

@@ -11,7 +11,7 @@ import json
 import re
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from accel_space.stack import Stack
 from accelfront.process import prepare_process
+from objectives.statistics import speedup
 from storage.records import StudyRecord
 from storage.store import open_store
 from studies.bench import open_bench
@@ -32,11 +33,12 @@ WORK = ("generate", "baseline", "score")
 
 
 def main() -> None:
-    """Measure, print the tables and keep them."""
+    """Measure, print the tables and keep them after each part, so that a cut run loses little."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=10, help="trials of the A/A check")
-    parser.add_argument("--num-samples", type=int, default=64, help="prompts of the protocol")
+    parser.add_argument("--num-samples", type=int, default=64, help="prompts of the A/A check")
+    parser.add_argument("--trials", type=int, default=16, help="points of the study")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
@@ -45,99 +47,128 @@ def main() -> None:
         scheduler="DDIM",
         steps=20,
         methods=("deepcache",),
-        trials=16,
+        trials=options.trials,
         device=options.device,
-        batch_size=8,
-        num_samples=options.num_samples,
     )
-    plan = make_plan(request)
+    repeated = replace(request, batch_size=8, num_samples=options.num_samples)
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/bench.db"
-        results = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "environment": plan.environment.model_dump(),
-            "protocol": plan.protocol.model_dump(),
-            "aa_check": aa_check(plan, storage, options.repeats),
-            "study": whole_study(plan, storage),
-        }
-    text = as_markdown(results)
-    slug = re.sub(r"[^a-z0-9]+", "-", plan.environment.device.lower()).strip("-")
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / f"measurement-{slug}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (options.out / f"measurement-{slug}.md").write_text(text)
-    print(text)
+        for trials in aa_check(make_plan(repeated), storage, options.repeats):
+            results |= described(make_plan(repeated)) | {"aa_check": trials}
+            keep(results, options.out)
+        results["study"] = whole_study(make_plan(request), storage)
+        keep(results, options.out)
+    print(as_markdown(results))
 
 
-def aa_check(plan: Plan, storage: str, repeats: int) -> dict[str, Any]:
-    """Measure a stack of no methods against the baseline: its speedup is 1, its loss 0."""
-    nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
-    bench = open_bench(nothing, open_store(storage, create=True), print)
-    trials = [bench.objective.measure({}, bench.baseline) for _ in range(repeats)]
-    speedups = [trial.speedup for trial in trials]
+def described(plan: Plan) -> dict[str, Any]:
+    """When and where a plan is measured."""
     return {
-        "repeats": repeats,
-        "speedups": speedups,
-        "speedup_ci": [trial.speedup_ci for trial in trials],
-        "median_speedup": statistics.median(speedups),
-        "intervals_with_1": sum(low <= 1 <= high for low, high in (t.speedup_ci for t in trials)),
-        "greatest_loss": max(abs(trial.clip_loss) for trial in trials),
-        "baseline_s_per_picture": [trial.baseline_latency_s for trial in trials],
+        "date": datetime.now(UTC).date().isoformat(),
+        "environment": plan.environment.model_dump(),
     }
 
 
+def keep(results: dict[str, Any], out: Path) -> None:
+    """Write the results so far."""
+    slug = re.sub(r"[^a-z0-9]+", "-", results["environment"]["device"].lower()).strip("-")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"measurement-{slug}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / f"measurement-{slug}.md").write_text(as_markdown(results))
+
+
+def aa_check(plan: Plan, storage: str, repeats: int) -> Iterator[dict[str, Any]]:
+    """Measure a stack of no methods against the baseline: its speedup is 1, its loss 0.
+
+    Yields:
+        The trials so far, after each one.
+    """
+    nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
+    bench = open_bench(nothing, open_store(storage, create=True), print)
+    trials: list[dict[str, Any]] = []
+    for _ in range(repeats):
+        trials.append(bench.objective.measure({}, bench.baseline).model_dump())
+        yield {"protocol": plan.protocol.model_dump(), "trials": trials}
+
+
 def whole_study(plan: Plan, storage: str) -> dict[str, Any]:
-    """Measure all points of the plan and add up where the trials' time went."""
-    study = run_study(plan, open_store(storage, create=True)).study
+    """Measure the points of a plan and add up where the trials' time went."""
+    return studied(run_study(plan, open_store(storage, create=True)).study)
+
+
+def studied(study: StudyRecord) -> dict[str, Any]:
+    """A study's points, its front and the shares of its wall time."""
     seconds: dict[str, float] = {}
     for trial in study.trials:
         for phase, spent in trial.measurement["seconds"].items():
             seconds[phase] = seconds.get(phase, 0.0) + spent
     total = sum(seconds.values())
+    ordered = sorted(study.trials, key=lambda trial: -trial.speedup)
     return {
         **study.as_json(),
+        "protocol": study.protocol,
+        "distinct": study.space["distinct"],
         "trial_s": total / len(study.trials),
         "share": {phase: spent / total for phase, spent in seconds.items()},
         "overhead_share": 1 - sum(seconds[phase] for phase in WORK) / total,
-        "points": points(study),
+        "points": [each.as_json() | {"psnr_db": each.measurement["psnr_db"]} for each in ordered],
     }
-
-
-def points(study: StudyRecord) -> list[dict[str, Any]]:
-    """All measured points, fastest first."""
-    ordered = sorted(study.trials, key=lambda trial: -trial.speedup)
-    return [trial.as_json() | {"psnr_db": trial.measurement["psnr_db"]} for trial in ordered]
 
 
 def as_markdown(results: dict[str, Any]) -> str:
     """The results as tables for people."""
-    environment, check, study = (results[name] for name in ("environment", "aa_check", "study"))
-    protocol = results["protocol"]
-    versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items() if v)
+    environment = results["environment"]
+    versions = ", ".join(f"{name} {each}" for name, each in environment["versions"].items() if each)
     lines = [
         f"# Measurement quality on {environment['device']}",
         "",
-        f"{results['date']}; {versions}. tiny-shapes, DDIM, 20 steps, {protocol['dtype']}, batches "
-        f"of {protocol['batch_size']}, {protocol['num_samples']} prompts. Made by "
+        f"{results['date']}; {versions}. tiny-shapes, DDIM, 20 steps. Made by "
         "`python benchmarks/measurement.py`.",
         "",
+        *aa_lines(results["aa_check"]),
+        *(study_lines(results["study"]) if "study" in results else []),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def aa_lines(check: dict[str, Any]) -> list[str]:
+    """The A/A check; its pairs are those of all trials together."""
+    trials = check["trials"]
+    speedups = [trial["speedup"] for trial in trials]
+    contain = sum(low <= 1 <= high for low, high in (trial["speedup_ci"] for trial in trials))
+    baseline, accelerated = (
+        [latency for trial in trials for latency in trial[name]]
+        for name in ("baseline_latencies_s", "latencies_s")
+    )
+    pooled = speedup(baseline, accelerated)
+    return [
         "## A/A check: a stack of nothing against the baseline",
         "",
-        f"{check['repeats']} trials: median speedup {check['median_speedup']:.4f} (from "
-        f"{min(check['speedups']):.4f} to {max(check['speedups']):.4f}); "
-        f"{check['intervals_with_1']} of {check['repeats']} 95% intervals contain 1; "
-        f"greatest CLIP loss {check['greatest_loss']:.2%}.",
+        f"{_protocol(check)}. {len(trials)} trials: median speedup "
+        f"{statistics.median(speedups):.4f} (from {min(speedups):.4f} to {max(speedups):.4f}); "
+        f"{contain} of {len(trials)} 95% intervals contain 1. All {len(baseline)} pairs together: "
+        f"{pooled.value:.4f} ({pooled.low:.4f} to {pooled.high:.4f}). Greatest CLIP loss "
+        f"{max(abs(trial['clip_loss']) for trial in trials):.2%}; the baseline takes "
+        f"{statistics.median(baseline):.4f} s a picture.",
         "",
-        "## One study: all points of DeepCache",
+    ]
+
+
+def study_lines(study: dict[str, Any]) -> list[str]:
+    """All points of the study, and where its time went."""
+    on_front = {point["trial"] for point in study["front"]}
+    shares = ", ".join(f"{phase} {share:.1%}" for phase, share in study["share"].items())
+    lines = [
+        f"## One study: {' + '.join(study['methods'])}",
         "",
+        f"{_protocol(study)}. {study['trials']} of {study['distinct']} points, "
         f"{study['trial_s']:.2f} s a trial; beside generating and scoring "
-        f"{study['overhead_share']:.1%}. Shares: "
-        + ", ".join(f"{phase} {share:.1%}" for phase, share in study["share"].items())
-        + ".",
+        f"{study['overhead_share']:.1%} ({shares}).",
         "",
         "| point | speedup | CLIP loss | similar | PSNR | on the front |",
         "|---|---|---|---|---|---|",
     ]
-    on_front = {point["trial"] for point in study["front"]}
     for point in study["points"]:
         name = " ".join(f"{key}={value}" for key, value in point["params"].items())
         lines.append(
@@ -146,7 +177,15 @@ def as_markdown(results: dict[str, Any]) -> str:
             f"| {point['image_similarity']:.3f} | {point['psnr_db']:.1f} dB "
             f"| {'yes' if point['trial'] in on_front else ''} |"
         )
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _protocol(part: dict[str, Any]) -> str:
+    protocol = part["protocol"]
+    return (
+        f"{protocol['dtype']}, {protocol['num_samples']} prompts, batches of "
+        f"{protocol['batch_size']}"
+    )
 
 
 def _span(ends: Sequence[float], form: str) -> str:

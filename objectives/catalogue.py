@@ -56,7 +56,7 @@ PIPELINES = {
             # study would have nothing to weigh (benchmarks/results/embedded-guidance.md).
             guidance_scale=12.0,
             num_samples=32,
-            batch_size=8,
+            batch_size=4,
         ),
     )
 }

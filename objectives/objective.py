@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MIN_PAIRS = 3
 """Fewer pairs leave no interval worth the name."""
 
-MAX_PAIRS = 6
+MAX_PAIRS = 5
 """Past this a trial spends most of its time on the baseline; later batches are scored only."""
 
 SAME_PICTURE = 0.99

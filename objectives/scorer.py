@@ -26,17 +26,16 @@ class Scorer:
 
         Args:
             folder: Holds open_clip_config.json, the weights and the tokenizer.
-            device: Where it computes; in fp16 on CUDA, else in fp32.
+            device: Where it computes; in fp32 everywhere: scoring is never the cost.
         """
         import open_clip
         import torch
 
         name = f"local-dir:{folder}"
-        precision = "fp16" if device.type == "cuda" else "fp32"
         # open_clip draws random weights before it loads the real ones.
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             self._model, self._preprocess = open_clip.create_model_from_pretrained(
-                name, device=device, precision=precision
+                name, device=device
             )
         self._model.eval()
         self._tokenize: Any = open_clip.get_tokenizer(name)
@@ -54,7 +53,7 @@ class Scorer:
         pictures = (images.float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
         batch = torch.stack([self._preprocess(to_pil_image(picture)) for picture in pictures])
         with torch.inference_mode():
-            features = self._model.encode_image(batch.to(self._device, self._dtype()))
+            features = self._model.encode_image(batch.to(self._device))
         return _normalized(features)
 
     def embed_prompts(self, prompts: Sequence[str]) -> Embeddings:
@@ -64,10 +63,6 @@ class Scorer:
         with torch.inference_mode():
             features = self._model.encode_text(self._tokenize(list(prompts)).to(self._device))
         return _normalized(features)
-
-    def _dtype(self) -> torch.dtype:
-        dtype: torch.dtype = next(self._model.visual.parameters()).dtype
-        return dtype
 
 
 def clip_scores(images: Embeddings, prompts: Embeddings) -> list[float]:
