@@ -103,8 +103,12 @@ def study(
         )
     )
     store = open_store(storage, create=True)
-    with StudyView(plan.study_name, req_score_loss or DEFAULT_LOSS_BUDGET) as view:
-        outcome = run_study(plan, store, view)
+    try:
+        with StudyView(plan.study_name, req_score_loss or DEFAULT_LOSS_BUDGET) as view:
+            outcome = run_study(plan, store, view)
+    except KeyboardInterrupt:
+        print("Interrupted at once; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
     for line in _summary(outcome, store.name):
         print(line, file=sys.stderr)
     if as_json:
@@ -134,5 +138,8 @@ def _summary(outcome: Outcome, storage: str) -> list[str]:
     ]
     if outcome.met is not None:
         lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.speedup:.2f}x")
+    shared = sum(trial.measurement["device_shared"] for trial in study.trials)
+    if shared:
+        lines.append(f"another process was on the GPU in {shared} trials: doubt their latencies")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
     return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -16,10 +16,13 @@ class Interrupt:
 
 
 @contextmanager
-def graceful_interrupt() -> Iterator[Interrupt]:
+def graceful_interrupt(tell: Callable[[str], None]) -> Iterator[Interrupt]:
     """Note the first SIGINT; a second one raises KeyboardInterrupt as usual.
 
     Off the main thread, where Python delivers no signals, nothing is ever noted.
+
+    Args:
+        tell: Told in words that the first one was noted.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -30,6 +33,7 @@ def graceful_interrupt() -> Iterator[Interrupt]:
     def note(signum: int, frame: FrameType | None) -> None:
         interrupt.requested = True
         signal.signal(signal.SIGINT, previous)
+        tell("finishing the running trial; Ctrl-C again stops at once")
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -86,7 +86,7 @@ def run_study(plan: Plan, store: Store, watch: Watch = lambda progress: None) ->
         MeasurementError: If the unaccelerated pipeline makes no pictures.
     """
     run = _Run(plan, store, watch)
-    with graceful_interrupt() as interrupt:
+    with graceful_interrupt(run.tell) as interrupt:
         while (reason := run.enough()) is None:
             if interrupt.requested:
                 reason = "interrupt"

@@ -155,7 +155,7 @@ def make_files(folder: Path) -> None:
         (["study", "--scheduler", "Magic"], "Magic"),
         (["study", "--steps", "0"], "--steps"),
         (["study", "--steps", "3", "--methods", "tgate"], "6 steps"),
-        (["study", "--steps", "many"], "many"),
+        (["study", "--steps", "many"], "--steps"),
         (["study", "--prompts", "missing.txt"], "missing.txt"),
         (["study", "--prompts", "empty.txt"], "empty.txt"),
         (["study", "--prompts", "binary.txt"], "binary.txt"),
