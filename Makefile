@@ -56,6 +56,6 @@ $(STAMP): pyproject.toml
 		echo "accelfront needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
 	@echo "setting up $(VENV), once; torch makes this a few minutes" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --upgrade pip
+	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@

@@ -27,7 +27,7 @@ def study(
     ] = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Distinct points that the study is to have measured in the end.")
-    ] = 10,
+    ] = 8,
     storage: Storage = DEFAULT_STORAGE,
     num_samples: Annotated[
         int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")
@@ -79,7 +79,7 @@ def study(
     from accelfront.tables import front_table, print_json
     from accelfront.view import StudyView
     from storage.store import open_store
-    from studies.plan import DEFAULT_LOSS_BUDGET, Requirement, StudyRequest, make_plan
+    from studies.plan import Requirement, StudyRequest, make_plan
     from studies.runner import run_study
 
     plan = make_plan(
@@ -104,7 +104,7 @@ def study(
     )
     store = open_store(storage, create=True)
     try:
-        with StudyView(plan.study_name, req_score_loss or DEFAULT_LOSS_BUDGET) as view:
+        with StudyView(plan.study_name) as view:
             outcome = run_study(plan, store, view)
     except KeyboardInterrupt:
         print("Interrupted at once; the same command goes on.", file=sys.stderr)

@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 class StudyView:
     """Shows a study's progress: redrawn on a terminal, else a line for each change of result."""
 
-    def __init__(self, title: str, loss_budget: float) -> None:
+    def __init__(self, title: str) -> None:
         """Show nothing yet.
 
         Args:
             title: The study's name.
-            loss_budget: The greatest CLIP loss allowed.
         """
         self._title = title
-        self._loss_budget = loss_budget
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, transient=True, refresh_per_second=4)
         self._shown = ""
@@ -68,7 +66,7 @@ class StudyView:
         return Group(
             Text(self._title, style="bold"),
             bar,
-            Text(f"best  {self._best(progress)}"),
+            Text(f"best  {_best(progress)}"),
             Text(f"last  {progress.last or '-'}"),
             Text(f"now   {progress.stage}", style="dim"),
         )
@@ -78,14 +76,15 @@ class StudyView:
             return progress.stage
         return (
             f"{progress.done}/{progress.wanted}  {progress.last}; "
-            f"best {self._best(progress)}; {_time_left(progress)}"
+            f"best {_best(progress)}; {_time_left(progress)}"
         )
 
-    def _best(self, progress: Progress) -> str:
-        best = progress.best
-        if best is None:
-            return f"none inside the loss budget of {self._loss_budget:.1%} yet"
-        return f"{best.speedup:.2f}x, loss {best.clip_loss:.1%}: {point_key(best.params)}"
+
+def _best(progress: Progress) -> str:
+    best = progress.best
+    if best is None:
+        return f"none inside the loss budget of {progress.loss_budget:.1%} yet"
+    return f"{best.speedup:.2f}x, loss {best.clip_loss:.1%}: {point_key(best.params)}"
 
 
 def _time_left(progress: Progress) -> str:

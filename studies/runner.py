@@ -37,6 +37,7 @@ class Progress:
         stage: What happens now, in words.
         done: Distinct points measured in full.
         wanted: How many there are to be.
+        loss_budget: The greatest CLIP loss allowed.
         best: The fastest point inside the loss budget, if there is one.
         last: What became of the last trial, in words; empty before the first.
         trial_s: Mean seconds of a trial of this run; 0 before the first.
@@ -45,6 +46,7 @@ class Progress:
     stage: str
     done: int
     wanted: int
+    loss_budget: float
     best: TrialRecord | None
     last: str
     trial_s: float
@@ -210,6 +212,7 @@ class _Run:
                 stage=stage,
                 done=len(trials),
                 wanted=self.wanted,
+                loss_budget=self.ledger.loss_budget,
                 best=best_inside(trials, self.ledger.loss_budget),
                 last=self.last,
                 trial_s=fmean(self.trials_s) if self.trials_s else 0.0,

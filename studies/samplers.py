@@ -25,7 +25,7 @@ from accel_space.method import Choices, Space
 from accel_space.stack import Stack, point_key
 from storage.records import Point
 
-STARTERS = 8
+STARTERS = 6
 """Spread points that `auto` measures before it trusts a model of the space."""
 
 MAX_REPEATS = 5

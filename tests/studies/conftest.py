@@ -8,6 +8,9 @@ import pytest
 
 from storage.store import Store, open_store
 from studies.plan import StudyRequest
+from tests.postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
 
 QUICK = StudyRequest(
     pipeline="tiny-shapes",

@@ -74,6 +74,23 @@ def test_more_trials_go_on_with_the_same_study(make_request: MakeRequest, store:
     assert second.study.trials[:2] == first.study.trials
 
 
+def test_a_study_goes_on_in_postgres_too(make_request: MakeRequest, postgres_url: str) -> None:
+    first = run_study(make_plan(make_request(trials=1)), open_store(postgres_url, create=True))
+    second = run_study(make_plan(make_request(trials=2)), open_store(postgres_url))
+    assert (first.measured, second.measured) == (1, 1)
+    assert second.study.trials[0] == first.study.trials[0]
+
+
+def test_two_processes_share_a_study_without_measuring_a_point_twice(storage_url: str) -> None:
+    command = [*STUDY, "--storage", storage_url, "--trials", "16"]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [worker.communicate(timeout=240)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+    [record] = read_studies(open_store(storage_url))
+    assert len({point_key(trial.params) for trial in record.trials}) == 16
+    assert record.states == {"complete": 16}
+
+
 def test_where_the_time_went_is_kept(make_request: MakeRequest, store: Store) -> None:
     [trial] = run_study(make_plan(make_request(trials=1)), store).study.trials
     seconds = trial.measurement["seconds"]

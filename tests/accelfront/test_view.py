@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from accelfront.view import StudyView
+from storage.records import TrialRecord
+from studies.runner import Progress
+
+BEST = TrialRecord(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012, {})
+
+MEASURING = Progress(
+    stage="measuring cache_interval=5",
+    done=7,
+    wanted=10,
+    loss_budget=0.02,
+    best=BEST,
+    last="1.50x, loss 3.0%",
+    trial_s=20.0,
+)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *changes: Progress) -> str:
+    with StudyView("tiny-shapes--DDIM--20--deepcache--0123abcd") as view:
+        for progress in changes:
+            view(progress)
+    captured = capsys.readouterr()
+    assert captured.out == ""  # Data goes to stdout, and this is none.
+    return captured.err
+
+
+def test_a_pipe_gets_a_line_for_each_result_and_no_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = shown(capsys, MEASURING, replace(MEASURING, stage="choosing a point")).splitlines()
+    assert lines == [
+        "tiny-shapes--DDIM--20--deepcache--0123abcd",
+        "7/10  1.50x, loss 3.0%; best 2.20x, loss 1.2%: cache_interval=3 cache_branch_id=0; "
+        "60 s left",
+    ]
+
+
+def test_before_the_first_result_the_stage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    loading = replace(MEASURING, stage="loading tiny-shapes", last="", best=None, trial_s=0.0)
+    assert shown(capsys, loading).splitlines()[-1] == "loading tiny-shapes"
+
+
+def test_without_a_point_inside_the_budget_that_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "none inside the loss budget of 2.0% yet" in shown(capsys, replace(MEASURING, best=None))
+
+
+def test_a_terminal_gets_all_a_person_wants_to_know(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    text = shown(capsys, replace(MEASURING, trial_s=120.0))
+    for part in ("7/10 points", "6 min left", "2.20x, loss 1.2%", "1.50x, loss 3.0%", "measuring"):
+        assert part in text
