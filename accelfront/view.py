@@ -67,6 +67,7 @@ class StudyView:
             Text(self._title, style="bold"),
             bar,
             Text(f"best  {_best(progress)}"),
+            Text(f"      {point_key(progress.best.params) if progress.best else ''}"),
             Text(f"last  {progress.last or '-'}"),
             Text(f"now   {progress.stage}", style="dim"),
         )
@@ -84,7 +85,7 @@ def _best(progress: Progress) -> str:
     best = progress.best
     if best is None:
         return f"none inside the loss budget of {progress.loss_budget:.1%} yet"
-    return f"{best.speedup:.2f}x, loss {best.clip_loss:.1%}: {point_key(best.params)}"
+    return f"{best.speedup:.2f}x, loss {best.clip_loss:.1%} (trial {best.number})"
 
 
 def _time_left(progress: Progress) -> str:
