@@ -28,7 +28,7 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
         padding=(0, 1, 0, 0),
     )
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     return table
 
 

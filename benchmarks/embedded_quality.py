@@ -8,15 +8,12 @@ exits with 1 if a threshold of the embedded pipeline does not hold.
 """
 
 import argparse
-import contextlib
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -24,11 +21,16 @@ from typing import Any, Final
 
 import diffusers
 import open_clip
-import tomesd
 import torch
-from DeepCache import DeepCacheSDHelper
+from embedded_methods import (
+    BRANCHES,
+    INTERVALS,
+    Applied,
+    deepcache_grid,
+    other_methods,
+    plain,
+)
 from PIL import Image
-from tgate import TgateSDLoader
 from torch import Tensor
 
 from objectives.embedded import PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR
@@ -40,8 +42,6 @@ SEED: Final = 2000
 """Not 1000, the seed of the runs in which the guidance was chosen."""
 
 GUIDANCE: Final = 12.0
-INTERVALS: Final = (2, 3, 4, 5)
-BRANCHES: Final = (0, 1, 2, 3)
 STEPS: Final = (20, 50)
 GRID_METHODS: Final = (
     "deepcache 2/0",
@@ -62,9 +62,6 @@ PACKAGES: Final = (
     "tomesd",
 )
 
-Generate = Callable[..., Any]
-Applied = Callable[[Any], AbstractContextManager[Generate]]
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -74,85 +71,6 @@ class Measured:
     loss: float
     loss_error: float
     psnr: float
-
-
-@contextlib.contextmanager
-def plain(pipe: Any) -> Iterator[Generate]:
-    """Give the unaccelerated call."""
-    yield pipe
-
-
-@contextlib.contextmanager
-def deepcache(pipe: Any, interval: int, branch: int) -> Iterator[Generate]:
-    """Apply DeepCache, and take it off again."""
-    helper = DeepCacheSDHelper(pipe=pipe)
-    helper.set_params(cache_interval=interval, cache_branch_id=branch)
-    helper.enable()
-    try:
-        yield pipe
-    finally:
-        helper.disable()
-
-
-@contextlib.contextmanager
-def tgate(
-    pipe: Any, gate: int, self_interval: int, late_interval: int, warm_up: int
-) -> Iterator[Generate]:
-    """Apply T-GATE, and take it off again, which the library itself cannot."""
-    TgateSDLoader(pipe)
-    try:
-        yield partial(
-            pipe.tgate,
-            gate_step=gate,
-            sp_interval=self_interval,
-            fi_interval=late_interval,
-            warm_up=warm_up,
-        )
-    finally:
-        for module in pipe.unet.modules():
-            if type(module).__name__ == "Attention":
-                module.__dict__.pop("forward", None)
-                module.__dict__.pop("cache", None)
-        pipe.__dict__.pop("tgate", None)
-
-
-@contextlib.contextmanager
-def tome(pipe: Any, ratio: float, max_downsample: int) -> Iterator[Generate]:
-    """Apply token merging without its random choice, and take it off again."""
-    tomesd.apply_patch(pipe, ratio=ratio, max_downsample=max_downsample, use_rand=False)
-    try:
-        yield pipe
-    finally:
-        tomesd.remove_patch(pipe)
-
-
-def deepcache_grid() -> dict[str, Applied]:
-    """Return DeepCache at every interval and branch."""
-    return {
-        f"deepcache {interval}/{branch}": partial(deepcache, interval=interval, branch=branch)
-        for branch in BRANCHES
-        for interval in INTERVALS
-    }
-
-
-def other_methods(steps: int) -> dict[str, Applied]:
-    """Return some settings of T-GATE (gate/sp/fi/warm-up) and ToMe (ratio/max_downsample)."""
-    gates = [(1, 1, 1, 0), (3, 1, 1, 0), (5, 5, 1, 2), (10, 5, 1, 2), (15, 5, 1, 2), (5, 9, 5, 1)]
-    methods: dict[str, Applied] = {}
-    for gate, self_interval, late_interval, warm_up in gates:
-        if gate < steps:
-            methods[f"tgate {gate}/{self_interval}/{late_interval}/{warm_up}"] = partial(
-                tgate,
-                gate=gate,
-                self_interval=self_interval,
-                late_interval=late_interval,
-                warm_up=warm_up,
-            )
-    for max_downsample in (1, 2, 4):
-        for ratio in (0.25, 0.5, 0.75):
-            name = f"tome {ratio}/{max_downsample}"
-            methods[name] = partial(tome, ratio=ratio, max_downsample=max_downsample)
-    return methods
 
 
 class Bench:
