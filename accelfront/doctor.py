@@ -37,14 +37,14 @@ class Finding:
 
 def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     """Tell what this machine can run, and what is missing; exit code 1 if a study cannot run."""
-    from accelfront.process import prepare_process
-
-    prepare_process()
     from rich.console import Console
 
     from accelfront.tables import plain_table, print_json
 
-    findings = [*map(_library, MODULES), *_devices(), *_pipelines(), _storage(storage)]
+    findings = [_library(package) for package in MODULES]
+    if all(finding.state == "ok" for finding in findings):
+        # The rest cannot even be asked for without the libraries.
+        findings += [*_devices(), *_pipelines(), _storage(storage)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -82,6 +82,7 @@ def study(
     from studies.plan import Requirement, StudyRequest, make_plan
     from studies.runner import run_study
 
+    requirement = Requirement(speedup=req_speedup, latency_s=req_time)
     plan = make_plan(
         StudyRequest(
             pipeline=pipeline,
@@ -97,7 +98,7 @@ def study(
             model=model,
             device=device,
             timeout_s=timeout,
-            requirement=Requirement(speedup=req_speedup, latency_s=req_time),
+            requirement=requirement,
             loss_budget=req_score_loss,
             allow_version_drift=allow_version_drift,
         )
@@ -109,7 +110,7 @@ def study(
     except KeyboardInterrupt:
         print("Interrupted at once; the same command goes on.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    for line in _summary(outcome, store.name):
+    for line in _summary(outcome, store.name, asked=requirement != Requirement()):
         print(line, file=sys.stderr)
     if as_json:
         print_json([outcome.study.as_json()])
@@ -119,13 +120,13 @@ def study(
         raise typer.Exit(INTERRUPTED)
 
 
-def _summary(outcome: Outcome, storage: str) -> list[str]:
+def _summary(outcome: Outcome, storage: str, asked: bool) -> list[str]:
     """What the run did and how to go on."""
     study = outcome.study
     done, distinct = len(study.trials), study.space["distinct"]
     reasons = {
         "trials": "Give a greater --trials to go on.",
-        "points": "That is the whole space.",
+        "points": "No point is left to measure.",
         "requirement": "A point meets the requirement.",
         "timeout": "Time is up; the same command goes on.",
         "plateau": "The last points brought no gain; the same command goes on.",
@@ -138,6 +139,8 @@ def _summary(outcome: Outcome, storage: str) -> list[str]:
     ]
     if outcome.met is not None:
         lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.speedup:.2f}x")
+    elif asked:
+        lines.append("no measured point meets the requirement with its whole interval")
     shared = sum(trial.measurement["device_shared"] for trial in study.trials)
     if shared:
         lines.append(f"another process was on the GPU in {shared} trials: doubt their latencies")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import open_clip
@@ -13,15 +12,6 @@ from objectives.scorer import Scorer
 from tests.tiny_pipelines import tiny_tokenizer
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    # Tiny tensors gain nothing from threads, and test processes would fight over the cores.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,6 @@ def test_learning_rate_warms_up_and_ends_low() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_graph_gives_what_the_function_gives() -> None:
     step = GraphedStep(lambda inputs: inputs["x"].square().sum())
     for value in range(1, 7):
