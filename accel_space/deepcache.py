@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
+from accel_space.denoiser import conditional_half
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
 
 LAYERS_PER_BLOCK = 3
 """DeepCache 0.1.1 counts a branch as 3 x block + layer, whatever the UNet."""
@@ -27,7 +28,10 @@ class DeepCache(Method):
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
         if context.profile.unet_blocks == 0:
-            return f"DeepCache needs a UNet, and {context.profile.pipeline_class} has none"
+            return (
+                f"DeepCache needs a UNet, and {context.profile.pipeline_class}'s denoiser is a "
+                "transformer; use tgate, pab or cfg_cutoff"
+            )
         if not context.profile.has_mid_block:
             return "DeepCache wraps the UNet's mid block, and this UNet has none"
         if context.scheduler.order > 1 or context.scheduler.repeats_timesteps:
@@ -81,7 +85,32 @@ class DeepCache(Method):
             cache_branch_id=int(params["cache_branch_id"]),
         )
         helper.enable()
+        # Where tgate's combined loader leaves its helper too.
+        pipe.deepcache = helper
         return generate
+
+    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
+        """See `Method.code`."""
+        interval, branch = (int(params[name]) for name in ("cache_interval", "cache_branch_id"))
+        return Code(
+            library="DeepCache",
+            imports={"DeepCache": ("DeepCacheSDHelper",)},
+            patch=(
+                "pipe.deepcache = DeepCacheSDHelper(pipe=pipe)",
+                f"pipe.deepcache.set_params(cache_interval={interval}, cache_branch_id={branch})",
+                "pipe.deepcache.enable()",
+            ),
+        )
+
+
+def halve_cached_features(pipe: Any, batch: int) -> None:
+    """Halve a guided batch's cached features, so that an unguided one can reuse them.
+
+    Args:
+        pipe: A pipe with DeepCache applied.
+        batch: The guided batch's size.
+    """
+    pipe.deepcache.cached_output = conditional_half(pipe.deepcache.cached_output, batch)
 
 
 def refuse_offload(pipe: Any) -> None:

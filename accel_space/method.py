@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from accel_space.profile import Profile, SchedulerProfile
@@ -58,6 +58,30 @@ class Context:
     methods: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Code:
+    """A method's part of a script that runs without accelfront.
+
+    Attributes:
+        library: The distribution that it needs besides torch and diffusers, as pip names it.
+        imports: Names that it imports, by module; a module without names is imported itself.
+        functions: Functions of ours whose source the script takes over, so that it does what a
+            trial does. They use nothing but each other and `imports`.
+        patch: Statements that accelerate `pipe`, once it is loaded.
+        before_call: Statements that stand before each call that generates.
+        call: What generates; empty where it is the pipe itself.
+        arguments: What that call takes besides what a pipe's own does.
+    """
+
+    library: str = ""
+    imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    functions: tuple[Callable[..., Any], ...] = ()
+    patch: tuple[str, ...] = ()
+    before_call: tuple[str, ...] = ()
+    call: str = ""
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+
 class Method(ABC):
     """One acceleration technique. Stateless: a pipe's state lives in the pipe."""
 
@@ -66,8 +90,8 @@ class Method(ABC):
     """How people write the name."""
     after: ClassVar[frozenset[str]] = frozenset()
     """Methods that are applied before this one where both are in a stack."""
-    conflicts: ClassVar[frozenset[str]] = frozenset()
-    """Methods that cannot share a stack with this one; it is enough that one of two says so."""
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Methods that cannot share a stack with this one, and why; either may say so."""
     absorbs: ClassVar[frozenset[str]] = frozenset()
     """Methods that this one applies itself, through its library's combined loader."""
 
@@ -107,4 +131,14 @@ class Method(ABC):
             params: The parameters of the whole stack.
             context: Where the stack works.
             generate: The call that the methods applied so far have left.
+        """
+
+    @abstractmethod
+    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
+        """Write what `apply` does for a script. Loads no heavy library.
+
+        Args:
+            params: The parameters of the whole stack.
+            pipeline_class: Name of the diffusers pipeline class.
+            methods: Names of all methods of the stack.
         """

@@ -62,6 +62,27 @@ class Profile:
             embeds_guidance=config.get("time_cond_proj_dim") is not None,
         )
 
+    @classmethod
+    def from_transformer_config(
+        cls, pipeline_class: str, config: Mapping[str, Any], latent_size: tuple[int, int]
+    ) -> Profile:
+        """Describe a diffusion transformer from its `config.json` or from its `config`.
+
+        Args:
+            pipeline_class: Name of the diffusers pipeline class.
+            config: The transformer's configuration.
+            latent_size: (height, width) of the latent, in latent pixels.
+        """
+        height, width = latent_size
+        patch = config["patch_size"]
+        return cls(
+            pipeline_class=pipeline_class,
+            unet_blocks=0,
+            latent_size=latent_size,
+            attention_grids=((height // patch, width // patch),),
+            has_mid_block=False,
+        )
+
 
 @dataclass(frozen=True)
 class SchedulerProfile:

@@ -37,21 +37,27 @@ class _Snapshot:
         self._module = module
         self._class = type(module)
         self._attributes = dict(vars(module))
-        # Hooks and submodules sit in dicts that are changed in place.
-        self._contents = {
-            name: (value, dict(value))
+        # Hooks, submodules and diffusers' registry of hooks are changed in place.
+        self._dicts = [
+            (value, dict(value))
             for name, value in self._attributes.items()
             if isinstance(value, dict) and ("_hooks" in name or name == "_modules")
-        }
+        ]
+        registry = self._attributes.get("_diffusers_hook")
+        contents = list(vars(registry).values()) if registry is not None else []
+        self._dicts += [(value, dict(value)) for value in contents if isinstance(value, dict)]
+        self._lists = [(value, list(value)) for value in contents if isinstance(value, list)]
 
     def restore(self) -> None:
         self._module.__class__ = self._class
         attributes = vars(self._module)
         attributes.clear()
         attributes.update(self._attributes)
-        for value, contents in self._contents.values():
+        for value, contents in self._dicts:
             value.clear()
             value.update(contents)
+        for items, copied in self._lists:
+            items[:] = copied
 
 
 def _modules(pipe: Any) -> list[Any]:

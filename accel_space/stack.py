@@ -11,14 +11,19 @@ from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
+from accel_space.cfg_cutoff import CFGCutoff
 from accel_space.deepcache import DeepCache
+from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Context, Generate, Method, Params, Space, Value
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space, Value
+from accel_space.pab import PAB
 from accel_space.restore import restored
 from accel_space.tgate import TGate
 from accel_space.tome import ToMe
 
-METHODS: dict[str, Method] = {method.name: method for method in (DeepCache(), TGate(), ToMe())}
+METHODS: dict[str, Method] = {
+    method.name: method for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff())
+}
 
 _MARK = "_accelfront_stack"
 
@@ -37,10 +42,30 @@ def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
     if unknown:
         raise RefusedError(f"unknown method {unknown[0]!r}; the methods are {', '.join(METHODS)}")
     for name in sorted(wanted):
-        for other in sorted(METHODS[name].conflicts & wanted):
-            raise RefusedError(f"{name} and {other} cannot be used together; leave one of them out")
+        for other, reason in METHODS[name].conflicts.items():
+            if other in wanted:
+                raise RefusedError(
+                    f"{name} and {other} cannot be used together: {reason}; leave one of them out"
+                )
     before = {name: sorted(METHODS[name].after & wanted) for name in sorted(wanted)}
     return tuple(METHODS[name] for name in TopologicalSorter(before).static_order())
+
+
+def stack_code(params: Params, pipeline_class: str, methods: Iterable[str]) -> list[Code]:
+    """Write what a stack does for a script, in the order in which it is applied.
+
+    Args:
+        params: A value for every parameter of the stack.
+        pipeline_class: Name of the diffusers pipeline class.
+        methods: Names of its methods.
+
+    Raises:
+        RefusedError: If a method is unknown, or two are in conflict.
+    """
+    names = frozenset(methods)
+    return [
+        method.code(params, pipeline_class, names) for method in _applied_ones(find_methods(names))
+    ]
 
 
 class Stack:
@@ -114,16 +139,14 @@ class Stack:
         given = self._read(params)
         self._effect(given)
         # Pipes may share a denoiser, and that is what the methods patch.
-        denoiser = pipe.transformer if self.context.profile.unet_blocks == 0 else pipe.unet
+        denoiser = find_denoiser(pipe)
         if hasattr(denoiser, _MARK):
             raise RefusedError("this pipe is accelerated already; leave that stack first")
-        absorbed = frozenset[str]().union(*(method.absorbs for method in self.methods))
         with restored(pipe):
             setattr(denoiser, _MARK, True)
             generate: Generate = pipe
-            for method in self.methods:
-                if method.name not in absorbed:
-                    generate = method.apply(pipe, given, self.context, generate)
+            for method in _applied_ones(self.methods):
+                generate = method.apply(pipe, given, self.context, generate)
             yield generate
 
     @cached_property
@@ -147,6 +170,12 @@ class Stack:
 
     def _effect(self, params: Params) -> Hashable:
         return tuple(method.effect(params, self.context) for method in self.methods)
+
+
+def _applied_ones(methods: tuple[Method, ...]) -> list[Method]:
+    """Those of a stack's methods that no other one of them applies itself."""
+    absorbed = frozenset[str]().union(*(method.absorbs for method in methods))
+    return [method for method in methods if method.name not in absorbed]
 
 
 def _read_value(name: str, value: Value, choices: Choices) -> Value:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from math import ceil, sqrt
 from typing import Any
 
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
 from accel_space.profile import Profile
 
 STRIDE = 2
@@ -29,7 +29,10 @@ class ToMe(Method):
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
         if context.profile.unet_blocks == 0:
-            return f"tomesd patches UNets only, and {context.profile.pipeline_class} has none"
+            return (
+                f"tomesd patches a UNet's blocks, and {context.profile.pipeline_class}'s denoiser "
+                "is a transformer; use tgate, pab or cfg_cutoff"
+            )
         if not _mergeable_downsamples(context.profile):
             height, width = context.profile.latent_size
             return f"ToMe finds no attention with 2x2 tokens to merge in a {height}x{width} latent"
@@ -77,6 +80,20 @@ class ToMe(Method):
             return generate(*args, **kwargs)
 
         return seeded
+
+    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
+        """See `Method.code`."""
+        ratio, downsample = float(params["ratio"]), int(params["max_downsample"])
+        return Code(
+            library="tomesd",
+            imports={"tomesd": ()},
+            patch=(f"tomesd.apply_patch(pipe, ratio={ratio!r}, max_downsample={downsample})",),
+            before_call=(
+                "# Else tomesd would draw on, and one seed would give two pictures.",
+                f"merging = torch.Generator(pipe._execution_device).manual_seed({SEED})",
+                'pipe.unet._tome_info["args"]["generator"] = merging',
+            ),
+        )
 
 
 def _downsample(grid: tuple[int, int], profile: Profile) -> int:

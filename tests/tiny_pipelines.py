@@ -1,19 +1,35 @@
 """Real diffusers pipelines with tiny random weights, made in memory within a fraction of a second.
 
-They have the topology of Stable Diffusion 1.5, so that all that a method patches is there, and
-weights drawn from a seed, so that their pictures mean nothing and can be compared bit for bit.
+They have the topology of the family that they stand for, so that all that a method patches is
+there, and weights drawn from a seed, so that their pictures mean nothing and can be compared bit
+for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from string import ascii_lowercase, digits
 from typing import Any
 
 import diffusers
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from diffusers import (
+    AutoencoderKL,
+    PixArtTransformer2DModel,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
 from accel_space.method import Context
 from accel_space.profile import Profile, SchedulerProfile
@@ -28,8 +44,61 @@ GUIDANCE_SCALE = 5.0
 
 PROMPTS = ("a red square", "two blue circles")
 
+FAMILIES = ("SD1.5", "SD2.1", "SDXL", "PixArt-alpha", "PixArt-Sigma")
+"""What `tiny_pipeline` makes; the names are the catalogue's."""
+
+PICTURE_SIZE = 32
+"""Pixels of a side of what `tiny_pipeline` draws; a latent pixel stands for 2x2 of them."""
+
+CALLS: dict[str, dict[str, Any]] = {
+    family: {
+        # A tiny transformer is of no size that has bins, and bs4 is not needed for clean captions.
+        "use_resolution_binning": False,
+        "clean_caption": False,
+    }
+    if family.startswith("PixArt")
+    else {}
+    for family in FAMILIES
+}
+"""What a family's call must be given besides what every call is given."""
+
 _TEXT_WIDTH = 16
 _PROMPT_TOKENS = 12
+
+
+def tiny_pipeline(
+    family: str, scheduler: str = "DDIMScheduler", seed: int = 0, **denoiser_config: Any
+) -> Any:
+    """Build a tiny pipeline of one of `FAMILIES`, in diffusers' own classes.
+
+    It draws 32x32 pixels from 16x16 latents, has no safety checker and shows no progress bar; the
+    global random generator is left as it is.
+
+    Args:
+        family: One of `FAMILIES`.
+        scheduler: Name of a diffusers scheduler class; it gets Stable Diffusion's betas.
+        seed: Seed of the weights.
+        denoiser_config: What differs from the usual configuration of the UNet or transformer.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipe = _MAKERS[family](denoiser_config)
+    v_prediction = {"prediction_type": "v_prediction"} if family == "SD2.1" else {}
+    pipe.scheduler = tiny_scheduler(scheduler, **v_prediction)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def save_tiny(family: str, folder: Path, **options: Any) -> Path:
+    """Save a tiny pipeline as a model folder in diffusers layout, and return the folder.
+
+    Args:
+        family: One of `FAMILIES`.
+        folder: Where to; it is made.
+        options: As for `tiny_pipeline`.
+    """
+    tiny_pipeline(family, **options).save_pretrained(folder)
+    return folder
 
 
 def tiny_sd(
@@ -44,51 +113,20 @@ def tiny_sd(
         seed: Seed of the weights.
         unet_config: What differs from the usual UNet configuration.
     """
-    tokenizer = tiny_tokenizer()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        text_encoder = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=_TEXT_WIDTH,
-                intermediate_size=2 * _TEXT_WIDTH,
-                num_hidden_layers=1,
-                num_attention_heads=2,
-                max_position_embeddings=_PROMPT_TOKENS,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        )
-        unet = UNet2DConditionModel(**{**_UNET_CONFIG, **unet_config})
-        vae = AutoencoderKL(
-            block_out_channels=(8,),
-            down_block_types=("DownEncoderBlock2D",),
-            up_block_types=("UpDecoderBlock2D",),
-            layers_per_block=1,
-            latent_channels=4,
-            norm_num_groups=4,
-            sample_size=LATENT_SIZE,
-        )
-    pipe = StableDiffusionPipeline(
-        vae=vae.eval(),
-        text_encoder=text_encoder.eval(),
-        tokenizer=tokenizer,
-        unet=unet.eval(),
-        scheduler=tiny_scheduler(scheduler),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+        pipe = _stable_diffusion(unet_config, vae_blocks=1)
+    pipe.scheduler = tiny_scheduler(scheduler)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def tiny_scheduler(name: str) -> Any:
+def tiny_scheduler(name: str, **config: Any) -> Any:
     """Make a scheduler with Stable Diffusion's betas.
 
     Args:
         name: Name of a diffusers scheduler class.
+        config: What differs from the usual configuration.
     """
     return getattr(diffusers, name)(
         num_train_timesteps=1000,
@@ -97,6 +135,7 @@ def tiny_scheduler(name: str) -> Any:
         beta_schedule="scaled_linear",
         steps_offset=1,
         **_SCHEDULER_CONFIG.get(name, {}),
+        **config,
     )
 
 
@@ -113,7 +152,7 @@ def tiny_tokenizer() -> CLIPTokenizer:
 
 
 def tiny_context(
-    pipe: StableDiffusionPipeline,
+    pipe: Any,
     methods: Iterable[str],
     steps: int = STEPS,
     guidance_scale: float = GUIDANCE_SCALE,
@@ -128,10 +167,13 @@ def tiny_context(
     """
     scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
     scheduler.set_timesteps(steps)
+    describe, denoiser = (
+        (Profile.from_unet_config, pipe.unet)
+        if hasattr(pipe, "unet")
+        else (Profile.from_transformer_config, pipe.transformer)
+    )
     return Context(
-        profile=Profile.from_unet_config(
-            type(pipe).__name__, pipe.unet.config, (LATENT_SIZE, LATENT_SIZE)
-        ),
+        profile=describe(type(pipe).__name__, denoiser.config, (LATENT_SIZE, LATENT_SIZE)),
         scheduler=SchedulerProfile(
             name=type(scheduler).__name__,
             order=scheduler.order,
@@ -167,6 +209,116 @@ def draw(
     return latents
 
 
+def _stable_diffusion(unet_config: dict[str, Any], vae_blocks: int = 2) -> StableDiffusionPipeline:
+    tokenizer = tiny_tokenizer()
+    text_encoder = CLIPTextModel(_clip_config(tokenizer))
+    unet = UNet2DConditionModel(**{**_UNET_CONFIG, **unet_config})
+    return StableDiffusionPipeline(
+        vae=_vae(vae_blocks),
+        text_encoder=text_encoder.eval(),
+        tokenizer=tokenizer,
+        unet=unet.eval(),
+        scheduler=tiny_scheduler("DDIMScheduler"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _stable_diffusion_2(unet_config: dict[str, Any]) -> StableDiffusionPipeline:
+    linear = {"use_linear_projection": True, "attention_head_dim": (1, 2, 2, 2)}
+    return _stable_diffusion({**linear, **unet_config})
+
+
+def _stable_diffusion_xl(unet_config: dict[str, Any]) -> StableDiffusionXLPipeline:
+    tokenizer = tiny_tokenizer()
+    unet = UNet2DConditionModel(**{**_UNET_CONFIG, **_SDXL_UNET_CONFIG, **unet_config})
+    return StableDiffusionXLPipeline(
+        vae=_vae(),
+        text_encoder=CLIPTextModel(_clip_config(tokenizer)).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(_clip_config(tokenizer)).eval(),
+        tokenizer=tokenizer,
+        tokenizer_2=tiny_tokenizer(),
+        unet=unet.eval(),
+        scheduler=tiny_scheduler("DDIMScheduler"),
+        add_watermarker=False,
+    )
+
+
+def _pixart(pipeline_class: str) -> Callable[[dict[str, Any]], Any]:
+    def make(transformer_config: dict[str, Any]) -> Any:
+        tokenizer = _t5_tokenizer()
+        text_encoder = T5EncoderModel(
+            T5Config(
+                vocab_size=len(tokenizer),
+                d_model=_TEXT_WIDTH,
+                d_kv=_TEXT_WIDTH // 2,
+                d_ff=2 * _TEXT_WIDTH,
+                num_layers=1,
+                num_heads=2,
+            )
+        )
+        transformer = PixArtTransformer2DModel(**{**_TRANSFORMER_CONFIG, **transformer_config})
+        return getattr(diffusers, pipeline_class)(
+            vae=_vae(),
+            text_encoder=text_encoder.eval(),
+            tokenizer=tokenizer,
+            transformer=transformer.eval(),
+            scheduler=tiny_scheduler("DDIMScheduler"),
+        )
+
+    return make
+
+
+_MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "SD1.5": _stable_diffusion,
+    "SD2.1": _stable_diffusion_2,
+    "SDXL": _stable_diffusion_xl,
+    "PixArt-alpha": _pixart("PixArtAlphaPipeline"),
+    "PixArt-Sigma": _pixart("PixArtSigmaPipeline"),
+}
+
+
+def _clip_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=_TEXT_WIDTH,
+        intermediate_size=2 * _TEXT_WIDTH,
+        projection_dim=_TEXT_WIDTH,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=_PROMPT_TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _t5_tokenizer() -> T5Tokenizer:
+    """Make a T5 tokenizer that knows letters, digits and spaces."""
+    special = ["<pad>", "</s>", "<unk>"]
+    return T5Tokenizer(
+        vocab=[
+            *((token, 0.0) for token in special),
+            *((character, -1.0) for character in "▁" + ascii_lowercase + digits),
+        ],
+        extra_ids=0,
+    )
+
+
+def _vae(blocks: int = 2) -> AutoencoderKL:
+    vae = AutoencoderKL(
+        block_out_channels=(8,) * blocks,
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=LATENT_SIZE * 2 ** (blocks - 1),
+    )
+    return vae.eval()
+
+
 _UNET_CONFIG: dict[str, Any] = {
     "sample_size": LATENT_SIZE,
     "in_channels": 4,
@@ -188,6 +340,32 @@ _UNET_CONFIG: dict[str, Any] = {
     "cross_attention_dim": _TEXT_WIDTH,
     "attention_head_dim": 2,
     "norm_num_groups": 4,
+}
+
+_TIME_WIDTH = 4
+
+_SDXL_UNET_CONFIG: dict[str, Any] = {
+    "block_out_channels": (8, 8, 16),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "transformer_layers_per_block": (1, 1, 2),
+    "attention_head_dim": (1, 2, 2),
+    "use_linear_projection": True,
+    "cross_attention_dim": 2 * _TEXT_WIDTH,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": _TIME_WIDTH,
+    # The pooled prompt, and the sizes and the crop of the picture: six numbers.
+    "projection_class_embeddings_input_dim": _TEXT_WIDTH + 6 * _TIME_WIDTH,
+}
+
+_TRANSFORMER_CONFIG: dict[str, Any] = {
+    "sample_size": LATENT_SIZE,
+    "num_layers": 2,
+    "num_attention_heads": 2,
+    "attention_head_dim": _TEXT_WIDTH // 2,
+    "cross_attention_dim": _TEXT_WIDTH,
+    "caption_channels": _TEXT_WIDTH,
+    "attention_bias": True,
 }
 
 _SCHEDULER_CONFIG: dict[str, dict[str, Any]] = {

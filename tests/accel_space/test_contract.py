@@ -6,30 +6,43 @@ parameters of its that come to the same to `SYNONYMS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations, permutations, product
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
 from accel_space.errors import RefusedError
-from accel_space.method import Context, Generate, Method, Params, Space, Value
+from accel_space.method import Code, Context, Generate, Method, Params, Space, Value
 from accel_space.stack import METHODS, Stack, find_methods
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
-from tests.tiny_pipelines import STEPS, draw, tiny_context, tiny_sd
+from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw, tiny_context, tiny_pipeline
 
 Names = tuple[str, ...]
 
 SCHEDULERS = ("DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
 
+ARCHITECTURES = ("SD1.5", "SDXL", "PixArt-alpha")
+"""Families whose denoisers differ in what a method patches."""
+
+UNET_METHODS = frozenset({"deepcache", "tome"})
+"""What a transformer is refused."""
+
+FEW_STEPS = 6
+"""The fewest with which no method is refused."""
+
 
 def _compatible(names: Names) -> bool:
     return not any(other in METHODS[name].conflicts for name, other in permutations(names, 2))
+
+
+def _fits(names: Names, family: str) -> bool:
+    return not (family.startswith("PixArt") and UNET_METHODS.intersection(names))
 
 
 ALL_STACKS: list[Names] = [
@@ -45,24 +58,64 @@ def _write(names: Names) -> str:
     return "+".join(names) or "nothing"
 
 
+def _families_and_stacks(families: tuple[str, ...], stacks: list[Names]) -> list[Any]:
+    return [
+        pytest.param(family, names, id=f"{family} {_write(names)}")
+        for family, names in product(families, stacks)
+        if _fits(names, family)
+    ]
+
+
 every_stack = pytest.mark.parametrize("names", ALL_STACKS, ids=_write)
 every_real_stack = pytest.mark.parametrize("names", STACKS, ids=_write)
 every_method = pytest.mark.parametrize("name", METHODS)
 
 
+def quick_pipeline(family: str, scheduler: str = "DDIMScheduler") -> Any:
+    """A pipe of the family's topology that is fast where the depth of its blocks means nothing."""
+    unet_config = {} if family.startswith("PixArt") else {"layers_per_block": 1}
+    return tiny_pipeline(family, scheduler, **unet_config)
+
+
 @pytest.fixture
 def pipe() -> StableDiffusionPipeline:
-    return tiny_sd()
+    return quick_pipeline("SD1.5")
+
+
+def _draw_few(family: str, generate: Generate, batch: int = 1, **call: Any) -> torch.Tensor:
+    return draw(generate, batch, FEW_STEPS, **CALLS[family], **call)
 
 
 @cache
-def plain(scheduler: str = "DDIMScheduler", batch: int = 1) -> torch.Tensor:
-    """What the pipe draws with nothing applied."""
-    return draw(tiny_sd(scheduler), batch)
+def plain(family: str = "SD1.5", scheduler: str = "DDIMScheduler") -> torch.Tensor:
+    """What the quick pipe draws with nothing applied, in few steps."""
+    return _draw_few(family, quick_pipeline(family, scheduler))
 
 
-def _stack(pipe: StableDiffusionPipeline, names: Names) -> Stack:
-    return Stack(tiny_context(pipe, names))
+def assert_draws_plainly(
+    pipe: Any, family: str = "SD1.5", scheduler: str = "DDIMScheduler"
+) -> None:
+    """Two steps, guided both, show what a patch has left behind."""
+    picture = draw(pipe, steps=2, **CALLS[family])
+    assert torch.equal(picture, _plain_in_two_steps(family, scheduler))
+
+
+@cache
+def _plain_in_two_steps(family: str, scheduler: str) -> torch.Tensor:
+    return draw(quick_pipeline(family, scheduler), steps=2, **CALLS[family])
+
+
+@cache
+def _bare_context(family: str, steps: int) -> Context:
+    return tiny_context(quick_pipeline(family), (), steps)
+
+
+def _context(names: Names, family: str = "SD1.5", steps: int = STEPS) -> Context:
+    return replace(_bare_context(family, steps), methods=frozenset(names))
+
+
+def _stack(pipe: Any, names: Names, steps: int = FEW_STEPS) -> Stack:
+    return Stack(tiny_context(pipe, names, steps))
 
 
 def _effects(stack: Stack, params: Params) -> tuple[Any, ...]:
@@ -87,55 +140,61 @@ def break_after(step: int) -> Callable[..., dict[str, Any]]:
 # Undo
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS[:2])
-@every_stack
-def test_leaving_restores_the_pipe_and_its_pictures(names: Names, scheduler: str) -> None:
-    pipe = tiny_sd(scheduler)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize(("family", "names"), _families_and_stacks(FAMILIES, ALL_STACKS))
+def test_a_stack_changes_the_picture_and_leaving_restores_the_pipe_and_its_picture(
+    family: str, names: Names, scheduler: str
+) -> None:
+    pipe = quick_pipeline(family, scheduler)
     stack = _stack(pipe, names)
     before = pipe_state(pipe)
+    generator_before = torch.get_rng_state()
 
     with stack.applied(pipe, stack.default) as generate:
-        draw(generate)
+        picture = _draw_few(family, generate)
 
+    assert torch.equal(picture, plain(family, scheduler)) == (names == ())
     assert_same_state(pipe_state(pipe), before)
-    assert torch.equal(draw(pipe), plain(scheduler))
+    assert_draws_plainly(pipe, family, scheduler)
+    assert torch.equal(torch.get_rng_state(), generator_before)
 
 
 @every_stack
 def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(names: Names) -> None:
     # The scheduler that carries most from step to step.
     scheduler = "UniPCMultistepScheduler"
-    pipe = tiny_sd(scheduler)
+    pipe = quick_pipeline("SD1.5", scheduler)
     stack = _stack(pipe, names)
     before = pipe_state(pipe)
 
     with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
-        draw(generate, callback_on_step_end=break_after(STEPS - 2))
+        _draw_few("SD1.5", generate, callback_on_step_end=break_after(FEW_STEPS - 2))
 
     assert_same_state(pipe_state(pipe), before)
-    assert torch.equal(draw(pipe), plain(scheduler))
+    assert_draws_plainly(pipe, "SD1.5", scheduler)
 
 
-@every_stack
-def test_an_exception_inside_the_unet_restores_the_pipe_and_its_pictures(
-    pipe: StableDiffusionPipeline, names: Names
+@pytest.mark.parametrize(("family", "names"), _families_and_stacks(ARCHITECTURES, ALL_STACKS))
+def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
+    family: str, names: Names
 ) -> None:
+    pipe = quick_pipeline(family)
     stack = _stack(pipe, names)
-    calls = iter(range(STEPS))
+    calls = iter(range(FEW_STEPS))
 
     def break_in_the_middle(*_: Any) -> None:
-        if next(calls) == STEPS // 2:
+        if next(calls) == FEW_STEPS // 2:
             raise Broken
 
-    hook = pipe.unet.conv_in.register_forward_pre_hook(break_in_the_middle)
+    hook = _first_layer(pipe).register_forward_pre_hook(break_in_the_middle)
     before = pipe_state(pipe)
 
     with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
-        draw(generate)
+        _draw_few(family, generate)
 
     assert_same_state(pipe_state(pipe), before)
     hook.remove()
-    assert torch.equal(draw(pipe), plain())
+    assert_draws_plainly(pipe, family)
 
 
 class FailsWhenApplied(Method):
@@ -154,6 +213,9 @@ class FailsWhenApplied(Method):
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         raise Broken
+
+    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
+        return Code()
 
 
 @every_stack
@@ -179,33 +241,21 @@ def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(
         pass
 
     with suppress(AttributeError):
-        draw(generate)
+        _draw_few("SD1.5", generate)
 
-    assert torch.equal(draw(pipe), plain())
+    assert_draws_plainly(pipe)
 
 
 # Effect
-
-
-@every_real_stack
-def test_the_default_point_changes_the_picture(pipe: StableDiffusionPipeline, names: Names) -> None:
-    stack = _stack(pipe, names)
-
-    with stack.applied(pipe, stack.default) as generate:
-        assert not torch.equal(draw(generate), plain())
-
-
-def test_the_empty_stack_changes_nothing(pipe: StableDiffusionPipeline) -> None:
-    with _stack(pipe, ()).applied(pipe, {}) as generate:
-        assert torch.equal(draw(generate), plain())
 
 
 @dataclass
 class Work:
     """What one generation really computed, step by step."""
 
-    unet_batches: list[int] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
     deep_steps: list[int] = field(default_factory=list)
+    block_steps: list[int] = field(default_factory=list)
     self_attention_steps: list[int] = field(default_factory=list)
     cross_attention_steps: list[int] = field(default_factory=list)
     tokens_by_grid: dict[int, set[int]] = field(default_factory=dict)
@@ -213,26 +263,41 @@ class Work:
 
     @property
     def step(self) -> int:
-        return len(self.unet_batches) - 1
+        return len(self.batches) - 1
 
 
-def watch(unet: Any) -> Work:
+def watch(pipe: Any) -> Work:
     """Hook layers that no method patches, so that what is skipped does not count."""
     work = Work()
 
     def on_call(layer: Any, note: Callable[[torch.Tensor], object]) -> None:
         layer.register_forward_pre_hook(lambda _, inputs: note(inputs[0]))
 
-    on_call(unet.conv_in, lambda latents: work.unet_batches.append(len(latents)))
-    on_call(unet.mid_block.resnets[0].conv1, lambda _: work.deep_steps.append(work.step))
-    # The block that DeepCache computes at every step, whatever its branch.
-    last = unet.up_blocks[-1].attentions[-1].transformer_blocks[0]
+    on_call(_first_layer(pipe), lambda latents: work.batches.append(len(latents)))
+    last = _last_block(pipe)
+    on_call(last.norm1, lambda _: work.block_steps.append(work.step))
     on_call(last.attn1.to_q, lambda _: work.self_attention_steps.append(work.step))
     on_call(last.attn2.to_q, lambda _: work.cross_attention_steps.append(work.step))
-    for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
-        for attention in getattr(block, "attentions", []):
-            _watch_tokens(attention, work)
+    if hasattr(pipe, "unet"):
+        unet = pipe.unet
+        on_call(unet.mid_block.resnets[0].conv1, lambda _: work.deep_steps.append(work.step))
+        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
+            for attention in getattr(block, "attentions", []):
+                _watch_tokens(attention, work)
     return work
+
+
+def _first_layer(pipe: Any) -> Any:
+    """What every call of the denoiser runs, whatever is applied."""
+    return pipe.unet.conv_in if hasattr(pipe, "unet") else pipe.transformer.pos_embed
+
+
+def _last_block(pipe: Any) -> Any:
+    """The last transformer block; in Stable Diffusion DeepCache computes it at every step."""
+    if hasattr(pipe, "transformer"):
+        return pipe.transformer.transformer_blocks[-1]
+    attentions = [block.attentions for block in pipe.unet.up_blocks if hasattr(block, "attentions")]
+    return attentions[-1][-1].transformer_blocks[-1]
 
 
 def _watch_tokens(attention: Any, work: Work) -> None:
@@ -257,9 +322,9 @@ def _deep_blocks_run_at_whole_steps_only(work: Work, effect: Any, batch: int) ->
 
 def _attention_and_guidance_stop_at_the_gate(work: Work, effect: Any, batch: int) -> None:
     gate, reused = effect
-    assert work.cross_attention_steps == list(range(gate))
-    assert work.self_attention_steps == [step for step in range(STEPS) if not reused[step]]
-    assert work.unet_batches == [2 * batch] * gate + [batch] * (STEPS - gate)
+    assert work.cross_attention_steps == [step for step in work.block_steps if step < gate]
+    assert work.self_attention_steps == [step for step in work.block_steps if not reused[step]]
+    assert work.batches == [2 * batch] * gate + [batch] * (STEPS - gate)
     assert gate < STEPS
 
 
@@ -271,30 +336,44 @@ def _merged_tokens_do_not_reach_attention(work: Work, effect: Any, batch: int) -
     assert sum(merged.values()) > 0
 
 
+def _attention_is_not_computed_where_it_is_reused(work: Work, effect: Any, batch: int) -> None:
+    self_reused, cross_reused = effect
+    assert work.self_attention_steps == sorted(set(range(STEPS)) - set(self_reused))
+    assert work.cross_attention_steps == sorted(set(range(STEPS)) - set(cross_reused))
+    assert self_reused != cross_reused
+
+
+def _the_batch_is_halved_behind_the_cutoff(work: Work, effect: Any, batch: int) -> None:
+    assert work.batches == [2 * batch] * effect + [batch] * (STEPS - effect)
+    assert effect < STEPS
+
+
 PROMISES: dict[str, Callable[[Work, Any, int], None]] = {
     "deepcache": _deep_blocks_run_at_whole_steps_only,
     "tgate": _attention_and_guidance_stop_at_the_gate,
     "tome": _merged_tokens_do_not_reach_attention,
+    "pab": _attention_is_not_computed_where_it_is_reused,
+    "cfg_cutoff": _the_batch_is_halved_behind_the_cutoff,
 }
 
 
-@pytest.mark.parametrize(("scheduler", "batch"), list(zip(SCHEDULERS, (1, 2, 1), strict=True)))
-@every_real_stack
-def test_the_work_that_the_effect_leaves_out_is_really_skipped(
-    names: Names, scheduler: str, batch: int
-) -> None:
-    pipe = tiny_sd(scheduler)
-    stack = _stack(pipe, names)
+@pytest.mark.parametrize(("family", "names"), _families_and_stacks(FAMILIES, STACKS))
+def test_the_work_that_the_effect_leaves_out_is_really_skipped(family: str, names: Names) -> None:
+    # Scheduler and batch change nothing here, and so each family shows another pair.
+    place = FAMILIES.index(family)
+    pipe = quick_pipeline(family, SCHEDULERS[place % 3])
+    batch = 1 + place % 2
+    stack = _stack(pipe, names, STEPS)
     # Here the gate cuts DeepCache's rhythm, both of T-GATE's intervals bite, two grids are merged.
-    wanted: dict[str, Value] = {"gate_step": 5, "fi_interval": 2, "max_downsample": 2}
+    wanted: dict[str, Value] = {"gate_step": 5, "fi_interval": 2, "max_downsample": 4}
     params = {
         name: wanted[name] if wanted.get(name) in choices.values else choices.default
         for name, choices in stack.space.items()
     }
 
     with stack.applied(pipe, params) as generate:
-        work = watch(pipe.unet)
-        draw(generate, batch)
+        work = watch(pipe)
+        draw(generate, batch, **CALLS[family])
 
     for method in stack.methods:
         PROMISES[method.name](work, method.effect(params, stack.context), batch)
@@ -305,21 +384,30 @@ def test_the_work_that_the_effect_leaves_out_is_really_skipped(
 SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
     "deepcache": [
         ({"cache_interval": STEPS}, {"cache_interval": STEPS + 3}),
-        ({"cache_branch_id": 11}, {"cache_branch_id": 40}),
-        ({"cache_interval": 1, "cache_branch_id": 0}, {"cache_interval": 1, "cache_branch_id": 3}),
     ],
     "tgate": [
         ({"gate_step": 5, "sp_interval": 1, "warm_up": 0}, {"gate_step": 5, "warm_up": 3}),
     ],
     "tome": [
-        ({"ratio": 0.75}, {"ratio": 0.9}),
-        ({"ratio": 0.0}, {"ratio": 0.003}),
         ({"max_downsample": 2}, {"max_downsample": 3}),
+    ],
+    "pab": [
+        (
+            {"spatial_attention_block_skip_range": STEPS - 1},
+            {"spatial_attention_block_skip_range": STEPS + 3},
+        ),
+    ],
+    "cfg_cutoff": [
+        ({"cutoff_step_index": STEPS - 1}, {"cutoff_step_index": STEPS + 3}),
     ],
 }
 """Parameters that must come to the same in every stack; the others are the stack's defaults."""
 
 SYNONYMS_ALONE: dict[str, list[tuple[Params, Params]]] = {
+    "deepcache": [
+        ({"cache_branch_id": 11}, {"cache_branch_id": 40}),
+        ({"cache_interval": 1, "cache_branch_id": 0}, {"cache_interval": 1, "cache_branch_id": 3}),
+    ],
     "tgate": [
         (
             {"gate_step": 6, "sp_interval": 5, "warm_up": 3},
@@ -340,8 +428,16 @@ SYNONYMS_ALONE: dict[str, list[tuple[Params, Params]]] = {
         ),
     ],
     "tome": [
+        ({"ratio": 0.75}, {"ratio": 0.9}),
+        ({"ratio": 0.0}, {"ratio": 0.003}),
         ({"max_downsample": 8}, {"max_downsample": 64}),
         ({"ratio": 0.2, "max_downsample": 4}, {"ratio": 0.2, "max_downsample": 8}),
+    ],
+    "pab": [
+        (
+            {"cross_attention_block_skip_range": STEPS - 1},
+            {"cross_attention_block_skip_range": STEPS + 3},
+        ),
     ],
 }
 """The same for a method alone: what a stack forbids, and what it would only repeat."""
@@ -362,7 +458,7 @@ def _synonyms() -> Iterator[Any]:
 def test_parameters_of_one_effect_draw_one_picture(
     pipe: StableDiffusionPipeline, names: Names, one: Params, other: Params
 ) -> None:
-    stack = _stack(pipe, names)
+    stack = _stack(pipe, names, STEPS)
     pictures = []
     for params in ({**stack.default, **one}, {**stack.default, **other}):
         with stack.applied(pipe, params) as generate:
@@ -372,11 +468,16 @@ def test_parameters_of_one_effect_draw_one_picture(
     assert torch.equal(*pictures)
 
 
-@every_real_stack
-def test_points_of_different_effect_draw_different_pictures(
-    pipe: StableDiffusionPipeline, names: Names
-) -> None:
-    stack = _stack(pipe, names)
+DIFFERENT = [
+    *_families_and_stacks(("SD1.5", "PixArt-alpha"), STACKS),
+    *_families_and_stacks(("SDXL",), [(name,) for name in METHODS]),
+]
+
+
+@pytest.mark.parametrize(("family", "names"), DIFFERENT)
+def test_points_of_different_effect_draw_different_pictures(family: str, names: Names) -> None:
+    pipe = quick_pipeline(family)
+    stack = _stack(pipe, names, STEPS)
     points = {
         _effects(stack, params): params
         for name, choices in stack.space.items()
@@ -386,25 +487,27 @@ def test_points_of_different_effect_draw_different_pictures(
     pictures = []
     for point in points.values():
         with stack.applied(pipe, point) as generate:
-            pictures.append(draw(generate))
+            pictures.append(draw(generate, **CALLS[family]))
 
     assert len(points) > 2
     assert not any(torch.equal(one, other) for one, other in combinations(pictures, 2))
 
 
-@every_real_stack
+@pytest.mark.parametrize(
+    ("family", "names"), _families_and_stacks(("SD1.5", "PixArt-alpha"), STACKS)
+)
 def test_a_call_depends_on_neither_the_call_before_nor_the_global_generator(
-    pipe: StableDiffusionPipeline, names: Names
+    family: str, names: Names
 ) -> None:
+    pipe = quick_pipeline(family)
     stack = _stack(pipe, names)
     pictures = []
     with torch.random.fork_rng(devices=[]), stack.applied(pipe, stack.default) as generate:
-        for seed, batch in enumerate((1, 2, 1, 2)):
+        for seed, batch in enumerate((1, 2, 1)):
             torch.manual_seed(seed)
-            pictures.append(draw(generate, batch))
+            pictures.append(_draw_few(family, generate, batch))
 
     assert torch.equal(pictures[0], pictures[2])
-    assert torch.equal(pictures[1], pictures[3])
 
 
 @every_real_stack
@@ -413,53 +516,35 @@ def test_a_call_does_not_depend_on_a_call_that_failed(
 ) -> None:
     stack = _stack(pipe, names)
     with stack.applied(pipe, stack.default) as generate:
-        picture = draw(generate)
+        picture = _draw_few("SD1.5", generate)
         with pytest.raises(Broken):
-            draw(generate, 2, callback_on_step_end=break_after(STEPS - 1))
-        assert torch.equal(draw(generate), picture)
-
-
-@every_stack
-def test_the_global_generator_is_left_where_it_was(
-    pipe: StableDiffusionPipeline, names: Names
-) -> None:
-    stack = _stack(pipe, names)
-    before = torch.get_rng_state()
-
-    with stack.applied(pipe, stack.default) as generate:
-        draw(generate)
-
-    assert torch.equal(torch.get_rng_state(), before)
+            _draw_few("SD1.5", generate, 2, callback_on_step_end=break_after(FEW_STEPS - 1))
+        assert torch.equal(_draw_few("SD1.5", generate), picture)
 
 
 # Points
 
 
-@every_stack
-@pytest.mark.parametrize("steps", [6, STEPS, 50])
+@pytest.mark.parametrize(
+    ("family", "names"), _families_and_stacks(("SD1.5", "PixArt-alpha"), ALL_STACKS)
+)
+@pytest.mark.parametrize("steps", [FEW_STEPS, 50])
 def test_points_are_canonical_and_no_two_have_one_effect(
-    pipe: StableDiffusionPipeline, names: Names, steps: int
+    family: str, names: Names, steps: int
 ) -> None:
-    stack = Stack(tiny_context(pipe, names, steps))
+    stack = Stack(_context(names, family, steps))
 
     assert len({_effects(stack, point) for point in stack.points}) == len(stack.points)
     assert [stack.canonical(point) for point in stack.points] == stack.points
-
-
-@every_stack
-@pytest.mark.parametrize("steps", [6, STEPS, 50])
-def test_the_default_is_a_point(pipe: StableDiffusionPipeline, names: Names, steps: int) -> None:
-    stack = Stack(tiny_context(pipe, names, steps))
-
     assert stack.default in stack.points
 
 
-@every_real_stack
+@pytest.mark.parametrize(("family", "names"), _families_and_stacks(ARCHITECTURES, STACKS))
 @pytest.mark.parametrize("steps", range(12))
 def test_a_stack_is_refused_in_words_or_has_choices_for_every_parameter(
-    pipe: StableDiffusionPipeline, names: Names, steps: int
+    family: str, names: Names, steps: int
 ) -> None:
-    context = tiny_context(pipe, names)
+    context = _context(names, family)
     try:
         space = Stack(replace(context, steps=steps)).space
     except RefusedError as refusal:
@@ -470,11 +555,22 @@ def test_a_stack_is_refused_in_words_or_has_choices_for_every_parameter(
         assert all(list(choices.values) == sorted(choices.values) for choices in space.values())
 
 
-def test_no_two_methods_share_a_parameter(pipe: StableDiffusionPipeline) -> None:
+@pytest.mark.parametrize("name", sorted(UNET_METHODS))
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.startswith("PixArt")])
+def test_what_only_a_unet_can_do_is_refused_to_a_transformer_with_a_way_on(
+    family: str, name: str
+) -> None:
+    context = _context((name,), family)
+
+    with pytest.raises(RefusedError, match=r"UNet.*is a transformer; use tgate, pab or cfg_cutoff"):
+        Stack(context)
+
+
+def test_no_two_methods_share_a_parameter() -> None:
     names = [
         parameter
         for method in METHODS.values()
-        for parameter in method.space(tiny_context(pipe, [method.name]))
+        for parameter in method.space(_context((method.name,)))
     ]
     assert len(set(names)) == len(names)
 
@@ -488,7 +584,7 @@ def test_a_method_is_filed_under_its_name_and_names_known_methods_only(name: str
 
     assert method.name == name
     assert method.title
-    assert method.after | method.conflicts | method.absorbs <= METHODS.keys() - {name}
+    assert method.after | method.conflicts.keys() | method.absorbs <= METHODS.keys() - {name}
 
 
 def test_the_order_of_methods_does_not_depend_on_the_order_of_names() -> None:
@@ -513,12 +609,12 @@ def test_a_conflict_is_found_from_either_side(monkeypatch: pytest.MonkeyPatch) -
     class Rival(FailsWhenApplied):
         name = "rival"
         after = frozenset()
-        conflicts = frozenset({"tome"})
+        conflicts: ClassVar[Mapping[str, str]] = {"tome": "they quarrel"}
 
     monkeypatch.setitem(METHODS, "rival", Rival())
 
     for names in permutations(("tome", "rival")):
-        with pytest.raises(RefusedError, match="cannot be used together"):
+        with pytest.raises(RefusedError, match="cannot be used together: they quarrel; leave one"):
             find_methods(names)
 
 
@@ -534,6 +630,6 @@ def test_a_pipe_is_not_accelerated_twice(pipe: StableDiffusionPipeline, names: N
         for taken in (pipe, twin):
             with pytest.raises(RefusedError, match="already"), stack.applied(taken, stack.default):
                 pass
-        assert torch.equal(draw(generate), plain()) == (names == ())
+        assert torch.equal(_draw_few("SD1.5", generate), plain()) == (names == ())
     with stack.applied(pipe, stack.default):
         pass

@@ -3,12 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from accel_space.deepcache import DeepCache
 from accel_space.errors import RefusedError
 from accel_space.method import Params
 from accel_space.stack import Stack
-from tests.tiny_pipelines import tiny_context, tiny_sd
+from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 
 def _whole_steps(methods: list[str], params: Params, steps: int) -> list[int]:
@@ -71,11 +72,30 @@ def test_less_than_two_steps_are_refused(steps: int) -> None:
 
 
 def test_a_transformer_is_refused() -> None:
-    context = tiny_context(tiny_sd(), ["deepcache"])
-    profile = replace(context.profile, pipeline_class="PixArtAlphaPipeline", unet_blocks=0)
+    context = tiny_context(tiny_pipeline("PixArt-alpha"), ["deepcache"])
 
-    with pytest.raises(RefusedError, match="PixArtAlphaPipeline has none"):
-        Stack(replace(context, profile=profile))
+    with pytest.raises(RefusedError, match="PixArtAlphaPipeline's denoiser is a transformer"):
+        Stack(context)
+
+
+def test_sdxl_has_nine_branches_of_which_the_grid_holds_the_prototypes_four() -> None:
+    pipe = tiny_pipeline("SDXL")
+    stack = Stack(tiny_context(pipe, ["deepcache"]))
+    assert stack.space["cache_branch_id"].values == (0, 1, 2, 3)
+
+    pictures = []
+    for branch in (3, 7, 8, 9):
+        with stack.applied(pipe, {"cache_interval": 3, "cache_branch_id": branch}) as generate:
+            pictures.append(draw(generate))
+
+    assert stack.canonical({"cache_interval": 3, "cache_branch_id": 8})["cache_branch_id"] == 8
+    assert not any(torch.equal(pictures[-1], picture) for picture in pictures[:2])
+    assert torch.equal(pictures[-1], pictures[-2])
+    effects = {
+        DeepCache().effect({"cache_interval": 3, "cache_branch_id": branch}, stack.context)
+        for branch in (3, 7, 8, 9)
+    }
+    assert len(effects) == 3
 
 
 def test_a_unet_without_mid_block_is_refused() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from accel_space.profile import Profile, SchedulerProfile
-from tests.tiny_pipelines import tiny_context, tiny_sd
+from tests.tiny_pipelines import tiny_context, tiny_pipeline, tiny_sd
 
 
 @pytest.mark.parametrize("size", [(16, 16), (10, 14), (9, 16), (8, 24), (5, 5)], ids=str)
@@ -42,6 +42,28 @@ def test_a_mid_block_without_attention_has_no_grid(mid_block_type: str | None) -
 
     assert profile.attention_grids == ((64, 64),)
     assert profile.has_mid_block == (mid_block_type is not None)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (8, 24)], ids=str)
+def test_a_transformer_attends_on_the_grid_of_its_patches(size: tuple[int, int]) -> None:
+    transformer = tiny_pipeline("PixArt-alpha").transformer
+    tokens: list[int] = []
+    transformer.transformer_blocks[0].register_forward_pre_hook(
+        lambda _, inputs: tokens.append(inputs[0].shape[1])
+    )
+
+    with torch.no_grad():
+        transformer(
+            torch.zeros(1, 4, *size),
+            encoder_hidden_states=torch.zeros(1, 12, 16),
+            timestep=torch.tensor([1]),
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+        )
+
+    profile = Profile.from_transformer_config("Any", transformer.config, size)
+    assert profile.unet_blocks == 0
+    assert profile.attention_grids == ((size[0] // 2, size[1] // 2),)
+    assert tokens == [size[0] * size[1] // 4]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ import pytest
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module
 from diffusers import StableDiffusionPipeline
+from diffusers.hooks import HookRegistry
+from diffusers.hooks import ModelHook as HookOfDiffusers
 
 from accel_space.restore import restored
-from accel_space.stack import METHODS, Stack
+from accel_space.stack import Stack
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd
 
@@ -20,8 +22,8 @@ def pipe() -> StableDiffusionPipeline:
     return tiny_sd()
 
 
-def _all_methods(pipe: StableDiffusionPipeline) -> Stack:
-    return Stack(tiny_context(pipe, METHODS))
+def _many_methods(pipe: StableDiffusionPipeline) -> Stack:
+    return Stack(tiny_context(pipe, ["deepcache", "tgate", "tome"]))
 
 
 def test_whatever_is_patched_is_put_back(pipe: StableDiffusionPipeline) -> None:
@@ -49,7 +51,7 @@ def test_hooks_from_before_still_fire_and_can_still_be_removed(
     hook = pipe.unet.register_forward_pre_hook(
         lambda *_, **__: calls.append("unet"), with_kwargs=True
     )
-    stack = _all_methods(pipe)
+    stack = _many_methods(pipe)
     before = pipe_state(pipe)
 
     with stack.applied(pipe, stack.default) as generate:
@@ -78,7 +80,7 @@ def test_forwards_that_others_wrapped_before_stay_wrapped(pipe: StableDiffusionP
     hook = CountsCalls()
     add_hook_to_module(attention, hook)
     plain = draw(pipe)
-    stack = _all_methods(pipe)
+    stack = _many_methods(pipe)
     before = pipe_state(pipe)
 
     with stack.applied(pipe, stack.default) as generate:
@@ -90,11 +92,38 @@ def test_forwards_that_others_wrapped_before_stay_wrapped(pipe: StableDiffusionP
     assert hook.calls == 8
 
 
+class DoublesOutput(HookOfDiffusers):
+    def post_forward(self, module: Any, output: Any) -> Any:
+        return 2 * output
+
+
+@pytest.mark.parametrize("methods", [["pab"], ["pab", "cfg_cutoff"]])
+def test_hooks_of_diffusers_from_before_stay_registered(
+    pipe: StableDiffusionPipeline, methods: list[str]
+) -> None:
+    without = draw(pipe)
+    attention = pipe.unet.mid_block.attentions[0].transformer_blocks[0].attn1
+    registry = HookRegistry.check_if_exists_or_initialize(attention)
+    registry.register_hook(DoublesOutput(), "doubles")
+    plain = draw(pipe)
+    stack = Stack(tiny_context(pipe, methods))
+    before = pipe_state(pipe)
+
+    with stack.applied(pipe, stack.default) as generate:
+        draw(generate)
+
+    assert_same_state(pipe_state(pipe), before)
+    assert list(registry.hooks) == ["doubles"]
+    assert torch.equal(draw(pipe), plain)
+    registry.remove_hook("doubles")
+    assert torch.equal(draw(pipe), without)
+
+
 def test_a_pipe_that_shares_components_is_restored_too(pipe: StableDiffusionPipeline) -> None:
     twin = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
     twin.set_progress_bar_config(disable=True)
     plain = draw(twin)
-    stack = _all_methods(pipe)
+    stack = _many_methods(pipe)
     before = pipe_state(twin)
 
     with stack.applied(pipe, stack.default) as generate:

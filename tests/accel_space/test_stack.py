@@ -15,7 +15,7 @@ from tests.tiny_pipelines import tiny_context, tiny_sd
 
 
 def test_an_unknown_method_is_refused_with_the_names_of_the_known() -> None:
-    with pytest.raises(RefusedError, match="'deepcash'; the methods are deepcache, tgate, tome"):
+    with pytest.raises(RefusedError, match="'deepcash'; the methods are deepcache, tgate, tom"):
         find_methods(["tome", "deepcash"])
 
 
@@ -27,6 +27,20 @@ def test_methods_are_applied_deepcache_first_and_tome_last() -> None:
     methods = find_methods(["tome", "tgate", "deepcache"])
 
     assert [method.name for method in methods] == ["deepcache", "tgate", "tome"]
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["tgate", "cfg_cutoff"], "cfg_cutoff and tgate .*: both end the guidance; leave one"),
+        (["tgate", "pab"], "pab and tgate .*: both replace the attentions' forward; leave one"),
+        (["pab", "deepcache"], "PAB counts an attention's calls"),
+        (["tome", "pab"], "ToMe would unmerge an earlier step's self-attention"),
+    ],
+)
+def test_a_conflict_is_refused_with_its_reason(names: list[str], reason: str) -> None:
+    with pytest.raises(RefusedError, match=reason):
+        find_methods(names)
 
 
 def test_the_space_of_a_stack_joins_those_of_its_methods() -> None:
@@ -141,7 +155,9 @@ def stacks(draw: st.DrawFn) -> Stack:
     )
     context = Context(
         profile=profile,
-        scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(steps, 0, -1))),
+        scheduler=SchedulerProfile(
+            "DDIMScheduler", 1, tuple(1000 * step // steps - 1 for step in range(steps, 0, -1))
+        ),
         steps=steps,
         guidance_scale=7.5,
         methods=frozenset(draw(st.sampled_from(FEW_METHODS))) - {""},

@@ -10,7 +10,20 @@ import torch
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack, point_key
 from accel_space.tgate import TGate
-from tests.tiny_pipelines import draw, tiny_context, tiny_sd
+from tests.tiny_pipelines import (
+    CALLS,
+    FAMILIES,
+    GUIDANCE_SCALE,
+    PICTURE_SIZE,
+    PROMPTS,
+    STEPS,
+    draw,
+    tiny_context,
+    tiny_pipeline,
+    tiny_sd,
+)
+
+SCHEDULERS = ("DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
 
 
 @pytest.mark.parametrize(("steps", "distinct"), [(50, 1365), (20, 1211)])
@@ -147,11 +160,105 @@ def test_an_argument_that_the_pipelines_call_lacks_is_not_swallowed(
         draw(generate, **argument)
 
 
-def test_a_gate_behind_the_last_step_draws_the_plain_picture() -> None:
-    pipe = tiny_sd()
-    plain = draw(pipe)
-    stack = Stack(tiny_context(pipe, ["tgate"]))
-    inert = {"gate_step": 100, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+INERT = {"gate_step": 100, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
 
-    with stack.applied(pipe, inert) as generate:
-        assert torch.equal(draw(generate), plain)
+
+@pytest.mark.parametrize(
+    ("family", "scheduler"), list(zip(FAMILIES, [*SCHEDULERS, *SCHEDULERS], strict=False))
+)
+def test_a_gate_behind_the_last_step_draws_the_plain_picture(family: str, scheduler: str) -> None:
+    pipe = tiny_pipeline(family, scheduler)
+    plain = draw(pipe, 2, **CALLS[family])
+    stack = Stack(tiny_context(pipe, ["tgate"]))
+
+    with stack.applied(pipe, INERT) as generate:
+        assert torch.equal(draw(generate, 2, **CALLS[family]), plain)
+
+
+def test_beside_deepcache_a_gate_behind_the_last_step_is_deepcache_alone_on_sdxl() -> None:
+    pipe = tiny_pipeline("SDXL")
+    deepcache = {"cache_interval": 3, "cache_branch_id": 2}
+    with Stack(tiny_context(pipe, ["deepcache"])).applied(pipe, deepcache) as generate:
+        alone = draw(generate)
+
+    both = Stack(tiny_context(pipe, ["deepcache", "tgate"]))
+    with both.applied(pipe, {**deepcache, **INERT}) as generate:
+        assert torch.equal(draw(generate), alone)
+
+
+def test_a_transformer_told_the_resolution_is_told_it_behind_the_gate_too() -> None:
+    # Only at this sample size does PixArt-alpha take the resolution as an input, as at 1024 pixels.
+    pipe = tiny_pipeline(
+        "PixArt-alpha", sample_size=128, num_attention_heads=3, cross_attention_dim=24
+    )
+    call = {"height": 32, "width": 48, **CALLS["PixArt-alpha"]}
+    plain = draw(pipe, 2, **call)
+    stack = Stack(tiny_context(pipe, ["tgate"]))
+
+    with stack.applied(pipe, INERT) as generate:
+        assert torch.equal(draw(generate, 2, **call), plain)
+    with stack.applied(pipe, stack.default) as generate:
+        assert not torch.equal(draw(generate, 2, **call), plain)
+
+
+def _embedded(family: str, pipe: Any) -> dict[str, Any]:
+    """What a call can be given in place of prompts."""
+    prompts = list(PROMPTS)
+    pair = ("prompt_embeds", "negative_prompt_embeds")
+    if family == "SDXL":
+        names = (*pair, "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+        return dict(zip(names, pipe.encode_prompt(prompts), strict=True))
+    if family.startswith("PixArt"):
+        masked = ("prompt_embeds", "prompt_attention_mask")
+        names = (*masked, *(f"negative_{name}" for name in masked))
+        tensors = pipe.encode_prompt(prompts, clean_caption=False, max_sequence_length=20)
+        return {**dict(zip(names, tensors, strict=True)), "negative_prompt": None}
+    return dict(zip(pair, pipe.encode_prompt(prompts, "cpu", 1, True), strict=True))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_embedded_prompts_draw_what_the_prompts_draw(family: str) -> None:
+    pipe = tiny_pipeline(family)
+    stack = Stack(tiny_context(pipe, ["tgate"]))
+    with torch.no_grad():
+        embedded = _embedded(family, pipe)
+    call = {"output_type": "pt", "height": PICTURE_SIZE, "width": PICTURE_SIZE}
+    call |= CALLS[family]
+    if family.startswith("PixArt"):
+        call["max_sequence_length"] = 20
+
+    with stack.applied(pipe, stack.default) as generate:
+        expected = draw(generate, 2, **call)
+        picture = generate(
+            num_inference_steps=STEPS,
+            guidance_scale=GUIDANCE_SCALE,
+            generator=[torch.Generator().manual_seed(seed) for seed in range(2)],
+            **{**call, **embedded},
+        ).images
+
+    assert picture.shape == (2, 3, PICTURE_SIZE, PICTURE_SIZE)
+    assert torch.equal(picture, expected)
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")
+def test_in_half_precision_sdxls_vae_is_what_it_was() -> None:
+    pipe = tiny_pipeline("SDXL").to(torch.float16)
+    plain = draw(pipe, output_type="pt")
+    stack = Stack(tiny_context(pipe, ["tgate"]))
+
+    with stack.applied(pipe, INERT) as generate:
+        assert torch.equal(draw(generate, output_type="pt"), plain)
+    assert pipe.vae.dtype == torch.float16
+
+
+def test_pixart_alpha_refuses_a_scheduler_whose_steps_tgate_miscounts() -> None:
+    context = tiny_context(tiny_pipeline("PixArt-alpha", "PNDMScheduler"), ["tgate"])
+
+    with pytest.raises(RefusedError, match="wrong step of PNDMScheduler; take DDIM"):
+        Stack(context)
+
+
+def test_the_defaults_are_the_authors_for_each_family() -> None:
+    for family, gate, interval in (("SDXL", 10, 5), ("PixArt-alpha", 15, 3)):
+        space = Stack(tiny_context(tiny_pipeline(family), ["tgate"], 25)).space
+        assert (space["gate_step"].default, space["sp_interval"].default) == (gate, interval)

@@ -12,20 +12,11 @@ from accel_space.method import Context
 from accel_space.profile import Profile
 from accel_space.stack import Stack
 from accel_space.tome import ToMe
-from tests.tiny_pipelines import tiny_context, tiny_sd
-
-SDXL_UNET = {
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "mid_block_type": "UNetMidBlock2DCrossAttn",
-}
+from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 
-def _context(
-    pipe: StableDiffusionPipeline, latent_size: tuple[int, int], config: Any = None
-) -> Context:
-    profile = Profile.from_unet_config(
-        "StableDiffusionPipeline", config or pipe.unet.config, latent_size
-    )
+def _context(pipe: Any, latent_size: tuple[int, int]) -> Context:
+    profile = Profile.from_unet_config(type(pipe).__name__, pipe.unet.config, latent_size)
     return replace(tiny_context(pipe, ["tome"]), profile=profile)
 
 
@@ -63,13 +54,22 @@ def test_half_of_the_tokens_are_merged_down_to_the_wanted_grid(
     assert effect == (((64, 64), 2048), ((32, 32), 512))
 
 
-def test_without_attention_at_full_size_max_downsample_starts_at_2(
-    pipe: StableDiffusionPipeline,
-) -> None:
-    space = Stack(_context(pipe, (128, 128), SDXL_UNET)).space
+def test_on_sdxl_max_downsample_starts_at_2_and_8_is_4() -> None:
+    pipe = tiny_pipeline("SDXL")
+    plain = draw(pipe)
+    stack = Stack(_context(pipe, (128, 128)))
+    assert stack.space["max_downsample"].values == (2, 4)
+    assert stack.space["max_downsample"].default == 2
+    assert stack.canonical({"ratio": 0.5, "max_downsample": 8})["max_downsample"] == 4
 
-    assert space["max_downsample"].values == (2, 4)
-    assert space["max_downsample"].default == 2
+    pictures = []
+    for downsample in (1, 2, 4, 8):
+        with stack.applied(pipe, {"ratio": 0.5, "max_downsample": downsample}) as generate:
+            pictures.append(draw(generate))
+
+    assert torch.equal(pictures[0], plain)
+    assert not torch.equal(pictures[1], pictures[2])
+    assert torch.equal(pictures[2], pictures[3])
 
 
 SIZES = [(16, 16), (10, 14), (9, 16), (8, 24), (12, 12), (5, 5), (7, 7), (2, 2)]
@@ -105,11 +105,8 @@ def test_a_latent_too_small_to_merge_is_refused(pipe: StableDiffusionPipeline) -
 
 
 def test_a_transformer_is_refused(pipe: StableDiffusionPipeline) -> None:
-    context = tiny_context(pipe, ["tome"])
-    profile = replace(context.profile, pipeline_class="PixArtAlphaPipeline", unet_blocks=0)
-
-    with pytest.raises(RefusedError, match="tomesd patches UNets only"):
-        Stack(replace(context, profile=profile))
+    with pytest.raises(RefusedError, match="tomesd patches a UNet's blocks, and PixArtSigmaPip"):
+        Stack(tiny_context(tiny_pipeline("PixArt-Sigma"), ["tome"]))
 
 
 def _attention_tokens(

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers import PyramidAttentionBroadcastConfig
+from diffusers.hooks import HookRegistry, apply_pyramid_attention_broadcast
+
+from accel_space.denoiser import find_denoiser
+from accel_space.errors import RefusedError
+from accel_space.pab import PAB
+from accel_space.stack import Stack
+from tests.tiny_pipelines import CALLS, FAMILIES, draw, tiny_context, tiny_pipeline, tiny_sd
+
+POINT = {"spatial_attention_block_skip_range": 3, "cross_attention_block_skip_range": 2}
+
+
+def _effect(steps: int, scheduler: str = "DDIMScheduler", **point: int) -> Any:
+    return PAB().effect({**POINT, **point}, tiny_context(tiny_sd(scheduler), ["pab"], steps))
+
+
+def test_every_range_th_call_computes_and_so_do_all_outside_the_window() -> None:
+    # The timesteps are 901, 801, 701, ... 101, 1.
+    self_reused, cross_reused = _effect(10)
+
+    assert self_reused == (2, 4, 5, 7, 8)
+    assert cross_reused == (3, 5, 7)
+
+
+def test_where_a_scheduler_repeats_a_timestep_calls_are_counted() -> None:
+    calls = tiny_context(tiny_sd("HeunDiscreteScheduler"), ["pab"], 10).scheduler.timesteps
+
+    _, cross_reused = _effect(10, "HeunDiscreteScheduler")
+
+    assert len(calls) == 19
+    assert cross_reused == tuple(i for i, t in enumerate(calls) if i % 2 and 100 < t < 800)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "PNDMScheduler"])
+def test_the_picture_is_that_of_diffusers_own_pab(family: str, scheduler: str) -> None:
+    pipe = tiny_pipeline(family, scheduler)
+    stack = Stack(tiny_context(pipe, ["pab"]))
+    with stack.applied(pipe, POINT) as generate:
+        picture = draw(generate, 2, **CALLS[family])
+
+    timesteps = iter(stack.context.scheduler.timesteps)
+    now = 0.0
+
+    def advance(*_: Any) -> None:
+        nonlocal now
+        now = next(timesteps)
+
+    denoiser = find_denoiser(pipe)
+    denoiser.register_forward_pre_hook(advance)
+    apply_pyramid_attention_broadcast(
+        denoiser, PyramidAttentionBroadcastConfig(**POINT, current_timestep_callback=lambda: now)
+    )
+
+    assert torch.equal(picture, draw(pipe, 2, **CALLS[family]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_attention_of_the_denoiser_takes_part(family: str) -> None:
+    pipe = tiny_pipeline(family)
+    stack = Stack(tiny_context(pipe, ["pab"]))
+
+    with stack.applied(pipe, stack.default):
+        attentions = {
+            name: module
+            for name, module in find_denoiser(pipe).named_modules()
+            if name.endswith(("attn1", "attn2"))
+        }
+        assert attentions
+        for module in attentions.values():
+            registry = HookRegistry.check_if_exists_or_initialize(module)
+            assert list(registry.hooks) == ["pyramid_attention_broadcast"]
+
+
+def test_a_range_of_1_draws_the_plain_picture() -> None:
+    pipe = tiny_sd()
+    plain = draw(pipe)
+    stack = Stack(tiny_context(pipe, ["pab"]))
+
+    with stack.applied(pipe, dict.fromkeys(stack.space, 1)) as generate:
+        assert torch.equal(draw(generate), plain)
+
+
+def test_the_grid() -> None:
+    space = Stack(tiny_context(tiny_sd(), ["pab"], 20)).space
+
+    assert space["spatial_attention_block_skip_range"].values == (2, 3, 4, 5)
+    assert space["spatial_attention_block_skip_range"].default == 2
+    assert space["cross_attention_block_skip_range"].values == (2, 3, 4, 5, 6)
+    assert space["cross_attention_block_skip_range"].default == 6
+
+
+def test_ranges_that_reach_past_the_window_are_one_point() -> None:
+    # Of the timesteps 751, 501, 251, 1 the second and third lie behind the first in the window.
+    stack = Stack(tiny_context(tiny_sd(), ["pab"], 4))
+
+    assert len(stack.points) == 4
+    assert stack.canonical({name: 5 for name in stack.space}) == {name: 3 for name in stack.space}
+
+
+def test_steps_of_which_none_can_reuse_are_refused() -> None:
+    with pytest.raises(RefusedError, match="DDIMScheduler's 1 steps none can; use more steps"):
+        Stack(tiny_context(tiny_sd(), ["pab"], 1))
