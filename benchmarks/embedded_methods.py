@@ -1,20 +1,25 @@
-"""The methods as the benchmark of tiny-shapes applies them: straight from their libraries.
+"""The methods as the benchmark of the embedded pipelines applies them: from their libraries.
 
 Not through accel_space, so that the two can be held against each other.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final
 
+import tgate as tgate_library
 import tomesd
 from DeepCache import DeepCacheSDHelper
-from tgate import TgateSDLoader
 
 INTERVALS: Final = (2, 3, 4, 5)
 BRANCHES: Final = (0, 1, 2, 3)
+TGATE_LOADERS: Final = {
+    "StableDiffusionPipeline": tgate_library.TgateSDLoader,
+    "StableDiffusionXLPipeline": tgate_library.TgateSDXLLoader,
+    "PixArtAlphaPipeline": tgate_library.TgatePixArtAlphaLoader,
+}
 
 Generate = Callable[..., Any]
 Applied = Callable[[Any], AbstractContextManager[Generate]]
@@ -43,7 +48,7 @@ def tgate(
     pipe: Any, gate: int, self_interval: int, late_interval: int, warm_up: int
 ) -> Iterator[Generate]:
     """Apply T-GATE, and take it off again, which the library itself cannot."""
-    TgateSDLoader(pipe)
+    TGATE_LOADERS[type(pipe).__name__](pipe)
     try:
         yield partial(
             pipe.tgate,
@@ -53,7 +58,8 @@ def tgate(
             warm_up=warm_up,
         )
     finally:
-        for module in pipe.unet.modules():
+        denoiser = pipe.components.get("unet") or pipe.transformer
+        for module in denoiser.modules():
             if type(module).__name__ == "Attention":
                 module.__dict__.pop("forward", None)
                 module.__dict__.pop("cache", None)
@@ -70,8 +76,25 @@ def tome(pipe: Any, ratio: float, max_downsample: int) -> Iterator[Generate]:
         tomesd.remove_patch(pipe)
 
 
-def deepcache_grid() -> dict[str, Applied]:
-    """Return DeepCache at every interval and branch."""
+def methods_for(pipe: Any, steps: int) -> dict[str, Applied]:
+    """Return settings of every method that does something to the pipeline.
+
+    Args:
+        pipe: The pipeline.
+        steps: Denoising steps; settings of T-GATE whose gate is not before their end are left out.
+
+    Returns:
+        The settings by name: DeepCache interval/branch, T-GATE gate/sp/fi/warm-up, ToMe
+        ratio/max_downsample.
+    """
+    unet = pipe.components.get("unet")
+    if unet is None:
+        return _tgates(steps)
+    at_full_size = "CrossAttn" in unet.config.down_block_types[0]
+    return {**_deepcaches(), **_tgates(steps), **_tomes((1, 2, 4) if at_full_size else (2, 4))}
+
+
+def _deepcaches() -> dict[str, Applied]:
     return {
         f"deepcache {interval}/{branch}": partial(deepcache, interval=interval, branch=branch)
         for branch in BRANCHES
@@ -79,21 +102,24 @@ def deepcache_grid() -> dict[str, Applied]:
     }
 
 
-def other_methods(steps: int) -> dict[str, Applied]:
-    """Return some settings of T-GATE (gate/sp/fi/warm-up) and ToMe (ratio/max_downsample)."""
+def _tgates(steps: int) -> dict[str, Applied]:
     gates = [(1, 1, 1, 0), (3, 1, 1, 0), (5, 5, 1, 2), (10, 5, 1, 2), (15, 5, 1, 2), (5, 9, 5, 1)]
-    methods: dict[str, Applied] = {}
-    for gate, self_interval, late_interval, warm_up in gates:
-        if gate < steps:
-            methods[f"tgate {gate}/{self_interval}/{late_interval}/{warm_up}"] = partial(
-                tgate,
-                gate=gate,
-                self_interval=self_interval,
-                late_interval=late_interval,
-                warm_up=warm_up,
-            )
-    for max_downsample in (1, 2, 4):
-        for ratio in (0.25, 0.5, 0.75):
-            name = f"tome {ratio}/{max_downsample}"
-            methods[name] = partial(tome, ratio=ratio, max_downsample=max_downsample)
-    return methods
+    return {
+        f"tgate {gate}/{self_interval}/{late_interval}/{warm_up}": partial(
+            tgate,
+            gate=gate,
+            self_interval=self_interval,
+            late_interval=late_interval,
+            warm_up=warm_up,
+        )
+        for gate, self_interval, late_interval, warm_up in gates
+        if gate < steps
+    }
+
+
+def _tomes(max_downsamples: Iterable[int]) -> dict[str, Applied]:
+    return {
+        f"tome {ratio}/{max_downsample}": partial(tome, ratio=ratio, max_downsample=max_downsample)
+        for max_downsample in max_downsamples
+        for ratio in (0.25, 0.5, 0.75)
+    }

@@ -1,48 +1,42 @@
-"""How good `tiny-shapes` is, and how much each method costs it.
+"""How good an embedded pipeline is, and how much each method costs it.
 
-    python benchmarks/embedded_quality.py                   # everything, wants a GPU
+    python benchmarks/embedded_quality.py                   # tiny-shapes, wants a GPU
     python benchmarks/embedded_quality.py --captions 16 --no-methods --steps 20 --out FOLDER
+    python benchmarks/embedded_quality.py --pipeline tiny-shapes-xl --scan 3,5,7.5,10,12,15
 
-Writes embedded-quality.json, embedded-quality.md and embedded-grid.webp, prints the tables, and
-exits with 1 if a threshold of the embedded pipeline does not hold.
+Writes NAME-quality.json, NAME-quality.md and NAME-grid.webp (embedded-* for tiny-shapes), prints
+the tables, and exits with 1 if a threshold of the embedded pipelines does not hold. A scan writes
+NAME-scan.json and NAME-scan.md instead: what a guidance is chosen on.
 """
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import diffusers
-import open_clip
 import torch
-from embedded_methods import (
-    BRANCHES,
-    INTERVALS,
-    Applied,
-    deepcache_grid,
-    other_methods,
-    plain,
-)
-from PIL import Image
+from embedded_bench import SUBJECTS, Bench, environment, save_grid
+from embedded_methods import BRANCHES, INTERVALS, Applied, methods_for, plain
 from torch import Tensor
 
-from objectives.embedded import PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR
-from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.world import parse_caption
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
 
+SCAN_SEED: Final = 1000
 SEED: Final = 2000
-"""Not 1000, the seed of the runs in which the guidance was chosen."""
+"""Not that of the runs in which the guidance was chosen."""
 
-GUIDANCE: Final = 12.0
 STEPS: Final = (20, 50)
+SCAN_STEPS: Final = 20
+SCAN_METHODS: Final[tuple[str, ...]] = (
+    "deepcache 2/0",
+    "deepcache 3/0",
+    "deepcache 5/0",
+    "tgate 5/5/1/2",
+)
 GRID_METHODS: Final = (
     "deepcache 2/0",
     "deepcache 3/0",
@@ -51,109 +45,6 @@ GRID_METHODS: Final = (
     "tome 0.5/1",
     "tome 0.75/2",
 )
-
-PACKAGES: Final = (
-    "torch",
-    "diffusers",
-    "transformers",
-    "open_clip_torch",
-    "DeepCache",
-    "tgate",
-    "tomesd",
-)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One column of the table: mean CLIP score, clip loss in percent, its error, PSNR in dB."""
-
-    score: float
-    loss: float
-    loss_error: float
-    psnr: float
-
-
-class Bench:
-    """The pipeline, its scorer and the captions on one device."""
-
-    def __init__(
-        self, device: str, guidance: float, captions: int, batch: int, seed: int = SEED
-    ) -> None:
-        """Load everything; half precision on CUDA, single precision elsewhere."""
-        self.device, self.guidance = torch.device(device), guidance
-        self.batch, self.seed = batch, seed
-        dtype = torch.float16 if self.device.type == "cuda" else torch.float32
-        pipeline: Any = diffusers.StableDiffusionPipeline
-        self.pipe = pipeline.from_pretrained(PIPELINE_DIR, dtype=dtype).to(device)
-        self.pipe.set_progress_bar_config(disable=True)
-        name = f"local-dir:{SCORER_DIR}"
-        self.scorer, self.preprocess = open_clip.create_model_from_pretrained(name, device=device)
-        self.scorer.eval()
-        self.tokenize = open_clip.get_tokenizer(name)
-        self.captions = PROMPTS_FILE.read_text(encoding="utf-8").splitlines()[:captions]
-        self.scenes = [parse_caption(text) for text in self.captions]
-        self.text = self.embed_text(self.captions)
-
-    @torch.no_grad()
-    def embed_text(self, texts: list[str]) -> Tensor:
-        """Return unit text features (N, D)."""
-        tokens = self.tokenize(texts).to(self.device)
-        return torch.cat(
-            [self.scorer.encode_text(t, normalize=True) for t in torch.split(tokens, 512)]
-        )
-
-    @torch.no_grad()
-    def embed(self, pictures: Tensor) -> Tensor:
-        """Return unit image features (N, D) of pictures (N, 3, 64, 64) in [0, 1]."""
-        normalize = self.preprocess.transforms[-1]
-        parts = torch.split(pictures.to(self.device), 512)
-        return torch.cat([self.scorer.encode_image(normalize(p), normalize=True) for p in parts])
-
-    def scores(self, pictures: Tensor, shift: int = 0) -> Tensor:
-        """Return the cosine (N,) of each picture with its caption, or another's if shifted."""
-        return (self.embed(pictures) * self.text.roll(shift, 0)).sum(dim=1).double().cpu()
-
-    def render(self) -> Tensor:
-        """Draw what the captions say: pictures (N, 3, 64, 64) in [0, 1]."""
-        return draw(torch.tensor(self.scenes), torch.Generator().manual_seed(self.seed))
-
-    @torch.no_grad()
-    def through_vae(self, pictures: Tensor) -> Tensor:
-        """Encode and decode pictures."""
-        vae = self.pipe.vae
-        parts = torch.split(pictures.to(vae.device, vae.dtype), self.batch)
-        rebuilt = [vae.decode(vae.encode(2 * p - 1).latent_dist.mean).sample for p in parts]
-        return (torch.cat(rebuilt).float() / 2 + 0.5).clamp(0, 1).cpu()
-
-    def generate(self, applied: Applied, steps: int) -> Tensor:
-        """Generate a picture for every caption, each from a seed of its own."""
-        pictures = []
-        with applied(self.pipe) as call:
-            for start in range(0, len(self.captions), self.batch):
-                prompts = self.captions[start : start + self.batch]
-                seeds = range(self.seed + start, self.seed + start + len(prompts))
-                result = call(
-                    prompts,
-                    num_inference_steps=steps,
-                    guidance_scale=self.guidance,
-                    generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-                    output_type="pt",
-                )
-                pictures.append(result.images.float().cpu())
-        return torch.cat(pictures)
-
-    def compare(self, pictures: Tensor, baseline: Tensor) -> Measured:
-        """Hold a method's pictures against the baseline's."""
-        score, reference = self.scores(pictures), self.scores(baseline)
-        # Paired over captions, as mean and spread of the differences in units of the mean score.
-        lost = 100 * (reference - score) / reference.mean()
-        error = (pictures - baseline).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
-        return Measured(
-            score=float(score.mean()),
-            loss=float(lost.mean()),
-            loss_error=float(lost.std() / len(lost) ** 0.5),
-            psnr=float((-10 * error.log10()).mean()),
-        )
 
 
 def measure(
@@ -198,14 +89,14 @@ def checks(figures: Mapping[str, Any]) -> dict[str, bool]:
             name = f"{steps} steps: {attribute} right in >= 95%"
             passed[name] = result["correct"][attribute] >= 0.95
         passed[f"{steps} steps: methods leave no trace"] = result["undone"]
-    methods = figures["steps"].get("20", {}).get("methods")
-    if not methods:
+    methods = figures["steps"].get("20", {}).get("methods", {})
+    grid = [m["loss"] for name, m in methods.items() if name.startswith("deepcache")]
+    if not grid:
         return passed
     for branch in BRANCHES:
         losses = [methods[f"deepcache {interval}/{branch}"]["loss"] for interval in INTERVALS]
         rising = all(a < b for a, b in pairwise(losses))
         passed[f"20 steps: loss rises with the interval at branch {branch}"] = rising
-    grid = [m["loss"] for name, m in methods.items() if name.startswith("deepcache")]
     passed["20 steps: DeepCache's grid spans >= 10 points"] = max(grid) - min(grid) >= 10
     return passed
 
@@ -215,7 +106,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
     where, reference = figures["environment"], figures["reference"]
     versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
     lines = [
-        "# Quality of tiny-shapes",
+        f"# Quality of {figures['pipeline']}",
         "",
         f"{where['date']}, {where['device']}, {where['dtype']}, Python {where['python']}, "
         f"{versions}.",
@@ -250,6 +141,8 @@ def _method_tables(steps: Mapping[str, Any]) -> list[str]:
 
     lines = []
     for count, result in steps.items():
+        if f"deepcache {INTERVALS[0]}/{BRANCHES[0]}" not in result["methods"]:
+            continue
         lines += [
             f"| DeepCache, {count} steps | {' | '.join(f'branch {b}' for b in BRANCHES)} |",
             "|---|" + "---|" * len(BRANCHES),
@@ -270,48 +163,66 @@ def _method_tables(steps: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def save_grid(rows: Sequence[Tensor], path: Path) -> None:
-    """Save columns of pictures (N, 3, 64, 64) side by side, one caption a row, without loss."""
-    grid = torch.stack(list(rows), dim=1)
-    count, columns = grid.shape[:2]
-    sheet = grid.permute(0, 3, 1, 4, 2).reshape(count * PIXELS, columns * PIXELS, 3)
-    image = Image.fromarray((sheet * 255).round().byte().numpy())
-    image.save(path, lossless=path.suffix == ".webp")
+def scan(bench: Bench, guidances: Sequence[float]) -> list[dict[str, float]]:
+    """Measure the baseline and a few methods at several guidance scales.
+
+    Returns:
+        For each guidance its CLIP score as a share of real renders', the least attribute's share
+        of right pictures, and each method's loss in percent.
+    """
+    real = float(bench.scores(bench.render()).mean())
+    every = methods_for(bench.pipe, SCAN_STEPS)
+    methods = {name: every[name] for name in SCAN_METHODS if name in every}
+    rows = []
+    for guidance in guidances:
+        bench.guidance = guidance
+        figures, _ = measure(bench, SCAN_STEPS, methods)
+        losses = {name: found["loss"] for name, found in figures["methods"].items()}
+        least = min(figures["correct"].values())
+        rows.append(
+            {
+                "guidance": guidance,
+                "of real": figures["clip"] / real,
+                "least right": least,
+                **losses,
+            }
+        )
+    return rows
 
 
-def environment(bench: Bench) -> dict[str, Any]:
-    """Say where and how the figures were taken."""
-    cuda = bench.device.type == "cuda"
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "device": torch.cuda.get_device_name() if cuda else "CPU",
-        "dtype": str(bench.pipe.unet.dtype).removeprefix("torch."),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "captions": len(bench.captions),
-        "guidance": bench.guidance,
-        "batch": bench.batch,
-        "seed": bench.seed,
-    }
+def scan_table(pipeline: str, rows: Sequence[Mapping[str, float]]) -> str:
+    """Write a scan as a page."""
+    lines = [
+        f"# {pipeline} by guidance, {SCAN_STEPS} DDIM steps",
+        "",
+        "Losses of the mean CLIP score in percent.",
+        "",
+        f"| {' | '.join(rows[0])} |",
+        "|---" * len(rows[0]) + "|",
+    ]
+    lines += [f"| {' | '.join(f'{value:.4g}' for value in row.values())} |" for row in rows]
+    return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Measure, write, print, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--guidance", type=float, default=GUIDANCE)
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--captions", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
-    parser.add_argument("--no-methods", dest="methods", action="store_false",
-                        help="measure the baseline alone")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    options = parser.parse_args()
-    bench = Bench(options.device, options.guidance, options.captions, options.batch, options.seed)
+def evaluate(
+    bench: Bench, pipeline: str, steps: Sequence[int], with_methods: bool, grid: Path
+) -> dict[str, Any]:
+    """Measure the references and, at each number of steps, the baseline and all methods.
+
+    Args:
+        bench: The bench.
+        pipeline: Name of its pipeline.
+        steps: Numbers of steps.
+        with_methods: Whether the methods are measured too.
+        grid: Picture file that gets the first captions' pictures at the first number of steps.
+
+    Returns:
+        The figures, with what they have to reach under `checks`.
+    """
     real = bench.render()
     rebuilt = bench.through_vae(real)
     figures: dict[str, Any] = {
+        "pipeline": pipeline,
         "environment": environment(bench),
         "reference": {
             "real": float(bench.scores(real).mean()),
@@ -321,20 +232,63 @@ def main() -> int:
         },
         "steps": {},
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    for steps in options.steps:
-        methods = {**deepcache_grid(), **other_methods(steps)} if options.methods else {}
-        figures["steps"][str(steps)], pictures = measure(bench, steps, methods)
-        if steps == options.steps[0]:
-            columns = [real, *pictures.values()]
-            save_grid([column[:16] for column in columns], options.out / "embedded-grid.webp")
+    for count in steps:
+        methods = methods_for(bench.pipe, count) if with_methods else {}
+        figures["steps"][str(count)], pictures = measure(bench, count, methods)
+        if count == steps[0]:
+            save_grid([column[:16] for column in (real, *pictures.values())], grid)
     figures["checks"] = checks(figures)
+    return figures
+
+
+def write(folder: Path, name: str, figures: Any, page: str) -> None:
+    """Write the figures and their page, and print the page."""
     text = json.dumps(figures, indent=2)
-    (options.out / "embedded-quality.json").write_text(text + "\n", encoding="utf-8")
-    page = markdown(figures)
-    (options.out / "embedded-quality.md").write_text(page, encoding="utf-8")
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
     print(page)
+
+
+def main() -> int:
+    """Measure, write, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--pipeline", choices=SUBJECTS, default="tiny-shapes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--guidance", type=float, help="default: the pipeline's own")
+    parser.add_argument("--scan", type=_numbers, metavar="GUIDANCE,...",
+                        help="measure a few methods at each of these and nothing else")  # fmt: skip
+    parser.add_argument("--seed", type=int, help=f"default: {SEED}, and {SCAN_SEED} of a scan")
+    parser.add_argument("--captions", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
+    parser.add_argument("--no-methods", dest="methods", action="store_false",
+                        help="measure the baseline alone")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    subject = SUBJECTS[options.pipeline]
+    guidance = subject.guidance if options.guidance is None else options.guidance
+    seed = (SCAN_SEED if options.scan else SEED) if options.seed is None else options.seed
+    bench = Bench(subject, options.device, guidance, options.captions, options.batch, seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.scan:
+        rows = scan(bench, options.scan)
+        where = {**environment(bench), "guidance": options.scan}
+        scanned = {"pipeline": options.pipeline, "environment": where, "rows": rows}
+        write(options.out, f"{subject.files}-scan", scanned, scan_table(options.pipeline, rows))
+        return 0
+    figures = evaluate(
+        bench,
+        options.pipeline,
+        options.steps,
+        options.methods,
+        options.out / f"{subject.files}-grid.webp",
+    )
+    write(options.out, f"{subject.files}-quality", figures, markdown(figures))
     return 0 if all(figures["checks"].values()) else 1
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

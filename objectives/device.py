@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -50,6 +52,26 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_cpu_model()} ({torch.get_num_threads()} threads)"
+
+
+def names_meant(wanted: str) -> re.Pattern[str]:
+    """Match the names of the devices that are meant, as `device_name` gives them; without torch.
+
+    A CPU matches with any number of threads, unless a name gives it.
+
+    Args:
+        wanted: `auto` (this machine's GPUs where it has any, else its CPU), `cpu`, `cuda` or
+            `cuda:N` (any GPU of this machine); everything else is a name itself.
+    """
+    cpu = rf"{re.escape(_cpu_model())} \(\d+ threads\)"
+    gpus = "|".join(map(re.escape, _gpu_models()))
+    if wanted == "auto":
+        return re.compile(gpus or cpu)
+    if wanted == "cpu":
+        return re.compile(cpu)
+    if wanted.partition(":")[0] == "cuda":
+        return re.compile(gpus or r"(?!)")
+    return re.compile(rf"{re.escape(wanted)}( \(\d+ threads\))?")
 
 
 def driver_version(device: torch.device) -> str:
@@ -117,16 +139,26 @@ def _nvidia_smi(device: torch.device, query: str) -> list[str]:
     """Lines that nvidia-smi prints of one GPU; none where it is missing or fails."""
     import torch
 
+    return _ask_nvidia_smi(f"--id=GPU-{torch.cuda.get_device_properties(device).uuid}", query)
+
+
+def _gpu_models() -> list[str]:
+    """The models of this machine's GPUs, none if they are hidden from CUDA."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return []
+    return _ask_nvidia_smi("--query-gpu=name")
+
+
+def _ask_nvidia_smi(*arguments: str) -> list[str]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
-    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-    command = [program, f"--id={uuid}", query, "--format=csv,noheader"]
+    command = [program, *arguments, "--format=csv,noheader"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except subprocess.TimeoutExpired:
         return []
-    return answer.stdout.split() if answer.returncode == 0 else []
+    return answer.stdout.splitlines() if answer.returncode == 0 else []
 
 
 def _cpu_model() -> str:

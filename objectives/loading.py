@@ -2,41 +2,97 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from objectives.catalogue import Architecture
-from objectives.schedulers import make_scheduler
+from objectives.catalogue import PipelineEntry
+from objectives.conditioning import Conditioning, Embedded, Plain, encode
+from objectives.model import Model
 
 if TYPE_CHECKING:
     import torch
 
 
 def load_pipeline(
-    architecture: Architecture, scheduler: str, dtype: str, device: torch.device
+    entry: PipelineEntry, model: Model, dtype: str, device: torch.device, **parts: Any
 ) -> Any:
     """Load a pipeline from its folder: safetensors only, no code, no network.
 
-    The safety checker is left out, so that a latency is that of the model.
+    A pipeline that `encodes_once` is loaded without its text encoder.
 
     Args:
-        architecture: The model folder and its configurations.
-        scheduler: As `scheduler_name` returns it.
+        entry: The pipeline's entry in the catalogue.
+        model: Where its weights are.
         dtype: Name of the torch dtype of the weights.
         device: Where the pipeline is to run.
+        **parts: Components to use in place of the model's own; None leaves one out.
     """
     import diffusers
     import torch
 
-    pipe = getattr(diffusers, architecture.pipeline_class).from_pretrained(
-        architecture.folder,
+    if entry.encodes_once:
+        parts = {"text_encoder": None, "tokenizer": None, **parts}
+    pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
+        model.folder,
         dtype=getattr(torch, dtype),
+        variant=model.variant,
         use_safetensors=True,
         local_files_only=True,
-        safety_checker=None,
+        **entry.parts,
+        **parts,
     )
-    pipe.scheduler = make_scheduler(scheduler, pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
+
+
+def load_conditioning(
+    entry: PipelineEntry,
+    model: Model,
+    prompts: Sequence[str],
+    dtype: str,
+    device: torch.device,
+) -> Conditioning:
+    """Make ready what the pipeline is told to draw.
+
+    Where the pipeline `encodes_once`, its text encoder is loaded alone, encodes all prompts and is
+    freed again, so that it never sits beside the denoiser.
+
+    Args:
+        entry: The pipeline's entry in the catalogue.
+        model: Where its weights are.
+        prompts: The protocol's prompts.
+        dtype: Name of the torch dtype of the weights.
+        device: Where to encode.
+    """
+    if not entry.encodes_once:
+        return Plain(prompts)
+    import diffusers
+    import torch
+
+    encoder = getattr(diffusers, entry.pipeline_class).from_pretrained(
+        model.folder,
+        dtype=getattr(torch, dtype),
+        variant=model.variant,
+        use_safetensors=True,
+        local_files_only=True,
+        transformer=None,
+        vae=None,
+    )
+    encoded: Embedded = encode(encoder.to(device), prompts)
+    del encoder
+    free_memory()
+    return encoded
+
+
+def free_memory() -> None:
+    """Give memory back that nothing refers to any more, on the GPU too."""
+    import torch
+
+    gc.unfreeze()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def default_dtype(device: torch.device) -> Literal["float16", "float32"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives import device as devices
+from objectives.conditioning import Conditioning, Plain
 from objectives.errors import MeasurementError
 from objectives.images import psnr_db, refuse_degenerate
 from objectives.measurement import Baseline, Clock, Measurement
@@ -34,13 +35,15 @@ SAME_PICTURE = 0.99
 Hopeless = Callable[[Estimate, Estimate], bool]
 """Tells from (speedup, clip_loss) so far whether to give a point up."""
 
+Look = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
+"""Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
+
 
 @dataclass(frozen=True)
 class Batch:
     """Prompts that are generated together, by their place in the protocol."""
 
     indices: range
-    prompts: list[str]
     seeds: list[int]
 
 
@@ -68,6 +71,8 @@ class Objective:
         protocol: Protocol,
         prompts: Sequence[str],
         device: torch.device,
+        conditioning: Conditioning | None = None,
+        call: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare the batches.
 
@@ -78,13 +83,17 @@ class Objective:
             protocol: How to measure.
             prompts: The protocol's prompts, `protocol.num_samples` of them.
             device: Where the pipeline is.
+            conditioning: The same prompts as the pipeline takes them; None is as text.
+            call: What the pipeline's call takes besides.
         """
         self._pipe = pipe
         self._stack = stack
         self._scorer = scorer
         self._protocol = protocol
         self._device = device
-        self._batches = _batches(prompts, protocol)
+        self._conditioning = conditioning or Plain(prompts)
+        self._call = dict(call or {})
+        self._batches = _batches(len(prompts), protocol)
         self._prompts = scorer.embed_prompts(prompts)
         self._baseline_is_warm = False
 
@@ -111,7 +120,11 @@ class Objective:
         return Baseline(scores, np.concatenate(embeddings))
 
     def measure(
-        self, point: Params, baseline: Baseline, hopeless: Hopeless | None = None
+        self,
+        point: Params,
+        baseline: Baseline,
+        hopeless: Hopeless | None = None,
+        look: Look | None = None,
     ) -> Measurement:
         """Measure a point beside the baseline.
 
@@ -124,6 +137,8 @@ class Objective:
             baseline: What `measure_baseline` returned under the same protocol.
             hopeless: Asked between batches once there are two pairs; when it says so, what was
                 measured so far is returned with `stopped_early`.
+            look: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
+                as they would count in the next batch's memory.
 
         Raises:
             MeasurementError: If the pictures are none, or if the baseline's pictures have changed.
@@ -133,13 +148,13 @@ class Objective:
             self._run_baseline(self._batches[0], baseline, tally)
             self._baseline_is_warm = True
         full = [
-            batch for batch in self._batches if len(batch.prompts) == len(self._batches[0].prompts)
+            batch for batch in self._batches if len(batch.indices) == len(self._batches[0].indices)
         ]
         self._score(self._run_point(self._batches[0], point, tally)[0], 0, baseline, tally)
         stopped = False
         for index, batch in enumerate(self._batches[1:], start=1):
             if batch in full and len(tally.latencies) < MAX_PAIRS:
-                images = self._run_pair(batch, point, baseline, tally)
+                images = self._run_pair(batch, point, baseline, tally, look)
             else:
                 images = self._run_point(batch, point, tally)[0]
             self._score(images, index, baseline, tally)
@@ -148,11 +163,16 @@ class Objective:
                 if stopped:
                     break
         while not stopped and len(tally.latencies) < MIN_PAIRS:
-            self._run_pair(full[len(tally.latencies) % len(full)], point, baseline, tally)
+            self._run_pair(full[len(tally.latencies) % len(full)], point, baseline, tally, look)
         return self._measurement(baseline, tally, stopped)
 
     def _run_pair(
-        self, batch: Batch, point: Params, baseline: Baseline, tally: _Tally
+        self,
+        batch: Batch,
+        point: Params,
+        baseline: Baseline,
+        tally: _Tally,
+        look: Look | None,
     ) -> torch.Tensor:
         """Time a batch with and without acceleration; return the accelerated pictures."""
         if len(tally.latencies) % 2:
@@ -164,6 +184,8 @@ class Objective:
         tally.latencies.append(accelerated_latency)
         tally.baseline_latencies.append(baseline_latency)
         tally.psnr += psnr_db(images, reference)
+        if look is not None:
+            look(batch.indices, reference, images)
         return images
 
     def _run_point(self, batch: Batch, point: Params, tally: _Tally) -> tuple[torch.Tensor, float]:
@@ -176,7 +198,7 @@ class Objective:
         tally.clock.add("patch", time.perf_counter() - start - seconds)
         peak = devices.peak_memory_mib(self._device)
         tally.peak_memory += [] if peak is None else [peak]
-        return images, seconds / len(batch.prompts)
+        return images, seconds / len(batch.indices)
 
     def _run_baseline(
         self, batch: Batch, baseline: Baseline, tally: _Tally
@@ -193,14 +215,14 @@ class Objective:
                 "the baseline's pictures are not those of the stored baseline any more "
                 f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"
             )
-        return images, seconds / len(batch.prompts)
+        return images, seconds / len(batch.indices)
 
     def _generate(self, generate: Generate, batch: Batch) -> torch.Tensor:
         """Prompts in, pictures out: shape (batch, 3, height, width), values 0 to 1."""
         import torch
 
         images: torch.Tensor = generate(
-            prompt=batch.prompts,
+            **self._conditioning.call(batch.indices),
             num_inference_steps=self._stack.context.steps,
             guidance_scale=self._protocol.guidance_scale,
             height=self._protocol.height,
@@ -208,6 +230,7 @@ class Objective:
             # On the CPU, so that every device starts from the same noise.
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in batch.seeds],
             output_type="pt",
+            **self._call,
         ).images
         return images
 
@@ -250,13 +273,12 @@ class Objective:
         )
 
 
-def _batches(prompts: Sequence[str], protocol: Protocol) -> list[Batch]:
+def _batches(count: int, protocol: Protocol) -> list[Batch]:
     size = protocol.batch_size
     return [
         Batch(
-            indices=(indices := range(start, min(start + size, len(prompts)))),
-            prompts=[prompts[index] for index in indices],
+            indices=(indices := range(start, min(start + size, count))),
             seeds=[protocol.seed + index for index in indices],
         )
-        for start in range(0, len(prompts), size)
+        for start in range(0, count, size)
     ]

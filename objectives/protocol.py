@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from objectives.conditioning import Timed
 
 
 class Protocol(BaseModel):
@@ -25,6 +28,7 @@ class Protocol(BaseModel):
         guidance_scale: Classifier-free guidance is on above 1.
         dtype: Of the pipeline's weights.
         seed: The picture of prompt i starts from noise of seed + i.
+        timed: What is inside a latency.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +43,7 @@ class Protocol(BaseModel):
     guidance_scale: float = Field(ge=0)
     dtype: Literal["float16", "float32"]
     seed: int = Field(ge=0)
+    timed: Timed = "prompt to picture"
 
 
 def prompts_fingerprint(prompts: Sequence[str]) -> str:
@@ -50,20 +55,40 @@ def prompts_fingerprint(prompts: Sequence[str]) -> str:
 def folder_fingerprint(folder: Path) -> str:
     """Eight hex digits that change with a model folder's configurations and weights.
 
-    Of a file larger than 2 MiB the size and both ends count: enough to tell two checkpoints
-    apart, and quick on gigabytes.
-
     Args:
         folder: A folder with at least one file.
     """
-    end = 2**20
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(end))
-            if size > 2 * end:
-                file.seek(-end, 2)
-            digest.update(file.read(end))
+    for path in sorted(_files(folder)):
+        digest.update(f"{path.relative_to(folder).as_posix()} ".encode())
+        _digest(path, digest)
     return digest.hexdigest()[:8]
+
+
+def file_fingerprint(path: Path) -> str:
+    """Eight hex digits that change with a file's content, as `folder_fingerprint` does."""
+    digest = hashlib.sha256()
+    _digest(path, digest)
+    return digest.hexdigest()[:8]
+
+
+def _digest(path: Path, digest: hashlib._Hash) -> None:
+    """Add a file.
+
+    Of one larger than 2 MiB the size and both ends count: enough to tell two checkpoints apart, and
+    quick on gigabytes.
+    """
+    end = 2**20
+    size = path.stat().st_size
+    digest.update(f"{size}\n".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(end))
+        if size > 2 * end:
+            file.seek(-end, 2)
+        digest.update(file.read(end))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files below a folder; unlike `rglob` it follows links, since models may share a part."""
+    for parent, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(parent) / name for name in names)

@@ -47,12 +47,14 @@ def make_scheduler(name: str, config: Any) -> Any:
         config: `pipe.scheduler.config`, or the contents of scheduler_config.json.
 
     Raises:
-        InputError: If that scheduler cannot be made from this configuration.
+        InputError: If that scheduler does not suit the pipeline's own one.
     """
     import diffusers
 
+    class_name = SCHEDULERS.get(name, name)
+    _check_suits(name, class_name, config)
     try:
-        return getattr(diffusers, SCHEDULERS.get(name, name)).from_config(config)
+        return getattr(diffusers, class_name).from_config(config)
     except Exception as error:
         # A scheduler of another family misses arguments, values or libraries, each in its own way.
         raise _unfit(name, error) from error
@@ -79,6 +81,20 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
         order=order,
         timesteps=tuple(float(timestep) for timestep in scheduler.timesteps),
     )
+
+
+def _check_suits(name: str, class_name: str, config: Any) -> None:
+    """Refuse what diffusers does not list as exchangeable with the pipeline's own scheduler.
+
+    One of another kind, such as a flow-matching one, may be made and then fail in the first step.
+    """
+    import diffusers
+
+    own = config.get("_class_name")
+    listed = getattr(getattr(diffusers, own or "", None), "_compatibles", [])
+    if listed and class_name not in {own, *listed}:
+        names = ", ".join(each.removesuffix("Scheduler") for each in listed)
+        raise InputError(f"{name} does not suit this pipeline; with {own} go {names}")
 
 
 def _unfit(what: str, error: Exception) -> InputError:

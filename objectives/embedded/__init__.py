@@ -1,7 +1,8 @@
-"""The embedded pipeline `tiny-shapes`: text to image, small enough to live in the repository.
+"""The embedded pipelines: text to image, small enough to live in the repository.
 
-It draws 64x64 scenes of coloured shapes from captions. The folder holds what a diffusion pipeline
-needs in diffusers' own layout, the open_clip model that scores its pictures, the prompts, and the
+They draw 64x64 scenes of coloured shapes from captions. `tiny-shapes` is built as SD1.5 is, and
+its twins of the same world as SD2.1, SDXL and PixArt-alpha are. The folder holds what the pipelines
+need in diffusers' own layout, the open_clip model that scores their pictures, the prompts, and the
 code that trained all of it (`python -m objectives.embedded.train`, see MODEL_CARD.md).
 
 Importing this package imports nothing heavy: it only says where the files are.
@@ -12,10 +13,30 @@ from pathlib import Path
 PIPELINE_DIR = Path(__file__).parent / "tiny-shapes"
 """Folder for `diffusers.StableDiffusionPipeline.from_pretrained`."""
 
+V_DIR = Path(__file__).parent / "tiny-shapes-v"
+"""Folder for `diffusers.StableDiffusionPipeline.from_pretrained`, in SD2.1's way."""
+
+XL_DIR = Path(__file__).parent / "tiny-shapes-xl"
+"""Folder for `diffusers.StableDiffusionXLPipeline.from_pretrained`."""
+
+DIT_DIR = Path(__file__).parent / "tiny-shapes-dit"
+"""Folder for `diffusers.PixArtAlphaPipeline.from_pretrained`."""
+
+TWINS = (V_DIR, XL_DIR, DIT_DIR)
+"""The pipelines beside `tiny-shapes`; their `vae` is a link to its autoencoder."""
+
 SCORER_DIR = Path(__file__).parent / "scorer"
 """Folder for open_clip's `local-dir:` scheme: the model and its tokenizer."""
 
 PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
 """Captions of combinations that were never trained on, one a line, balanced from the top."""
 
-__all__ = ["PIPELINE_DIR", "PROMPTS_FILE", "SCORER_DIR"]
+__all__ = [
+    "DIT_DIR",
+    "PIPELINE_DIR",
+    "PROMPTS_FILE",
+    "SCORER_DIR",
+    "TWINS",
+    "V_DIR",
+    "XL_DIR",
+]

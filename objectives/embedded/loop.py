@@ -111,6 +111,9 @@ def fit(
 
     Returns:
         The averaged copy of the modules, and how the training went.
+
+    Raises:
+        FloatingPointError: If the loss is no number any more.
     """
     parameters: list[Tensor] = [p for p in modules.parameters() if p.requires_grad]
     device = parameters[0].device
@@ -148,6 +151,8 @@ def fit(
         if max(step / budget.steps, elapsed / budget.seconds) > 0.9:
             tail, tail_steps = tail + loss, tail_steps + 1
         if step % max(1, budget.steps // 20) == 0:
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"{name} diverged before step {step}; lower its peak_lr")
             print(f"{name} {step}/{budget.steps} loss {float(loss):.4f} {elapsed:.0f}s",
                   file=sys.stderr, flush=True)  # fmt: skip
     seconds = time.monotonic() - start

@@ -1,5 +1,6 @@
-"""The vocabulary of `tiny-shapes`: byte-level BPE with one token for every word of a caption."""
+"""The vocabularies of the embedded pipelines: one token for every word of a caption."""
 
+import string
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
@@ -7,7 +8,8 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from transformers import CLIPTokenizer
+from torch.nn.functional import pad
+from transformers import CLIPTokenizer, T5Tokenizer
 
 from objectives.embedded import world
 from objectives.embedded.world import COLUMN, SINGLE, VALUES
@@ -20,7 +22,7 @@ END: Final = "<|endoftext|>"
 
 
 def build_tokenizer() -> CLIPTokenizer:
-    """Learn the merges from the world's words and build the tokenizer.
+    """Learn the merges from the world's words and build a byte-level BPE tokenizer.
 
     It knows every byte, so it reads any text; words of the world are one token each.
     """
@@ -38,25 +40,36 @@ def build_tokenizer() -> CLIPTokenizer:
     )
 
 
+def build_t5_tokenizer() -> T5Tokenizer:
+    """Build a unigram tokenizer of the world's words and of printable ASCII."""
+    letters = string.digits + string.ascii_letters + string.punctuation
+    # Scores are log probabilities: a whole word beats its letters.
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581", -4.0)]
+    vocabulary += [(letter, -8.0) for letter in letters]
+    vocabulary += [(f"\u2581{word}", -1.0) for word in _world_words()]
+    return T5Tokenizer(vocab=vocabulary, extra_ids=0, model_max_length=LENGTH)
+
+
 class CaptionTokens:
     """Tokenizes whole tensors of scenes on their device, as fast as they are drawn.
 
     The tokens are those that the tokenizer gives for `world.caption` of the same scenes.
     """
 
-    def __init__(self, tokenizer: CLIPTokenizer, device: torch.device) -> None:
+    def __init__(self, tokenizer: CLIPTokenizer | T5Tokenizer, device: torch.device) -> None:
         """Look up the tokens of every word of the world.
 
         Args:
-            tokenizer: What `build_tokenizer` returns.
+            tokenizer: What `build_tokenizer` or `build_t5_tokenizer` returns.
             device: Device of the scenes to come.
         """
         self._tokenizer = tokenizer
         self._device = device
-        self._start, self._end = tokenizer.bos_token_id, tokenizer.eos_token_id
+        self._start = tokenizer.bos_token_id
+        self._end, self._padding = tokenizer.eos_token_id, tokenizer.pad_token_id
         self._words = {field: self._table(words) for field, words in VALUES.items()}
         self._words["relation"] = self._table((*world.RELATIONS, ""))
-        phrases = ("a", "on a", "background", ",", "a picture of")
+        phrases = ("a", "on a", "background", "background,", "a picture of")
         self._phrases = {phrase: self._table((phrase,)) for phrase in phrases}
 
     def __call__(self, scenes: Tensor) -> Tensor:
@@ -81,15 +94,13 @@ class CaptionTokens:
         pair = torch.cat([words("relation"), *other], dim=1)
         pair = pair.masked_fill((scenes[:, COLUMN["relation"]] == SINGLE)[:, None], -1)
         subject = torch.cat([*first, pair], dim=1)
-        ground = torch.cat(
-            [text("on a"), words("pattern"), words("background"), text("background")], dim=1
-        )
+        place = torch.cat([text("on a"), words("pattern"), words("background")], dim=1)
+        after = torch.cat([place, text("background")], dim=1)
         template = scenes[:, COLUMN["template"]][:, None]
         opening = text("a picture of").masked_fill(template != 1, -1)
-        before = torch.cat([ground, text(",")], dim=1).masked_fill(template != 2, -1)
-        return self._close(
-            torch.cat([opening, before, subject, ground.masked_fill(template == 2, -1)], dim=1)
-        )
+        before = torch.cat([place, text("background,")], dim=1).masked_fill(template != 2, -1)
+        after = after.masked_fill(template == 2, -1)
+        return self._close(torch.cat([opening, before, subject, after], dim=1))
 
     def empty(self, count: int) -> Tensor:
         """Return the tokens of `count` empty captions, shape (count, 32), int64."""
@@ -99,9 +110,12 @@ class CaptionTokens:
         """Move the holes (-1) to the back, then add the start, the end and the padding."""
         order = (ids < 0).to(torch.int8).argsort(dim=1, stable=True)
         ids = ids.gather(1, order)[:, : LENGTH - 2]
-        ids = ids.masked_fill(ids < 0, self._end)
-        ids = torch.nn.functional.pad(ids, (1, 0), value=self._start)
-        return torch.nn.functional.pad(ids, (0, LENGTH - ids.shape[1]), value=self._end)
+        if self._start is not None:
+            ids = pad(ids, (1, 0), value=self._start)
+        ids = pad(ids, (0, LENGTH - ids.shape[1]), value=-1)
+        free = ids < 0
+        ends = free & (free.cumsum(dim=1) == 1)
+        return ids.masked_fill(free, self._padding).masked_fill(ends, self._end)
 
     def _table(self, phrases: Iterable[str]) -> Tensor:
         rows = [self._tokenizer(p, add_special_tokens=False)["input_ids"] for p in phrases]

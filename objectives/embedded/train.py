@@ -1,4 +1,4 @@
-"""Train `tiny-shapes` from nothing: `python -m objectives.embedded.train --out DIR`."""
+"""Train the embedded pipelines from nothing: `python -m objectives.embedded.train --out DIR`."""
 
 import argparse
 import json
@@ -14,21 +14,38 @@ from typing import Final
 
 import torch
 
+from objectives.embedded.denoiser import Setup
 from objectives.embedded.loop import Budget, Outcome
+from objectives.embedded.train_dit import train_dit, train_dit_text
 from objectives.embedded.train_scorer import train_scorer
-from objectives.embedded.train_unet import train_unet
+from objectives.embedded.train_unet import train_unet, train_v
 from objectives.embedded.train_vae import train_vae
+from objectives.embedded.train_xl import train_xl
 from objectives.embedded.world import balanced_captions
 
-STAGES: Final = ("scorer", "vae", "unet")
+DENOISERS: Final[Mapping[str, Callable[[Setup], Outcome]]] = {
+    "unet": train_unet,
+    "v": train_v,
+    "xl": train_xl,
+    "dit-text": train_dit_text,
+    "dit": train_dit,
+}
+"""The stages that build on the scorer and the autoencoder; both of `dit` also on `unet`."""
+
+STAGES: Final = ("scorer", "vae", *DENOISERS)
 PROMPTS: Final = 256
 POOL: Final = 600_000
-"""Pictures encoded before the denoiser is trained."""
+"""Pictures encoded before a denoiser is trained."""
 
 BUDGETS: Final[Mapping[str, Budget]] = {
     "scorer": Budget(steps=2600, batch=2048),
     "vae": Budget(steps=4500, batch=256, peak_lr=1.5e-3, decay=0.995),
     "unet": Budget(steps=12_000, batch=512, warmup=300),
+    "v": Budget(steps=14_000, batch=512, warmup=300),
+    "xl": Budget(steps=20_000, batch=512, warmup=300),
+    "dit-text": Budget(steps=6_000, batch=2048, seconds=60.0),
+    # At 1e-3 it diverged after 20,000 steps.
+    "dit": Budget(steps=30_000, batch=512, peak_lr=4e-4, warmup=1000),
 }
 
 
@@ -44,28 +61,27 @@ def train(
     """Train some stages in their order and write what they give, with `training.json` beside it.
 
     Args:
-        out: Folder that gets `scorer/`, `tiny-shapes/`, `prompts.txt` and `training.json`.
-        stages: Which of `STAGES`; `unet` needs the two others, from this call or an earlier one.
+        out: Folder that gets `scorer/`, a folder for each pipeline, `prompts.txt` and
+            `training.json`.
+        stages: Which of `STAGES`; what they build on may be there from an earlier call.
         device: Where to train.
         seed: Seed of everything.
         budgets: How long each stage runs.
-        pool: Pictures encoded before the denoiser is trained.
-        compiled: Whether the denoiser goes through `torch.compile`.
+        pool: Pictures encoded before a denoiser is trained.
+        compiled: Whether a denoiser goes through `torch.compile`.
     """
-    scorer, pipeline = out / "scorer", out / "tiny-shapes"
-    runs: Mapping[str, Callable[[Budget], Outcome]] = {
-        "scorer": lambda budget: train_scorer(scorer, device, seed, budget),
-        "vae": lambda budget: train_vae(pipeline / "vae", device, seed, budget),
-        "unet": lambda budget: train_unet(
-            pipeline, scorer, device, seed, budget, pool=pool, compiled=compiled
-        ),
-    }
     out.mkdir(parents=True, exist_ok=True)
     captions = balanced_captions(PROMPTS, seed)
     (out / "prompts.txt").write_text("\n".join(captions) + "\n", encoding="utf-8")
     for stage in stages:
-        outcome = runs[stage](budgets[stage])
-        _note(out / "training.json", stage, seed, device, budgets[stage], outcome)
+        setup = Setup(out, device, seed, budgets[stage], pool, compiled)
+        if stage == "scorer":
+            outcome = train_scorer(out / "scorer", device, seed, setup.budget)
+        elif stage == "vae":
+            outcome = train_vae(setup.vae_dir, device, seed, setup.budget)
+        else:
+            outcome = DENOISERS[stage](setup)
+        _note(out / "training.json", stage, seed, device, setup.budget, outcome)
 
 
 def _note(
@@ -110,7 +126,7 @@ def main() -> None:
             budget,
             steps=options.steps or budget.steps,
             batch=options.batch or budget.batch,
-            seconds=options.time_limit,
+            seconds=min(budget.seconds, options.time_limit),
         )
         for name, budget in BUDGETS.items()
     }

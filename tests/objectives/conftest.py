@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from objectives.scorer import Scorer
+from objectives.scorer import Scorer, find_scorer
 from tests.tiny_pipelines import tiny_tokenizer
 
 CPU = torch.device("cpu")
@@ -68,4 +68,4 @@ def scorer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scorer(scorer_folder: Path) -> Scorer:
-    return Scorer(scorer_folder, CPU)
+    return Scorer(find_scorer(str(scorer_folder)), CPU)

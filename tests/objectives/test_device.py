@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -49,6 +50,42 @@ def test_nonsense_is_refused_with_the_names_there_are(name: str) -> None:
 
 def test_cpu_is_named_with_its_threads() -> None:
     assert devices.device_name(CPU).endswith(f"({torch.get_num_threads()} threads)")
+
+
+@without_gpu
+@pytest.mark.parametrize("wanted", ["auto", "cpu"])
+def test_the_cpu_is_meant_with_any_number_of_threads(wanted: str) -> None:
+    model = devices.device_name(CPU).rpartition(" (")[0]
+    meant = devices.names_meant(wanted)
+    assert meant.fullmatch(devices.device_name(CPU))
+    assert meant.fullmatch(f"{model} (99 threads)")
+    assert not meant.fullmatch("another CPU (2 threads)")
+
+
+def test_gpus_are_meant_where_there_are_some_and_cuda_may_see_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho NVIDIA H100 80GB HBM3\necho NVIDIA L4\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cpu = devices.device_name(CPU)
+    for wanted in ("auto", "cuda", "cuda:1"):
+        assert devices.names_meant(wanted).fullmatch("NVIDIA H100 80GB HBM3")
+        assert devices.names_meant(wanted).fullmatch("NVIDIA L4")
+        assert not devices.names_meant(wanted).fullmatch(cpu)
+    assert devices.names_meant("cpu").fullmatch(cpu)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert devices.names_meant("auto").fullmatch(cpu)
+    assert not devices.names_meant("cuda").fullmatch("NVIDIA L4")
+
+
+def test_a_name_means_itself() -> None:
+    assert devices.names_meant("NVIDIA L4").fullmatch("NVIDIA L4")
+    assert devices.names_meant("a CPU").fullmatch("a CPU (2 threads)")
+    assert devices.names_meant("a CPU (2 threads)").fullmatch("a CPU (2 threads)")
+    assert not devices.names_meant("a CPU (2 threads)").fullmatch("a CPU (1 threads)")
 
 
 def test_cpu_has_no_driver_no_peak_and_no_other_users() -> None:

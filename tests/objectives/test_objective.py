@@ -18,7 +18,7 @@ from objectives.images import PSNR_CEILING_DB
 from objectives.measurement import Baseline
 from objectives.objective import MAX_PAIRS, MIN_PAIRS, Objective
 from objectives.protocol import Protocol
-from objectives.scorer import Scorer
+from objectives.scorer import Scorer, find_scorer
 from objectives.statistics import Estimate, latency
 from tests.tiny_pipelines import GUIDANCE_SCALE, LATENT_SIZE, draw, tiny_context, tiny_sd
 
@@ -365,4 +365,4 @@ def test_baseline_with_a_mean_score_below_zero_is_refused(
     weights["visual.proj"] = -weights["visual.proj"]
     save_file(weights, folder / "open_clip_model.safetensors")
     with pytest.raises(MeasurementError, match=r"mean CLIP score is -0\.\d+.*above 0"):
-        make_objective(pipe, Scorer(folder, CPU)).measure_baseline()
+        make_objective(pipe, Scorer(find_scorer(str(folder)), CPU)).measure_baseline()

@@ -68,6 +68,13 @@ def test_scheduler_of_another_family_is_refused_in_one_line(name: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
+def test_scheduler_that_diffusers_does_not_list_beside_the_pipelines_own_is_refused() -> None:
+    config = {**tiny_scheduler("DDIMScheduler").config, "_class_name": "DDIMScheduler"}
+    with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not suit"):
+        make_scheduler("FlowMatchEulerDiscreteScheduler", config)
+    assert type(make_scheduler("UniPC", config)).__name__ == "UniPCMultistepScheduler"
+
+
 def test_more_steps_than_the_scheduler_was_trained_with_are_refused() -> None:
     with pytest.raises(InputError, match="DDIMScheduler with 1001 steps"):
         scheduler_profile(tiny_scheduler("DDIMScheduler"), 1001)

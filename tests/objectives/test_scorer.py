@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from objectives.scorer import Scorer, clip_scores, scorer_name
+from objectives.errors import InputError
+from objectives.scorer import Scorer, clip_scores, find_scorer
 
 PROMPTS = ["a cat", "2 dogs", "a cat"]
 
@@ -78,22 +79,74 @@ def test_score_is_the_cosine_of_each_picture_with_its_own_prompt() -> None:
 
 def test_loading_leaves_the_global_random_generator_alone(scorer_folder: Path) -> None:
     before = torch.random.get_rng_state()
-    Scorer(scorer_folder, torch.device("cpu"))
+    Scorer(find_scorer(str(scorer_folder)), torch.device("cpu"))
     assert torch.random.get_rng_state().equal(before)
 
 
 def test_name_holds_folder_and_fingerprint_and_changes_with_the_weights(
     scorer_folder: Path, tmp_path: Path
 ) -> None:
-    name = scorer_name(scorer_folder)
+    name = find_scorer(str(scorer_folder)).name
     assert name.startswith(f"{scorer_folder.parent.name}/scorer@")
     copy = tmp_path / scorer_folder.parent.name / "scorer"
     copy.mkdir(parents=True)
     for path in scorer_folder.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    assert scorer_name(copy) == name
+    assert find_scorer(str(copy)).name == name
     weights = copy / "open_clip_model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    assert scorer_name(copy) != name
+    assert find_scorer(str(copy)).name != name
+
+
+def test_the_embedded_scorer_goes_by_its_name() -> None:
+    assert find_scorer("tiny-shapes").name.startswith("embedded/scorer@")
+
+
+def test_a_local_checkpoint_is_loaded_and_named_by_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import open_clip
+    from safetensors.torch import save_file
+
+    monkeypatch.setattr("socket.getaddrinfo", _refuse)
+    with torch.random.fork_rng(devices=[]):
+        model = open_clip.create_model("ViT-S-32-alt")
+    file = tmp_path / "mine.safetensors"
+    save_file({name: each.contiguous() for name, each in model.state_dict().items()}, file)
+    source = find_scorer(f"ViT-S-32-alt:{file}")
+    assert source.name.startswith("ViT-S-32-alt:mine.safetensors@")
+    embedded = Scorer(source, torch.device("cpu")).embed_images(pictures())
+    assert embedded.shape == (3, 256)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("nothing", "give ARCHITECTURE:TAG"),
+        ("ViT-L-14:", "give ARCHITECTURE:TAG"),
+        ("ViT-L-41:openai", "unknown architecture 'ViT-L-41'"),
+        ("ViT-B-32:openia", "did you mean openai?"),
+        ("ViT-B-32:missing.safetensors", "no checkpoint missing.safetensors"),
+        ("ViT-B-32:weights.pt", "unknown tag 'weights.pt'"),
+    ],
+)
+def test_unknown_scorer_is_refused_in_one_line(given: str, told: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        find_scorer(given)
+    assert told in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_scorer_out_of_reach_is_refused_with_what_else_to_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.getaddrinfo", _refuse)
+    with pytest.raises(InputError, match=r"ViT-L-14:openai cannot be loaded.*another --scorer"):
+        find_scorer("ViT-L-14:openai")
+
+
+def _refuse(*args: object, **kwargs: object) -> None:
+    raise OSError("no network in this test")

@@ -14,7 +14,12 @@ from tests.studies.conftest import MakeRequest
 
 pytestmark = pytest.mark.gpu
 
-STACKS = list(chain(*(combinations(METHODS, count) for count in range(1, len(METHODS) + 1))))
+PROTOTYPE = ("deepcache", "tgate", "tome")
+
+STACKS = [
+    *chain(*(combinations(PROTOTYPE, count) for count in range(1, len(PROTOTYPE) + 1))),
+    *((name,) for name in METHODS if name not in PROTOTYPE),
+]
 
 
 @pytest.mark.parametrize("methods", STACKS, ids="+".join)

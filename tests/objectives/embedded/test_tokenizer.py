@@ -1,18 +1,32 @@
+from collections.abc import Callable
+
+import pytest
 import torch
+from transformers import CLIPTokenizer, T5Tokenizer
 
 from objectives.embedded import world
-from objectives.embedded.tokenizer import LENGTH, CaptionTokens, build_tokenizer
+from objectives.embedded.tokenizer import (
+    LENGTH,
+    CaptionTokens,
+    build_t5_tokenizer,
+    build_tokenizer,
+)
+
+Build = Callable[[], CLIPTokenizer | T5Tokenizer]
+both = pytest.mark.parametrize("build", [build_tokenizer, build_t5_tokenizer])
 
 
-def test_every_word_of_a_caption_is_one_token() -> None:
-    tokenizer = build_tokenizer()
+@both
+def test_every_word_of_a_caption_is_one_token(build: Build) -> None:
+    tokenizer = build()
     scenes = world.scenes_of(world.sample(500, "train", torch.Generator().manual_seed(0)))
     for text in map(world.caption, scenes):
         assert len(tokenizer.tokenize(text)) == len(text.replace(",", " ,").split())
 
 
-def test_tokens_of_tensors_are_those_of_texts() -> None:
-    tokenizer = build_tokenizer()
+@both
+def test_tokens_of_tensors_are_those_of_texts(build: Build) -> None:
+    tokenizer = build()
     scenes = world.sample(2000, "train", torch.Generator().manual_seed(1))
     texts = [world.caption(scene) for scene in world.scenes_of(scenes)]
     expected = tokenizer(texts, padding="max_length", max_length=LENGTH, return_tensors="pt")
@@ -22,7 +36,11 @@ def test_tokens_of_tensors_are_those_of_texts() -> None:
     assert torch.equal(tokens_of.empty(1), blank.input_ids)
 
 
-def test_any_text_is_read_without_unknown_tokens() -> None:
-    tokenizer = build_tokenizer()
-    ids = tokenizer("Grüße, 3 hats!", add_special_tokens=False)["input_ids"]
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [(build_tokenizer, "Grüße, 3 hats!"), (build_t5_tokenizer, "Zebras, 3 hats!")],
+)
+def test_other_texts_are_read_without_unknown_tokens(build: Build, text: str) -> None:
+    tokenizer = build()
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert ids and tokenizer.unk_token_id not in ids

@@ -3,41 +3,126 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import diffusers
 import open_clip
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
+from transformers import CLIPTextModelWithProjection
 
-from objectives.embedded import train
+from objectives.embedded import train, world
+from objectives.embedded.denoiser import Setup, build_scheduler, make_latents, train_denoiser
 from objectives.embedded.loop import Budget, GraphedStep, fit
+from objectives.embedded.text_encoder import build_text_encoder
+from objectives.embedded.tokenizer import LENGTH, CaptionTokens, build_t5_tokenizer, build_tokenizer
+from objectives.embedded.train_dit import build_t5, encode_captions
 
 TOY = Budget(steps=2, batch=4, warmup=1)
+PIXART = {"use_resolution_binning": False, "clean_caption": False, "max_sequence_length": LENGTH}
 
 
-def _train(out: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    before = torch.random.get_rng_state()
     budgets = dict.fromkeys(train.STAGES, TOY)
     train.train(out, train.STAGES, torch.device("cpu"), 0, budgets, pool=8, compiled=False)
-
-
-def test_every_stage_runs_and_the_result_loads(tmp_path: Path) -> None:
-    before = torch.random.get_rng_state()
-    _train(tmp_path)
     assert torch.equal(torch.random.get_rng_state(), before)
-    pipe = StableDiffusionPipeline.from_pretrained(tmp_path / "tiny-shapes")
+    return out
+
+
+def test_scorer_and_autoencoder_load(trained: Path) -> None:
+    scorer = open_clip.create_model(f"local-dir:{trained / 'scorer'}")
+    tokens = open_clip.get_tokenizer(f"local-dir:{trained / 'scorer'}")(["a small blue star"])
+    assert scorer.encode_text(tokens).shape == (1, 128)
+    vae = diffusers.AutoencoderKL.from_pretrained(trained / "tiny-shapes" / "vae")
+    assert vae.config["scaling_factor"] != 1.0
+
+
+@pytest.mark.parametrize("scheduler", ["DDIM", "DPMSolverMultistep", "UniPCMultistep"])
+@pytest.mark.parametrize(
+    ("name", "kind", "arguments"),
+    [
+        ("tiny-shapes", "StableDiffusionPipeline", {}),
+        ("tiny-shapes-v", "StableDiffusionPipeline", {}),
+        ("tiny-shapes-xl", "StableDiffusionXLPipeline", {}),
+        ("tiny-shapes-dit", "PixArtAlphaPipeline", PIXART),
+    ],
+)
+def test_every_pipeline_draws_with_every_scheduler(
+    trained: Path, name: str, kind: str, arguments: dict[str, Any], scheduler: str
+) -> None:
+    pipe = getattr(diffusers, kind).from_pretrained(trained / name, use_safetensors=True)
     pipe.set_progress_bar_config(disable=True)
-    picture = pipe("a large red circle", num_inference_steps=2, output_type="pt").images
+    pipe.scheduler = getattr(diffusers, f"{scheduler}Scheduler").from_config(pipe.scheduler.config)
+    caption = "a large red circle on a plain teal background"
+    picture = pipe(caption, num_inference_steps=2, output_type="pt", **arguments).images
     assert picture.shape == (1, 3, 64, 64)
     assert bool(picture.isfinite().all())
-    assert pipe.vae.config.scaling_factor != 1.0
-    scorer = open_clip.create_model(f"local-dir:{tmp_path / 'scorer'}")
-    tokens = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'scorer'}")(["a small blue star"])
-    assert scorer.encode_text(tokens).shape == (1, 128)
-    notes = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
-    assert {stage: note["outcome"]["steps"] for stage, note in notes.items()} == dict.fromkeys(
-        train.STAGES, 2
-    )
+    # Latents have unit spread: a scheduler that clips them cannot be used.
+    assert not pipe.scheduler.config.get("clip_sample", False)
+
+
+def test_twins_share_the_autoencoder(trained: Path) -> None:
+    shared = trained / "tiny-shapes" / "vae"
+    assert not shared.is_symlink()
+    for name in ("tiny-shapes-v", "tiny-shapes-xl", "tiny-shapes-dit"):
+        assert (trained / name / "vae").readlink() == Path("../tiny-shapes/vae")
+        assert (trained / name / "vae").resolve() == shared.resolve()
+
+
+def test_notes_tell_how_every_stage_went(trained: Path) -> None:
+    notes = json.loads((trained / "training.json").read_text(encoding="utf-8"))
+    steps = {stage: note["outcome"]["steps"] for stage, note in notes.items()}
+    assert steps == dict.fromkeys(train.STAGES, 2)
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_a_denoiser_that_knows_the_picture_has_no_loss(trained: Path, prediction_type: str) -> None:
+    cpu = torch.device("cpu")
+    setup = Setup(trained, cpu, 0, replace(TOY, steps=1), pool=1, compiled=False)
+    _, clean = make_latents(setup.load_vae(), 1, torch.Generator().manual_seed(0))
+    scheduler = build_scheduler(prediction_type)
+    modules = nn.ModuleDict({"scale": nn.Linear(1, 1, bias=False)})
+    nn.init.ones_(modules["scale"].weight)
+
+    def predict(noisy: Tensor, times: Tensor, _: Tensor) -> Tensor:
+        kept = scheduler.alphas_cumprod[times][:, None, None, None]
+        noise = (noisy - kept.sqrt() * clean.float()) / (1 - kept).sqrt()
+        right = noise
+        if prediction_type == "v_prediction":
+            right = scheduler.get_velocity(clean.float().expand_as(noise), noise, times)
+        return right * modules["scale"].weight
+
+    tokens_of = CaptionTokens(build_tokenizer(), cpu)
+    _, outcome = train_denoiser(setup, "toy", modules, predict, tokens_of, scheduler)
+    assert outcome.loss < 1e-6
+
+
+def test_text_encoder_starts_as_the_scorer(trained: Path) -> None:
+    tokenizer = build_tokenizer()
+    scorer: Any = open_clip.create_model(f"local-dir:{trained / 'scorer'}")
+    encoder = build_text_encoder(CLIPTextModelWithProjection, tokenizer, scorer)
+    tokens_of = CaptionTokens(tokenizer, torch.device("cpu"))
+    tokens = tokens_of(world.sample(4, "train", torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(tokens).text_embeds, scorer.encode_text(tokens))
+
+
+def test_t5_reads_captions_in_training_as_in_the_pipeline() -> None:
+    tokenizer = build_t5_tokenizer()
+    tokens_of = CaptionTokens(tokenizer, torch.device("cpu"))
+    tokens = tokens_of(world.sample(4, "train", torch.Generator().manual_seed(0)))
+    t5 = build_t5(tokenizer)
+    mask = (tokens != tokenizer.pad_token_id).long()
+    with torch.no_grad():
+        expected = t5(tokens, attention_mask=mask).last_hidden_state
+        t5.set_attn_implementation("eager")
+        states, seen = encode_captions(t5, tokens)
+    torch.testing.assert_close(states, expected)
+    assert torch.equal(seen.long(), mask)
 
 
 def test_same_seed_trains_the_same_weights() -> None:

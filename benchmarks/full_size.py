@@ -1,0 +1,276 @@
+"""What the methods gain at real size: SD1.5, SD2.1, SDXL and PixArt-alpha with random weights.
+
+    python benchmarks/full_size.py --pipeline SD1.5 --seconds 600
+
+builds the pipeline at its true architecture as a folder in diffusers layout and runs the studies
+that `accelfront study --model FOLDER` runs, one of each stack, at its default point. A latency does
+not depend on the weights; the CLIP values mean nothing, and the scorer is made so that none is
+negative. Writes `benchmarks/results/full-size-<pipeline>-<device>.json` and `.md` after each study,
+and goes on from `--storage` where it was cut off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import open_clip
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from accel_space.stack import Stack
+from accelfront.process import prepare_process
+from objectives.architecture import known_parts
+from objectives.embedded import SCORER_DIR
+from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
+from objectives.loading import free_memory
+from objectives.measurement import Measurement
+from objectives.objective import MIN_PAIRS
+from storage.store import Store, open_store
+from studies.bench import Workbench
+from studies.plan import Plan, StudyRequest, make_plan
+from studies.runner import run_study
+
+RESULTS = Path(__file__).parent / "results"
+
+UNET_STACKS = (
+    ("deepcache",),
+    ("tgate",),
+    ("tome",),
+    ("deepcache", "tgate"),
+    ("deepcache", "tome"),
+    ("tgate", "tome"),
+    ("deepcache", "tgate", "tome"),
+    ("pab",),
+    ("cfg_cutoff",),
+)
+STACKS = {
+    "SD1.5": UNET_STACKS,
+    "SD2.1": UNET_STACKS,
+    "SDXL": UNET_STACKS,
+    "PixArt-alpha": (("tgate",), ("pab",), ("cfg_cutoff",)),
+}
+
+SETTINGS = ((8, 20), (1, 20), (8, 50), (1, 50))
+"""Batch size and steps, in the order in which they are measured."""
+
+AA_TRIALS = 2
+
+WORK = ("generate", "baseline", "score")
+
+
+def main() -> None:
+    """Build the model, measure what the time allows, and keep the results after each study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pipeline", choices=STACKS, required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--seconds", type=float, default=3600, help="start no study after these")
+    parser.add_argument("--models", type=Path, default=Path("full-size-models"))
+    parser.add_argument("--storage", default="sqlite:///full-size.db")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    deadline = time.monotonic() + options.seconds
+    prepare_process()
+    folder = options.models / options.pipeline
+    if not (folder / "model_index.json").exists():
+        build(options.pipeline, folder, torch.device(options.device))
+    scorer = options.models / "scorer"
+    if not scorer.exists():
+        build_scorer(scorer)
+    store = open_store(options.storage, create=True)
+    workbench = Workbench()
+    results: dict[str, Any] = {"pipeline": options.pipeline, "settings": []}
+    for batch_size, steps in SETTINGS:
+        request = StudyRequest(
+            pipeline=options.pipeline,
+            scheduler="DDIM",
+            steps=steps,
+            methods=STACKS[options.pipeline][0],
+            trials=1,
+            num_samples=max(2, batch_size),
+            batch_size=batch_size,
+            model=str(folder),
+            scorer=str(scorer),
+            device=options.device,
+        )
+        for rows in measure(request, store, workbench, deadline):
+            results["date"] = datetime.now(UTC).date().isoformat()
+            results["environment"] = make_plan(request).environment.model_dump()
+            results["settings"] = [
+                *(each for each in results["settings"] if each["key"] != rows["key"]),
+                rows,
+            ]
+            keep(results, options.out)
+    print(as_markdown(results))
+
+
+def measure(
+    request: StudyRequest, store: Store, workbench: Workbench, deadline: float
+) -> Iterator[dict[str, Any]]:
+    """Measure the A/A check and each stack at one batch size and step count.
+
+    Yields:
+        What is known so far, after each study.
+    """
+    found: dict[str, Any] = {
+        "key": [request.batch_size, request.steps],
+        "stacks": {},
+        "not_measured": ["+".join(each) for each in STACKS[request.pipeline]],
+    }
+    plan = make_plan(request)
+    if time.monotonic() < deadline:
+        found["aa_check"] = [each.model_dump() for each in aa_check(plan, store, workbench)]
+        yield found
+    for methods in STACKS[request.pipeline]:
+        if time.monotonic() >= deadline:
+            break
+        name = "+".join(methods)
+        trial = run_study(
+            make_plan(replace(request, methods=methods)), store, workbench=workbench
+        ).study.trials[0]
+        found["stacks"][name] = {"params": trial.params, **trial.measurement}
+        found["not_measured"].remove(name)
+        print(f"{request.pipeline} {found['key']} {name}: {trial.speedup:.3f}x", flush=True)
+        yield found
+
+
+def aa_check(plan: Plan, store: Store, workbench: Workbench) -> list[Measurement]:
+    """Measure a stack of no methods against the baseline: its speedup is 1."""
+    nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
+    bench = workbench.open(nothing, store, print)
+    return [bench.objective.measure({}, bench.baseline) for _ in range(AA_TRIALS)]
+
+
+def build(pipeline: str, folder: Path, device: torch.device) -> None:
+    """Write a pipeline of true architecture and seeded random weights, in half precision."""
+    parts = known_parts(pipeline)
+    torch.manual_seed(0)
+    components: dict[str, Any] = {}
+    for name, config in parts.items():
+        if name != "pipeline_class":
+            components[name] = _part(dict(config), device)
+    for name in list(components):
+        if name.startswith("text_encoder"):
+            components[name.replace("text_encoder", "tokenizer")] = _tokenizer(pipeline)
+    if pipeline.startswith("SD") and pipeline != "SDXL":
+        components |= {"safety_checker": None, "feature_extractor": None}
+    pipe = getattr(diffusers, parts["pipeline_class"])(**components)
+    pipe.save_pretrained(folder)
+    del pipe, components
+    gc.collect()
+    free_memory()
+
+
+def _part(config: dict[str, Any], device: torch.device) -> Any:
+    class_name = config.pop("_class_name")
+    if hasattr(transformers, class_name):
+        model_class = getattr(transformers, class_name)
+        if class_name != "T5EncoderModel":
+            tokenizer = build_tokenizer()
+            config |= {
+                f"{token}_token_id": getattr(tokenizer, f"{token}_token_id")
+                for token in ("bos", "eos", "pad")
+            }
+        text_config = model_class.config_class(**config)
+        with torch.device(device):
+            return model_class(text_config).half()
+    part_class = getattr(diffusers, class_name)
+    if class_name.endswith("Scheduler"):
+        return part_class.from_config(config)
+    with torch.device(device):
+        return part_class.from_config(config).half()
+
+
+def _tokenizer(pipeline: str) -> Any:
+    """The embedded world's words; which token a word is makes no difference to a latency."""
+    if pipeline.startswith("PixArt"):
+        return build_t5_tokenizer()
+    tokenizer = build_tokenizer()
+    tokenizer.model_max_length = 77
+    return tokenizer
+
+
+def build_scorer(folder: Path) -> None:
+    """Write a scorer to which every picture and every prompt look nearly alike."""
+    model, _ = open_clip.create_model_from_pretrained(f"local-dir:{SCORER_DIR}")
+    with torch.no_grad():
+        # Both towers end in a bias far greater than what they read, along one direction.
+        model.ln_final.bias.add_(20)
+        direction = 20 * model.text_projection.sum(dim=0)
+        model.visual.ln_post.bias.add_(torch.linalg.solve(model.visual.proj.T, direction))
+    folder.mkdir(parents=True)
+    for path in SCORER_DIR.iterdir():
+        if path.suffix != ".safetensors":
+            (folder / path.name).write_bytes(path.read_bytes())
+    weights = {name: each.contiguous() for name, each in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+
+
+def keep(results: dict[str, Any], out: Path) -> None:
+    """Write the results so far."""
+    words = f"{results['pipeline']} {results['environment']['device']}".lower()
+    name = "full-size-" + re.sub(r"[^a-z0-9.]+", "-", words).strip("-")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / f"{name}.md").write_text(as_markdown(results))
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """The results as tables for people."""
+    environment = results["environment"]
+    versions = ", ".join(f"{name} {each}" for name, each in environment["versions"].items() if each)
+    lines = [
+        f"# {results['pipeline']} at full size on {environment['device']}",
+        "",
+        f"{results['date']}; {versions}. Random weights, DDIM, fp16: speedups mean what they say, "
+        "CLIP values mean nothing and are not shown. Default point of each stack, at least "
+        f"{MIN_PAIRS} pairs a trial. Made by `python benchmarks/full_size.py --pipeline "
+        f"{results['pipeline']}`.",
+        "",
+    ]
+    for setting in results["settings"]:
+        lines += _setting_lines(setting)
+    return "\n".join(lines)
+
+
+def _setting_lines(setting: dict[str, Any]) -> list[str]:
+    batch_size, steps = setting["key"]
+    lines = [f"## Batches of {batch_size}, {steps} steps", ""]
+    if "aa_check" in setting:
+        trials = setting["aa_check"]
+        speedups = ", ".join(f"{each['speedup']:.4f}" for each in trials)
+        contain = sum(each["speedup_ci"][0] <= 1 <= each["speedup_ci"][1] for each in trials)
+        latency = min(each["baseline_latency_s"] for each in trials)
+        lines += [
+            f"A/A check: {speedups}; {contain} of {len(trials)} intervals contain 1. The baseline "
+            f"takes {latency:.4f} s a picture and {trials[0]['peak_memory_mib'] or 0:,.0f} MiB.",
+            "",
+        ]
+    if setting["stacks"]:
+        lines += ["| stack | point | speedup | peak MiB | overhead |", "|---|---|---|---|---|"]
+    for name, trial in setting["stacks"].items():
+        point = " ".join(f"{key}={value:g}" for key, value in trial["params"].items())
+        low, high = trial["speedup_ci"]
+        seconds = trial["seconds"]
+        overhead = 1 - sum(seconds[phase] for phase in WORK) / sum(seconds.values())
+        lines.append(
+            f"| {name} | {point} | {trial['speedup']:.3f}x ({low:.3f} to {high:.3f}) "
+            f"| {trial['peak_memory_mib'] or 0:,.0f} | {overhead:.1%} |"
+        )
+    if setting["not_measured"]:
+        lines += ["", f"Not measured: {', '.join(setting['not_measured'])}."]
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    main()

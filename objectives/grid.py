@@ -1,0 +1,80 @@
+"""The picture grid of a trial: what acceleration does to a few pictures, at a glance."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_PICTURES = 4
+"""More would be too small to judge side by side."""
+
+SIDE_PX = 256
+"""The longer side of a picture in the grid."""
+
+MAX_BYTES = 150_000
+"""Databases of thousands of trials are common, and each trial has a grid."""
+
+GAP_PX = 4
+
+WHITE = (255, 255, 255)
+
+
+class Grid:
+    """Collects pairs of pictures, and draws the baseline's above the accelerated ones."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._columns: dict[int, tuple[Image.Image, Image.Image]] = {}
+
+    def add(self, indices: range, baseline: torch.Tensor, accelerated: torch.Tensor) -> None:
+        """Take the pictures of a pair of batches, until there are `MAX_PICTURES`.
+
+        They are copied, so that none stays on the device.
+
+        Args:
+            indices: The pictures' places in the protocol; one that is there already is passed over.
+            baseline: Shape (batch, 3, height, width), values 0 to 1.
+            accelerated: Same shape; the same prompts and seeds.
+        """
+        for place, index in enumerate(indices):
+            if len(self._columns) == MAX_PICTURES:
+                return
+            if index not in self._columns:
+                self._columns[index] = (_picture(baseline[place]), _picture(accelerated[place]))
+
+    def webp(self) -> bytes | None:
+        """The grid as a WebP file of at most `MAX_BYTES`; None if no pair was added."""
+        if not self._columns:
+            return None
+        side = SIDE_PX
+        while True:
+            file = BytesIO()
+            _draw(list(self._columns.values()), side).save(file, "WEBP", quality=85)
+            if file.tell() <= MAX_BYTES:
+                return file.getvalue()
+            # Only noise gets here: pictures take a third of the bound.
+            side = side * 3 // 4
+
+
+def _picture(image: torch.Tensor) -> Image.Image:
+    pixels = image.detach().float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+    return Image.fromarray(pixels.cpu().numpy())
+
+
+def _draw(columns: list[tuple[Image.Image, Image.Image]], side: int) -> Image.Image:
+    first = columns[0][0]
+    scale = side / max(first.size)
+    width, height = (max(1, round(length * scale)) for length in first.size)
+    # Small pictures are shown pixel by pixel; smoothed they would look better than they are.
+    resample = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    step_x, step_y = width + GAP_PX, height + GAP_PX
+    grid = Image.new("RGB", (len(columns) * step_x - GAP_PX, 2 * step_y - GAP_PX), WHITE)
+    for x, pair in enumerate(columns):
+        for y, picture in enumerate(pair):
+            grid.paste(picture.resize((width, height), resample), (x * step_x, y * step_y))
+    return grid

@@ -1,0 +1,97 @@
+"""Models by address: what is on the Hugging Face Hub, or was fetched from it before."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from objectives.errors import InputError
+
+ADDRESS = re.compile(r"[\w.-]+/[\w.-]+")
+
+PROBE_S = 10
+"""Longest wait for an answer before the network is taken for absent."""
+
+
+def fetch_model(
+    address: str, revision: str | None, pipeline_class: str, variant: str | None
+) -> Path:
+    """Find a pipeline's folder in the cache, fetched first if the Hub can be reached.
+
+    Only configurations, tokenizers and safetensors are fetched; no code and no pickle.
+
+    Args:
+        address: `owner/name`.
+        revision: A branch, tag or commit; None is the main branch.
+        pipeline_class: Name of the diffusers pipeline class.
+        variant: The weights' variant, taken where the repository has it.
+
+    Raises:
+        InputError: If the model is neither on the Hub nor in the cache.
+    """
+    import diffusers
+
+    reachable, why = _probe(address, revision)
+    wanted: dict[str, Any] = {
+        "revision": revision,
+        "use_safetensors": True,
+        "local_files_only": not reachable,
+    }
+    pipeline = getattr(diffusers, pipeline_class)
+    try:
+        try:
+            folder = pipeline.download(address, variant=variant, **wanted)
+        except ValueError:
+            # The repository has no such variant.
+            folder = pipeline.download(address, **wanted)
+    except (OSError, ValueError) as error:
+        at = f" at revision {revision}" if revision else ""
+        raise InputError(
+            f"{address}{at} is not in the local cache and could not be fetched "
+            f"({why or first_line(error)}); give a local copy with --model FOLDER"
+        ) from error
+    return Path(folder)
+
+
+def _probe(address: str, revision: str | None) -> tuple[bool, str]:
+    """Ask for a repository: whether it answered, and why not.
+
+    The libraries would try for a minute each time before they say that there is no network.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().model_info(address, revision=revision, timeout=PROBE_S)
+    except HfHubHTTPError as error:
+        return False, first_line(error)
+    except Exception as error:
+        # Each HTTP library has its own words for a missing network.
+        return False, f"the Hub cannot be reached: {first_line(error)}"
+    return True, ""
+
+
+def is_cached(address: str, file: str) -> bool:
+    """Whether a file of a repository was fetched before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(address, file), str)
+
+
+def require_reachable(address: str, file: str) -> None:
+    """Check that a repository can be reached or that a file of it is in the cache.
+
+    Raises:
+        InputError: If neither.
+    """
+    if is_cached(address, file):
+        return
+    reachable, why = _probe(address, None)
+    if not reachable:
+        raise InputError(f"{address} is not in the local cache and could not be fetched ({why})")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

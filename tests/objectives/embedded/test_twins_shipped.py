@@ -1,0 +1,129 @@
+"""The shipped twins of `tiny-shapes`: they load without a network, are small, and draw captions."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import open_clip
+import pytest
+import torch
+from safetensors import safe_open
+
+from objectives.embedded import DIT_DIR, PROMPTS_FILE, SCORER_DIR, TWINS, V_DIR, XL_DIR
+from objectives.embedded.tokenizer import LENGTH
+from objectives.embedded.world import parse_caption
+from objectives.embedded.zero_shot import correctness
+
+CAPTIONS = PROMPTS_FILE.read_text(encoding="utf-8").splitlines()
+PIXART = {"use_resolution_binning": False, "clean_caption": False, "max_sequence_length": LENGTH}
+every_twin = pytest.mark.parametrize("folder", TWINS, ids=lambda folder: folder.name)
+
+LOADING = """
+import warnings
+warnings.simplefilter("error")
+import sys
+import diffusers, torch
+pipe = diffusers.DiffusionPipeline.from_pretrained(sys.argv[1], use_safetensors=True)
+modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+assert {module.dtype for module in modules} == {torch.float32}
+"""
+
+
+def _config(folder: Path, part: str, file: str = "config.json") -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / part / file).read_text(encoding="utf-8"))
+    return config
+
+
+@every_twin
+def test_loads_offline_and_without_a_warning(folder: Path, tmp_path: Path) -> None:
+    # A process of its own: whether the hub is offline is decided when its library is imported.
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING, str(folder)],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr.lower()
+
+
+@every_twin
+def test_weights_are_half_precision_and_small(folder: Path) -> None:
+    assert (folder / "vae").readlink() == Path("../tiny-shapes/vae")
+    # A link to a folder is not walked into: the autoencoder counts once, with tiny-shapes.
+    parts = [part for part in folder.iterdir() if not part.is_symlink()]
+    files = [path for part in parts for path in (part, *part.rglob("*")) if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 5_900_000
+    weights = [path for path in files if path.suffix == ".safetensors"]
+    assert weights
+    for path in weights:
+        with safe_open(path, framework="pt") as tensors:
+            assert {tensors.get_tensor(key).dtype for key in tensors.keys()} == {torch.float16}
+    for path in files:
+        assert path.suffix != ".json" or "_name_or_path" not in path.read_text(encoding="utf-8")
+
+
+def test_v_is_built_as_sd21() -> None:
+    unet = _config(V_DIR, "unet")
+    assert unet["down_block_types"] == ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"]
+    assert len(unet["attention_head_dim"]) == 4
+    assert unet["use_linear_projection"]
+    assert _config(V_DIR, "scheduler", "scheduler_config.json")["prediction_type"] == "v_prediction"
+
+
+def test_xl_is_built_as_sdxl() -> None:
+    unet = _config(XL_DIR, "unet")
+    assert unet["down_block_types"] == ["DownBlock2D"] + ["CrossAttnDownBlock2D"] * 2
+    assert unet["up_block_types"] == ["CrossAttnUpBlock2D"] * 2 + ["UpBlock2D"]
+    assert unet["addition_embed_type"] == "text_time"
+    assert _config(XL_DIR, "", "model_index.json")["force_zeros_for_empty_prompt"] is True
+
+
+def test_dit_is_built_as_pixart_alpha() -> None:
+    transformer = _config(DIT_DIR, "transformer")
+    assert transformer["norm_type"] == "ada_norm_single"
+    assert transformer["out_channels"] == 2 * transformer["in_channels"]
+    scheduler = _config(DIT_DIR, "scheduler", "scheduler_config.json")
+    assert (scheduler["beta_schedule"], scheduler["clip_sample"]) == ("linear", False)
+
+
+@every_twin
+@pytest.mark.parametrize("scheduler", ["DDIM", "DPMSolverMultistep", "UniPCMultistep"])
+def test_generated_pictures_show_their_captions(folder: Path, scheduler: str) -> None:
+    captions = CAPTIONS[:8]
+    pipe: Any = diffusers.DiffusionPipeline.from_pretrained(folder)
+    pipe.scheduler = getattr(diffusers, f"{scheduler}Scheduler").from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pictures = pipe(
+            captions,
+            num_inference_steps=20,
+            guidance_scale=5.0,
+            generator=[torch.Generator().manual_seed(seed) for seed in range(len(captions))],
+            output_type="pt",
+            **(PIXART if folder == DIT_DIR else {}),
+        ).images
+    model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{SCORER_DIR}")
+    tokenize = open_clip.get_tokenizer(f"local-dir:{SCORER_DIR}")
+    model.eval()
+
+    @torch.no_grad()
+    def texts(given: list[str]) -> torch.Tensor:
+        features: torch.Tensor = model.encode_text(tokenize(given), normalize=True)
+        return features
+
+    with torch.no_grad():
+        seen = model.encode_image(preprocess.transforms[-1](pictures), normalize=True)
+    wanted = texts(captions)
+    right = (seen * wanted).sum(dim=1).mean()
+    assert right > 0.75
+    assert (seen * wanted.roll(1, 0)).sum(dim=1).mean() < 0.2 * right
+    shares = correctness(seen, [parse_caption(caption) for caption in captions], texts)
+    assert min(shares.values()) >= 0.75
