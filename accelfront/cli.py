@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from accelfront import doctor, front, studies, study
+from accelfront import (
+    bounds,
+    doctor,
+    export,
+    front,
+    generate,
+    import_,
+    studies,
+    study,
+    sweep,
+    tasks,
+    verify,
+)
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -19,13 +31,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("study")(study.study)
+app.command("sweep")(sweep.sweep)
 app.command("studies")(studies.studies)
 app.command("front")(front.front)
+app.command("bounds")(bounds.bounds)
+app.command("tasks")(tasks.tasks)
+app.command("generate")(generate.generate)
+app.command("verify")(verify.verify)
+app.command("export")(export.export)
+app.command("import")(import_.import_)
 app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 3 in part, 130 interrupted."""
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:

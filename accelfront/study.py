@@ -44,8 +44,21 @@ def study(
         typer.Option(help="A .txt, .tsv, .csv or .jsonl file of prompts. Default: the pipeline's."),
     ] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(help="A folder in diffusers layout to use in place of the pipeline's model."),
+        str | None,
+        typer.Option(
+            help="A folder in diffusers layout, or an address on the Hugging Face Hub. "
+            "Default: the pipeline's."
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="The branch, tag or commit of an address.")
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            help="The open_clip model that scores: ARCHITECTURE:TAG, ARCHITECTURE:FILE, a folder, "
+            "or tiny-shapes. Default: the pipeline's."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
@@ -96,6 +109,8 @@ def study(
             sampler=sampler,
             prompts=prompts,
             model=model,
+            revision=revision,
+            scorer=scorer,
             device=device,
             timeout_s=timeout,
             requirement=requirement,

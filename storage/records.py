@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import StorageError
 from storage.front import pareto_front
+from storage.rows import StoredMeasurement, TrialRow, read_trials
 from storage.store import Store
 
 # Attributes of an Optuna study.
@@ -46,7 +49,7 @@ class TrialRecord:
     params: Point
     speedup: float
     clip_loss: float
-    measurement: dict[str, Any]
+    measurement: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """The fields of a point of `front --json`."""
@@ -108,20 +111,10 @@ class StudyRecord:
 
 
 def read_study(study: optuna.Study) -> StudyRecord:
-    """Read a study of ours."""
-    attributes = study.user_attrs
+    """Read a study of ours, through what its storage object has read already."""
     trials = study.get_trials(deepcopy=False)
-    return StudyRecord(
-        name=study.study_name,
-        combination=attributes[COMBINATION],
-        device=attributes[ENVIRONMENT]["device"],
-        loss_budget=attributes[LOSS_BUDGET],
-        protocol=attributes[PROTOCOL],
-        versions=attributes[ENVIRONMENT]["versions"],
-        space=attributes[SPACE],
-        trials=completed(trials),
-        states=_states(trials),
-    )
+    states = [trial.state for trial in trials if DUPLICATE_OF not in trial.user_attrs]
+    return _record(study.study_name, study.user_attrs, completed(trials), states)
 
 
 def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
@@ -134,24 +127,35 @@ def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
     Raises:
         StorageError: If there is no study, or none of this name.
     """
-    names = sorted(optuna.get_all_study_names(store.optuna))
-    if name is not None and name not in names:
-        known = ", ".join(names) or "none"
+    studies = {study.study_name: study for study in store.optuna.get_all_studies()}
+    if name is not None and name not in studies:
+        known = ", ".join(sorted(studies)) or "none"
         raise StorageError(f"{store.name} has no study {name!r}; it has: {known}")
-    studies = [
-        optuna.load_study(study_name=each, storage=store.optuna)
-        for each in names
-        if name in (None, each)
-    ]
-    ours = [study for study in studies if LOSS_BUDGET in study.user_attrs]
+    ours = {
+        study._study_id: study
+        for each, study in sorted(studies.items())
+        if name in (None, each) and LOSS_BUDGET in study.user_attrs
+    }
     if not ours:
         raise StorageError(f"{store.name} holds no studies; `accelfront study` makes some")
-    return [read_study(study) for study in ours]
+    trials = read_trials(store.engine, ours)
+    return [
+        _record(study.study_name, study.user_attrs, *_split(trials[study_id]))
+        for study_id, study in ours.items()
+    ]
+
+
+def find_study(store: Store, name: str) -> StudyRecord | None:
+    """Read the study of this name, if there is one."""
+    try:
+        return read_study(optuna.load_study(study_name=name, storage=store.optuna))
+    except KeyError:
+        return None
 
 
 def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
     """The distinct points that were measured in full, by trial number."""
-    return [
+    return _distinct(
         TrialRecord(
             number=trial.number,
             params=trial.user_attrs[POINT],
@@ -161,13 +165,57 @@ def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
         )
         for trial in trials
         if trial.state == TrialState.COMPLETE and DUPLICATE_OF not in trial.user_attrs
-    ]
+    )
 
 
-def _states(trials: Sequence[FrozenTrial]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _split(rows: Sequence[TrialRow]) -> tuple[list[TrialRecord], list[TrialState]]:
+    """The completed points among trials, and the states of all; repeats of a point left out."""
+    own = [row for row in rows if row.duplicate_of is None]
+    points = (
+        TrialRecord(
+            number=row.number,
+            params=json.loads(row.point),
+            speedup=row.speedup,
+            clip_loss=row.clip_loss,
+            measurement=StoredMeasurement(row.measurement),
+        )
+        for row in own
+        if row.state == TrialState.COMPLETE
+        # Of a completed trial none of these is missing; mypy cannot know.
+        and row.point is not None
+        and row.measurement is not None
+        and row.speedup is not None
+        and row.clip_loss is not None
+    )
+    return _distinct(points), [row.state for row in own]
+
+
+def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The first trial of each point.
+
+    A worker that was suspended in the middle of its last write may complete a point that another
+    one was given meanwhile.
+    """
+    first: dict[tuple[tuple[str, float], ...], TrialRecord] = {}
     for trial in trials:
-        if DUPLICATE_OF not in trial.user_attrs:
-            state = trial.state.name.lower()
-            counts[state] = counts.get(state, 0) + 1
-    return counts
+        first.setdefault(tuple(sorted(trial.params.items())), trial)
+    return list(first.values())
+
+
+def _record(
+    name: str,
+    attributes: Mapping[str, Any],
+    trials: list[TrialRecord],
+    states: Iterable[TrialState],
+) -> StudyRecord:
+    return StudyRecord(
+        name=name,
+        combination=attributes[COMBINATION],
+        device=attributes[ENVIRONMENT]["device"],
+        loss_budget=attributes[LOSS_BUDGET],
+        protocol=attributes[PROTOCOL],
+        versions=attributes[ENVIRONMENT]["versions"],
+        space=attributes[SPACE],
+        trials=trials,
+        states=dict(Counter(state.name.lower() for state in states)),
+    )

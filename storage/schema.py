@@ -64,6 +64,27 @@ claims = Table(
     UniqueConstraint("study_id", "point"),
 )
 
+hints = Table(
+    "accelfront_hints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("combination", Text, nullable=False, index=True),
+    Column("point", Text, nullable=False),
+    Column("created_at", DateTime, server_default=func.now(), nullable=False),
+)
+
+scripts = Table(
+    "accelfront_scripts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("study", Text, nullable=False),
+    Column("trial", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("path", Text, nullable=False),
+    Column("written_at", DateTime, server_default=func.now(), nullable=False),
+)
+
 
 def schema_version(engine: Engine) -> int | None:
     """The version of our tables in a database; None if they are not there yet."""
@@ -79,6 +100,16 @@ def create_tables(engine: Engine) -> None:
     metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(insert(schema_table).values(version=SCHEMA_VERSION))
+
+
+def add_missing_tables(engine: Engine) -> None:
+    """Create those of our tables that a database of an earlier release does not have yet.
+
+    A table more needs no other schema version: earlier releases do without it.
+    """
+    if metadata.tables.keys() - set(inspect(engine).get_table_names()):
+        with creation_lock(engine):
+            metadata.create_all(engine)
 
 
 def require_version(version: int) -> None:

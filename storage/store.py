@@ -16,7 +16,13 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from storage.errors import StorageError
-from storage.schema import create_tables, creation_lock, require_version, schema_version
+from storage.schema import (
+    add_missing_tables,
+    create_tables,
+    creation_lock,
+    require_version,
+    schema_version,
+)
 
 HEARTBEAT_S = 30
 """A worker says this often that its trial is alive."""
@@ -120,6 +126,8 @@ def _open_rdb(url: URL, create: bool, name: str) -> RDBStorage:
                     create_tables(rdb.engine)
                     return rdb
         require_version(version)
+        if create:
+            add_missing_tables(probe)
     finally:
         probe.dispose()
     return _rdb(url, skip_table_creation=True)

@@ -1,14 +1,17 @@
-"""The bench: a loaded pipeline with its baseline, ready to measure points."""
+"""The workbench: what is loaded to measure points, kept from study to study."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from objectives.loading import load_pipeline
+from objectives.conditioning import Conditioning
+from objectives.loading import free_memory, load_conditioning, load_pipeline
 from objectives.measurement import Baseline
 from objectives.objective import Objective
+from objectives.schedulers import make_scheduler
 from objectives.scorer import Scorer
 from storage.baselines import baseline_key, find_baseline, keep_baseline
 from storage.store import Store
@@ -23,31 +26,75 @@ class Bench:
     baseline: Baseline
 
 
-def open_bench(plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
-    """Load a plan's pipeline and find its baseline, or generate and keep one.
+@dataclass(frozen=True)
+class _Loaded:
+    """One pipeline in memory, with the prompts and the scorer that it was loaded for."""
 
-    Args:
-        plan: What is to be measured.
-        store: Where baselines are kept.
-        tell: Told in words what takes time.
+    key: tuple[object, ...]
+    pipe: Any
+    scheduler_config: Any
+    conditioning: Conditioning
+    scorer: Scorer
 
-    Raises:
-        MeasurementError: If the unaccelerated pipeline makes no pictures.
-    """
-    tell(f"loading {plan.combination['pipeline']}")
-    pipe = load_pipeline(
-        plan.architecture, plan.combination["scheduler"], plan.protocol.dtype, plan.device
-    )
-    # What is loaded stays: left out, it cannot make a collection stall a trial by half a second.
-    gc.collect()
-    gc.freeze()
-    scorer = Scorer(plan.scorer_folder, plan.device)
-    objective = Objective(pipe, plan.stack, scorer, plan.protocol, plan.prompts, plan.device)
-    key = baseline_key(plan.baseline_identity)
-    found = find_baseline(store.engine, key)
-    if found is None:
+
+class Workbench:
+    """Loads what plans need. Plans of one pipeline in a row share what is loaded."""
+
+    def __init__(self) -> None:
+        self._loaded: _Loaded | None = None
+
+    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
+        """Load a plan's pipeline and find its baseline, or generate and keep one.
+
+        Args:
+            plan: What is to be measured.
+            store: Where baselines are kept.
+            tell: Told in words what takes time.
+
+        Raises:
+            InputError: If the scorer cannot be loaded.
+            MeasurementError: If the unaccelerated pipeline makes no pictures.
+        """
+        loaded = self._load(plan, tell)
+        loaded.pipe.scheduler = make_scheduler(
+            plan.combination["scheduler"], loaded.scheduler_config
+        )
+        objective = Objective(
+            loaded.pipe,
+            plan.stack,
+            loaded.scorer,
+            plan.protocol,
+            plan.prompts,
+            plan.device,
+            loaded.conditioning,
+            plan.entry.call,
+        )
+        key = baseline_key(plan.baseline_identity)
+        found = find_baseline(store.engine, key)
+        if found is not None:
+            return Bench(objective, Baseline(*found))
         tell("generating the baseline")
         baseline = objective.measure_baseline()
         keep_baseline(store.engine, key, baseline.scores, baseline.embeddings)
         return Bench(objective, baseline)
-    return Bench(objective, Baseline(*found))
+
+    def _load(self, plan: Plan, tell: Callable[[str], None]) -> _Loaded:
+        """What is loaded already if it serves the plan, else what it needs in its place."""
+        protocol = plan.protocol
+        key = (plan.model, protocol.dtype, plan.device, plan.scorer, tuple(plan.prompts))
+        if self._loaded is not None and self._loaded.key == key:
+            return self._loaded
+        # Two models seldom fit side by side.
+        self._loaded = None
+        free_memory()
+        tell(f"loading {plan.combination['pipeline']}")
+        where = (protocol.dtype, plan.device)
+        scorer = Scorer(plan.scorer, plan.device)
+        conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
+        pipe = load_pipeline(plan.entry, plan.model, *where)
+        # What is loaded stays: left out, it cannot make a collection stall a trial by half a
+        # second.
+        gc.collect()
+        gc.freeze()
+        self._loaded = _Loaded(key, pipe, pipe.scheduler.config, conditioning, scorer)
+        return self._loaded

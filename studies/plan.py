@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from accel_space.method import Context
 from accel_space.stack import Stack, find_methods
-from objectives.catalogue import Architecture, PipelineEntry, find_pipeline, read_architecture
+from objectives.architecture import Architecture
+from objectives.catalogue import PipelineEntry, find_pipeline
+from objectives.conditioning import Embedded, Plain
 from objectives.device import find_device
 from objectives.environment import Environment, this_environment
 from objectives.errors import InputError
 from objectives.loading import default_dtype
+from objectives.model import Model, find_model
 from objectives.prompts import read_prompts
-from objectives.protocol import Protocol, folder_fingerprint, prompts_fingerprint
+from objectives.protocol import Protocol, prompts_fingerprint
 from objectives.schedulers import make_scheduler, scheduler_name, scheduler_profile
-from objectives.scorer import scorer_name
+from objectives.scorer import ScorerSource, find_scorer
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +60,9 @@ class StudyRequest:
         seed: Of the noise and of the sampler.
         sampler: How points are chosen, one of `SAMPLERS`.
         prompts: A file of prompts.
-        model: A folder in diffusers layout to use in place of the catalogue's model.
+        model: A folder in diffusers layout or an address, in place of the catalogue's model.
+        revision: The branch, tag or commit of an address.
+        scorer: The open_clip model that scores, as `find_scorer` takes it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
         requirement: End once a point meets it inside the loss budget.
@@ -74,7 +80,9 @@ class StudyRequest:
     seed: int = 0
     sampler: str = "auto"
     prompts: Path | None = None
-    model: Path | None = None
+    model: str | None = None
+    revision: str | None = None
+    scorer: str | None = None
     device: str = "auto"
     timeout_s: float | None = None
     requirement: Requirement = Requirement()
@@ -88,8 +96,9 @@ class Plan:
 
     Attributes:
         request: What was asked for.
-        architecture: The model folder and its configurations.
-        scorer_folder: The folder of the open_clip model.
+        entry: The pipeline's entry in the catalogue.
+        model: What is loaded.
+        scorer: The open_clip model that scores.
         combination: Pipeline, scheduler, steps and methods, in their one spelling.
         prompts: The protocol's prompts.
         protocol: How to measure.
@@ -99,8 +108,9 @@ class Plan:
     """
 
     request: StudyRequest
-    architecture: Architecture
-    scorer_folder: Path
+    entry: PipelineEntry
+    model: Model
+    scorer: ScorerSource
     combination: dict[str, Any]
     prompts: list[str]
     protocol: Protocol
@@ -111,6 +121,10 @@ class Plan:
     @property
     def study_name(self) -> str:
         """The name under which the study is stored: combination, then protocol and device."""
+        return self.study_name_of(self.combination["methods"])
+
+    def study_name_of(self, methods: Sequence[str]) -> str:
+        """The name of the study that differs from this one in its methods only."""
         identity = [self.protocol.model_dump(), self.environment.device]
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         combination = self.combination
@@ -118,7 +132,7 @@ class Plan:
             combination["pipeline"],
             combination["scheduler"],
             str(combination["steps"]),
-            "+".join(combination["methods"]),
+            "+".join(methods),
             digest,
         )
         return "--".join(parts)
@@ -143,38 +157,57 @@ def make_plan(request: StudyRequest) -> Plan:
     """
     _check_numbers(request)
     entry = find_pipeline(request.pipeline)
+    if request.model is None:
+        # What cannot work is refused before gigabytes are fetched.
+        make_stack(request, entry, entry.architecture)
+    model = find_model(entry, request.model, request.revision)
+    stack = make_stack(request, entry, model.architecture)
+    prompts = _pick_prompts(request, entry)
+    scorer = find_scorer(request.scorer or entry.scorer)
+    device = find_device(request.device)
+    return Plan(
+        request=request,
+        entry=entry,
+        model=model,
+        scorer=scorer,
+        combination={
+            "pipeline": entry.name,
+            "scheduler": scheduler_name(request.scheduler),
+            "steps": request.steps,
+            "methods": [method.name for method in stack.methods],
+        },
+        prompts=prompts,
+        protocol=_protocol(request, entry, model, scorer, prompts, default_dtype(device)),
+        environment=this_environment(device),
+        device=device,
+        stack=stack,
+    )
+
+
+def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Architecture) -> Stack:
+    """Check that a combination can work, on configurations alone.
+
+    Args:
+        request: What was asked for.
+        entry: The pipeline's entry in the catalogue.
+        architecture: The model's.
+
+    Raises:
+        InputError: If the scheduler is unknown or does not suit the model.
+        RefusedError: If the methods cannot work in this combination.
+    """
     if not request.methods:
         raise InputError("a study needs at least one method; give --methods")
     methods = [method.name for method in find_methods(request.methods)]
-    scheduler = scheduler_name(request.scheduler)
-    architecture = read_architecture(entry, request.model or entry.model)
-    prompts = _pick_prompts(request, entry)
-    device = find_device(request.device)
-    protocol = _protocol(request, entry, architecture, prompts, default_dtype(device))
-    context = Context(
-        profile=architecture.profile(protocol.height, protocol.width),
-        scheduler=scheduler_profile(
-            make_scheduler(scheduler, architecture.scheduler), request.steps
-        ),
-        steps=request.steps,
-        guidance_scale=protocol.guidance_scale,
-        methods=frozenset(methods),
-    )
-    return Plan(
-        request=request,
-        architecture=architecture,
-        scorer_folder=entry.scorer,
-        combination={
-            "pipeline": entry.name,
-            "scheduler": scheduler,
-            "steps": request.steps,
-            "methods": methods,
-        },
-        prompts=prompts,
-        protocol=protocol,
-        environment=this_environment(device),
-        device=device,
-        stack=Stack(context),
+    scheduler = make_scheduler(scheduler_name(request.scheduler), architecture.scheduler)
+    return Stack(
+        Context(
+            profile=architecture.profile(*architecture.native_size),
+            scheduler=scheduler_profile(scheduler, request.steps),
+            steps=request.steps,
+            guidance_scale=entry.guidance_scale,
+            methods=frozenset(methods),
+        )
     )
 
 
@@ -224,21 +257,23 @@ def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> list[str]:
 def _protocol(
     request: StudyRequest,
     entry: PipelineEntry,
-    architecture: Architecture,
+    model: Model,
+    scorer: ScorerSource,
     prompts: list[str],
     dtype: Literal["float16", "float32"],
 ) -> Protocol:
-    folder = architecture.folder
     file = request.prompts or entry.prompts
+    height, width = model.architecture.native_size
     return Protocol(
-        model=f"{folder.name}@{folder_fingerprint(folder)}",
-        scorer=scorer_name(entry.scorer),
+        model=model.name,
+        scorer=scorer.name,
         prompts=f"{file.name}@{prompts_fingerprint(prompts)}",
         num_samples=len(prompts),
         batch_size=min(request.batch_size or entry.batch_size, len(prompts)),
-        height=entry.height,
-        width=entry.width,
+        height=height,
+        width=width,
         guidance_scale=entry.guidance_scale,
         dtype=dtype,
         seed=request.seed,
+        timed=(Embedded if entry.encodes_once else Plain).timed,
     )

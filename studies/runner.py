@@ -13,15 +13,17 @@ from accel_space.stack import point_key
 from objectives.measurement import Measurement
 from objectives.statistics import Estimate
 from storage.front import best_inside, is_dominated
-from storage.records import StudyRecord, TrialRecord
+from storage.records import Point, StudyRecord, TrialRecord
 from storage.store import Store
-from studies.bench import Bench, open_bench
+from studies.bench import Bench, Workbench
 from studies.errors import StudyFailedError
+from studies.hints import hinted_points
 from studies.interrupt import graceful_interrupt
 from studies.ledger import Ledger
 from studies.plan import Plan
 from studies.samplers import Proposal, make_proposer
 from studies.stopping import Deadline, Plateau, meets
+from studies.warm_start import warm_points
 
 MAX_FAILURES = 3
 """A study of which no point could be measured stops after so many."""
@@ -74,20 +76,26 @@ class Outcome:
     failures: dict[str, str]
 
 
-def run_study(plan: Plan, store: Store, watch: Watch = lambda progress: None) -> Outcome:
+def run_study(
+    plan: Plan,
+    store: Store,
+    watch: Watch = lambda progress: None,
+    workbench: Workbench | None = None,
+) -> Outcome:
     """Run or resume a study until it has done enough.
 
     Args:
         plan: What to run.
         store: Where it is kept.
         watch: Told of each change.
+        workbench: What is loaded already; None starts with nothing.
 
     Raises:
         StudyRefusedError: If libraries or the space changed since the study began.
         StudyFailedError: If no point can be measured.
         MeasurementError: If the unaccelerated pipeline makes no pictures.
     """
-    run = _Run(plan, store, watch)
+    run = _Run(plan, store, watch, workbench or Workbench())
     with graceful_interrupt(run.tell) as interrupt:
         while (reason := run.enough()) is None:
             if interrupt.requested:
@@ -102,14 +110,17 @@ def run_study(plan: Plan, store: Store, watch: Watch = lambda progress: None) ->
 class _Run:
     """One process at work on one study."""
 
-    def __init__(self, plan: Plan, store: Store, watch: Watch) -> None:
+    def __init__(self, plan: Plan, store: Store, watch: Watch, workbench: Workbench) -> None:
         request = plan.request
+        self.workbench = workbench
         self.plan = plan
         self.store = store
         self.watch = watch
         self.ledger = Ledger(plan, store)
         self.record = self.ledger.read()
-        self.proposer = make_proposer(request.sampler, plan.stack, request.trials, request.seed)
+        self.proposer = make_proposer(
+            request.sampler, plan.stack, request.trials, request.seed, self.first_points()
+        )
         self.deadline = Deadline(request.timeout_s)
         self.plateau = Plateau(self.ledger.loss_budget)
         self.failures: dict[str, str] = {}
@@ -117,10 +128,21 @@ class _Run:
         self.last = ""
         self.trials_s: list[float] = []
 
+    def first_points(self) -> list[Point]:
+        """What to measure before the sampler is asked: hints, and what the parts' studies found.
+
+        The samplers to compare with take no hint from other studies.
+        """
+        hinted = hinted_points(self.plan, self.store)
+        if self.plan.request.sampler != "auto":
+            return hinted
+        warm = [point for point in warm_points(self.plan, self.store) if point not in hinted]
+        return hinted + warm
+
     @cached_property
     def bench(self) -> Bench:
         """Loaded once there is a point to measure."""
-        return open_bench(self.plan, self.store, self.tell)
+        return self.workbench.open(self.plan, self.store, self.tell)
 
     @property
     def wanted(self) -> int:

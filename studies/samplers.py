@@ -113,7 +113,9 @@ class Search(Proposer):
         return Proposal(trial, point)
 
 
-def make_proposer(name: str, stack: Stack, trials: int, seed: int) -> Proposer:
+def make_proposer(
+    name: str, stack: Stack, trials: int, seed: int, first: Sequence[Point] = ()
+) -> Proposer:
     """Choose how to choose.
 
     Args:
@@ -122,17 +124,18 @@ def make_proposer(name: str, stack: Stack, trials: int, seed: int) -> Proposer:
         stack: The methods and their space.
         trials: How many distinct points may be measured.
         seed: Of the sampler.
+        first: Points of the space that are proposed before any other, whatever the sampler.
     """
     distributions = make_distributions(stack.space)
     if name == "grid":
-        return Walk(stack.points, distributions)
+        return Walk([*first, *stack.points], distributions)
     if name == "auto" and trials >= len(stack.points):
-        return Walk(spread(stack, len(stack.points)), distributions)
+        return Walk([*first, *spread(stack, len(stack.points))], distributions)
     starters = spread(stack, STARTERS) if name == "auto" else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         sampler = _SAMPLERS[name](seed)
-    return Search(stack, sampler, starters, distributions, seed)
+    return Search(stack, sampler, [*first, *starters], distributions, seed)
 
 
 def spread(stack: Stack, count: int) -> list[Point]:

@@ -91,6 +91,32 @@ def test_a_search_reaches_every_point_of_a_space(name: str) -> None:
     assert len(taken) == 16
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("trials", [5, 16])
+def test_every_sampler_proposes_the_first_points_first_and_once(name: str, trials: int) -> None:
+    stack = make_stack("deepcache")
+    first = [stack.points[index] for index in (13, 2, 13, 7)]
+    proposer = make_proposer(name, stack, trials=trials, seed=0, first=first)
+    study = make_study()
+    order: list[str] = []
+    for _ in range(4):
+        proposal = proposer.propose(study, order)
+        assert proposal is not None
+        order.append(point_key(proposal.point))
+        study.tell(proposal.trial, (float(len(order)), 0.0))
+    assert order[:3] == [point_key(stack.points[index]) for index in (13, 2, 7)]
+
+
+def test_a_walk_with_first_points_leaves_nothing_out() -> None:
+    stack = make_stack("deepcache")
+    walk = make_proposer("grid", stack, trials=16, seed=0, first=stack.points[5:7])
+    study = make_study()
+    taken: list[str] = []
+    while (proposal := walk.propose(study, taken)) is not None:
+        taken.append(point_key(proposal.point))
+    assert sorted(taken) == sorted(map(point_key, stack.points))
+
+
 def test_what_a_search_proposes_is_canonical() -> None:
     stack = make_stack("tgate")
     search = make_proposer("random", stack, trials=5, seed=3)

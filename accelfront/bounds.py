@@ -1,0 +1,90 @@
+"""`accelfront bounds`: the greatest speedup of each study inside the loss budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from generator.bounds import Bound
+    from storage.records import StudyRecord
+
+LossBudget = Annotated[
+    float | None,
+    typer.Option(
+        "--req-score-loss",
+        help="The loss budget: greatest CLIP loss allowed, as 0.02 for 2%. Default: each study's.",
+    ),
+]
+
+OneStudy = Annotated[str | None, typer.Argument(help="Read this study only.")]
+
+
+def bounds(
+    study: OneStudy = None,
+    storage: Storage = DEFAULT_STORAGE,
+    req_score_loss: LossBudget = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the greatest measured speedup of each study inside the loss budget."""
+    from rich.console import Console
+
+    from accelfront.tables import print_json
+    from generator.bounds import Bound
+
+    found = [Bound.of(record) for record in read_at(storage, study, req_score_loss)]
+    if as_json:
+        print_json([bound.as_json() for bound in found])
+        return
+    Console().print(_table(found))
+
+
+def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:
+    """Read studies, with another loss budget than their own if one is given.
+
+    Raises:
+        InputError: If that is no share of a score.
+        StorageError: If there is no such database or study.
+    """
+    from dataclasses import replace
+
+    from objectives.errors import InputError
+    from storage.records import read_studies
+    from storage.store import open_store
+
+    if loss_budget is not None and not -1 < loss_budget < 1:
+        raise InputError(
+            "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "
+            f"{loss_budget:g} was given"
+        )
+    records = read_studies(open_store(storage), study)
+    if loss_budget is None:
+        return records
+    return [replace(record, loss_budget=loss_budget) for record in records]
+
+
+def _table(found: list[Bound]) -> Table:
+    from accelfront.tables import combination_text, plain_table, searched_params
+
+    table = plain_table("bound", "CLIP loss", "budget", "#")
+    table.add_column("parameters", justify="left")
+    table.add_column("study", justify="left")
+    for bound in found:
+        study, trial = bound.study, bound.trial
+        cells = ["none", "-", f"{study.loss_budget:.1%}", "-", f"of {len(study.trials)} points"]
+        if trial is not None:
+            low, high = trial.measurement["speedup_ci"]
+            cells[:2] = f"{trial.speedup:.2f}x {low:.2f}-{high:.2f}", f"{trial.clip_loss:.1%}"
+            cells[3:] = str(trial.number), searched_params(study, trial)
+        pipeline, scheduler, steps, methods = combination_text(study)
+        # The digest tells studies of one combination apart.
+        digest = study.name.rpartition("--")[2]
+        table.add_row(*cells, f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}")
+    table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
+    table.caption_justify = "left"
+    return table

@@ -1,0 +1,74 @@
+"""`accelfront import`: points from a file of the grid search, to be measured again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from accelfront.options import DEFAULT_STORAGE, Storage
+
+if TYPE_CHECKING:
+    from studies.hints import Batch
+
+IN_PART = 3
+
+
+def import_(
+    file_format: Annotated[
+        Literal["search-params"], typer.Argument(metavar="FORMAT", help="search-params.")
+    ],
+    file: Annotated[Path, typer.Argument(help="The file to read.")],
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Let studies measure a file's points before any other; its own figures are not taken over."""
+    from accelfront.process import prepare_process
+    from objectives.errors import InputError
+    from storage.errors import StorageError
+    from storage.hints import keep_hints
+    from storage.prototype import read_search_params
+    from storage.store import open_store
+    from studies.hints import sort_entries
+
+    try:
+        entries, problems = read_search_params(_read(file))
+    except StorageError as error:
+        raise InputError(f"{file} is no search-params file: {error}") from error
+    if entries:
+        # Not sooner, as it takes seconds and a bad file needs none of it.
+        prepare_process()
+    batches, misfits = sort_entries(entries)
+    problems += misfits
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not batches:
+        raise InputError(f"{file} holds no point that a study could measure; nothing was kept")
+    store = open_store(storage, create=True)
+    for batch in batches:
+        new = keep_hints(store.engine, batch.combination, batch.points)
+        print(
+            f"{batch.entries} entries are {len(batch.points)} points, {new} of them new; "
+            f"`{_study_command(batch)}` measures them first",
+            file=sys.stderr,
+        )
+    if problems:
+        print(f"{len(problems)} of the file's entries were left out", file=sys.stderr)
+        raise typer.Exit(IN_PART)
+
+
+def _study_command(batch: Batch) -> str:
+    options = batch.combination | {"methods": ",".join(batch.combination["methods"])}
+    return f"accelfront study {' '.join(f'--{name} {value}' for name, value in options.items())}"
+
+
+def _read(file: Path) -> str:
+    from objectives.errors import InputError
+
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}; name a JSON file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no text in UTF-8; name a JSON file") from error

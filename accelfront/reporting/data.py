@@ -1,0 +1,226 @@
+"""What the report says of studies, worked out of their records; no HTML and no chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median, stdev
+from typing import Any
+
+from accelfront.reporting.commands import emitting_command
+from storage.front import best_inside, hypervolume
+from storage.records import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A point of a study's front.
+
+    Attributes:
+        trial: The point.
+        inside: Whether it keeps the loss budget.
+        command: What emits its script; None if no task singles it out.
+    """
+
+    trial: TrialRecord
+    inside: bool
+    command: str | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time of a search, in seconds.
+
+    Attributes:
+        spent: On the completed points.
+        distinct: On all distinct points of the space at the mean cost of a completed one.
+        grid: On the full grid of parameter sets at the same.
+    """
+
+    spent: float
+    distinct: float
+    grid: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far a study's figures can be trusted.
+
+    Attributes:
+        drift: Least and greatest baseline latency of a trial, relative to their median.
+        noise: Spread of a trial's baseline batches (standard deviation / mean), median over the
+            trials; None if no trial had two batches.
+        interval: Width of the speedup's interval / speedup, median over the trials.
+        shared: Trials beside which another process was seen on the GPU.
+    """
+
+    drift: tuple[float, float]
+    noise: float | None
+    interval: float
+    shared: int
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """One study.
+
+    Attributes:
+        record: The study as it is stored.
+        front: Its front, fastest first.
+        dominated: Its other points.
+        bound: The fastest point inside the loss budget.
+        hypervolumes: The hypervolume after each point, in the order of the trials.
+        cost: What the search cost; None without points, as is the next.
+        quality: How well was measured.
+    """
+
+    record: StudyRecord
+    front: list[FrontPoint]
+    dominated: list[TrialRecord]
+    bound: TrialRecord | None
+    hypervolumes: list[float]
+    cost: Cost | None
+    quality: Quality | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to make a picture, in absolute figures.
+
+    Attributes:
+        scheduler: A scheduler's name.
+        steps: num_inference_steps.
+        methods: Methods joined by `+`; empty for the unaccelerated pipeline.
+        latency_s: Seconds a picture.
+        clip_score: Mean CLIP score.
+        study: Name of the study of an accelerated one, else empty.
+        trial: The number of its trial, None if unaccelerated.
+    """
+
+    scheduler: str
+    steps: int
+    methods: str
+    latency_s: float
+    clip_score: float
+    study: str = ""
+    trial: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was measured of one pipeline alike, so that absolute figures compare.
+
+    Attributes:
+        pipeline: The pipeline.
+        device: Where.
+        protocol: How.
+        options: The unaccelerated pipelines by scheduler and steps, then the studies' fronts.
+        best: Those that no other one beats in latency and CLIP score, quickest first.
+    """
+
+    pipeline: str
+    device: str
+    protocol: dict[str, Any]
+    options: list[Option]
+    best: list[Option]
+
+
+def report_study(study: StudyRecord, studies: Sequence[StudyRecord]) -> StudyReport:
+    """Work out what the report says of a study.
+
+    Args:
+        study: The study.
+        studies: All studies of the storage.
+    """
+    trials, budget = study.trials, study.loss_budget
+    front = study.front
+    on_front = {trial.number for trial in front}
+    return StudyReport(
+        record=study,
+        front=[
+            FrontPoint(trial, trial.clip_loss <= budget, emitting_command(study, trial, studies))
+            for trial in front
+        ],
+        dominated=[trial for trial in trials if trial.number not in on_front],
+        bound=best_inside(trials, budget),
+        hypervolumes=[hypervolume(trials[: n + 1], budget) for n in range(len(trials))],
+        cost=_cost(study) if trials else None,
+        quality=_quality(trials) if trials else None,
+    )
+
+
+def compare(studies: Iterable[StudyRecord]) -> list[Comparison]:
+    """Put studies side by side that share pipeline, protocol and device."""
+    alike: dict[str, list[StudyRecord]] = {}
+    for study in studies:
+        if study.trials:
+            key = repr((study.combination["pipeline"], study.device, sorted(study.protocol.items())))
+            alike.setdefault(key, []).append(study)
+    return [_comparison(group) for group in alike.values()]
+
+
+def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
+    options = [*_unaccelerated(studies), *_accelerated(studies)]
+    best: list[Option] = []
+    for option in sorted(options, key=lambda option: (option.latency_s, -option.clip_score)):
+        if not best or option.clip_score > best[-1].clip_score:
+            best.append(option)
+    first = studies[0]
+    return Comparison(first.combination["pipeline"], first.device, first.protocol, options, best)
+
+
+def _unaccelerated(studies: Sequence[StudyRecord]) -> list[Option]:
+    """The baselines: fewer steps are the rival that people really use."""
+    measured: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for study in studies:
+        key = study.combination["scheduler"], study.combination["steps"]
+        measured.setdefault(key, []).extend(trial.measurement for trial in study.trials)
+    return [
+        Option(
+            scheduler,
+            steps,
+            methods="",
+            latency_s=median(each["baseline_latency_s"] for each in measurements),
+            clip_score=median(each["baseline_clip_score"] for each in measurements),
+        )
+        for (scheduler, steps), measurements in sorted(measured.items())
+    ]
+
+
+def _accelerated(studies: Sequence[StudyRecord]) -> list[Option]:
+    return [
+        Option(
+            study.combination["scheduler"],
+            study.combination["steps"],
+            "+".join(study.combination["methods"]),
+            trial.measurement["latency_s"],
+            trial.measurement["clip_score"],
+            study.name,
+            trial.number,
+        )
+        for study in studies
+        for trial in study.front
+    ]
+
+
+def _cost(study: StudyRecord) -> Cost:
+    spent = [sum(trial.measurement["seconds"].values()) for trial in study.trials]
+    each = mean(spent)
+    return Cost(sum(spent), each * study.space["distinct"], each * study.space["grid"])
+
+
+def _quality(trials: Sequence[TrialRecord]) -> Quality:
+    measured = [trial.measurement for trial in trials]
+    baselines = [each["baseline_latency_s"] for each in measured]
+    middle = median(baselines)
+    batches = [each["baseline_latencies_s"] for each in measured]
+    noises = [stdev(latencies) / mean(latencies) for latencies in batches if len(latencies) > 1]
+    widths = [
+        (each["speedup_ci"][1] - each["speedup_ci"][0]) / each["speedup"] for each in measured
+    ]
+    return Quality(
+        drift=(min(baselines) / middle - 1, max(baselines) / middle - 1),
+        noise=median(noises) if noises else None,
+        interval=median(widths),
+        shared=sum(each["device_shared"] for each in measured),
+    )

@@ -1,0 +1,121 @@
+"""How `accelfront generate` runs the studies that tasks lack."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from accelfront.options import DEFAULT_STORAGE
+
+if TYPE_CHECKING:
+    from generator.choice import Scope
+    from generator.task import Task
+    from storage.records import StudyRecord
+    from storage.store import Store
+    from studies.bench import Workbench
+    from studies.plan import StudyRequest
+
+
+@dataclass
+class StudySearch:
+    """Runs the studies that tasks lack, as `accelfront study` does.
+
+    Attributes:
+        store: Where they are kept.
+        scope: Where they must be measured to serve.
+        device: As `--device` has it, as all that follows.
+        model: The model.
+        trials: How many distinct points at most.
+        num_samples: How many prompts.
+        scorer: The scorer.
+    """
+
+    store: Store
+    scope: Scope
+    device: str
+    model: str | None
+    trials: int
+    num_samples: int | None
+    scorer: str | None
+
+    def run(self, task: Task) -> StudyRecord:
+        """Run a study of a task's combination until a point meets the task.
+
+        Raises:
+            InputError: If this machine is not the one whose measurements count.
+            KeyboardInterrupt: If a person has ended it.
+        """
+        from accelfront.process import prepare_process
+
+        prepare_process()
+        from accelfront.view import StudyView
+        from objectives.errors import InputError
+        from studies.plan import make_plan
+        from studies.runner import run_study
+
+        plan = make_plan(self._request(task))
+        here = plan.environment.device
+        if not self.scope.device.fullmatch(here):
+            raise InputError(
+                f"a search here would measure on {here}, and --device asks for {self.device}; "
+                "use auto, cpu or cuda:N to search"
+            )
+        with StudyView(plan.study_name) as view:
+            outcome = run_study(plan, self.store, view, self._workbench)
+        if outcome.reason == "interrupt":
+            raise KeyboardInterrupt
+        return outcome.study
+
+    def command(self, task: Task) -> str:
+        """The command that does the same."""
+        request = self._request(task)
+        storage = self.store.name
+        options = {
+            "pipeline": request.pipeline,
+            "scheduler": request.scheduler,
+            "steps": request.steps,
+            "methods": ",".join(request.methods),
+            "trials": request.trials,
+            "num-samples": request.num_samples,
+            "model": request.model,
+            "scorer": request.scorer,
+            "device": None if request.device == "auto" else request.device,
+            "req-speedup": request.requirement.speedup,
+            "req-time": request.requirement.latency_s,
+            "req-score-loss": request.loss_budget,
+            "storage": None if storage == DEFAULT_STORAGE else storage,
+        }
+        words = [
+            word
+            for name, value in options.items()
+            if value is not None
+            for word in (f"--{name}", str(value))
+        ]
+        return shlex.join(["accelfront", "study", *words])
+
+    @cached_property
+    def _workbench(self) -> Workbench:
+        """Shared by the searches, so that tasks of one pipeline load it once."""
+        from studies.bench import Workbench
+
+        return Workbench()
+
+    def _request(self, task: Task) -> StudyRequest:
+        from studies.plan import Requirement, StudyRequest
+
+        is_here = self.device.partition(":")[0] in ("cpu", "cuda")
+        return StudyRequest(
+            pipeline=task.pipeline,
+            scheduler=task.scheduler,
+            steps=task.steps,
+            methods=task.methods,
+            trials=self.trials,
+            num_samples=self.num_samples,
+            model=self.model,
+            scorer=self.scorer,
+            device=self.device if is_here else "auto",
+            requirement=Requirement(task.speedup, task.latency_s),
+            loss_budget=task.loss_budget,
+        )

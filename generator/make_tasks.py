@@ -1,0 +1,70 @@
+"""Tasks made from the bounds of studies, such that a measured trial meets every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_DOWN, Decimal
+
+from pydantic import ValidationError
+
+from generator.bounds import Bound, surest
+from generator.task import Task
+from storage.records import StudyRecord
+
+LEAST_SPEEDUP = 1.0
+"""What is no faster than the baseline is no task."""
+
+
+def make_tasks(
+    studies: Iterable[StudyRecord], ratios: Sequence[float]
+) -> tuple[list[Task], list[str]]:
+    """Ask each study's combination for shares of its bound.
+
+    A wanted speedup is rounded down to two decimals, and lowered where no trial meets it by
+    interval. Equal tasks are made once.
+
+    Args:
+        studies: Studies; their own loss budgets apply.
+        ratios: Shares of the bound, above 0 and 1 at most.
+
+    Returns:
+        The tasks, and a line for each that was lowered or could not be made.
+    """
+    # A dict keeps each task once and in order.
+    tasks: dict[Task, None] = {}
+    told = []
+    for study in studies:
+        bound = Bound.of(study).trial
+        sure = surest(study.trials, study.loss_budget)
+        if bound is None or sure is None:
+            told.append(
+                f"{study.name}: no task, as no point keeps the loss budget of "
+                f"{study.loss_budget:.1%} with its whole interval"
+            )
+            continue
+        most = _rounded_down(sure.measurement["speedup_ci"][0])
+        for ratio in ratios:
+            wanted = _rounded_down(ratio * bound.speedup)
+            asked = f"{study.name}: {ratio:g} of the bound {bound.speedup:.2f}x is {wanted:.2f}x"
+            if wanted > most:
+                asked += f", lowered to the {most:.2f}x that trial {sure.number} meets by interval"
+            speedup = min(wanted, most)
+            if speedup <= LEAST_SPEEDUP:
+                told.append(f"{asked}; no task, as that is not faster than the baseline")
+                continue
+            if wanted > most:
+                told.append(asked)
+            try:
+                tasks[_task(study, speedup)] = None
+            except ValidationError as error:
+                told.append(f"{asked}; no task: {error.errors()[0]['msg']}")
+    return list(tasks), told
+
+
+def _task(study: StudyRecord, speedup: float) -> Task:
+    return Task(**study.combination, speedup=speedup, loss_budget=study.loss_budget)
+
+
+def _rounded_down(speedup: float) -> float:
+    """Two decimals, and never more than was given; through text, as 2.3 * 100 is below 230."""
+    return float(Decimal(repr(speedup)).quantize(Decimal("0.01"), ROUND_DOWN))

@@ -1,0 +1,126 @@
+"""Files of tasks: .txt, .jsonl and .yaml. One bad entry never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from generator.lexer import quote
+from generator.task import Task, load_json, read_entry, read_task
+from objectives.errors import InputError
+
+
+@dataclass(frozen=True)
+class Unparsed:
+    """An entry that is no task.
+
+    Attributes:
+        text: How it was written.
+        reason: One line for people: the piece at fault and what was expected.
+    """
+
+    text: str
+    reason: str
+
+
+def read_tasks(path: Path) -> list[Task | Unparsed]:
+    """Read all tasks of a file, in its order.
+
+    A .txt file holds a sentence a line (empty lines and lines from `#` on are skipped), a .jsonl
+    file an object or a string a line, a .yaml or .yml file a list of either.
+
+    Raises:
+        InputError: If the file cannot be read, is of another kind, or holds no task at all.
+    """
+    readers: dict[str, Callable[[str], Iterator[Task | Unparsed]]] = {
+        ".txt": _sentences,
+        ".jsonl": _json_lines,
+        ".yaml": _yaml_items,
+        ".yml": _yaml_items,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path} is no task file; its name must end in {', '.join(readers)}")
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"the task file {path} cannot be read: {reason}") from error
+    if "\0" in content:
+        raise InputError(f"the task file {path} cannot be read: it is not text")
+    try:
+        tasks = list(reader(content))
+    except InputError as error:
+        raise InputError(f"the task file {path} {error}") from error
+    if not tasks:
+        raise InputError(f"the task file {path} holds no task")
+    return tasks
+
+
+def _sentences(content: str) -> Iterator[Task | Unparsed]:
+    for line in _lines(content):
+        if not line.startswith("#"):
+            yield _attempt(line, partial(read_task, line))
+
+
+def _json_lines(content: str) -> Iterator[Task | Unparsed]:
+    for line in _lines(content):
+        yield _attempt(line, partial(_read_json, line))
+
+
+def _yaml_items(content: str) -> Iterator[Task | Unparsed]:
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"is not YAML: {_one_line(error)}") from error
+    if root is None:
+        return
+    if not isinstance(root, yaml.SequenceNode):
+        raise InputError("must hold a YAML list of tasks, each after a '-'")
+    for node in root.value:
+        text = _written(content, node)
+        yield _attempt(text, partial(_read_yaml, node, text))
+
+
+def _read_json(line: str) -> Task:
+    return read_entry(load_json(line), line)
+
+
+def _read_yaml(node: yaml.Node, text: str) -> Task:
+    """Build one item alone, so that what is wrong with it stays with it."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise InputError(f"{quote(key)} is given twice; keep one")
+    try:
+        entry = yaml.SafeLoader("").construct_document(node)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{quote(text)} is no entry: {_one_line(error)}") from error
+    return read_entry(entry, text)
+
+
+def _written(content: str, node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    return content[node.start_mark.index : node.end_mark.index].strip()
+
+
+def _attempt(text: str, read: Callable[[], Task]) -> Task | Unparsed:
+    try:
+        return read()
+    except InputError as error:
+        return Unparsed(text, str(error))
+
+
+def _lines(content: str) -> Iterator[str]:
+    # Not splitlines, which also ends lines inside of JSON strings.
+    return (line.strip() for line in content.split("\n") if line.strip())
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

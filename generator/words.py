@@ -1,0 +1,196 @@
+"""The words of a task: names and their aliases, roles, bounds, units and fillers, en and zh.
+
+A space or `-` inside a word may also be spaces, `-`, `_` or nothing (but not nothing or spaces
+between digits); case does not matter.
+Adding a word is adding an entry; no two entries may read alike.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a token is to the grammar."""
+
+    PIPELINE = "pipeline"
+    SCHEDULER = "scheduler"
+    METHOD = "method"
+    SPEEDUP = "speedup"
+    FASTER = "faster"
+    LATENCY = "latency"
+    LOSS = "loss"
+    STEPS = "steps"
+    TIMES = "x"
+    PERCENT = "%"
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+    OR_MORE = "or more"
+    OR_LESS = "or less"
+    PER_IMAGE = "per image"
+    FILLER = "filler"
+    UNCLEAR = "unclear"
+    NUMBER = "number"
+    SEPARATOR = "separator"
+
+
+PIPELINE_WORDS: dict[str, tuple[str, ...]] = {
+    "tiny-shapes": (),
+    "tiny-shapes-v": (),
+    "tiny-shapes-xl": (),
+    "tiny-shapes-dit": (),
+    "SD1.5": (
+        "SD 1.5", "SD v1.5", "SD v1-5", "stable diffusion 1.5", "stable diffusion v1.5",
+        "stable diffusion v1-5", "stable diffusion 1-5", "runwayml/stable-diffusion-v1-5",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ),
+    "SD2.1": (
+        "SD 2.1", "SD v2.1", "SD v2-1", "stable diffusion 2.1", "stable diffusion v2.1",
+        "stable diffusion v2-1", "stable diffusion 2-1", "stabilityai/stable-diffusion-2-1",
+    ),
+    "SDXL": (
+        "SD XL", "SDXL base", "SDXL 1.0", "SDXL base 1.0", "SDXL v1.0", "stable diffusion xl",
+        "stable diffusion xl base", "stable diffusion xl 1.0", "stable diffusion xl base 1.0",
+        "stabilityai/stable-diffusion-xl-base-1.0",
+    ),
+    "PixArt-alpha": (
+        "PixArt \u03b1", "PixArt XL 2", "PixArt-alpha/PixArt-XL-2-1024-MS",
+        "PixArt-alpha/PixArt-XL-2-512x512",
+    ),
+    "PixArt-Sigma": (
+        "PixArt \u03a3", "PixArt Sigma XL 2", "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
+    ),
+}  # fmt: skip
+"""Catalogue names, and what else each is called."""
+
+SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
+    "DDIM": ("DDIMScheduler",),
+    "DPM-Solver++": (
+        "DPM++", "DPM++ 2M", "DPM ++", "DPM Solver", "DPM Solver ++", "DPM-Solver++ 2M",
+        "DPM++ (2M)", "DPM-Solver++ (2M)", "DPM Solver Multistep", "DPMSolverMultistepScheduler",
+    ),
+    "UniPC": ("Uni PC", "UniPC Multistep", "UniPCMultistepScheduler"),
+    "DDPMScheduler": ("DDPM",),
+    "DDIMParallelScheduler": ("DDIMParallel",),
+    "DDPMParallelScheduler": ("DDPMParallel",),
+    "DEISMultistepScheduler": ("DEIS", "DEIS Multistep"),
+    "DPMSolverSDEScheduler": ("DPM++ SDE", "DPM Solver SDE"),
+    "DPMSolverSinglestepScheduler": ("DPM Solver Singlestep",),
+    "EDMDPMSolverMultistepScheduler": ("EDMDPMSolverMultistep",),
+    "EDMEulerScheduler": ("EDMEuler",),
+    "EulerAncestralDiscreteScheduler": ("Euler Ancestral", "Euler Ancestral Discrete"),
+    "EulerDiscreteScheduler": ("Euler", "Euler Discrete"),
+    "HeunDiscreteScheduler": ("Heun", "Heun Discrete"),
+    "IPNDMScheduler": ("IPNDM",),
+    "KDPM2AncestralDiscreteScheduler": ("KDPM2AncestralDiscrete",),
+    "KDPM2DiscreteScheduler": ("KDPM2Discrete",),
+    "LCMScheduler": (),
+    "LMSDiscreteScheduler": ("LMS", "LMS Discrete"),
+    "PNDMScheduler": ("PNDM",),
+    "SASolverScheduler": ("SA Solver",),
+    "TCDScheduler": (),
+}  # fmt: skip
+"""Schedulers as studies name them (class names of diffusers but for three), and their aliases."""
+
+METHOD_WORDS: dict[str, tuple[str, ...]] = {
+    "deepcache": ("DeepCache", "deep cache"),
+    "tgate": ("T-GATE", "temporal gate", "temporal gating"),
+    # Not "to me", which people also write.
+    "tome": ("ToMe", "tomesd", "token merging", "token merge", "令牌合并", "词元合并"),
+    "pab": ("PAB", "pyramid attention broadcast", "金字塔注意力广播"),
+    "cfg_cutoff": ("CFG cutoff", "CFG cut off", "guidance cutoff", "引导截断"),
+}
+"""Methods, and what else each is called; the first is how `task_sentence` writes it."""
+
+PHRASES: dict[Kind, tuple[str, ...]] = {
+    Kind.SPEEDUP: (
+        "speedup", "speed up", "acceleration ratio", "acceleration factor", "加速比", "加速倍数",
+    ),
+    Kind.FASTER: ("faster", "quicker", "快", "快了", "提速"),
+    Kind.LATENCY: ("latency", "latency_s", "延迟", "时延", "耗时", "用时"),
+    Kind.LOSS: (
+        "loss", "losses", "loss budget", "clip loss", "score loss", "precision loss",
+        "accuracy loss", "quality loss", "precision drop", "quality drop", "损失", "精度损失",
+        "质量损失", "画质损失", "损失预算", "精度下降", "质量下降",
+    ),
+    Kind.STEPS: (
+        "step", "steps", "sampling steps", "inference steps", "denoising steps",
+        "num inference steps", "number of steps", "步", "步数", "采样步数", "推理步数",
+    ),
+    Kind.TIMES: ("x", "times", "fold", "倍"),
+    Kind.PERCENT: ("%", "percent", "per cent", "pct"),
+    Kind.SECONDS: ("s", "sec", "secs", "second", "seconds", "秒", "秒钟"),
+    Kind.MILLISECONDS: ("ms", "msec", "millisecond", "milliseconds", "毫秒"),
+    Kind.AT_LEAST: (
+        "at least", "no less than", "not less than", "no lower than", "not lower than",
+        "more than", "over", "above", "min", "minimum", "minimal", ">=", "≥", ">",
+        "不低于", "不小于", "不少于", "至少", "最少", "最低", "大于", "高于", "超过", "大于等于",
+    ),
+    Kind.AT_MOST: (
+        "at most", "no more than", "not more than", "no greater than", "not exceeding",
+        "no higher than", "not above", "up to", "under", "below", "within", "less than",
+        "lower than", "max", "maximum", "maximal", "<=", "≤", "<",
+        "不超过", "不高于", "不大于", "不多于", "至多", "最多", "最高", "最大", "小于", "低于",
+        "少于", "小于等于", "控制在",
+    ),
+    Kind.OR_MORE: ("or more", "or better", "or above", "以上", "及以上"),
+    Kind.OR_LESS: ("or less", "or below", "以内", "以下", "之内", "及以下"),
+    Kind.PER_IMAGE: (
+        "per image", "per picture", "an image", "a picture", "each image", "each picture",
+        "every image", "every picture", "/image", "/img", "/picture", "/pic", "/张", "/图",
+        "每张", "每张图", "每张图片", "每张图像", "每幅", "每幅图", "每图", "单张", "一张图",
+    ),
+}  # fmt: skip
+"""What gives a number its meaning."""
+
+FILLERS: tuple[str, ...] = (
+    # English
+    "a", "achieve", "accelerate", "accelerated", "accelerating", "acceleration", "also", "an",
+    "and", "as", "at", "be", "both", "but", "by", "can", "clip", "code", "combination",
+    "combined", "create", "diffusion", "for", "from", "generate", "get", "give", "have", "i",
+    "i'd like", "image", "images", "in", "is", "it", "its", "keep", "keeping", "make", "me",
+    "method", "methods", "model", "must", "need", "of", "on", "picture", "pictures", "pipeline",
+    "please", "precision", "quality", "reach", "run", "running", "sample", "sampled", "sampler",
+    "sampling", "scheduler", "script", "should", "stack", "stacked", "target", "task", "that",
+    "the", "this", "time", "to", "together", "us", "use", "used", "using", "via", "want", "wanted",
+    "we", "which", "while", "with", "would like", "write", "as fast as possible",
+    # Chinese
+    "一个", "下", "且", "个", "为", "为了", "了", "以", "以及", "任务", "使", "使用", "使得",
+    "写", "到", "加速", "及", "可", "叠加", "同时", "同时使用", "和", "图", "图像", "图片", "在",
+    "对", "并", "并且", "应", "应该", "要", "要求", "让", "得到", "想", "想要", "我", "我们",
+    "把", "扩散", "方法", "时", "是", "来", "模型", "流水线", "生成", "用", "的", "目标", "管线",
+    "管道", "组合", "结合", "给", "联合", "能", "脚本", "调度器", "达到", "请", "质量", "速度",
+    "采样", "采样器", "采用", "需", "需要", "与", "通过", "进行", "代码", "帮我", "原来", "原来的",
+    "比", "尽可能快",
+)  # fmt: skip
+"""Words that carry no meaning of their own; nothing else is passed over."""
+
+UNCLEAR: dict[str, str] = {
+    "SD": "say which: SD1.5, SD2.1 or SDXL",
+    "stable diffusion": "say which: SD1.5, SD2.1 or SDXL",
+    # "... with Euler a script that ..."
+    "Euler a": "say which: Euler Ancestral or Euler Discrete",
+    "PixArt": "say which: PixArt-alpha or PixArt-Sigma",
+    **dict.fromkeys(
+        ("or", "either", "或", "或者", "还是"), "a task is one combination; write a task for each"
+    ),
+    **dict.fromkeys(
+        ("no", "not", "non", "never", "without", "except", "but not", "instead of", "rather than",
+         "不", "不用", "不要", "不使用", "没有", "除了", "别", "别用", "而不是"),
+        "say what to use, not what to leave out",
+    ),
+    **dict.fromkeys(
+        ("about", "around", "between", "roughly", "approximately", "nearly", "exactly", "大约",
+         "大概", "约", "左右", "差不多", "接近"),
+        'say "at least" or "at most"',
+    ),
+    **dict.fromkeys(
+        ("twice", "double", "triple", "half", "two", "three", "four", "five",
+         "ten", "twenty", "thirty", "fifty", "hundred", "一半", "百分之", "翻倍", "两", "二", "三",
+         "四", "五", "六", "七", "八", "九", "十", "百"),
+        'write the number in digits and with its unit, such as "2x" or "2%"',
+    ),
+}  # fmt: skip
+"""What a task cannot hold although people write it, and what to write instead."""

@@ -1,0 +1,74 @@
+"""Pictures of trials: files in a folder beside the database, listed in the database.
+
+Optuna's artifact store, so that optuna-dashboard shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+import optuna
+from optuna.artifacts import ArtifactMeta, FileSystemArtifactStore
+from optuna.artifacts._upload import ARTIFACTS_ATTR_PREFIX
+
+from storage.errors import StorageError
+from storage.store import Store
+
+FOLDER = "accelfront-artifacts"
+
+FOLDER_VARIABLE = "ACCELFRONT_ARTIFACTS"
+"""Names another folder; workers on several machines need one that all of them share."""
+
+
+def artifact_folder(store: Store) -> Path:
+    """Where the pictures of a database's trials are: an absolute path, which may not exist yet.
+
+    `$ACCELFRONT_ARTIFACTS` if it is set; else beside a SQLite file, and for a server in the working
+    folder.
+    """
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given:
+        return Path(given).absolute()
+    url = store.engine.url
+    if url.get_backend_name() == "sqlite":
+        return Path(str(url.database)).absolute().parent / FOLDER
+    return Path(FOLDER).absolute()
+
+
+def keep_picture(folder: Path, trial: optuna.Trial, name: str, content: bytes) -> None:
+    """Add a WebP picture to a running trial.
+
+    Args:
+        folder: As `artifact_folder` names it; it is made if it is missing.
+        trial: A trial that runs: Optuna lets nothing be added to a finished one.
+        name: A file name for people.
+        content: The file's bytes.
+
+    Raises:
+        StorageError: If the file cannot be written; the trial is as it was.
+    """
+    key = str(uuid.uuid4())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            FileSystemArtifactStore(folder).write(key, BytesIO(content))
+        except OSError:
+            # Of a full disk half a file is left.
+            (folder / key).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"pictures cannot be kept in {folder}: {error.strerror}; make room there, or name "
+            f"another folder in ${FOLDER_VARIABLE}"
+        ) from error
+    # Last, and so not by `upload_artifact`, which lists a file before it is written: of a file that
+    # is not there, optuna-dashboard can neither show nor delete the study.
+    meta = ArtifactMeta(key, name, "image/webp", None)
+    trial.storage.set_trial_system_attr(
+        trial._trial_id, ARTIFACTS_ATTR_PREFIX + key, json.dumps(asdict(meta))
+    )

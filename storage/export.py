@@ -1,0 +1,59 @@
+"""Everything that was measured, as rows or as JSON; nothing is read from a database here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from storage.records import StudyRecord
+
+
+def studies_json(studies: Sequence[StudyRecord]) -> list[dict[str, Any]]:
+    """Each study as in `front --json`, with how and with what it was measured, and all its points.
+
+    Args:
+        studies: Studies.
+    """
+    return [
+        {
+            **study.as_json(),
+            "points": [trial.as_json() for trial in study.trials],
+            "protocol": study.protocol,
+            "versions": study.versions,
+        }
+        for study in studies
+    ]
+
+
+def trials_csv(studies: Sequence[StudyRecord]) -> str:
+    """One row a completed trial; intervals take two columns, parameters one each.
+
+    Args:
+        studies: Studies; a parameter that a study does not have is empty in its rows.
+    """
+    rows = [row for study in studies for row in _rows(study)]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _rows(study: StudyRecord) -> list[dict[str, Any]]:
+    combination = {**study.combination, "methods": "+".join(study.combination["methods"])}
+    rows = []
+    for trial in study.trials:
+        point = trial.as_json()
+        params = point.pop("params")
+        row = {"study": study.name, **combination, "device": study.device}
+        row["loss_budget"] = study.loss_budget
+        for name, value in point.items():
+            if name.endswith("_ci"):
+                row[f"{name}_low"], row[f"{name}_high"] = value
+            else:
+                row[name] = value
+        rows.append(row | params)
+    return rows

@@ -1,0 +1,247 @@
+"""Sweep files: many studies, written down as a cross of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from accel_space.errors import RefusedError
+from accel_space.stack import find_methods
+from objectives.catalogue import find_pipeline
+from objectives.errors import InputError
+from objectives.schedulers import scheduler_name
+from studies.plan import DEFAULT_LOSS_BUDGET, StudyRequest, make_stack
+
+Item = TypeVar("Item")
+
+
+def _listed(value: Any) -> Any:
+    """A lone value stands for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _split(value: Any) -> Any:
+    """`a+b` stands for the list of a and b."""
+    return [name.strip() for name in value.split("+")] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+StepCounts = Annotated[
+    list[Annotated[int, Field(ge=1)]], BeforeValidator(_listed), Field(min_length=1)
+]
+MethodSet = Annotated[list[str], BeforeValidator(_split), Field(min_length=1)]
+MethodSets = Annotated[list[MethodSet], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Exclusion(_Part):
+    """Combinations to leave out: those that match every list given here."""
+
+    pipelines: Names | None = None
+    schedulers: Names | None = None
+    steps: StepCounts | None = None
+    methods: MethodSets | None = None
+
+
+class ProtocolPart(_Part):
+    """What all studies of a sweep share of the protocol; what is left out is the pipeline's own."""
+
+    num_samples: int | None = Field(default=None, ge=2)
+    batch_size: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+    prompts: str | None = None
+    scorer: str | None = None
+
+
+class Sweep(_Part):
+    """The contents of a sweep file.
+
+    Attributes:
+        pipelines: Names of the catalogue.
+        schedulers: Names of schedulers.
+        steps: Numbers of steps.
+        methods: Method sets, each a list or written `deepcache+tgate`.
+        exclude: Combinations to leave out.
+        models: By pipeline, a folder or an address in place of the catalogue's model.
+        protocol: How to measure.
+        trials: Distinct points that each study is to have measured in the end.
+        sampler: How points are chosen.
+        loss_budget: The greatest CLIP loss allowed.
+        storage: Where the studies are kept; None is the command's default.
+    """
+
+    pipelines: Names
+    schedulers: Names
+    steps: StepCounts
+    methods: MethodSets
+    exclude: list[Exclusion] = []
+    models: dict[str, str] = {}
+    protocol: ProtocolPart = ProtocolPart()
+    trials: int = Field(default=16, ge=1)
+    sampler: str = "auto"
+    loss_budget: float = Field(default=DEFAULT_LOSS_BUDGET, gt=-1, lt=1)
+    storage: str | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One study of a sweep, as a dry run lists it.
+
+    Attributes:
+        label: `<pipeline>--<scheduler>--<steps>--<methods joined by +>`.
+        request: The study.
+        points: Distinct points of its space; 0 if it is refused.
+        grid: Parameter sets of the full grid.
+        refused: Why it cannot work; None if it can.
+    """
+
+    label: str
+    request: StudyRequest
+    points: int
+    grid: int
+    refused: str | None
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read a sweep file.
+
+    Raises:
+        InputError: If it cannot be read, or does not say what a sweep is.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the sweep file {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        keys = ", ".join(Sweep.model_fields)
+        raise InputError(f"{path} must hold keys and values; the keys are {keys}")
+    try:
+        return Sweep.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first_problem(error)}") from error
+
+
+def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[StudyRequest]:
+    """Cross a sweep's lists.
+
+    Studies of one pipeline stand together, so that it is loaded once, and a method set stands
+    behind those that it contains, so that it can start from what they found.
+
+    Args:
+        sweep: The sweep.
+        folder: The sweep file's, which relative paths start from.
+        device: Where to measure, as `--device` takes it.
+
+    Raises:
+        InputError: If a name is unknown, or the exclusions leave nothing.
+        RefusedError: If a method is unknown, or two of a set are in conflict.
+    """
+    pipelines = _unique(find_pipeline(name).name for name in sweep.pipelines)
+    schedulers = _unique(scheduler_name(name) for name in sweep.schedulers)
+    method_sets = sorted(_unique(_stacked(names) for names in sweep.methods), key=len)
+    models = {find_pipeline(name).name: model for name, model in sweep.models.items()}
+    prompts = sweep.protocol.prompts
+    requests = [
+        StudyRequest(
+            pipeline=pipeline,
+            scheduler=scheduler,
+            steps=steps,
+            methods=methods,
+            trials=sweep.trials,
+            num_samples=sweep.protocol.num_samples,
+            batch_size=sweep.protocol.batch_size,
+            seed=sweep.protocol.seed,
+            sampler=sweep.sampler,
+            prompts=None if prompts is None else folder / prompts,
+            model=_located(models.get(pipeline), folder),
+            scorer=_located(sweep.protocol.scorer, folder),
+            device=device,
+            loss_budget=sweep.loss_budget,
+        )
+        for pipeline, scheduler, steps, methods in product(
+            pipelines, schedulers, _unique(sweep.steps), method_sets
+        )
+    ]
+    kept = [each for each in requests if not any(_matches(each, x) for x in sweep.exclude)]
+    if not kept:
+        raise InputError("the sweep is empty: `exclude` leaves no study of its cross")
+    return kept
+
+
+def list_study(request: StudyRequest) -> Listed:
+    """Tell what a study comes to, on the configurations of the catalogue's model alone."""
+    entry = find_pipeline(request.pipeline)
+    try:
+        stack = make_stack(request, entry, entry.architecture)
+    except (InputError, RefusedError) as error:
+        return Listed(label(request), request, 0, 0, str(error))
+    return Listed(label(request), request, len(stack.points), stack.grid_size, None)
+
+
+def label(request: StudyRequest) -> str:
+    """A study's name without the part that stands for protocol and device."""
+    parts = (request.pipeline, request.scheduler, str(request.steps), "+".join(request.methods))
+    return "--".join(parts)
+
+
+def _stacked(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(method.name for method in find_methods(names))
+
+
+def _unique(values: Iterable[Item]) -> list[Item]:
+    return list(dict.fromkeys(values))
+
+
+def _located(source: str | None, folder: Path) -> str | None:
+    """A path as seen from the sweep file; what is none there is an address or a name."""
+    if source is not None and (folder / source).exists():
+        return str(folder / source)
+    return source
+
+
+def _matches(request: StudyRequest, exclusion: Exclusion) -> bool:
+    return (
+        (
+            exclusion.pipelines is None
+            or request.pipeline in {find_pipeline(name).name for name in exclusion.pipelines}
+        )
+        and (
+            exclusion.schedulers is None
+            or request.scheduler in {scheduler_name(name) for name in exclusion.schedulers}
+        )
+        and (exclusion.steps is None or request.steps in exclusion.steps)
+        and (
+            exclusion.methods is None
+            or request.methods in {_stacked(names) for names in exclusion.methods}
+        )
+    )
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The key, what is wrong with it and what is allowed, in one line."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{where}: {problem['msg'].lower()}, and it is {problem['input']!r}"
+    allowed = list(_model_at(problem["loc"][:-1]).model_fields)
+    near = get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(allowed)}"
+    return f"unknown key {where}; {hint}"
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The part of a sweep file that a location is in."""
+    parts: dict[str, type[BaseModel]] = {"exclude": Exclusion, "protocol": ProtocolPart}
+    return parts.get(str(location[0]), Sweep) if location else Sweep

@@ -1,0 +1,224 @@
+"""`accelfront verify`: one script that keeps its promise, one that does not, one that dies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from optuna.trial import TrialState, create_trial
+
+from generator.script import render_script
+from generator.verify import read_promise, verify
+from objectives.catalogue import find_pipeline
+from objectives.device import device_name
+from objectives.errors import InputError
+from objectives.model import find_model
+from objectives.protocol import prompts_fingerprint
+from storage import records
+from storage.records import StudyRecord, read_studies
+from storage.store import open_store
+from tests.accelfront.test_cli import run
+from tests.generator.made_trials import made_study
+from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
+
+METHODS = ("deepcache", "tgate", "tome")
+
+POINT = {
+    "cache_interval": 2,
+    "cache_branch_id": 0,
+    "gate_step": 5,
+    "sp_interval": 1,
+    "fi_interval": 1,
+    "warm_up": 0,
+    "ratio": 0.5,
+    "max_downsample": 1,
+}
+
+ANY_SPEED, NO_SPEED = (0.01, 1000.0), (1000.0, 1001.0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database, the scripts of its trials, and what they were measured with."""
+
+    url: str
+    prompts: Path
+    model: Path
+    study: StudyRecord
+    scripts: list[Path]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A study of two trials: one promises any speed, the other a speed that nothing reaches."""
+    folder = tmp_path_factory.mktemp("verify")
+    model = save_tiny("SD1.5", folder / "tiny", layers_per_block=1)
+    prompts = folder / "prompts.txt"
+    prompts.write_text("\n".join(PROMPTS))
+    study, _ = made_study(
+        "SD1.5",
+        METHODS,
+        POINT,
+        steps=8,
+        model=find_model(find_pipeline("SD1.5"), str(model), None).name,
+        prompts=f"prompts.txt@{prompts_fingerprint(PROMPTS)}",
+        num_samples=2,
+        batch_size=2,
+        height=PICTURE_SIZE,
+        width=PICTURE_SIZE,
+        guidance_scale=5.0,
+        dtype="float32",
+    )
+    study = replace(study, device=device_name(torch.device("cpu")))
+    url = f"sqlite:///{folder / 'a.db'}"
+    study = _store(study, url)
+    scripts = []
+    for trial in study.trials:
+        scripts.append(folder / f"trial{trial.number}.py")
+        scripts[-1].write_text(render_script(study, trial, str(model)))
+    return Place(url, prompts, model, study, scripts)
+
+
+def _store(study: StudyRecord, url: str) -> StudyRecord:
+    """Write a study as a run leaves it, with two trials, and read it back."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    store = open_store(url, create=True)
+    stored = optuna.create_study(
+        study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
+    )
+    attributes: dict[str, Any] = {
+        records.COMBINATION: study.combination,
+        records.PROTOCOL: study.protocol,
+        records.ENVIRONMENT: {"device": study.device, "versions": study.versions},
+        records.SPACE: study.space,
+        records.LOSS_BUDGET: study.loss_budget,
+    }
+    for key, value in attributes.items():
+        stored.set_user_attr(key, value)
+    [trial] = study.trials
+    for interval in (ANY_SPEED, NO_SPEED):
+        measurement = trial.measurement | {"speedup_ci": interval}
+        stored.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE,
+                values=[interval[0], trial.clip_loss],
+                user_attrs={records.POINT: trial.params, records.MEASUREMENT: measurement},
+            )
+        )
+    [read] = read_studies(store)
+    store.engine.dispose()
+    return read
+
+
+@pytest.fixture(scope="module")
+def answer(place: Place) -> tuple[int, str, list[dict[str, Any]]]:
+    """Exit code, what people are told, and the JSON; the second script has lost a step."""
+    good, boastful = place.scripts
+    source = boastful.read_text()
+    assert source.count("STEPS = 8") == 1
+    boastful.write_text(source.replace("STEPS = 8", "STEPS = 7"))
+    dying = good.with_name("dying.py")
+    dying.write_text(good.read_text().replace("    pipe.to(device)\n", "    pipe.go(device)\n"))
+    scripts = [str(script) for script in (good, boastful, dying)]
+    options = ["--storage", place.url, "--prompts", str(place.prompts), "--device", "cpu"]
+    done = run("verify", *scripts, *options, "--json")
+    return done.returncode, done.stderr, json.loads(done.stdout)
+
+
+def test_a_broken_promise_is_exit_code_3(answer: tuple[int, str, list[dict[str, Any]]]) -> None:
+    assert answer[0] == 3
+
+
+def test_a_script_as_it_was_written_keeps_its_promise(
+    answer: tuple[int, str, list[dict[str, Any]]],
+) -> None:
+    good = answer[2][0]
+    assert good["kept"], good["broken"]
+    assert good["pictures_equal"]
+    low, high = good["speedup_ci"]
+    assert 0 < low <= good["speedup"] <= high
+    assert (good["trial"], good["trial_speedup_ci"]) == (0, list(ANY_SPEED))
+
+
+def test_other_pictures_and_a_lower_speed_are_told_with_how_much(
+    answer: tuple[int, str, list[dict[str, Any]]],
+) -> None:
+    _, told, [_, boastful, _] = answer
+    assert not boastful["kept"]
+    assert not boastful["pictures_equal"]
+    pictures, speed = boastful["broken"]
+    assert f"PSNR {boastful['psnr_db']:.1f} dB" in pictures
+    assert "% less than the trial's 1000.00 to 1001.00" in speed
+    assert pictures in told and speed in told
+
+
+def test_a_script_that_dies_is_told_with_its_last_words(
+    answer: tuple[int, str, list[dict[str, Any]]],
+) -> None:
+    dying = answer[2][2]
+    assert not dying["kept"]
+    [reason] = dying["broken"]
+    assert "does not run" in reason and "'go'" in reason
+    assert dying["speedup"] is None
+
+
+def _verify(place: Place, script: Path, **options: Any) -> None:
+    asked = {"model": None, "prompts": place.prompts, "device": "cpu", **options}
+    verify(read_promise(script), {place.study.name: place.study}, **asked)
+
+
+def test_other_prompts_than_the_studys_are_refused(place: Place) -> None:
+    with pytest.raises(InputError, match="give --prompts FILE"):
+        _verify(place, place.scripts[0], prompts=None)
+
+
+def test_another_model_than_the_studys_is_refused(place: Place, tmp_path: Path) -> None:
+    other = save_tiny("SD1.5", tmp_path / "other", layers_per_block=1, seed=1)
+
+    with pytest.raises(InputError, match="give --model"):
+        _verify(place, place.scripts[0], model=str(other))
+
+
+@pytest.mark.parametrize("change", [("TRIAL = 0", "TRIAL = 7"), ('STUDY = "', 'STUDY = "x')])
+def test_a_script_of_another_storage_is_refused(
+    place: Place, tmp_path: Path, change: tuple[str, str]
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(place.scripts[0].read_text().replace(*change))
+
+    with pytest.raises(InputError, match="give the --storage"):
+        _verify(place, script)
+
+
+@pytest.mark.parametrize(
+    "text", [b"print('hello')", b"def (", b"\0", b"\xff", b"STUDY = TRIAL = 1"]
+)
+def test_a_file_that_is_no_script_of_ours_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "script.py"
+    path.write_bytes(text)
+
+    with pytest.raises(InputError, match=r"script\.py"):
+        read_promise(path)
+
+
+def test_a_promise_is_read_without_running_the_script(place: Place, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(place.scripts[0].read_text() + "\nraise SystemExit\n")
+
+    promise = read_promise(script)
+
+    assert (promise.study, promise.trial) == (place.study.name, 0)
+    assert promise.model == str(place.model)
+
+
+def test_a_missing_script_is_exit_code_2(place: Place, tmp_path: Path) -> None:
+    done = run("verify", str(tmp_path / "none.py"), "--storage", place.url)
+
+    assert done.returncode == 2
+    assert "cannot read the script" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,126 @@
+"""Studies with one trial whose figures are made up, to write scripts of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations, permutations
+from typing import Any
+
+from accel_space.errors import RefusedError
+from accel_space.method import Context, Params
+from accel_space.profile import SchedulerProfile
+from accel_space.stack import METHODS, Stack
+from objectives.catalogue import PIPELINES, find_pipeline
+from storage.records import StudyRecord, TrialRecord
+
+STEPS = 20
+
+VERSIONS = {
+    "python": "3.11.9",
+    "driver": "570.00",
+    "torch": "2.13.0+cu130",
+    "diffusers": "0.42.1",
+    "transformers": "5.23.0",
+    "DeepCache": "0.1.1",
+    "tgate": "1.0.0",
+    "tomesd": "0.1.3",
+    "open_clip_torch": "3.3.0",
+}
+
+METHOD_SETS = [
+    names
+    for size in range(1, len(METHODS) + 1)
+    for names in combinations(METHODS, size)
+    if not any(other in METHODS[name].conflicts for name, other in permutations(names, 2))
+]
+
+
+def made_study(
+    pipeline: str,
+    methods: Iterable[str],
+    params: Params,
+    scheduler: str = "DDIM",
+    steps: int = STEPS,
+    **protocol: Any,
+) -> tuple[StudyRecord, TrialRecord]:
+    """A study of one trial.
+
+    Args:
+        pipeline: A name of the catalogue.
+        methods: Names of methods.
+        params: The trial's point.
+        scheduler: A scheduler's name.
+        steps: num_inference_steps.
+        protocol: What differs from the pipeline's own.
+    """
+    entry = find_pipeline(pipeline)
+    height, width = entry.architecture.native_size
+    trial = TrialRecord(
+        number=12,
+        params=dict(params),
+        speedup=2.5,
+        clip_loss=0.0123,
+        measurement={
+            "speedup_ci": [2.4, 2.6],
+            "clip_loss_ci": [-0.002, 0.0266],
+            "latency_s": 0.12,
+            "baseline_latency_s": 0.3,
+        },
+    )
+    study = StudyRecord(
+        name=f"{pipeline}--{scheduler}--{steps}--{'+'.join(methods)}--0a1b2c3d",
+        combination={
+            "pipeline": pipeline,
+            "scheduler": scheduler,
+            "steps": steps,
+            "methods": list(methods),
+        },
+        device="NVIDIA H100 80GB HBM3",
+        loss_budget=0.02,
+        protocol={
+            "model": f"{pipeline}@89abcdef",
+            "scorer": f"{entry.scorer}@01234567",
+            "prompts": f"{entry.prompts.name}@76543210",
+            "num_samples": entry.num_samples,
+            "batch_size": entry.batch_size,
+            "height": height,
+            "width": width,
+            "guidance_scale": entry.guidance_scale,
+            "dtype": "float16",
+            "seed": 0,
+            "timed": "prompt to picture",
+            **protocol,
+        },
+        versions=VERSIONS,
+        space={"distinct": 24, "grid": 24, "choices": {}},
+        trials=[trial],
+        states={"complete": 1},
+    )
+    return study, trial
+
+
+def default_point(pipeline: str, methods: Iterable[str]) -> Params | None:
+    """The default point of a stack at `STEPS` steps of DDIM; None if the pipeline refuses it."""
+    entry = find_pipeline(pipeline)
+    architecture = entry.architecture
+    context = Context(
+        profile=architecture.profile(*architecture.native_size),
+        scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(951, 0, -50))),
+        steps=STEPS,
+        guidance_scale=entry.guidance_scale,
+        methods=frozenset(methods),
+    )
+    try:
+        return Stack(context).default
+    except RefusedError:
+        return None
+
+
+def catalogue_trials() -> list[tuple[StudyRecord, TrialRecord]]:
+    """A trial of every pipeline with every set of methods that it takes."""
+    return [
+        made_study(pipeline, methods, point)
+        for pipeline in PIPELINES
+        for methods in METHOD_SETS
+        if (point := default_point(pipeline, methods)) is not None
+    ]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.bounds import Bound, difficulty, surest
+from objectives.errors import InputError
+from storage.records import read_studies
+from storage.store import Store, open_store
+from studies.plan import Requirement
+from studies.stopping import meets
+from tests.made_studies import add_point, add_study
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(f"sqlite:///{tmp_path}/a.db", create=True)
+
+
+def test_the_bound_is_the_fastest_point_inside_the_budget(store: Store) -> None:
+    study = add_study(store, "deepcache")
+    for interval, speedup, loss in ((2, 1.5, 0.0), (3, 2.0, 0.02), (4, 3.0, 0.021)):
+        spread = (speedup, speedup - 0.1, speedup + 0.1)
+        add_point(study, {"cache_interval": interval}, spread, (loss, loss - 0.01, loss + 0.01))
+    [record] = read_studies(store)
+    written = json.loads(json.dumps(Bound.of(record).as_json()))
+    assert written["bound"] == {
+        "trial": 1,
+        "params": {"cache_interval": 3},
+        "speedup": 2.0,
+        "speedup_ci": [1.9, 2.1],
+        "latency_s": 0.5,
+        "baseline_latency_s": 1.0,
+        "clip_loss": 0.02,
+        "clip_loss_ci": [0.01, 0.03],
+        "image_similarity": 0.95,
+    }
+    assert (written["study"], written["trials"], written["loss_budget"]) == (record.name, 3, 0.02)
+
+
+def test_a_study_with_no_point_inside_has_no_bound(store: Store) -> None:
+    study = add_study(store, "deepcache")
+    add_point(study, {"cache_interval": 3}, (2.0, 1.9, 2.1), (0.1, 0.0, 0.2))
+    [record] = read_studies(store)
+    assert Bound.of(record).as_json()["bound"] is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [(1.59, "easy"), (1.6, "normal"), (2.0, "normal"), (2.4, "normal"), (2.41, "hard")],
+)
+def test_difficulty_is_told_against_the_bound(wanted: float, expected: str) -> None:
+    assert difficulty(wanted, bound=2.0) == expected
+
+
+def test_the_shares_of_the_difficulty_can_be_chosen() -> None:
+    assert difficulty(1.5, bound=2.0, easy=0.5) == "normal"
+    assert difficulty(1.5, bound=2.0, easy=0.5, hard=0.7) == "hard"
+
+
+@pytest.mark.parametrize(("easy", "hard"), [(1.2, 0.8), (0, 1.2), (-1, 1.2), (float("nan"), 1)])
+def test_shares_that_contradict_each_other_are_refused(easy: float, hard: float) -> None:
+    with pytest.raises(InputError, match="--easy and --hard"):
+        difficulty(1.5, 2.0, easy, hard)
+
+
+def test_the_surest_point_meets_all_that_any_point_meets_by_interval(store: Store) -> None:
+    study = add_study(store, "deepcache")
+    add_point(study, {"cache_interval": 2}, (2.0, 1.9, 2.1), (0.0, -0.01, 0.01))
+    add_point(study, {"cache_interval": 3}, (2.2, 1.8, 2.6), (0.0, -0.01, 0.02))
+    # Inside the budget, but perhaps by luck.
+    add_point(study, {"cache_interval": 4}, (3.0, 2.9, 3.1), (0.01, 0.0, 0.03))
+    [record] = read_studies(store)
+    trial = surest(record.trials, record.loss_budget)
+    assert trial is not None
+    low = trial.measurement["speedup_ci"][0]
+    assert low == 1.9
+    assert meets(trial, Requirement(speedup=low), record.loss_budget)
+    beyond = Requirement(speedup=low + 0.01)
+    assert not any(meets(each, beyond, record.loss_budget) for each in record.trials)
+
+
+def test_no_point_is_sure_if_none_keeps_the_budget_with_its_whole_interval(store: Store) -> None:
+    study = add_study(store, "deepcache")
+    add_point(study, {"cache_interval": 3}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.03))
+    [record] = read_studies(store)
+    assert surest(record.trials, record.loss_budget) is None

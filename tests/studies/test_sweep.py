@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from accel_space.errors import RefusedError
+from objectives.errors import InputError
+from studies.sweep import label, list_study, make_requests, read_sweep
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+SMALL = """
+pipelines: [tiny-shapes, tiny-shapes-v]
+schedulers: [DDIM, unipc]
+steps: [6, 8]
+methods: [deepcache+tome, deepcache]
+"""
+
+
+def sweep_of(folder: Path, text: str) -> list[str]:
+    file = folder / "sweep.yaml"
+    file.write_text(text, encoding="utf-8")
+    return [label(each) for each in make_requests(read_sweep(file), folder)]
+
+
+def test_lists_are_crossed_by_pipeline_and_parts_stand_before_their_stacks(tmp_path: Path) -> None:
+    labels = sweep_of(tmp_path, SMALL)
+    assert len(labels) == 2 * 2 * 2 * 2
+    assert labels[:4] == [
+        "tiny-shapes--DDIM--6--deepcache",
+        "tiny-shapes--DDIM--6--deepcache+tome",
+        "tiny-shapes--DDIM--8--deepcache",
+        "tiny-shapes--DDIM--8--deepcache+tome",
+    ]
+    assert [each.startswith("tiny-shapes-v") for each in labels] == [False] * 8 + [True] * 8
+
+
+def test_a_lone_value_stands_for_a_list_and_equal_ones_count_once(tmp_path: Path) -> None:
+    text = "pipelines: sdxl\nschedulers: [DDIM, ddim]\nsteps: 6\nmethods: [tgate, [tgate]]\n"
+    assert sweep_of(tmp_path, text) == ["SDXL--DDIM--6--tgate"]
+
+
+def test_exclusions_leave_out_what_matches_all_their_lists(tmp_path: Path) -> None:
+    labels = sweep_of(
+        tmp_path,
+        SMALL + "exclude: [{pipelines: tiny-shapes-v, steps: [6]}, {methods: tome+deepcache}]\n",
+    )
+    assert len(labels) == 6
+    assert not any("tome" in each for each in labels)
+    assert not any(each.startswith("tiny-shapes-v--") and "--6--" in each for each in labels)
+
+
+def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "sweep.yaml").write_text(
+        "pipelines: [SDXL, SD1.5]\nschedulers: DDIM\nsteps: 6\nmethods: tgate\ntrials: 5\n"
+        "models: {sdxl: model, SD1.5: owner/name}\nloss_budget: 0.1\nsampler: random\n"
+        "protocol: {num_samples: 4, batch_size: 2, seed: 7, prompts: mine.txt, scorer: a:b}\n"
+    )
+    requests = make_requests(read_sweep(tmp_path / "sweep.yaml"), tmp_path, "cpu")
+    assert [each.model for each in requests] == [str(tmp_path / "model"), "owner/name"]
+    for each in requests:
+        assert each.prompts == tmp_path / "mine.txt"
+        assert (each.num_samples, each.batch_size, each.seed, each.scorer) == (4, 2, 7, "a:b")
+        assert (each.trials, each.loss_budget, each.sampler) == (5, 0.1, "random")
+        assert each.device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "must hold keys and values"),
+        ("- a", "must hold keys and values"),
+        ("pipelines: [", "is no YAML"),
+        (SMALL + "pipeline: SDXL", "unknown key pipeline; did you mean pipelines?"),
+        (SMALL + "colour: red", "unknown key colour; the keys are pipelines"),
+        (SMALL + "protocol: {batchsize: 3}", "protocol.batchsize; did you mean batch_size?"),
+        (SMALL + "exclude: [{step: 3}]", "exclude.0.step; did you mean steps?"),
+        (SMALL + "trials: many", "trials: input should be a valid integer, and it is 'many'"),
+        (SMALL + "trials: 0", "trials: input should be greater than or equal to 1"),
+        (SMALL + "loss_budget: 2", "loss_budget: input should be less than 1"),
+        (SMALL.replace("[6, 8]", "[]"), "steps: value should have at least 1 item"),
+        (SMALL.replace("[6, 8]", "[6, x]"), "steps.1: input should be a valid integer"),
+        (SMALL.replace("steps: [6, 8]", ""), "steps: field required"),
+        (SMALL.replace("unipc", "unipic"), "did you mean UniPC"),
+        (SMALL.replace("tiny-shapes-v", "tiny-shaped"), "did you mean tiny-shapes"),
+        (SMALL.replace("tome", "tom"), "unknown method 'tom'"),
+        (SMALL + "exclude: [{schedulers: [DDIM, UniPC]}]", "leaves no study"),
+    ],
+)
+def test_wrong_file_is_refused_with_key_and_what_is_allowed(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    with pytest.raises((InputError, RefusedError)) as refusal:
+        sweep_of(tmp_path, text)
+    assert told.lower() in str(refusal.value).lower()
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "sweep.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_sweep(file)
+
+
+@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_study_of_a_shipped_sweep_is_refused(file: Path) -> None:
+    requests = make_requests(read_sweep(file), file.parent)
+    combinations = {(each.pipeline, each.methods): each for each in requests}
+    for each in combinations.values():
+        assert list_study(each).refused is None
+
+
+def test_the_prototypes_cross_is_162_studies_and_a_tenth_fewer_points_than_its_grids() -> None:
+    file = STUDIES / "prototype.yaml"
+    requests = make_requests(read_sweep(file), file.parent)
+    assert len({label(each) for each in requests}) == len(requests) == 162
+    listed = [list_study(each) for each in requests if each.pipeline == "SD1.5"]
+    tgate = {each.request.steps: each for each in listed if each.request.methods == ("tgate",)}
+    assert {steps: (each.points, each.grid) for steps, each in tgate.items()} == {
+        20: (1211, 1800),
+        25: (1365, 1800),
+        50: (1365, 1800),
+    }
+
+
+def test_a_study_that_cannot_work_is_listed_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "pipelines: PixArt-alpha\nschedulers: DDIM\nsteps: 6\nmethods: [deepcache, tgate]\n"
+    )
+    requests = make_requests(read_sweep(tmp_path / "sweep.yaml"), tmp_path)
+    deepcache, tgate = (list_study(each) for each in requests)
+    assert "needs a UNet" in str(deepcache.refused)
+    assert deepcache.points == 0
+    assert tgate.refused is None and 0 < tgate.points < tgate.grid

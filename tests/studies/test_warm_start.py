@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from storage.store import Store
+from studies.plan import make_plan
+from studies.runner import run_study
+from studies.warm_start import MOST, warm_points
+from tests.studies.conftest import MakeRequest
+
+PARTS = ("deepcache", "tome")
+
+
+def test_a_stack_begins_with_what_its_parts_found(make_request: MakeRequest, store: Store) -> None:
+    stack = make_plan(make_request(methods=PARTS, trials=1))
+    assert warm_points(stack, store) == []
+    fronts = []
+    for method in PARTS:
+        outcome = run_study(make_plan(make_request(methods=(method,), trials=3)), store)
+        fronts.append([trial.params for trial in outcome.study.front])
+        if method == PARTS[0]:
+            assert warm_points(stack, store) == [], "one part is not enough"
+    points = warm_points(stack, store)
+    assert 0 < len(points) <= MOST
+    joined = [{**one, **other} for one in fronts[0] for other in fronts[1]]
+    for point in points:
+        assert point in stack.stack.points
+        assert point in [stack.stack.canonical(each) for each in joined]
+    first = run_study(stack, store).study.trials[0]
+    assert first.params == points[0]
+
+
+def test_parts_under_another_protocol_do_not_count(make_request: MakeRequest, store: Store) -> None:
+    for method in PARTS:
+        run_study(make_plan(make_request(methods=(method,), trials=1)), store)
+    assert warm_points(make_plan(make_request(methods=PARTS)), store)
+    assert warm_points(make_plan(make_request(methods=PARTS, seed=1)), store) == []
+    assert warm_points(make_plan(make_request(methods=PARTS, steps=7)), store) == []
+
+
+def test_a_lone_method_has_no_parts(make_request: MakeRequest, store: Store) -> None:
+    run_study(make_plan(make_request(trials=1)), store)
+    assert warm_points(make_plan(make_request()), store) == []
