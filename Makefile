@@ -16,7 +16,7 @@ STUDY_OPTIONS := \
 STORAGE_OPTION := $(if $(STORAGE),--storage '$(STORAGE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test lint format bench dashboard embedded clean
+.PHONY: help setup study test lint format docs bench dashboard embedded clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,13 +38,16 @@ format: $(STAMP)  ## Put the code into its format
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
+docs: $(STAMP)  ## Write docs/commands.md, the reference of the command line
+	@$(BIN)/python docs/generate_commands.py
+
 bench: $(STAMP)  ## Measure the measuring: A/A check and overhead, into benchmarks/results
 	@$(BIN)/python benchmarks/measurement.py
 
 dashboard: $(STAMP)  ## Look at the studies in a browser [STORAGE]
-	@$(BIN)/optuna-dashboard --host 127.0.0.1 '$(or $(STORAGE),sqlite:///accelfront.db)'
+	@$(BIN)/accelfront dashboard $(STORAGE_OPTION)
 
-embedded: $(STAMP)  ## Train tiny-shapes anew; needs a GPU
+embedded: $(STAMP)  ## Train the embedded pipelines anew; needs a GPU
 	@$(BIN)/python -m objectives.embedded.train --out objectives/embedded
 
 clean:  ## Remove .venv and what tools left; databases stay

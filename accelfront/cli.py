@@ -9,11 +9,13 @@ import typer
 
 from accelfront import (
     bounds,
+    dashboard,
     doctor,
     export,
     front,
     generate,
     import_,
+    report,
     studies,
     study,
     sweep,
@@ -40,6 +42,8 @@ app.command("generate")(generate.generate)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
 app.command("import")(import_.import_)
+app.command("dashboard")(dashboard.dashboard)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 
 

@@ -23,7 +23,10 @@ def study(
     ] = "DDIM",
     steps: Annotated[int, typer.Option(help="num_inference_steps.")] = 20,
     methods: Annotated[
-        str, typer.Option(help="Methods to stack, joined by commas: deepcache, tgate, tome.")
+        str,
+        typer.Option(
+            help="Methods to stack, joined by commas: deepcache, tgate, tome, pab, cfg_cutoff."
+        ),
     ] = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Distinct points that the study is to have measured in the end.")
@@ -63,6 +66,10 @@ def study(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
+    ] = None,
+    trial_timeout: Annotated[
+        float | None,
+        typer.Option(help="Fail a trial that takes longer than this many seconds."),
     ] = None,
     req_speedup: Annotated[
         float | None, typer.Option(help="End once a point is this much faster in the loss budget.")
@@ -113,6 +120,7 @@ def study(
             scorer=scorer,
             device=device,
             timeout_s=timeout,
+            trial_timeout_s=trial_timeout,
             requirement=requirement,
             loss_budget=req_score_loss,
             allow_version_drift=allow_version_drift,
@@ -159,5 +167,7 @@ def _summary(outcome: Outcome, storage: str, asked: bool) -> list[str]:
     shared = sum(trial.measurement["device_shared"] for trial in study.trials)
     if shared:
         lines.append(f"another process was on the GPU in {shared} trials: doubt their latencies")
+    if outcome.unkept is not None:
+        lines.append(f"{outcome.unkept}; the numbers are kept")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
     return lines

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,45 +16,13 @@ from accelfront.options import DEFAULT_STORAGE, AsJson
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from storage.records import StudyRecord
-    from storage.store import Store
-    from studies.bench import Workbench
+    from studies.engine import Row, Watch
     from studies.plan import StudyRequest
     from studies.sweep import Listed
 
 INTERRUPTED, IN_PART = 130, 3
 
-State = Literal["done", "failed", "interrupted"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """How one study of a sweep ended.
-
-    Attributes:
-        label: The study without its digest.
-        state: Whether it has done enough.
-        reason: Why not, in words; empty if it has.
-        study: The study as it is stored; None if it never began.
-        measured: Points that this run measured.
-    """
-
-    label: str
-    state: State
-    reason: str
-    study: StudyRecord | None
-    measured: int
-
-    def as_json(self) -> dict[str, Any]:
-        """One entry of `sweep --json`."""
-        study = {} if self.study is None else self.study.as_json()
-        return {
-            "combination": self.label,
-            "state": self.state,
-            "reason": self.reason or None,
-            "measured": self.measured,
-            **study,
-        }
+Engine = Callable[["Sequence[StudyRequest]", str, "Watch"], "Iterator[Row]"]
 
 
 def sweep(
@@ -74,16 +43,39 @@ def sweep(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="local: here, one study after the other. ray: on a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: auto (the cluster that this machine is part of, the default), "
+            "HOST:PORT, or local (this machine alone)."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --engine ray. Default: one for each GPU; without GPUs, each node."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run all studies that a file crosses, or go on with them."""
-    from accelfront.process import prepare_process
-
-    prepare_process()
     from objectives.errors import InputError
     from studies.sweep import label, list_study, make_requests, read_sweep
 
+    # First what needs no heavy library, so that it is told at once.
+    if engine == "local" and (address is not None or workers is not None):
+        raise InputError("--address and --workers are for --engine ray; add it or leave them out")
     content = read_sweep(file)
+
+    from accelfront.process import prepare_process
+
+    prepare_process()
+    from studies.engine import run_here
+
     requests = make_requests(content, file.parent, device)
     chosen = [each for each in requests if only is None or fnmatch(label(each), only)]
     if not chosen:
@@ -94,57 +86,40 @@ def sweep(
     if dry_run:
         _show_list([list_study(request) for request in chosen], as_json)
         return
-    rows = _run(chosen, storage or content.storage or DEFAULT_STORAGE)
-    _show_rows(rows, len(chosen), as_json)
-    if rows[-1].state == "interrupted":
+    run = run_here if engine == "local" else _ray_engine(address or "auto", workers)
+    rows = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
+    # On unlike devices one combination makes several studies.
+    _show_rows(rows, max(len(chosen), len(rows)), as_json)
+    if any(row.state == "interrupted" for row in rows):
         raise typer.Exit(INTERRUPTED)
     if any(row.state == "failed" for row in rows):
         raise typer.Exit(IN_PART)
 
 
-def _run(requests: list[StudyRequest], storage: str) -> list[Row]:
-    """Run the studies one after the other, up to the one that is interrupted."""
-    from storage.store import open_store
-    from studies.bench import Workbench
+def _ray_engine(address: str, workers: int | None) -> Engine:
+    from accelfront.process import prepare_process
+    from objectives.errors import InputError
 
-    store = open_store(storage, create=True)
-    workbench = Workbench()
-    rows: list[Row] = []
-    for number, request in enumerate(requests, start=1):
-        rows.append(_run_one(request, store, workbench, f"[{number}/{len(requests)}] "))
-        if rows[-1].state == "interrupted":
-            break
-        if rows[-1].state == "failed":
-            print(f"{rows[-1].label} failed: {rows[-1].reason}", file=sys.stderr)
-    return rows
-
-
-def _run_one(request: StudyRequest, store: Store, workbench: Workbench, place: str) -> Row:
-    from accel_space.errors import RefusedError
-    from accelfront.view import StudyView
-    from objectives.errors import InputError, MeasurementError
-    from studies.errors import StudyFailedError, StudyRefusedError
-    from studies.plan import make_plan
-    from studies.runner import run_study
-    from studies.sweep import label
-
-    name = label(request)
     try:
-        plan = make_plan(request)
-        with StudyView(place + plan.study_name) as view:
-            outcome = run_study(plan, store, view, workbench)
-    except KeyboardInterrupt:
-        return Row(name, "interrupted", "interrupted at once", None, 0)
-    except (
-        InputError,
-        RefusedError,
-        MeasurementError,
-        StudyFailedError,
-        StudyRefusedError,
-    ) as error:
-        return Row(name, "failed", str(error), None, 0)
-    state: State = "interrupted" if outcome.reason == "interrupt" else "done"
-    return Row(name, state, "", outcome.study, outcome.measured)
+        from studies.ray_engine import run_on_ray
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--engine ray needs {error.name}, which is not installed: pip install '.[ray]'"
+        ) from error
+    return partial(run_on_ray, address=address, workers=workers, prepare=prepare_process)
+
+
+def _run(engine: Engine, requests: list[StudyRequest], storage: str) -> list[Row]:
+    """Run the studies, with a live view and a word on each that fails."""
+    from accelfront.view import SweepView
+
+    rows: list[Row] = []
+    with SweepView() as view:
+        for row in engine(requests, storage, view):
+            rows.append(row)
+            if row.state == "failed":
+                view.tell(f"{row.label} failed: {row.reason}")
+    return rows
 
 
 def _show_list(listed: list[Listed], as_json: bool) -> None:

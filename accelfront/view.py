@@ -1,9 +1,9 @@
-"""The live view of a running study, on stderr."""
+"""The live views of a running study and of a running sweep, on stderr."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,28 +14,21 @@ from rich.text import Text
 from accel_space.stack import point_key
 
 if TYPE_CHECKING:
+    from studies.engine import Standing
     from studies.runner import Progress
 
 
-class StudyView:
-    """Shows a study's progress: redrawn on a terminal, else a line for each change of result."""
+class _View:
+    """Redrawn in place on a terminal; elsewhere what changes is printed, a line each."""
 
-    def __init__(self, title: str) -> None:
-        """Show nothing yet.
-
-        Args:
-            title: The study's name.
-        """
-        self._title = title
+    def __init__(self) -> None:
+        """Show nothing yet."""
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, transient=True, refresh_per_second=4)
-        self._shown = ""
 
-    def __enter__(self) -> StudyView:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
-        else:
-            self._console.print(self._title, soft_wrap=True, highlight=False)
         return self
 
     def __exit__(
@@ -46,39 +39,117 @@ class StudyView:
     ) -> None:
         self._live.stop()
 
+    def tell(self, line: str) -> None:
+        """Print a line that stays."""
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+class StudyView(_View):
+    """Shows the progress of one study."""
+
+    def __init__(self, title: str) -> None:
+        """Show nothing yet.
+
+        Args:
+            title: The study's name.
+        """
+        super().__init__()
+        self._title = title
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        if not self._console.is_terminal:
+            self.tell(self._title)
+        return super().__enter__()
+
     def __call__(self, progress: Progress) -> None:
         """Show a change."""
         if self._console.is_terminal:
-            self._live.update(self._panel(progress))
+            self._live.update(_panel(self._title, progress))
             return
-        line = self._line(progress)
+        line = _line(progress)
         if line != self._shown:
-            self._console.print(line, soft_wrap=True, highlight=False)
+            self.tell(line)
             self._shown = line
 
-    def _panel(self, progress: Progress) -> Group:
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(
-            ProgressBar(total=progress.wanted, completed=progress.done, width=30),
-            f"{progress.done}/{progress.wanted} points",
-            _time_left(progress),
-        )
+
+class SweepView(_View):
+    """Shows where all workers of a sweep stand."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        super().__init__()
+        self._standings: dict[int, Standing] = {}
+        self._shown: set[tuple[str, str]] = set()
+
+    def __call__(self, standing: Standing) -> None:
+        """Show where one worker stands now."""
+        self._standings[standing.worker] = standing
+        if self._console.is_terminal:
+            self._live.update(
+                Group(*(self._part(each) for _, each in sorted(self._standings.items())))
+            )
+            return
+        title = _prefix(standing) + standing.title
+        self._tell_once(title, title)
+        if standing.progress is not None:
+            line = _line(standing.progress)
+            self._tell_once(title, f"{title}: {line}" if standing.worker else line)
+
+    def _tell_once(self, title: str, line: str) -> None:
+        if (title, line) not in self._shown:
+            self.tell(line)
+            self._shown.add((title, line))
+
+    def _part(self, standing: Standing) -> Group:
+        """One worker's part: all there is to know of a lone one, two lines of one among several."""
+        progress = standing.progress
+        title = _prefix(standing) + standing.title
+        if progress is None:
+            return Group(Text(title, style="bold"))
+        if len(self._standings) == 1:
+            return _panel(title, progress)
         return Group(
-            Text(self._title, style="bold"),
-            bar,
-            Text(f"best  {_best(progress)}"),
-            Text(f"      {point_key(progress.best.params) if progress.best else ''}"),
-            Text(f"last  {progress.last or '-'}"),
-            Text(f"now   {progress.stage}", style="dim"),
+            Text(title, style="bold"), _bar(progress), Text(f"now   {progress.stage}", "dim")
         )
 
-    def _line(self, progress: Progress) -> str:
-        if not progress.last:
-            return progress.stage
-        return (
-            f"{progress.done}/{progress.wanted}  {progress.last}; "
-            f"best {_best(progress)}; {_time_left(progress)}"
-        )
+
+def _prefix(standing: Standing) -> str:
+    """What tells the workers apart; nothing if there is only the command itself."""
+    if not standing.worker:
+        return ""
+    place = f" ({standing.place})" if standing.place else ""
+    return f"worker {standing.worker}{place}: "
+
+
+def _panel(title: str, progress: Progress) -> Group:
+    return Group(
+        Text(title, style="bold"),
+        _bar(progress),
+        Text(f"best  {_best(progress)}"),
+        Text(f"      {point_key(progress.best.params) if progress.best else ''}"),
+        Text(f"last  {progress.last or '-'}"),
+        Text(f"now   {progress.stage}", style="dim"),
+    )
+
+
+def _bar(progress: Progress) -> Table:
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=progress.wanted, completed=progress.done, width=30),
+        f"{progress.done}/{progress.wanted} points",
+        _time_left(progress),
+    )
+    return bar
+
+
+def _line(progress: Progress) -> str:
+    if not progress.last:
+        return progress.stage
+    return (
+        f"{progress.done}/{progress.wanted}  {progress.last}; "
+        f"best {_best(progress)}; {_time_left(progress)}"
+    )
 
 
 def _best(progress: Progress) -> str:

@@ -1,1 +1,1 @@
-"""From a task to a script: reserved for the generator, which nothing calls yet."""
+"""From a task in people's words to a measured trial, and from the trial to a script."""

@@ -58,6 +58,13 @@ class _Tally:
     cosines: list[float] = field(default_factory=list)
     peak_memory: list[float] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
+    timeout_s: float | None = None
+    start: float = field(default_factory=time.monotonic)
+
+    def refuse_late(self) -> None:
+        """Raise MeasurementError if the trial has had its time."""
+        if self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s:
+            raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
 
 
 class Objective:
@@ -119,12 +126,21 @@ class Objective:
         self._baseline_is_warm = True
         return Baseline(scores, np.concatenate(embeddings))
 
+    def prove(self, baseline: Baseline) -> None:
+        """Show on one batch that the pipe still makes the baseline's pictures.
+
+        Raises:
+            MeasurementError: If it does not.
+        """
+        self._run_baseline(self._batches[0], baseline, _Tally())
+
     def measure(
         self,
         point: Params,
         baseline: Baseline,
         hopeless: Hopeless | None = None,
         look: Look | None = None,
+        timeout_s: float | None = None,
     ) -> Measurement:
         """Measure a point beside the baseline.
 
@@ -139,11 +155,13 @@ class Objective:
                 measured so far is returned with `stopped_early`.
             look: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
                 as they would count in the next batch's memory.
+            timeout_s: Start no further batch after so many seconds.
 
         Raises:
-            MeasurementError: If the pictures are none, or if the baseline's pictures have changed.
+            MeasurementError: If the pictures are none, if the baseline's pictures have changed, or
+                if it takes too long.
         """
-        tally = _Tally()
+        tally = _Tally(timeout_s=timeout_s)
         if not self._baseline_is_warm:
             self._run_baseline(self._batches[0], baseline, tally)
             self._baseline_is_warm = True
@@ -190,6 +208,7 @@ class Objective:
 
     def _run_point(self, batch: Batch, point: Params, tally: _Tally) -> tuple[torch.Tensor, float]:
         """Generate with the stack applied: pictures, and seconds per picture."""
+        tally.refuse_late()
         start = time.perf_counter()
         with self._stack.applied(self._pipe, point) as generate:
             devices.reset_peak_memory(self._device)
@@ -204,6 +223,7 @@ class Objective:
         self, batch: Batch, baseline: Baseline, tally: _Tally
     ) -> tuple[torch.Tensor, float]:
         """Generate without acceleration, and hold the pictures against the stored baseline's."""
+        tally.refuse_late()
         with tally.clock.phase("baseline"):
             images, seconds = devices.timed(self._device, lambda: self._generate(self._pipe, batch))
         with tally.clock.phase("score"):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 
-from storage.schema import claims
+from storage.schema import claims, serialize
+
+IDENTITY = ("study_id", "point", "trial_number", "host", "pid")
+"""The columns that tell whose claim it is."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,13 @@ class Claim:
     pid: int
     process_start: float
 
+    def is_own(self) -> bool:
+        """Whether this process holds it."""
+        return self.host == this_host() and self.pid == os.getpid() and not self.is_orphaned()
+
     def is_orphaned(self) -> bool:
         """Whether its worker ran on this host and is gone; False for a worker elsewhere."""
-        if self.host != socket.gethostname():
+        if self.host != this_host():
             return False
         try:
             process = psutil.Process(self.pid)
@@ -39,26 +47,51 @@ class Claim:
         return abs(started - self.process_start) > 1.0
 
 
-def claim(engine: Engine, study_id: int, point: str, trial_number: int) -> bool:
-    """Take a point for this process.
+def this_host() -> str:
+    """Where process numbers mean the same as here: the host, and on Linux the container."""
+    namespace = Path("/proc/self/ns/pid")
+    inside = f" {namespace.readlink()}" if namespace.is_symlink() else ""
+    return f"{socket.gethostname()}{inside}"
+
+
+def claim(
+    engine: Engine, study_id: int, point: str, trial_number: int, limit: int | None = None
+) -> bool:
+    """Take a point for this process; may be repeated if it is not known whether it came through.
+
+    Args:
+        engine: An open database.
+        study_id: Optuna's number of the study.
+        point: The point's key.
+        trial_number: Of the trial that is to measure it.
+        limit: How many claims the study may have in the end; None is any number.
 
     Returns:
-        False if the point is taken or measured already.
+        False if the point is taken or measured already, or the study has its claims.
     """
-    row = insert(claims).values(
-        study_id=study_id,
-        point=point,
-        trial_number=trial_number,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        process_start=psutil.Process().create_time(),
-    )
+    values = {
+        "study_id": study_id,
+        "point": point,
+        "trial_number": trial_number,
+        "host": this_host(),
+        "pid": os.getpid(),
+        "process_start": psutil.Process().create_time(),
+    }
+    row = select(*(literal(value, claims.c[name].type) for name, value in values.items()))
+    if limit is not None:
+        of_study = select(func.count()).where(claims.c.study_id == study_id)
+        row = row.where(of_study.scalar_subquery() < limit)
     try:
         with engine.begin() as connection:
-            connection.execute(row)
+            # Two that count at once would both find room for one.
+            serialize(connection, study_id)
+            taken = insert(claims).from_select(list(values), row).returning(claims.c.id)
+            return connection.scalar(taken) is not None
     except IntegrityError:
-        return False
-    return True
+        # Taken, and perhaps by an earlier try of ours.
+        own = select(claims.c.id).where(*(claims.c[name] == values[name] for name in IDENTITY))
+        with engine.connect() as connection:
+            return connection.scalar(own) is not None
 
 
 def release(engine: Engine, study_id: int, trial_number: int) -> None:

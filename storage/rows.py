@@ -69,6 +69,6 @@ def read_trials(engine: Engine, study_ids: Collection[int]) -> dict[int, list[Tr
     )
     found: dict[int, list[TrialRow]] = {study_id: [] for study_id in study_ids}
     with engine.connect() as connection:
-        for row in connection.execute(wanted):
-            found[row[0]].append(TrialRow(*row))
+        for row in connection.execute(wanted).all():
+            found[row[0]].append(TrialRow._make(row))
     return found

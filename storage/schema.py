@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import (
     Column,
+    Connection,
     DateTime,
     Engine,
     Float,
@@ -119,6 +120,16 @@ def require_version(version: int) -> None:
             f"the database has accelfront's schema {version}, and this accelfront knows "
             f"{SCHEMA_VERSION}; upgrade accelfront"
         )
+
+
+def serialize(connection: Connection, study_id: int) -> None:
+    """Let one transaction at a time go on from here for a study, until it ends.
+
+    SQLite has one writer at a time anyway, whose statement reads and writes in one.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(CAST(:key AS int), CAST(:study AS int))")
+        connection.execute(lock, {"key": ADVISORY_LOCK, "study": study_id})
 
 
 @contextmanager

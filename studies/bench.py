@@ -78,6 +78,11 @@ class Workbench:
         keep_baseline(store.engine, key, baseline.scores, baseline.embeddings)
         return Bench(objective, baseline)
 
+    def forget(self) -> None:
+        """Drop what is loaded; the next `open` loads it anew."""
+        self._loaded = None
+        free_memory()
+
     def _load(self, plan: Plan, tell: Callable[[str], None]) -> _Loaded:
         """What is loaded already if it serves the plan, else what it needs in its place."""
         protocol = plan.protocol
@@ -85,8 +90,7 @@ class Workbench:
         if self._loaded is not None and self._loaded.key == key:
             return self._loaded
         # Two models seldom fit side by side.
-        self._loaded = None
-        free_memory()
+        self.forget()
         tell(f"loading {plan.combination['pipeline']}")
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)

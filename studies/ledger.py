@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages._heartbeat import BaseHeartbeatThread, get_heartbeat_thread
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -16,16 +18,33 @@ from accel_space.stack import point_key
 from objectives.environment import version_drift
 from objectives.measurement import Measurement
 from storage import records
+from storage.artifacts import artifact_folder, keep_picture
 from storage.claims import claim, list_claims, release
+from storage.errors import StorageError
+from storage.schema import creation_lock
 from storage.store import Store
 from studies.errors import StudyRefusedError
+from studies.heartbeat import heartbeat
+from studies.note import refresh_note, study_note
+from studies.patience import Patience
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan
 from studies.recovery import recover
 from studies.samplers import Proposal
 
+PICTURE_NAME = "baseline-above-accelerated-below.webp"
+
 
 class Ledger:
-    """One study as this process reads and writes it."""
+    """One study as this process reads and writes it.
+
+    Every method waits for a database that is away, and may be repeated.
+
+    Attributes:
+        patient: How it waits.
+        study: The study in the database.
+        loss_budget: The greatest CLIP loss allowed.
+        unkept: Why pictures of a trial could not be kept; None if all were.
+    """
 
     def __init__(self, plan: Plan, store: Store) -> None:
         """Create the study, or open it to go on.
@@ -33,55 +52,151 @@ class Ledger:
         Raises:
             StudyRefusedError: If it was begun with other library versions or another space.
         """
+        self.patient = Patience()
+        self._plan = plan
         self._store = store
-        self.study = _open_study(plan, store)
+        self._pictures = artifact_folder(store)
+        self.unkept: str | None = None
+        # Two workers that find an empty study would both note their own versions.
+        with creation_lock(store.engine):
+            self.study = _open_study(plan, store)
         self.loss_budget: float = self.study.user_attrs[records.LOSS_BUDGET]
         self._id = store.optuna.get_study_id_from_name(self.study.study_name)
+        recover(self.study, store, begun=False)
 
     def read(self) -> records.StudyRecord:
         """The study as it is stored now, after what dead workers left was put right."""
-        recover(self.study, self._store)
-        return records.read_study(self.study)
+
+        def read() -> records.StudyRecord:
+            recover(self.study, self._store)
+            return records.read_study(self.study)
+
+        return self.patient(read)
 
     def taken(self) -> dict[str, int]:
         """Trial number by key of the points that are measured or under way."""
-        return {each.point: each.trial_number for each in list_claims(self._store.engine, self._id)}
+        held = self.patient(lambda: list_claims(self._store.engine, self._id))
+        return {each.point: each.trial_number for each in held}
 
     def under_way(self) -> int:
         """How many points workers measure now; a trial without a point is none yet."""
+        return self._claimed(TrialState.RUNNING)
+
+    def _claimed(self, state: TrialState) -> int:
+        """How many trials of a state hold a claim."""
+        # In this order, as a claim is never younger than its trial.
+        trials = self.patient(lambda: self.study.get_trials(deepcopy=False, states=[state]))
         claimed = set(self.taken().values())
-        running = self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-        return sum(trial.number in claimed for trial in running)
+        return sum(trial.number in claimed for trial in trials)
 
-    def claim(self, proposal: Proposal) -> bool:
-        """Take a proposed point for this process; False if it is taken already."""
-        proposal.trial.set_user_attr(records.POINT, proposal.point)
-        key = point_key(proposal.point)
-        return claim(self._store.engine, self._id, key, proposal.trial.number)
+    def claim(self, proposal: Proposal, wanted: int) -> bool:
+        """Take a proposed point for this process.
 
-    def heartbeat(self, trial: optuna.Trial) -> BaseHeartbeatThread:
+        Args:
+            proposal: The trial and its point.
+            wanted: How many points the study is to have measured in full.
+
+        Returns:
+            False if the point is taken already, if others measure all that is wanted, or if the
+            trial was given up for dead meanwhile.
+        """
+        trial = proposal.trial
+        # A point given up early keeps its claim and takes no place. Should another one be given up
+        # meanwhile, the limit is too low for once, and never too high.
+        limit = wanted + self._claimed(TrialState.PRUNED)
+
+        def take() -> bool:
+            trial.set_user_attr(records.POINT, proposal.point)
+            # Before the claim: one without a heartbeat could not be told from a dead worker's.
+            self._heart.record_heartbeat(trial._trial_id)
+            key = point_key(proposal.point)
+            return claim(self._store.engine, self._id, key, trial.number, limit)
+
+        try:
+            return self.patient(take)
+        except UpdateFinishedTrialError:
+            return False
+
+    @property
+    def _heart(self) -> BaseHeartbeat:
+        storage = self._store.optuna
+        assert isinstance(storage, BaseHeartbeat)  # `open_store` gives it an interval.
+        return storage
+
+    def heartbeat(self, trial: optuna.Trial) -> AbstractContextManager[None]:
         """A context in which the trial says regularly that its worker lives."""
         # Optuna starts heartbeats in `optimize` only, and its loop knows no points.
-        return get_heartbeat_thread(trial._trial_id, self.study._storage)
+        return heartbeat(self._heart, trial._trial_id)
 
-    def keep(self, trial: optuna.Trial, measurement: Measurement, sampling_s: float) -> bool:
-        """Store a measured point; False if the trial was given up for dead meanwhile."""
+    def refresh_note(self, record: records.StudyRecord) -> None:
+        """Say in the study's note what it has found so far and how to go on."""
+        note = study_note(self._plan, record, self._store.name)
+        self.patient(lambda: refresh_note(self.study, note))
+
+    def keep(
+        self,
+        trial: optuna.Trial,
+        measurement: Measurement,
+        sampling_s: float,
+        picture: bytes | None,
+    ) -> bool:
+        """Store a measured point.
+
+        Args:
+            trial: The trial that proposed it.
+            measurement: What was measured.
+            sampling_s: How long the proposal took.
+            picture: The trial's picture grid, a WebP file. Where it cannot be kept the numbers are,
+                and `unkept` says why.
+
+        Returns:
+            False if the trial was given up for dead meanwhile: the point is another worker's now.
+        """
         start = time.perf_counter()
         excess = measurement.clip_loss - self.loss_budget
         content = measurement.model_dump()
-        try:
+
+        def note() -> None:
             trial.set_user_attr(records.FEASIBLE, excess <= 0)
             trial.set_constraint("clip_loss", excess)
             content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
-            trial.set_user_attr(records.MEASUREMENT, content)
-            # Last, as it makes the trial count: a worker killed before leaves no half a point.
-            if measurement.stopped_early:
-                self.study.tell(trial, state=TrialState.PRUNED)
-            else:
-                self.study.tell(trial, [measurement.speedup, measurement.clip_loss])
+            trial.set_user_attr(records.MEASUREMENT, _rounded(content))
+
+        try:
+            self.patient(note)
+            if picture is not None:
+                self.patient(lambda: self._keep_picture(trial, picture))
         except UpdateFinishedTrialError:
             return False
-        return True
+        # Last, as it makes the trial count: a worker killed before leaves no half a point.
+        if measurement.stopped_early:
+            return self._finish(trial, TrialState.PRUNED)
+        values = [measurement.speedup, measurement.clip_loss]
+        return self._finish(trial, TrialState.COMPLETE, values)
+
+    def _finish(
+        self, trial: optuna.Trial, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Bring a trial to its end; False if others brought it to another one."""
+
+        def finish() -> bool:
+            ended = self.study._storage.get_trial(trial._trial_id).state
+            if not ended.is_finished():
+                self.study.tell(trial, values, state)
+                return True
+            # By an earlier try of ours, or by who took this worker for dead.
+            return ended == state
+
+        try:
+            return self.patient(finish)
+        except UpdateFinishedTrialError:
+            return False
+
+    def _keep_picture(self, trial: optuna.Trial, picture: bytes) -> None:
+        try:
+            keep_picture(self._pictures, trial, PICTURE_NAME, picture)
+        except StorageError as error:
+            self.unkept = str(error)
 
     def repeat(self, trial: optuna.Trial, first: int | None) -> None:
         """Tell a known point again with its stored values: it costs and counts nothing.
@@ -90,24 +205,41 @@ class Ledger:
             trial: The trial that proposed it.
             first: Number of the trial that has the point; None if that is not known yet.
         """
-        trial.set_user_attr(records.DUPLICATE_OF, first)
-        known = None if first is None else self.study.get_trials(deepcopy=False)[first]
-        if known is not None and known.state == TrialState.COMPLETE:
+
+        def mark() -> Sequence[float] | None:
+            trial.set_user_attr(records.DUPLICATE_OF, first)
+            known = None if first is None else self.study.get_trials(deepcopy=False)[first]
+            if known is None or known.state != TrialState.COMPLETE:
+                return None
             trial.set_constraint("clip_loss", known.values[1] - self.loss_budget)
-            self.study.tell(trial, known.values)
-        else:
-            # Given up early, failed in this run, or under way in another worker.
-            self.study.tell(trial, state=TrialState.PRUNED)
+            values: list[float] = known.values
+            return values
+
+        try:
+            values = self.patient(mark)
+        except UpdateFinishedTrialError:
+            return
+        # Without values: given up early, failed in this run, or under way in another worker.
+        state = TrialState.PRUNED if values is None else TrialState.COMPLETE
+        self._finish(trial, state, values)
 
     def fail(self, trial: optuna.Trial, reason: str) -> None:
         """Note why a point could not be measured, and free it for another run."""
-        try:
-            trial.set_user_attr(records.REASON, reason)
-            self.study.tell(trial, state=TrialState.FAIL)
-        except UpdateFinishedTrialError:
-            return
-        finally:
-            release(self._store.engine, self._id, trial.number)
+        with suppress(UpdateFinishedTrialError):
+            self.patient(lambda: trial.set_user_attr(records.REASON, reason))
+        if self._finish(trial, TrialState.FAIL):
+            self.patient(lambda: release(self._store.engine, self._id, trial.number))
+
+
+def _rounded(value: Any) -> Any:
+    """A measurement to six digits, which is past what any clock or score can tell."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in value]
+    return value
 
 
 def _open_study(plan: Plan, store: Store) -> optuna.Study:

@@ -65,6 +65,7 @@ class StudyRequest:
         scorer: The open_clip model that scores, as `find_scorer` takes it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
+        trial_timeout_s: Fail a trial that takes longer; checked between its batches.
         requirement: End once a point meets it inside the loss budget.
         loss_budget: The greatest CLIP loss allowed.
         allow_version_drift: Go on although libraries have changed since the study began.
@@ -85,6 +86,7 @@ class StudyRequest:
     scorer: str | None = None
     device: str = "auto"
     timeout_s: float | None = None
+    trial_timeout_s: float | None = None
     requirement: Requirement = Requirement()
     loss_budget: float | None = None
     allow_version_drift: bool = False
@@ -226,6 +228,7 @@ def _check_numbers(request: StudyRequest) -> None:
             raise InputError(f"{option} must be {least} or more, and {value} was given")
     above_zero = {
         "--timeout": request.timeout_s,
+        "--trial-timeout": request.trial_timeout_s,
         "--req-speedup": requirement.speedup,
         "--req-time": requirement.latency_s,
     }

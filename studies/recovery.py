@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import UTC, datetime, timedelta
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.claims import list_claims, release
+from storage.claims import Claim, list_claims, release
 from storage.records import REASON
 from storage.store import GRACE_S, Store
 
 
-def recover(study: optuna.Study, store: Store) -> None:
+def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
     """Fail the trials of dead workers and free their points, so that others can measure them.
 
     A worker is dead if it ran on this host and its process is gone, or if its heartbeat stopped;
     a trial that never got a point is dead once it is older than a heartbeat's grace.
+
+    Args:
+        study: The study.
+        store: Where it is.
+        begun: Whether this process is at work on it; if not, what it left at an earlier failure is
+            dead too.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
     study_id = store.optuna.get_study_id_from_name(study.study_name)
+    assert isinstance(store.optuna, BaseHeartbeat)  # `open_store` gives it an interval.
+    silent = set(store.optuna._get_stale_trial_ids(study_id))
     claims = {claim.trial_number: claim for claim in list_claims(store.engine, study_id)}
     for trial in study.get_trials(deepcopy=False):
         claim = claims.get(trial.number)
         if trial.state == TrialState.RUNNING:
-            if claim.is_orphaned() if claim else _is_old(trial):
-                _fail(study, trial)
-            else:
-                continue
-        elif trial.state != TrialState.FAIL:
-            continue
-        if claim is not None:
+            dead = trial._trial_id in silent or _is_left(trial, claim, begun)
+            freed = dead and _fail(study, trial)
+        else:
+            freed = trial.state == TrialState.FAIL
+        if freed and claim is not None:
             release(store.engine, study_id, trial.number)
+
+
+def _is_left(trial: FrozenTrial, claim: Claim | None, begun: bool) -> bool:
+    """Whether nobody runs a trial any more, as far as that can be told from here."""
+    if claim is None:
+        return _is_old(trial)
+    return claim.is_orphaned() or (claim.is_own() and not begun)
 
 
 def _is_old(trial: FrozenTrial) -> bool:
@@ -46,10 +56,13 @@ def _is_old(trial: FrozenTrial) -> bool:
     return age > timedelta(seconds=GRACE_S)
 
 
-def _fail(study: optuna.Study, trial: FrozenTrial) -> None:
+def _fail(study: optuna.Study, trial: FrozenTrial) -> bool:
+    """Fail a trial; False if it is finished: by its worker after all, or by another one's rescue.
+
+    Its point is then not ours to free, as it may be measured.
+    """
     try:
         study._storage.set_trial_user_attr(trial._trial_id, REASON, "its worker died")
-        study.tell(trial.number, state=TrialState.FAIL)
-    except (UpdateFinishedTrialError, ValueError):
-        # Another worker found it dead at the same time.
-        return
+        return study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    except UpdateFinishedTrialError:
+        return False

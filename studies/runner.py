@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
+from optuna.exceptions import UpdateFinishedTrialError
+
 from accel_space.stack import point_key
+from objectives.grid import Grid
 from objectives.measurement import Measurement
 from objectives.statistics import Estimate
 from storage.front import best_inside, is_dominated
@@ -18,8 +22,9 @@ from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.errors import StudyFailedError
 from studies.hints import hinted_points
-from studies.interrupt import graceful_interrupt
+from studies.interrupt import Interrupt, graceful_interrupt
 from studies.ledger import Ledger
+from studies.patience import database_faults_told
 from studies.plan import Plan
 from studies.samplers import Proposal, make_proposer
 from studies.stopping import Deadline, Plateau, meets
@@ -67,6 +72,7 @@ class Outcome:
         measured: How many points this run measured in full.
         met: The fastest point that meets the requirement, if one does.
         failures: Why points could not be measured, by point.
+        unkept: Why pictures of a trial could not be kept; None if all were.
     """
 
     study: StudyRecord
@@ -74,6 +80,7 @@ class Outcome:
     measured: int
     met: TrialRecord | None
     failures: dict[str, str]
+    unkept: str | None
 
 
 def run_study(
@@ -81,6 +88,7 @@ def run_study(
     store: Store,
     watch: Watch = lambda progress: None,
     workbench: Workbench | None = None,
+    interrupt: Interrupt | None = None,
 ) -> Outcome:
     """Run or resume a study until it has done enough.
 
@@ -89,22 +97,24 @@ def run_study(
         store: Where it is kept.
         watch: Told of each change.
         workbench: What is loaded already; None starts with nothing.
+        interrupt: Set by the caller to end after the running trial; None listens to Ctrl-C.
 
     Raises:
         StudyRefusedError: If libraries or the space changed since the study began.
-        StudyFailedError: If no point can be measured.
+        StudyFailedError: If no point can be measured, or the database stays away.
         MeasurementError: If the unaccelerated pipeline makes no pictures.
     """
-    run = _Run(plan, store, watch, workbench or Workbench())
-    with graceful_interrupt(run.tell) as interrupt:
-        while (reason := run.enough()) is None:
-            if interrupt.requested:
-                reason = "interrupt"
-                break
-            if not run.advance():
-                reason = "others" if run.ledger.under_way() else "points"
-                break
-    return run.outcome(reason)
+    with database_faults_told(store.name):
+        run = _Run(plan, store, watch, workbench or Workbench())
+        with graceful_interrupt(run.tell) if interrupt is None else nullcontext(interrupt) as stop:
+            while (reason := run.enough()) is None:
+                if stop.requested:
+                    reason = "interrupt"
+                    break
+                if not run.advance():
+                    reason = "others" if run.ledger.under_way() else "points"
+                    break
+        return run.outcome(reason)
 
 
 class _Run:
@@ -118,8 +128,9 @@ class _Run:
         self.watch = watch
         self.ledger = Ledger(plan, store)
         self.record = self.ledger.read()
+        self.ledger.refresh_note(self.record)
         self.proposer = make_proposer(
-            request.sampler, plan.stack, request.trials, request.seed, self.first_points()
+            request.sampler, plan.stack, request.trials, self.seed(), self.first_points()
         )
         self.deadline = Deadline(request.timeout_s)
         self.plateau = Plateau(self.ledger.loss_budget)
@@ -127,6 +138,12 @@ class _Run:
         self.measured = 0
         self.last = ""
         self.trials_s: list[float] = []
+        self.doubtful = False
+        self.ledger.patient.tell = self.tell
+
+    def seed(self) -> int:
+        """Of the sampler: another one for each worker that joins, which would else say the same."""
+        return self.plan.request.seed + len(self.ledger.study.get_trials(deepcopy=False))
 
     def first_points(self) -> list[Point]:
         """What to measure before the sampler is asked: hints, and what the parts' studies found.
@@ -142,7 +159,7 @@ class _Run:
     @cached_property
     def bench(self) -> Bench:
         """Loaded once there is a point to measure."""
-        return self.workbench.open(self.plan, self.store, self.tell)
+        return self.ledger.patient(lambda: self.workbench.open(self.plan, self.store, self.tell))
 
     @property
     def wanted(self) -> int:
@@ -177,35 +194,78 @@ class _Run:
 
     def advance(self) -> bool:
         """Propose a point and measure it, unless it is known; False if no point is left."""
+        if self.doubtful:
+            self.restore_bench()
         bench = self.bench
         self.tell("choosing a point")
         start = time.perf_counter()
         taken = self.ledger.taken()
-        proposal = self.proposer.propose(self.ledger.study, taken.keys() | self.failures.keys())
+        known = taken.keys() | self.failures.keys()
+        try:
+            proposal = self.ledger.patient(lambda: self.proposer.propose(self.ledger.study, known))
+        except UpdateFinishedTrialError:
+            # It took so long that another worker gave the trial up.
+            return True
         if proposal is None:
             return False
         key = point_key(proposal.point)
-        if key in self.failures or not self.ledger.claim(proposal):
+        if key in self.failures or not self.ledger.claim(proposal, self.wanted):
             self.ledger.repeat(proposal.trial, taken.get(key))
             return True
         sampling_s = time.perf_counter() - start
         self.tell(f"measuring {key}")
         try:
             with self.ledger.heartbeat(proposal.trial):
-                measurement = self.measure(bench, proposal)
-                self.note(measurement, self.ledger.keep(proposal.trial, measurement, sampling_s))
+                self.measure_and_keep(bench, proposal, sampling_s)
         except KeyboardInterrupt:
             self.ledger.fail(proposal.trial, "interrupted")
             raise
-        except Exception as error:
-            # A method's library may raise anything: it fails this point, and the reason is kept.
-            self.failures[key] = f"{type(error).__name__}: {error}".splitlines()[0]
-            self.last = f"failed: {self.failures[key]}"
-            self.ledger.fail(proposal.trial, self.failures[key])
         self.trials_s.append(time.perf_counter() - start)
         return True
 
-    def measure(self, bench: Bench, proposal: Proposal) -> Measurement:
+    def measure_and_keep(self, bench: Bench, proposal: Proposal, sampling_s: float) -> None:
+        """Measure a claimed point and store what came of it."""
+        grid = Grid()
+        try:
+            measurement = self.measure(bench, proposal, grid)
+            picture = grid.webp()
+        except Exception as error:
+            # A method's library may raise anything: it fails this point, and the reason is kept.
+            failure = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.failures[point_key(proposal.point)] = failure
+            self.last = f"failed: {failure}"
+            self.doubtful = True
+            self.ledger.fail(proposal.trial, failure)
+        else:
+            kept = self.ledger.keep(proposal.trial, measurement, sampling_s, picture)
+            self.note(measurement, kept)
+
+    def restore_bench(self) -> None:
+        """Prove that a failed trial left the pipe as it was, else load it anew.
+
+        Raises:
+            StudyFailedError: If the pipe loaded anew does not make the baseline's pictures either.
+        """
+        self.doubtful = False
+        self.tell("checking the pipe after the failure")
+        try:
+            self.bench.objective.prove(self.bench.baseline)
+            return
+        except Exception as error:
+            # Broken in any way it is of no use.
+            self.last += f"; the pipe is loaded anew ({type(error).__name__})"
+        del self.bench
+        self.workbench.forget()
+        try:
+            self.bench.objective.prove(self.bench.baseline)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise StudyFailedError(
+                "after a failed trial the unaccelerated pipeline, loaded anew, makes no right "
+                f"pictures: {reason}; what was measured is kept, and the same command goes on"
+            ) from error
+
+    def measure(self, bench: Bench, proposal: Proposal, grid: Grid) -> Measurement:
         """Measure a point; one that the front already dominates is given up early."""
         front = self.record.front
 
@@ -213,7 +273,13 @@ class _Run:
             return is_dominated(speedup.high, loss.low, front)
 
         patience = None if self.proposer.thorough else hopeless
-        return bench.objective.measure(proposal.point, bench.baseline, patience)
+        return bench.objective.measure(
+            proposal.point,
+            bench.baseline,
+            patience,
+            grid.add,
+            self.plan.request.trial_timeout_s,
+        )
 
     def note(self, measurement: Measurement, kept: bool) -> None:
         """Keep the last trial's result for whoever watches."""
@@ -243,5 +309,10 @@ class _Run:
 
     def outcome(self, reason: EndReason) -> Outcome:
         """Sum the run up."""
+        if self.doubtful:
+            # The workbench may go on to another study.
+            self.workbench.forget()
         self.record = self.ledger.read()
-        return Outcome(self.record, reason, self.measured, self.met, self.failures)
+        self.ledger.refresh_note(self.record)
+        unkept = self.ledger.unkept
+        return Outcome(self.record, reason, self.measured, self.met, self.failures, unkept)

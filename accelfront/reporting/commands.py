@@ -16,7 +16,10 @@ from storage.records import StudyRecord, TrialRecord
 
 
 def emitting_command(
-    study: StudyRecord, trial: TrialRecord, studies: Sequence[StudyRecord]
+    study: StudyRecord,
+    trial: TrialRecord,
+    studies: Sequence[StudyRecord],
+    storage: str | None = None,
 ) -> str | None:
     """Write the `accelfront generate` command that emits the script of a point.
 
@@ -24,9 +27,10 @@ def emitting_command(
         study: The point's study.
         trial: The point.
         studies: All studies of the storage.
+        storage: The storage to name; None leaves it to the command's default.
 
     Returns:
-        The command without its storage; None if every task that the point serves gets another one,
+        The command; None if every task that the point serves gets another one,
         as one of a study of more prompts, or if no task can ask for it.
     """
     measured = trial.measurement
@@ -51,7 +55,11 @@ def emitting_command(
             trial.number,
         ):
             words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
-            return shlex.join([*words, *(["--policy", policy] if policy != "fastest" else [])])
+            if policy != "fastest":
+                words += ["--policy", policy]
+            if storage is not None:
+                words += ["--storage", storage]
+            return shlex.join(words)
     return None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
 from accelfront.reporting.commands import emitting_command
-from storage.front import best_inside, hypervolume
+from storage.front import best_inside, hypervolume, pareto_front
 from storage.records import StudyRecord, TrialRecord
 
 
@@ -125,12 +126,15 @@ class Comparison:
     best: list[Option]
 
 
-def report_study(study: StudyRecord, studies: Sequence[StudyRecord]) -> StudyReport:
+def report_study(
+    study: StudyRecord, studies: Sequence[StudyRecord], storage: str | None = None
+) -> StudyReport:
     """Work out what the report says of a study.
 
     Args:
         study: The study.
         studies: All studies of the storage.
+        storage: The storage that commands are to name.
     """
     trials, budget = study.trials, study.loss_budget
     front = study.front
@@ -138,12 +142,16 @@ def report_study(study: StudyRecord, studies: Sequence[StudyRecord]) -> StudyRep
     return StudyReport(
         record=study,
         front=[
-            FrontPoint(trial, trial.clip_loss <= budget, emitting_command(study, trial, studies))
+            FrontPoint(
+                trial,
+                inside=trial.clip_loss <= budget,
+                command=emitting_command(study, trial, studies, storage),
+            )
             for trial in front
         ],
         dominated=[trial for trial in trials if trial.number not in on_front],
         bound=best_inside(trials, budget),
-        hypervolumes=[hypervolume(trials[: n + 1], budget) for n in range(len(trials))],
+        hypervolumes=_hypervolumes(trials, budget),
         cost=_cost(study) if trials else None,
         quality=_quality(trials) if trials else None,
     )
@@ -154,9 +162,20 @@ def compare(studies: Iterable[StudyRecord]) -> list[Comparison]:
     alike: dict[str, list[StudyRecord]] = {}
     for study in studies:
         if study.trials:
-            key = repr((study.combination["pipeline"], study.device, sorted(study.protocol.items())))
-            alike.setdefault(key, []).append(study)
+            shared = [study.combination["pipeline"], study.device, study.protocol]
+            alike.setdefault(json.dumps(shared, sort_keys=True), []).append(study)
     return [_comparison(group) for group in alike.values()]
+
+
+def _hypervolumes(trials: Iterable[TrialRecord], loss_budget: float) -> list[float]:
+    """The hypervolume after each trial."""
+    front: list[TrialRecord] = []
+    values = []
+    for trial in trials:
+        # All that counts: a search of a thousand points is not gone through a thousand times.
+        front = pareto_front([*front, trial])
+        values.append(hypervolume(front, loss_budget))
+    return values
 
 
 def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
@@ -171,7 +190,7 @@ def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
 
 def _unaccelerated(studies: Sequence[StudyRecord]) -> list[Option]:
     """The baselines: fewer steps are the rival that people really use."""
-    measured: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    measured: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for study in studies:
         key = study.combination["scheduler"], study.combination["steps"]
         measured.setdefault(key, []).extend(trial.measurement for trial in study.trials)

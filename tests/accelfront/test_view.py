@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from accelfront.view import StudyView
+from accelfront.view import StudyView, SweepView
 from storage.records import TrialRecord
+from studies.engine import Standing
 from studies.runner import Progress
 
 BEST = TrialRecord(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012, {})
@@ -60,3 +61,40 @@ def test_a_terminal_gets_all_a_person_wants_to_know(
     parts = ("7/10 points", "6 min left", "2.20x, loss 1.2%", "cache_branch_id=0", "1.50x")
     for part in parts:
         assert part in text
+
+
+def sweep_shown(capsys: pytest.CaptureFixture[str], *standings: Standing) -> list[str]:
+    with SweepView() as view:
+        for standing in standings:
+            view(standing)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err.splitlines()
+
+
+AT_WORK = Standing(1, "host GPU 0", "[1/2] a--DDIM--20--tgate--0123abcd", MEASURING)
+
+
+def test_each_line_of_a_sweep_tells_whose_it_is_and_comes_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = replace(AT_WORK, worker=2, place="host GPU 1", progress=None)
+    lines = sweep_shown(capsys, AT_WORK, other, AT_WORK, other)
+    assert lines == [
+        "worker 1 (host GPU 0): [1/2] a--DDIM--20--tgate--0123abcd",
+        "worker 1 (host GPU 0): [1/2] a--DDIM--20--tgate--0123abcd: "
+        "7/10  1.50x, loss 3.0%; best 2.20x, loss 1.2% (trial 3); 60 s left",
+        "worker 2 (host GPU 1): [1/2] a--DDIM--20--tgate--0123abcd",
+    ]
+
+
+def test_a_terminal_shows_all_workers_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    other = replace(AT_WORK, worker=2, progress=replace(MEASURING, done=3, stage="loading SDXL"))
+    text = "\n".join(sweep_shown(capsys, AT_WORK, other))
+    last = text[text.rindex("worker 1") :]
+    for part in ("7/10 points", "measuring cache_interval=5", "worker 2", "3/10", "loading SDXL"):
+        assert part in last

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,9 @@ import psutil
 import pytest
 from sqlalchemy import event
 
-from storage.claims import Claim, claim, list_claims, release
+from storage.claims import Claim, claim, list_claims, release, this_host
 from storage.store import Store
-from tests.storage.workers import STUDY_ID, claim_all, claim_and_wait, run_at_once
+from tests.storage.workers import STUDY_ID, claim_all, claim_and_wait, claim_up_to, run_at_once
 
 Opened = Callable[..., Store]
 
@@ -66,7 +65,7 @@ def test_claim_of_this_process_is_no_orphan(store: Store) -> None:
     claim(store.engine, STUDY_ID, "a=1", 3)
     (own,) = list_claims(store.engine, STUDY_ID)
     assert (own.point, own.trial_number) == ("a=1", 3)
-    assert (own.host, own.pid) == (socket.gethostname(), os.getpid())
+    assert (own.host, own.pid) == (this_host(), os.getpid())
     assert not own.is_orphaned()
 
 
@@ -98,7 +97,7 @@ def test_claim_of_a_killed_process_is_an_orphan(store: Store, worker: Any) -> No
 
 
 def this_process() -> Claim:
-    return Claim("a=1", 0, socket.gethostname(), os.getpid(), psutil.Process().create_time())
+    return Claim("a=1", 0, this_host(), os.getpid(), psutil.Process().create_time())
 
 
 def test_number_of_a_dead_process_may_be_given_again() -> None:
@@ -121,3 +120,26 @@ def test_lost_database_is_not_taken_for_a_taken_point(store: Store) -> None:
 
     with pytest.raises(ConnectionError):
         claim(store.engine, STUDY_ID, "a=1", 0)
+
+
+def test_repeating_a_claim_that_came_through_changes_nothing(store: Store) -> None:
+    # As after a commit of which nobody knows whether it was done.
+    assert claim(store.engine, STUDY_ID, "a=1", 0)
+    assert claim(store.engine, STUDY_ID, "a=1", 0)
+    assert not claim(store.engine, STUDY_ID, "a=1", 1)
+    assert held(store) == {"a=1": 0}
+
+
+def test_a_study_with_its_claims_gets_no_more(store: Store) -> None:
+    assert claim(store.engine, STUDY_ID, "a=1", 0, limit=1)
+    assert not claim(store.engine, STUDY_ID, "a=2", 1, limit=1)
+    assert claim(store.engine, STUDY_ID + 1, "a=2", 1, limit=1)
+    release(store.engine, STUDY_ID, 0)
+    assert claim(store.engine, STUDY_ID, "a=2", 2, limit=1)
+
+
+def test_of_four_processes_that_count_at_once_none_exceeds_the_limit(
+    store: Store, url: str
+) -> None:
+    won = run_at_once(claim_up_to, 4, url, 10)
+    assert sum(won) == len(held(store)) == 10

@@ -184,3 +184,24 @@ def test_studies_of_others_and_unfinished_ones_are_left_out(store: Store) -> Non
         read_studies(store)
     make_study(store)
     assert [record.name for record in read_studies(store)] == ["one"]
+
+
+def test_a_point_completed_twice_counts_once(store: Store) -> None:
+    # A worker suspended in the middle of its last write, and the one that was given its point.
+    study = make_study(store)
+    add_trial(study, {"ratio": 0.1}, (2.0, 0.01))
+    add_trial(study, {"ratio": 0.1}, (2.1, 0.01))
+    assert [trial.number for trial in read_study(study).trials] == [0]
+    assert [trial.number for trial in read_studies(store)[0].trials] == [0]
+
+
+def test_both_ways_of_reading_agree(store: Store) -> None:
+    study = make_study(store)
+    for ratio in (0.1, 0.2):
+        add_trial(study, {"ratio": ratio}, (2.0 + ratio, ratio))
+    add_trial(study, {"ratio": 0.3}, state=TrialState.PRUNED)
+    add_trial(study, {"ratio": 0.1}, duplicate_of=0)
+    [bulk] = read_studies(store)
+    single = read_study(study)
+    assert bulk.trials[0].measurement["speedup_ci"] == [2.0, 2.2]
+    assert (bulk.as_json(), bulk.states) == (single.as_json(), single.states)

@@ -7,6 +7,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from storage.claims import Claim, claim, list_claims
+from storage.records import REASON
 from storage.store import Store
 from studies.recovery import recover
 
@@ -30,3 +32,40 @@ def test_a_trial_without_a_point_is_dead_after_the_grace_in_every_time_zone(
     monkeypatch.setattr("studies.recovery.GRACE_S", 0)
     recover(study, store)
     assert study.trials[0].state == TrialState.FAIL
+
+
+def test_a_trial_that_its_worker_completed_after_all_keeps_its_point(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = optuna.create_study(storage=store.optuna, directions=["maximize", "minimize"])
+    trial = study.ask()
+    claim(store.engine, study._study_id, "a=1", trial.number)
+
+    def complete_and_die(claimed: Claim) -> bool:
+        # Between the look at the trial and the look at its process.
+        study.tell(trial, [2.0, 0.0])
+        return True
+
+    monkeypatch.setattr(Claim, "is_orphaned", complete_and_die)
+    recover(study, store)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert [each.point for each in list_claims(store.engine, study._study_id)] == ["a=1"]
+
+
+def test_a_worker_elsewhere_is_dead_when_its_heartbeat_stops(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = optuna.create_study(storage=store.optuna, directions=["maximize", "minimize"])
+    trial = study.ask()
+    store.optuna.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("storage.claims.this_host", lambda: "elsewhere")
+        claim(store.engine, study._study_id, "a=1", trial.number)
+    recover(study, store)
+    assert study.trials[0].state == TrialState.RUNNING
+    store.optuna._backend.grace_period = 1  # type: ignore[attr-defined]
+    time.sleep(3)
+    recover(study, store)
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs[REASON] == "its worker died"
+    assert list_claims(store.engine, study._study_id) == []

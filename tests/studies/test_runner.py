@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,11 +13,14 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.artifacts import get_all_artifact_meta
+from optuna_dashboard import get_note
+from PIL import Image
 
 from accel_space.stack import METHODS, point_key
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
-from storage.records import DUPLICATE_OF, ENVIRONMENT, REASON, read_studies
+from storage.records import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, REASON, read_studies
 from storage.store import Store, open_store
 from studies.errors import StudyFailedError, StudyRefusedError
 from studies.plan import Requirement, make_plan
@@ -96,6 +100,33 @@ def test_where_the_time_went_is_kept(make_request: MakeRequest, store: Store) ->
     seconds = trial.measurement["seconds"]
     assert {"generate", "baseline", "score", "patch", "sample", "store"} == seconds.keys()
     assert all(spent >= 0 for spent in seconds.values())
+
+
+def test_the_dashboard_gets_a_grid_for_each_trial_and_a_note_for_the_study(
+    make_request: MakeRequest, store: Store, tmp_path: Path
+) -> None:
+    outcome = run_study(make_plan(make_request(trials=2)), store)
+    assert outcome.unkept is None
+    study = load(store)
+    for trial in study.trials:
+        [meta] = get_all_artifact_meta(trial, storage=store.optuna)
+        assert meta.mimetype == "image/webp"
+        with Image.open(tmp_path / "accelfront-artifacts" / meta.artifact_id) as grid:
+            # Two pictures side by side, each under its baseline.
+            assert grid.size == (516, 516)
+        # optuna-dashboard cuts longer attributes.
+        assert len(json.dumps(trial.user_attrs[MEASUREMENT])) < 1024
+    assert "| measured | 2 of 16 points |" in get_note(study)
+    assert study.metric_names == ["speedup", "clip_loss"]
+
+
+def test_numbers_survive_pictures_that_cannot_be_kept(
+    make_request: MakeRequest, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "accelfront-artifacts").write_text("a file in the folder's place")
+    outcome = run_study(make_plan(make_request(trials=1)), store)
+    assert (outcome.measured, len(outcome.study.trials)) == (1, 1)
+    assert outcome.unkept is not None and "pictures cannot be kept in" in outcome.unkept
 
 
 def test_a_repeat_is_told_its_values_and_counts_nothing(

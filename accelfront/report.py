@@ -1,0 +1,32 @@
+"""`accelfront report`: everything that a storage holds, as one HTML page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelfront.options import DEFAULT_STORAGE, Storage
+
+
+def report(
+    storage: Storage = DEFAULT_STORAGE,
+    out: Annotated[Path, typer.Option(help="The page, which is replaced.")] = Path("report.html"),
+) -> None:
+    """Write one page of fronts, tables and pictures, which opens without a network."""
+    from accelfront.output import put_out
+    from accelfront.reporting.page import render_page
+    from accelfront.reporting.pictures import front_pictures
+    from storage.records import read_studies
+    from storage.store import open_store
+
+    store = open_store(storage)
+    studies = read_studies(store)
+    # The page is for others too: a server's name and user are left to $ACCELFRONT_STORAGE.
+    is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
+    page = render_page(studies, front_pictures(store, studies), store.name if is_named else None)
+    put_out(page, out)
+    many = f"{len(studies)} studies" if len(studies) != 1 else "1 study"
+    print(f"{many} in {out}, {len(page.encode()) / 1e6:.1f} MB", file=sys.stderr)

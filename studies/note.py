@@ -1,0 +1,103 @@
+"""The note of a study: what optuna-dashboard says about it, and how to go on."""
+
+from __future__ import annotations
+
+import shlex
+
+import optuna
+
+from storage.front import best_inside
+from storage.records import StudyRecord
+from studies.plan import Plan
+
+END = "*Written by accelfront up to here; what is added below this line stays.*"
+
+
+def refresh_note(study: optuna.Study, text: str) -> None:
+    """Put a text into a study's note; what people wrote below it stays, and a note of theirs alone.
+
+    Args:
+        study: The study.
+        text: Markdown, as `study_note` writes it.
+    """
+    # Here, as what does not run studies has no use for a web server.
+    from optuna_dashboard import get_note, save_note
+
+    before = get_note(study)
+    ours, end, theirs = before.partition(END)
+    if ours and not end:
+        return
+    after = f"{text}\n{END}{theirs}"
+    # Every version costs writes, and dashboards load all notes anew at each poll.
+    if after != before:
+        save_note(study, after)
+
+
+def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
+    """What a study is, how far it is, and the command that goes on; Markdown of about 1 kB.
+
+    Args:
+        plan: What is run.
+        record: The study as it is stored now.
+        storage: Where, without a password.
+    """
+    protocol, combination = plan.protocol, plan.combination
+    bound = best_inside(record.trials, record.loss_budget)
+    found = (
+        "no point is inside it yet"
+        if bound is None
+        else f"**{bound.speedup:.2f}x** at a loss of {bound.clip_loss:.1%}, trial {bound.number}"
+    )
+    done, distinct = len(record.trials), record.space["distinct"]
+    rows = {
+        "combination": f"{combination['pipeline']}, {combination['scheduler']}, "
+        f"{combination['steps']} steps, {' + '.join(combination['methods'])}",
+        f"bound at a loss budget of {record.loss_budget:.1%}": found,
+        "measured": f"{done} of {distinct} points",
+        "protocol": f"{protocol.num_samples} prompts of {protocol.prompts}, in batches of "
+        f"{protocol.batch_size}, {protocol.width}x{protocol.height}, guidance "
+        f"{protocol.guidance_scale:g}, {protocol.dtype}, seed {protocol.seed}",
+        "scored by": protocol.scorer,
+        "device": record.device,
+    }
+    wanted = plan.request.trials
+    # Once they are measured, the same number of trials would do nothing.
+    trials = wanted if done < wanted else min(2 * wanted, distinct)
+    onward = "All points are measured." if done == distinct else "Go on with:"
+    command = _command(plan, trials, storage)
+    return (
+        "| | |\n|---|---|\n"
+        + "".join(f"| {name} | {_cell(value)} |\n" for name, value in rows.items())
+        + "\nA trial's picture shows the baseline above and the accelerated pipeline below, from "
+        "the same prompts and seeds. A trial is `feasible` inside the loss budget.\n\n"
+        + f"{onward}\n"
+        + ("" if done == distinct else f"```\n{command}\n```\n")
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _command(plan: Plan, trials: int, storage: str) -> str:
+    """The command that goes on with this study and measures no other one."""
+    request = plan.request
+    options = {
+        "--pipeline": plan.combination["pipeline"],
+        "--scheduler": plan.combination["scheduler"],
+        "--steps": request.steps,
+        "--methods": ",".join(plan.combination["methods"]),
+        "--trials": trials,
+        "--num-samples": request.num_samples,
+        "--batch-size": request.batch_size,
+        "--seed": request.seed or None,
+        "--prompts": request.prompts,
+        "--model": request.model,
+        "--revision": request.revision,
+        "--scorer": request.scorer,
+        "--device": None if request.device == "auto" else request.device,
+        "--storage": storage,
+    }
+    given = [[name, str(value)] for name, value in options.items() if value is not None]
+    # A line each, as the page is as wide as its longest line.
+    return " \\\n  ".join(["accelfront study", *(shlex.join(option) for option in given)])

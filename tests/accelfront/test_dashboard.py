@@ -1,0 +1,190 @@
+"""The dashboard as a browser sees it: a real server over a real database."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+
+from objectives.grid import Grid
+from storage.artifacts import artifact_folder, keep_picture
+from storage.records import FEASIBLE
+from storage.store import open_store
+
+COMMAND = [sys.executable, "-m", "accelfront", "dashboard"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running dashboard."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def get(self, path: str) -> tuple[str, bytes]:
+        """Content type and body of a page."""
+        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+            return answer.headers["Content-Type"], answer.read()
+
+    def get_json(self, path: str) -> Any:
+        return json.loads(self.get(path)[1])
+
+
+@pytest.fixture(scope="module")
+def grid() -> bytes:
+    pictures = Grid()
+    pictures.add(range(4), torch.full((4, 3, 64, 64), 0.2), torch.full((4, 3, 64, 64), 0.8))
+    content = pictures.webp()
+    assert content is not None
+    return content
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory, grid: bytes) -> str:
+    """A study with one trial inside its loss budget and one outside, each with its grid."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('dashboard')}/a.db"
+    store = open_store(url, create=True)
+    study = optuna.create_study(
+        study_name="a-study", storage=store.optuna, directions=["maximize", "minimize"]
+    )
+    for loss in (0.01, 0.5):
+        trial = study.ask()
+        trial.set_user_attr(FEASIBLE, loss <= 0.02)
+        trial.set_constraint("clip_loss", loss - 0.02)
+        keep_picture(artifact_folder(store), trial, "grid.webp", grid)
+        study.tell(trial, [2 + loss, loss])
+    store.engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="module")
+def server(storage: str) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [*COMMAND, "--storage", storage, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    yield Server(address, process)
+    process.kill()
+    process.communicate()
+
+
+def test_the_address_is_printed_and_answers(server: Server) -> None:
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", server.address)
+    kind, page = server.get("dashboard")
+    assert kind.startswith("text/html") and b"<title>Optuna Dashboard" in page
+
+
+def test_a_trial_carries_its_grid(server: Server, grid: bytes) -> None:
+    [summary] = server.get_json("api/studies")["study_summaries"]
+    assert summary["study_name"] == "a-study"
+    trials = server.get_json(f"api/studies/{summary['study_id']}")["trials"]
+    assert len(trials) == 2
+    for trial in trials:
+        [artifact] = trial["artifacts"]
+        path = f"artifacts/{trial['study_id']}/{trial['trial_id']}/{artifact['artifact_id']}"
+        assert server.get(path) == ("image/webp", grid)
+
+
+def test_infeasible_trials_can_be_told_from_the_others(server: Server) -> None:
+    trials = server.get_json("api/studies/1")["trials"]
+    # The page greys a trial out if one of its constraints is above 0.
+    assert [trial["constraints"] for trial in trials] == [[pytest.approx(-0.01)], [0.48]]
+    assert [trial["user_attrs"] for trial in trials] == [
+        [{"key": "feasible", "value": value}] for value in ("True", "False")
+    ]
+
+
+def test_looking_changes_nothing_in_the_database(server: Server, storage: str) -> None:
+    server.get_json("api/studies/1")
+    study = optuna.load_study(study_name="a-study", storage=open_store(storage).optuna)
+    assert [trial.constraints.keys() for trial in study.trials] == [{"clip_loss"}] * 2
+
+
+def test_a_taken_port_is_told_in_a_line(server: Server, storage: str) -> None:
+    port = server.address.rstrip("/").rpartition(":")[2]
+    answer = run("--storage", storage, "--port", port)
+    assert answer.returncode == 2
+    assert "Address already in use; give another --port" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
+def test_other_hosts_than_this_one_are_refused_with_the_reason(storage: str, host: str) -> None:
+    answer = run("--storage", storage, "--port", "0", "--host", host)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "no login" in answer.stderr and "--listen-anywhere" in answer.stderr
+
+
+def test_listening_anywhere_warns(storage: str) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        # Ends at once, as the port is taken; the warning comes first.
+        port = str(taken.getsockname()[1])
+        options = ("--host", "0.0.0.0", "--listen-anywhere", "--port", port)
+        answer = run("--storage", storage, *options)
+    assert "WARNING: anyone who reaches 0.0.0.0 can read and delete" in answer.stderr
+    assert "cannot listen on 0.0.0.0" in answer.stderr
+
+
+def test_a_missing_database_is_told_and_not_made(tmp_path: Path) -> None:
+    answer = run("--storage", f"sqlite:///{tmp_path}/none.db", "--port", "0")
+    assert answer.returncode == 2
+    assert "`accelfront study` makes one" in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_browser_shows_the_grid_on_the_trial_page(server: Server, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on the path")
+    answer = subprocess.run(
+        [
+            *(browser, "--headless=new", "--no-sandbox", "--disable-gpu"),
+            *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=8000", "--dump-dom"),
+            f"{server.address}dashboard/studies/1/trials?numbers=0",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert re.search(r'<img[^>]* src="/artifacts/1/1/[0-9a-f-]+"', answer.stdout), answer.stderr
+    assert "grid.webp" in answer.stdout
+
+
+def test_ctrl_c_ends_it_without_a_fuss(storage: str) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--storage", storage, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr.strip()) == (0, "Ctrl-C ends it.")
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import sys, accelfront.dashboard_server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60)

@@ -1,0 +1,229 @@
+"""`accelfront report`: what it works out, and what its page says; how it looks is tested beside."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from html import unescape
+from io import BytesIO
+from pathlib import Path
+
+import optuna
+import pytest
+from PIL import Image
+
+from accelfront.reporting.charts import comparison_chart
+from accelfront.reporting.commands import emitting_command
+from accelfront.reporting.data import compare, report_study
+from accelfront.reporting.page import MOST_PICTURES, render_page
+from accelfront.reporting.pictures import front_pictures
+from generator.choice import by_trust, choose
+from generator.task import read_task
+from storage.artifacts import artifact_folder, keep_picture
+from storage.records import StudyRecord, TrialRecord
+from storage.store import open_store
+from tests.accelfront.test_cli import modules_after, run
+from tests.made_reports import keep, made_study, made_trial
+
+# Trial 1 is dominated; trial 3 is over the budget.
+TRIALS = [
+    made_trial(0, 1.2, 0.0),
+    made_trial(1, 1.1, 0.01),
+    made_trial(2, 1.5, 0.01, baseline_s=1.1),
+    made_trial(3, 2.0, 0.05, baseline_s=0.9),
+]
+
+
+def without_library(page: str) -> str:
+    """The page but for plotly.js."""
+    return re.sub(r"<script>\s*/\*\*\s*\* plotly.js.*?</script>", "", page, flags=re.DOTALL)
+
+
+def chosen(command: str, studies: list[StudyRecord]) -> TrialRecord | None:
+    """What `generate` takes for a command of a study of the only device."""
+    words = shlex.split(command)
+    task = read_task(words[2])
+    policy = words[words.index("--policy") + 1] if "--policy" in words else "fastest"
+    choice = choose(by_trust(studies), task, policy)  # type: ignore[arg-type]
+    return choice and choice.trial
+
+
+def test_every_front_point_has_a_command_that_gets_it() -> None:
+    study = made_study(TRIALS)
+    front = report_study(study, [study]).front
+    assert [point.trial.number for point in front] == [3, 2, 0]
+    for point in front:
+        assert point.command is not None
+        assert chosen(point.command, [study]) is point.trial
+
+
+def test_a_point_that_a_faster_one_hides_is_got_by_another_policy() -> None:
+    # Trial 1 is faster, and keeps the loss that trial 0 can promise, as its interval is narrow.
+    hidden = made_trial(0, 1.5, 0.01, clip_loss_ci=[0.0, 0.03])
+    study = made_study([hidden, made_trial(1, 2.0, 0.02, clip_loss_ci=[0.015, 0.025])])
+    command = emitting_command(study, hidden, [study])
+    assert command is not None
+    assert "--policy" in command
+    assert chosen(command, [study]) is hidden
+
+
+def test_a_point_that_a_study_of_more_prompts_hides_has_no_command() -> None:
+    trusted = made_study([made_trial(0, 3.0, -0.05)], digest="ffffffff", num_samples=64)
+    study = made_study(TRIALS)
+    assert {point.command for point in report_study(study, [trusted, study]).front} == {None}
+
+
+def test_a_command_names_device_and_storage_as_a_shell_takes_them() -> None:
+    study = made_study(TRIALS, device="AMD EPYC (2 threads)")
+    command = emitting_command(study, TRIALS[0], [study], "sqlite:///my studies.db")
+    assert command is not None
+    words = shlex.split(command)
+    assert words[words.index("--device") + 1] == "AMD EPYC (2 threads)"
+    assert words[words.index("--storage") + 1] == "sqlite:///my studies.db"
+
+
+def test_the_hypervolume_follows_the_trials() -> None:
+    study = made_study(TRIALS)
+    # Trial 1 adds nothing, trial 2 adds beside trial 0, trial 3 is over the budget.
+    assert report_study(study, [study]).hypervolumes == pytest.approx(
+        [0.2 * 0.02, 0.2 * 0.02, 0.2 * 0.02 + 0.3 * 0.01, 0.2 * 0.02 + 0.3 * 0.01]
+    )
+
+
+def test_the_search_is_weighed_against_the_grid() -> None:
+    study = made_study(TRIALS)
+    cost = report_study(study, [study]).cost
+    assert cost is not None
+    assert (cost.spent, cost.distinct, cost.grid) == (40.0, 500.0, 1000.0)
+
+
+def test_the_quality_of_measurement_is_told() -> None:
+    study = made_study([*TRIALS, made_trial(4, 1.0, 0.0, device_shared=True)])
+    quality = report_study(study, [study]).quality
+    assert quality is not None
+    assert quality.drift == pytest.approx((-0.1, 0.1))
+    assert quality.noise == pytest.approx(0.02 / 2**0.5)
+    assert quality.interval == pytest.approx(0.1 / 1.2)
+    assert quality.shared == 1
+
+
+def test_fewer_steps_are_points_of_their_own_and_can_be_unbeaten() -> None:
+    at_20 = made_study([made_trial(0, 1.5, 0.05, baseline_s=1.0)])
+    at_10 = made_study(
+        [made_trial(0, 1.1, 0.2, baseline_s=0.5, baseline_clip_score=0.79)], steps=10
+    )
+    [comparison] = compare([at_20, at_10])
+    plain = [option for option in comparison.options if not option.methods]
+    assert [(each.steps, each.latency_s, each.clip_score) for each in plain] == [
+        (10, 0.5, 0.79),
+        (20, 1.0, 0.8),
+    ]
+    # Of trial 0 at 20 steps, 10 steps without acceleration are quicker and better.
+    assert [(each.steps, each.methods) for each in comparison.best] == [
+        (10, "deepcache"),
+        (10, ""),
+        (20, ""),
+    ]
+
+
+@pytest.mark.parametrize("other", [{"device": "another CPU"}, {"num_samples": 64}])
+def test_what_was_measured_otherwise_is_not_compared(other: dict[str, object]) -> None:
+    studies = [made_study(TRIALS), made_study(TRIALS, digest="ffffffff", **other)]  # type: ignore[arg-type]
+    assert [len(comparison.options) for comparison in compare(studies)] == [4, 4]
+
+
+def test_no_two_traces_are_told_apart_by_colour_alone() -> None:
+    studies = [
+        made_study(TRIALS, methods, scheduler)
+        for methods in (("deepcache",), ("tgate",), ("tome",), ("deepcache", "tgate"))
+        for scheduler in ("DDIM", "UniPC", "DPM-Solver++")
+    ]
+    [comparison] = compare(studies)
+    symbols = [trace["marker"]["symbol"] for trace in comparison_chart(comparison)["data"]]
+    assert len(symbols) == len(set(symbols)) == 15
+
+
+def test_a_study_without_points_is_told_of_in_words() -> None:
+    page = without_library(render_page([made_study([])], {}))
+    assert "No point of this study is measured in full yet, of 50." in page
+    assert 'class="chart"' not in page
+
+
+def test_the_table_says_what_the_chart_says() -> None:
+    page = without_library(render_page([made_study(TRIALS)], {}))
+    table = page[page.index('class="front"') : page.index("<h3>Search")]
+    for said in (
+        "2.00x",
+        "1.95 to 2.05",
+        "5.0%, over the budget",
+        "4.0 to 6.0",
+        "cache_interval=5",
+    ):
+        assert said in table
+    assert "accelfront generate" in unescape(table)
+    assert "cache_interval=3" not in table  # Dominated.
+
+
+def test_what_a_database_holds_is_text_and_never_code() -> None:
+    attack = "</script><script>alert(1)</script>"
+    trial = made_trial(0, 1.2, 0.0)
+    study = made_study(
+        [TrialRecord(0, {attack: 1}, 1.2, 0.0, trial.measurement)],
+        methods=(attack,),
+        scheduler=attack,
+        device=attack,
+        scorer=attack,
+    )
+    page = without_library(render_page([study], {}, storage=attack))
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_pictures_go_in_as_long_as_there_is_room_the_smallest_first() -> None:
+    study = made_study(TRIALS)
+    pictures = {(study.name, 3): b"a" * MOST_PICTURES, (study.name, 0): b"b" * 900}
+    page = render_page([study], pictures)
+    assert page.count("data:image/webp") == 1
+    assert "YmJi" in page
+    assert len(page.encode()) < 8_000_000
+
+
+def test_only_pictures_of_the_front_are_read_and_nothing_else_is_taken_for_one(
+    tmp_path: Path,
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/a.db", create=True)
+    study = made_study([])
+    keep(store, study)
+    stored = optuna.load_study(study_name=study.name, storage=store.optuna)
+    file = BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "WEBP")
+    for content in (file.getvalue(), file.getvalue(), b"something secret"):
+        keep_picture(artifact_folder(store), stored.ask(), "grid.webp", content)
+    # 0 is on the front, 1 is dominated, and what 2 has is no picture.
+    points = [made_trial(0, 1.2, 0.0), made_trial(1, 1.1, 0.0), made_trial(2, 1.5, 0.01)]
+    assert front_pictures(store, [made_study(points)]) == {(study.name, 0): file.getvalue()}
+    for path in artifact_folder(store).iterdir():
+        path.unlink()
+    assert front_pictures(store, [made_study(points)]) == {}
+
+
+def test_the_command_writes_the_page_and_tells_of_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    store = open_store(url, create=True)
+    keep(store, made_study(TRIALS))
+    store.engine.dispose()
+    answer = run("report", "--storage", url, "--out", "a.html", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == ""
+    assert re.fullmatch(r"1 study in a\.html, \d\.\d MB\n", answer.stderr)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert f"--storage {url}" in unescape(page)
+    assert "torch" not in modules_after("report", "--storage", url, cwd=tmp_path)
+
+
+def test_without_a_database_there_is_one_line_and_no_page(tmp_path: Path) -> None:
+    answer = run("report", "--storage", "sqlite:///none.db", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert "there is no database" in answer.stderr
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,97 @@
+"""`accelfront sweep` on this machine alone, as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SWEEP = """
+pipelines: tiny-shapes
+schedulers: DDIM
+steps: [1, 6]
+methods: [deepcache, tgate]
+exclude: [{steps: 1, methods: deepcache}]
+protocol: {num_samples: 2, batch_size: 1}
+trials: 2
+"""
+"""Three studies. T-GATE can do nothing in one step, so one of them is refused."""
+
+REFUSED, *WORKING = (
+    "tiny-shapes--DDIM--1--tgate",
+    "tiny-shapes--DDIM--6--deepcache",
+    "tiny-shapes--DDIM--6--tgate",
+)
+
+
+def run(
+    folder: Path, *options: str, content: str = SWEEP
+) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """Run a sweep with --json.
+
+    Returns:
+        Exit code, what is on stdout, lines on stderr.
+    """
+    (folder / "sweep.yaml").write_text(content)
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-m", "accelfront", "sweep", "sweep.yaml", "--device", "cpu"),
+            *("--storage", "sqlite:///a.db", "--json", *options),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    return answer.returncode, json.loads(answer.stdout or "[]"), answer.stderr.splitlines()
+
+
+def test_a_dry_run_counts_and_stores_nothing(tmp_path: Path) -> None:
+    code, listed, told = run(tmp_path, "--dry-run")
+    assert code == 0
+    assert [each["combination"] for each in listed] == [REFUSED, *WORKING]
+    counts = [(each["trials"], each["points"], each["grid"]) for each in listed]
+    # Of T-GATE's 120 parameter sets at 6 steps, 8 differ in what they compute.
+    assert counts == [(0, 0, 0), (2, 16, 16), (2, 8, 120)]
+    assert ["steps" in (each["refused"] or "") for each in listed] == [True, False, False]
+    summary = "3 studies: 4 trials, of 24 distinct points, of 136 parameter sets of the full grids"
+    assert told == [summary]
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_a_sweep_does_what_it_can_and_a_second_run_measures_nothing_twice(tmp_path: Path) -> None:
+    code, rows, told = run(tmp_path)
+    assert code == 3  # Done in part.
+    assert [row["combination"] for row in rows] == [REFUSED, *WORKING]
+    assert [row["state"] for row in rows] == ["failed", "done", "done"]
+    assert [row["measured"] for row in rows] == [0, 2, 2]
+    assert "gate_step" in rows[0]["reason"]
+    assert f"{REFUSED} failed: {rows[0]['reason']}" in told
+    # Loaded once, for both.
+    assert told.count("loading tiny-shapes") == 1
+
+    longer = SWEEP.replace("trials: 2", "trials: 3")
+    code, rows, _ = run(tmp_path, "--only", "*--6--*", content=longer)
+    assert code == 0
+    assert [(row["measured"], row["trials"]) for row in rows] == [(1, 3), (1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("options", "content", "complaint"),
+    [
+        (("--only", "SDXL--*"), SWEEP, "--only SDXL--* matches none of the 3 studies"),
+        ((), SWEEP.replace("trials", "trails"), "unknown key trails; did you mean trials?"),
+        (("--workers", "2"), SWEEP, "--address and --workers are for --engine ray"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(
+    options: tuple[str, ...], content: str, complaint: str, tmp_path: Path
+) -> None:
+    code, _, told = run(tmp_path, *options, content=content)
+    assert code == 2
+    assert len(told) == 1
+    assert complaint in told[0]

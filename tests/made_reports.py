@@ -1,0 +1,99 @@
+"""Studies with all that a report tells of, their figures made up, and a database of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState, create_trial
+
+from storage import records
+from storage.records import StudyRecord, TrialRecord
+from storage.store import Store
+
+PROTOCOL = {
+    "num_samples": 8, "batch_size": 4, "width": 64, "height": 64, "dtype": "float32",
+    "scorer": "a scorer", "model": "a/model@0123abcd",
+}  # fmt: skip
+
+
+def made_trial(
+    number: int, speedup: float, clip_loss: float, baseline_s: float = 1.0, **changes: Any
+) -> TrialRecord:
+    """A point whose intervals are 0.05 of the speedup and 0.01 of the loss to either side."""
+    baseline_score = 0.8
+    measurement = {
+        "speedup": speedup,
+        "speedup_ci": [speedup - 0.05, speedup + 0.05],
+        "clip_loss": clip_loss,
+        "clip_loss_ci": [clip_loss - 0.01, clip_loss + 0.01],
+        "latency_s": baseline_s / speedup,
+        "latency_ci_s": [baseline_s / (speedup + 0.05), baseline_s / (speedup - 0.05)],
+        "baseline_latency_s": baseline_s,
+        "baseline_latencies_s": [0.99 * baseline_s, 1.01 * baseline_s],
+        "image_similarity": 0.95,
+        "clip_score": baseline_score * (1 - clip_loss),
+        "baseline_clip_score": baseline_score,
+        "device_shared": False,
+        "seconds": {"generate": 6.0, "score": 4.0},
+    }
+    params = {"cache_interval": 2 + number, "cache_branch_id": 0}
+    return TrialRecord(number, params, speedup, clip_loss, measurement | changes)
+
+
+def made_study(
+    trials: Sequence[TrialRecord],
+    methods: Sequence[str] = ("deepcache",),
+    scheduler: str = "DDIM",
+    steps: int = 20,
+    device: str = "a CPU",
+    digest: str = "0a1b2c3d",
+    **protocol: Any,
+) -> StudyRecord:
+    """A study of tiny-shapes with a loss budget of 2%."""
+    names = {name for trial in trials for name in trial.params}
+    return StudyRecord(
+        name=f"tiny-shapes--{scheduler}--{steps}--{'+'.join(methods)}--{digest}",
+        combination={
+            "pipeline": "tiny-shapes",
+            "scheduler": scheduler,
+            "steps": steps,
+            "methods": list(methods),
+        },
+        device=device,
+        loss_budget=0.02,
+        protocol=PROTOCOL | protocol,
+        versions={"torch": "2.12.0"},
+        space={"distinct": 50, "grid": 100, "choices": {name: [1, 2] for name in names}},
+        trials=list(trials),
+        states={"complete": len(trials), "pruned": 2},
+    )
+
+
+def keep(store: Store, study: StudyRecord) -> None:
+    """Write a study into a database."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    kept = optuna.create_study(
+        study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
+    )
+    attributes = {
+        records.COMBINATION: study.combination,
+        records.PROTOCOL: study.protocol,
+        records.ENVIRONMENT: {"device": study.device, "versions": study.versions},
+        records.SPACE: study.space,
+        records.LOSS_BUDGET: study.loss_budget,
+    }
+    for key, value in attributes.items():
+        kept.set_user_attr(key, value)
+    for trial in study.trials:
+        kept.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE,
+                values=[trial.speedup, trial.clip_loss],
+                user_attrs={
+                    records.POINT: trial.params,
+                    records.MEASUREMENT: dict(trial.measurement),
+                },
+            )
+        )

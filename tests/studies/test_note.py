@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna_dashboard import get_note, save_note
+
+from storage.records import StudyRecord, TrialRecord
+from studies.note import END, refresh_note, study_note
+from studies.plan import Plan, StudyRequest, make_plan
+from tests.studies.conftest import MakeRequest
+
+STORAGE = "postgresql+psycopg://me:***@host/studies"
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    return optuna.create_study()
+
+
+def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> StudyRecord:
+    """What is stored of a study of which so many points are measured."""
+    return StudyRecord(
+        name=plan.study_name,
+        combination=plan.combination,
+        device="a CPU",
+        loss_budget=0.02,
+        protocol=plan.protocol.model_dump(),
+        versions={},
+        space={"distinct": 16},
+        trials=[TrialRecord(n, {}, 1.5 + n, clip_loss, {}) for n in range(trials)],
+        states={},
+    )
+
+
+def command(note: str) -> list[str]:
+    return shlex.split(note.split("```")[1].replace("\\\n", " "))
+
+
+def test_it_tells_combination_protocol_device_and_bound(make_request: MakeRequest) -> None:
+    plan = make_plan(make_request())
+    note = study_note(plan, record(plan, 2), STORAGE)
+    for words in (
+        "tiny-shapes, DDIM, 6 steps, deepcache", "loss budget of 2.0%",
+        "**2.50x** at a loss of 1.0%, trial 1", "2 of 16 points", "2 prompts of prompts.txt@",
+        "in batches of 1, 64x64", "seed 0", "a CPU",
+    ):  # fmt: skip
+        assert words in note
+    # One attribute of optuna-dashboard's, which loads those of all studies at each poll.
+    assert len(note) < 1500
+
+
+def test_without_a_point_inside_the_budget_there_is_no_bound(make_request: MakeRequest) -> None:
+    plan = make_plan(make_request())
+    assert "no point is inside it yet" in study_note(plan, record(plan, 2, 0.5), STORAGE)
+
+
+def test_its_command_asks_for_the_same_study(make_request: MakeRequest, tmp_path: Path) -> None:
+    prompts = tmp_path / "my prompts.txt"
+    prompts.write_text("a red star\na blue ring\na green cross\n")
+    changes = {"num_samples": 3, "batch_size": 2, "seed": 7, "prompts": prompts}
+    plan = make_plan(make_request(**changes, methods=("tgate", "deepcache")))
+    program, verb, *words = command(study_note(plan, record(plan, 1), STORAGE))
+    assert (program, verb) == ("accelfront", "study")
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    assert options.pop("--storage") == STORAGE
+    asked = StudyRequest(
+        pipeline=options.pop("--pipeline"),
+        scheduler=options.pop("--scheduler"),
+        methods=tuple(options.pop("--methods").split(",")),
+        prompts=Path(options.pop("--prompts")),
+        device=options.pop("--device"),
+        **{name[2:].replace("-", "_"): int(value) for name, value in options.items()},
+    )
+    assert make_plan(asked).study_name == plan.study_name
+
+
+@pytest.mark.parametrize(("wanted", "done", "trials"), [(8, 3, "8"), (8, 8, "16"), (12, 12, "16")])
+def test_it_asks_for_more_trials_than_are_done(
+    make_request: MakeRequest, wanted: int, done: int, trials: str
+) -> None:
+    plan = make_plan(make_request(trials=wanted))
+    words = command(study_note(plan, record(plan, done), STORAGE))
+    assert words[words.index("--trials") + 1] == trials
+
+
+def test_a_finished_study_needs_no_command(make_request: MakeRequest) -> None:
+    plan = make_plan(make_request())
+    note = study_note(plan, record(plan, 16), STORAGE)
+    assert "All points are measured." in note and "```" not in note
+
+
+def test_a_refresh_replaces_the_text_and_keeps_what_people_added(study: optuna.Study) -> None:
+    refresh_note(study, "one point")
+    save_note(study, get_note(study) + "\n\nToo blurry.")
+    refresh_note(study, "two points")
+    assert get_note(study) == f"two points\n{END}\n\nToo blurry."
+
+
+def test_a_note_that_people_wrote_themselves_stays(study: optuna.Study) -> None:
+    save_note(study, "Mine.")
+    refresh_note(study, "one point")
+    assert get_note(study) == "Mine."
+
+
+def test_an_equal_text_is_not_written_again(study: optuna.Study) -> None:
+    refresh_note(study, "one point")
+    before = study._storage.get_study_system_attrs(study._study_id)
+    refresh_note(study, "one point")
+    assert study._storage.get_study_system_attrs(study._study_id) == before
