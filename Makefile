@@ -26,8 +26,9 @@ setup: $(STAMP)  ## Create .venv and install accelfront with its development too
 study: $(STAMP)  ## Run or go on with a study [PIPELINE SCHEDULER STEPS METHODS TRIALS STORAGE]
 	@$(BIN)/accelfront study $(STUDY_OPTIONS) $(STORAGE_OPTION)
 
+# One thread each: two tests at a time fill two cores, and threads that wait spin.
 test: lint  ## Check style and types, then run the tests
-	@$(BIN)/pytest --quiet --numprocesses 2
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
 
 lint: $(STAMP)  ## Check style and types
 	@$(BIN)/ruff check .

@@ -1,0 +1,262 @@
+"""Kill workers at random moments and count what is lost: `python benchmarks/kill_workers.py`.
+
+Workers are real processes on real storage. By default a sleep stands for the GPU second; with
+`--real` the shipped pipeline generates and scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import optuna
+from optuna.trial import TrialState
+
+from benchmarks.stub import REQUEST, StubWorkbench
+from objectives.objective import Objective
+from objectives.scorer import Scorer
+from storage.rows import TrialRow, read_trials
+from storage.store import open_store
+from studies.bench import Workbench
+from studies.ledger import Ledger
+from studies.plan import Plan, make_plan
+from studies.runner import run_study
+from studies.samplers import Search, Walk
+
+RESULTS = Path(__file__).parent / "results"
+
+PLACES = ("sampler", "generation", "scoring", "write")
+ELSEWHERE = len(PLACES)
+
+AIM_S = 5.0
+"""A kill that is aimed at a place waits so long for a worker to be there."""
+
+_fork = multiprocessing.get_context("fork")
+
+
+@dataclass
+class Report:
+    """What a run of kills did.
+
+    Attributes:
+        kills: How many workers were killed.
+        fell: Where, by place.
+        aimed: How many of them were aimed at a place that chance had not hit.
+        wanted: Points that the study was to have.
+        completed: Points it has.
+        lost: Trials that were complete before a kill, and are not as they were in the end.
+        doubled: Points that were completed more than once.
+        failed: Trials of killed workers.
+        seconds: How long it took.
+    """
+
+    kills: int = 0
+    fell: dict[str, int] = field(default_factory=dict)
+    aimed: int = 0
+    wanted: int = 0
+    completed: int = 0
+    lost: int = 0
+    doubled: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Worker:
+    """A process at work on the study, and where it is."""
+
+    process: Any
+    place: Any
+
+
+def kill_workers(
+    url: str,
+    plan: Plan,
+    kills: int,
+    seed: int = 0,
+    workers: int = 4,
+    real: bool = False,
+    limit_s: float = 600,
+    pause_s: float = 2.0,
+) -> Report:
+    """Run a study with workers that are killed and replaced, and then to its end.
+
+    Args:
+        url: Of a database without this study.
+        plan: The study.
+        kills: How many kills; fewer if the study ends before.
+        seed: Of the moments and the victims.
+        workers: How many are at work at a time.
+        real: Generate and score with the shipped pipeline.
+        limit_s: Kill nobody after so many seconds.
+        pause_s: The longest pause between two kills.
+    """
+    start = time.perf_counter()
+    chance = random.Random(seed)
+    report = Report(wanted=plan.request.trials)
+    open_store(url, create=True).engine.dispose()
+    crew = [_start(url, plan, real) for _ in range(workers)]
+    seen: dict[int, Any] = {}
+    while (
+        report.kills < kills
+        and time.perf_counter() - start < limit_s
+        and any(worker.process.is_alive() for worker in crew)
+    ):
+        time.sleep(chance.uniform(0.1, pause_s))
+        missing = [place for place in PLACES if place not in report.fell]
+        victim = chance.choice(crew)
+        if missing and (report.kills % 3 == 2 or kills - report.kills <= 2 * len(PLACES)):
+            victim = _await_place(crew, PLACES.index(missing[0])) or victim
+            report.aimed += 1
+        if not victim.process.is_alive():
+            continue
+        os.kill(victim.process.pid, signal.SIGKILL)
+        victim.process.join()
+        place = [*PLACES, "elsewhere"][victim.place.value]
+        report.fell[place] = report.fell.get(place, 0) + 1
+        report.kills += 1
+        seen |= _completed(url, plan)
+        crew[crew.index(victim)] = _start(url, plan, real)
+    for worker in crew:
+        worker.process.join()
+    # The last worker may have been the one that was killed.
+    last = _start(url, plan, real)
+    last.process.join()
+    after = _completed(url, plan)
+    points = Counter(content[0] for content in after.values())
+    report.completed = len(points)
+    report.lost = sum(after.get(number) != content for number, content in seen.items())
+    report.doubled = sum(count - 1 for count in points.values())
+    report.failed = len(_trials(url, plan, TrialState.FAIL))
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _start(url: str, plan: Plan, real: bool) -> Worker:
+    place = _fork.Value("i", ELSEWHERE, lock=False)
+    process = _fork.Process(target=_work, args=(url, plan, place, real), daemon=True)
+    process.start()
+    return Worker(process, place)
+
+
+def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
+    """A worker's life; it notes where it is, for whoever kills it."""
+
+    def noted(function: Callable[..., Any], number: int) -> Callable[..., Any]:
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            before, place.value = place.value, number
+            try:
+                return function(*args, **kwargs)
+            finally:
+                place.value = before
+
+        return inside
+
+    for owner, name, where in (
+        (Walk, "propose", "sampler"),
+        (Search, "propose", "sampler"),
+        (Objective, "_generate", "generation"),
+        (Scorer, "embed_images", "scoring"),
+        (Ledger, "keep", "write"),
+    ):
+        setattr(owner, name, noted(getattr(owner, name), PLACES.index(where)))
+    generate = noted(lambda: time.sleep(0.2), PLACES.index("generation"))
+    score = noted(lambda: time.sleep(0.05), PLACES.index("scoring"))
+    workbench = Workbench() if real else StubWorkbench(generate, score)
+    run_study(plan, open_store(url, create=True), workbench=workbench)
+
+
+def _await_place(crew: list[Worker], place: int) -> Worker | None:
+    end = time.monotonic() + AIM_S
+    while time.monotonic() < end:
+        for worker in crew:
+            if worker.place.value == place and worker.process.is_alive():
+                return worker
+        time.sleep(0.0005)
+    return None
+
+
+def _trials(url: str, plan: Plan, state: TrialState) -> list[TrialRow]:
+    store = open_store(url)
+    try:
+        study_id = store.optuna.get_study_id_from_name(plan.study_name)
+        rows = read_trials(store.engine, [study_id])[study_id]
+        return [row for row in rows if row.state == state and row.duplicate_of is None]
+    except KeyError:
+        return []
+    finally:
+        store.engine.dispose()
+
+
+def _completed(url: str, plan: Plan) -> dict[int, Any]:
+    """Point and values by number of the trials that are complete, repeats left out."""
+    complete = _trials(url, plan, TrialState.COMPLETE)
+    return {row.number: (row.point, row.speedup, row.clip_loss) for row in complete}
+
+
+def main() -> None:
+    """Kill, and write `results/kill-workers-<database>[-real].json` and `.md`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--real", action="store_true")
+    parser.add_argument("--minutes", type=float, default=30, help="kill nobody after these")
+    parser.add_argument("--storage", help="a database without studies; default: a new SQLite file")
+    given = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    request = replace(REQUEST, trials=given.trials)
+    if given.real:
+        request = replace(request, steps=6)
+    plan = make_plan(request)
+    with tempfile.TemporaryDirectory() as folder:
+        # Pictures of real trials go beside the database, or here.
+        with suppress(KeyError):
+            del os.environ["ACCELFRONT_ARTIFACTS"]
+        os.environ["ACCELFRONT_ARTIFACTS"] = folder
+        url = given.storage or f"sqlite:///{folder}/kills.db"
+        report = kill_workers(
+            url, plan, given.kills, given.seed, given.workers, given.real, 60 * given.minutes
+        )
+    database = url.partition(":")[0].partition("+")[0]
+    _write(f"kill-workers-{database}{'-real' if given.real else ''}", given, report)
+    if report.lost or report.doubled or report.completed != report.wanted:
+        sys.exit(1)
+
+
+def _write(name: str, given: argparse.Namespace, report: Report) -> None:
+    content = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {"python": platform.python_version(), "optuna": optuna.__version__},
+        "workers": given.workers,
+        "seed": given.seed,
+        **asdict(report),
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    rows = [f"| {key} | {value} |" for key, value in content.items()]
+    text = "\n".join([f"# {name}", "", "| | |", "|---|---|", *rows, ""])
+    (RESULTS / f"{name}.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Workers with real storage, samplers and processes, and a stub in place of the GPU second."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from accel_space.method import Params
+from accel_space.stack import Stack, point_key
+from objectives.measurement import Baseline, Measurement
+from storage.store import Store, open_store
+from studies.bench import Bench, Workbench
+from studies.plan import Plan, StudyRequest
+from studies.runner import Outcome, Watch, run_study
+
+REQUEST = StudyRequest(
+    pipeline="tiny-shapes",
+    scheduler="DDIM",
+    steps=50,
+    methods=("deepcache", "tgate", "tome"),
+    trials=60,
+    num_samples=2,
+    batch_size=1,
+    device="cpu",
+    sampler="grid",
+    loss_budget=0.5,
+)
+"""A study with thousands of points, of which a few are wanted; `grid` ends at no plateau."""
+
+Act = Callable[[], None]
+
+
+@dataclass
+class StubObjective:
+    """Sleeps in place of measuring, and makes figures up from the point.
+
+    Attributes:
+        stack: The methods; their points give the figures.
+        generate: What happens in place of generating.
+        score: What happens in place of scoring.
+    """
+
+    stack: Stack
+    generate: Act
+    score: Act = lambda: None
+
+    def prove(self, baseline: Baseline) -> None:
+        """The pictures of nothing are never wrong."""
+
+    def measure(self, point: Params, baseline: Baseline, *ignored: Any, **more: Any) -> Measurement:
+        """Make figures up: the same ones for the same point."""
+        self.generate()
+        self.score()
+        return made_up(point)
+
+
+def made_up(point: Params) -> Measurement:
+    """Figures of a point, as if measured."""
+    noise = random.Random(point_key(point))
+    speedup = 1 + 2 * noise.random()
+    loss = 0.02 * speedup * noise.random()
+    pairs = [0.5 / speedup] * 5
+    return Measurement(
+        speedup=speedup,
+        speedup_ci=(speedup * 0.98, speedup * 1.02),
+        clip_loss=loss,
+        clip_loss_ci=(loss - 0.005, loss + 0.005),
+        latency_s=pairs[0],
+        latency_ci_s=(pairs[0] * 0.98, pairs[0] * 1.02),
+        baseline_latency_s=0.5,
+        latencies_s=pairs,
+        baseline_latencies_s=[0.5] * 5,
+        image_similarity=0.95,
+        psnr_db=25.0,
+        clip_score=0.3,
+        baseline_clip_score=0.31,
+        peak_memory_mib=None,
+        device_shared=False,
+        samples=32,
+        stopped_early=False,
+        seconds={"generate": 0.5, "baseline": 0.5, "score": 0.1, "patch": 0.01},
+    )
+
+
+@dataclass
+class StubWorkbench(Workbench):
+    """Loads nothing."""
+
+    generate: Act
+    score: Act = field(default=lambda: None)
+
+    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
+        """See `Workbench.open`."""
+        objective: Any = StubObjective(plan.stack, self.generate, self.score)
+        return Bench(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
+
+    def forget(self) -> None:
+        """See `Workbench.forget`."""
+
+
+def work(
+    url: str,
+    plan: Plan,
+    generate: Act,
+    score: Act = lambda: None,
+    watch: Watch = lambda progress: None,
+) -> Outcome:
+    """Run one study to its end in this process, over a storage object of its own."""
+    return run_study(plan, open_store(url, create=True), watch, StubWorkbench(generate, score))

