@@ -24,6 +24,11 @@ from storage.records import StudyRecord, TrialRecord
 LEAST_PSNR_DB = 40.0
 """Pictures on CUDA, where kernels sum in another order each time, are the same from here on."""
 
+RUN_TO_RUN = 0.05
+"""Share of a speedup by which two processes may differ beyond their intervals, which know only what
+varies within one. On two shared cores a trial's 1.90x was 1.75x, 1.80x and 1.81x in three others.
+"""
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -123,8 +128,8 @@ def verify(
     It draws the protocol's first batch with the study's seeds. Its pictures must be those of the
     trial's stack: bit for bit on a CPU, from `LEAST_PSNR_DB` on on CUDA. Its speedup is measured
     in pairs with the unaccelerated pipeline, and is kept if its interval reaches that of the trial
-    or lies above it. On another device than the study's the speed was never promised, and is
-    measured only.
+    less `RUN_TO_RUN`, or lies above it. On another device than the study's the speed was never
+    promised, and is measured only.
 
     Args:
         promise: What the script says of itself.
@@ -236,7 +241,7 @@ def _pictures_differ(rehearsal: Rehearsal, exactly: bool) -> str:
 
 def _is_slower(measured: Estimate, expected: Estimate) -> str:
     """How much is missing of the speedup; empty if it is kept."""
-    if measured.high >= expected.low:
+    if measured.high >= (1 - RUN_TO_RUN) * expected.low:
         return ""
     missing = 1 - measured.value / expected.low
     return (
