@@ -50,5 +50,6 @@ def _replace(path: Path, text: str) -> None:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except BaseException:
+        # Ctrl-C included: nothing half-written is left, and whatever it was goes on its way.
         temporary.unlink(missing_ok=True)
         raise

@@ -103,7 +103,8 @@ class StudySearch:
         return Workbench()
 
     def _request(self, task: Task) -> StudyRequest:
-        from studies.plan import Requirement, StudyRequest
+        from storage.requirement import Requirement
+        from studies.plan import StudyRequest
 
         is_here = self.device.partition(":")[0] in ("cpu", "cuda")
         return StudyRequest(

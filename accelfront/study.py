@@ -98,8 +98,9 @@ def study(
 
     from accelfront.tables import front_table, print_json
     from accelfront.view import StudyView
+    from storage.requirement import Requirement
     from storage.store import open_store
-    from studies.plan import Requirement, StudyRequest, make_plan
+    from studies.plan import StudyRequest, make_plan
     from studies.runner import run_study
 
     requirement = Requirement(speedup=req_speedup, latency_s=req_time)

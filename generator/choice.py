@@ -12,8 +12,7 @@ from generator.make_tasks import LEAST_SPEEDUP
 from generator.task import Task
 from storage.front import best_inside
 from storage.records import StudyRecord, TrialRecord
-from studies.plan import Requirement
-from studies.stopping import meets
+from storage.requirement import Requirement, meets
 
 Policy = Literal["fastest", "closest", "best-quality"]
 

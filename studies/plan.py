@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ from objectives.prompts import read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
 from objectives.schedulers import make_scheduler, scheduler_name, scheduler_profile
 from objectives.scorer import ScorerSource, find_scorer
+from storage.requirement import Requirement
 
 if TYPE_CHECKING:
     import torch
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
 SAMPLERS = ("auto", "grid", "tpe", "nsga2", "random")
 
 DEFAULT_LOSS_BUDGET = 0.02
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """What a point must reach for a search to end; None asks for nothing.
-
-    Attributes:
-        speedup: Least speedup.
-        latency_s: Most seconds per picture.
-    """
-
-    speedup: float | None = None
-    latency_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ class StudyRequest:
     device: str = "auto"
     timeout_s: float | None = None
     trial_timeout_s: float | None = None
-    requirement: Requirement = Requirement()
+    requirement: Requirement = field(default_factory=Requirement)
     loss_budget: float | None = None
     allow_version_drift: bool = False
 

@@ -18,6 +18,7 @@ from objectives.measurement import Measurement
 from objectives.statistics import Estimate
 from storage.front import best_inside, is_dominated
 from storage.records import Point, StudyRecord, TrialRecord
+from storage.requirement import meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.errors import StudyFailedError
@@ -27,7 +28,7 @@ from studies.ledger import Ledger
 from studies.patience import database_faults_told
 from studies.plan import Plan
 from studies.samplers import Proposal, make_proposer
-from studies.stopping import Deadline, Plateau, meets
+from studies.stopping import Deadline, Plateau
 from studies.warm_start import warm_points
 
 MAX_FAILURES = 3

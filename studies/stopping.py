@@ -8,30 +8,12 @@ from dataclasses import dataclass, field
 
 from storage.front import hypervolume
 from storage.records import TrialRecord
-from studies.plan import Requirement
 
 PLATEAU_POINTS = 30
 """A search that measured this many points in a run without gain has found what it will find."""
 
 PLATEAU_GAIN = 0.001
 """The relative growth of the hypervolume that counts as a gain."""
-
-
-def meets(trial: TrialRecord, requirement: Requirement, loss_budget: float) -> bool:
-    """Whether a point meets a requirement inside the loss budget, by interval and not by luck.
-
-    Args:
-        trial: A measured point.
-        requirement: What is asked for; asking for nothing is never met.
-        loss_budget: The greatest CLIP loss allowed, which the whole interval must keep.
-    """
-    if requirement == Requirement():
-        return False
-    measured = trial.measurement
-    fast = requirement.speedup is None or measured["speedup_ci"][0] >= requirement.speedup
-    short = requirement.latency_s is None or measured["latency_ci_s"][1] <= requirement.latency_s
-    good = bool(measured["clip_loss_ci"][1] <= loss_budget)
-    return bool(fast and short and good)
 
 
 @dataclass

@@ -8,9 +8,8 @@ import pytest
 from generator.bounds import Bound, difficulty, surest
 from objectives.errors import InputError
 from storage.records import read_studies
+from storage.requirement import Requirement, meets
 from storage.store import Store, open_store
-from studies.plan import Requirement
-from studies.stopping import meets
 from tests.made_studies import add_point, add_study
 
 

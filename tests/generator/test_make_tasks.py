@@ -13,9 +13,8 @@ from generator.bounds import Bound, difficulty
 from generator.make_tasks import make_tasks
 from generator.task import Task, read_task, task_json, task_sentence
 from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.requirement import Requirement, meets
 from storage.store import Store, open_store
-from studies.plan import Requirement
-from studies.stopping import meets
 from tests.made_studies import add_point, add_study
 
 RATIOS = (0.8, 0.9, 0.95)

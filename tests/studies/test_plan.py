@@ -7,7 +7,8 @@ import pytest
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError
-from studies.plan import Requirement, make_plan
+from storage.requirement import Requirement
+from studies.plan import make_plan
 from tests.studies.conftest import MakeRequest
 
 

@@ -21,9 +21,10 @@ from accel_space.stack import METHODS, point_key
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from storage.records import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, REASON, read_studies
+from storage.requirement import Requirement
 from storage.store import Store, open_store
 from studies.errors import StudyFailedError, StudyRefusedError
-from studies.plan import Requirement, make_plan
+from studies.plan import make_plan
 from studies.runner import Progress, run_study
 from tests.studies.conftest import MakeRequest
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from storage.records import TrialRecord
-from studies.plan import Requirement
-from studies.stopping import PLATEAU_POINTS, Deadline, Plateau, meets
+from storage.requirement import Requirement, meets
+from studies.stopping import PLATEAU_POINTS, Deadline, Plateau
 
 
 def make_trial(**measured: Any) -> TrialRecord:
