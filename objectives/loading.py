@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from objectives.catalogue import PipelineEntry
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def load_pipeline(
-    entry: PipelineEntry, model: Model, dtype: str, device: torch.device, **parts: Any
-) -> Any:
+def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.device) -> Any:
     """Load a pipeline from its folder: safetensors only, no code, no network.
 
     A pipeline that `encodes_once` is loaded without its text encoder.
@@ -26,22 +24,9 @@ def load_pipeline(
         model: Where its weights are.
         dtype: Name of the torch dtype of the weights.
         device: Where the pipeline is to run.
-        **parts: Components to use in place of the model's own; None leaves one out.
     """
-    import diffusers
-    import torch
-
-    if entry.encodes_once:
-        parts = {"text_encoder": None, "tokenizer": None, **parts}
-    pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
-        model.folder,
-        dtype=getattr(torch, dtype),
-        variant=model.variant,
-        use_safetensors=True,
-        local_files_only=True,
-        **entry.parts,
-        **parts,
-    )
+    parts = {"text_encoder": None, "tokenizer": None} if entry.encodes_once else {}
+    pipe = _from_pretrained(entry, model, dtype, parts)
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
 
@@ -67,22 +52,28 @@ def load_conditioning(
     """
     if not entry.encodes_once:
         return Plain(prompts)
+    encoder = _from_pretrained(entry, model, dtype, {"transformer": None, "vae": None})
+    encoded: Embedded = encode(encoder.to(device), prompts)
+    del encoder
+    free_memory()
+    return encoded
+
+
+def _from_pretrained(
+    entry: PipelineEntry, model: Model, dtype: str, parts: Mapping[str, None]
+) -> Any:
+    """Load what there is of a pipeline but the `parts` that are None."""
     import diffusers
     import torch
 
-    encoder = getattr(diffusers, entry.pipeline_class).from_pretrained(
+    return getattr(diffusers, entry.pipeline_class).from_pretrained(
         model.folder,
         dtype=getattr(torch, dtype),
         variant=model.variant,
         use_safetensors=True,
         local_files_only=True,
-        transformer=None,
-        vae=None,
+        **{**entry.parts, **parts},
     )
-    encoded: Embedded = encode(encoder.to(device), prompts)
-    del encoder
-    free_memory()
-    return encoded
 
 
 def free_memory() -> None:
