@@ -34,6 +34,7 @@ def bounds(
     """Show the greatest measured speedup of each study inside the loss budget."""
     from rich.console import Console
 
+    from accelfront.plot import bounds_plot
     from accelfront.tables import print_json
     from generator.bounds import Bound
 
@@ -41,7 +42,7 @@ def bounds(
     if as_json:
         print_json([bound.as_json() for bound in found])
         return
-    Console().print(_table(found))
+    Console().print(_table(found), bounds_plot(found))
 
 
 def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:

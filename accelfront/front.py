@@ -23,6 +23,7 @@ def front(
     """Show the Pareto front of speedup against CLIP loss."""
     from rich.console import Console
 
+    from accelfront.plot import front_plot
     from accelfront.tables import front_table, print_json
     from storage.records import read_studies
     from storage.store import open_store
@@ -36,7 +37,7 @@ def front(
         _print_csv(records)
     else:
         for record in records:
-            Console().print(front_table(record))
+            Console().print(front_table(record), front_plot(record))
 
 
 def _print_csv(records: list[StudyRecord]) -> None:

@@ -96,6 +96,7 @@ def study(
     prepare_process()
     from rich.console import Console
 
+    from accelfront.plot import front_plot
     from accelfront.tables import front_table, print_json
     from accelfront.view import StudyView
     from storage.requirement import Requirement
@@ -139,7 +140,7 @@ def study(
     if as_json:
         print_json([outcome.study.as_json()])
     else:
-        Console().print(front_table(outcome.study))
+        Console().print(front_table(outcome.study), front_plot(outcome.study))
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)
 

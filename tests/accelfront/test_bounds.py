@@ -59,6 +59,13 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
     assert "3.04x 2.90-3.10" in text
     assert "cache_interval=3" in text
     assert any("none" in line and "of 1 points" in line for line in lines)
+    assert any("●" in line and "3.04x" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_front_comes_with_its_plot_in_80_columns(storage: str) -> None:
+    lines = run("front", "--storage", storage).stdout.splitlines()
+    assert any("●1" in line for line in lines)
     assert max(map(len, lines)) <= 80
 
 
