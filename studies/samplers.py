@@ -19,7 +19,7 @@ from optuna.distributions import (
 )
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.method import Choices, Space
 from accel_space.stack import Stack, point_key
@@ -60,18 +60,18 @@ class Proposer(ABC):
 
 
 class Walk(Proposer):
-    """Takes a list of points in its order."""
+    """Takes a list of points in its order, however many workers walk together."""
 
     thorough = True
 
     def __init__(self, points: Sequence[Point], distributions: dict[str, BaseDistribution]) -> None:
-        self._points = points
+        self._points = {point_key(point): point for point in points}
         self._distributions = distributions
 
     def propose(self, study: optuna.Study, taken: Collection[str]) -> Proposal | None:
         """See `Proposer.propose`."""
-        point = next((each for each in self._points if point_key(each) not in taken), None)
-        return None if point is None else _ask_for(study, point, self._distributions)
+        left = [point for key, point in self._points.items() if key not in taken]
+        return _ask_for(study, left, self._distributions) if left else None
 
 
 class Search(Proposer):
@@ -104,8 +104,8 @@ class Search(Proposer):
             if not unseen:
                 return None
             self._repeats = 0
-            pick = unseen[self._random.integers(len(unseen))]
-            return _ask_for(study, pick, self._distributions)
+            self._random.shuffle(unseen)
+            return _ask_for(study, unseen, self._distributions)
         study.sampler = self._sampler
         trial = _ask(study, self._distributions)
         point = self._stack.canonical(trial.params)
@@ -180,10 +180,12 @@ def _rank(space: Space, name: str, value: float) -> float:
 
 
 def _ask_for(
-    study: optuna.Study, point: Point, distributions: dict[str, BaseDistribution]
+    study: optuna.Study, points: Sequence[Point], distributions: dict[str, BaseDistribution]
 ) -> Proposal:
-    study.sampler = _OnePoint(point)
-    return Proposal(_ask(study, distributions), dict(point))
+    """Ask for the first point that no other worker is about to take."""
+    study.sampler = sampler = _FirstFree(points)
+    trial = _ask(study, distributions)
+    return Proposal(trial, dict(sampler.point))
 
 
 def _ask(study: optuna.Study, distributions: dict[str, BaseDistribution]) -> optuna.Trial:
@@ -193,11 +195,29 @@ def _ask(study: optuna.Study, distributions: dict[str, BaseDistribution]) -> opt
         return study.ask(distributions)
 
 
-class _OnePoint(BaseSampler):
-    """Samples the one point it is given, so that every trial is stored the same way."""
+class _FirstFree(BaseSampler):
+    """Samples one point of a list, so that every trial is stored the same way.
 
-    def __init__(self, point: Point) -> None:
-        self._point = point
+    Attributes:
+        point: The point, once a trial has begun.
+    """
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self._points = points
+        self.point = points[0]
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Pass by what other workers have chosen or, going by their trials' numbers, will choose.
+
+        A worker's claim comes after its trial, and all that choose until then find the same list.
+        """
+        names = self.point.keys()
+        running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+        others = [each for each in running if each.number < trial.number]
+        chosen = [each.params for each in others if each.params.keys() == names]
+        near = self._points[: len(others) + 1]
+        free = [point for point in near if point not in chosen] or near
+        self.point = free[(len(others) - len(chosen)) % len(free)]
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -216,7 +236,7 @@ class _OnePoint(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        return self._point[param_name]
+        return self.point[param_name]
 
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {

@@ -117,6 +117,43 @@ def test_a_walk_with_first_points_leaves_nothing_out() -> None:
     assert sorted(taken) == sorted(map(point_key, stack.points))
 
 
+@pytest.mark.parametrize("name", ["grid", "auto"])
+def test_workers_that_choose_at_once_walk_on_together_without_meeting(name: str) -> None:
+    stack = make_stack("deepcache")
+    walks = [make_proposer(name, stack, trials=16, seed=0) for _ in range(5)]
+    alone, together = make_study(), make_study()
+    wanted: list[str] = []
+    while (proposal := walks[0].propose(alone, wanted)) is not None:
+        wanted.append(point_key(proposal.point))
+        alone.tell(proposal.trial, (1.0, 0.0))
+    taken: list[str] = []
+    for _ in range(3):
+        # All have read what is taken before the first of them claims its point.
+        proposals = [walk.propose(together, tuple(taken)) for walk in walks]
+        taken += [point_key(proposal.point) for proposal in proposals if proposal]
+    assert taken == wanted[:15]
+
+
+def test_a_walk_leaves_the_next_point_to_a_worker_that_is_choosing_it() -> None:
+    walk = make_proposer("grid", make_stack("deepcache"), trials=16, seed=0)
+    study = make_study()
+    study.ask()
+    proposal = walk.propose(study, ())
+    assert proposal is not None
+    assert point_key(proposal.point) == "cache_interval=2 cache_branch_id=1"
+
+
+def test_a_walk_takes_the_last_point_from_a_worker_that_died_choosing_it() -> None:
+    stack = make_stack("deepcache")
+    walk = make_proposer("grid", stack, trials=16, seed=0)
+    study = make_study()
+    *measured, last = map(point_key, stack.points)
+    for _ in range(2):
+        proposal = walk.propose(study, measured)
+        assert proposal is not None
+        assert point_key(proposal.point) == last
+
+
 def test_what_a_search_proposes_is_canonical() -> None:
     stack = make_stack("tgate")
     search = make_proposer("random", stack, trials=5, seed=3)
