@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -11,18 +12,21 @@ from pathlib import Path
 import jinja2
 from plotly.offline import get_plotlyjs
 
-from accelfront.reporting.charts import comparison_chart, front_chart, hypervolume_chart
-from accelfront.reporting.data import compare, report_study
+from accelfront.reporting.charts import (
+    Figure,
+    comparison_chart,
+    front_chart,
+    hypervolume_chart,
+)
+from accelfront.reporting.data import Comparison, StudyReport, compare, report_study
+from accelfront.reporting.fitting import Pictures, fit_pictures
 from accelfront.tables import searched_params
 from storage.records import StudyRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-MOST_PICTURES = 2_500_000
-"""Characters that all pictures together may take; with plotly.js the page stays below 8 MB."""
-
-Pictures = Mapping[tuple[str, int], bytes]
-"""WebP pictures by the study's name and the trial's number."""
+MOST_BYTES = 7_900_000
+"""Of a page with pictures: what a mail takes, and what a phone opens."""
 
 
 def render_page(
@@ -32,33 +36,57 @@ def render_page(
 
     Args:
         studies: All studies of a storage; one without points is told of in words.
-        pictures: One picture grid each for trials of the fronts; the smallest go in as long as
-            there is room.
+        pictures: One picture grid each for trials of the fronts; as many of them as `MOST_BYTES`
+            leaves room for go in, and the page tells of the others.
         storage: The storage that commands are to name; None leaves it to their default.
     """
     reports = [report_study(study, studies, storage) for study in studies]
-    return _template().render(
-        reports=reports,
-        comparisons=compare(studies),
-        pictures=_sources(pictures),
-        # A study's place in the page, which its sections and rows are named by.
-        places={study.name: place for place, study in enumerate(studies, 1)},
-        written=date.today().isoformat(),
-        plotly_js=get_plotlyjs(),
-    )
+    comparisons = compare(studies)
+    # A study's place in the page, which its sections and rows are named by.
+    places = {study.name: place for place, study in enumerate(studies, 1)}
+    content = {
+        "reports": reports,
+        "comparisons": comparisons,
+        "figures": _figures(reports, comparisons, places),
+        "places": places,
+        "kept": pictures.keys(),
+        "written": date.today().isoformat(),
+        "library": _library(),
+    }
+    without = _template().render(content, pictures={}, shrunk=0)
+    if not pictures:
+        return without
+    fitted = fit_pictures(pictures, reports, MOST_BYTES - len(without.encode()))
+    sources = {key: _source(picture) for key, picture in fitted.items()}
+    shrunk = sum(picture != pictures[key] for key, picture in fitted.items())
+    return _template().render(content, pictures=sources, shrunk=shrunk)
 
 
-def _sources(pictures: Pictures) -> dict[tuple[str, int], str]:
-    """As many pictures as there is room for, as addresses that hold them."""
-    sources: dict[tuple[str, int], str] = {}
-    room = MOST_PICTURES
-    for key, picture in sorted(pictures.items(), key=lambda item: len(item[1])):
-        source = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
-        room -= len(source)
-        if room < 0:
-            break
-        sources[key] = source
-    return sources
+def _figures(
+    reports: Sequence[StudyReport], comparisons: Sequence[Comparison], places: Mapping[str, int]
+) -> dict[str, Figure]:
+    """All charts by their ids."""
+    figures = {
+        f"comparison-{place}": comparison_chart(comparison)
+        for place, comparison in enumerate(comparisons, 1)
+    }
+    for report in reports:
+        if report.record.trials:
+            name = f"study-{places[report.record.name]}"
+            figures[f"{name}-front"] = front_chart(report, name)
+            figures[f"{name}-search"] = hypervolume_chart(report)
+    return figures
+
+
+def _source(picture: bytes) -> str:
+    """An address that holds the picture."""
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+
+
+@cache
+def _library() -> str:
+    """plotly.js as the page unpacks it: of 4.8 MB there are 2 left."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def duration(seconds: float) -> str:
@@ -78,11 +106,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters["duration"] = duration
     environment.filters["params"] = searched_params
-    environment.globals |= {
-        "front_chart": front_chart,
-        "hypervolume_chart": hypervolume_chart,
-        "comparison_chart": comparison_chart,
-    }
     return environment.get_template("report.html.jinja")

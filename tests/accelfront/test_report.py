@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from html import unescape
@@ -15,7 +16,8 @@ from PIL import Image
 from accelfront.reporting.charts import comparison_chart
 from accelfront.reporting.commands import emitting_command
 from accelfront.reporting.data import compare, report_study
-from accelfront.reporting.page import MOST_PICTURES, render_page
+from accelfront.reporting.fitting import LEAST_BYTES, fit_pictures
+from accelfront.reporting.page import render_page
 from accelfront.reporting.pictures import front_pictures
 from generator.choice import by_trust, choose
 from generator.task import read_task
@@ -36,7 +38,15 @@ TRIALS = [
 
 def without_library(page: str) -> str:
     """The page but for plotly.js."""
-    return re.sub(r"<script>\s*/\*\*\s*\* plotly.js.*?</script>", "", page, flags=re.DOTALL)
+    return re.sub(r'<script type="application/gzip".*?</script>', "", page, flags=re.DOTALL)
+
+
+def picture_of(side: int) -> bytes:
+    """A grid that hardly packs, as WebP."""
+    file = BytesIO()
+    noise = Image.effect_noise((2 * side, side), 100).convert("RGB")
+    noise.save(file, "WEBP", quality=85)
+    return file.getvalue()
 
 
 def chosen(command: str, studies: list[StudyRecord]) -> TrialRecord | None:
@@ -179,13 +189,67 @@ def test_what_a_database_holds_is_text_and_never_code() -> None:
     assert "&lt;script&gt;alert" in page
 
 
-def test_pictures_go_in_as_long_as_there_is_room_the_smallest_first() -> None:
+def test_pictures_are_on_the_page_as_they_were_kept_if_there_is_room() -> None:
+    study, picture = made_study(TRIALS), picture_of(64)
+    page = render_page([study], {(study.name, 3): picture, (study.name, 0): picture})
+    assert page.count(base64.b64encode(picture).decode()) == 2
+    assert "The picture grids of all front points that have one are on this page." in page
+    assert without_library(page).count("none kept") == 1  # Of trial 2.
+
+
+def test_many_pictures_are_shrunk_and_the_bound_comes_first() -> None:
+    study, large = made_study(TRIALS), picture_of(300)
+    pictures = {(study.name, number): large for number in (0, 2, 3)}
+    reports = [report_study(study, [study])]
+    room = 4 * LEAST_BYTES
+    fitted = fit_pictures(pictures, reports, room)
+    # Trial 2 is the bound, trial 3 over the budget.
+    assert fitted.keys() == {(study.name, 0), (study.name, 2)}
+    assert sum(len(base64.b64encode(each)) for each in fitted.values()) < room
+    for each in fitted.values():
+        with Image.open(BytesIO(each)) as shown:
+            assert 100 < shown.width < 600
+
+
+def test_small_pictures_leave_their_room_to_large_ones() -> None:
+    study, small, large = made_study(TRIALS), picture_of(16), picture_of(150)
+    pictures = {(study.name, 0): small, (study.name, 2): large, (study.name, 3): small}
+    room = 2 * len(large)
+    assert fit_pictures(pictures, [report_study(study, [study])], room) == pictures
+
+
+@pytest.mark.parametrize("room", [-1, 0, 300])
+def test_without_room_there_are_no_pictures(room: int) -> None:
     study = made_study(TRIALS)
-    pictures = {(study.name, 3): b"a" * MOST_PICTURES, (study.name, 0): b"b" * 900}
-    page = render_page([study], pictures)
-    assert page.count("data:image/webp") == 1
-    assert "YmJi" in page
+    pictures = {(study.name, 0): picture_of(64)}
+    assert fit_pictures(pictures, [report_study(study, [study])], room) == {}
+
+
+def test_what_cannot_be_shrunk_is_left_out() -> None:
+    study = made_study(TRIALS)
+    pictures = {(study.name, 0): b"RIFF....WEBP" + bytes(90_000)}
+    assert fit_pictures(pictures, [report_study(study, [study])], 60_000) == {}
+
+
+@pytest.mark.timeout(300)
+def test_a_page_of_162_studies_with_pictures_stays_below_8_mb() -> None:
+    studies = [
+        made_study(
+            [made_trial(n, 1 + n / 4, n / 150) for n in range(8)],
+            ("deepcache", "tgate", "tome"),
+            steps=steps,
+            device="NVIDIA H100 80GB HBM3",
+        )
+        for steps in range(1, 163)
+    ]
+    picture = picture_of(100)
+    pictures = {(study.name, trial.number): picture for study in studies for trial in study.front}
+    page = render_page(studies, pictures)
     assert len(page.encode()) < 8_000_000
+    shown = page.count("data:image/webp")
+    assert 162 <= shown < len(pictures) == 162 * 8
+    assert f"{shown} of {len(pictures)} picture grids are on this page" in page
+    assert page.count(">left out<") == len(pictures) - shown
 
 
 def test_only_pictures_of_the_front_are_read_and_nothing_else_is_taken_for_one(

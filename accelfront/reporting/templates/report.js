@@ -51,15 +51,29 @@ function draw(chart) {
   chart.addEventListener("keydown", (event) => move(chart, event));
 }
 
-// Hundreds of charts drawn at once would hold the page up.
-const watcher = new IntersectionObserver(
-  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
-  { rootMargin: "600px" });
-charts.forEach((chart) => watcher.observe(chart));
+// plotly.js comes packed, as it would else be the greater part of the page.
+async function unpackLibrary() {
+  const packed = atob(document.getElementById("library").textContent);
+  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(unpacked).text();
+  document.head.append(script);
+}
 
-addEventListener("beforeprint", () => charts.forEach((chart) => {
-  draw(chart);
-  Plotly.relayout(chart, { autosize: false, width: PRINTED_WIDTH });
-}));
-addEventListener("afterprint", () => charts.forEach((chart) =>
-  Plotly.relayout(chart, { autosize: true, width: null })));
+function start() {
+  // Hundreds of charts drawn at once would hold the page up.
+  const watcher = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+    { rootMargin: "600px" });
+  charts.forEach((chart) => watcher.observe(chart));
+
+  addEventListener("beforeprint", () => charts.forEach((chart) => {
+    draw(chart);
+    Plotly.relayout(chart, { autosize: false, width: PRINTED_WIDTH });
+  }));
+  addEventListener("afterprint", () => charts.forEach((chart) =>
+    Plotly.relayout(chart, { autosize: true, width: null })));
+}
+
+unpackLibrary().then(start);
