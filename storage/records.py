@@ -13,7 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import StorageError
 from storage.front import pareto_front
-from storage.rows import StoredMeasurement, TrialRow, read_trials
+from storage.rows import (
+    Measurements,
+    StoredMeasurement,
+    TrialRow,
+    collector_paused,
+    read_trials,
+)
 from storage.store import Store
 
 # Attributes of an Optuna study.
@@ -138,11 +144,13 @@ def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
     }
     if not ours:
         raise StorageError(f"{store.name} holds no studies; `accelfront study` makes some")
-    trials = read_trials(store.engine, ours)
-    return [
-        _record(study.study_name, study.user_attrs, *_split(trials[study_id]))
-        for study_id, study in ours.items()
-    ]
+    with collector_paused():
+        trials = read_trials(store.engine, ours)
+        measurements = Measurements(store.engine, list(ours))
+        return [
+            _record(study.study_name, study.user_attrs, *_split(trials[study_id], measurements))
+            for study_id, study in ours.items()
+        ]
 
 
 def find_study(store: Store, name: str) -> StudyRecord | None:
@@ -168,21 +176,29 @@ def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
     )
 
 
-def _split(rows: Sequence[TrialRow]) -> tuple[list[TrialRecord], list[TrialState]]:
+def _split(
+    rows: Sequence[TrialRow], measurements: Measurements
+) -> tuple[list[TrialRecord], list[TrialState]]:
     """The completed points among trials, and the states of all; repeats of a point left out."""
     own = [row for row in rows if row.duplicate_of is None]
     complete = [row for row in own if row.state == TrialState.COMPLETE]
     # In one text, as parsing each alone would take most of the time of reading.
     points = json.loads(f"[{','.join(row.point or '{}' for row in complete)}]")
-    trials = [
+    trials = _distinct(
         TrialRecord(
-            row.number, point, row.speedup, row.clip_loss, StoredMeasurement(row.measurement)
+            row.number,
+            point,
+            row.speedup,
+            row.clip_loss,
+            StoredMeasurement(row.trial_id, measurements),
         )
         for row, point in zip(complete, points, strict=True)
-        # Of a completed trial none of these is missing; mypy cannot know.
-        if row.measurement is not None and row.speedup is not None and row.clip_loss is not None
-    ]
-    return _distinct(trials), [row.state for row in own]
+        # Of a completed trial neither is missing; mypy cannot know.
+        if row.speedup is not None and row.clip_loss is not None
+    )
+    front = {trial.number for trial in pareto_front(trials)}
+    measurements.likely += [row.trial_id for row in complete if row.number in front]
+    return trials, [row.state for row in own]
 
 
 def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -11,6 +11,7 @@ from optuna.trial import TrialState, create_trial
 from storage import records
 from storage.errors import StorageError
 from storage.records import read_studies, read_study
+from storage.rows import ATTRIBUTES
 from storage.store import Store
 
 COMBINATION = {
@@ -205,3 +206,27 @@ def test_both_ways_of_reading_agree(store: Store) -> None:
     single = read_study(study)
     assert bulk.trials[0].measurement["speedup_ci"] == [2.0, 2.2]
     assert (bulk.as_json(), bulk.states) == (single.as_json(), single.states)
+
+
+def test_measurements_on_the_front_and_off_it_read_back(store: Store) -> None:
+    study = make_study(store)
+    for speedup in (1.0, 2.0, 3.0):
+        add_trial(study, {"ratio": speedup}, (speedup, 0.01))
+    [record] = read_studies(store)
+    assert [trial.measurement["speedup"] for trial in record.front] == [3.0]
+    assert [trial.measurement["speedup"] for trial in record.trials] == [1.0, 2.0, 3.0]
+
+
+def test_a_front_needs_the_measurements_of_its_own_points_only(store: Store) -> None:
+    study = make_study(store)
+    for speedup in (1.0, 2.0):
+        add_trial(study, {"ratio": speedup}, (speedup, 0.01))
+        add_trial(study, {"ratio": 3 + speedup}, (speedup, 0.01), state=TrialState.PRUNED)
+    [record] = read_studies(store)
+    values = ATTRIBUTES.c.value_json
+    broken = ATTRIBUTES.update().where(values.contains('"speedup": 1.0')).values(value_json="{")
+    with store.engine.begin() as connection:
+        assert connection.execute(broken).rowcount == 2
+    assert [point["speedup_ci"] for point in record.as_json()["front"]] == [[1.9, 2.1]]
+    with pytest.raises(ValueError, match="JSON|double quotes"):
+        record.trials[0].measurement["speedup"]
