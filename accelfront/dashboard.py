@@ -33,8 +33,9 @@ def dashboard(
     _check_host(host, listen_anywhere)
     server = listen(host, port, open_store(storage))
     try:
-        print(f"http://{host}:{server.server_port}/", flush=True)
         print("Ctrl-C ends it.", file=sys.stderr)
+        # Last: whoever waits for the address may use it, or end it, at once.
+        print(f"http://{host}:{server.server_port}/", flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         print(file=sys.stderr)

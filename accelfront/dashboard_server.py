@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from optuna.artifacts import FileSystemArtifactStore
-from optuna.storages import BaseStorage
 from optuna_dashboard import wsgi
 
+from accelfront.dashboard_trials import in_words
 from objectives.errors import InputError
 from storage.artifacts import artifact_folder
 from storage.store import Store
@@ -28,7 +27,7 @@ def listen(host: str, port: int, store: Store) -> WSGIServer:
         InputError: If the address cannot be had.
     """
     pictures = FileSystemArtifactStore(artifact_folder(store))
-    application: Callable[..., Any] = wsgi(_with_constraints(store.optuna), pictures)
+    application = in_words(wsgi(store.optuna, pictures), store.optuna)
     try:
         return make_server(host, port, application, _Server, _QuietHandler)
     except OSError as error:
@@ -47,22 +46,3 @@ class _Server(ThreadingMixIn, WSGIServer):
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of requests: an open page makes some every few seconds."""
-
-
-def _with_constraints(storage: BaseStorage) -> BaseStorage:
-    """A storage whose trials also show their constraints where Optuna 4 had them.
-
-    optuna-dashboard 0.21 looks for them there only, to grey out what is infeasible.
-    """
-    read = storage.get_all_trials
-
-    def get_all_trials(*args: Any, **options: Any) -> Any:
-        trials = read(*args, **options)
-        for trial in trials:
-            if trial.constraints and "constraints" not in trial.system_attrs:
-                trial.system_attrs["constraints"] = list(trial.constraints.values())
-        return trials
-
-    # Of this process's copies only: in the database they would count as constraints of their own.
-    storage.get_all_trials = get_all_trials  # type: ignore[method-assign]
-    return storage

@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +21,17 @@ import optuna
 import pytest
 import torch
 
+from accelfront.dashboard_server import listen
 from objectives.grid import Grid
 from storage.artifacts import artifact_folder, keep_picture
-from storage.records import FEASIBLE
+from storage.records import FEASIBLE, MEASUREMENT, POINT
 from storage.store import open_store
+
+MEASURED = {
+    "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
+    "baseline_latency_s": 0.5, "image_similarity": 0.959, "samples": 32,
+    "latencies_s": [0.27123456] * 5, "seconds": {"generate": 6.1234, "score": 4.1234},
+}  # fmt: skip
 
 COMMAND = [sys.executable, "-m", "accelfront", "dashboard"]
 
@@ -32,7 +41,7 @@ class Server:
     """A running dashboard."""
 
     address: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None
 
     def get(self, path: str) -> tuple[str, bytes]:
         """Content type and body of a page."""
@@ -63,6 +72,8 @@ def storage(tmp_path_factory: pytest.TempPathFactory, grid: bytes) -> str:
     for loss in (0.01, 0.5):
         trial = study.ask()
         trial.set_user_attr(FEASIBLE, loss <= 0.02)
+        trial.set_user_attr(POINT, {"cache_interval": 2})
+        trial.set_user_attr(MEASUREMENT, MEASURED)
         trial.set_constraint("clip_loss", loss - 0.02)
         keep_picture(artifact_folder(store), trial, "grid.webp", grid)
         study.tell(trial, [2 + loss, loss])
@@ -106,9 +117,55 @@ def test_infeasible_trials_can_be_told_from_the_others(server: Server) -> None:
     trials = server.get_json("api/studies/1")["trials"]
     # The page greys a trial out if one of its constraints is above 0.
     assert [trial["constraints"] for trial in trials] == [[pytest.approx(-0.01)], [0.48]]
-    assert [trial["user_attrs"] for trial in trials] == [
-        [{"key": "feasible", "value": value}] for value in ("True", "False")
+    assert [trial["user_attrs"][0] for trial in trials] == [
+        {"key": "feasible", "value": value} for value in ("True", "False")
     ]
+
+
+def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
+    study = server.get_json("api/studies/1")
+    for trial in study["trials"] + study["best_trials"]:
+        told = {each["key"]: each["value"] for each in trial["user_attrs"]}
+        assert told["speedup, 95%"] == "1.90x to 2.10x"
+        assert told["CLIP loss, 95%"] == "-1.0% to 2.5%"
+        assert told["s/picture"] == "0.271"
+        # As wide as the page is on any screen.
+        assert max(len(name) + len(value) for name, value in told.items()) < 40
+    columns = {each["key"]: each["sortable"] for each in study["union_user_attrs"]}
+    assert columns["s/picture"] and not columns["speedup, 95%"]
+    assert MEASUREMENT not in columns
+
+
+def test_trials_under_way_have_no_measurement_to_tell(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/a.db", create=True)
+    optuna.create_study(storage=store.optuna).ask().set_user_attr("reason", "none yet")
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    running = Server(f"http://127.0.0.1:{server.server_port}/", None)
+    [trial] = running.get_json("api/studies/1")["trials"]
+    assert trial["user_attrs"] == [{"key": "reason", "value": "none yet"}]
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        running.get("api/studies/7")
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_renamed_study_keeps_its_measurements(storage: str, tmp_path: Path) -> None:
+    copy = tmp_path / "b.db"
+    shutil.copy(storage.removeprefix("sqlite:///"), copy)
+    store = open_store(f"sqlite:///{copy}")
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/api/studies/1"
+    Server(address, None).get("")
+    asked = urllib.request.Request(
+        f"{address}/rename", b'{"study_name": "b"}', {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(asked, timeout=30).close()
+    server.shutdown()
+    server.server_close()
+    renamed = optuna.load_study(study_name="b", storage=store.optuna)
+    assert [trial.user_attrs[MEASUREMENT] for trial in renamed.trials] == [MEASURED] * 2
 
 
 def test_looking_changes_nothing_in_the_database(server: Server, storage: str) -> None:
