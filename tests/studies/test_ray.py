@@ -8,30 +8,37 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from optuna.trial import TrialState
 from sqlalchemy import make_url
 
 from accel_space.stack import point_key
+from storage.claims import list_claims
 from storage.records import StudyRecord, read_studies
-from storage.store import open_store
+from storage.store import Store, open_store
 from studies.plan import StudyRequest
+from tests.command_line import run
 from tests.studies.conftest import MakeRequest
 
 pytest.importorskip("ray", reason="needs Ray: pip install '.[ray]'")
 
 PASSWORD = "c0rrect-h0rse"
 
-SWEEP = """
+TRIALS = 4
+
+SWEEP = f"""
 pipelines: tiny-shapes
 schedulers: DDIM
 steps: 6
 methods: [deepcache, tgate]
-protocol: {num_samples: 2, batch_size: 1}
-trials: %d
+protocol: {{num_samples: 2, batch_size: 1}}
+trials: {TRIALS}
 loss_budget: 0.5
 """
 
@@ -73,9 +80,9 @@ def storage(postgres_url: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def start(folder: Path, cluster: Any, storage: str, trials: int) -> subprocess.Popen[str]:
+def start(folder: Path, cluster: Any, storage: str) -> subprocess.Popen[str]:
     """Start the command that a person types; its words lie in the folder."""
-    (folder / "sweep.yaml").write_text(SWEEP % trials)
+    (folder / "sweep.yaml").write_text(SWEEP)
     ray = ("--engine", "ray", "--address", cluster.address, "--device", "cpu")
     with (folder / "told").open("w") as told, (folder / "json").open("w") as answer:
         return subprocess.Popen(
@@ -98,15 +105,76 @@ def wait_until(reached: Callable[[], bool], folder: Path, sweep: subprocess.Pope
         time.sleep(0.2)
 
 
-def studies(storage: str) -> list[StudyRecord]:
+@dataclass(frozen=True)
+class Halted:
+    """A worker that is suspended in the middle of a trial, which so cannot end."""
+
+    process: psutil.Process
+    study: str
+    trial: int
+    point: str
+
+
+def under_way(store: Store, node: Any) -> Iterator[Halted]:
+    """The trials that workers of a node have under way."""
+    [raylet] = node.all_processes["raylet"]
+    workers = {each.pid: each for each in psutil.Process(raylet.process.pid).children()}
+    for study in store.optuna.get_all_studies():
+        running = store.optuna.get_all_trials(study._study_id, states=(TrialState.RUNNING,))
+        numbers = {trial.number for trial in running}
+        for claim in list_claims(store.engine, study._study_id):
+            if claim.trial_number in numbers and claim.pid in workers:
+                process = workers[claim.pid]
+                yield Halted(process, study.study_name, claim.trial_number, claim.point)
+
+
+@contextmanager
+def halted_at_work(
+    node: Any, store: Store, folder: Path, sweep: subprocess.Popen[str]
+) -> Iterator[Halted]:
+    """Wait for a node's worker to measure a point, and suspend it there."""
+    caught: list[Halted] = []
+
+    def catch() -> bool:
+        for worker in under_way(store, node):
+            worker.process.suspend()
+            # The database may be at work on the last that it was told.
+            time.sleep(0.5)
+            if worker in under_way(store, node):
+                caught.append(worker)
+                return True
+            worker.process.resume()
+        return False
+
+    wait_until(catch, folder, sweep)
+    [worker] = caught
     try:
-        return read_studies(open_store(storage))
-    except ValueError:
-        return []  # None is begun yet.
+        yield worker
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            worker.process.resume()
 
 
-def measured(storage: str) -> int:
-    return sum(len(study.trials) for study in studies(storage))
+@contextmanager
+def both_halted_at_work(
+    cluster: Any, node: Any, store: Store, folder: Path, sweep: subprocess.Popen[str]
+) -> Iterator[tuple[Halted, Halted]]:
+    """Let neither worker do all alone, and nothing end before what happens now."""
+    with (
+        halted_at_work(cluster.head_node, store, folder, sweep) as first,
+        halted_at_work(node, store, folder, sweep) as second,
+    ):
+        yield first, second
+
+
+def found(store: Store) -> dict[str, StudyRecord]:
+    """Studies by name."""
+    return {study.name: study for study in read_studies(store)}
+
+
+def points(study: StudyRecord) -> dict[int, str]:
+    """The keys of what a study has measured, by trial."""
+    return {trial.number: point_key(trial.params) for trial in study.trials}
 
 
 def end(sweep: subprocess.Popen[str], folder: Path) -> list[dict[str, Any]]:
@@ -116,55 +184,54 @@ def end(sweep: subprocess.Popen[str], folder: Path) -> list[dict[str, Any]]:
     return list(json.loads(answer))
 
 
-def test_a_sweep_outlives_a_node_and_leaves_no_password(
+def test_a_sweep_goes_on_after_ctrl_c_outlives_a_node_and_leaves_no_password(
     cluster: Any, second_node: Any, storage: str, tmp_path: Path
 ) -> None:
     """The node that is killed has a trial under way: the other one measures that point too."""
-    sweep = start(tmp_path, cluster, storage, trials=3)
+    store = open_store(storage, create=True)
+    told = tmp_path / "told"
 
-    def both_at_work() -> bool:
-        running = sum(study.states.get("running", 0) for study in studies(storage))
-        return measured(storage) >= 1 and running == 2
-
-    wait_until(both_at_work, tmp_path, sweep)
-    # What Ray shows of the command, and what other users see of it.
-    shown = " ".join(psutil.Process(sweep.pid).cmdline())
-    session = Path(cluster.head_node.get_session_dir_path())
-    cluster.remove_node(second_node, allow_graceful=False)
+    sweep = start(tmp_path, cluster, storage)
+    with both_halted_at_work(cluster, second_node, store, tmp_path, sweep) as running:
+        sweep.send_signal(signal.SIGINT)
+        wait_until(lambda: "finishing the running trial" in told.read_text(), tmp_path, sweep)
     rows = end(sweep, tmp_path)
-    told = (tmp_path / "told").read_text()
-    assert sweep.returncode == 0, told
-    assert "lost; Ray starts it anew" in told
-    assert [(row["state"], row["measured"]) for row in rows] == [("done", 3), ("done", 3)]
-    for study in studies(storage):
-        assert len({point_key(trial.params) for trial in study.trials}) == 3
-        assert study.states["complete"] == 3
-    assert sum(study.states.get("fail", 0) for study in studies(storage)) == 1
+    assert sweep.returncode == 130, told.read_text()
+    assert "interrupted" in {row["state"] for row in rows}
+    studies = found(store)
+    before = sum(len(study.trials) for study in studies.values())
+    assert sum(row["measured"] for row in rows) == before < 2 * TRIALS
+    # Nobody's trial was cut off.
+    assert {state for study in studies.values() for state in study.states} == {"complete"}
+    for worker in running:
+        assert points(studies[worker.study])[worker.trial] == worker.point
+
+    sweep = start(tmp_path, cluster, storage)
+    with both_halted_at_work(cluster, second_node, store, tmp_path, sweep) as (_, killed):
+        # What Ray shows of the command, and what other users see of it.
+        shown = " ".join(psutil.Process(sweep.pid).cmdline())
+        session = Path(cluster.head_node.get_session_dir_path())
+        cluster.remove_node(second_node, allow_graceful=False)
+        # A suspended process does not notice that its node is gone.
+        killed.process.kill()
+    rows = end(sweep, tmp_path)
+    assert sweep.returncode == 0, told.read_text()
+    assert "lost; Ray starts it anew" in told.read_text()
+    assert [row["state"] for row in rows] == ["done", "done"]
+    assert sum(row["measured"] for row in rows) == 2 * TRIALS - before
+    studies = found(store)
+    for study in studies.values():
+        assert len(set(points(study).values())) == study.states["complete"] == TRIALS
+    assert sum(study.states.get("fail", 0) for study in studies.values()) == 1
+    after = points(studies[killed.study])
+    assert killed.trial not in after
+    assert killed.point in after.values()
+
     assert PASSWORD not in shown
     left = [*session.rglob("*"), *tmp_path.rglob("*")]
     holding = [path for path in left if path.is_file() and PASSWORD.encode() in path.read_bytes()]
     assert session / "logs" / "gcs_server.out" in left
     assert holding == []
-
-
-@pytest.mark.usefixtures("second_node")
-def test_ctrl_c_ends_after_the_running_trials_and_the_sweep_goes_on_later(
-    cluster: Any, storage: str, tmp_path: Path
-) -> None:
-    sweep = start(tmp_path, cluster, storage, trials=3)
-    wait_until(lambda: measured(storage) >= 1, tmp_path, sweep)
-    sweep.send_signal(signal.SIGINT)
-    rows = end(sweep, tmp_path)
-    assert sweep.returncode == 130, (tmp_path / "told").read_text()
-    assert "interrupted" in {row["state"] for row in rows}
-    before = measured(storage)
-    assert sum(row["measured"] for row in rows) == before < 6
-    # Nobody's trial was cut off.
-    assert {state for study in studies(storage) for state in study.states} == {"complete"}
-    again = start(tmp_path, cluster, storage, trials=3)
-    rows = end(again, tmp_path)
-    assert again.returncode == 0
-    assert sum(row["measured"] for row in rows) == 6 - before
 
 
 def test_workers_begin_at_different_pipelines_and_leave_none_half_way(
@@ -182,13 +249,10 @@ def test_workers_begin_at_different_pipelines_and_leave_none_half_way(
 
 
 def test_what_ray_cannot_do_is_told_before_anything_starts(tmp_path: Path) -> None:
-    (tmp_path / "sweep.yaml").write_text(SWEEP % 1)
-    command = [sys.executable, "-m", "accelfront", "sweep", "sweep.yaml"]
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
 
     def complaint(*options: str) -> str:
-        answer = subprocess.run(
-            [*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
+        answer = run("sweep", "sweep.yaml", *options, cwd=tmp_path)
         assert answer.returncode == 2, answer.stderr
         return answer.stderr
 
@@ -200,14 +264,8 @@ def test_what_ray_cannot_do_is_told_before_anything_starts(tmp_path: Path) -> No
 
 
 def test_a_cluster_that_does_not_answer_is_told(storage: str, tmp_path: Path) -> None:
-    (tmp_path / "sweep.yaml").write_text(SWEEP % 1)
-    command = [sys.executable, "-m", "accelfront", "sweep", "sweep.yaml", "--storage", storage]
-    answer = subprocess.run(
-        [*command, "--engine", "ray", "--address", "127.0.0.1:1"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    ray = ("--engine", "ray", "--address", "127.0.0.1:1", "--storage", storage)
+    answer = run("sweep", "sweep.yaml", *ray, cwd=tmp_path)
     assert answer.returncode == 2
     assert answer.stderr.startswith("accelfront: there is no Ray cluster at --address 127.0.0.1:1")
