@@ -6,13 +6,16 @@ import multiprocessing
 import os
 import resource
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -25,7 +28,7 @@ from storage.records import ENVIRONMENT, PROTOCOL, StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
-from studies.runner import run_study
+from studies.runner import Progress, run_study
 from tests.studies.conftest import MakeRequest
 
 fork = multiprocessing.get_context("fork")
@@ -35,7 +38,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "databases"
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return make_plan(replace(REQUEST, trials=8))
+    return make_plan(replace(REQUEST, methods=("deepcache", "tome"), steps=6, trials=8))
 
 
 def read(url: str) -> StudyRecord:
@@ -65,27 +68,41 @@ def own_server() -> Iterator[Any]:
     shutil.rmtree(data, ignore_errors=True)
 
 
+def crash(server: Any) -> None:
+    """Kill a Postgres, and wait until it is gone."""
+    process = psutil.Process(server.get_pid())
+    process.send_signal(signal.SIGQUIT)  # Postgres' own word for a crash.
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+
+
 def test_a_worker_outlives_a_restart_of_postgres(own_server: Any, plan: Plan) -> None:
     url = own_server.get_uri(driver="psycopg")
-    stages: list[str] = []
+    waiting = threading.Event()
     generated = 0
 
-    def kill_and_start() -> None:
-        os.kill(own_server.get_pid(), signal.SIGQUIT)  # Postgres' own word for a crash.
-        time.sleep(3)
+    def start_again() -> None:
+        assert waiting.wait(60)
         own_server.ensure_postgres_running()
+
+    starter = threading.Thread(target=start_again)
 
     def generate() -> None:
         nonlocal generated
         generated += 1
         if generated == 4:
-            threading.Thread(target=kill_and_start).start()
-            time.sleep(1)
+            crash(own_server)
+            starter.start()
 
-    outcome = work(url, plan, generate, watch=lambda progress: stages.append(progress.stage))
+    def watch(progress: Progress) -> None:
+        if progress.stage == "the database does not answer; waiting":
+            waiting.set()
+
+    outcome = work(url, plan, generate, watch=watch)
+    starter.join()
     assert outcome.reason == "trials"
     assert is_whole(outcome.study)
-    assert "the database does not answer; waiting" in stages
     assert generated == 8
 
 
@@ -95,7 +112,7 @@ def test_a_database_that_stays_away_ends_the_study_in_one_line(
     monkeypatch.setattr("studies.patience.WAIT_S", 2)
     url = own_server.get_uri(driver="psycopg").replace("postgres:@", "postgres:hunter2@")
     with pytest.raises(StudyFailedError) as ended:
-        work(url, plan, lambda: os.kill(own_server.get_pid(), signal.SIGQUIT))
+        work(url, plan, lambda: crash(own_server))
     assert "did not answer for 2 s" in str(ended.value)
     assert "the same command goes on" in str(ended.value)
     assert "hunter2" not in str(ended.value) and "\n" not in str(ended.value)
@@ -103,28 +120,44 @@ def test_a_database_that_stays_away_ends_the_study_in_one_line(
     assert is_whole(work(url, plan, lambda: None).study)
 
 
+def suspend_between_writes(pid: int, url: str) -> None:
+    """Suspend a worker; one that held a lock on the database would hold the others up."""
+    while True:
+        process = psutil.Process(pid)
+        process.suspend()
+        while process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
+        database = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0.1)
+        with closing(database), suppress(sqlite3.OperationalError):
+            database.execute("BEGIN EXCLUSIVE")
+            return
+        process.resume()
+
+
 def test_a_worker_woken_after_it_was_given_up_spoils_nothing(
     storage_url: str, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.store.HEARTBEAT_S", 1)
-    monkeypatch.setattr("storage.store.GRACE_S", 3)
-    measuring = fork.Event()
+    monkeypatch.setattr("storage.store.GRACE_S", 2)
+    measuring, woken = fork.Event(), fork.Event()
 
     def sleepy() -> None:
         measuring.set()
-        time.sleep(0.5)
+        assert woken.wait(60)
 
     suspended = fork.Process(target=work, args=(storage_url, plan, sleepy))
     suspended.start()
+    assert suspended.pid is not None
     assert measuring.wait(60)
-    os.kill(suspended.pid or 0, signal.SIGSTOP)
-    time.sleep(5)
+    suspend_between_writes(suspended.pid, storage_url)
+    time.sleep(4)  # Its grace, and what clocks of whole seconds leave out.
     other = fork.Process(target=work, args=(storage_url, plan, lambda: None))
     other.start()
     other.join(60)
     assert other.exitcode == 0
     assert is_whole(read(storage_url))
-    os.kill(suspended.pid or 0, signal.SIGCONT)
+    os.kill(suspended.pid, signal.SIGCONT)
+    woken.set()
     suspended.join(60)
     assert suspended.exitcode == 0
     assert is_whole(read(storage_url))
@@ -205,8 +238,6 @@ def test_pictures_of_nan_fail_the_trial_with_that_reason(
 
 
 def nan_pictures(stack: Any, pipe: Any, point: Any) -> Any:
-    from contextlib import contextmanager
-
     @contextmanager
     def applied() -> Iterator[Any]:
         def generate(**call: Any) -> Any:
@@ -249,10 +280,9 @@ def test_a_pipe_that_is_broken_when_loaded_anew_ends_the_study(store: Store, pla
 
 @pytest.mark.parametrize("golden", sorted(GOLDEN.glob("*.sql")), ids=lambda path: path.stem)
 def test_a_database_of_an_earlier_release_is_upgraded_and_resumed(
-    golden: Path, tmp_path: Path, plan: Plan
+    golden: Path, tmp_path: Path
 ) -> None:
-    import sqlite3
-
+    plan = make_plan(REQUEST)
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.executescript(golden.read_text())
     connection.close()

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import Engine, MetaData, event, select
 
 from accel_space.stack import point_key
-from benchmarks.kill_workers import PLACES, kill_workers
+from benchmarks.kill_workers import kill_workers
 from benchmarks.stub import REQUEST, work
 from storage.records import StudyRecord, read_studies
 from storage.store import open_store
@@ -29,7 +33,7 @@ fork = multiprocessing.get_context("fork")
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return make_plan(replace(REQUEST, trials=60))
+    return make_plan(replace(REQUEST, methods=("deepcache", "tome"), steps=6, trials=60))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -63,12 +67,48 @@ def test_four_workers_on_nothing_measure_exactly_what_is_wanted(url: str, plan: 
     assert record.states == {"complete": 60}
 
 
-def test_kills_lose_no_trial_and_double_none(storage_url: str, plan: Plan) -> None:
+def test_kills_at_random_lose_no_trial_and_double_none(storage_url: str, plan: Plan) -> None:
     few = replace(plan, request=replace(plan.request, trials=20))
-    report = kill_workers(storage_url, few, kills=5, seed=3, workers=2)
-    assert (report.kills, report.lost, report.doubled) == (5, 0, 0)
+    report = kill_workers(storage_url, few, kills=5, seed=3, workers=2, pause_s=0.5)
+    # A quick machine may be done before the last kill.
+    assert 1 <= report.kills == sum(report.fell.values()) <= 5
+    assert (report.lost, report.doubled) == (0, 0)
     assert report.completed == report.wanted == 20
-    assert set(PLACES) <= report.fell.keys()
+
+
+def test_a_kill_before_any_write_loses_no_trial_and_doubles_none(
+    tmp_path: Path, plan: Plan
+) -> None:
+    one, two, three = (replace(plan, request=replace(plan.request, trials=n)) for n in (1, 2, 3))
+    begun = tmp_path / "begun.db"
+    before = work(f"sqlite:///{begun}", one, lambda: None).study.trials
+    failed = 0
+    for writes in count():
+        database = tmp_path / f"{writes}.db"
+        copyfile(begun, database)
+        url = f"sqlite:///{database}"
+        [code] = together(partial(killed_after, writes, url, two))
+        if code == 0:
+            break  # It was done before.
+        assert code == -signal.SIGKILL
+        record = work(url, three, lambda: None).study
+        assert record.trials[:1] == before
+        points = {point_key(trial.params) for trial in record.trials}
+        assert len(points) == len(record.trials) == record.states["complete"] == 3
+        failed += record.states.get("fail", 0)
+    assert writes > failed > 1
+
+
+def killed_after(writes: int, url: str, plan: Plan) -> None:
+    """Work on a study until so many rows are written, and die before the next."""
+    left = count(writes, -1)
+
+    def kill_before_the_next(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")) and not next(left):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", kill_before_the_next)
+    work(url, plan, lambda: None)
 
 
 def test_of_two_library_versions_at_once_one_is_refused(url: str, plan: Plan) -> None:
