@@ -22,6 +22,9 @@ Application = Callable[..., Iterable[bytes]]
 
 STUDY = re.compile(r"/api/studies/(\d+)")
 
+NOTES = ("look", "disturbed")
+"""What few measurements have: that it looked at a point again, and what disturbed it."""
+
 
 def in_words(application: Application, storage: BaseStorage) -> Application:
     """Wrap optuna-dashboard so that trials are told of in words.
@@ -80,8 +83,12 @@ def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
         "s/picture": _short(measured["latency_s"]),
         "s/picture, baseline": _short(measured["baseline_latency_s"]),
         "similar": _short(measured["image_similarity"]),
-        "pictures": measured["samples"],
+        **{name: _joined(measured[name]) for name in NOTES if measured.get(name)},
     }
+
+
+def _joined(note: str | list[str]) -> str:
+    return note if isinstance(note, str) else ", ".join(note)
 
 
 def _is_number(value: object) -> bool:

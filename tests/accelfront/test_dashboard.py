@@ -29,7 +29,7 @@ from storage.store import open_store
 
 MEASURED = {
     "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
-    "baseline_latency_s": 0.5, "image_similarity": 0.959, "samples": 32,
+    "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
     "latencies_s": [0.27123456] * 5, "seconds": {"generate": 6.1234, "score": 4.1234},
 }  # fmt: skip
 
@@ -129,6 +129,7 @@ def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
         assert told["speedup, 95%"] == "1.90x to 2.10x"
         assert told["CLIP loss, 95%"] == "-1.0% to 2.5%"
         assert told["s/picture"] == "0.271"
+        assert told["disturbed"] == "outlier, slow"
         # As wide as the page is on any screen.
         assert max(len(name) + len(value) for name, value in told.items()) < 40
     columns = {each["key"]: each["sortable"] for each in study["union_user_attrs"]}

@@ -1,0 +1,97 @@
+"""The pictures of the README: a front with its pictures, and a trial in the dashboard.
+
+    make study
+    python benchmarks/pictures.py
+
+takes them from a database with the Chromium on the PATH, into `docs/images`: of one study the front
+as the report draws it, with the bound's grid of pictures, and the bound's page in the dashboard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from accelfront.dashboard_server import listen
+from accelfront.options import DEFAULT_STORAGE
+from accelfront.reporting.page import render_page
+from accelfront.reporting.pictures import front_pictures
+from storage.front import best_inside
+from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.store import Store, open_store
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+WIDTH, HEIGHT = 1100, 1080
+
+
+def main() -> None:
+    """Take the pictures of a study that has a bound."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--storage", default=DEFAULT_STORAGE)
+    parser.add_argument("--study", help="default: the first one")
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    options = parser.parse_args()
+    store = open_store(options.storage)
+    study = read_studies(store, options.study)[0]
+    bound = best_inside(study.trials, study.loss_budget)
+    chromium = next(filter(None, map(shutil.which, NAMES)), None)
+    if bound is None or chromium is None:
+        parser.error("needs a study with a point inside its loss budget, and Chromium on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        take_front(browser, store, study, bound, options.out / "front.png")
+        take_dashboard(browser, store, study, bound, options.out / "dashboard.png")
+        browser.close()
+
+
+def take_front(
+    browser: Browser, store: Store, study: StudyRecord, bound: TrialRecord, out: Path
+) -> None:
+    """The report's chart of a front, with the bound pointed at."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.html")
+        report.write_text(render_page([study], front_pictures(store, [study])), encoding="utf-8")
+        page.goto(report.as_uri())
+        chart, told = page.locator("#study-1-front"), page.locator("#study-1-front-told")
+        chart.scroll_into_view_if_needed()
+        chart.locator(".points path").first.wait_for()
+        chart.focus()
+        # From left to right, the unaccelerated pipeline among them.
+        for _ in range(len(study.trials) + 1):
+            page.keyboard.press("ArrowRight")
+            if told.inner_text().split("\n")[0] == f"Trial {bound.number}":
+                break
+        # What shows where the keyboard is would hide points.
+        page.add_style_tag(
+            content=":focus-visible { outline: none !important; } .hoverlayer { display: none; }"
+        )
+        page.locator("figure", has=chart).screenshot(path=out)
+
+
+def take_dashboard(
+    browser: Browser, store: Store, study: StudyRecord, bound: TrialRecord, out: Path
+) -> None:
+    """The bound's page in the dashboard."""
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    ids = {each.study_name: each._study_id for each in store.optuna.get_all_studies()}
+    place = f"dashboard/studies/{ids[study.name]}/trials?numbers={bound.number}"
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.goto(f"http://127.0.0.1:{server.server_port}/{place}")
+    page.locator("img[src^='/artifacts/']").first.wait_for()
+    page.screenshot(path=out)
+    server.shutdown()
+    server.server_close()
+
+
+if __name__ == "__main__":
+    main()
