@@ -1,7 +1,7 @@
 """Kill workers at random moments and count what is lost: `python benchmarks/kill_workers.py`.
 
 Workers are real processes on real storage. By default a sleep stands for the GPU second; with
-`--real` the shipped pipeline generates and scores.
+`--real` the shipped pipeline generates and scores on the CPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import optuna
 from optuna.trial import TrialState
 
+from benchmarks.postgres import new_database, postgres
 from benchmarks.stub import REQUEST, StubWorkbench
 from objectives.objective import Objective
 from objectives.scorer import Scorer
@@ -43,7 +44,12 @@ from studies.samplers import Search, Walk
 RESULTS = Path(__file__).parent / "results"
 
 PLACES = ("sampler", "generation", "scoring", "write")
-ELSEWHERE = len(PLACES)
+ALL_PLACES = (*PLACES, "opening", "elsewhere")
+
+OPENING, ELSEWHERE = len(PLACES), len(PLACES) + 1
+
+SPARED = 0.8
+"""The share of the kills that would hit a worker which is still opening the study, and do not."""
 
 AIM_S = 5.0
 """A kill that is aimed at a place waits so long for a worker to be there."""
@@ -57,7 +63,8 @@ class Report:
 
     Attributes:
         kills: How many workers were killed.
-        fell: Where, by place.
+        fell: Where, by place; `opening` is from a worker's first moment to its first point, and
+            `elsewhere` between the places.
         aimed: How many of them were aimed at a place that chance had not hit.
         wanted: Points that the study was to have.
         completed: Points it has.
@@ -125,11 +132,12 @@ def kill_workers(
         if missing and (report.kills % 3 == 2 or kills - report.kills <= 2 * len(PLACES)):
             victim = _await_place(crew, PLACES.index(missing[0])) or victim
             report.aimed += 1
-        if not victim.process.is_alive():
+        spared = victim.place.value == OPENING and chance.random() < SPARED
+        if spared or not victim.process.is_alive():
             continue
         os.kill(victim.process.pid, signal.SIGKILL)
         victim.process.join()
-        place = [*PLACES, "elsewhere"][victim.place.value]
+        place = ALL_PLACES[victim.place.value]
         report.fell[place] = report.fell.get(place, 0) + 1
         report.kills += 1
         seen |= _completed(url, plan)
@@ -150,7 +158,7 @@ def kill_workers(
 
 
 def _start(url: str, plan: Plan, real: bool) -> Worker:
-    place = _fork.Value("i", ELSEWHERE, lock=False)
+    place = _fork.Value("i", OPENING, lock=False)
     process = _fork.Process(target=_work, args=(url, plan, place, real), daemon=True)
     process.start()
     return Worker(process, place)
@@ -165,7 +173,7 @@ def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
             try:
                 return function(*args, **kwargs)
             finally:
-                place.value = before
+                place.value = ELSEWHERE if before == OPENING else before
 
         return inside
 
@@ -220,19 +228,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--minutes", type=float, default=30, help="kill nobody after these")
-    parser.add_argument("--storage", help="a database without studies; default: a new SQLite file")
+    parser.add_argument("--postgres", action="store_true", help="on a new Postgres, not SQLite")
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     request = replace(REQUEST, trials=given.trials)
     if given.real:
         request = replace(request, steps=6)
     plan = make_plan(request)
-    with tempfile.TemporaryDirectory() as folder:
-        # Pictures of real trials go beside the database, or here.
-        with suppress(KeyError):
-            del os.environ["ACCELFRONT_ARTIFACTS"]
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         os.environ["ACCELFRONT_ARTIFACTS"] = folder
-        url = given.storage or f"sqlite:///{folder}/kills.db"
+        url = f"sqlite:///{folder}/kills.db"
+        if given.postgres:
+            url = new_database(stack.enter_context(postgres()), "kills")
         report = kill_workers(
             url, plan, given.kills, given.seed, given.workers, given.real, 60 * given.minutes
         )

