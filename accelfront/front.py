@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,12 +46,24 @@ def _print_csv(records: list[StudyRecord]) -> None:
     rows = []
     for record in records:
         for trial in record.front:
-            row = {"study": record.name, **trial.as_json()}
-            params = row.pop("params")
-            for name in ("speedup_ci", "clip_loss_ci"):
-                row[f"{name}_low"], row[f"{name}_high"] = row.pop(name)
-            rows.append(row | params)
+            point = trial.as_json()
+            params = point.pop("params")
+            rows.append({"study": record.name, **_flat(point), **params})
     columns = list(dict.fromkeys(column for row in rows for column in row))
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+
+
+def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Fields of a point as cells: no lists, and nothing within a field."""
+    cells: dict[str, Any] = {}
+    for field, value in fields.items():
+        name = prefix + field
+        if name.endswith("_ci"):
+            cells[f"{name}_low"], cells[f"{name}_high"] = value
+        elif isinstance(value, dict):
+            cells |= _flat(value, f"{name}_")
+        elif value is not None:
+            cells[name] = " ".join(value) if isinstance(value, list) else value
+    return cells
