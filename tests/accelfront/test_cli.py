@@ -1,20 +1,18 @@
-"""The command line as people and scripts use it: in a process of its own."""
+"""The command line as people and scripts use it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-QUICK = ("--device", "cpu", "--steps", "6", "--num-samples", "2", "--batch-size", "1")
+from tests.command_line import modules_after, run, run_process
 
-HEAVY = ("torch", "diffusers", "transformers", "open_clip", "plotly", "ray")
+QUICK = ("--device", "cpu", "--steps", "6", "--num-samples", "2", "--batch-size", "1")
 
 FRONT_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
@@ -25,24 +23,6 @@ POINT_FIELDS = {
     "trial", "params", "speedup", "speedup_ci", "latency_s", "baseline_latency_s", "clip_loss",
     "clip_loss_ci", "image_similarity",
 }  # fmt: skip
-
-
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "accelfront", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240)
-
-
-def modules_after(*arguments: str, cwd: Path) -> set[str]:
-    """Which heavy modules a command has imported by its end."""
-    code = (
-        "import sys, atexit\n"
-        f"atexit.register(lambda: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))\n"
-        f"sys.argv = ['accelfront', *{arguments!r}]\n"
-        "from accelfront.cli import main\n"
-        "main()"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True)
-    return set(answer.stderr.splitlines()[-1].split())
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +164,14 @@ def test_bad_input_is_told_in_two_lines_and_leaves_nothing(
     assert "secret" not in answer.stderr
     assert answer.stdout == ""
     assert contents(tmp_path) == before
+
+
+def test_bad_input_is_told_as_shortly_by_the_process(tmp_path: Path) -> None:
+    answer = run_process("study", "--pipeline", "SD9", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "SD9" in answer.stderr
+    assert 1 <= len(answer.stderr.strip().splitlines()) <= 2
+    assert not list(tmp_path.iterdir())
 
 
 def contents(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from objectives.embedded import PIPELINE_DIR
 from storage import records
 from storage.scripts import read_scripts
 from storage.store import open_store
-from tests.accelfront.test_cli import modules_after, run
+from tests.command_line import modules_after, run
 from tests.generator.made_trials import made_study
 from tests.made_studies import add_point, add_study
 

@@ -10,7 +10,8 @@ import pytest
 
 from storage.hints import read_hints
 from storage.store import open_store
-from tests.accelfront.test_cli import QUICK, run
+from tests.accelfront.test_cli import QUICK
+from tests.command_line import run
 
 DEEPCACHE = "('tiny-shapes', 'DDIM', 6, 1.5, 0.02, ['deepcache'])"
 TGATE = "('tiny-shapes', 'DDIM', 20, 1.5, 0.02, ['tgate'])"

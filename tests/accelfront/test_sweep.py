@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.command_line import run
 
 SWEEP = """
 pipelines: tiny-shapes
@@ -28,7 +28,7 @@ REFUSED, *WORKING = (
 )
 
 
-def run(
+def sweep(
     folder: Path, *options: str, content: str = SWEEP
 ) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Run a sweep with --json.
@@ -37,21 +37,13 @@ def run(
         Exit code, what is on stdout, lines on stderr.
     """
     (folder / "sweep.yaml").write_text(content)
-    answer = subprocess.run(
-        [
-            *(sys.executable, "-m", "accelfront", "sweep", "sweep.yaml", "--device", "cpu"),
-            *("--storage", "sqlite:///a.db", "--json", *options),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    where = ("--device", "cpu", "--storage", "sqlite:///a.db")
+    answer = run("sweep", "sweep.yaml", *where, "--json", *options, cwd=folder)
     return answer.returncode, json.loads(answer.stdout or "[]"), answer.stderr.splitlines()
 
 
 def test_a_dry_run_counts_and_stores_nothing(tmp_path: Path) -> None:
-    code, listed, told = run(tmp_path, "--dry-run")
+    code, listed, told = sweep(tmp_path, "--dry-run")
     assert code == 0
     assert [each["combination"] for each in listed] == [REFUSED, *WORKING]
     counts = [(each["trials"], each["points"], each["grid"]) for each in listed]
@@ -64,7 +56,7 @@ def test_a_dry_run_counts_and_stores_nothing(tmp_path: Path) -> None:
 
 
 def test_a_sweep_does_what_it_can_and_a_second_run_measures_nothing_twice(tmp_path: Path) -> None:
-    code, rows, told = run(tmp_path)
+    code, rows, told = sweep(tmp_path)
     assert code == 3  # Done in part.
     assert [row["combination"] for row in rows] == [REFUSED, *WORKING]
     assert [row["state"] for row in rows] == ["failed", "done", "done"]
@@ -75,7 +67,7 @@ def test_a_sweep_does_what_it_can_and_a_second_run_measures_nothing_twice(tmp_pa
     assert told.count("loading tiny-shapes") == 1
 
     longer = SWEEP.replace("trials: 2", "trials: 3")
-    code, rows, _ = run(tmp_path, "--only", "*--6--*", content=longer)
+    code, rows, _ = sweep(tmp_path, "--only", "*--6--*", content=longer)
     assert code == 0
     assert [(row["measured"], row["trials"]) for row in rows] == [(1, 3), (1, 3)]
 
@@ -91,7 +83,7 @@ def test_a_sweep_does_what_it_can_and_a_second_run_measures_nothing_twice(tmp_pa
 def test_bad_input_is_told_in_a_line(
     options: tuple[str, ...], content: str, complaint: str, tmp_path: Path
 ) -> None:
-    code, _, told = run(tmp_path, *options, content=content)
+    code, _, told = sweep(tmp_path, *options, content=content)
     assert code == 2
     assert len(told) == 1
     assert complaint in told[0]

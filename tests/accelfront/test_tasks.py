@@ -9,7 +9,7 @@ import pytest
 
 from generator.task_files import read_tasks
 from storage.store import open_store
-from tests.accelfront.test_cli import modules_after, run
+from tests.command_line import modules_after, run
 from tests.made_studies import add_point, add_study
 
 
