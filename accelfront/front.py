@@ -38,7 +38,7 @@ def front(
         _print_csv(records)
     else:
         for record in records:
-            Console().print(front_table(record), front_plot(record))
+            Console().print(front_table(record), front_plot(record), "")
 
 
 def _print_csv(records: list[StudyRecord]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from storage.store import open_store
-from tests.accelfront.test_cli import POINT_FIELDS, modules_after, run
+from tests.accelfront.test_cli import POINT_FIELDS
+from tests.command_line import modules_after, run, run_process
 from tests.made_studies import add_point, add_study
 
 BOUND_FIELDS = {
@@ -54,7 +55,7 @@ def test_bounds_are_read_at_another_loss_budget_on_demand(storage: str) -> None:
 
 
 def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage: str) -> None:
-    lines = run("bounds", "--storage", storage).stdout.splitlines()
+    lines = run_process("bounds", "--storage", storage).stdout.splitlines()
     text = "\n".join(lines)
     assert "3.04x 2.90-3.10" in text
     assert "cache_interval=3" in text
@@ -64,7 +65,7 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
 
 
 def test_a_front_comes_with_its_plot_in_80_columns(storage: str) -> None:
-    lines = run("front", "--storage", storage).stdout.splitlines()
+    lines = run_process("front", "--storage", storage).stdout.splitlines()
     assert any("●1" in line for line in lines)
     assert max(map(len, lines)) <= 80
 

@@ -26,6 +26,7 @@ from objectives.grid import Grid
 from storage.artifacts import artifact_folder, keep_picture
 from storage.records import FEASIBLE, MEASUREMENT, POINT
 from storage.store import open_store
+from tests.command_line import run
 
 MEASURED = {
     "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
@@ -177,7 +178,7 @@ def test_looking_changes_nothing_in_the_database(server: Server, storage: str) -
 
 def test_a_taken_port_is_told_in_a_line(server: Server, storage: str) -> None:
     port = server.address.rstrip("/").rpartition(":")[2]
-    answer = run("--storage", storage, "--port", port)
+    answer = run("dashboard", "--storage", storage, "--port", port)
     assert answer.returncode == 2
     assert "Address already in use; give another --port" in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -185,7 +186,7 @@ def test_a_taken_port_is_told_in_a_line(server: Server, storage: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
 def test_other_hosts_than_this_one_are_refused_with_the_reason(storage: str, host: str) -> None:
-    answer = run("--storage", storage, "--port", "0", "--host", host)
+    answer = run("dashboard", "--storage", storage, "--port", "0", "--host", host)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "no login" in answer.stderr and "--listen-anywhere" in answer.stderr
 
@@ -195,13 +196,13 @@ def test_listening_anywhere_warns(storage: str) -> None:
         # Ends at once, as the port is taken; the warning comes first.
         port = str(taken.getsockname()[1])
         options = ("--host", "0.0.0.0", "--listen-anywhere", "--port", port)
-        answer = run("--storage", storage, *options)
+        answer = run("dashboard", "--storage", storage, *options)
     assert "WARNING: anyone who reaches 0.0.0.0 can read and delete" in answer.stderr
     assert "cannot listen on 0.0.0.0" in answer.stderr
 
 
 def test_a_missing_database_is_told_and_not_made(tmp_path: Path) -> None:
-    answer = run("--storage", f"sqlite:///{tmp_path}/none.db", "--port", "0")
+    answer = run("dashboard", "--storage", f"sqlite:///{tmp_path}/none.db", "--port", "0")
     assert answer.returncode == 2
     assert "`accelfront study` makes one" in answer.stderr
     assert not list(tmp_path.iterdir())
@@ -242,7 +243,3 @@ def test_ctrl_c_ends_it_without_a_fuss(storage: str) -> None:
 def test_it_needs_no_torch() -> None:
     code = "import sys, accelfront.dashboard_server; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60)

@@ -24,7 +24,7 @@ from generator.task import read_task
 from storage.artifacts import artifact_folder, keep_picture
 from storage.records import StudyRecord, TrialRecord
 from storage.store import open_store
-from tests.accelfront.test_cli import modules_after, run
+from tests.command_line import modules_after, run
 from tests.made_reports import keep, made_study, made_trial
 
 # Trial 1 is dominated; trial 3 is over the budget.

@@ -131,6 +131,15 @@ def test_hovering_tells_of_a_point(page: Page) -> None:
     assert "cache_interval=2" in page.locator("#study-2-front-told").inner_text()
 
 
+def test_a_browser_that_cannot_unpack_the_charts_says_so(browser: Browser, file: Path) -> None:
+    page = browser.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(file.as_uri())
+    page.get_by_text("This browser is too old for the charts").wait_for()
+    assert page.locator("table.front").first.is_visible()
+    page.close()
+
+
 def test_all_charts_are_there_in_print(browser: Browser, file: Path) -> None:
     page = browser.new_page(viewport={"width": DESK, "height": 300})
     page.goto(file.as_uri())

@@ -76,4 +76,6 @@ function start() {
     Plotly.relayout(chart, { autosize: true, width: null })));
 }
 
-unpackLibrary().then(start);
+unpackLibrary().then(start, () => {
+  document.getElementById("no-charts").hidden = false;
+});
