@@ -21,3 +21,17 @@ Storage = Annotated[
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+NoScreening = Annotated[
+    bool,
+    typer.Option(
+        "--no-screening", help="Measure every point in full, also one that is soon seen to be bad."
+    ),
+]
+
+NoConfirm = Annotated[
+    bool,
+    typer.Option(
+        "--no-confirm", help="Do not measure the best points again on prompts not seen before."
+    ),
+]

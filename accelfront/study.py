@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
+from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, Storage
 
 if TYPE_CHECKING:
     from studies.runner import Outcome
@@ -88,6 +88,8 @@ def study(
             "--allow-version-drift", help="Go on although libraries changed since the study began."
         ),
     ] = False,
+    no_screening: NoScreening = False,
+    no_confirm: NoConfirm = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one study, or go on with it: measure points and show the front of the best."""
@@ -126,6 +128,8 @@ def study(
             requirement=requirement,
             loss_budget=req_score_loss,
             allow_version_drift=allow_version_drift,
+            screening=not no_screening,
+            confirm=not no_confirm,
         )
     )
     store = open_store(storage, create=True)
@@ -166,10 +170,35 @@ def _summary(outcome: Outcome, storage: str, asked: bool) -> list[str]:
         lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.speedup:.2f}x")
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
-    shared = sum(trial.measurement["device_shared"] for trial in study.trials)
-    if shared:
-        lines.append(f"another process was on the GPU in {shared} trials: doubt their latencies")
+    lines += _second_looks(outcome)
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
+    return lines
+
+
+def _second_looks(outcome: Outcome) -> list[str]:
+    """What was disturbed, and what the best points are worth on other prompts."""
+    study, lines = outcome.study, []
+    disturbed = [trial for trial in study.trials if trial.measurement.get("disturbed")]
+    if disturbed:
+        again = sum(trial.timed_again for trial in disturbed)
+        words = sorted({word for trial in disturbed for word in trial.measurement["disturbed"]})
+        lines.append(
+            f"{len(disturbed)} trials were disturbed ({', '.join(words)}), {again} of them also "
+            "when they were timed again; doubt their latencies"
+        )
+    confirmed = [trial for trial in study.trials if trial.confirmed is not None]
+    for trial in sorted(confirmed, key=lambda trial: -trial.speedup):
+        assert trial.confirmed is not None
+        lines.append(
+            f"trial {trial.number} on {trial.confirmed['samples']} unseen prompts: "
+            f"{trial.confirmed['speedup']:.2f}x, loss {trial.confirmed['clip_loss']:.1%} "
+            f"(in the search {trial.speedup:.2f}x, {trial.clip_loss:.1%})"
+        )
+    if outcome.lacks_prompts:
+        lines.append(
+            "the prompts' file has none left to confirm the best points on; a longer one "
+            "(--prompts) or a smaller --num-samples leaves some"
+        )
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from accelfront.options import DEFAULT_STORAGE, AsJson
+from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,6 +61,8 @@ def sweep(
             min=1, help="With --engine ray. Default: one for each GPU; without GPUs, each node."
         ),
     ] = None,
+    no_screening: NoScreening = False,
+    no_confirm: NoConfirm = False,
     as_json: AsJson = False,
 ) -> None:
     """Run all studies that a file crosses, or go on with them."""
@@ -76,7 +79,10 @@ def sweep(
     prepare_process()
     from studies.engine import run_here
 
-    requests = make_requests(content, file.parent, device)
+    requests = [
+        replace(request, screening=not no_screening, confirm=not no_confirm)
+        for request in make_requests(content, file.parent, device)
+    ]
     chosen = [each for each in requests if only is None or fnmatch(label(each), only)]
     if not chosen:
         raise InputError(

@@ -21,6 +21,10 @@ class Conditioning(ABC):
     timed: ClassVar[Timed]
 
     @abstractmethod
+    def part(self, indices: range) -> Conditioning:
+        """Some of the prompts alone, given by their place."""
+
+    @abstractmethod
     def call(self, indices: range) -> dict[str, Any]:
         """The arguments that tell the pipeline's call of some prompts, given by their place."""
 
@@ -32,6 +36,10 @@ class Plain(Conditioning):
 
     def __init__(self, prompts: Sequence[str]) -> None:
         self._prompts = prompts
+
+    def part(self, indices: range) -> Plain:
+        """See `Conditioning.part`."""
+        return Plain(self._prompts[indices.start : indices.stop])
 
     def call(self, indices: range) -> dict[str, Any]:
         """See `Conditioning.call`."""
@@ -52,6 +60,11 @@ class Embedded(Conditioning):
         """
         self._prompt = prompt
         self._negative = negative
+
+    def part(self, indices: range) -> Embedded:
+        """See `Conditioning.part`."""
+        parts = [part[indices.start : indices.stop] for part in self._prompt]
+        return Embedded(parts, self._negative)
 
     def call(self, indices: range) -> dict[str, Any]:
         """See `Conditioning.call`."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+SLOWED_DOWN = 0x8 | 0x20 | 0x40 | 0x80
+"""NVML's bits for slow-downs by hardware, by software for heat, for heat, and by a power brake."""
+
 
 def find_device(name: str) -> torch.device:
     """Find the device to measure on.
@@ -86,6 +89,18 @@ def is_shared(device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     return len(_nvidia_smi(device, "--query-compute-apps=pid")) > 1
+
+
+def is_throttled(device: torch.device) -> bool:
+    """Whether this GPU holds its clock down for heat or lack of power now; False on a CPU.
+
+    The cap on its own power, which a busy GPU is at all the time, does not count.
+    """
+    if device.type != "cuda":
+        return False
+    answer = _nvidia_smi(device, "--query-gpu=clocks_throttle_reasons.active")
+    reasons = answer[0].strip() if answer else ""
+    return reasons.startswith("0x") and bool(int(reasons, 16) & SLOWED_DOWN)
 
 
 def timed(device: torch.device, call: Callable[[], Result]) -> tuple[Result, float]:

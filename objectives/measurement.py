@@ -25,6 +25,27 @@ class Baseline:
     embeddings: Embeddings
 
 
+@dataclass(frozen=True)
+class Partial:
+    """What a trial has measured so far.
+
+    Attributes:
+        latencies_s: Seconds per picture of each accelerated batch of a pair, at least one.
+        baseline_latencies_s: The same of its baseline batch.
+        scores: CLIP score per prompt so far.
+        baseline_scores: The baseline's of the same prompts.
+        batches: How many batches are scored.
+        of_batches: How many there are to be.
+    """
+
+    latencies_s: list[float]
+    baseline_latencies_s: list[float]
+    scores: list[float]
+    baseline_scores: list[float]
+    batches: int
+    of_batches: int
+
+
 class Measurement(BaseModel):
     """One point, measured; intervals are [low, high] at 95%.
 
@@ -32,6 +53,7 @@ class Measurement(BaseModel):
         speedup: Baseline latency / accelerated latency, from pairs measured side by side.
         clip_loss: Relative loss of the mean CLIP score; negative is a gain.
         latency_s: Seconds per picture, geometric mean over the pairs.
+        latency_ci_s: Its interval; None if one pair alone was timed.
         baseline_latency_s: The baseline's beside it.
         latencies_s: Seconds per picture of each accelerated batch of a pair.
         baseline_latencies_s: The same of its baseline batch.
@@ -41,6 +63,7 @@ class Measurement(BaseModel):
         baseline_clip_score: The baseline's on the same prompts.
         peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
         device_shared: Whether another process was seen on the GPU.
+        disturbed: What disturbed it, as studies/disturbance.py tells; empty if nothing did.
         samples: Prompts generated; fewer than the protocol's if stopped early.
         stopped_early: Whether it was given up as hopeless.
         seconds: Where the wall time went, by phase.
@@ -53,7 +76,7 @@ class Measurement(BaseModel):
     clip_loss: float
     clip_loss_ci: tuple[float, float]
     latency_s: float
-    latency_ci_s: tuple[float, float]
+    latency_ci_s: tuple[float, float] | None
     baseline_latency_s: float
     latencies_s: list[float]
     baseline_latencies_s: list[float]
@@ -63,6 +86,7 @@ class Measurement(BaseModel):
     baseline_clip_score: float
     peak_memory_mib: float | None
     device_shared: bool
+    disturbed: list[str] = []
     samples: int
     stopped_early: bool
     seconds: dict[str, float]

@@ -13,9 +13,10 @@ from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives import device as devices
 from objectives.conditioning import Conditioning, Plain
+from objectives.disturbance import Lookout
 from objectives.errors import MeasurementError
 from objectives.images import psnr_db, refuse_degenerate
-from objectives.measurement import Baseline, Clock, Measurement
+from objectives.measurement import Baseline, Clock, Measurement, Partial
 from objectives.protocol import Protocol
 from objectives.scorer import Scorer, clip_scores
 from objectives.statistics import Estimate, clip_loss, geometric_mean, latency, speedup
@@ -32,8 +33,11 @@ MAX_PAIRS = 5
 SAME_PICTURE = 0.99
 """Least CLIP cosine between two pictures of one seed that only rounding tells apart."""
 
-Hopeless = Callable[[Estimate, Estimate], bool]
-"""Tells from (speedup, clip_loss) so far whether to give a point up."""
+Estimates = tuple[Estimate, Estimate]
+"""The speedup and the CLIP loss."""
+
+Hopeless = Callable[[Partial], Estimates | None]
+"""Tells from what was measured so far whether to give a point up: the estimates that say so."""
 
 Look = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
 """Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
@@ -58,6 +62,7 @@ class _Tally:
     cosines: list[float] = field(default_factory=list)
     peak_memory: list[float] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
+    lookout: Lookout = field(default_factory=Lookout)
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
 
@@ -151,8 +156,8 @@ class Objective:
         Args:
             point: A value for every parameter of the stack.
             baseline: What `measure_baseline` returned under the same protocol.
-            hopeless: Asked between batches once there are two pairs; when it says so, what was
-                measured so far is returned with `stopped_early`.
+            hopeless: Asked between batches once there is a pair; when it says so, what was
+                measured so far is returned with `stopped_early` and with its estimates.
             look: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
                 as they would count in the next batch's memory.
             timeout_s: Start no further batch after so many seconds.
@@ -165,24 +170,56 @@ class Objective:
         if not self._baseline_is_warm:
             self._run_baseline(self._batches[0], baseline, tally)
             self._baseline_is_warm = True
-        full = [
-            batch for batch in self._batches if len(batch.indices) == len(self._batches[0].indices)
-        ]
+        full = self._full_batches
         self._score(self._run_point(self._batches[0], point, tally)[0], 0, baseline, tally)
-        stopped = False
         for index, batch in enumerate(self._batches[1:], start=1):
             if batch in full and len(tally.latencies) < MAX_PAIRS:
                 images = self._run_pair(batch, point, baseline, tally, look)
             else:
                 images = self._run_point(batch, point, tally)[0]
             self._score(images, index, baseline, tally)
-            if hopeless is not None and len(tally.latencies) > 1 and batch is not self._batches[-1]:
-                stopped = hopeless(*self._estimates(baseline, tally))
-                if stopped:
-                    break
-        while not stopped and len(tally.latencies) < MIN_PAIRS:
+            if hopeless is not None and tally.latencies and batch is not self._batches[-1]:
+                given_up = hopeless(self._partial(index + 1, baseline, tally))
+                if given_up is not None:
+                    return self._measurement(baseline, tally, given_up)
+        while len(tally.latencies) < MIN_PAIRS:
             self._run_pair(full[len(tally.latencies) % len(full)], point, baseline, tally, look)
-        return self._measurement(baseline, tally, stopped)
+        return self._measurement(baseline, tally)
+
+    def time_again(
+        self,
+        before: Measurement,
+        point: Params,
+        baseline: Baseline,
+        timeout_s: float | None = None,
+    ) -> Measurement:
+        """Time the pairs of a measured point again; its pictures and their scores stay.
+
+        Args:
+            before: What `measure` returned of the point, in full.
+            point: The point.
+            baseline: As `measure` takes it.
+            timeout_s: As `measure` takes it.
+
+        Raises:
+            MeasurementError: As `measure` does.
+        """
+        tally = _Tally(timeout_s=timeout_s)
+        full = self._full_batches
+        if not self._baseline_is_warm:
+            self._run_baseline(full[0], baseline, tally)
+            self._baseline_is_warm = True
+        self._run_point(full[0], point, tally)
+        for pair in range(len(before.latencies_s)):
+            self._run_pair(full[(pair + 1) % len(full)], point, baseline, tally, look=None)
+        timing = self._timing(tally, speedup(tally.baseline_latencies, tally.latencies))
+        return before.model_copy(update=timing)
+
+    @property
+    def _full_batches(self) -> list[Batch]:
+        """Those that are timed: a last one with fewer prompts costs more a picture."""
+        size = len(self._batches[0].indices)
+        return [batch for batch in self._batches if len(batch.indices) == size]
 
     def _run_pair(
         self,
@@ -193,12 +230,13 @@ class Objective:
         look: Look | None,
     ) -> torch.Tensor:
         """Time a batch with and without acceleration; return the accelerated pictures."""
-        if len(tally.latencies) % 2:
-            reference, baseline_latency = self._run_baseline(batch, baseline, tally)
-            images, accelerated_latency = self._run_point(batch, point, tally)
-        else:
-            images, accelerated_latency = self._run_point(batch, point, tally)
-            reference, baseline_latency = self._run_baseline(batch, baseline, tally)
+        with tally.lookout.kept():
+            if len(tally.latencies) % 2:
+                reference, baseline_latency = self._run_baseline(batch, baseline, tally)
+                images, accelerated_latency = self._run_point(batch, point, tally)
+            else:
+                images, accelerated_latency = self._run_point(batch, point, tally)
+                reference, baseline_latency = self._run_baseline(batch, baseline, tally)
         tally.latencies.append(accelerated_latency)
         tally.baseline_latencies.append(baseline_latency)
         tally.psnr += psnr_db(images, reference)
@@ -262,35 +300,53 @@ class Objective:
             tally.scores += clip_scores(embeddings, self._prompts[indices])
             tally.cosines += [float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)]
 
-    def _estimates(self, baseline: Baseline, tally: _Tally) -> tuple[Estimate, Estimate]:
-        return (
-            speedup(tally.baseline_latencies, tally.latencies),
-            clip_loss(baseline.scores[: len(tally.scores)], tally.scores),
-        )
-
-    def _measurement(self, baseline: Baseline, tally: _Tally, stopped: bool) -> Measurement:
-        faster, loss = self._estimates(baseline, tally)
-        spread = latency(tally.latencies)
-        return Measurement(
-            speedup=faster.value,
-            speedup_ci=(faster.low, faster.high),
-            clip_loss=loss.value,
-            clip_loss_ci=(loss.low, loss.high),
-            latency_s=spread.value,
-            latency_ci_s=(spread.low, spread.high),
-            baseline_latency_s=geometric_mean(tally.baseline_latencies),
+    def _partial(self, batches: int, baseline: Baseline, tally: _Tally) -> Partial:
+        return Partial(
             latencies_s=tally.latencies,
             baseline_latencies_s=tally.baseline_latencies,
+            scores=tally.scores,
+            baseline_scores=baseline.scores[: len(tally.scores)],
+            batches=batches,
+            of_batches=len(self._batches),
+        )
+
+    def _measurement(
+        self, baseline: Baseline, tally: _Tally, given_up: Estimates | None = None
+    ) -> Measurement:
+        scores = baseline.scores[: len(tally.scores)]
+        faster, loss = given_up or (
+            speedup(tally.baseline_latencies, tally.latencies),
+            clip_loss(scores, tally.scores),
+        )
+        return Measurement(
+            **self._timing(tally, faster),
+            clip_loss=loss.value,
+            clip_loss_ci=(loss.low, loss.high),
             image_similarity=float(np.mean(tally.cosines)),
             psnr_db=float(np.mean(tally.psnr)),
             clip_score=float(np.mean(tally.scores)),
-            baseline_clip_score=float(np.mean(baseline.scores[: len(tally.scores)])),
-            peak_memory_mib=max(tally.peak_memory, default=None),
-            device_shared=devices.is_shared(self._device),
+            baseline_clip_score=float(np.mean(scores)),
             samples=len(tally.scores),
-            stopped_early=stopped,
-            seconds=tally.clock.seconds,
+            stopped_early=given_up is not None,
         )
+
+    def _timing(self, tally: _Tally, faster: Estimate) -> dict[str, Any]:
+        """The fields of a measurement that come from its pairs."""
+        spread = latency(tally.latencies)
+        disturbed = tally.lookout.report(self._device)
+        return {
+            "speedup": faster.value,
+            "speedup_ci": (faster.low, faster.high),
+            "latency_s": spread.value,
+            "latency_ci_s": (spread.low, spread.high) if len(tally.latencies) > 1 else None,
+            "baseline_latency_s": geometric_mean(tally.baseline_latencies),
+            "latencies_s": tally.latencies,
+            "baseline_latencies_s": tally.baseline_latencies,
+            "peak_memory_mib": max(tally.peak_memory, default=None),
+            "device_shared": "shared" in disturbed,
+            "disturbed": disturbed,
+            "seconds": tally.clock.seconds,
+        }
 
 
 def _batches(count: int, protocol: Protocol) -> list[Batch]:

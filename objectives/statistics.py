@@ -36,7 +36,78 @@ def speedup(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Esti
     Returns:
         The speedup; from one pair alone the interval is (0, infinity).
     """
-    return _geometric(np.log(np.asarray(baseline_s) / np.asarray(accelerated_s)))
+    return _geometric(_log_ratios(baseline_s, accelerated_s))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far pairs of one trial scatter, pooled over trials.
+
+    Attributes:
+        squares: Sum of the squared distances of log ratios from their trial's mean.
+        degrees: Degrees of freedom in it: pairs less trials.
+    """
+
+    squares: float = 0.0
+    degrees: int = 0
+
+    @classmethod
+    def of(cls, baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Spread:
+        """The spread of one trial's pairs, given as `speedup` takes them."""
+        logs = _log_ratios(baseline_s, accelerated_s)
+        return cls(float(((logs - logs.mean()) ** 2).sum()), len(logs) - 1)
+
+    def __add__(self, other: Spread) -> Spread:
+        return Spread(self.squares + other.squares, self.degrees + other.degrees)
+
+
+def early_speedup(
+    baseline_s: Sequence[float], accelerated_s: Sequence[float], usual: Spread, confidence: float
+) -> Estimate:
+    """Estimate the speedup from a pair or two, with what other trials say of the scatter.
+
+    From two pairs alone Student's t is thirteen standard deviations wide. Pairs scatter alike
+    whatever the point, as it is the machine that varies: so their variance is pooled.
+
+    Args:
+        baseline_s: As `speedup` takes it.
+        accelerated_s: As `speedup` takes it.
+        usual: The spread of other trials on this device, under this protocol.
+        confidence: How sure the interval is to be, in (0, 1).
+
+    Returns:
+        The speedup; where there is no degree of freedom at all the interval is (0, infinity).
+    """
+    spread = Spread.of(baseline_s, accelerated_s) + usual
+    return _interval(_log_ratios(baseline_s, accelerated_s), spread, confidence)
+
+
+def early_clip_loss(
+    baseline: Sequence[float], accelerated: Sequence[float], confidence: float
+) -> Estimate:
+    """Estimate the relative loss from few prompts, with Student's t.
+
+    A bootstrap of few prompts is too sure of itself: it never looks past the ones it has.
+
+    Args:
+        baseline: As `clip_loss` takes it.
+        accelerated: As `clip_loss` takes it.
+        confidence: How sure the interval is to be, in (0, 1).
+
+    Returns:
+        As `clip_loss`; from one prompt the interval is (-infinity, infinity).
+    """
+    from scipy.stats import t
+
+    base, fast = np.asarray(baseline), np.asarray(accelerated)
+    value = float(_relative_loss(base, fast))
+    if len(base) < 2:
+        return Estimate(value, float("-inf"), float("inf"))
+    # Of a ratio of means, to first order.
+    residuals = fast - (1 - value) * base
+    error = residuals.std(ddof=1) / (np.sqrt(len(base)) * base.mean())
+    half = float(t.ppf((1 + confidence) / 2, df=len(base) - 1) * error)
+    return Estimate(value, value - half, value + half)
 
 
 def latency(seconds: Sequence[float]) -> Estimate:
@@ -73,15 +144,27 @@ def geometric_mean(values: Sequence[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
 
+def _log_ratios(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> NDArray[np.float64]:
+    logs: NDArray[np.float64] = np.log(np.asarray(baseline_s) / np.asarray(accelerated_s))
+    return logs
+
+
 def _geometric(logs: NDArray[np.float64]) -> Estimate:
     """The geometric mean of values given by their logarithms, with Student's t interval."""
+    own = Spread(float(((logs - logs.mean()) ** 2).sum()), len(logs) - 1)
+    return _interval(logs, own, CONFIDENCE)
+
+
+def _interval(logs: NDArray[np.float64], spread: Spread, confidence: float) -> Estimate:
+    """The geometric mean, with Student's t interval of a given spread."""
     from scipy.stats import t
 
     value = float(np.exp(logs.mean()))
-    if len(logs) < 2:
+    if not spread.degrees:
         return Estimate(value, 0.0, float("inf"))
-    quantile = float(t.ppf((1 + CONFIDENCE) / 2, df=len(logs) - 1))
-    factor = float(np.exp(quantile * logs.std(ddof=1) / np.sqrt(len(logs))))
+    quantile = float(t.ppf((1 + confidence) / 2, df=spread.degrees))
+    deviation = np.sqrt(spread.squares / spread.degrees / len(logs))
+    factor = float(np.exp(quantile * deviation))
     return Estimate(value, value / factor, value * factor)
 
 

@@ -48,10 +48,14 @@ def _rows(study: StudyRecord) -> list[dict[str, Any]]:
     for trial in study.trials:
         point = trial.as_json()
         params = point.pop("params")
+        confirmed = point.pop("confirmed", {})
         row = {"study": study.name, **combination, "device": study.device}
         row["loss_budget"] = study.loss_budget
+        point |= {f"confirmed_{name}": value for name, value in confirmed.items()}
         for name, value in point.items():
-            if name.endswith("_ci"):
+            if name == "disturbed":
+                row[name] = " ".join(value)
+            elif name.endswith("_ci"):
                 row[f"{name}_low"], row[f"{name}_high"] = value
             else:
                 row[name] = value

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import StorageError
 from storage.front import pareto_front
+from storage.looks import SecondLook, join_looks, read_looks
 from storage.rows import (
     Measurements,
     StoredMeasurement,
@@ -36,6 +37,9 @@ FEASIBLE = "feasible"
 REASON = "reason"
 DUPLICATE_OF = "duplicate_of"
 
+CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
+"""What `front --json` shows of a confirmation."""
+
 Point = dict[str, int | float]
 
 
@@ -49,6 +53,8 @@ class TrialRecord:
         speedup: Baseline latency / accelerated latency.
         clip_loss: Relative loss of the mean CLIP score.
         measurement: All that was measured, as objectives/measurement.py lists it.
+        confirmed: The same on prompts that the search did not see; None if it was not confirmed.
+        timed_again: Whether it was disturbed and timed again; the quieter timing is kept.
     """
 
     number: int
@@ -56,6 +62,13 @@ class TrialRecord:
     speedup: float
     clip_loss: float
     measurement: Mapping[str, Any]
+    confirmed: Mapping[str, Any] | None = None
+    timed_again: bool = False
+
+    @property
+    def judged(self) -> Mapping[str, Any]:
+        """What a choice goes by: the confirmation where there is one, else the measurement."""
+        return self.measurement if self.confirmed is None else self.confirmed
 
     def as_json(self) -> dict[str, Any]:
         """The fields of a point of `front --json`."""
@@ -70,7 +83,17 @@ class TrialRecord:
             "clip_loss": self.clip_loss,
             "clip_loss_ci": measured["clip_loss_ci"],
             "image_similarity": measured["image_similarity"],
+            **self._marks(),
         }
+
+    def _marks(self) -> dict[str, Any]:
+        """What is to be said of this point and not of most."""
+        marks: dict[str, Any] = {}
+        if disturbed := self.measurement.get("disturbed"):
+            marks["disturbed"] = disturbed
+        if self.confirmed is not None:
+            marks["confirmed"] = {name: self.confirmed[name] for name in CONFIRMED}
+        return marks
 
 
 @dataclass(frozen=True)
@@ -147,8 +170,13 @@ def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
     with collector_paused():
         trials = read_trials(store.engine, ours)
         measurements = Measurements(store.engine, list(ours))
+        looks = read_looks(store.engine, ours)
         return [
-            _record(study.study_name, study.user_attrs, *_split(trials[study_id], measurements))
+            _record(
+                study.study_name,
+                study.user_attrs,
+                *_split(trials[study_id], measurements, looks[study_id]),
+            )
             for study_id, study in ours.items()
         ]
 
@@ -163,7 +191,7 @@ def find_study(store: Store, name: str) -> StudyRecord | None:
 
 def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
     """The distinct points that were measured in full, by trial number."""
-    return _distinct(
+    points = _distinct(
         TrialRecord(
             number=trial.number,
             params=trial.user_attrs[POINT],
@@ -174,10 +202,16 @@ def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
         for trial in trials
         if trial.state == TrialState.COMPLETE and DUPLICATE_OF not in trial.user_attrs
     )
+    looks = (
+        (trial.user_attrs[DUPLICATE_OF], trial.user_attrs[MEASUREMENT])
+        for trial in trials
+        if trial.state == TrialState.PRUNED and {DUPLICATE_OF, MEASUREMENT} <= set(trial.user_attrs)
+    )
+    return join_looks(points, looks)
 
 
 def _split(
-    rows: Sequence[TrialRow], measurements: Measurements
+    rows: Sequence[TrialRow], measurements: Measurements, looks: Sequence[SecondLook]
 ) -> tuple[list[TrialRecord], list[TrialState]]:
     """The completed points among trials, and the states of all; repeats of a point left out."""
     own = [row for row in rows if row.duplicate_of is None]
@@ -196,9 +230,10 @@ def _split(
         # Of a completed trial neither is missing; mypy cannot know.
         if row.speedup is not None and row.clip_loss is not None
     )
-    front = {trial.number for trial in pareto_front(trials)}
+    joined = join_looks(trials, looks)
+    front = {trial.number for trial in pareto_front(joined)}
     measurements.likely += [row.trial_id for row in complete if row.number in front]
-    return trials, [row.state for row in own]
+    return joined, [row.state for row in own]
 
 
 def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -24,13 +24,13 @@ def meets(trial: TrialRecord, requirement: Requirement, loss_budget: float) -> b
     """Whether a point meets a requirement inside the loss budget, by interval and not by luck.
 
     Args:
-        trial: A measured point.
+        trial: A measured point; a confirmed one is judged by its confirmation.
         requirement: What is asked for; asking for nothing is never met.
         loss_budget: The greatest CLIP loss allowed, which the whole interval must keep.
     """
     if requirement == Requirement():
         return False
-    measured = trial.measurement
+    measured = trial.judged
     fast = requirement.speedup is None or measured["speedup_ci"][0] >= requirement.speedup
     short = requirement.latency_s is None or measured["latency_ci_s"][1] <= requirement.latency_s
     good = bool(measured["clip_loss_ci"][1] <= loss_budget)

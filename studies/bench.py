@@ -66,7 +66,7 @@ class Workbench:
             plan.protocol,
             plan.prompts,
             plan.device,
-            loaded.conditioning,
+            loaded.conditioning.part(plan.places),
             plan.entry.call,
         )
         key = baseline_key(plan.baseline_identity)
@@ -86,7 +86,7 @@ class Workbench:
     def _load(self, plan: Plan, tell: Callable[[str], None]) -> _Loaded:
         """What is loaded already if it serves the plan, else what it needs in its place."""
         protocol = plan.protocol
-        key = (plan.model, protocol.dtype, plan.device, plan.scorer, tuple(plan.prompts))
+        key = (plan.model, protocol.dtype, plan.device, plan.scorer, tuple(plan.drawn))
         if self._loaded is not None and self._loaded.key == key:
             return self._loaded
         # Two models seldom fit side by side.
@@ -94,7 +94,7 @@ class Workbench:
         tell(f"loading {plan.combination['pipeline']}")
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)
-        conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
+        conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where)
         pipe = load_pipeline(plan.entry, plan.model, *where)
         # What is loaded stays: left out, it cannot make a collection stall a trial by half a
         # second.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -29,7 +29,9 @@ from studies.note import refresh_note, study_note
 from studies.patience import Patience
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan
 from studies.recovery import recover
+from studies.rounding import rounded
 from studies.samplers import Proposal
+from studies.second_looks import is_look
 
 PICTURE_NAME = "baseline-above-accelerated-below.webp"
 
@@ -41,7 +43,9 @@ class Ledger:
 
     Attributes:
         patient: How it waits.
-        study: The study in the database.
+        store: The database.
+        study: The study in it.
+        id: The study's number in it.
         loss_budget: The greatest CLIP loss allowed.
         unkept: Why pictures of a trial could not be kept; None if all were.
     """
@@ -54,40 +58,62 @@ class Ledger:
         """
         self.patient = Patience()
         self._plan = plan
-        self._store = store
+        self.store = store
         self._pictures = artifact_folder(store)
         self.unkept: str | None = None
         # Two workers that find an empty study would both note their own versions.
         with creation_lock(store.engine):
             self.study = _open_study(plan, store)
         self.loss_budget: float = self.study.user_attrs[records.LOSS_BUDGET]
-        self._id = store.optuna.get_study_id_from_name(self.study.study_name)
+        self.id = store.optuna.get_study_id_from_name(self.study.study_name)
         recover(self.study, store, begun=False)
 
     def read(self) -> records.StudyRecord:
         """The study as it is stored now, after what dead workers left was put right."""
 
         def read() -> records.StudyRecord:
-            recover(self.study, self._store)
+            recover(self.study, self.store)
             return records.read_study(self.study)
 
         return self.patient(read)
 
     def taken(self) -> dict[str, int]:
         """Trial number by key of the points that are measured or under way."""
-        held = self.patient(lambda: list_claims(self._store.engine, self._id))
+        held = self.patient(lambda: list_claims(self.store.engine, self.id))
         return {each.point: each.trial_number for each in held}
 
     def under_way(self) -> int:
         """How many points workers measure now; a trial without a point is none yet."""
         return self._claimed(TrialState.RUNNING)
 
+    def given_up(self) -> int:
+        """How many points were given up early."""
+        return self._claimed(TrialState.PRUNED)
+
+    def reconsider(self, hopeless: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Free the points given up early that are not hopeless any more, to be measured in full.
+
+        Args:
+            hopeless: Tells by what was measured of a point.
+        """
+
+        def free() -> None:
+            trials = self.study.get_trials(deepcopy=False, states=[TrialState.PRUNED])
+            for trial in trials:
+                known = trial.user_attrs
+                if records.MEASUREMENT in known and records.DUPLICATE_OF not in known:
+                    if not hopeless(known[records.MEASUREMENT]):
+                        release(self.store.engine, self.id, trial.number)
+
+        self.patient(free)
+
     def _claimed(self, state: TrialState) -> int:
-        """How many trials of a state hold a claim."""
+        """How many trials of a state hold a claim, second looks left out."""
         # In this order, as a claim is never younger than its trial.
         trials = self.patient(lambda: self.study.get_trials(deepcopy=False, states=[state]))
         claimed = set(self.taken().values())
-        return sum(trial.number in claimed for trial in trials)
+        own = [trial for trial in trials if records.DUPLICATE_OF not in trial.user_attrs]
+        return sum(trial.number in claimed for trial in own)
 
     def claim(self, proposal: Proposal, wanted: int) -> bool:
         """Take a proposed point for this process.
@@ -101,16 +127,16 @@ class Ledger:
             trial was given up for dead meanwhile.
         """
         trial = proposal.trial
-        # A point given up early keeps its claim and takes no place. Should another one be given up
-        # meanwhile, the limit is too low for once, and never too high.
-        limit = wanted + self._claimed(TrialState.PRUNED)
+        # A point given up early keeps its claim and takes no place, nor does a second look. Should
+        # another one come meanwhile, the limit is too low for once, and never too high.
+        limit = wanted + self.given_up() + sum(map(is_look, self.taken()))
 
         def take() -> bool:
             trial.set_user_attr(records.POINT, proposal.point)
             # Before the claim: one without a heartbeat could not be told from a dead worker's.
-            self._heart.record_heartbeat(trial._trial_id)
+            self.heart.record_heartbeat(trial._trial_id)
             key = point_key(proposal.point)
-            return claim(self._store.engine, self._id, key, trial.number, limit)
+            return claim(self.store.engine, self.id, key, trial.number, limit)
 
         try:
             return self.patient(take)
@@ -118,19 +144,20 @@ class Ledger:
             return False
 
     @property
-    def _heart(self) -> BaseHeartbeat:
-        storage = self._store.optuna
+    def heart(self) -> BaseHeartbeat:
+        """Where trials say that their workers live."""
+        storage = self.store.optuna
         assert isinstance(storage, BaseHeartbeat)  # `open_store` gives it an interval.
         return storage
 
     def heartbeat(self, trial: optuna.Trial) -> AbstractContextManager[None]:
         """A context in which the trial says regularly that its worker lives."""
         # Optuna starts heartbeats in `optimize` only, and its loop knows no points.
-        return heartbeat(self._heart, trial._trial_id)
+        return heartbeat(self.heart, trial._trial_id)
 
     def refresh_note(self, record: records.StudyRecord) -> None:
         """Say in the study's note what it has found so far and how to go on."""
-        note = study_note(self._plan, record, self._store.name)
+        note = study_note(self._plan, record, self.store.name)
         self.patient(lambda: refresh_note(self.study, note))
 
     def keep(
@@ -160,7 +187,7 @@ class Ledger:
             trial.set_user_attr(records.FEASIBLE, excess <= 0)
             trial.set_constraint("clip_loss", excess)
             content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
-            trial.set_user_attr(records.MEASUREMENT, _rounded(content))
+            trial.set_user_attr(records.MEASUREMENT, rounded(content))
 
         try:
             self.patient(note)
@@ -228,18 +255,7 @@ class Ledger:
         with suppress(UpdateFinishedTrialError):
             self.patient(lambda: trial.set_user_attr(records.REASON, reason))
         if self._finish(trial, TrialState.FAIL):
-            self.patient(lambda: release(self._store.engine, self._id, trial.number))
-
-
-def _rounded(value: Any) -> Any:
-    """A measurement to six digits, which is past what any clock or score can tell."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
-    return value
+            self.patient(lambda: release(self.store.engine, self.id, trial.number))
 
 
 def _open_study(plan: Plan, store: Store) -> optuna.Study:

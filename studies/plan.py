@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ from storage.requirement import Requirement
 if TYPE_CHECKING:
     import torch
 
-SAMPLERS = ("auto", "grid", "tpe", "nsga2", "random")
+SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 
 DEFAULT_LOSS_BUDGET = 0.02
 
@@ -57,6 +57,8 @@ class StudyRequest:
         requirement: End once a point meets it inside the loss budget.
         loss_budget: The greatest CLIP loss allowed.
         allow_version_drift: Go on although libraries have changed since the study began.
+        screening: Give hopeless points up after few prompts, in a search.
+        confirm: Measure the best points on unseen prompts in the end.
     """
 
     pipeline: str
@@ -78,6 +80,8 @@ class StudyRequest:
     requirement: Requirement = field(default_factory=Requirement)
     loss_budget: float | None = None
     allow_version_drift: bool = False
+    screening: bool = True
+    confirm: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ class Plan:
         model: What is loaded.
         scorer: The open_clip model that scores.
         combination: Pipeline, scheduler, steps and methods, in their one spelling.
-        prompts: The protocol's prompts.
+        drawn: The prompts that are used: the search's, then the unseen ones that confirm.
+        first: The place of the protocol's first prompt among them.
         protocol: How to measure.
         environment: Where.
         device: The same for torch.
@@ -102,11 +107,40 @@ class Plan:
     model: Model
     scorer: ScorerSource
     combination: dict[str, Any]
-    prompts: list[str]
+    drawn: list[str]
+    first: int
     protocol: Protocol
     environment: Environment
     device: torch.device
     stack: Stack
+
+    @property
+    def places(self) -> range:
+        """The places of the protocol's prompts among those that are used."""
+        return range(self.first, self.first + self.protocol.num_samples)
+
+    @property
+    def prompts(self) -> list[str]:
+        """The protocol's prompts."""
+        return self.drawn[self.first : self.places.stop]
+
+    def confirmation(self) -> Plan | None:
+        """The same on the unseen prompts, with the seeds that follow.
+
+        Returns:
+            None if they do not fill a batch, which would be timed under another load, or are too
+            few for an interval.
+        """
+        protocol, unseen = self.protocol, self.drawn[self.places.stop :]
+        if len(unseen) < max(2, protocol.batch_size):
+            return None
+        name = protocol.prompts.rpartition("@")[0]
+        update = {
+            "prompts": f"{name}@{prompts_fingerprint(unseen)}",
+            "num_samples": len(unseen),
+            "seed": protocol.seed + protocol.num_samples,
+        }
+        return replace(self, first=self.places.stop, protocol=protocol.model_copy(update=update))
 
     @property
     def study_name(self) -> str:
@@ -152,7 +186,7 @@ def make_plan(request: StudyRequest) -> Plan:
         make_stack(request, entry, entry.architecture)
     model = find_model(entry, request.model, request.revision)
     stack = make_stack(request, entry, model.architecture)
-    prompts = _pick_prompts(request, entry)
+    prompts, unseen = _pick_prompts(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     device = find_device(request.device)
     return Plan(
@@ -166,7 +200,8 @@ def make_plan(request: StudyRequest) -> Plan:
             "steps": request.steps,
             "methods": [method.name for method in stack.methods],
         },
-        prompts=prompts,
+        drawn=prompts + unseen,
+        first=0,
         protocol=_protocol(request, entry, model, scorer, prompts, default_dtype(device)),
         environment=this_environment(device),
         device=device,
@@ -232,8 +267,12 @@ def _check_numbers(request: StudyRequest) -> None:
         raise InputError(f"unknown sampler {request.sampler!r}; use {', '.join(SAMPLERS)}")
 
 
-def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> list[str]:
-    """The first `num_samples` prompts of the file."""
+def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> tuple[list[str], list[str]]:
+    """The first `num_samples` prompts of the file, and as many behind them as there are to confirm.
+
+    Raises:
+        InputError: If the file is too short.
+    """
     path = request.prompts or entry.prompts
     prompts = read_prompts(path)
     wanted = request.num_samples or min(entry.num_samples, len(prompts))
@@ -242,7 +281,8 @@ def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> list[str]:
             f"{path} holds {len(prompts)} prompts, and --num-samples asks for {wanted}; "
             "ask for fewer or give a longer file"
         )
-    return prompts[:wanted]
+    unseen = prompts[wanted : 2 * wanted] if request.confirm else []
+    return prompts[:wanted], unseen
 
 
 def _protocol(

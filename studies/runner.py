@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import Literal
+from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 
@@ -16,72 +15,32 @@ from accel_space.stack import point_key
 from objectives.grid import Grid
 from objectives.measurement import Measurement
 from objectives.statistics import Estimate
-from storage.front import best_inside, is_dominated
-from storage.records import Point, StudyRecord, TrialRecord
+from storage.front import best_inside
+from storage.records import Point, TrialRecord
 from storage.requirement import meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
+from studies.disturbance import marked
 from studies.errors import StudyFailedError
 from studies.hints import hinted_points
 from studies.interrupt import Interrupt, graceful_interrupt
 from studies.ledger import Ledger
 from studies.patience import database_faults_told
 from studies.plan import Plan
+from studies.progress import EndReason, Outcome, Progress, Watch
 from studies.samplers import Proposal, make_proposer
+from studies.screening import Screen, is_hopeless
+from studies.second_looks import Due, SecondLooks, due_looks, take_look
 from studies.stopping import Deadline, Plateau
 from studies.warm_start import warm_points
+
+__all__ = ["Outcome", "Progress", "Watch", "run_study"]
 
 MAX_FAILURES = 3
 """A study of which no point could be measured stops after so many."""
 
-EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "interrupt", "others"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a person watching wants to know.
-
-    Attributes:
-        stage: What happens now, in words.
-        done: Distinct points measured in full.
-        wanted: How many there are to be.
-        loss_budget: The greatest CLIP loss allowed.
-        best: The fastest point inside the loss budget, if there is one.
-        last: What became of the last trial, in words; empty before the first.
-        trial_s: Mean seconds of a trial of this run; 0 before the first.
-    """
-
-    stage: str
-    done: int
-    wanted: int
-    loss_budget: float
-    best: TrialRecord | None
-    last: str
-    trial_s: float
-
-
-Watch = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        study: The study as it is stored now.
-        reason: Why the run ended.
-        measured: How many points this run measured in full.
-        met: The fastest point that meets the requirement, if one does.
-        failures: Why points could not be measured, by point.
-        unkept: Why pictures of a trial could not be kept; None if all were.
-    """
-
-    study: StudyRecord
-    reason: EndReason
-    measured: int
-    met: TrialRecord | None
-    failures: dict[str, str]
-    unkept: str | None
+SETTLED = ("trials", "points", "requirement", "plateau")
+"""A run that ends so has searched enough, and looks at some points a second time."""
 
 
 def run_study(
@@ -108,14 +67,7 @@ def run_study(
     with database_faults_told(store.name):
         run = _Run(plan, store, watch, workbench or Workbench())
         with graceful_interrupt(run.tell) if interrupt is None else nullcontext(interrupt) as stop:
-            while (reason := run.enough()) is None:
-                if stop.requested:
-                    reason = "interrupt"
-                    break
-                if not run.advance():
-                    reason = "others" if run.ledger.under_way() else "points"
-                    break
-        return run.outcome(reason)
+            return run.outcome(run.work(stop))
 
 
 class _Run:
@@ -128,10 +80,16 @@ class _Run:
         self.store = store
         self.watch = watch
         self.ledger = Ledger(plan, store)
+        self.looks = SecondLooks(self.ledger)
+        self.confirmation = plan.confirmation()
         self.record = self.ledger.read()
         self.ledger.refresh_note(self.record)
         self.proposer = make_proposer(
-            request.sampler, plan.stack, request.trials, self.seed(), self.first_points()
+            request.sampler,
+            plan.stack,
+            request.trials,
+            self.seed(),
+            first=self.first_points(),
         )
         self.deadline = Deadline(request.timeout_s)
         self.plateau = Plateau(self.ledger.loss_budget)
@@ -141,6 +99,7 @@ class _Run:
         self.trials_s: list[float] = []
         self.doubtful = False
         self.ledger.patient.tell = self.tell
+        self.ledger.reconsider(self.stays_given_up)
 
     def seed(self) -> int:
         """Of the sampler: another one for each worker that joins, which would else say the same."""
@@ -162,6 +121,18 @@ class _Run:
         """Loaded once there is a point to measure."""
         return self.ledger.patient(lambda: self.workbench.open(self.plan, self.store, self.tell))
 
+    @cached_property
+    def confirming_bench(self) -> Bench:
+        """The same on prompts that the search does not see."""
+        plan = self.confirmation
+        assert plan is not None  # Else nothing is due to be confirmed.
+        return self.ledger.patient(lambda: self.workbench.open(plan, self.store, self.tell))
+
+    @property
+    def screens(self) -> bool:
+        """Whether points may be given up early: not where every one is wanted in full."""
+        return self.plan.request.screening and not self.proposer.thorough
+
     @property
     def wanted(self) -> int:
         """How many points the study is to have measured in the end."""
@@ -173,6 +144,69 @@ class _Run:
         request, budget = self.plan.request, self.ledger.loss_budget
         meeting = [t for t in self.record.trials if meets(t, request.requirement, budget)]
         return max(meeting, key=lambda trial: trial.speedup, default=None)
+
+    def work(self, stop: Interrupt) -> EndReason:
+        """Measure points until there are enough, then look at some a second time."""
+        while True:
+            reason = self.enough()
+            if reason is None and stop.requested:
+                return "interrupt"
+            if reason is None and not self.advance():
+                reason = "others" if self.ledger.under_way() else "points"
+            if reason in SETTLED:
+                reason = self.look_again(reason, stop)
+            if reason is not None:
+                return reason
+
+    def look_again(self, reason: EndReason, stop: Interrupt) -> EndReason | None:
+        """Time disturbed points again and confirm the best.
+
+        Returns:
+            How the run ends; None if it does not, as what met the requirement does so no more.
+        """
+        while (due := self.due()) is not None and not self.deadline.passed():
+            if stop.requested:
+                return "interrupt"
+            self.look(due)
+            self.record = self.ledger.read()
+            if reason == "requirement" and self.met is None:
+                return None
+        return reason
+
+    def due(self) -> Due | None:
+        """The next second look that no worker is at and that has not failed in this run."""
+        # Claims first: one that ends in between is in the record then.
+        known = self.ledger.taken().keys() | self.failures.keys()
+        self.record = self.ledger.read()
+        looks = due_looks(self.record, self.met, self.confirmation is not None)
+        return next((due for due in looks if due.key not in known), None)
+
+    def look(self, due: Due) -> None:
+        """Take a second look at a point and store what it finds."""
+        if self.doubtful:
+            self.restore_bench()
+        bench = self.confirming_bench if due.look == "confirmed" else self.bench
+        trial_id = self.looks.begin(due)
+        if trial_id is None:
+            return
+        doing = "confirming on unseen prompts" if due.look == "confirmed" else "timing again"
+        self.tell(f"{doing}: {point_key(due.first.params)}")
+        timeout_s = self.plan.request.trial_timeout_s
+        try:
+            with self.looks.heartbeat(trial_id):
+                measurement = take_look(due, bench, self.record.trials, timeout_s)
+        except KeyboardInterrupt:
+            self.looks.fail(trial_id, "interrupted")
+            raise
+        except Exception as error:
+            failure = _first_line(error)
+            self.failures[due.key] = failure
+            self.last = f"failed: {failure}"
+            self.doubtful = True
+            self.looks.fail(trial_id, failure)
+        else:
+            self.looks.keep(trial_id, due, measurement)
+            self.last = f"{due.look}, {_in_words(measurement)}"
 
     def enough(self) -> EndReason | None:
         """Why to start no further trial, if there is a reason."""
@@ -232,7 +266,7 @@ class _Run:
             picture = grid.webp()
         except Exception as error:
             # A method's library may raise anything: it fails this point, and the reason is kept.
-            failure = f"{type(error).__name__}: {error}".splitlines()[0]
+            failure = _first_line(error)
             self.failures[point_key(proposal.point)] = failure
             self.last = f"failed: {failure}"
             self.doubtful = True
@@ -256,6 +290,7 @@ class _Run:
             # Broken in any way it is of no use.
             self.last += f"; the pipe is loaded anew ({type(error).__name__})"
         del self.bench
+        self.__dict__.pop("confirming_bench", None)
         self.workbench.forget()
         try:
             self.bench.objective.prove(self.bench.baseline)
@@ -267,24 +302,32 @@ class _Run:
             ) from error
 
     def measure(self, bench: Bench, proposal: Proposal, grid: Grid) -> Measurement:
-        """Measure a point; one that the front already dominates is given up early."""
-        front = self.record.front
-
-        def hopeless(speedup: Estimate, loss: Estimate) -> bool:
-            return is_dominated(speedup.high, loss.low, front)
-
-        patience = None if self.proposer.thorough else hopeless
-        return bench.objective.measure(
+        """Measure a point; one that turns out hopeless is given up early."""
+        trials = self.record.trials
+        screen = Screen(trials, self.record.front, self.ledger.loss_budget)
+        # As many points may be given up as are wanted: they take no place, so that a space without
+        # a good point would be gone through to its end.
+        may_give_up = self.screens and self.ledger.given_up() < self.wanted
+        measurement = bench.objective.measure(
             proposal.point,
             bench.baseline,
-            patience,
+            screen if may_give_up else None,
             grid.add,
             self.plan.request.trial_timeout_s,
         )
+        return marked(measurement, trials)
+
+    def stays_given_up(self, measured: Mapping[str, Any]) -> bool:
+        """Whether a point that was given up early would be so today."""
+        speedup, loss = (
+            Estimate(measured[name], *measured[f"{name}_ci"]) for name in ("speedup", "clip_loss")
+        )
+        budget = self.ledger.loss_budget
+        return self.screens and is_hopeless(speedup, loss, self.record.front, budget)
 
     def note(self, measurement: Measurement, kept: bool) -> None:
         """Keep the last trial's result for whoever watches."""
-        words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
+        words = _in_words(measurement)
         if not kept:
             self.last = f"{words}, dropped: this worker was silent and given up for dead"
         elif measurement.stopped_early:
@@ -316,4 +359,24 @@ class _Run:
         self.record = self.ledger.read()
         self.ledger.refresh_note(self.record)
         unkept = self.ledger.unkept
-        return Outcome(self.record, reason, self.measured, self.met, self.failures, unkept)
+        lacks_prompts = self.plan.request.confirm and self.confirmation is None
+        return Outcome(
+            self.record,
+            reason,
+            self.measured,
+            self.met,
+            self.failures,
+            unkept,
+            lacks_prompts and reason in SETTLED,
+        )
+
+
+def _in_words(measurement: Measurement) -> str:
+    words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
+    if not measurement.disturbed:
+        return words
+    return f"{words}, disturbed ({', '.join(measurement.disturbed)})"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

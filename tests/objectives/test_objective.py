@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from accel_space.stack import Stack
 from objectives.errors import MeasurementError
 from objectives.images import PSNR_CEILING_DB
-from objectives.measurement import Baseline
+from objectives.measurement import Baseline, Partial
 from objectives.objective import MAX_PAIRS, MIN_PAIRS, Objective
 from objectives.protocol import Protocol
 from objectives.scorer import Scorer, find_scorer
@@ -137,6 +137,7 @@ def test_speedup_is_that_of_the_latencies(pipe: StableDiffusionPipeline, scorer:
     ratios = np.array(measured.baseline_latencies_s) / np.array(measured.latencies_s)
     assert measured.speedup == pytest.approx(np.exp(np.log(ratios).mean()))
     assert measured.speedup == pytest.approx(measured.baseline_latency_s / measured.latency_s)
+    assert measured.latency_ci_s is not None
     assert measured.latency_ci_s[0] <= measured.latency_s <= measured.latency_ci_s[1]
 
 
@@ -208,28 +209,31 @@ def test_point_measures_the_same_pictures_again(
 def test_hopeless_point_stops_early_and_keeps_what_was_measured(
     pipe: StableDiffusionPipeline, scorer: Scorer
 ) -> None:
-    asked: list[tuple[Estimate, Estimate]] = []
+    asked: list[Partial] = []
+    faster, loss = Estimate(1.0, 0.9, 1.1), Estimate(0.1, 0.05, 0.15)
 
-    def hopeless(faster: Estimate, loss: Estimate) -> bool:
-        asked.append((faster, loss))
-        return True
+    def hopeless(partial: Partial) -> tuple[Estimate, Estimate]:
+        asked.append(partial)
+        return faster, loss
 
     objective = make_objective(pipe, scorer, samples=12)
     baseline = objective.measure_baseline()
     measured = objective.measure(PLAIN, baseline, hopeless)
     assert measured.stopped_early
-    assert len(asked) == 1
-    faster, loss = asked[0]
-    assert np.isfinite(faster.high), "from one pair alone nothing can be told"
-    assert (measured.speedup, measured.clip_loss) == (faster.value, loss.value)
-    assert len(measured.latencies_s) == 2
-    assert measured.samples == 6
-    assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores[:6]))
+    [partial] = asked
+    assert (partial.batches, partial.of_batches) == (2, 6)
+    assert partial.baseline_scores == baseline.scores[:4]
+    assert (measured.speedup, measured.clip_loss_ci) == (1.0, (0.05, 0.15))
+    assert partial.latencies_s == measured.latencies_s
+    assert len(measured.latencies_s) == 1, "a pair is the least to look at"
+    assert measured.latency_ci_s is None
+    assert measured.samples == len(partial.scores) == 4
+    assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores[:4]))
 
 
 def test_hopeful_point_is_measured_in_full(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, samples=12)
-    measured = objective.measure(PLAIN, objective.measure_baseline(), lambda faster, loss: False)
+    measured = objective.measure(PLAIN, objective.measure_baseline(), lambda partial: None)
     assert not measured.stopped_early
     assert measured.samples == 12
 
@@ -237,10 +241,25 @@ def test_hopeful_point_is_measured_in_full(pipe: StableDiffusionPipeline, scorer
 def test_point_that_is_measured_in_full_already_does_not_stop_early(
     pipe: StableDiffusionPipeline, scorer: Scorer
 ) -> None:
-    objective = make_objective(pipe, scorer, samples=6)
-    measured = objective.measure(PLAIN, objective.measure_baseline(), lambda faster, loss: True)
+    objective = make_objective(pipe, scorer, samples=2)
+    nothing = Estimate(1.0, 1.0, 1.0), Estimate(0.0, 0.0, 0.0)
+    measured = objective.measure(PLAIN, objective.measure_baseline(), lambda partial: nothing)
     assert not measured.stopped_early
-    assert measured.samples == 6
+    assert measured.samples == 2
+
+
+def test_pairs_are_timed_again_and_the_scores_stay(
+    pipe: StableDiffusionPipeline, scorer: Scorer
+) -> None:
+    objective = make_objective(pipe, scorer, samples=10, methods=["deepcache"], steps=STEPS)
+    baseline = objective.measure_baseline()
+    first = objective.measure(REUSE_ALL, baseline)
+    again = objective.time_again(first, REUSE_ALL, baseline)
+    assert len(again.latencies_s) == len(first.latencies_s) == 4
+    assert again.latencies_s != first.latencies_s
+    assert again.speedup == pytest.approx(again.baseline_latency_s / again.latency_s)
+    scored = {"clip_loss", "clip_loss_ci", "image_similarity", "clip_score", "psnr_db", "samples"}
+    assert again.model_dump(include=scored) == first.model_dump(include=scored)
 
 
 def spoil(pipe: StableDiffusionPipeline, how: str) -> None:
@@ -329,7 +348,7 @@ def test_pipe_is_restored_after_a_point_and_after_a_failed_one(
 def test_pipe_is_restored_when_hopeless_raises(
     pipe: StableDiffusionPipeline, scorer: Scorer
 ) -> None:
-    def interrupt(faster: Estimate, loss: Estimate) -> bool:
+    def interrupt(partial: Partial) -> None:
         raise KeyboardInterrupt
 
     before = draw(pipe)

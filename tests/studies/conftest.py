@@ -22,6 +22,7 @@ QUICK = StudyRequest(
     batch_size=1,
     device="cpu",
     loss_budget=0.5,
+    confirm=False,
 )
 """The shipped pipeline, at a size that measures a point within a second."""
 
@@ -46,3 +47,9 @@ def storage_url(tmp_path: Path) -> str:
 @pytest.fixture
 def store(storage_url: str) -> Store:
     return open_store(storage_url, create=True)
+
+
+@pytest.fixture
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is timed again, however busy the machine that runs the tests is."""
+    monkeypatch.setattr("studies.second_looks.to_time_again", lambda trials, front: [])

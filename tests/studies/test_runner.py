@@ -28,9 +28,11 @@ from studies.plan import make_plan
 from studies.runner import Progress, run_study
 from tests.studies.conftest import MakeRequest
 
+pytestmark = pytest.mark.usefixtures("quiet_machine")
+
 STUDY = [
     *(sys.executable, "-m", "accelfront", "study", "--device", "cpu", "--steps", "6"),
-    *("--methods", "deepcache", "--num-samples", "2", "--batch-size", "1"),
+    *("--methods", "deepcache", "--num-samples", "2", "--batch-size", "1", "--no-confirm"),
 ]
 
 
@@ -168,7 +170,7 @@ def test_a_dominated_point_is_given_up_early(
     plan = make_plan(make_request(trials=3, num_samples=6, sampler="random"))
     run_study(make_plan(make_request(trials=1, num_samples=6, sampler="random")), store)
     study = load(store)
-    monkeypatch.setattr("studies.runner.is_dominated", lambda speedup, loss, front: bool(front))
+    monkeypatch.setattr("studies.screening.is_hopeless", lambda *looked_at: bool(looked_at[2]))
     with pytest.raises(StopIteration):
         run_study(plan, store, stop_after_pruned(study))
     pruned = [t for t in study.get_trials() if t.state == optuna.trial.TrialState.PRUNED]

@@ -1,0 +1,99 @@
+"""Which trials something from outside has disturbed, told from what a study's trials have measured.
+
+A speedup is a ratio of neighbours in time, so what slows both alike hardly moves it; what hits one
+of them does, and it shows in pairs that disagree. Seconds suffer from either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from statistics import median
+from typing import Any
+
+from objectives.disturbance import SEEN
+from objectives.measurement import Measurement
+from storage.records import TrialRecord
+
+SLOW = 1.2
+"""A baseline so many times slower than usual: the machine was another one for that while. On two
+idle cores the baselines of a study lie within 1.13 of each other (benchmarks/results)."""
+
+UNEVEN = 3.0
+"""A speedup's interval so many times wider than usual. Of 3 quiet pairs 1 trial in 500 comes out so
+wide by chance, of 5 pairs fewer."""
+
+WIDE = 0.05
+"""An interval narrower than this on either side is no trouble: two processes differ as much."""
+
+FEW = 3
+"""So many other trials are needed to say what is usual."""
+
+MOST_AGAIN, LEAST_AGAIN = 0.25, 1
+"""At most this share of a study's points is timed again, and at least so many may be: a machine
+that is never quiet costs a study little, and gains nothing from more."""
+
+
+def reasons(measured: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What disturbed a trial.
+
+    Args:
+        measured: The trial's measurement.
+        others: Those of the study's other points.
+
+    Returns:
+        Some of `shared`, `throttled` and `busy`, as objectives/disturbance.py saw them, `slow` (the
+        baseline beside it was, against the other trials') and `uneven` (its pairs disagree far more
+        than theirs).
+    """
+    seen = [word for word in measured.get("disturbed", ()) if word in SEEN]
+    if len(others) < FEW:
+        return seen
+    # A quarter of quiet trials is enough to know what quiet is.
+    usual = sorted(other["baseline_latency_s"] for other in others)[len(others) // 4]
+    if measured["baseline_latency_s"] > SLOW * usual:
+        seen.append("slow")
+    width = _width(measured)
+    if width > max(WIDE, UNEVEN * median(_width(other) for other in others)):
+        seen.append("uneven")
+    return seen
+
+
+def marked(measurement: Measurement, trials: Sequence[TrialRecord]) -> Measurement:
+    """A new measurement with all that disturbed it, beside a study's points."""
+    found = reasons(measurement.model_dump(), [trial.measurement for trial in trials])
+    return measurement.model_copy(update={"disturbed": found})
+
+
+def is_quieter(measurement: Measurement, other: Measurement) -> bool:
+    """Whether to prefer one of two timings of a point: fewer reasons, then closer pairs."""
+    return _unrest(measurement) < _unrest(other)
+
+
+def to_time_again(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The disturbed points that are still to be timed again, those that matter most first.
+
+    Args:
+        trials: A study's points.
+        front: Its front; what is on it matters more than what is not.
+    """
+    room = max(LEAST_AGAIN, int(MOST_AGAIN * len(trials))) - sum(t.timed_again for t in trials)
+    touched = [
+        trial
+        for trial in trials
+        if not trial.timed_again
+        and reasons(trial.measurement, [t.measurement for t in trials if t is not trial])
+    ]
+    on_front = {trial.number for trial in front}
+    touched.sort(key=lambda trial: (trial.number not in on_front, -_width(trial.measurement)))
+    return touched[: max(0, room)]
+
+
+def _unrest(measurement: Measurement) -> tuple[int, float]:
+    return len(measurement.disturbed), _width(measurement.model_dump())
+
+
+def _width(measured: Mapping[str, Any]) -> float:
+    """Half of the speedup's interval, on the scale of logarithms, where it is even."""
+    low, high = measured["speedup_ci"]
+    return log(high / low) / 2

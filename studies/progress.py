@@ -1,0 +1,60 @@
+"""What a run of a study tells: where it stands, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from storage.records import StudyRecord, TrialRecord
+
+EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "interrupt", "others"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a person watching wants to know.
+
+    Attributes:
+        stage: What happens now, in words.
+        done: Distinct points measured in full.
+        wanted: How many there are to be.
+        loss_budget: The greatest CLIP loss allowed.
+        best: The fastest point inside the loss budget, if there is one.
+        last: What became of the last trial, in words; empty before the first.
+        trial_s: Mean seconds of a trial of this run; 0 before the first.
+    """
+
+    stage: str
+    done: int
+    wanted: int
+    loss_budget: float
+    best: TrialRecord | None
+    last: str
+    trial_s: float
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        study: The study as it is stored now.
+        reason: Why the run ended.
+        measured: How many points this run measured in full.
+        met: The fastest point that meets the requirement, if one does.
+        failures: Why points could not be measured, by point.
+        unkept: Why pictures of a trial could not be kept; None if all were.
+        lacks_prompts: Whether nothing was confirmed for want of unseen prompts.
+    """
+
+    study: StudyRecord
+    reason: EndReason
+    measured: int
+    met: TrialRecord | None
+    failures: dict[str, str]
+    unkept: str | None
+    lacks_prompts: bool = False
