@@ -65,7 +65,8 @@ def surest(trials: Sequence[TrialRecord], loss_budget: float) -> TrialRecord | N
     """The point that meets the greatest wish by interval, as a choice of trial demands it.
 
     Of the points that keep the loss budget with their whole interval, it is the one whose speedup
-    has the greatest low end; None if no point keeps the budget so.
+    has the greatest low end; None if no point keeps the budget so. A confirmed point is judged by
+    its confirmation.
     """
-    keeping = [t for t in trials if t.measurement["clip_loss_ci"][1] <= loss_budget]
-    return max(keeping, key=lambda trial: trial.measurement["speedup_ci"][0], default=None)
+    keeping = [trial for trial in trials if trial.judged["clip_loss_ci"][1] <= loss_budget]
+    return max(keeping, key=lambda trial: trial.judged["speedup_ci"][0], default=None)

@@ -87,7 +87,10 @@ def choose(studies: Sequence[StudyRecord], task: Task, policy: Policy) -> Choice
 
 
 def serves(trial: TrialRecord, task: Task) -> bool:
-    """Whether a point meets all that a task asks for, with its whole intervals."""
+    """Whether a point meets all that a task asks for, with its whole intervals.
+
+    Those of a confirmed one are from prompts that the search did not see.
+    """
     return meets(trial, Requirement(_least_speedup(task), task.latency_s), task.loss_budget)
 
 

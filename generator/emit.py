@@ -23,7 +23,7 @@ from generator.choice import (
 from generator.script import render_script, script_name
 from generator.task import Task
 from generator.task_files import Unparsed
-from storage.records import StudyRecord
+from storage.records import StudyRecord, TrialRecord
 from storage.scripts import ScriptRecord, keep_script
 from storage.store import Store
 
@@ -179,7 +179,7 @@ class Emitter:
                 path=str(path.resolve()),
             ),
         )
-        notes = list(task.notes)
+        notes = [*task.notes, *_judgement(trial)]
         if len(usable) > 1:
             notes.append(
                 f"of {len(usable)} studies of this combination that of "
@@ -195,6 +195,25 @@ class Emitter:
         )
 
 
+def _judgement(trial: TrialRecord) -> list[str]:
+    """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
+    notes = []
+    if trial.confirmed is not None:
+        confirmed = trial.confirmed
+        speed_low, speed_high = confirmed["speedup_ci"]
+        loss_low, loss_high = (100 * loss for loss in confirmed["clip_loss_ci"])
+        notes.append(
+            f"trial {trial.number} was judged on {confirmed['samples']} prompts that the search "
+            f"did not see: {confirmed['speedup']:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
+            f"{confirmed['clip_loss']:.1%} ({loss_low:.1f}..{loss_high:.1f}), in the search "
+            f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"
+        )
+    disturbed = trial.judged.get("disturbed")
+    if disturbed:
+        notes.append(f"its latencies were disturbed ({', '.join(disturbed)})")
+    return notes
+
+
 def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
@@ -207,12 +226,13 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     measured = trial.measurement
     speed_low, speed_high = measured["speedup_ci"]
     loss_low, loss_high = (100 * loss for loss in measured["clip_loss_ci"])
-    return (
+    sentence = (
         f"{_wish(task)} is wanted: {why} trial {trial.number} with {trial.speedup:.2f}x "
         f"({speed_low:.3f}-{speed_high:.3f}), {measured['latency_s']:.3g} s per image and loss "
         f"{trial.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
         f"{study.space['distinct']} points are measured"
     )
+    return "; ".join([sentence, *_judgement(trial)])
 
 
 def _wish(task: Task) -> str:

@@ -42,7 +42,7 @@ def make_tasks(
                 f"{study.loss_budget:.1%} with its whole interval"
             )
             continue
-        most = _rounded_down(sure.measurement["speedup_ci"][0])
+        most = _rounded_down(sure.judged["speedup_ci"][0])
         for ratio in ratios:
             wanted = _rounded_down(ratio * bound.speedup)
             asked = f"{study.name}: {ratio:g} of the bound {bound.speedup:.2f}x is {wanted:.2f}x"

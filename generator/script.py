@@ -216,6 +216,7 @@ def _provenance(study: StudyRecord, trial: TrialRecord, values: _Values) -> str:
         "latency": f"{float(measured['latency_s']):.3g} s a picture, "
         f"{float(measured['baseline_latency_s']):.3g} s without acceleration",
         "CLIP loss": f"{float(trial.clip_loss):.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
+        **_confirmation(trial),
         "pictures": f"{protocol.num_samples} of {protocol.height}x{protocol.width} pixels, "
         f"{protocol.batch_size} at a time, {protocol.dtype}, seeds from {protocol.seed} on",
         "prompts": protocol.prompts,
@@ -235,6 +236,22 @@ def _provenance(study: StudyRecord, trial: TrialRecord, values: _Values) -> str:
         for label, text in rows.items()
     ]
     return "\n".join(["Written by accelfront from what it measured:", *lines])
+
+
+def _confirmation(trial: TrialRecord) -> dict[str, str]:
+    """What the trial came to on prompts that the search did not see, if that was measured."""
+    if trial.confirmed is None:
+        return {}
+    fast, speed_low, speed_high, loss, loss_low, loss_high = (
+        float(trial.confirmed[name] if end is None else trial.confirmed[f"{name}_ci"][end])
+        for name in ("speedup", "clip_loss")
+        for end in (None, 0, 1)
+    )
+    return {
+        "confirmed": f"{fast:.2f}x ({speed_low:.2f} to {speed_high:.2f}), CLIP loss {loss:.4f} "
+        f"({loss_low:.4f} to {loss_high:.4f}) on {int(trial.confirmed['samples'])} prompts that "
+        "the search did not see"
+    }
 
 
 def _packages(study: StudyRecord, codes: Sequence[Code]) -> list[str]:

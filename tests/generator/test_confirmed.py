@@ -1,0 +1,117 @@
+"""A confirmed trial is judged by its confirmation, and that is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.bounds import surest
+from generator.choice import Rules, Scope, choose
+from generator.emit import Emitter, Outcome
+from generator.make_tasks import make_tasks
+from generator.script import render_script
+from storage.records import StudyRecord, TrialRecord
+from storage.store import open_store
+from tests.generator.test_emit import NOT_ASKED, make_study, make_task
+
+
+def confirm(trial: TrialRecord, speedup: float, loss: float) -> TrialRecord:
+    confirmed: dict[str, Any] = {
+        "speedup": speedup,
+        "speedup_ci": [speedup - 0.05, speedup + 0.05],
+        "latency_s": 1 / speedup,
+        "latency_ci_s": [1 / (speedup + 0.05), 1 / (speedup - 0.05)],
+        "clip_loss": loss,
+        "clip_loss_ci": [loss - 0.004, loss + 0.004],
+        "samples": 24,
+    }
+    return replace(trial, confirmed=confirmed)
+
+
+@pytest.fixture
+def study() -> StudyRecord:
+    """A fast point and a slower one, both inside a loss budget of 0.02 by the search."""
+    return make_study((2.0, 0.005), (1.5, 0.0))
+
+
+def with_fast(study: StudyRecord, speedup: float, loss: float) -> StudyRecord:
+    fast, slow = study.trials
+    return replace(study, trials=[confirm(fast, speedup, loss), slow])
+
+
+def emit(study: StudyRecord, folder: Path, wanted: float) -> Outcome:
+    store = open_store(f"sqlite:///{folder}/a.db", create=True)
+    emitter = Emitter(
+        store=store,
+        studies={study.name: study},
+        scope=Scope(re.compile("a CPU")),
+        rules=Rules(),
+        search=NOT_ASKED,
+        put=lambda text, path: None,
+        out=folder,
+    )
+    return emitter.emit(make_task(wanted, loss_budget=0.02))
+
+
+def test_a_point_that_unseen_prompts_put_beyond_the_budget_serves_no_more(
+    study: StudyRecord,
+) -> None:
+    task = make_task(1.3, loss_budget=0.02)
+    chosen = choose([study], task, "fastest")
+    assert chosen is not None and chosen.trial.number == 0
+    chosen = choose([with_fast(study, 2.0, 0.018)], task, "fastest")
+    assert chosen is not None and chosen.trial.number == 1
+
+
+def test_a_point_that_unseen_prompts_make_sure_of_serves(study: StudyRecord) -> None:
+    doubtful = make_study((2.0, 0.015), (1.5, 0.0))
+    task = make_task(1.8, loss_budget=0.02)
+    assert choose([doubtful], task, "fastest") is None
+    assert choose([with_fast(doubtful, 2.0, 0.014)], task, "fastest") is not None
+    assert choose([with_fast(study, 1.7, 0.005)], task, "fastest") is None, "slower than it looked"
+
+
+def test_tasks_are_made_from_what_a_choice_goes_by(study: StudyRecord) -> None:
+    confirmed = with_fast(study, 1.7, 0.005)
+    sure = surest(confirmed.trials, 0.02)
+    assert sure is not None and sure.number == 0
+    [task], told = make_tasks([confirmed], [1.0])
+    assert task.speedup == 1.65
+    assert "lowered to the 1.65x" in told[0]
+
+
+def test_generate_tells_what_a_trial_was_judged_by(study: StudyRecord, tmp_path: Path) -> None:
+    outcome = emit(with_fast(study, 1.9, 0.01), tmp_path, 1.5)
+    assert outcome.status == "emitted"
+    assert outcome.reason == (
+        "trial 0 was judged on 24 prompts that the search did not see: 1.90x (1.850-1.950) and "
+        "loss 1.0% (0.6..1.4), in the search 2.00x and 0.5%"
+    )
+    assert emit(study, tmp_path, 1.5).reason == ""
+
+
+def test_generate_tells_why_a_confirmed_trial_does_not_serve(
+    study: StudyRecord, tmp_path: Path
+) -> None:
+    outcome = emit(with_fast(study, 1.7, 0.005), tmp_path, 1.8)
+    assert outcome.status == "infeasible"
+    assert "did not see: 1.70x" in outcome.reason
+
+
+def test_generate_tells_what_disturbed_a_trial(study: StudyRecord, tmp_path: Path) -> None:
+    fast, slow = study.trials
+    shaken = replace(fast, measurement={**fast.measurement, "disturbed": ["busy", "slow"]})
+    outcome = emit(replace(study, trials=[shaken, slow]), tmp_path, 1.5)
+    assert outcome.reason == "its latencies were disturbed (busy, slow)"
+
+
+def test_a_script_says_what_its_trial_came_to_on_unseen_prompts(study: StudyRecord) -> None:
+    confirmed = with_fast(study, 1.9, 0.01)
+    text = render_script(confirmed, confirmed.trials[0], None)
+    words = " ".join(text.split())
+    assert "1.90x (1.85 to 1.95), CLIP loss 0.0100 (0.0060 to 0.0140) on 24 prompts" in words
+    assert "confirmed" not in render_script(study, study.trials[0], None)
