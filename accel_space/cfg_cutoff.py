@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from accel_space.deepcache import halve_cached_features
 from accel_space.denoiser import conditional_half, find_denoiser, why_unguided
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
 from accel_space.pab import halve_broadcasts
 
 SHARES = range(1, 10)
@@ -44,9 +44,10 @@ class CFGCutoff(Method):
         )
         return {"cutoff_step_index": Choices(tuple(sorted(set(cutoffs))), default=default)}
 
-    def effect(self, params: Params, context: Context) -> Hashable:
-        """See `Method.effect`: the number of guided denoiser calls."""
-        return min(_guided_calls(params), len(context.scheduler.timesteps))
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        """See `Method.skipped`."""
+        guided = _guided_calls(params)
+        return {"guidance": tuple(float(call >= guided) for call in range(context.calls))}
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         """See `Method.apply`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from accel_space.denoiser import conditional_half
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
 
 LAYERS_PER_BLOCK = 3
 """DeepCache 0.1.1 counts a branch as 3 x block + layer, whatever the UNet."""
@@ -54,21 +54,24 @@ class DeepCache(Method):
             "cache_branch_id": Choices(tuple(branches), default=0),
         }
 
-    def effect(self, params: Params, context: Context) -> Hashable:
-        """See `Method.effect`: which steps are whole, and how deep the others go."""
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        """See `Method.skipped`: the UNet's `depth`, of which no call leaves the first layer out."""
         interval = int(params["cache_interval"])
         starts = [0]
         if "tgate" in context.methods:
             # The combined loader clears the cache before the last guided step and at the gate.
             gate = int(params["gate_step"])
             starts += [gate - 1, gate]
-        whole = tuple(
-            (step - max(start for start in starts if start <= step)) % interval == 0
-            for step in range(context.steps)
-        )
-        deepest = LAYERS_PER_BLOCK * context.profile.unet_blocks - 1
-        branch = None if all(whole) else min(int(params["cache_branch_id"]), deepest)
-        return whole, branch
+        layers = LAYERS_PER_BLOCK * context.profile.unet_blocks
+        computed = min(int(params["cache_branch_id"]) + 1, layers)
+        # The mid block, which every branch leaves out, counts as one more.
+        share = 1 - computed / (layers + 1)
+        return {
+            "depth": tuple(
+                share if (step - max(each for each in starts if each <= step)) % interval else 0.0
+                for step in range(context.calls)
+            )
+        }
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         """See `Method.apply`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,6 +12,9 @@ from accel_space.profile import Profile, SchedulerProfile
 Value = int | float
 Params = Mapping[str, Value]
 """The parameters of a whole stack: names are the libraries' own and unique among methods."""
+
+Skipped = dict[str, tuple[float, ...]]
+"""What is left out, by name: at each denoiser call its share, from 0 (nothing) to 1 (all of it)."""
 
 Generate = Callable[..., Any]
 """Takes what the pipeline's own call takes and returns what it returns."""
@@ -56,6 +59,11 @@ class Context:
     steps: int
     guidance_scale: float
     methods: frozenset[str]
+
+    @property
+    def calls(self) -> int:
+        """How often one generation calls the denoiser."""
+        return len(self.scheduler.timesteps)
 
 
 @dataclass(frozen=True)
@@ -107,14 +115,19 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def effect(self, params: Params, context: Context) -> Hashable:
-        """Tell what these parameters make the pipeline compute.
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        """Tell what these parameters make the pipeline leave out, and when.
 
-        Two parameter sets are the same point if, and only if, their effects are equal.
+        Two parameter sets are the same point if, and only if, they skip the same. A search learns
+        from it which points resemble each other.
 
         Args:
             params: The parameters of the whole stack; they need not be values of `space`.
             context: Where the stack works.
+
+        Returns:
+            A value for each of `context.calls` calls. Names that methods share mean the same:
+            `guidance`, `self_attention`, `cross_attention`.
 
         Raises:
             RefusedError: If the values, all numbers of the right kind, cannot work here.

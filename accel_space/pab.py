@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from accel_space.denoiser import conditional_half, find_denoiser
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
 
 TIMESTEPS = (100, 800)
 """diffusers' default: attention is reused at timesteps between these two only."""
@@ -31,7 +31,7 @@ class PAB(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if not _reused(2, context):
+        if not any(_reused(2, context)):
             low, high = TIMESTEPS
             return (
                 f"PAB reuses attention at timesteps between {low} and {high}, and of "
@@ -47,10 +47,13 @@ class PAB(Method):
             "cross_attention_block_skip_range": Choices(tuple(CROSS_RANGES), default=6, least=1),
         }
 
-    def effect(self, params: Params, context: Context) -> Hashable:
-        """See `Method.effect`: the denoiser calls that reuse self- and cross-attention."""
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        """See `Method.skipped`."""
         spatial, cross = _skip_ranges(params)
-        return _reused(spatial, context), _reused(cross, context)
+        return {
+            "self_attention": _reused(spatial, context),
+            "cross_attention": _reused(cross, context),
+        }
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         """See `Method.apply`."""
@@ -155,11 +158,10 @@ def _skip_ranges(params: Params) -> tuple[int, int]:
     )
 
 
-def _reused(skip_range: int, context: Context) -> tuple[int, ...]:
-    """The denoiser calls at which an attention is reused; what is reused is always the last one."""
+def _reused(skip_range: int, context: Context) -> tuple[float, ...]:
+    """1 for the denoiser calls that reuse an attention; what is reused is always the last one."""
     low, high = TIMESTEPS
     return tuple(
-        call
+        float(call % skip_range != 0 and low < timestep < high)
         for call, timestep in enumerate(context.scheduler.timesteps)
-        if call % skip_range != 0 and low < timestep < high
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -15,7 +15,17 @@ from accel_space.cfg_cutoff import CFGCutoff
 from accel_space.deepcache import DeepCache
 from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space, Value
+from accel_space.method import (
+    Choices,
+    Code,
+    Context,
+    Generate,
+    Method,
+    Params,
+    Skipped,
+    Space,
+    Value,
+)
 from accel_space.pab import PAB
 from accel_space.restore import restored
 from accel_space.tgate import TGate
@@ -26,6 +36,8 @@ METHODS: dict[str, Method] = {
 }
 
 _MARK = "_accelfront_stack"
+
+_Key = tuple[tuple[str, tuple[float, ...]], ...]
 
 
 def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
@@ -120,7 +132,18 @@ class Stack:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
         given = self._read(params)
-        return dict(self._points.get(self._effect(given), given))
+        return dict(self._points.get(_key(self._skipped(given)), given))
+
+    def skipped(self, params: Params) -> Skipped:
+        """Tell what a parameter set leaves out, as `Method.skipped` does.
+
+        Args:
+            params: A value for every parameter of the stack's space.
+
+        Raises:
+            RefusedError: If a parameter is missing or unknown, or its value cannot work.
+        """
+        return self._skipped(self._read(params))
 
     @contextmanager
     def applied(self, pipe: Any, params: Params) -> Iterator[Generate]:
@@ -137,7 +160,7 @@ class Stack:
             RefusedError: If the pipe is accelerated already, or a value cannot work.
         """
         given = self._read(params)
-        self._effect(given)
+        self._skipped(given)
         # Pipes may share a denoiser, and that is what the methods patch.
         denoiser = find_denoiser(pipe)
         if hasattr(denoiser, _MARK):
@@ -150,11 +173,11 @@ class Stack:
             yield generate
 
     @cached_property
-    def _points(self) -> dict[Hashable, dict[str, Value]]:
-        points: dict[Hashable, dict[str, Value]] = {}
+    def _points(self) -> dict[_Key, dict[str, Value]]:
+        points: dict[_Key, dict[str, Value]] = {}
         for values in product(*(choices.values for choices in self.space.values())):
             point = dict(zip(self.space, values, strict=True))
-            points.setdefault(self._effect(point), point)
+            points.setdefault(_key(self._skipped(point)), point)
         return points
 
     def _read(self, params: Params) -> dict[str, Value]:
@@ -168,8 +191,17 @@ class Stack:
             name: _read_value(name, params[name], choices) for name, choices in self.space.items()
         }
 
-    def _effect(self, params: Params) -> Hashable:
-        return tuple(method.effect(params, self.context) for method in self.methods)
+    def _skipped(self, params: Params) -> Skipped:
+        return {
+            name: shares
+            for method in self.methods
+            for name, shares in method.skipped(params, self.context).items()
+        }
+
+
+def _key(skipped: Skipped) -> _Key:
+    """Equal for sets that skip the same, and only for them."""
+    return tuple(skipped.items())
 
 
 def _applied_ones(methods: tuple[Method, ...]) -> list[Method]:

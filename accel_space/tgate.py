@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from accel_space.deepcache import refuse_offload
 from accel_space.denoiser import why_unguided
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
 
 GATE_STEPS = range(5, 20)
 SP_INTERVALS = range(2, 10)
@@ -94,7 +94,7 @@ class TGate(Method):
         loaders = LOADERS[context.profile.pipeline_class]
         gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
         alone = context.methods == {self.name}
-        # In a stack nothing may be reused (see `effect`), and there warm_up means nothing.
+        # In a stack nothing may be reused (see `skipped`), and there warm_up means nothing.
         sp_intervals = Choices(tuple(SP_INTERVALS), default=loaders.sp_interval, least=1)
         fi_intervals = Choices(tuple(FI_INTERVALS), default=1, least=1)
         return {
@@ -104,8 +104,8 @@ class TGate(Method):
             "warm_up": Choices(tuple(WARM_UPS), default=2) if alone else Choices((0,), default=0),
         }
 
-    def effect(self, params: Params, context: Context) -> Hashable:
-        """See `Method.effect`: the gate, and the steps whose self-attention is reused."""
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        """See `Method.skipped`."""
         gate, sp_interval, fi_interval, warm_up = (
             int(params[name]) for name in ("gate_step", "sp_interval", "fi_interval", "warm_up")
         )
@@ -115,7 +115,7 @@ class TGate(Method):
             step % sp_interval != 0 and step > warm_up
             if step < gate - 1
             else step % fi_interval != 0 and step >= gate
-            for step in range(context.steps)
+            for step in range(context.calls)
         )
         if any(reused) and context.methods != {self.name}:
             # DeepCache would leave some caches with the previous picture's self-attention, and
@@ -124,7 +124,12 @@ class TGate(Method):
                 "beside another method T-GATE must not reuse self-attention; "
                 "use sp_interval=1 and fi_interval=1"
             )
-        return min(gate, context.steps), reused
+        behind = tuple(float(step >= gate) for step in range(context.calls))
+        return {
+            "guidance": behind,
+            "cross_attention": behind,
+            "self_attention": tuple(map(float, reused)),
+        }
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         """See `Method.apply`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from math import ceil, sqrt
 from typing import Any
 
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Space
+from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
 from accel_space.profile import Profile
 
 STRIDE = 2
@@ -46,10 +46,10 @@ class ToMe(Method):
             "max_downsample": Choices(downsamples, default=downsamples[0]),
         }
 
-    def effect(self, params: Params, context: Context) -> Hashable:
-        """See `Method.effect`: how many tokens are merged on which grid."""
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        """See `Method.skipped`: of each token grid that is merged the share, all the time."""
         mergeable = _mergeable_downsamples(context.profile)
-        effect = []
+        merged = {}
         for grid in context.profile.attention_grids:
             downsample = _downsample(grid, context.profile)
             tokens = _merged_tokens(grid, float(params["ratio"]))
@@ -60,8 +60,9 @@ class ToMe(Method):
                     f"ToMe cannot merge the attention on {grid[0]}x{grid[1]} tokens here; "
                     f"use a max_downsample of {mergeable[-1]} or less"
                 )
-            effect.append((grid, tokens))
-        return tuple(effect)
+            height, width = grid
+            merged[f"tokens_{height}x{width}"] = (tokens / (height * width),) * context.calls
+        return merged
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         """See `Method.apply`."""

@@ -39,7 +39,7 @@ from studies.bench import Workbench
 from studies.ledger import Ledger
 from studies.plan import Plan, make_plan
 from studies.runner import run_study
-from studies.samplers import Search, Walk
+from studies.samplers import Extension, Search, Walk
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -180,6 +180,7 @@ def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
     for owner, name, where in (
         (Walk, "propose", "sampler"),
         (Search, "propose", "sampler"),
+        (Extension, "propose", "sampler"),
         (Objective, "_generate", "generation"),
         (Scorer, "embed_images", "scoring"),
         (Ledger, "keep", "write"),
@@ -233,6 +234,10 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     request = replace(REQUEST, trials=given.trials)
     if given.real:
+        import open_clip  # noqa: F401
+        from diffusers import StableDiffusionPipeline  # noqa: F401
+
+        # Forked workers find both imported, and are at work sooner.
         request = replace(request, steps=6)
     plan = make_plan(request)
     with ExitStack() as stack:

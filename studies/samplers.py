@@ -24,9 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from accel_space.method import Choices, Space
 from accel_space.stack import Stack, point_key
 from storage.records import Point
-
-STARTERS = 6
-"""Spread points that `auto` measures before it trusts a model of the space."""
+from studies.front_sampler import FrontSampler
 
 MAX_REPEATS = 5
 """After this many known points in a row a search is given an unseen one."""
@@ -74,6 +72,36 @@ class Walk(Proposer):
         return _ask_for(study, left, self._distributions) if left else None
 
 
+class Extension(Proposer):
+    """Takes the point that promises to extend the front most, after those that come first."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        sampler: FrontSampler,
+        first: Sequence[Point],
+        distributions: dict[str, BaseDistribution],
+        thorough: bool,
+    ) -> None:
+        self.thorough = thorough
+        self._stack = stack
+        self._sampler = sampler
+        self._first = Walk(first, distributions)
+        self._distributions = distributions
+
+    def propose(self, study: optuna.Study, taken: Collection[str]) -> Proposal | None:
+        """See `Proposer.propose`."""
+        first = self._first.propose(study, taken)
+        if first is not None:
+            return first
+        if all(point_key(point) in taken for point in self._stack.points):
+            return None
+        self._sampler.avoided = taken
+        study.sampler = self._sampler
+        trial = _ask(study, self._distributions)
+        return Proposal(trial, self._stack.canonical(trial.params))
+
+
 class Search(Proposer):
     """Lets an Optuna sampler choose; a sampler stuck on known points is helped out."""
 
@@ -114,47 +142,33 @@ class Search(Proposer):
 
 
 def make_proposer(
-    name: str, stack: Stack, trials: int, seed: int, first: Sequence[Point] = ()
+    name: str,
+    stack: Stack,
+    trials: int,
+    seed: int,
+    loss_budget: float,
+    first: Sequence[Point] = (),
 ) -> Proposer:
     """Choose how to choose.
 
     Args:
-        name: `auto` measures every point where the trials reach for that, else it searches with
-            Optuna's Gaussian processes; `grid` walks the prototype's order.
+        name: `auto` extends the front (`FrontSampler`), and wants every point in full where the
+            trials reach for all; `grid` walks the prototype's order; the others are Optuna's.
         stack: The methods and their space.
         trials: How many distinct points may be measured.
         seed: Of the sampler.
+        loss_budget: The greatest CLIP loss allowed.
         first: Points of the space that are proposed before any other, whatever the sampler.
     """
     distributions = make_distributions(stack.space)
     if name == "grid":
         return Walk([*first, *stack.points], distributions)
-    if name == "auto" and trials >= len(stack.points):
-        return Walk([*first, *spread(stack, len(stack.points))], distributions)
-    starters = spread(stack, STARTERS) if name == "auto" else []
+    if name == "auto":
+        sampler = FrontSampler(stack, loss_budget, seed)
+        return Extension(stack, sampler, first, distributions, trials >= len(stack.points))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        sampler = _SAMPLERS[name](seed)
-    return Search(stack, sampler, [*first, *starters], distributions, seed)
-
-
-def spread(stack: Stack, count: int) -> list[Point]:
-    """Points in an order that covers the space early: the default, then ever the one farthest off.
-
-    Args:
-        stack: The methods and their space.
-        count: How many points at most.
-    """
-    points = stack.points
-    ranks = np.array(
-        [[_rank(stack.space, name, point[name]) for name in point] for point in points]
-    )
-    order = [points.index(stack.default)]
-    distance = np.full(len(points), np.inf)
-    while len(order) < min(count, len(points)):
-        distance = np.minimum(distance, ((ranks - ranks[order[-1]]) ** 2).sum(axis=1))
-        order.append(int(distance.argmax()))
-    return [points[index] for index in order]
+        return Search(stack, _SAMPLERS[name](seed), first, distributions, seed)
 
 
 def make_distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -171,12 +185,6 @@ def _distribution(choices: Choices) -> BaseDistribution:
     if all(isinstance(value, int) for value in values):
         return IntDistribution(int(values[0]), int(values[-1]), step=int(step))
     return FloatDistribution(values[0], values[-1], step=step)
-
-
-def _rank(space: Space, name: str, value: float) -> float:
-    """Where a value stands among the choices of its parameter, 0 to 1."""
-    values = space[name].values
-    return values.index(value) / max(1, len(values) - 1)
 
 
 def _ask_for(
@@ -240,7 +248,7 @@ class _FirstFree(BaseSampler):
 
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "auto": lambda seed: optuna.samplers.GPSampler(seed=seed, n_startup_trials=0),
+    "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
     "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),

@@ -18,7 +18,16 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from accel_space.errors import RefusedError
-from accel_space.method import Code, Context, Generate, Method, Params, Space, Value
+from accel_space.method import (
+    Code,
+    Context,
+    Generate,
+    Method,
+    Params,
+    Skipped,
+    Space,
+    Value,
+)
 from accel_space.stack import METHODS, Stack, find_methods
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw, tiny_context, tiny_pipeline
@@ -118,8 +127,8 @@ def _stack(pipe: Any, names: Names, steps: int = FEW_STEPS) -> Stack:
     return Stack(tiny_context(pipe, names, steps))
 
 
-def _effects(stack: Stack, params: Params) -> tuple[Any, ...]:
-    return tuple(method.effect(params, stack.context) for method in stack.methods)
+def _skipped(stack: Stack, params: Params) -> tuple[Any, ...]:
+    return tuple(stack.skipped(params).items())
 
 
 class Broken(Exception):
@@ -208,8 +217,8 @@ class FailsWhenApplied(Method):
     def space(self, context: Context) -> Space:
         return {}
 
-    def effect(self, params: Params, context: Context) -> None:
-        return None
+    def skipped(self, params: Params, context: Context) -> Skipped:
+        return {}
 
     def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
         raise Broken
@@ -246,7 +255,7 @@ def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(
     assert_draws_plainly(pipe)
 
 
-# Effect
+# Work
 
 
 @dataclass
@@ -314,51 +323,57 @@ def _watch_tokens(attention: Any, work: Work) -> None:
     attention.transformer_blocks[0].attn1.to_q.register_forward_pre_hook(note_tokens)
 
 
-def _deep_blocks_run_at_whole_steps_only(work: Work, effect: Any, batch: int) -> None:
-    whole, _ = effect
-    assert work.deep_steps == [step for step in range(STEPS) if whole[step]]
+def _deep_blocks_run_at_whole_steps_only(work: Work, skipped: Skipped, batch: int) -> None:
+    assert work.deep_steps == [step for step in range(STEPS) if not skipped["depth"][step]]
     assert len(work.deep_steps) < STEPS
 
 
-def _attention_and_guidance_stop_at_the_gate(work: Work, effect: Any, batch: int) -> None:
-    gate, reused = effect
-    assert work.cross_attention_steps == [step for step in work.block_steps if step < gate]
-    assert work.self_attention_steps == [step for step in work.block_steps if not reused[step]]
-    assert work.batches == [2 * batch] * gate + [batch] * (STEPS - gate)
-    assert gate < STEPS
+def _attention_is_not_computed_where_it_is_skipped(
+    work: Work, skipped: Skipped, batch: int
+) -> None:
+    for name, steps in (
+        ("self_attention", work.self_attention_steps),
+        ("cross_attention", work.cross_attention_steps),
+    ):
+        assert steps == [step for step in work.block_steps if not skipped[name][step]]
+    assert work.self_attention_steps != work.cross_attention_steps
 
 
-def _merged_tokens_do_not_reach_attention(work: Work, effect: Any, batch: int) -> None:
-    merged = {height * width: tokens for (height, width), tokens in effect}
+def _the_batch_is_halved_where_guidance_is_skipped(
+    work: Work, skipped: Skipped, batch: int
+) -> None:
+    assert work.batches == [batch if share else 2 * batch for share in skipped["guidance"]]
+    assert set(work.batches) == {batch, 2 * batch}
+
+
+def _attention_and_guidance_stop_at_the_gate(work: Work, skipped: Skipped, batch: int) -> None:
+    _attention_is_not_computed_where_it_is_skipped(work, skipped, batch)
+    _the_batch_is_halved_where_guidance_is_skipped(work, skipped, batch)
+
+
+def _merged_tokens_do_not_reach_attention(work: Work, skipped: Skipped, batch: int) -> None:
+    merged = {}
+    for name, (share, *others) in skipped.items():
+        height, width = map(int, name.removeprefix("tokens_").split("x"))
+        merged[height * width] = height * width * share
+        assert others == [share] * (STEPS - 1)
     assert work.tokens_by_grid == {
         grid: {grid - merged.get(grid, 0)} for grid in work.tokens_by_grid
     }
     assert sum(merged.values()) > 0
 
 
-def _attention_is_not_computed_where_it_is_reused(work: Work, effect: Any, batch: int) -> None:
-    self_reused, cross_reused = effect
-    assert work.self_attention_steps == sorted(set(range(STEPS)) - set(self_reused))
-    assert work.cross_attention_steps == sorted(set(range(STEPS)) - set(cross_reused))
-    assert self_reused != cross_reused
-
-
-def _the_batch_is_halved_behind_the_cutoff(work: Work, effect: Any, batch: int) -> None:
-    assert work.batches == [2 * batch] * effect + [batch] * (STEPS - effect)
-    assert effect < STEPS
-
-
-PROMISES: dict[str, Callable[[Work, Any, int], None]] = {
+PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
     "deepcache": _deep_blocks_run_at_whole_steps_only,
     "tgate": _attention_and_guidance_stop_at_the_gate,
     "tome": _merged_tokens_do_not_reach_attention,
-    "pab": _attention_is_not_computed_where_it_is_reused,
-    "cfg_cutoff": _the_batch_is_halved_behind_the_cutoff,
+    "pab": _attention_is_not_computed_where_it_is_skipped,
+    "cfg_cutoff": _the_batch_is_halved_where_guidance_is_skipped,
 }
 
 
 @pytest.mark.parametrize(("family", "names"), _families_and_stacks(FAMILIES, STACKS))
-def test_the_work_that_the_effect_leaves_out_is_really_skipped(family: str, names: Names) -> None:
+def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: Names) -> None:
     # Scheduler and batch change nothing here, and so each family shows another pair.
     place = FAMILIES.index(family)
     pipe = quick_pipeline(family, SCHEDULERS[place % 3])
@@ -376,7 +391,7 @@ def test_the_work_that_the_effect_leaves_out_is_really_skipped(family: str, name
         draw(generate, batch, **CALLS[family])
 
     for method in stack.methods:
-        PROMISES[method.name](work, method.effect(params, stack.context), batch)
+        PROMISES[method.name](work, method.skipped(params, stack.context), batch)
 
 
 # Sameness
@@ -455,7 +470,7 @@ def _synonyms() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("names", "one", "other"), list(_synonyms()))
-def test_parameters_of_one_effect_draw_one_picture(
+def test_parameters_that_skip_the_same_draw_one_picture(
     pipe: StableDiffusionPipeline, names: Names, one: Params, other: Params
 ) -> None:
     stack = _stack(pipe, names, STEPS)
@@ -464,7 +479,7 @@ def test_parameters_of_one_effect_draw_one_picture(
         with stack.applied(pipe, params) as generate:
             pictures.append(draw(generate))
 
-    assert _effects(stack, {**stack.default, **one}) == _effects(stack, {**stack.default, **other})
+    assert _skipped(stack, {**stack.default, **one}) == _skipped(stack, {**stack.default, **other})
     assert torch.equal(*pictures)
 
 
@@ -475,11 +490,11 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(("family", "names"), DIFFERENT)
-def test_points_of_different_effect_draw_different_pictures(family: str, names: Names) -> None:
+def test_points_that_skip_something_else_draw_different_pictures(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
     stack = _stack(pipe, names, STEPS)
     points = {
-        _effects(stack, params): params
+        _skipped(stack, params): params
         for name, choices in stack.space.items()
         for value in (stack.default[name], choices.values[0], choices.values[-1])
         for params in [stack.canonical({**stack.default, name: value})]
@@ -529,12 +544,12 @@ def test_a_call_does_not_depend_on_a_call_that_failed(
     ("family", "names"), _families_and_stacks(("SD1.5", "PixArt-alpha"), ALL_STACKS)
 )
 @pytest.mark.parametrize("steps", [FEW_STEPS, 50])
-def test_points_are_canonical_and_no_two_have_one_effect(
+def test_points_are_canonical_and_no_two_skip_the_same(
     family: str, names: Names, steps: int
 ) -> None:
     stack = Stack(_context(names, family, steps))
 
-    assert len({_effects(stack, point) for point in stack.points}) == len(stack.points)
+    assert len({_skipped(stack, point) for point in stack.points}) == len(stack.points)
     assert [stack.canonical(point) for point in stack.points] == stack.points
     assert stack.default in stack.points
 

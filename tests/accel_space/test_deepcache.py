@@ -14,8 +14,8 @@ from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 def _whole_steps(methods: list[str], params: Params, steps: int) -> list[int]:
     context = tiny_context(tiny_sd(), methods, steps)
-    whole, _ = DeepCache().effect(params, context)
-    return [step for step, is_whole in enumerate(whole) if is_whole]
+    depth = DeepCache().skipped(params, context)["depth"]
+    return [step for step, share in enumerate(depth) if not share]
 
 
 def test_every_interval_th_step_is_whole() -> None:
@@ -91,11 +91,12 @@ def test_sdxl_has_nine_branches_of_which_the_grid_holds_the_prototypes_four() ->
     assert stack.canonical({"cache_interval": 3, "cache_branch_id": 8})["cache_branch_id"] == 8
     assert not any(torch.equal(pictures[-1], picture) for picture in pictures[:2])
     assert torch.equal(pictures[-1], pictures[-2])
-    effects = {
-        DeepCache().effect({"cache_interval": 3, "cache_branch_id": branch}, stack.context)
+    depths = {
+        stack.skipped({"cache_interval": 3, "cache_branch_id": branch})["depth"]
         for branch in (3, 7, 8, 9)
     }
-    assert len(effects) == 3
+    assert len(depths) == 3
+    assert all(0 < max(depth) < 1 for depth in depths)
 
 
 def test_a_unet_without_mid_block_is_refused() -> None:

@@ -38,9 +38,10 @@ def test_a_schedule_is_computed_up_to_warm_up_then_by_interval_then_anew_from_th
     context = tiny_context(tiny_sd(), ["tgate"], 14)
     params = {"gate_step": 9, "sp_interval": 3, "fi_interval": 2, "warm_up": 2}
 
-    gate, reused = TGate().effect(params, context)
+    skipped = TGate().skipped(params, context)
 
-    assert gate == 9
+    assert skipped["guidance"] == skipped["cross_attention"] == (0,) * 9 + (1,) * 5
+    reused = skipped["self_attention"]
     assert [step for step in range(14) if reused[step]] == [4, 5, 7, 9, 11, 13]
 
 

@@ -49,9 +49,10 @@ def test_values_that_merge_no_more_are_one_point(
 def test_half_of_the_tokens_are_merged_down_to_the_wanted_grid(
     pipe: StableDiffusionPipeline,
 ) -> None:
-    effect = ToMe().effect({"ratio": 0.5, "max_downsample": 2}, _context(pipe, (64, 64)))
+    skipped = ToMe().skipped({"ratio": 0.5, "max_downsample": 2}, _context(pipe, (64, 64)))
 
-    assert effect == (((64, 64), 2048), ((32, 32), 512))
+    assert set(skipped) == {"tokens_64x64", "tokens_32x32"}
+    assert {share for shares in skipped.values() for share in shares} == {0.5}
 
 
 def test_on_sdxl_max_downsample_starts_at_2_and_8_is_4() -> None:
@@ -83,8 +84,10 @@ def test_what_is_proposed_merges_as_promised_at_any_size(
     deepest = stack.space["max_downsample"].values[-1]
     for ratio in (0.3, 0.75):
         point = {"ratio": ratio, "max_downsample": deepest}
-        effect = ToMe().effect(point, stack.context)
-        promised = {height * width - merged for (height, width), merged in effect}
+        promised = set()
+        for name, (share, *_) in stack.skipped(point).items():
+            height, width = map(int, name.removeprefix("tokens_").split("x"))
+            promised.add(round(height * width * (1 - share)))
         assert promised <= _attention_tokens(stack, pipe, point, size)
 
 

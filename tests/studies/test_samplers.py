@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -7,8 +9,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from accel_space.method import Choices, Context
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.stack import Stack, point_key
+from storage.records import Point
 from studies.plan import SAMPLERS
-from studies.samplers import Search, Walk, make_distributions, make_proposer, spread
+from studies.samplers import Proposer, make_distributions
+from studies.samplers import make_proposer as make_any_proposer
 
 GRIDS = ((16, 16), (8, 8), (4, 4), (2, 2))
 
@@ -29,14 +33,25 @@ def make_study() -> optuna.Study:
     return optuna.create_study(directions=["maximize", "minimize"])
 
 
-def test_a_spread_covers_the_space_early_and_leaves_nothing_out() -> None:
+def make_proposer(
+    name: str, stack: Stack, trials: int, seed: int, first: Sequence[Point] = ()
+) -> Proposer:
+    return make_any_proposer(name, stack, trials, seed, loss_budget=0.02, first=first)
+
+
+def test_auto_begins_with_the_default_and_covers_the_space_early() -> None:
     stack = make_stack("deepcache")
-    points = spread(stack, 100)
-    assert points[0] == stack.default
-    assert sorted(map(point_key, points)) == sorted(map(point_key, stack.points))
-    corners = {(2, 0), (2, 3), (5, 0), (5, 3)}
-    first = {(point["cache_interval"], point["cache_branch_id"]) for point in points[:5]}
-    assert len(corners & first) >= 3
+    proposer = make_proposer("auto", stack, trials=5, seed=0)
+    study = make_study()
+    first: list[Point] = []
+    for _ in range(5):
+        proposal = proposer.propose(study, [point_key(point) for point in first])
+        assert proposal is not None
+        first.append(proposal.point)
+        study.tell(proposal.trial, (1.0, 0.0))
+    assert first[0] == stack.default
+    assert {point["cache_interval"] for point in first} >= {2, 3, 5}
+    assert {point["cache_branch_id"] for point in first} >= {0, 3}
 
 
 def test_evenly_spaced_choices_are_ordered_for_optuna() -> None:
@@ -66,16 +81,15 @@ def test_grid_walks_the_prototypes_order() -> None:
     assert order == [(interval, branch) for interval in range(2, 6) for branch in range(4)]
 
 
-def test_auto_measures_every_point_if_the_trials_reach_and_searches_if_not() -> None:
+def test_auto_wants_every_point_in_full_if_the_trials_reach_for_all() -> None:
     stack = make_stack("deepcache")
-    assert isinstance(make_proposer("auto", stack, trials=16, seed=0), Walk)
-    assert isinstance(make_proposer("auto", stack, trials=15, seed=0), Search)
+    assert make_proposer("auto", stack, trials=16, seed=0).thorough
+    assert not make_proposer("auto", stack, trials=15, seed=0).thorough
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
 def test_a_search_reaches_every_point_of_a_space(name: str) -> None:
     stack = make_stack("deepcache")
-    # One trial short, so that `auto` searches too.
     search = make_proposer(name, stack, trials=15, seed=0)
     study = make_study()
     taken: dict[str, tuple[float, float]] = {}
@@ -117,10 +131,9 @@ def test_a_walk_with_first_points_leaves_nothing_out() -> None:
     assert sorted(taken) == sorted(map(point_key, stack.points))
 
 
-@pytest.mark.parametrize("name", ["grid", "auto"])
-def test_workers_that_choose_at_once_walk_on_together_without_meeting(name: str) -> None:
+def test_workers_that_choose_at_once_walk_on_together_without_meeting() -> None:
     stack = make_stack("deepcache")
-    walks = [make_proposer(name, stack, trials=16, seed=0) for _ in range(5)]
+    walks = [make_proposer("grid", stack, trials=16, seed=0) for _ in range(5)]
     alone, together = make_study(), make_study()
     wanted: list[str] = []
     while (proposal := walks[0].propose(alone, wanted)) is not None:

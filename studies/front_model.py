@@ -1,0 +1,124 @@
+"""What measured points tell about the others, and which one to measure next."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studies.features import Matrix
+
+Vector = NDArray[np.float64]
+
+REFIT = 1.15
+"""The kernel is fitted anew at so many times the points of its last fit."""
+
+QUANTILES = tuple(NormalDist().inv_cdf((rank + 0.5) / 15) for rank in range(15))
+"""Equally likely standings of a normal value, over which a gain is averaged."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is thought of every point of a space.
+
+    Attributes:
+        mean: Shape (points,).
+        deviation: Standard deviation of the mean, shape (points,).
+    """
+
+    mean: Vector
+    deviation: Vector
+
+
+class Surrogate:
+    """Predicts every point of a space from the measured ones, by a Gaussian process."""
+
+    def __init__(self, features: Matrix, smoothness: float) -> None:
+        """Begin with nothing known.
+
+        Args:
+            features: Shape (points, features), each column from 0 to 1.
+            smoothness: The Matern kernel's nu: 0.5 for rough functions, 2.5 for smooth ones.
+        """
+        self._features = features
+        self._smoothness = smoothness
+        self._kernel: Any = None
+        self._fitted = 0
+
+    def predict(self, known: Sequence[int], values: Vector) -> Belief:
+        """Predict all points.
+
+        Args:
+            known: Rows of the measured points, two at least.
+            values: What was measured there.
+        """
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+
+        refit = len(known) >= REFIT * self._fitted
+        process = GaussianProcessRegressor(
+            self._kernel or self._first_kernel(),
+            normalize_y=True,
+            optimizer="fmin_l_bfgs_b" if refit else None,
+        )
+        with warnings.catch_warnings():
+            # A bound that is reached is an answer: that feature does not matter.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            process.fit(self._features[list(known)], values)
+        if refit:
+            self._kernel, self._fitted = process.kernel_, len(known)
+        return Belief(*process.predict(self._features, return_std=True))
+
+    def _first_kernel(self) -> Any:
+        """A trend, what departs from it smoothly, and noise; in units of the values' deviation."""
+        from sklearn.gaussian_process.kernels import (
+            ConstantKernel,
+            DotProduct,
+            Matern,
+            WhiteKernel,
+        )
+
+        scales = np.full(self._features.shape[1], 2.0)
+        departure = ConstantKernel(1.0, (1e-2, 1e3)) * Matern(
+            scales, (0.1, 50.0), nu=self._smoothness
+        )
+        trend = ConstantKernel(0.1, (1e-4, 1e2)) * DotProduct(1.0, (1e-2, 1e2))
+        return departure + trend + WhiteKernel(1e-2, (1e-6, 1.0))
+
+
+def expected_gain(
+    speedup: Vector, loss: Belief, front: Sequence[tuple[float, float]], loss_budget: float
+) -> Vector:
+    """The hypervolume inside the loss budget that each point is expected to add.
+
+    With its speedup s known, a point of loss l adds the integral over u from 1 to s of
+    max(0, L(u) - l), where L(u) is the least loss at a speedup of u or more, and at most the
+    budget: a sum over the steps of the front.
+
+    Args:
+        speedup: Predicted speedup of every point.
+        loss: Belief about the loss of every point.
+        front: (speedup, loss) of what is measured.
+        loss_budget: The greatest loss allowed.
+
+    Returns:
+        Shape (points,), all at least 0.
+    """
+    inside = sorted((s, loss) for s, loss in front if s > 1 and loss < loss_budget)
+    starts = np.array([1.0, *(s for s, _ in inside)])
+    ends = np.array([*(s for s, _ in inside), np.inf])
+    # The least loss among the points that are at least as fast as this step.
+    ceilings = np.array(
+        [min((loss for s, loss in inside if s >= end), default=loss_budget) for end in ends]
+    )
+    widths = np.clip(np.minimum(speedup[:, None], ends) - starts, 0, None)
+    gain = np.zeros(len(speedup))
+    for quantile in QUANTILES:
+        value = loss.mean + quantile * loss.deviation
+        gain += (widths * np.clip(ceilings - value[:, None], 0, None)).sum(axis=1)
+    return gain / len(QUANTILES)

@@ -1,0 +1,154 @@
+"""The sampler behind `auto`: it learns what skipped work costs and gains, and extends the front."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from accel_space.stack import Stack, point_key
+from studies.features import Matrix, loss_features, skipped_shares, work_features
+from studies.front_model import Belief, Surrogate, Vector, expected_gain
+
+STARTERS = 5
+"""Points that are taken before the models are asked: the default, then ever the one farthest off.
+"""
+
+
+LEAST_SHARE = 0.02
+"""Of the baseline's time: no prediction is faster than 50x."""
+
+
+class FrontSampler(BaseSampler):
+    """Proposes the point that is expected to extend the front inside the loss budget most.
+
+    A picture takes the time of the work that is left, so that a few measured points tell the
+    speedup of all; the loss is learned by a Gaussian process over what is skipped, and when. Points
+    that others measure now count as if they turned out as predicted, so that workers spread.
+
+    Attributes:
+        avoided: Keys of points that are not to be proposed, besides what the study holds.
+    """
+
+    def __init__(self, stack: Stack, loss_budget: float, seed: int) -> None:
+        """Describe all points of the stack.
+
+        Args:
+            stack: The methods and their space.
+            loss_budget: The greatest CLIP loss allowed.
+            seed: Decides between points of equal worth.
+        """
+        self._stack = stack
+        self._budget = loss_budget
+        self._random = np.random.default_rng(seed)
+        self._points = stack.points
+        self._index = {point_key(point): index for index, point in enumerate(self._points)}
+        skipped = skipped_shares(stack)
+        features = loss_features(skipped)
+        self._loss = Surrogate(features, smoothness=1.5)
+        self._time = Surrogate(work_features(skipped), smoothness=2.5)
+        self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
+        self.avoided: Collection[str] = ()
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Leave the choice of a whole point to `sample_independent`: Optuna need not know why."""
+        return {}
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Choose the point of the trial."""
+        self._next = self._points[self._choose(study, trial)]
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """See `infer_relative_search_space`."""
+        return {}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """The chosen point's value of a parameter."""
+        return self._next[param_name]
+
+    def _choose(self, study: optuna.Study, trial: FrozenTrial) -> int:
+        """The best point, or the next best ones for workers that choose at the same time."""
+        measured, pending, choosing = self._read(study, trial)
+        avoided = {self._index[key] for key in self.avoided if key in self._index}
+        taken = measured.keys() | pending | avoided
+        if len(taken) < STARTERS or len(measured) < 2:
+            order = self._starters
+        else:
+            order = self._by_gain(measured, pending)
+        left = [index for index in order if index not in taken]
+        left = left or [index for index in range(len(self._points)) if index not in taken] or [0]
+        return left[min(choosing, len(left) - 1)]
+
+    def _by_gain(self, measured: dict[int, tuple[float, float]], pending: set[int]) -> list[int]:
+        """All points, the one that promises most first; equal ones in any order."""
+        speedup, loss = self._believe(measured)
+        front = [*measured.values(), *((speedup[i], loss.mean[i]) for i in pending)]
+        gain = expected_gain(speedup, loss, front, self._budget)
+        order: list[int] = np.lexsort((self._random.random(len(gain)), -gain)).tolist()
+        return order
+
+    def _believe(self, measured: dict[int, tuple[float, float]]) -> tuple[Vector, Belief]:
+        """Predict speedup and loss of every point."""
+        known = list(measured)
+        speedups, losses = (np.array(each) for each in zip(*measured.values(), strict=True))
+        share = self._time.predict(known, 1 / speedups).mean
+        return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses)
+
+    def _read(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> tuple[dict[int, tuple[float, float]], set[int], int]:
+        """Read the study: what is measured, what is not to be had, and who else chooses now.
+
+        Returns:
+            (speedup, loss) by measured point; points that are under way or given up; how many
+            earlier trials have no point yet.
+        """
+        measured: dict[int, tuple[float, float]] = {}
+        pending = set()
+        choosing = 0
+        for each in study.get_trials(deepcopy=False):
+            if each.number == trial.number:
+                continue
+            if each.params.keys() != self._stack.space.keys():
+                choosing += each.state == TrialState.RUNNING and each.number < trial.number
+                continue
+            index = self._index.get(point_key(self._stack.canonical(each.params)))
+            if index is None:
+                continue
+            if each.state == TrialState.COMPLETE:
+                measured.setdefault(index, (each.values[0], each.values[1]))
+            elif each.state in (TrialState.RUNNING, TrialState.PRUNED):
+                pending.add(index)
+        return measured, pending - measured.keys(), choosing
+
+
+def spread_out(features: Matrix, first: int, count: int) -> Sequence[int]:
+    """Rows that cover a space early: the first, then ever the one farthest from all before.
+
+    Args:
+        features: Shape (points, features).
+        first: The row to begin with.
+        count: How many rows at most.
+    """
+    order = [first]
+    distance = np.full(len(features), np.inf)
+    while len(order) < min(count, len(features)):
+        distance = np.minimum(distance, ((features - features[order[-1]]) ** 2).sum(axis=1))
+        distance[order] = -1
+        order.append(int(distance.argmax()))
+    return order

@@ -1,0 +1,155 @@
+"""The sampler behind `auto`, on a space whose truth is a formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accel_space.stack import Stack, point_key
+from storage.front import hypervolume
+from studies.features import loss_features, skipped_shares, work_features
+from studies.front_model import Belief, Surrogate, expected_gain
+from studies.front_sampler import FrontSampler, spread_out
+from studies.samplers import make_distributions, make_proposer
+from tests.studies.test_samplers import make_stack, make_study
+
+BUDGET = 0.02
+
+
+class Truth:
+    """Speedup and loss of every point of a stack, by formulas that the sampler does not know."""
+
+    def __init__(self, stack: Stack) -> None:
+        skipped = skipped_shares(stack)
+        left, loss = np.ones(()), np.zeros(())
+        for weight, shares in zip((0.8, 0.4, 0.1), skipped.values(), strict=False):
+            left = left * (1 - weight * shares)
+            loss = loss + weight * shares.mean(axis=1) ** 2 / 8
+        self.speedup = 1 / (0.05 + 0.95 * left.mean(axis=1))
+        self.loss = loss - 0.002
+        self.row = {point_key(point): row for row, point in enumerate(stack.points)}
+
+    def of(self, key: str) -> Measured:
+        return Measured(self.speedup[self.row[key]], self.loss[self.row[key]])
+
+    @property
+    def volume(self) -> float:
+        return hypervolume([self.of(key) for key in self.row], BUDGET)
+
+
+class Measured:
+    def __init__(self, speedup: float, clip_loss: float) -> None:
+        self.speedup, self.clip_loss = float(speedup), float(clip_loss)
+
+
+def search(name: str, stack: Stack, truth: Truth, evaluations: int, seed: int = 0) -> float:
+    """The share of the hypervolume that so many distinct points find."""
+    study = make_study()
+    proposer = make_proposer(name, stack, 1, seed, loss_budget=BUDGET)
+    found: dict[str, Measured] = {}
+    while len(found) < evaluations:
+        proposal = proposer.propose(study, found.keys())
+        assert proposal is not None
+        key = point_key(proposal.point)
+        found[key] = truth.of(key)
+        study.tell(proposal.trial, [found[key].speedup, found[key].clip_loss])
+    return hypervolume(list(found.values()), BUDGET) / truth.volume
+
+
+@pytest.mark.parametrize("methods", [("deepcache", "tgate"), ("tgate",)], ids="+".join)
+def test_a_tenth_of_a_space_holds_nearly_the_whole_front(methods: tuple[str, ...]) -> None:
+    stack = make_stack(*methods)
+    truth = Truth(stack)
+    assert search("auto", stack, truth, 24) > 0.97
+    at_random = np.median([search("random", stack, truth, 24, seed) for seed in range(5)])
+    assert at_random < 0.9
+
+
+def test_points_that_others_measure_now_are_left_to_them() -> None:
+    stack = make_stack("deepcache", "tgate")
+    truth = Truth(stack)
+    study = make_study()
+    sampler = FrontSampler(stack, BUDGET, seed=0)
+    study.sampler = sampler
+    distributions = make_distributions(stack.space)
+    keys = []
+    for _ in range(12):
+        trial = study.ask(distributions)
+        keys.append(point_key(stack.canonical(trial.params)))
+        study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).clip_loss])
+    running = [study.ask(distributions) for _ in range(6)]
+    keys += [point_key(stack.canonical(trial.params)) for trial in running]
+    assert len(set(keys)) == 18
+
+
+def test_a_worker_that_finds_others_choosing_leaves_them_the_best_points() -> None:
+    stack = make_stack("deepcache")
+    alone, second = make_study(), make_study()
+    second.ask()
+    distributions = make_distributions(stack.space)
+    points = []
+    for study in (alone, second):
+        study.sampler = FrontSampler(stack, BUDGET, seed=0)
+        points.append(stack.canonical(study.ask(distributions).params))
+    assert points[0] == stack.default
+    assert points[1] != stack.default
+
+
+def test_avoided_points_and_those_given_up_are_not_proposed() -> None:
+    stack = make_stack("deepcache")
+    study = make_study()
+    study.sampler = sampler = FrontSampler(stack, BUDGET, seed=0)
+    *avoided, given_up, last = map(point_key, stack.points)
+    sampler.avoided = avoided
+    distributions = make_distributions(stack.space)
+    study.enqueue_trial(stack.points[-2])
+    study.tell(study.ask(distributions), state=optuna.trial.TrialState.PRUNED)
+    assert given_up != last
+    assert point_key(stack.canonical(study.ask(distributions).params)) == last
+
+
+def test_features_tell_the_points_of_a_stack_apart() -> None:
+    stack = make_stack("deepcache", "tgate", "tome")
+    skipped = skipped_shares(stack)
+    for features in (work_features(skipped), loss_features(skipped)):
+        assert features.min() == 0
+        assert features.max() == 1
+        assert np.all(features.max(axis=0) > features.min(axis=0))
+    assert len(np.unique(loss_features(skipped).round(6), axis=0)) == len(stack.points)
+
+
+def test_a_few_points_tell_the_time_of_all() -> None:
+    stack = make_stack("deepcache", "tgate")
+    truth = Truth(stack)
+    features = work_features(skipped_shares(stack))
+    known = list(spread_out(features, 0, 12))
+    belief = Surrogate(features, smoothness=2.5).predict(known, 1 / truth.speedup[known])
+    error = np.abs(belief.mean * truth.speedup - 1)
+    assert np.median(error) < 0.02
+    assert np.quantile(error, 0.95) < 0.05
+
+
+fronts = st.lists(st.tuples(st.floats(0.5, 4), st.floats(-0.02, 0.05)), max_size=6)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(fronts, st.floats(0.5, 5), st.floats(-0.03, 0.05))
+def test_the_gain_of_a_sure_point_is_the_hypervolume_that_it_adds(
+    front: list[tuple[float, float]], speedup: float, loss: float
+) -> None:
+    before = [Measured(*point) for point in front]
+    added = hypervolume([*before, Measured(speedup, loss)], BUDGET) - hypervolume(before, BUDGET)
+    sure = Belief(np.array([loss]), np.zeros(1))
+    assert expected_gain(np.array([speedup]), sure, front, BUDGET)[0] == pytest.approx(
+        added, abs=1e-9
+    )
+
+
+def test_of_two_points_that_promise_the_same_the_uncertain_one_gains_more() -> None:
+    belief = Belief(np.array([0.02, 0.02]), np.array([0.0, 0.01]))
+    sure, unsure = expected_gain(np.array([2.0, 2.0]), belief, [], BUDGET)
+    assert sure == 0
+    assert unsure > 0
