@@ -70,7 +70,14 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
 
 
 def _table(found: list[Bound]) -> Table:
-    from accelfront.tables import combination_text, plain_table, searched_params
+    from accelfront.tables import (
+        AGAIN,
+        combination_text,
+        looks_at,
+        plain_table,
+        searched_params,
+        speedup_text,
+    )
 
     table = plain_table("bound", "CLIP loss", "budget", "#")
     table.add_column("parameters", justify="left")
@@ -79,13 +86,16 @@ def _table(found: list[Bound]) -> Table:
         study, trial = bound.study, bound.trial
         cells = ["none", "-", f"{study.loss_budget:.1%}", "-", f"of {len(study.trials)} points"]
         if trial is not None:
-            low, high = trial.measurement["speedup_ci"]
-            cells[:2] = f"{trial.speedup:.2f}x {low:.2f}-{high:.2f}", f"{trial.clip_loss:.1%}"
+            looks = looks_at(trial)
+            cells[0] = "\n".join(map(speedup_text, looks))
+            cells[1] = "\n".join(f"{look['clip_loss']:.1%}" for look in looks)
             cells[3:] = str(trial.number), searched_params(study, trial)
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
         digest = study.name.rpartition("--")[2]
         table.add_row(*cells, f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}")
     table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
+    if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
+        table.caption += f"\n{AGAIN}"
     table.caption_justify = "left"
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -11,6 +11,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from storage.records import StudyRecord, TrialRecord
+
+DISTURBED = "!"
+
+AGAIN = "second line: measured again, on prompts that the search did not see"
 
 
 def print_json(content: Any) -> None:
@@ -36,28 +40,57 @@ def front_table(study: StudyRecord) -> Table:
     """The front of a study, fastest first; points outside the loss budget are dim and marked."""
     table = plain_table("#", "speedup", "s/picture", "CLIP loss", "similar", title=study.name)
     table.add_column("parameters", justify="left")
-    over_budget = False
-    for trial in study.front:
-        inside = trial.clip_loss <= study.loss_budget
-        over_budget |= not inside
-        measured = trial.measurement
-        speed_low, speed_high = measured["speedup_ci"]
-        loss_low, loss_high = (100 * loss for loss in measured["clip_loss_ci"])
+    front = study.front
+    for trial in front:
+        looks = looks_at(trial)
         table.add_row(
-            str(trial.number),
-            f"{trial.speedup:.2f}x {speed_low:.2f}-{speed_high:.2f}",
-            f"{measured['latency_s']:.3g}",
-            f"{'' if inside else '* '}{trial.clip_loss:.1%} {loss_low:.1f}..{loss_high:.1f}",
-            f"{measured['image_similarity']:.3f}",
+            f"{trial.number}{DISTURBED if _is_disturbed(trial) else ''}",
+            "\n".join(map(speedup_text, looks)),
+            f"{trial.measurement['latency_s']:.3g}",
+            "\n".join(_loss(look, study.loss_budget) for look in looks),
+            f"{trial.measurement['image_similarity']:.3f}",
             searched_params(study, trial),
-            style=None if inside else "dim",
+            style=None if trial.clip_loss <= study.loss_budget else "dim",
         )
-    table.caption = (
-        "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline's pictures"
-        + (f"\n* over the loss budget of {study.loss_budget:.1%}" if over_budget else "")
-    )
+    notes = {
+        "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
+        AGAIN: any(trial.confirmed is not None for trial in front),
+        f"* over the loss budget of {study.loss_budget:.1%}": any(
+            look["clip_loss"] > study.loss_budget for trial in front for look in looks_at(trial)
+        ),
+        f"{DISTURBED} disturbed while it was measured: doubt its latency": any(
+            map(_is_disturbed, front)
+        ),
+    }
+    table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
     table.caption_justify = "left"
     return table
+
+
+def _is_disturbed(trial: TrialRecord) -> bool:
+    # Studies from before this was watched say nothing of it.
+    return bool(trial.measurement.get("disturbed"))
+
+
+def _loss(look: Mapping[str, Any], budget: float) -> str:
+    # A tenth of a percent is worth its columns near the budget alone.
+    low, high = (
+        f"{100 * loss:.1f}" if abs(loss) < 0.0995 else f"{100 * loss:.0f}"
+        for loss in look["clip_loss_ci"]
+    )
+    mark = "* " if look["clip_loss"] > budget else ""
+    return f"{mark}{look['clip_loss']:.1%} {low}..{high}"
+
+
+def looks_at(trial: TrialRecord) -> list[Mapping[str, Any]]:
+    """What was measured of a point: in the search, then on unseen prompts if it was confirmed."""
+    return [trial.measurement] + ([] if trial.confirmed is None else [trial.confirmed])
+
+
+def speedup_text(look: Mapping[str, Any]) -> str:
+    """A speedup and its interval."""
+    low, high = look["speedup_ci"]
+    return f"{look['speedup']:.2f}x {low:.2f}-{high:.2f}"
 
 
 def searched_params(study: StudyRecord, trial: TrialRecord) -> str:

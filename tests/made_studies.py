@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from storage import records
+from storage.looks import LOOK
 from storage.store import Store
 
 Spread = tuple[float, float, float]
@@ -47,7 +48,27 @@ def add_point(
     study: optuna.Study, point: dict[str, int | float], speedup: Spread, loss: Spread
 ) -> None:
     """A completed point."""
-    measurement = {
+    attributes = {records.POINT: point, records.MEASUREMENT: _measurement(speedup, loss)}
+    study.add_trial(
+        create_trial(state=TrialState.COMPLETE, values=[speedup[0], loss[0]], user_attrs=attributes)
+    )
+
+
+def confirm(
+    study: optuna.Study, point: dict[str, int | float], speedup: Spread, loss: Spread
+) -> None:
+    """A second look at a completed point, on prompts that the search did not see."""
+    [first] = [trial for trial in study.trials if trial.user_attrs[records.POINT] == point]
+    attributes = {
+        records.POINT: point,
+        records.DUPLICATE_OF: first.number,
+        records.MEASUREMENT: _measurement(speedup, loss) | {LOOK: "confirmed"},
+    }
+    study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attributes))
+
+
+def _measurement(speedup: Spread, loss: Spread) -> dict[str, Any]:
+    return {
         "speedup": speedup[0],
         "speedup_ci": speedup[1:],
         "clip_loss": loss[0],
@@ -56,11 +77,5 @@ def add_point(
         "latency_ci_s": [1 / speedup[2], 1 / speedup[1]],
         "baseline_latency_s": 1.0,
         "image_similarity": 0.95,
+        "samples": 32,
     }
-    study.add_trial(
-        create_trial(
-            state=TrialState.COMPLETE,
-            values=[speedup[0], loss[0]],
-            user_attrs={records.POINT: point, records.MEASUREMENT: measurement},
-        )
-    )

@@ -52,13 +52,13 @@ class Quality:
         noise: Spread of a trial's baseline batches (standard deviation / mean), median over the
             trials; None if no trial had two batches.
         interval: Width of the speedup's interval / speedup, median over the trials.
-        shared: Trials beside which another process was seen on the GPU.
+        disturbed: Trials that something disturbed, such as another process on the GPU.
     """
 
     drift: tuple[float, float]
     noise: float | None
     interval: float
-    shared: int
+    disturbed: int
 
 
 @dataclass(frozen=True)
@@ -241,5 +241,6 @@ def _quality(trials: Sequence[TrialRecord]) -> Quality:
         drift=(min(baselines) / middle - 1, max(baselines) / middle - 1),
         noise=median(noises) if noises else None,
         interval=median(widths),
-        shared=sum(each["device_shared"] for each in measured),
+        # Studies from before `disturbed` was kept know of the GPU alone.
+        disturbed=sum(bool(each.get("disturbed", each["device_shared"])) for each in measured),
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from plotly.offline import get_plotlyjs
@@ -97,6 +98,19 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
+def _speedup_told(measured: Mapping[str, Any]) -> tuple[str, str]:
+    """A speedup and its interval."""
+    low, high = measured["speedup_ci"]
+    return f"{measured['speedup']:.2f}x", f"{low:.2f} to {high:.2f}"
+
+
+def _loss_told(measured: Mapping[str, Any], budget: float) -> tuple[str, str]:
+    """A CLIP loss, marked if it is over the budget, and its interval."""
+    low, high = (100 * end for end in measured["clip_loss_ci"])
+    over = ", over the budget" if measured["clip_loss"] > budget else ""
+    return f"{measured['clip_loss']:.1%}{over}", f"{low:.1f} to {high:.1f}"
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
@@ -108,5 +122,7 @@ def _template() -> jinja2.Template:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters["duration"] = duration
+    environment.filters["speedup_told"] = _speedup_told
+    environment.filters["loss_told"] = _loss_told
     environment.filters["params"] = searched_params
     return environment.get_template("report.html.jinja")

@@ -13,7 +13,7 @@ import pytest
 from storage.store import open_store
 from tests.accelfront.test_cli import POINT_FIELDS
 from tests.command_line import modules_after, run, run_process
-from tests.made_studies import add_point, add_study
+from tests.made_studies import add_point, add_study, confirm
 
 BOUND_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
@@ -103,6 +103,25 @@ def test_csv_and_json_hold_every_completed_trial(storage: str) -> None:
     studies = json.loads(run("export", "--format", "json", "--storage", storage).stdout)
     assert len(list(csv.DictReader(io.StringIO(text)))) == 4
     assert sum(len(study["points"]) for study in studies) == 4
+
+
+def test_what_was_measured_again_is_in_the_table_and_has_cells_of_its_own(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    store = open_store(url, create=True)
+    study = add_study(store, "deepcache")
+    point: dict[str, int | float] = {"cache_interval": 2}
+    add_point(study, point, (2.0, 1.9, 2.1), (0.01, 0.0, 0.02))
+    add_point(study, {"cache_interval": 3}, (3.0, 2.9, 3.1), (0.05, 0.04, 0.06))
+    confirm(study, point, (1.8, 1.7, 1.9), (0.03, 0.02, 0.04))
+    store.engine.dispose()
+    over, confirmed = csv.DictReader(
+        io.StringIO(run("front", "--storage", url, "--csv").stdout), restval=""
+    )
+    assert (confirmed["speedup"], confirmed["confirmed_speedup"]) == ("2.0", "1.8")
+    assert (confirmed["confirmed_speedup_ci_low"], confirmed["confirmed_samples"]) == ("1.7", "32")
+    assert over["confirmed_speedup"] == ""
+    table = run("bounds", "--storage", url).stdout
+    assert "2.00x 1.90-2.10" in table and "1.80x 1.70-1.90" in table and "second line" in table
 
 
 def test_a_file_is_replaced_by_what_stdout_would_get(storage: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shlex
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -114,7 +115,19 @@ def test_the_quality_of_measurement_is_told() -> None:
     assert quality.drift == pytest.approx((-0.1, 0.1))
     assert quality.noise == pytest.approx(0.02 / 2**0.5)
     assert quality.interval == pytest.approx(0.1 / 1.2)
-    assert quality.shared == 1
+    assert quality.disturbed == 1
+
+
+def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
+    again = {"speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.03, "clip_loss_ci": [0, 0.1]}
+    trial = replace(made_trial(0, 2.0, 0.01, disturbed=["outlier"]), confirmed=again)
+    study = made_study([trial])
+    page = unescape(without_library(render_page([study], {})))
+    table = re.sub("<[^>]+>", "", page[page.index('class="front"') : page.index("<h3>Search")])
+    assert "2.00x 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
+    assert "1.0% 0.0 to 2.0 again 3.0%, over the budget 0.0 to 10.0" in table
+    assert "1 of 1 trials, such as by another process" in page
+    assert "did not see, it came to 1.87x at 3.0%, over the budget." in page
 
 
 def test_fewer_steps_are_points_of_their_own_and_can_be_unbeaten() -> None:

@@ -1,0 +1,46 @@
+"""The tables that people read, as a pipe of 80 columns gets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+
+from accelfront.tables import front_table
+from storage.records import StudyRecord
+from tests.made_reports import made_study, made_trial
+
+AGAIN = {
+    "speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.031, "clip_loss_ci": [0.001, 0.123],
+}  # fmt: skip
+
+
+def lines_of(study: StudyRecord) -> list[str]:
+    file = StringIO()
+    Console(file=file, width=80).print(front_table(study))
+    return file.getvalue().splitlines()
+
+
+def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each() -> None:
+    trial = replace(made_trial(7, 2.0, 0.01, disturbed=["outlier"]), confirmed=AGAIN)
+    lines = lines_of(made_study([trial]))
+    [first] = [number for number, line in enumerate(lines) if "7!" in line]
+    assert "2.00x 1.95-2.05" in lines[first] and " 1.0% 0.0..2.0" in lines[first]
+    assert "1.87x 1.80-1.90" in lines[first + 1] and "* 3.1% 0.1..12" in lines[first + 1]
+    caption = "\n".join(lines)
+    for note in ("second line", "* over the loss budget of 2.0%", "! disturbed"):
+        assert note in caption
+
+
+def test_a_plain_front_has_no_notes_that_it_does_not_need() -> None:
+    text = "\n".join(lines_of(made_study([made_trial(0, 2.0, 0.01)])))
+    for note in ("second line", "over the loss budget", "disturbed", "!"):
+        assert note not in text
+
+
+def test_poor_points_of_many_parameters_stay_on_their_lines() -> None:
+    trial = made_trial(123, 2.34, 0.5, clip_loss_ci=[0.381, 0.612], disturbed=["outlier"])
+    lines = lines_of(made_study([trial]))
+    assert any("2.34x 2.29-2.39" in line and "* 50.0% 38..61" in line for line in lines)
+    assert max(map(len, lines)) <= 80
