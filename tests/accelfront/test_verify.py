@@ -22,7 +22,7 @@ from objectives.protocol import prompts_fingerprint
 from storage import records
 from storage.records import StudyRecord, read_studies
 from storage.store import open_store
-from tests.accelfront.test_cli import run
+from tests.command_line import run
 from tests.generator.made_trials import made_study
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
 

@@ -17,8 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from tests import command_line
+from tests.command_line import Answer
 
 ROOT = Path(__file__).parents[2]
 INDEX = ROOT / "docs" / "index.md"
@@ -80,13 +84,21 @@ def _lines(page: Path) -> Iterator[Line]:
             number += part.count("\n") + 1
 
 
-def _commands(text: str) -> list[list[str]]:
-    """The simple commands of a line, without what a shell does around them."""
+def _split(text: str) -> Iterator[str]:
+    """The words of a line, and what stands between commands."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
+    return iter(lexer)
+
+
+OPERATORS = set("();<>|&")
+
+
+def _commands(text: str) -> list[list[str]]:
+    """The simple commands of a line, without what a shell does around them."""
     commands: list[list[str]] = [[]]
-    for word in lexer:
-        if set(word) <= set("();<>|&"):
+    for word in _split(text):
+        if set(word) <= OPERATORS:
             commands.append([])
         elif commands[-1] or not re.match(r"[A-Z_]+=|(do|then|nohup|exec)$", word):
             commands[-1].append(word)
@@ -101,10 +113,26 @@ def _environment() -> dict[str, str]:
     return kept | {"PATH": path, "COLUMNS": "200", "NO_COLOR": "1"}
 
 
-def _run(words: list[str], folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def _run(words: list[str], folder: Path = ROOT) -> Answer:
+    done = subprocess.run(
         words, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=300
     )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def _run_accelfront(words: list[str], folder: Path = ROOT) -> Answer:
+    """Call it here, which takes a tenth of the time that a process of its own needs to start."""
+    with mock.patch.dict(os.environ, _environment(), clear=True):
+        return command_line.run(*words, cwd=folder)
+
+
+def _run_in_shell(text: str, folder: Path) -> Answer:
+    """Run a line with bash, or have bash only read it where it is one command of ours."""
+    begins_with_ours = text.split()[0] == "accelfront"
+    if begins_with_ours and not any(set(word) <= OPERATORS for word in _split(text)):
+        read = _run(["bash", "-c", f"printf '%s\\0' {text}"], folder)
+        return _run_accelfront(read.stdout.split("\0")[1:-1], folder)
+    return _run(["bash", "-c", text], folder)
 
 
 @cache
@@ -113,7 +141,8 @@ def _known_options(*program: str) -> set[str]:
     if program[-1].endswith(".py"):
         text = _read(ROOT / program[-1])
     else:
-        done = _run([*program, "--help"])
+        ours = program[0] == "accelfront"
+        done = _run_accelfront([*program[1:], "--help"]) if ours else _run([*program, "--help"])
         assert done.returncode == 0, done.stderr
         text = done.stdout
     return set(re.findall(r"--[a-z][a-z-]*", text))
@@ -144,7 +173,7 @@ def _problem_of_options(command: list[str]) -> str:
 
 
 def _problem_of_running(line: Line, folder: Path) -> str:
-    done = _run(["bash", "-c", line.text], folder)
+    done = _run_in_shell(line.text, folder)
     last = _commands(line.text)[-1]
     allowed = {0, IN_PART.get(last[1], 0) if last[0] == "accelfront" else 0}
     if done.returncode in allowed and "Traceback" not in done.stderr:

@@ -221,7 +221,7 @@ def test_after_a_failed_trial_the_next_is_measured_on_a_sound_pipe(
         fault(pipe)
 
     monkeypatch.setattr(METHODS["deepcache"], "apply", fail_once)
-    plan = make_plan(make_request(trials=2))
+    plan = make_plan(make_request(steps=2, trials=2))
     outcome = run_study(plan, store, lambda progress: seen.append(progress.stage))
     assert [reason in why for why in outcome.failures.values()] == [True]
     assert len(outcome.study.trials) == 2
@@ -234,7 +234,7 @@ def test_pictures_of_nan_fail_the_trial_with_that_reason(
 ) -> None:
     monkeypatch.setattr("accel_space.stack.Stack.applied", nan_pictures)
     with pytest.raises(StudyFailedError, match="non-finite pictures"):
-        run_study(make_plan(make_request(trials=2)), store)
+        run_study(make_plan(make_request(steps=2, trials=2)), store)
 
 
 def nan_pictures(stack: Any, pipe: Any, point: Any) -> Any:
@@ -253,7 +253,7 @@ def nan_pictures(stack: Any, pipe: Any, point: Any) -> Any:
 def test_a_trial_that_takes_too_long_fails_with_that_reason(
     make_request: MakeRequest, store: Store
 ) -> None:
-    plan = make_plan(make_request(trials=2, trial_timeout_s=1e-3))
+    plan = make_plan(make_request(steps=2, trials=2, trial_timeout_s=1e-3))
     with pytest.raises(StudyFailedError, match=r"took longer than 0\.001 s"):
         run_study(plan, store)
 
@@ -288,6 +288,7 @@ def test_a_database_of_an_earlier_release_is_upgraded_and_resumed(
     connection.close()
     url = f"sqlite:///{tmp_path}/old.db"
     before = read(url)
+    measured = [dict(trial.measurement) for trial in before.trials]
     store = open_store(url, create=True)
     attributes = store.optuna.get_all_studies()[0].user_attrs
     wanted = replace(
@@ -299,4 +300,5 @@ def test_a_database_of_an_earlier_release_is_upgraded_and_resumed(
     assert wanted.study_name == before.name
     study = run_study(wanted, store, workbench=StubWorkbench(lambda: None)).study
     assert study.trials[: len(before.trials)] == before.trials
+    assert [trial.measurement for trial in study.trials[: len(measured)]] == measured
     assert len(study.trials) == len(before.trials) + 2
