@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.stack import Stack, point_key
+from storage.records import MEASUREMENT
 from studies.features import Matrix, loss_features, skipped_shares, work_features
 from studies.front_model import Belief, Surrogate, Vector, expected_gain
 
@@ -115,8 +116,8 @@ class FrontSampler(BaseSampler):
         """Read the study: what is measured, what is not to be had, and who else chooses now.
 
         Returns:
-            (speedup, loss) by measured point; points that are under way or given up; how many
-            earlier trials have no point yet.
+            (speedup, loss) by measured point, of those given up early what they had until then;
+            points that are under way; how many earlier trials have no point yet.
         """
         measured: dict[int, tuple[float, float]] = {}
         pending = set()
@@ -132,6 +133,9 @@ class FrontSampler(BaseSampler):
                 continue
             if each.state == TrialState.COMPLETE:
                 measured.setdefault(index, (each.values[0], each.values[1]))
+            elif each.state == TrialState.PRUNED and MEASUREMENT in each.user_attrs:
+                partly = each.user_attrs[MEASUREMENT]
+                measured.setdefault(index, (partly["speedup"], partly["clip_loss"]))
             elif each.state in (TrialState.RUNNING, TrialState.PRUNED):
                 pending.add(index)
         return measured, pending - measured.keys(), choosing

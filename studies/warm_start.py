@@ -1,4 +1,4 @@
-"""Warm start: what the studies of a stack's parts found says where to begin."""
+"""Warm start: what the studies of a stack's parts or its neighbours found says where to begin."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+
+import optuna
 
 from accel_space.stack import Stack, point_key
 from storage.front import pareto_front
@@ -27,14 +29,22 @@ class _Guess:
 
 
 def warm_points(plan: Plan, store: Store) -> list[Point]:
-    """Points of a stack that join the best ones of its parts, the most promising first.
+    """Where to begin: points that join the best ones of the parts, else the neighbours' best.
 
-    Speedups are taken to multiply and losses to add up, which is wrong in detail and right enough
-    to begin with. Only studies of the same combination, protocol and device count.
+    Only studies of the same pipeline, protocol and device count.
 
     Args:
-        plan: The study that is to start; of a lone method there are no parts.
-        store: Where the parts' studies are.
+        plan: The study that is to start.
+        store: Where other studies are.
+    """
+    return _from_parts(plan, store) or _from_neighbour(plan, store)
+
+
+def _from_parts(plan: Plan, store: Store) -> list[Point]:
+    """Points that join the fronts of a stack's parts, the most promising first.
+
+    Speedups are taken to multiply and losses to add up, which is wrong in detail and right enough
+    to begin with. Parts have the same scheduler and steps; a lone method has none.
     """
     methods = plan.combination["methods"]
     if len(methods) < 2:
@@ -47,6 +57,42 @@ def warm_points(plan: Plan, store: Store) -> list[Point]:
     budget = DEFAULT_LOSS_BUDGET if plan.request.loss_budget is None else plan.request.loss_budget
     inside = [guess for guess in front if guess.clip_loss <= budget]
     return [guess.params for guess in (inside or front[::-1])[:MOST]]
+
+
+def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
+    """The fastest points that lose little in the study with the nearest number of steps.
+
+    Its scheduler may be another one. What its parameters come to here is only nearly the same.
+    """
+    pipeline, scheduler, steps, methods, digest = plan.study_name.split("--")
+
+    def distance(name: str) -> tuple[int, bool]:
+        _, other_scheduler, other_steps, *_ = name.split("--")
+        return abs(int(other_steps) - int(steps)), other_scheduler != scheduler
+
+    names = [
+        name
+        for name in optuna.get_all_study_names(store.optuna)
+        if name.startswith(f"{pipeline}--") and name.endswith(f"--{methods}--{digest}")
+    ]
+    for name in sorted(names, key=distance):
+        study = find_study(store, name)
+        if name == plan.study_name or study is None or not study.trials:
+            continue
+        inside = [trial for trial in study.front if trial.clip_loss <= study.loss_budget]
+        points = (_nearest(plan.stack, trial.params) for trial in inside or study.front[::-1])
+        return list({point_key(point): point for point in points}.values())[:MOST]
+    return []
+
+
+def _nearest(stack: Stack, params: Point) -> Point:
+    """The point of a stack whose values are nearest to those given."""
+    return stack.canonical(
+        {
+            name: min(choices.values, key=lambda value: abs(value - params[name]))
+            for name, choices in stack.space.items()
+        }
+    )
 
 
 def _join(stack: Stack, fronts: Sequence[Sequence[TrialRecord]]) -> Iterable[_Guess]:
