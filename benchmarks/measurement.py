@@ -1,6 +1,6 @@
 """How true and how cheap a measurement is: A/A check, one whole study, and where its time goes.
 
-`python benchmarks/measurement.py [--device auto] [--repeats 10]` writes
+`python benchmarks/measurement.py [--device auto] [--repeats 10]` (50 for figures to publish) writes
 `benchmarks/results/measurement-<device>.json` and `.md`.
 """
 
@@ -37,7 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=10, help="trials of the A/A check")
-    parser.add_argument("--num-samples", type=int, default=64, help="prompts of the A/A check")
+    parser.add_argument(
+        "--batch-sizes", type=int, nargs="+", default=[8, 1], help="of the A/A checks"
+    )
     parser.add_argument("--trials", type=int, default=16, help="points of the study")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -50,13 +52,18 @@ def main() -> None:
         trials=options.trials,
         device=options.device,
     )
-    repeated = replace(request, batch_size=8, num_samples=options.num_samples)
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {"aa_checks": {}}
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/bench.db"
-        for trials in aa_check(make_plan(repeated), storage, options.repeats):
-            results |= described(make_plan(repeated)) | {"aa_check": trials}
-            keep(results, options.out)
+        for batch_size in options.batch_sizes:
+            # Eight batches: five pairs and more to score, as a trial of the default protocol has.
+            repeated = make_plan(
+                replace(request, batch_size=batch_size, num_samples=8 * batch_size, confirm=False)
+            )
+            for check in aa_check(repeated, storage, options.repeats):
+                results |= described(repeated)
+                results["aa_checks"][str(batch_size)] = check
+                keep(results, options.out)
         results["study"] = whole_study(make_plan(request), storage)
         keep(results, options.out)
     print(as_markdown(results))
@@ -126,7 +133,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"{results['date']}; {versions}. tiny-shapes, DDIM, 20 steps. Made by "
         "`python benchmarks/measurement.py`.",
         "",
-        *aa_lines(results["aa_check"]),
+        *(line for check in results["aa_checks"].values() for line in aa_lines(check)),
         *(study_lines(results["study"]) if "study" in results else []),
     ]
     return "\n".join(lines) + "\n"
@@ -142,12 +149,15 @@ def aa_lines(check: dict[str, Any]) -> list[str]:
         for name in ("baseline_latencies_s", "latencies_s")
     )
     pooled = speedup(baseline, accelerated)
+    disturbed = sum(bool(trial["disturbed"]) for trial in trials)
     return [
-        "## A/A check: a stack of nothing against the baseline",
+        f"## A/A check: a stack of nothing against the baseline, batches of "
+        f"{check['protocol']['batch_size']}",
         "",
         f"{_protocol(check)}. {len(trials)} trials: median speedup "
         f"{statistics.median(speedups):.4f} (from {min(speedups):.4f} to {max(speedups):.4f}); "
-        f"{contain} of {len(trials)} 95% intervals contain 1. All {len(baseline)} pairs together: "
+        f"{contain} of {len(trials)} 95% intervals contain 1 ({contain / len(trials):.0%}); "
+        f"{disturbed} trials were disturbed. All {len(baseline)} pairs together: "
         f"{pooled.value:.4f} ({pooled.low:.4f} to {pooled.high:.4f}). Greatest CLIP loss "
         f"{max(abs(trial['clip_loss']) for trial in trials):.2%}; the baseline takes "
         f"{statistics.median(baseline):.4f} s a picture.",

@@ -1,0 +1,163 @@
+"""Do speedups come out the same on another day? Measures the fronts of studies again.
+
+`accelfront study --storage sqlite:///repeat.db ...` on one machine, then on another one of the same
+kind, or in another process, `python benchmarks/repeat.py sqlite:///repeat.db`. It writes
+`benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accelfront.process import prepare_process
+from generator.verify import RUN_TO_RUN
+from objectives.protocol import Protocol
+from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.store import Store, open_store
+from studies.bench import Workbench
+from studies.plan import StudyRequest, make_plan
+
+RESULTS = Path(__file__).parent / "results"
+
+TARGET = 0.9
+"""So many speedups must lie inside the intervals of the first time, else those are too narrow."""
+
+
+def main() -> None:
+    """Measure, and keep the results after each study, so that a cut run loses little."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("storage")
+    parser.add_argument("--prompts", type=Path, help="as the studies were given it")
+    parser.add_argument("--model", help="as the studies were given it")
+    parser.add_argument("--scorer", help="as the studies were given it")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    prepare_process()
+    store, workbench = open_store(options.storage), Workbench()
+    given = {name: getattr(options, name) for name in ("prompts", "model", "scorer", "device")}
+    points: list[dict[str, Any]] = []
+    for study in read_studies(store):
+        points += measure_front(study, store, workbench, given)
+        if points:
+            keep(points, study, options.out)
+    print(as_markdown(summed_up(points, study)) if points else "no study is this machine's")
+
+
+def measure_front(
+    study: StudyRecord, store: Store, workbench: Workbench, given: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Measure a study's front as its trials were measured; nothing if it is not this machine's."""
+    protocol = Protocol.model_validate(study.protocol)
+    plan = make_plan(
+        StudyRequest(
+            **study.combination | {"methods": tuple(study.combination["methods"])},
+            trials=1,
+            num_samples=protocol.num_samples,
+            batch_size=protocol.batch_size,
+            seed=protocol.seed,
+            confirm=False,
+            **given,
+        )
+    )
+    if plan.study_name != study.name:
+        print(f"left out: {study.name} has another protocol or device than this", file=sys.stderr)
+        return
+    bench = workbench.open(plan, store, lambda words: print(words, file=sys.stderr))
+    for trial in study.front:
+        again = bench.objective.measure(trial.params, bench.baseline)
+        yield compared(study, trial, again.model_dump())
+
+
+def compared(study: StudyRecord, trial: TrialRecord, again: dict[str, Any]) -> dict[str, Any]:
+    """A point's first measurement beside its second."""
+    low, high = trial.measurement["speedup_ci"]
+    speedup = again["speedup"]
+    return {
+        "study": study.name,
+        "trial": trial.number,
+        "params": trial.params,
+        "speedup": trial.speedup,
+        "speedup_ci": [low, high],
+        "disturbed": trial.measurement.get("disturbed", []),
+        "again": speedup,
+        "again_ci": again["speedup_ci"],
+        "again_disturbed": again["disturbed"],
+        "ratio": speedup / trial.speedup,
+        "inside": low <= speedup <= high,
+        "overlap": again["speedup_ci"][0] <= high and low <= again["speedup_ci"][1],
+        "beyond": max(0.0, log(low / speedup), log(speedup / high)),
+    }
+
+
+def summed_up(points: Sequence[dict[str, Any]], study: StudyRecord) -> dict[str, Any]:
+    """Shares and spreads over all points."""
+    ratios = [point["ratio"] for point in points]
+    low, median, high = np.quantile(ratios, [0.05, 0.5, 0.95])
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": study.device,
+        "versions": study.versions,
+        "inside": float(np.mean([point["inside"] for point in points])),
+        "overlap": float(np.mean([point["overlap"] for point in points])),
+        "ratio": {"low": float(low), "median": float(median), "high": float(high)},
+        "beyond": float(np.quantile([point["beyond"] for point in points], TARGET)),
+        "points": list(points),
+    }
+
+
+def keep(points: Sequence[dict[str, Any]], study: StudyRecord, out: Path) -> None:
+    """Write the results so far."""
+    slug = re.sub(r"[^a-z0-9]+", "-", study.device.lower()).strip("-")
+    out.mkdir(parents=True, exist_ok=True)
+    results = summed_up(points, study)
+    (out / f"repeat-{slug}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / f"repeat-{slug}.md").write_text(as_markdown(results))
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """The results as tables for people."""
+    points, ratio = results["points"], results["ratio"]
+    versions = ", ".join(f"{name} {each}" for name, each in results["versions"].items() if each)
+    kept = "kept" if results["inside"] >= TARGET else "not kept"
+    lines = [
+        f"# Speedups measured again on {results['device']}",
+        "",
+        f"{results['date']}; {versions}. Made by `python benchmarks/repeat.py`.",
+        "",
+        f"{len(points)} points of {len({point['study'] for point in points})} fronts. "
+        f"{results['inside']:.0%} of the second speedups lie inside the first interval (target "
+        f"{TARGET:.0%}: {kept}); {results['overlap']:.0%} of the intervals meet. The second is "
+        f"{ratio['median']:.3f} of the first (median; 90% from {ratio['low']:.3f} to "
+        f"{ratio['high']:.3f}). 90% lie at most {results['beyond']:.1%} beyond the first interval; "
+        f"`verify` allows {RUN_TO_RUN:.0%} (`RUN_TO_RUN`).",
+        "",
+        "| study | trial | first | second | inside | disturbed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for point in points:
+        marks = ", ".join([*point["disturbed"], *(f"then {x}" for x in point["again_disturbed"])])
+        lines.append(
+            f"| {point['study']} | {point['trial']} | {_span(point, 'speedup')} "
+            f"| {_span(point, 'again')} | {'yes' if point['inside'] else 'no'} | {marks} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _span(point: dict[str, Any], name: str) -> str:
+    low, high = point[f"{name}_ci"]
+    return f"{point[name]:.2f}x ({low:.2f} to {high:.2f})"
+
+
+if __name__ == "__main__":
+    main()
