@@ -64,6 +64,6 @@ def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             cells[f"{name}_low"], cells[f"{name}_high"] = value
         elif isinstance(value, dict):
             cells |= _flat(value, f"{name}_")
-        elif value is not None:
+        else:
             cells[name] = " ".join(value) if isinstance(value, list) else value
     return cells
