@@ -234,6 +234,27 @@ def test_a_sweep_goes_on_after_ctrl_c_outlives_a_node_and_leaves_no_password(
     assert holding == []
 
 
+def test_a_second_ctrl_c_ends_a_sweep_without_its_running_trial(
+    cluster: Any, storage: str, tmp_path: Path
+) -> None:
+    store = open_store(storage, create=True)
+    told = tmp_path / "told"
+    sweep = start(tmp_path, cluster, storage)
+    with halted_at_work(cluster.head_node, store, tmp_path, sweep) as worker:
+        sweep.send_signal(signal.SIGINT)
+        wait_until(lambda: "finishing the running trial" in told.read_text(), tmp_path, sweep)
+        sweep.send_signal(signal.SIGINT)
+        rows = end(sweep, tmp_path)
+        worker.process.wait(timeout=60)
+    assert sweep.returncode == 130, told.read_text()
+    assert "interrupted" in {row["state"] for row in rows}
+    assert "Traceback" not in told.read_text()
+    # Whoever opens the study next frees the point.
+    claims = list_claims(store.engine, store.optuna.get_study_id_from_name(worker.study))
+    [left] = [claim for claim in claims if claim.trial_number == worker.trial]
+    assert left.point == worker.point and left.is_orphaned()
+
+
 def test_workers_begin_at_different_pipelines_and_leave_none_half_way(
     make_request: MakeRequest,
 ) -> None:
