@@ -89,6 +89,7 @@ class _Run:
             plan.stack,
             request.trials,
             self.seed(),
+            loss_budget=self.ledger.loss_budget,
             first=self.first_points(),
         )
         self.deadline = Deadline(request.timeout_s)
