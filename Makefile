@@ -16,10 +16,10 @@ STUDY_OPTIONS := \
 STORAGE_OPTION := $(if $(STORAGE),--storage '$(STORAGE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test lint format docs bench dashboard embedded clean
+.PHONY: help setup study test lint format docs bench bench-search dashboard embedded clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP)  ## Create .venv and install accelfront with its development tools
 
@@ -44,6 +44,9 @@ docs: $(STAMP)  ## Write docs/commands.md, the reference of the command line
 
 bench: $(STAMP)  ## Measure the measuring: A/A check and overhead, into benchmarks/results
 	@$(BIN)/python benchmarks/measurement.py
+
+bench-search: $(STAMP)  ## Search the recorded grids again with every sampler
+	@$(BIN)/python benchmarks/search_efficiency.py
 
 dashboard: $(STAMP)  ## Look at the studies in a browser [STORAGE]
 	@$(BIN)/accelfront dashboard $(STORAGE_OPTION)

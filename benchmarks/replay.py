@@ -1,0 +1,234 @@
+"""A recorded grid that can be searched: proposals are answered from the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import optuna
+from grid_table import GridTable, load_table
+from numpy.typing import NDArray
+
+from accel_space.method import Context
+from accel_space.stack import Stack, point_key
+from objectives.catalogue import find_pipeline
+from objectives.objective import MAX_PAIRS
+from objectives.statistics import Estimate, early_clip_loss
+from storage.front import best_inside, hypervolume
+from storage.records import MEASUREMENT
+from studies.features import skipped_shares, work_features
+from studies.front_model import Surrogate
+from studies.front_sampler import spread_out
+from studies.plan import StudyRequest, make_stack
+from studies.samplers import make_proposer
+from studies.screening import confidence, is_hopeless, looks
+
+GOALS = ("90%", "95%", "99%", "bound", "requirement")
+
+MOST = 200
+"""Evaluations after which a search is given up."""
+
+DEFAULT_NOISE = 0.01
+"""Standard deviation of log speedup where a table holds no repeats."""
+
+BATCH = 8
+"""Prompts of a batch, as the protocol has them by default."""
+
+SURE = 2.0
+"""A speedup's interval reaches so many standard deviations to either side."""
+
+
+class Point(NamedTuple):
+    """What a front is made of."""
+
+    speedup: float
+    clip_loss: float
+
+
+class RecordedStack(Stack):
+    """A stack whose space is what a table holds of it."""
+
+    def __init__(self, context: Context, recorded: frozenset[str]) -> None:
+        super().__init__(context)
+        self._recorded = recorded
+
+    @cached_property
+    def _points(self) -> dict[Any, dict[str, Any]]:
+        points = super()._points
+        return {key: each for key, each in points.items() if point_key(each) in self._recorded}
+
+    @property
+    def default(self) -> dict[str, Any]:
+        """The stack's own default if that is recorded, else any point."""
+        default = super().default
+        return default if point_key(default) in self._recorded else self.points[0]
+
+
+@dataclass
+class Found:
+    """What a search has found, and when.
+
+    Attributes:
+        evaluations: Points paid for.
+        seconds: What they cost to generate, their baseline batches included.
+        reached: (evaluations, seconds) at which each goal was reached; None if it was not.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    evaluations: int = 0
+    seconds: float = 0.0
+    reached: dict[str, tuple[int, float] | None] = field(
+        default_factory=lambda: dict.fromkeys(GOALS)
+    )
+
+    def done(self) -> bool:
+        """Whether all goals are reached."""
+        return None not in self.reached.values()
+
+
+class Replay:
+    """One table, ready to be searched."""
+
+    def __init__(self, path: Path, loss_budget: float) -> None:
+        """Read a table and find out what there is to be found in it."""
+        self.table = table = load_table(path)
+        self.name = table.name
+        self.loss_budget = loss_budget
+        keys = [_key(table.names, row) for row in table.points]
+        self.stack = RecordedStack(_context(table), frozenset(keys))
+        self.rows = {key: row for row, key in enumerate(keys)}
+        truth = zip(table.speedup.tolist(), table.clip_loss.tolist(), strict=True)
+        self.truth = [Point(*each) for each in truth]
+        self.volume = hypervolume(self.truth, loss_budget)
+        best = best_inside(self.truth, loss_budget)
+        self.bound = best.speedup if best else 1.0
+        self.noise = _noise(table)
+
+    def search(self, sampler: str, seed: int, pays: bool = False, screen: bool = False) -> Found:
+        """Search until all goals are reached.
+
+        Args:
+            sampler: As `accelfront study --sampler` takes it.
+            seed: Of the sampler and of the noise.
+            pays: Pay again for a point that is proposed again.
+            screen: Give hopeless points up early, as a study does.
+        """
+        random = np.random.default_rng(seed)
+        study = optuna.create_study(directions=["maximize", "minimize"])
+        proposer = make_proposer(sampler, self.stack, 1, seed, loss_budget=self.loss_budget)
+        known: dict[str, Point | None] = {}
+        found = Found()
+        # A sampler that only repeats itself ends too.
+        for _ in range(20 * MOST):
+            proposal = proposer.propose(study, known.keys())
+            if proposal is None or found.evaluations >= MOST or found.done():
+                break
+            key = point_key(proposal.point)
+            if key not in self.rows:
+                study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
+                continue
+            if key in known:
+                found.evaluations += pays
+            else:
+                known[key] = self._measure(proposal.trial, self.rows[key], random, screen, found)
+            value = known[key]
+            if value is None:
+                study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
+            else:
+                study.tell(proposal.trial, list(value))
+        return found
+
+    def _measure(
+        self,
+        trial: optuna.Trial,
+        row: int,
+        random: np.random.Generator,
+        screen: bool,
+        found: Found,
+    ) -> Point | None:
+        """Answer from the table; None if the point is given up early."""
+        true = self.truth[row]
+        speedup = true.speedup * float(np.exp(random.normal(0, self.noise)))
+        found.evaluations += 1
+        if screen:
+            batches = len(self.table.baseline_scores) // BATCH
+            for look in looks(batches):
+                faster, loss = self._estimates(row, speedup, look * BATCH, confidence(batches))
+                if is_hopeless(faster, loss, found.points, self.loss_budget):
+                    found.seconds += self._cost(row, look)
+                    partly = {"speedup": faster.value, "clip_loss": loss.value}
+                    trial.set_user_attr(MEASUREMENT, partly)
+                    return None
+        found.seconds += self._cost(row, len(self.table.baseline_scores) // BATCH)
+        found.points.append(true)
+        self._note(found)
+        return Point(speedup, true.clip_loss)
+
+    def _estimates(
+        self, row: int, speedup: float, prompts: int, sure: float
+    ) -> tuple[Estimate, Estimate]:
+        """What a look at a point sees after so many prompts."""
+        factor = float(np.exp(SURE * self.noise))
+        loss = early_clip_loss(
+            self.table.baseline_scores[:prompts].tolist(),
+            self.table.scores[row][:prompts].tolist(),
+            sure,
+        )
+        return Estimate(speedup, speedup / factor, speedup * factor), loss
+
+    def _cost(self, row: int, batches: int) -> float:
+        """Seconds of generating: the batches, and a baseline batch beside each timed one."""
+        accelerated = batches * float(self.table.latency_s[row].mean())
+        baseline = min(batches - 1, MAX_PAIRS) * float(self.table.baseline_latency_s[row])
+        return BATCH * (accelerated + baseline)
+
+    def _note(self, found: Found) -> None:
+        """Write down the goals that the last point reached."""
+        share = hypervolume(found.points, self.loss_budget) / self.volume if self.volume else 1.0
+        best = best_inside(found.points, self.loss_budget)
+        fastest = best.speedup if best else 0.0
+        now = {
+            "90%": share >= 0.9,
+            "95%": share >= 0.95,
+            "99%": share >= 0.99,
+            "bound": fastest >= 0.99 * self.bound,
+            "requirement": fastest >= 1 + 0.9 * (self.bound - 1),
+        }
+        for goal, reached in now.items():
+            if reached and found.reached[goal] is None:
+                found.reached[goal] = (found.evaluations, found.seconds)
+
+    def time_errors(self, count: int) -> NDArray[np.float64]:
+        """Relative errors of the speedups predicted from some spread points, of all the others."""
+        features = work_features(skipped_shares(self.stack))
+        known = list(spread_out(features, 0, count))
+        order = [self.rows[point_key(point)] for point in self.stack.points]
+        share = 1 / self.table.speedup[order].astype(float)
+        error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).mean - 1)
+        rest: NDArray[np.float64] = np.delete(error, known)
+        return rest
+
+
+def _context(table: GridTable) -> Context:
+    combination = table.about["combination"]
+    request = StudyRequest(**{**combination, "methods": tuple(combination["methods"])}, trials=1)
+    entry = find_pipeline(combination["pipeline"])
+    return make_stack(request, entry, entry.architecture).context
+
+
+def _key(names: Sequence[str], values: Sequence[float]) -> str:
+    """A point's key from its row in a table, which keeps floats in single precision."""
+    return point_key({name: round(float(v), 6) for name, v in zip(names, values, strict=True)})
+
+
+def _noise(table: GridTable) -> float:
+    """Standard deviation of log speedup from one measurement to the next."""
+    repeats = table.latency_s.shape[1]
+    if repeats < 2:
+        return DEFAULT_NOISE
+    spread = np.log(table.latency_s).std(axis=1, ddof=1)
+    return float(np.sqrt((spread**2).mean() / repeats))
