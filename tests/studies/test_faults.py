@@ -34,6 +34,7 @@ from tests.studies.conftest import MakeRequest
 fork = multiprocessing.get_context("fork")
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "databases"
+"""Databases as they were left, each with three points that were measured on a CPU."""
 
 
 @pytest.fixture(scope="module")
