@@ -33,6 +33,9 @@ SYMBOLS = ("x", "circle", "square", "triangle-up", "diamond", "cross", "star", "
 FILLINGS = ("", "-open", "-dot", "-open-dot")
 DASHES = ("solid", "dash", "dot", "dashdot")
 
+MANY = 200
+"""Points that hide each other unless they are smaller."""
+
 OUTLINE = {"color": "#333333", "width": 1}
 """Keeps light colours apart from white paper."""
 
@@ -135,7 +138,7 @@ def comparison_chart(comparison: Comparison) -> Figure:
                 "marker": {
                     "symbol": SYMBOLS[stack_number % len(SYMBOLS)] + filling,
                     "color": COLOURS[stack_number % len(COLOURS)],
-                    "size": 10,
+                    "size": 10 if len(comparison.options) < MANY else 7,
                     "line": OUTLINE | ({"width": 2} if "open" in filling else {}),
                 },
             }

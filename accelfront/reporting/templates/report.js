@@ -2,6 +2,7 @@
 
 const charts = [...document.querySelectorAll(".chart")];
 const PRINTED_WIDTH = 680;
+const NARROW = 500;
 
 // The points of a chart from left to right, as plotly names them.
 function pointsOf(chart) {
@@ -44,6 +45,13 @@ function move(chart, event) {
 function draw(chart) {
   if (chart.data) return;
   const { data, layout } = JSON.parse(document.getElementById(`${chart.id}-figure`).textContent);
+  if (chart.clientWidth < NARROW) {
+    // The legend has one column there, and needs a line for each entry.
+    const entries = data.filter((trace) => trace.name).length;
+    layout.height = 370 + 20 * entries;
+    layout.legend.maxheight = 1;
+    chart.style.height = `${layout.height}px`;
+  }
   // Where a finger scrolls, it must not enlarge.
   layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
   Plotly.newPlot(chart, data, layout, { responsive: true, displayModeBar: false });
