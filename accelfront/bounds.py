@@ -88,7 +88,10 @@ def _table(found: list[Bound]) -> Table:
         if trial is not None:
             looks = looks_at(trial)
             cells[0] = "\n".join(map(speedup_text, looks))
-            cells[1] = "\n".join(f"{look['clip_loss']:.1%}" for look in looks)
+            cells[1] = "\n".join(
+                f"{'* ' if look['clip_loss'] > study.loss_budget else ''}{look['clip_loss']:.1%}"
+                for look in looks
+            )
             cells[3:] = str(trial.number), searched_params(study, trial)
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
@@ -96,6 +99,6 @@ def _table(found: list[Bound]) -> Table:
         table.add_row(*cells, f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}")
     table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
     if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
-        table.caption += f"\n{AGAIN}"
+        table.caption += f"\n{AGAIN}; * over the loss budget there"
     table.caption_justify = "left"
     return table
