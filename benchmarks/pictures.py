@@ -42,7 +42,7 @@ def main() -> None:
     store = open_store(options.storage)
     study = read_studies(store, options.study)[0]
     bound = best_inside(study.trials, study.loss_budget)
-    chromium = next(filter(None, map(shutil.which, NAMES)), None)
+    chromium = find_chromium()
     if bound is None or chromium is None:
         parser.error("needs a study with a point inside its loss budget, and Chromium on the PATH")
     with sync_playwright() as playwright:
@@ -50,6 +50,11 @@ def main() -> None:
         take_front(browser, store, study, bound, options.out / "front.png")
         take_dashboard(browser, store, study, bound, options.out / "dashboard.png")
         browser.close()
+
+
+def find_chromium() -> str | None:
+    """The Chromium on the PATH, if there is one."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def take_front(
