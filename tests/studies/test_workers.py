@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +25,7 @@ from storage.records import StudyRecord, read_studies
 from storage.store import open_store
 from studies.errors import StudyRefusedError
 from studies.plan import Plan, make_plan
+from tests.command_line import run
 
 fork = multiprocessing.get_context("fork")
 
@@ -117,14 +116,14 @@ def test_of_two_library_versions_at_once_one_is_refused(url: str, plan: Plan) ->
         environment = plan.environment.model_copy(update={"versions": versions})
         other = replace(plan, environment=environment, request=replace(plan.request, trials=4))
 
-        def run() -> None:
+        def work_or_be_refused() -> None:
             try:
                 work(url, other, lambda: time.sleep(0.05))
             except StudyRefusedError as error:
                 assert "tgate" in str(error)
                 os._exit(2)
 
-        return run
+        return work_or_be_refused
 
     assert sorted(together(with_version("1.0"), with_version("1.1"))) == [0, 2]
     assert len(read(url).trials) == 4
@@ -137,11 +136,13 @@ def test_another_protocol_or_device_is_another_study(plan: Plan) -> None:
     assert len({plan.study_name, *(other.study_name for other in others)}) == 3
 
 
-def test_a_password_is_in_nothing_that_a_run_leaves(postgres_url: str, tmp_path: Path) -> None:
+def test_a_password_is_in_nothing_that_a_run_leaves(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The server trusts its socket and takes any password.
     url = postgres_url.replace("postgres:@", "postgres:hunter2@")
     assert "hunter2" in url
-    accelfront = (sys.executable, "-m", "accelfront")
+    monkeypatch.setenv("ACCELFRONT_STORAGE", url)
     quick = ("--steps", "6", "--num-samples", "2", "--batch-size", "1", "--device", "cpu")
     said = ""
     for arguments in (
@@ -151,15 +152,8 @@ def test_a_password_is_in_nothing_that_a_run_leaves(postgres_url: str, tmp_path:
         ("export", "--format", "json", "--out", "studies.json"),
         ("front", "no such study"),
     ):
-        ended = subprocess.run(
-            [*accelfront, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "ACCELFRONT_STORAGE": url, "PYTHONPATH": str(Path.cwd())},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        said += ended.stdout + ended.stderr
+        answer = run(*arguments, cwd=tmp_path)
+        said += answer.stdout + answer.stderr
     assert "points measured" in said and "has no study" in said
     assert (tmp_path / "report.html").exists() and (tmp_path / "studies.json").exists()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
