@@ -104,7 +104,8 @@ def test_a_worker_outlives_a_restart_of_postgres(own_server: Any, plan: Plan) ->
     starter.join()
     assert outcome.reason == "trials"
     assert is_whole(outcome.study)
-    assert generated == 8
+    # The best two are confirmed on unseen prompts.
+    assert generated == 8 + 2
 
 
 def test_a_database_that_stays_away_ends_the_study_in_one_line(
