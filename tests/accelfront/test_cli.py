@@ -12,7 +12,7 @@ import pytest
 
 from tests.command_line import modules_after, run, run_process
 
-QUICK = ("--device", "cpu", "--steps", "6", "--num-samples", "2", "--batch-size", "1")
+QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size", "1")
 
 FRONT_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
@@ -95,8 +95,8 @@ def test_front_csv_has_a_row_a_point_and_a_column_a_parameter(storage: str) -> N
 
 def test_studies_lists_what_the_storage_holds(storage: str) -> None:
     listed = json.loads(run("studies", "--storage", storage, "--json").stdout)
-    assert [(study["trials"], study["points"]) for study in listed] == [(3, 16), (3, 30)]
-    assert "3/16" in run("studies", "--storage", storage).stdout
+    assert [(study["trials"], study["points"]) for study in listed] == [(3, 4), (3, 30)]
+    assert "3/4" in run("studies", "--storage", storage).stdout
 
 
 def test_storage_comes_from_the_environment_too(
@@ -184,4 +184,4 @@ def contents(folder: Path) -> dict[str, Any]:
 def test_an_unknown_study_is_told_with_those_there_are(storage: str) -> None:
     answer = run("front", "nothing--like--this", "--storage", storage)
     assert answer.returncode == 2
-    assert "tiny-shapes--DDIM--6--deepcache" in answer.stderr
+    assert "tiny-shapes--DDIM--2--deepcache" in answer.stderr

@@ -10,7 +10,6 @@ import pytest
 
 from storage.hints import read_hints
 from storage.store import open_store
-from tests.accelfront.test_cli import QUICK
 from tests.command_line import run
 
 DEEPCACHE = "('tiny-shapes', 'DDIM', 6, 1.5, 0.02, ['deepcache'])"
@@ -40,7 +39,8 @@ def test_imported_points_are_kept_by_combination_and_measured_first(tmp_path: Pa
     assert point == {"gate_step": 6, "sp_interval": 2, "fi_interval": 1, "warm_up": 3}
     assert "1 points, 0 of them new" in run(*command).stderr
     study = run(
-        *("study", *QUICK, "--methods", "deepcache", "--trials", "1", "--sampler", "tpe"),
+        *("study", "--steps", "6", "--methods", "deepcache", "--num-samples", "2"),
+        *("--batch-size", "1", "--device", "cpu", "--trials", "1", "--sampler", "tpe"),
         *("--storage", url, "--json"),
     )
     [measured] = json.loads(study.stdout)
