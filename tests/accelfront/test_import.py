@@ -41,6 +41,7 @@ def test_imported_points_are_kept_by_combination_and_measured_first(tmp_path: Pa
     study = run(
         *("study", "--steps", "6", "--methods", "deepcache", "--num-samples", "2"),
         *("--batch-size", "1", "--device", "cpu", "--trials", "1", "--sampler", "tpe"),
+        "--no-confirm",
         *("--storage", url, "--json"),
     )
     [measured] = json.loads(study.stdout)

@@ -37,8 +37,8 @@ def sweep(
         Exit code, what is on stdout, lines on stderr.
     """
     (folder / "sweep.yaml").write_text(content)
-    where = ("--device", "cpu", "--storage", "sqlite:///a.db")
-    answer = run("sweep", "sweep.yaml", *where, "--json", *options, cwd=folder)
+    quick = ("--device", "cpu", "--no-confirm", "--storage", "sqlite:///a.db")
+    answer = run("sweep", "sweep.yaml", *quick, "--json", *options, cwd=folder)
     return answer.returncode, json.loads(answer.stdout or "[]"), answer.stderr.splitlines()
 
 

@@ -83,7 +83,7 @@ def storage(postgres_url: str) -> str:
 def start(folder: Path, cluster: Any, storage: str) -> subprocess.Popen[str]:
     """Start the command that a person types; its words lie in the folder."""
     (folder / "sweep.yaml").write_text(SWEEP)
-    ray = ("--engine", "ray", "--address", cluster.address, "--device", "cpu")
+    ray = ("--engine", "ray", "--address", cluster.address, "--device", "cpu", "--no-confirm")
     with (folder / "told").open("w") as told, (folder / "json").open("w") as answer:
         return subprocess.Popen(
             [
