@@ -51,6 +51,7 @@ def main() -> None:
         methods=("deepcache",),
         trials=options.trials,
         device=options.device,
+        confirm=False,
     )
     results: dict[str, Any] = {"aa_checks": {}}
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +59,7 @@ def main() -> None:
         for batch_size in options.batch_sizes:
             # Eight batches: five pairs and more to score, as a trial of the default protocol has.
             repeated = make_plan(
-                replace(request, batch_size=batch_size, num_samples=8 * batch_size, confirm=False)
+                replace(request, batch_size=batch_size, num_samples=8 * batch_size)
             )
             for check in aa_check(repeated, storage, options.repeats):
                 results |= described(repeated)
