@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from storage.errors import StorageError
@@ -113,7 +113,8 @@ def _check_file(path: Path, create: bool) -> None:
 
 
 def _open_rdb(url: URL, create: bool, name: str) -> RDBStorage:
-    probe = create_engine(url, **_engine_options(url))
+    # Without a pool, so that a worker never holds more connections than its own pool does.
+    probe = create_engine(url, poolclass=NullPool, connect_args=_connect_args(url))
     try:
         version = schema_version(probe)
         if version is None:
@@ -140,24 +141,24 @@ def _rdb(url: URL, skip_table_creation: bool) -> RDBStorage:
         warnings.simplefilter("ignore", ExperimentalWarning)
         return RDBStorage(
             text,
-            engine_kwargs=_engine_options(url),
+            engine_kwargs={
+                # The worker and its heartbeat take a connection each.
+                "pool_size": 2,
+                "max_overflow": 0,
+                "pool_pre_ping": True,
+                "pool_recycle": 300,
+                "connect_args": _connect_args(url),
+            },
             heartbeat_interval=HEARTBEAT_S,
             grace_period=GRACE_S,
             skip_table_creation=skip_table_creation,
         )
 
 
-def _engine_options(url: URL) -> dict[str, Any]:
+def _connect_args(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": LOCK_TIMEOUT_S}}
-    return {
-        # The worker and its heartbeat take a connection each.
-        "pool_size": 2,
-        "max_overflow": 0,
-        "pool_pre_ping": True,
-        "pool_recycle": 300,
-        "connect_args": {"connect_timeout": CONNECT_TIMEOUT_S},
-    }
+        return {"timeout": LOCK_TIMEOUT_S}
+    return {"connect_timeout": CONNECT_TIMEOUT_S}
 
 
 @contextmanager

@@ -4,11 +4,12 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import optuna
 import pytest
-from sqlalchemy import inspect, select, text, update
+from sqlalchemy import Pool, event, inspect, select, text, update
 
 from storage.errors import StorageError
 from storage.schema import SCHEMA_VERSION, baselines, claims, schema_table
@@ -255,3 +256,28 @@ def test_eight_processes_may_start_at_once_on_nothing(url: str, opened: Opened) 
     with opened(url).engine.connect() as connection:
         assert connection.execute(select(schema_table)).all() == [(SCHEMA_VERSION,)]
         assert connection.scalar(text("SELECT count(*) FROM version_info")) == 1
+
+
+def test_a_worker_that_makes_the_tables_holds_two_connections_and_the_lock(
+    url: str, opened: Opened
+) -> None:
+    held: set[int] = set()
+    counts = [0]
+
+    def connect(connection: Any, record: Any) -> None:
+        held.add(id(connection))
+        counts.append(len(held))
+
+    def close(connection: Any, record: Any) -> None:
+        held.discard(id(connection))
+
+    event.listen(Pool, "connect", connect)
+    event.listen(Pool, "close", close)
+    try:
+        store = opened(url, create=True)
+        optuna.create_study(study_name="one", storage=store.optuna).ask()
+    finally:
+        event.remove(Pool, "connect", connect)
+        event.remove(Pool, "close", close)
+    # On SQLite the lock is a file.
+    assert 1 <= max(counts) <= (2 if url.startswith("sqlite") else 3)
