@@ -78,7 +78,7 @@ def start_together(url: str, workers: int, trials: int) -> dict[str, Any]:
         "distinct": len(points),
         "measured_by_each": sorted(Counter(measured_by[point] for point in points).values()),
         "states": dict(Counter(trial.state.name.lower() for trial in own)),
-        "repeats": len(all_trials) - len(own),
+        "repeats_and_second_looks": len(all_trials) - len(own),
         "seconds": round(seconds, 1),
     }
 
