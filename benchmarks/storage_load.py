@@ -58,6 +58,8 @@ def load(url: str, plan: Plan, workers: int) -> dict[str, Any]:
         plan: The study.
         workers: How many processes start together.
     """
+    # Whoever makes the tables holds one connection more meanwhile, for the lock.
+    open_store(url, create=True).engine.dispose()
     start = time.perf_counter()
     crew = [_fork.Process(target=_work, args=(url, plan)) for _ in range(workers)]
     for process in crew:
