@@ -11,7 +11,7 @@ import typer
 from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, Storage
 
 if TYPE_CHECKING:
-    from studies.runner import Outcome
+    from studies.progress import Outcome
 
 INTERRUPTED = 130
 

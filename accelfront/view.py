@@ -15,7 +15,7 @@ from accel_space.stack import point_key
 
 if TYPE_CHECKING:
     from studies.engine import Standing
-    from studies.runner import Progress
+    from studies.progress import Progress
 
 
 class _View:

@@ -15,7 +15,8 @@ from objectives.measurement import Baseline, Measurement
 from storage.store import Store, open_store
 from studies.bench import Bench, Workbench
 from studies.plan import Plan, StudyRequest
-from studies.runner import Outcome, Watch, run_study
+from studies.progress import Outcome, Watch
+from studies.runner import run_study
 
 REQUEST = StudyRequest(
     pipeline="tiny-shapes",

@@ -38,7 +38,8 @@ from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.hints import point_in_space
 from studies.plan import Plan, StudyRequest, make_plan
-from studies.runner import Progress, run_study
+from studies.progress import Progress
+from studies.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -18,7 +18,8 @@ from studies.bench import Workbench
 from studies.errors import StudyFailedError, StudyRefusedError
 from studies.interrupt import Interrupt
 from studies.plan import StudyRequest, make_plan
-from studies.runner import Progress, run_study
+from studies.progress import Progress
+from studies.runner import run_study
 from studies.sweep import label
 
 State = Literal["done", "failed", "interrupted", "others"]

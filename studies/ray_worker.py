@@ -15,7 +15,7 @@ from studies.bench import Workbench
 from studies.engine import Row, Standing, run_one
 from studies.interrupt import Interrupt
 from studies.plan import StudyRequest
-from studies.runner import Progress
+from studies.progress import Progress
 from studies.sweep import label
 
 RETRY_S = 3.0

@@ -34,8 +34,6 @@ from studies.second_looks import Due, SecondLooks, due_looks, take_look
 from studies.stopping import Deadline, Plateau
 from studies.warm_start import warm_points
 
-__all__ = ["Outcome", "Progress", "Watch", "run_study"]
-
 MAX_FAILURES = 3
 """A study of which no point could be measured stops after so many."""
 

@@ -7,7 +7,7 @@ import pytest
 from accelfront.view import StudyView, SweepView
 from storage.records import TrialRecord
 from studies.engine import Standing
-from studies.runner import Progress
+from studies.progress import Progress
 
 BEST = TrialRecord(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012, {})
 

@@ -228,5 +228,5 @@ def test_a_front_needs_the_measurements_of_its_own_points_only(store: Store) -> 
     with store.engine.begin() as connection:
         assert connection.execute(broken).rowcount == 2
     assert [point["speedup_ci"] for point in record.as_json()["front"]] == [[1.9, 2.1]]
-    with pytest.raises(ValueError, match="JSON|double quotes"):
+    with pytest.raises(ValueError, match=r"JSON|double quotes"):
         record.trials[0].measurement["speedup"]

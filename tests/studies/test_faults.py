@@ -28,7 +28,8 @@ from storage.records import ENVIRONMENT, PROTOCOL, StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
-from studies.runner import Progress, run_study
+from studies.progress import Progress
+from studies.runner import run_study
 from tests.studies.conftest import MakeRequest
 
 fork = multiprocessing.get_context("fork")

@@ -30,7 +30,8 @@ from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.errors import StudyFailedError, StudyRefusedError
 from studies.plan import StudyRequest, make_plan
-from studies.runner import Outcome, Progress, Watch, run_study
+from studies.progress import Outcome, Progress, Watch
+from studies.runner import run_study
 from tests import command_line
 from tests.studies.conftest import MakeRequest
 

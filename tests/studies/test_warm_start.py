@@ -3,7 +3,8 @@ from __future__ import annotations
 from benchmarks.stub import StubWorkbench
 from storage.store import Store
 from studies.plan import StudyRequest, make_plan
-from studies.runner import Outcome, run_study
+from studies.progress import Outcome
+from studies.runner import run_study
 from studies.warm_start import MOST, warm_points
 from tests.studies.conftest import MakeRequest
 
