@@ -17,9 +17,7 @@ from studies.features import Matrix, loss_features, skipped_shares, work_feature
 from studies.front_model import Belief, Surrogate, Vector, expected_gain
 
 STARTERS = 5
-"""Points that are taken before the models are asked: the default, then ever the one farthest off.
-"""
-
+"""Points that come before the models are asked: the default, then ever the one farthest off."""
 
 LEAST_SHARE = 0.02
 """Of the baseline's time: no prediction is faster than 50x."""
