@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.stack import Stack, point_key
-from storage.records import MEASUREMENT
+from storage.records import MEASUREMENT, Point
 from studies.features import Matrix, loss_features, skipped_shares, work_features
 from studies.front_model import Belief, Surrogate, Vector, expected_gain
+from studies.point_sampler import PointSampler
 
 STARTERS = 5
 """Points that come before the models are asked: the default, then ever the one farthest off."""
@@ -23,7 +21,7 @@ LEAST_SHARE = 0.02
 """Of the baseline's time: no prediction is faster than 50x."""
 
 
-class FrontSampler(BaseSampler):
+class FrontSampler(PointSampler):
     """Proposes the point that is expected to extend the front inside the loss budget most.
 
     A picture takes the time of the work that is left, so that a few measured points tell the
@@ -54,33 +52,7 @@ class FrontSampler(BaseSampler):
         self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
         self.avoided: Collection[str] = ()
 
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Leave the choice of a whole point to `sample_independent`: Optuna need not know why."""
-        return {}
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Choose the point of the trial."""
-        self._next = self._points[self._choose(study, trial)]
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """See `infer_relative_search_space`."""
-        return {}
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """The chosen point's value of a parameter."""
-        return self._next[param_name]
-
-    def _choose(self, study: optuna.Study, trial: FrozenTrial) -> int:
+    def choose(self, study: optuna.Study, trial: FrozenTrial) -> Point:
         """The best point, or the next best ones for workers that choose at the same time."""
         measured, pending, choosing = self._read(study, trial)
         avoided = {self._index[key] for key in self.avoided if key in self._index}
@@ -91,7 +63,7 @@ class FrontSampler(BaseSampler):
             order = self._by_gain(measured, pending)
         left = [index for index in order if index not in taken]
         left = left or [index for index in range(len(self._points)) if index not in taken] or [0]
-        return left[min(choosing, len(left) - 1)]
+        return self._points[left[min(choosing, len(left) - 1)]]
 
     def _by_gain(self, measured: dict[int, tuple[float, float]], pending: set[int]) -> list[int]:
         """All points, the one that promises most first; equal ones in any order."""

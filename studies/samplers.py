@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import optuna
@@ -25,6 +24,7 @@ from accel_space.method import Choices, Space
 from accel_space.stack import Stack, point_key
 from storage.records import Point
 from studies.front_sampler import FrontSampler
+from studies.point_sampler import PointSampler
 
 MAX_REPEATS = 5
 """After this many known points in a row a search is given an unseen one."""
@@ -203,48 +203,24 @@ def _ask(study: optuna.Study, distributions: dict[str, BaseDistribution]) -> opt
         return study.ask(distributions)
 
 
-class _FirstFree(BaseSampler):
-    """Samples one point of a list, so that every trial is stored the same way.
-
-    Attributes:
-        point: The point, once a trial has begun.
-    """
+class _FirstFree(PointSampler):
+    """Samples one point of a list, so that every trial is stored the same way."""
 
     def __init__(self, points: Sequence[Point]) -> None:
         self._points = points
-        self.point = points[0]
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+    def choose(self, study: optuna.Study, trial: FrozenTrial) -> Point:
         """Pass by what other workers have chosen or, going by their trials' numbers, will choose.
 
         A worker's claim comes after its trial, and all that choose until then find the same list.
         """
-        names = self.point.keys()
+        names = self._points[0].keys()
         running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
         others = [each for each in running if each.number < trial.number]
         chosen = [each.params for each in others if each.params.keys() == names]
         near = self._points[: len(others) + 1]
         free = [point for point in near if point not in chosen] or near
-        self.point = free[(len(others) - len(chosen)) % len(free)]
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        return self.point[param_name]
+        return free[(len(others) - len(chosen)) % len(free)]
 
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
