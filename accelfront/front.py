@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -43,27 +42,15 @@ def front(
 
 def _print_csv(records: list[StudyRecord]) -> None:
     """One row a point; intervals take two columns, parameters one each."""
+    from storage.export import flat_cells
+
     rows = []
     for record in records:
         for trial in record.front:
             point = trial.as_json()
             params = point.pop("params")
-            rows.append({"study": record.name, **_flat(point), **params})
+            rows.append({"study": record.name, **flat_cells(point), **params})
     columns = list(dict.fromkeys(column for row in rows for column in row))
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Fields of a point as cells: no lists, and nothing within a field."""
-    cells: dict[str, Any] = {}
-    for field, value in fields.items():
-        name = prefix + field
-        if name.endswith("_ci"):
-            cells[f"{name}_low"], cells[f"{name}_high"] = value
-        elif isinstance(value, dict):
-            cells |= _flat(value, f"{name}_")
-        else:
-            cells[name] = " ".join(value) if isinstance(value, list) else value
-    return cells

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +24,7 @@ import diffusers
 import open_clip
 import torch
 import transformers
+from result_files import keep_results
 from safetensors.torch import save_file
 
 from accel_space.stack import Stack
@@ -218,11 +217,8 @@ def build_scorer(folder: Path) -> None:
 
 def keep(results: dict[str, Any], out: Path) -> None:
     """Write the results so far."""
-    words = f"{results['pipeline']} {results['environment']['device']}".lower()
-    name = "full-size-" + re.sub(r"[^a-z0-9.]+", "-", words).strip("-")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / f"{name}.md").write_text(as_markdown(results))
+    name = f"full-size {results['pipeline']} {results['environment']['device']}"
+    keep_results(name, results, as_markdown(results), out)
 
 
 def as_markdown(results: dict[str, Any]) -> str:

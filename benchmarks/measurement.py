@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,6 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from result_files import keep_results
 
 from accel_space.stack import Stack
 from accelfront.process import prepare_process
@@ -80,10 +80,8 @@ def described(plan: Plan) -> dict[str, Any]:
 
 def keep(results: dict[str, Any], out: Path) -> None:
     """Write the results so far."""
-    slug = re.sub(r"[^a-z0-9]+", "-", results["environment"]["device"].lower()).strip("-")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"measurement-{slug}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / f"measurement-{slug}.md").write_text(as_markdown(results))
+    name = f"measurement {results['environment']['device']}"
+    keep_results(name, results, as_markdown(results), out)
 
 
 def aa_check(plan: Plan, storage: str, repeats: int) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from grid_table import TABLES, GridTable, save_table, table_name
 
 from accel_space.method import Generate, Params
@@ -33,6 +32,7 @@ from accel_space.stack import point_key
 from accelfront.process import prepare_process
 from objectives.conditioning import Conditioning
 from objectives.device import timed
+from objectives.generation import generate_pictures
 from objectives.loading import load_conditioning, load_pipeline
 from objectives.schedulers import make_scheduler
 from objectives.scorer import Embeddings, Scorer, clip_scores
@@ -119,26 +119,19 @@ class Recorder:
         count, size = len(self.plan.prompts), self.plan.protocol.batch_size
         for start in range(0, count, size):
             indices = range(start, min(start + size, count))
-            call = partial(self._call, generate, indices)
+            call = partial(
+                generate_pictures,
+                generate,
+                self.conditioning,
+                indices,
+                self.plan.protocol,
+                self.plan.request.steps,
+                self.plan.entry.call,
+            )
             images, seconds = timed(self.plan.device, call)
             embeddings.append(self.scorer.embed_images(images))
             latencies.append(seconds / len(indices))
         return np.concatenate(embeddings), latencies[1:] or latencies
-
-    def _call(self, generate: Generate, indices: range) -> torch.Tensor:
-        protocol = self.plan.protocol
-        seeds = [protocol.seed + index for index in indices]
-        images: torch.Tensor = generate(
-            **self.conditioning.call(indices),
-            num_inference_steps=self.plan.request.steps,
-            guidance_scale=protocol.guidance_scale,
-            height=protocol.height,
-            width=protocol.width,
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-            output_type="pt",
-            **self.plan.entry.call,
-        ).images
-        return images
 
 
 def record(plan: Plan, points: list[dict[str, Any]], path: Path, seconds: float) -> None:

@@ -8,8 +8,6 @@ kind, or in another process, `python benchmarks/repeat.py sqlite:///repeat.db`. 
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from result_files import keep_results
 
 from accelfront.process import prepare_process
 from generator.verify import RUN_TO_RUN
@@ -118,11 +117,8 @@ def summed_up(points: Sequence[dict[str, Any]], study: StudyRecord) -> dict[str,
 
 def keep(points: Sequence[dict[str, Any]], study: StudyRecord, out: Path) -> None:
     """Write the results so far."""
-    slug = re.sub(r"[^a-z0-9]+", "-", study.device.lower()).strip("-")
-    out.mkdir(parents=True, exist_ok=True)
     results = summed_up(points, study)
-    (out / f"repeat-{slug}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / f"repeat-{slug}.md").write_text(as_markdown(results))
+    keep_results(f"repeat {study.device}", results, as_markdown(results), out)
 
 
 def as_markdown(results: dict[str, Any]) -> str:

@@ -18,8 +18,6 @@ database each in `--work`; the same command goes on from there. Writes
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from result_files import keep_results
 
 from accel_space.errors import RefusedError
 from accelfront.process import prepare_process
@@ -183,11 +182,10 @@ def row(
 
 def keep(results: dict[str, Any], out: Path) -> None:
     """Write the results so far."""
-    words = f"{results['combination']['pipeline']} {results['environment']['device']}".lower()
-    name = "versus-constants-" + re.sub(r"[^a-z0-9.]+", "-", words).strip("-")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / f"{name}.md").write_text(as_markdown(results))
+    name = (
+        f"versus-constants {results['combination']['pipeline']} {results['environment']['device']}"
+    )
+    keep_results(name, results, as_markdown(results), out)
 
 
 def as_markdown(results: dict[str, Any]) -> str:

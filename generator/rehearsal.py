@@ -15,6 +15,7 @@ from objectives.catalogue import PipelineEntry, find_pipeline
 from objectives.conditioning import Conditioning
 from objectives.device import find_device, timed
 from objectives.errors import InputError
+from objectives.generation import generate_pictures
 from objectives.images import psnr_db
 from objectives.loading import default_dtype, load_conditioning, load_pipeline
 from objectives.model import Model, find_model
@@ -123,22 +124,15 @@ class _Stage:
 
     def _draw(self, generate: Generate) -> torch.Tensor:
         """Draw as a trial does."""
-        import torch
-
-        protocol = self._job.protocol
-        count = len(self._job.prompts)
-        seeds = range(protocol.seed, protocol.seed + count)
-        pictures: torch.Tensor = generate(
-            **self._conditioning.call(range(count)),
-            num_inference_steps=self._job.steps,
-            guidance_scale=protocol.guidance_scale,
-            height=protocol.height,
-            width=protocol.width,
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-            output_type="pt",
-            **self._entry.call,
-        ).images
-        return pictures
+        job = self._job
+        return generate_pictures(
+            generate,
+            self._conditioning,
+            range(len(job.prompts)),
+            job.protocol,
+            job.steps,
+            self._entry.call,
+        )
 
 
 def _import(path: Path) -> Any:

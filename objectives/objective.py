@@ -15,6 +15,7 @@ from objectives import device as devices
 from objectives.conditioning import Conditioning, Plain
 from objectives.disturbance import Lookout
 from objectives.errors import MeasurementError
+from objectives.generation import generate_pictures
 from objectives.images import psnr_db, refuse_degenerate
 from objectives.measurement import Baseline, Clock, Measurement, Partial
 from objectives.protocol import Protocol
@@ -41,14 +42,6 @@ Hopeless = Callable[[Partial], Estimates | None]
 
 Look = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
 """Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Prompts that are generated together, by their place in the protocol."""
-
-    indices: range
-    seeds: list[int]
 
 
 @dataclass
@@ -122,7 +115,7 @@ class Objective:
             refuse_degenerate(images)
             embedded = self._scorer.embed_images(images)
             embeddings.append(embedded)
-            scores += clip_scores(embedded, self._prompts[batch.indices])
+            scores += clip_scores(embedded, self._prompts[batch])
         if np.mean(scores) <= 0:
             raise MeasurementError(
                 f"the baseline's mean CLIP score is {np.mean(scores):.3f}, and a relative loss "
@@ -216,14 +209,14 @@ class Objective:
         return before.model_copy(update=timing)
 
     @property
-    def _full_batches(self) -> list[Batch]:
+    def _full_batches(self) -> list[range]:
         """Those that are timed: a last one with fewer prompts costs more a picture."""
-        size = len(self._batches[0].indices)
-        return [batch for batch in self._batches if len(batch.indices) == size]
+        size = len(self._batches[0])
+        return [batch for batch in self._batches if len(batch) == size]
 
     def _run_pair(
         self,
-        batch: Batch,
+        batch: range,
         point: Params,
         baseline: Baseline,
         tally: _Tally,
@@ -241,10 +234,10 @@ class Objective:
         tally.baseline_latencies.append(baseline_latency)
         tally.psnr += psnr_db(images, reference)
         if look is not None:
-            look(batch.indices, reference, images)
+            look(batch, reference, images)
         return images
 
-    def _run_point(self, batch: Batch, point: Params, tally: _Tally) -> tuple[torch.Tensor, float]:
+    def _run_point(self, batch: range, point: Params, tally: _Tally) -> tuple[torch.Tensor, float]:
         """Generate with the stack applied: pictures, and seconds per picture."""
         tally.refuse_late()
         start = time.perf_counter()
@@ -255,10 +248,10 @@ class Objective:
         tally.clock.add("patch", time.perf_counter() - start - seconds)
         peak = devices.peak_memory_mib(self._device)
         tally.peak_memory += [] if peak is None else [peak]
-        return images, seconds / len(batch.indices)
+        return images, seconds / len(batch)
 
     def _run_baseline(
-        self, batch: Batch, baseline: Baseline, tally: _Tally
+        self, batch: range, baseline: Baseline, tally: _Tally
     ) -> tuple[torch.Tensor, float]:
         """Generate without acceleration, and hold the pictures against the stored baseline's."""
         tally.refuse_late()
@@ -266,37 +259,30 @@ class Objective:
             images, seconds = devices.timed(self._device, lambda: self._generate(self._pipe, batch))
         with tally.clock.phase("score"):
             embeddings = self._scorer.embed_images(images)
-        cosines = (embeddings * baseline.embeddings[batch.indices]).sum(axis=1)
+        cosines = (embeddings * baseline.embeddings[batch]).sum(axis=1)
         # The other way round a NaN would pass.
         if not cosines.min() >= SAME_PICTURE:
             raise MeasurementError(
                 "the baseline's pictures are not those of the stored baseline any more "
                 f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"
             )
-        return images, seconds / len(batch.indices)
+        return images, seconds / len(batch)
 
-    def _generate(self, generate: Generate, batch: Batch) -> torch.Tensor:
-        """Prompts in, pictures out: shape (batch, 3, height, width), values 0 to 1."""
-        import torch
-
-        images: torch.Tensor = generate(
-            **self._conditioning.call(batch.indices),
-            num_inference_steps=self._stack.context.steps,
-            guidance_scale=self._protocol.guidance_scale,
-            height=self._protocol.height,
-            width=self._protocol.width,
-            # On the CPU, so that every device starts from the same noise.
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in batch.seeds],
-            output_type="pt",
-            **self._call,
-        ).images
-        return images
+    def _generate(self, generate: Generate, batch: range) -> torch.Tensor:
+        return generate_pictures(
+            generate,
+            self._conditioning,
+            batch,
+            self._protocol,
+            self._stack.context.steps,
+            self._call,
+        )
 
     def _score(self, images: torch.Tensor, index: int, baseline: Baseline, tally: _Tally) -> None:
         with tally.clock.phase("score"):
             refuse_degenerate(images)
             embeddings = self._scorer.embed_images(images)
-            indices = self._batches[index].indices
+            indices = self._batches[index]
             tally.scores += clip_scores(embeddings, self._prompts[indices])
             tally.cosines += [float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)]
 
@@ -349,12 +335,7 @@ class Objective:
         }
 
 
-def _batches(count: int, protocol: Protocol) -> list[Batch]:
+def _batches(count: int, protocol: Protocol) -> list[range]:
+    """Places of the prompts that are generated together."""
     size = protocol.batch_size
-    return [
-        Batch(
-            indices=(indices := range(start, min(start + size, count))),
-            seeds=[protocol.seed + index for index in indices],
-        )
-        for start in range(0, count, size)
-    ]
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]

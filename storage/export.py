@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storage.records import StudyRecord
@@ -48,16 +48,21 @@ def _rows(study: StudyRecord) -> list[dict[str, Any]]:
     for trial in study.trials:
         point = trial.as_json()
         params = point.pop("params")
-        confirmed = point.pop("confirmed", {})
         row = {"study": study.name, **combination, "device": study.device}
         row["loss_budget"] = study.loss_budget
-        point |= {f"confirmed_{name}": value for name, value in confirmed.items()}
-        for name, value in point.items():
-            if name == "disturbed":
-                row[name] = " ".join(value)
-            elif name.endswith("_ci"):
-                row[f"{name}_low"], row[f"{name}_high"] = value
-            else:
-                row[name] = value
-        rows.append(row | params)
+        rows.append(row | flat_cells(point) | params)
     return rows
+
+
+def flat_cells(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Fields of a point as cells: no lists, and nothing within a field."""
+    cells: dict[str, Any] = {}
+    for field, value in fields.items():
+        name = prefix + field
+        if name.endswith("_ci"):
+            cells[f"{name}_low"], cells[f"{name}_high"] = value
+        elif isinstance(value, dict):
+            cells |= flat_cells(value, f"{name}_")
+        else:
+            cells[name] = " ".join(value) if isinstance(value, list) else value
+    return cells

@@ -6,7 +6,6 @@ The disks are real ones, of 64 KiB, and need the right to mount: elsewhere these
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,25 +22,17 @@ OLDER = "what was there before"
 
 
 @pytest.fixture(params=["full", "read-only"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def disk(request: pytest.FixtureRequest, small_disk: Path) -> Path:
     """A disk that takes no more, with an older file on it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a small disk")
-    try:
-        for name in ("report.html", "studies.json"):
-            (disk / name).write_text(OLDER)
-        if request.param == "full":
-            with suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(1024))
-        else:
-            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    for name in ("report.html", "studies.json"):
+        (small_disk / name).write_text(OLDER)
+    if request.param == "full":
+        with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1024))
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    return small_disk
 
 
 @pytest.fixture
