@@ -31,6 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--results", type=Path, default=RESULTS / "search-efficiency.json")
     options = parser.parse_args()
+    if not options.results.is_file():
+        parser.error(f"there is no {options.results}; search_efficiency.py makes it")
     results = json.loads(options.results.read_text(encoding="utf-8"))
     chromium = find_chromium()
     if chromium is None:
