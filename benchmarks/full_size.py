@@ -5,16 +5,19 @@
 builds the pipeline at its true architecture as a folder in diffusers layout and runs the studies
 that `accelfront study --model FOLDER` runs, one of each stack, at its default point. A latency does
 not depend on the weights; the CLIP values mean nothing, and the scorer is made so that none is
-negative. Writes `benchmarks/results/full-size-<pipeline>-<device>.json` and `.md` after each study,
-and goes on from `--storage` where it was cut off.
+negative. Writes `full-size-<pipeline>-<device>.json` and `.md` into `--out` after each study, and
+leaves out what stands there already, so the same command goes on where it was cut off; another
+`--out` measures all again.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import json
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +27,13 @@ import diffusers
 import open_clip
 import torch
 import transformers
-from result_files import keep_results
+from result_files import keep_results, results_path
 from safetensors.torch import save_file
 
 from accel_space.stack import Stack
 from accelfront.process import prepare_process
 from objectives.architecture import known_parts
+from objectives.device import device_name, find_device
 from objectives.embedded import SCORER_DIR
 from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
 from objectives.loading import free_memory
@@ -60,9 +64,6 @@ STACKS = {
     "PixArt-alpha": (("tgate",), ("pab",), ("cfg_cutoff",)),
 }
 
-SETTINGS = ((8, 20), (1, 20), (8, 50), (1, 50))
-"""Batch size and steps, in the order in which they are measured."""
-
 AA_TRIALS = 2
 
 WORK = ("generate", "baseline", "score")
@@ -74,8 +75,10 @@ def main() -> None:
     parser.add_argument("--pipeline", choices=STACKS, required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=3600, help="start no study after these")
+    parser.add_argument(
+        "--settings", nargs="+", default=["8x20", "1x20", "8x50", "1x50"], help="batch size x steps"
+    )
     parser.add_argument("--models", type=Path, default=Path("full-size-models"))
-    parser.add_argument("--storage", default="sqlite:///full-size.db")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
@@ -86,51 +89,69 @@ def main() -> None:
     scorer = options.models / "scorer"
     if not scorer.exists():
         build_scorer(scorer)
-    store = open_store(options.storage, create=True)
-    workbench = Workbench()
-    results: dict[str, Any] = {"pipeline": options.pipeline, "settings": []}
-    for batch_size, steps in SETTINGS:
-        request = StudyRequest(
-            pipeline=options.pipeline,
-            scheduler="DDIM",
-            steps=steps,
-            methods=STACKS[options.pipeline][0],
-            trials=1,
-            num_samples=max(2, batch_size),
-            batch_size=batch_size,
-            model=str(folder),
-            scorer=str(scorer),
-            device=options.device,
-        )
-        for rows in measure(request, store, workbench, deadline):
-            results["date"] = datetime.now(UTC).date().isoformat()
-            results["environment"] = make_plan(request).environment.model_dump()
-            results["settings"] = [
-                *(each for each in results["settings"] if each["key"] != rows["key"]),
-                rows,
-            ]
-            keep(results, options.out)
+    device = device_name(find_device(options.device))
+    results = kept_results(options.pipeline, device, options.out)
+    with tempfile.TemporaryDirectory() as scratch:
+        store = open_store(f"sqlite:///{scratch}/full-size.db", create=True)
+        workbench = Workbench()
+        for setting in options.settings:
+            batch_size, steps = map(int, setting.split("x"))
+            request = StudyRequest(
+                pipeline=options.pipeline,
+                scheduler="DDIM",
+                steps=steps,
+                methods=STACKS[options.pipeline][0],
+                trials=1,
+                num_samples=max(2, batch_size),
+                batch_size=batch_size,
+                model=str(folder),
+                scorer=str(scorer),
+                device=options.device,
+                confirm=False,
+            )
+            key = [batch_size, steps]
+            found = next((each for each in results["settings"] if each["key"] == key), None)
+            if found is None:
+                found = {"key": key, "stacks": {}}
+                results["settings"].append(found)
+            for environment in measure(request, found, store, workbench, deadline):
+                found["date"] = datetime.now(UTC).date().isoformat()
+                results["environment"] = environment
+                keep(results, options.out)
     print(as_markdown(results))
 
 
+def kept_results(pipeline: str, device: str, out: Path) -> dict[str, Any]:
+    """What was measured before; a setting of the time when they had no date has the file's."""
+    path = results_path(f"full-size {pipeline} {device}", out)
+    if not path.exists():
+        return {"pipeline": pipeline, "settings": []}
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for setting in results["settings"]:
+        setting.setdefault("date", results.get("date"))
+    results.pop("date", None)
+    return results
+
+
 def measure(
-    request: StudyRequest, store: Store, workbench: Workbench, deadline: float
+    request: StudyRequest,
+    found: dict[str, Any],
+    store: Store,
+    workbench: Workbench,
+    deadline: float,
 ) -> Iterator[dict[str, Any]]:
-    """Measure the A/A check and each stack at one batch size and step count.
+    """Add the A/A check and each stack at one batch size and step count, where they lack.
 
     Yields:
-        What is known so far, after each study.
+        The environment, after each study.
     """
-    found: dict[str, Any] = {
-        "key": [request.batch_size, request.steps],
-        "stacks": {},
-        "not_measured": ["+".join(each) for each in STACKS[request.pipeline]],
-    }
     plan = make_plan(request)
-    if time.monotonic() < deadline:
+    environment = plan.environment.model_dump()
+    left = [each for each in STACKS[request.pipeline] if "+".join(each) not in found["stacks"]]
+    if "aa_check" not in found and time.monotonic() < deadline:
         found["aa_check"] = [each.model_dump() for each in aa_check(plan, store, workbench)]
-        yield found
-    for methods in STACKS[request.pipeline]:
+        yield environment
+    for methods in left:
         if time.monotonic() >= deadline:
             break
         name = "+".join(methods)
@@ -138,9 +159,8 @@ def measure(
             make_plan(replace(request, methods=methods)), store, workbench=workbench
         ).study.trials[0]
         found["stacks"][name] = {"params": trial.params, **trial.measurement}
-        found["not_measured"].remove(name)
         print(f"{request.pipeline} {found['key']} {name}: {trial.speedup:.3f}x", flush=True)
-        yield found
+        yield environment
 
 
 def aa_check(plan: Plan, store: Store, workbench: Workbench) -> list[Measurement]:
@@ -228,20 +248,20 @@ def as_markdown(results: dict[str, Any]) -> str:
     lines = [
         f"# {results['pipeline']} at full size on {environment['device']}",
         "",
-        f"{results['date']}; {versions}. Random weights, DDIM, fp16: speedups mean what they say, "
+        f"{versions}. Random weights, DDIM, fp16: speedups mean what they say, "
         "CLIP values mean nothing and are not shown. Default point of each stack, at least "
         f"{MIN_PAIRS} pairs a trial. Made by `python benchmarks/full_size.py --pipeline "
         f"{results['pipeline']}`.",
         "",
     ]
     for setting in results["settings"]:
-        lines += _setting_lines(setting)
+        lines += _setting_lines(setting, STACKS[results["pipeline"]])
     return "\n".join(lines)
 
 
-def _setting_lines(setting: dict[str, Any]) -> list[str]:
+def _setting_lines(setting: dict[str, Any], stacks: Sequence[Sequence[str]]) -> list[str]:
     batch_size, steps = setting["key"]
-    lines = [f"## Batches of {batch_size}, {steps} steps", ""]
+    lines = [f"## Batches of {batch_size}, {steps} steps", "", f"{setting['date']}.", ""]
     if "aa_check" in setting:
         trials = setting["aa_check"]
         speedups = ", ".join(f"{each['speedup']:.4f}" for each in trials)
@@ -263,8 +283,9 @@ def _setting_lines(setting: dict[str, Any]) -> list[str]:
             f"| {name} | {point} | {trial['speedup']:.3f}x ({low:.3f} to {high:.3f}) "
             f"| {trial['peak_memory_mib'] or 0:,.0f} | {overhead:.1%} |"
         )
-    if setting["not_measured"]:
-        lines += ["", f"Not measured: {', '.join(setting['not_measured'])}."]
+    lacking = [name for name in map("+".join, stacks) if name not in setting["stacks"]]
+    if lacking:
+        lines += ["", f"Not measured: {', '.join(lacking)}."]
     return [*lines, ""]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_space.stack import point_key
+
 TABLES = Path(__file__).parent / "tables"
 
 Array = NDArray[np.float32]
@@ -28,7 +30,7 @@ class GridTable:
         scores: CLIP score of each picture, shape (points, prompts).
         baseline_scores: The unaccelerated pipeline's, shape (prompts,).
         similarity: CLIP cosine to the baseline's picture, shape (points, prompts).
-        latency_s: Seconds per picture, shape (points, repeats).
+        latency_s: Seconds per picture, shape (points, repeats); no repeats in a table of scores.
         baseline_latency_s: The baseline's measured nearest in time, shape (points,).
     """
 
@@ -43,8 +45,8 @@ class GridTable:
 
     @cached_property
     def speedup(self) -> Array:
-        """Baseline latency / latency, geometric mean over the repeats; shape (points,)."""
-        speedup: Array = np.exp(np.log(self.baseline_latency_s[:, None] / self.latency_s).mean(1))
+        """Baseline latency / latency, the median of the repeats; shape (points,)."""
+        speedup: Array = self.baseline_latency_s / np.median(self.latency_s, axis=1)
         return speedup
 
     @cached_property
@@ -52,6 +54,18 @@ class GridTable:
         """Relative loss of the mean CLIP score over all prompts; shape (points,)."""
         loss: Array = 1 - self.scores.mean(axis=1) / self.baseline_scores.mean()
         return loss
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The points' keys."""
+        # A table keeps floats in single precision.
+        rows = [[round(float(value), 6) for value in point] for point in self.points]
+        return [point_key(dict(zip(self.names, row, strict=True))) for row in rows]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it holds latencies."""
+        return self.latency_s.shape[1] > 0
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """How true and how cheap a measurement is: A/A check, one whole study, and where its time goes.
 
 `python benchmarks/measurement.py [--device auto] [--repeats 10]` (50 for figures to publish) writes
-`benchmarks/results/measurement-<device>.json` and `.md`.
+`benchmarks/results/measurement-<pipeline>-<device>.json` and `.md`. With the model and the scorer
+that full_size.py writes, it does so at real size.
 """
 
 from __future__ import annotations
@@ -35,21 +36,27 @@ WORK = ("generate", "baseline", "score")
 def main() -> None:
     """Measure, print the tables and keep them after each part, so that a cut run loses little."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pipeline", default="tiny-shapes")
+    parser.add_argument("--model", help="a folder in diffusers layout")
+    parser.add_argument("--scorer", help="the scorer of such a model")
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=10, help="trials of the A/A check")
     parser.add_argument(
         "--batch-sizes", type=int, nargs="+", default=[8, 1], help="of the A/A checks"
     )
-    parser.add_argument("--trials", type=int, default=16, help="points of the study")
+    parser.add_argument("--trials", type=int, default=16, help="points of the study, 0: none")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
     request = StudyRequest(
-        pipeline="tiny-shapes",
+        pipeline=options.pipeline,
+        model=options.model,
+        scorer=options.scorer,
         scheduler="DDIM",
-        steps=20,
+        steps=options.steps,
         methods=("deepcache",),
-        trials=options.trials,
+        trials=max(1, options.trials),
         device=options.device,
         confirm=False,
     )
@@ -65,8 +72,9 @@ def main() -> None:
                 results |= described(repeated)
                 results["aa_checks"][str(batch_size)] = check
                 keep(results, options.out)
-        results["study"] = whole_study(make_plan(request), storage)
-        keep(results, options.out)
+        if options.trials:
+            results["study"] = whole_study(make_plan(request), storage)
+            keep(results, options.out)
     print(as_markdown(results))
 
 
@@ -75,12 +83,14 @@ def described(plan: Plan) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "environment": plan.environment.model_dump(),
+        "combination": {name: plan.combination[name] for name in ("pipeline", "steps")},
     }
 
 
 def keep(results: dict[str, Any], out: Path) -> None:
     """Write the results so far."""
-    name = f"measurement {results['environment']['device']}"
+    pipeline, device = results["combination"]["pipeline"], results["environment"]["device"]
+    name = f"measurement {pipeline} {device}"
     keep_results(name, results, as_markdown(results), out)
 
 
@@ -129,8 +139,8 @@ def as_markdown(results: dict[str, Any]) -> str:
     lines = [
         f"# Measurement quality on {environment['device']}",
         "",
-        f"{results['date']}; {versions}. tiny-shapes, DDIM, 20 steps. Made by "
-        "`python benchmarks/measurement.py`.",
+        f"{results['date']}; {versions}. {results['combination']['pipeline']}, DDIM, "
+        f"{results['combination']['steps']} steps. Made by `python benchmarks/measurement.py`.",
         "",
         *(line for check in results["aa_checks"].values() for line in aa_lines(check)),
         *(study_lines(results["study"]) if "study" in results else []),

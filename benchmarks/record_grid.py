@@ -4,7 +4,8 @@
 
 generates the protocol's prompts at one point after the other, in a random order, and adds a line
 for each to a file of parts; the same command goes on there. `--shard 0/4` to `3/4` let four GPUs
-share a grid. `--collect` puts the parts together into `benchmarks/tables/<combination>.npz`.
+share a grid. `--collect` puts the parts together into `benchmarks/tables/<combination>.npz`, with
+`--scores-only` where several processes shared a GPU, so that the latencies are worth nothing.
 
 The first batch of a point warms it up where there are several; the others are timed. Beside them
 stands the latency of the baseline batch that was measured last, one every few points. A table of
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600, help="start no point after these")
     parser.add_argument("--parts", type=Path, default=Path("grid-parts"))
     parser.add_argument("--collect", action="store_true")
+    parser.add_argument("--scores-only", action="store_true", help="leave the latencies out")
     parser.add_argument("--out", type=Path, default=TABLES)
     options = parser.parse_args()
     prepare_process()
@@ -80,7 +82,7 @@ def main() -> None:
     )
     folder = options.parts / table_name(plan.combination)
     if options.collect:
-        print(save_table(collect(folder), options.out))
+        print(save_table(collect(folder, options.scores_only), options.out))
         return
     shard, shards = map(int, options.shard.split("/"))
     order = plan.stack.points
@@ -192,13 +194,13 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             continue
 
 
-def collect(folder: Path) -> GridTable:
+def collect(folder: Path, scores_only: bool) -> GridTable:
     """Put the parts of one combination together."""
     lines = [line for path in sorted(folder.glob("*.jsonl")) for line in read_lines(path)]
     about = next(line["about"] for line in lines if "about" in line)
     distinct = {point_key(line["point"]): line for line in lines if "point" in line}
     rows = list(distinct.values())
-    repeats = min(len(row["latency_s"]) for row in rows)
+    repeats = 0 if scores_only else min(len(row["latency_s"]) for row in rows)
 
     def column(name: str) -> Any:
         return np.array([row[name] for row in rows], dtype=np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import optuna
 from grid_table import GridTable, load_table
 from numpy.typing import NDArray
+from step_times import TIMES, Times, find_times, fit_times
 
 from accel_space.method import Context
 from accel_space.stack import Stack, point_key
@@ -32,8 +32,8 @@ GOALS = ("90%", "95%", "99%", "bound", "requirement")
 MOST = 200
 """Evaluations after which a search is given up."""
 
-DEFAULT_NOISE = 0.01
-"""Standard deviation of log speedup where a table holds no repeats."""
+PAIRS = 3
+"""Pairs whose mean a trial's speedup is, at the least."""
 
 BATCH = 8
 """Prompts of a batch, as the protocol has them by default."""
@@ -98,15 +98,25 @@ class Replay:
         self.table = table = load_table(path)
         self.name = table.name
         self.loss_budget = loss_budget
-        keys = [_key(table.names, row) for row in table.points]
-        self.stack = RecordedStack(_context(table), frozenset(keys))
-        self.rows = {key: row for row, key in enumerate(keys)}
-        truth = zip(table.speedup.tolist(), table.clip_loss.tolist(), strict=True)
+        self.stack = RecordedStack(_context(table), frozenset(table.keys))
+        self.rows = {key: row for row, key in enumerate(table.keys)}
+        self.times = None if table.is_timed else _times(self.stack, table)
+        timed = self.times.table if self.times else table
+        self.noise = _noise(timed)
+        self.baseline_s = float(np.median(timed.baseline_latency_s))
+        speedup = table.speedup if self.times is None else self._fitted(self.times)
+        truth = zip(speedup.tolist(), table.clip_loss.tolist(), strict=True)
         self.truth = [Point(*each) for each in truth]
         self.volume = hypervolume(self.truth, loss_budget)
         best = best_inside(self.truth, loss_budget)
         self.bound = best.speedup if best else 1.0
-        self.noise = _noise(table)
+
+    def _fitted(self, times: Times) -> NDArray[np.float64]:
+        """The speedup of each row."""
+        speedup: NDArray[np.float64] = np.empty(len(self.rows))
+        for point, share in zip(self.stack.points, times.share, strict=True):
+            speedup[self.rows[point_key(point)]] = 1 / share
+        return speedup
 
     def search(self, sampler: str, seed: int, pays: bool = False, screen: bool = False) -> Found:
         """Search until all goals are reached.
@@ -182,8 +192,8 @@ class Replay:
 
     def _cost(self, row: int, batches: int) -> float:
         """Seconds of generating: the batches, and a baseline batch beside each timed one."""
-        accelerated = batches * float(self.table.latency_s[row].mean())
-        baseline = min(batches - 1, MAX_PAIRS) * float(self.table.baseline_latency_s[row])
+        accelerated = batches * self.baseline_s / self.truth[row].speedup
+        baseline = min(batches - 1, MAX_PAIRS) * self.baseline_s
         return BATCH * (accelerated + baseline)
 
     def _note(self, found: Found) -> None:
@@ -202,15 +212,24 @@ class Replay:
             if reached and found.reached[goal] is None:
                 found.reached[goal] = (found.evaluations, found.seconds)
 
-    def time_errors(self, count: int) -> NDArray[np.float64]:
-        """Relative errors of the speedups predicted from some spread points, of all the others."""
-        features = work_features(skipped_shares(self.stack))
-        known = list(spread_out(features, 0, count))
-        order = [self.rows[point_key(point)] for point in self.stack.points]
-        share = 1 / self.table.speedup[order].astype(float)
-        error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).mean - 1)
-        rest: NDArray[np.float64] = np.delete(error, known)
-        return rest
+
+def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
+    """Relative errors of the speedups that some spread points of a timed table tell of all others.
+
+    Returns:
+        None if the table has too few points for that.
+    """
+    table = load_table(path)
+    if count > len(table.points) - 2:
+        return None
+    stack = RecordedStack(_context(table), frozenset(table.keys))
+    features = work_features(skipped_shares(stack))
+    known = list(spread_out(features, 0, count))
+    rows = {key: row for row, key in enumerate(table.keys)}
+    share = 1 / table.speedup[[rows[point_key(point)] for point in stack.points]].astype(float)
+    error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).at(0) - 1)
+    rest: NDArray[np.float64] = np.delete(error, known)
+    return rest
 
 
 def _context(table: GridTable) -> Context:
@@ -220,15 +239,18 @@ def _context(table: GridTable) -> Context:
     return make_stack(request, entry, entry.architecture).context
 
 
-def _key(names: Sequence[str], values: Sequence[float]) -> str:
-    """A point's key from its row in a table, which keeps floats in single precision."""
-    return point_key({name: round(float(v), 6) for name, v in zip(names, values, strict=True)})
+def _times(stack: Stack, table: GridTable) -> Times:
+    """The time of every point of a table of scores."""
+    combination = table.about["combination"]
+    methods = "+".join(combination["methods"])
+    path = find_times(methods, combination["pipeline"])
+    if path is None:
+        raise FileNotFoundError(f"{TIMES} holds no timed points of {methods}; see step_times.py")
+    return fit_times(Stack(_context(load_table(path))), path, stack)
 
 
 def _noise(table: GridTable) -> float:
     """Standard deviation of log speedup from one measurement to the next."""
-    repeats = table.latency_s.shape[1]
-    if repeats < 2:
-        return DEFAULT_NOISE
     spread = np.log(table.latency_s).std(axis=1, ddof=1)
-    return float(np.sqrt((spread**2).mean() / repeats))
+    # A disturbed timing is timed again in a study, so it is the usual spread that counts.
+    return float(np.median(spread) * np.sqrt(2 / PAIRS))

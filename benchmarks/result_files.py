@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
+def results_path(name: str, out: Path) -> Path:
+    """Where the JSON file of a name is."""
+    return out / f"{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.json"
+
+
 def keep_results(name: str, results: dict[str, Any], page: str, out: Path) -> None:
     """Write both files.
 
@@ -17,7 +22,7 @@ def keep_results(name: str, results: dict[str, Any], page: str, out: Path) -> No
         page: The same for people, in Markdown.
         out: The folder; it is made if it is not there.
     """
-    slug = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+    path = results_path(name, out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{slug}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (out / f"{slug}.md").write_text(page, encoding="utf-8")
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    path.with_name(f"{path.stem}.md").write_text(page, encoding="utf-8")

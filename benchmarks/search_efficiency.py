@@ -4,7 +4,8 @@
 
 searches every table of `benchmarks/tables` (record_grid.py makes them) with each sampler and seed,
 through the same proposers that `accelfront study` uses, and answers each proposal from the table:
-the loss as recorded, the speedup with the noise that the recorded repeats show. It counts the
+the loss as recorded, the speedup with the noise that the recorded repeats show (where a table holds
+scores only, the speedup that step_times.py fits to `benchmarks/tables/times`). It counts the
 evaluations until the points found hold 90, 95 and 99% of the hypervolume of all points inside the
 loss budget, until the fastest point inside the budget is within 1% of the true bound, and until a
 requirement is met that asks for 90% of the bound's gain. A sampler that pays for repeats pays for a
@@ -29,8 +30,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
-from grid_table import TABLES
-from replay import GOALS, MOST, Replay
+from grid_table import TABLES, load_table
+from replay import GOALS, MOST, Replay, time_errors
+from step_times import TIMES
 
 from studies.plan import DEFAULT_LOSS_BUDGET
 
@@ -93,12 +95,14 @@ def main() -> None:
     with ProcessPoolExecutor(options.processes, initializer=_prepare) as pool:
         rows = list(pool.map(run, jobs(tables, options)))
         about = list(pool.map(describe, tables, [options.loss_budget] * len(tables)))
+        times = list(pool.map(describe_times, sorted(TIMES.glob(f"{options.only}.npz"))))
     results = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "optuna": version("optuna"),
         "loss_budget": options.loss_budget,
         "tables": about,
+        "times": times,
         "searches": summary(rows),
     }
     options.out.mkdir(parents=True, exist_ok=True)
@@ -130,11 +134,6 @@ def describe(path: Path, loss_budget: float) -> dict[str, Any]:
     """What a table holds, and how well a few of its points tell the time of all."""
     replay = _replay(path, loss_budget)
     about = replay.table.about
-    errors = {}
-    for count in TIME_POINTS:
-        if count < len(replay.rows) - 2:
-            error = replay.time_errors(count)
-            errors[str(count)] = [float(np.median(error)), float(np.quantile(error, 0.95))]
     return {
         "table": replay.name,
         "points": len(replay.rows),
@@ -145,7 +144,30 @@ def describe(path: Path, loss_budget: float) -> dict[str, Any]:
         "prompts": len(replay.table.baseline_scores),
         "bound": round(replay.bound, 4),
         "noise": round(replay.noise, 5),
-        "time_errors": errors,
+        "fitted": replay.times
+        and {
+            "points": len(replay.times.table.points),
+            "device": replay.times.table.about["environment"]["device"],
+            "error": round(replay.times.error, 4),
+        },
+    }
+
+
+def describe_times(path: Path) -> dict[str, Any]:
+    """How well a few points of a timed table tell the time of its others."""
+    table = load_table(path)
+    errors = {}
+    for count in TIME_POINTS:
+        error = time_errors(path, count)
+        if error is not None:
+            errors[str(count)] = [float(np.median(error)), float(np.quantile(error, 0.95))]
+    return {
+        "table": table.name,
+        "points": len(table.points),
+        "repeats": table.latency_s.shape[1],
+        "device": table.about["environment"]["device"],
+        "recorded": table.about["date"],
+        "errors": errors,
     }
 
 
@@ -196,7 +218,7 @@ def as_markdown(results: dict[str, Any]) -> str:
             f"## {about['table']}",
             "",
             f"{about['points']:,}{part} points, {about['prompts']} prompts, {about['device']}, "
-            f"{about['recorded']}; bound {about['bound']:.2f}x. " + _time_words(about),
+            f"{about['recorded']}; bound {about['bound']:.2f}x. " + _fit_words(about),
             "",
             f"| sampler | seeds | {' | '.join(GOALS)} | seconds |",
             "|---|---|" + "---|" * (len(GOALS) + 1),
@@ -207,15 +229,40 @@ def as_markdown(results: dict[str, Any]) -> str:
                 seconds = row["seconds"]["99%"][1]
                 last = "-" if seconds is None else f"{seconds:.0f}"
                 lines.append(f"| {row['way']} | {row['seeds']} | {cells} | {last} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_time_lines(results["times"])]) + "\n"
 
 
-def _time_words(about: dict[str, Any]) -> str:
-    words = [
-        f"from {count} points {median:.1%} (95% of points within {most:.1%})"
-        for count, (median, most) in about["time_errors"].items()
+def _fit_words(about: dict[str, Any]) -> str:
+    fitted = about["fitted"]
+    if not fitted:
+        return ""
+    return (
+        f"Speedups are fitted to {fitted['points']} points timed on {fitted['device']} (median "
+        f"error {fitted['error']:.1%}); noise {about['noise']:.1%}."
+    )
+
+
+def _time_lines(times: Sequence[dict[str, Any]]) -> list[str]:
+    """What the model of time, from few points, makes of the others."""
+    lines = [
+        "",
+        "## Speedup predicted from few points",
+        "",
+        "Error at all other timed points, their own noise included: median (95% of points within).",
+        "",
+        f"| timed | device | points | repeats | {' | '.join(f'from {n}' for n in TIME_POINTS)} |",
+        "|---|---|---|---|" + "---|" * len(TIME_POINTS),
     ]
-    return f"Median error of the speedup predicted {', '.join(words)}." if words else ""
+    for each in times:
+        cells = []
+        for count in TIME_POINTS:
+            error = each["errors"].get(str(count))
+            cells.append(f"{error[0]:.1%} ({error[1]:.1%})" if error else "-")
+        lines.append(
+            f"| {each['table']} | {each['device']} | {each['points']} | {each['repeats']} "
+            f"| {' | '.join(cells)} |"
+        )
+    return lines
 
 
 def _cell(quartiles: Sequence[float | None]) -> str:

@@ -33,13 +33,17 @@ def work_features(skipped: Mapping[str, Matrix]) -> Matrix:
     Returns:
         Shape (points, features); no column is constant, and no two are equal.
     """
+    return _scaled(work_shares(skipped))
+
+
+def work_shares(skipped: Mapping[str, Matrix]) -> list[NDArray[np.float64]]:
+    """The mean shares of `work_features` as they are; each of shape (points,), values 0 to 1."""
     columns = [
         column
         for shares in skipped.values()
         for column in (shares.mean(axis=1), (shares**2).mean(axis=1))
     ]
-    columns += [(a * b).mean(axis=1) for a, b in combinations(skipped.values(), 2)]
-    return _scaled(columns)
+    return columns + [(a * b).mean(axis=1) for a, b in combinations(skipped.values(), 2)]
 
 
 def loss_features(skipped: Mapping[str, Matrix]) -> Matrix:

@@ -27,26 +27,36 @@ class Belief:
     """What is thought of every point of a space.
 
     Attributes:
-        mean: Shape (points,).
-        deviation: Standard deviation of the mean, shape (points,).
+        mean: Shape (points,), in bent units if there is a bend.
+        deviation: Standard deviation of the mean, shape (points,), in the same units.
+        bend: As `Surrogate` takes it.
     """
 
     mean: Vector
     deviation: Vector
+    bend: float | None = None
+
+    def at(self, standing: float) -> Vector:
+        """The values that lie so many standard deviations above the mean, in their own units."""
+        values = self.mean + standing * self.deviation
+        return values if self.bend is None else self.bend * np.sinh(values)
 
 
 class Surrogate:
     """Predicts every point of a space from the measured ones, by a Gaussian process."""
 
-    def __init__(self, features: Matrix, smoothness: float) -> None:
+    def __init__(self, features: Matrix, smoothness: float, bend: float | None = None) -> None:
         """Begin with nothing known.
 
         Args:
             features: Shape (points, features), each column from 0 to 1.
             smoothness: The Matern kernel's nu: 0.5 for rough functions, 2.5 for smooth ones.
+            bend: Values far beyond it are learned by their logarithm (asinh(value / bend)), so that
+                great ones leave room to tell the small ones apart; None learns them as they are.
         """
         self._features = features
         self._smoothness = smoothness
+        self._bend = bend
         self._kernel: Any = None
         self._fitted = 0
 
@@ -69,10 +79,12 @@ class Surrogate:
         with warnings.catch_warnings():
             # A bound that is reached is an answer: that feature does not matter.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            process.fit(self._features[list(known)], values)
+            bent = values if self._bend is None else np.arcsinh(values / self._bend)
+            process.fit(self._features[list(known)], bent)
         if refit:
             self._kernel, self._fitted = process.kernel_, len(known)
-        return Belief(*process.predict(self._features, return_std=True))
+        mean, deviation = process.predict(self._features, return_std=True)
+        return Belief(mean, deviation, self._bend)
 
     def _first_kernel(self) -> Any:
         """A trend, what departs from it smoothly, and noise; in units of the values' deviation."""
@@ -119,6 +131,6 @@ def expected_gain(
     widths = np.clip(np.minimum(speedup[:, None], ends) - starts, 0, None)
     gain = np.zeros(len(speedup))
     for quantile in QUANTILES:
-        value = loss.mean + quantile * loss.deviation
-        gain += (widths * np.clip(ceilings - value[:, None], 0, None)).sum(axis=1)
+        room = ceilings - loss.at(quantile)[:, None]
+        gain += (widths * np.clip(room, 0, None)).sum(axis=1)
     return gain / len(QUANTILES)

@@ -127,9 +127,20 @@ def test_a_few_points_tell_the_time_of_all() -> None:
     features = work_features(skipped_shares(stack))
     known = list(spread_out(features, 0, 12))
     belief = Surrogate(features, smoothness=2.5).predict(known, 1 / truth.speedup[known])
-    error = np.abs(belief.mean * truth.speedup - 1)
+    error = np.abs(belief.at(0) * truth.speedup - 1)
     assert np.median(error) < 0.02
     assert np.quantile(error, 0.95) < 0.05
+
+
+def test_hopeless_losses_do_not_blur_small_ones() -> None:
+    features = np.linspace(0, 1, 21)[:, None]
+    losses = 0.001 * np.exp(7 * features[:, 0])
+    known = [0, 4, 8, 12, 16, 20]
+    plain, bent = (
+        np.abs(Surrogate(features, 1.5, bend).predict(known, losses[known]).at(0) - losses)[:11]
+        for bend in (None, 0.04)
+    )
+    assert bent.max() < plain.max() / 2
 
 
 fronts = st.lists(st.tuples(st.floats(0.5, 4), st.floats(-0.02, 0.05)), max_size=6)

@@ -1,0 +1,87 @@
+"""The time of every point of a space, from some that were timed with care.
+
+A grid's pictures can be made by many processes at once, its latencies cannot: processes that share
+a GPU wait for one another, and not equally at every point. So `benchmarks/tables/times` holds
+points that one process alone has timed, several times each, and what is fitted to them stands for
+the others: a picture takes the time of the work that is left. The fit knows shares of calls only,
+so points timed at one number of steps tell the speedup at every other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from grid_table import TABLES, GridTable, load_table
+from numpy.typing import NDArray
+
+from accel_space.stack import Stack, point_key
+from studies.features import skipped_shares, work_shares
+
+TIMES = TABLES / "times"
+
+Vector = NDArray[np.float64]
+
+OUTLYING = 1.35
+"""An error of more standard deviations counts linearly; by Huber, 95% efficient for normal ones."""
+
+ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was timed of a method set, and what follows from it.
+
+    Attributes:
+        table: The timed points.
+        share: Time of every point of the asked stack as a share of the baseline's, fitted.
+        error: Median relative error of the fit at the timed points.
+    """
+
+    table: GridTable
+    share: Vector
+    error: float
+
+
+def find_times(methods: str, pipeline: str, folder: Path = TIMES) -> Path | None:
+    """The file of the points that were timed of a method set, whatever the scheduler and steps."""
+    found = sorted(folder.glob(f"{pipeline}--*--{methods}.npz"))
+    return found[0] if found else None
+
+
+def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
+    """Fit the time of a stack's points to those of a file.
+
+    Args:
+        timed: The stack of the file's combination.
+        path: As `find_times` gives it.
+        stack: The same methods, maybe with another scheduler or number of steps.
+    """
+    table = load_table(path)
+    places = {point_key(point): place for place, point in enumerate(timed.points)}
+    rows = [places[key] for key in table.keys]
+    columns = _columns(timed)
+    share = (1 / table.speedup).astype(float)
+    coefficients = _robust(columns[rows], share)
+    error = np.abs(columns[rows] @ coefficients / share - 1)
+    return Times(table, _columns(stack) @ coefficients, float(np.median(error)))
+
+
+def _columns(stack: Stack) -> NDArray[np.float64]:
+    """What the time is a sum of: a constant, and the work that is left out."""
+    columns = work_shares(skipped_shares(stack))
+    return np.column_stack([np.ones(len(stack.points)), *columns])
+
+
+def _robust(columns: NDArray[np.float64], share: Vector) -> Vector:
+    """Least squares of relative errors, in which disturbed timings count less."""
+    weight = np.ones(len(share))
+    scaled = columns / share[:, None]
+    for _ in range(ROUNDS):
+        # The columns may depend on one another: the least coefficients of many are taken.
+        coefficients: Vector = np.linalg.lstsq(scaled * weight[:, None], weight, rcond=1e-8)[0]
+        error = np.abs(scaled @ coefficients - 1)
+        deviation = 1.4826 * np.median(error) + 1e-12
+        weight = np.sqrt(1 / np.maximum(1, error / (OUTLYING * deviation)))
+    return coefficients
