@@ -29,7 +29,7 @@ from studies.screening import confidence, is_hopeless, looks
 
 GOALS = ("90%", "95%", "99%", "bound", "requirement")
 
-MOST = 200
+MOST = 120
 """Evaluations after which a search is given up."""
 
 PAIRS = 3
@@ -170,7 +170,11 @@ class Replay:
                 faster, loss = self._estimates(row, speedup, look * BATCH, confidence(batches))
                 if is_hopeless(faster, loss, found.points, self.loss_budget):
                     found.seconds += self._cost(row, look)
-                    partly = {"speedup": faster.value, "clip_loss": loss.value}
+                    partly = {
+                        "speedup": faster.value,
+                        "clip_loss": loss.value,
+                        "clip_loss_ci": (loss.low, loss.high),
+                    }
                     trial.set_user_attr(MEASUREMENT, partly)
                     return None
         found.seconds += self._cost(row, len(self.table.baseline_scores) // BATCH)

@@ -18,6 +18,9 @@ Vector = NDArray[np.float64]
 REFIT = 1.15
 """The kernel is fitted anew at so many times the points of its last fit."""
 
+LEAST_VARIANCE = 1e-10
+"""Of a value, in units of all values' variance: keeps the kernel's matrix invertible."""
+
 QUANTILES = tuple(NormalDist().inv_cdf((rank + 0.5) / 15) for rank in range(15))
 """Equally likely standings of a normal value, over which a gain is averaged."""
 
@@ -60,27 +63,31 @@ class Surrogate:
         self._kernel: Any = None
         self._fitted = 0
 
-    def predict(self, known: Sequence[int], values: Vector) -> Belief:
+    def predict(self, known: Sequence[int], values: Vector, errors: Vector | float = 0.0) -> Belief:
         """Predict all points.
 
         Args:
             known: Rows of the measured points, two at least.
             values: What was measured there.
+            errors: Standard deviations of the values, besides the noise that all have.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
 
         refit = len(known) >= REFIT * self._fitted
+        if self._bend is not None:
+            errors = errors / np.hypot(values, self._bend)
+            values = np.arcsinh(values / self._bend)
         process = GaussianProcessRegressor(
             self._kernel or self._first_kernel(),
+            alpha=LEAST_VARIANCE + (errors / (values.std() or 1.0)) ** 2,
             normalize_y=True,
             optimizer="fmin_l_bfgs_b" if refit else None,
         )
         with warnings.catch_warnings():
             # A bound that is reached is an answer: that feature does not matter.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            bent = values if self._bend is None else np.arcsinh(values / self._bend)
-            process.fit(self._features[list(known)], bent)
+            process.fit(self._features[list(known)], values)
         if refit:
             self._kernel, self._fitted = process.kernel_, len(known)
         mean, deviation = process.predict(self._features, return_std=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
@@ -23,8 +24,25 @@ BEND = 0.04
 default loss budget. Of none, one budget and two, tried on the same grids, two find the front
 soonest."""
 
+LEAST_ERROR = 1e-3
+"""Of the loss of a point that was given up, whatever its few prompts agree on."""
+
 LEAST_SHARE = 0.02
 """Of the baseline's time: no prediction is faster than 50x."""
+
+
+class Seen(NamedTuple):
+    """What is known of a point.
+
+    Attributes:
+        speedup: Baseline latency / accelerated latency.
+        clip_loss: Relative loss of the mean CLIP score.
+        error: Standard deviation of the loss; 0 for a point that was measured in full.
+    """
+
+    speedup: float
+    clip_loss: float
+    error: float = 0.0
 
 
 class FrontSampler(PointSampler):
@@ -71,32 +89,34 @@ class FrontSampler(PointSampler):
         left = left or [index for index in range(len(self._points)) if index not in taken] or [0]
         return self._points[left[min(choosing, len(left) - 1)]]
 
-    def _by_gain(self, measured: dict[int, tuple[float, float]], pending: set[int]) -> list[int]:
+    def _by_gain(self, measured: dict[int, Seen], pending: set[int]) -> list[int]:
         """All points, the one that promises most first; equal ones in any order."""
         speedup, loss = self._believe(measured)
         predicted = loss.at(0)
-        front = [*measured.values(), *((speedup[i], predicted[i]) for i in pending)]
+        # What few prompts say of a point that was given up is no part of a front.
+        front = [(seen.speedup, seen.clip_loss) for seen in measured.values() if not seen.error]
+        front += [(speedup[i], predicted[i]) for i in pending]
         gain = expected_gain(speedup, loss, front, self._budget)
         order: list[int] = np.lexsort((self._random.random(len(gain)), -gain)).tolist()
         return order
 
-    def _believe(self, measured: dict[int, tuple[float, float]]) -> tuple[Vector, Belief]:
+    def _believe(self, measured: dict[int, Seen]) -> tuple[Vector, Belief]:
         """Predict speedup and loss of every point."""
         known = list(measured)
-        speedups, losses = (np.array(each) for each in zip(*measured.values(), strict=True))
+        speedups, losses, errors = map(np.array, zip(*measured.values(), strict=True))
         share = self._time.predict(known, 1 / speedups).at(0)
-        return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses)
+        return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses, errors)
 
     def _read(
         self, study: optuna.Study, trial: FrozenTrial
-    ) -> tuple[dict[int, tuple[float, float]], set[int], int]:
+    ) -> tuple[dict[int, Seen], set[int], int]:
         """Read the study: what is measured, what is not to be had, and who else chooses now.
 
         Returns:
-            (speedup, loss) by measured point, of those given up early what they had until then;
-            points that are under way; how many earlier trials have no point yet.
+            What is known of the measured points, and of those that were given up early; points
+            that are under way; how many earlier trials have no point yet.
         """
-        measured: dict[int, tuple[float, float]] = {}
+        measured: dict[int, Seen] = {}
         pending = set()
         choosing = 0
         for each in study.get_trials(deepcopy=False):
@@ -109,13 +129,19 @@ class FrontSampler(PointSampler):
             if index is None:
                 continue
             if each.state == TrialState.COMPLETE:
-                measured.setdefault(index, (each.values[0], each.values[1]))
+                measured.setdefault(index, Seen(each.values[0], each.values[1]))
             elif each.state == TrialState.PRUNED and MEASUREMENT in each.user_attrs:
-                partly = each.user_attrs[MEASUREMENT]
-                measured.setdefault(index, (partly["speedup"], partly["clip_loss"]))
+                measured.setdefault(index, _partly(each.user_attrs[MEASUREMENT]))
             elif each.state in (TrialState.RUNNING, TrialState.PRUNED):
                 pending.add(index)
         return measured, pending - measured.keys(), choosing
+
+
+def _partly(measurement: Mapping[str, Any]) -> Seen:
+    """What a point that was given up had until then; its interval is wider than four deviations."""
+    low, high = measurement["clip_loss_ci"]
+    error = max(LEAST_ERROR, (high - low) / 4)
+    return Seen(measurement["speedup"], measurement["clip_loss"], error)
 
 
 def spread_out(features: Matrix, first: int, count: int) -> Sequence[int]:
