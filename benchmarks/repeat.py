@@ -2,12 +2,14 @@
 
 `accelfront study --storage sqlite:///repeat.db ...` on one machine, then on another one of the same
 kind, or in another process, `python benchmarks/repeat.py sqlite:///repeat.db`. It writes
-`benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies.
+`benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies. With two JSON
+files of full_size.py in place of a storage it compares what both have measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,10 +20,11 @@ from typing import Any
 import numpy as np
 from result_files import keep_results
 
+from accel_space.method import Params
 from accelfront.process import prepare_process
 from generator.verify import RUN_TO_RUN
 from objectives.protocol import Protocol
-from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.plan import StudyRequest, make_plan
@@ -35,22 +38,39 @@ TARGET = 0.9
 def main() -> None:
     """Measure, and keep the results after each study, so that a cut run loses little."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("storage")
+    parser.add_argument("what", nargs="+", help="a storage, or two files of full_size.py")
     parser.add_argument("--prompts", type=Path, help="as the studies were given it")
     parser.add_argument("--model", help="as the studies were given it")
     parser.add_argument("--scorer", help="as the studies were given it")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if len(options.what) == 2:
+        first, second = (json.loads(Path(each).read_text("utf-8")) for each in options.what)
+        keep(list(full_size_points(first, second)), second["environment"], options.out)
+        return
     prepare_process()
-    store, workbench = open_store(options.storage), Workbench()
+    store, workbench = open_store(options.what[0]), Workbench()
     given = {name: getattr(options, name) for name in ("prompts", "model", "scorer", "device")}
     points: list[dict[str, Any]] = []
     for study in read_studies(store):
         points += measure_front(study, store, workbench, given)
         if points:
-            keep(points, study, options.out)
-    print(as_markdown(summed_up(points, study)) if points else "no study is this machine's")
+            keep(points, {"device": study.device, "versions": study.versions}, options.out)
+    if not points:
+        print("no study is this machine's")
+
+
+def full_size_points(first: dict[str, Any], second: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The default points that two runs of full_size.py have both measured."""
+    before = {tuple(each["key"]): each["stacks"] for each in first["settings"]}
+    for setting in second["settings"]:
+        batch_size, steps = setting["key"]
+        for stack, again in setting["stacks"].items():
+            trial = before.get((batch_size, steps), {}).get(stack)
+            if trial:
+                name = f"{second['pipeline']}, batches of {batch_size}, {steps} steps, {stack}"
+                yield compared(name, 0, trial["params"], trial, again)
 
 
 def measure_front(
@@ -75,38 +95,42 @@ def measure_front(
     bench = workbench.open(plan, store, lambda words: print(words, file=sys.stderr))
     for trial in study.front:
         again = bench.objective.measure(trial.params, bench.baseline)
-        yield compared(study, trial, again.model_dump())
+        yield compared(
+            study.name, trial.number, trial.params, trial.measurement, again.model_dump()
+        )
 
 
-def compared(study: StudyRecord, trial: TrialRecord, again: dict[str, Any]) -> dict[str, Any]:
+def compared(
+    study: str, trial: int, params: Params, first: dict[str, Any], again: dict[str, Any]
+) -> dict[str, Any]:
     """A point's first measurement beside its second."""
-    low, high = trial.measurement["speedup_ci"]
+    low, high = first["speedup_ci"]
     speedup = again["speedup"]
     return {
-        "study": study.name,
-        "trial": trial.number,
-        "params": trial.params,
-        "speedup": trial.speedup,
+        "study": study,
+        "trial": trial,
+        "params": params,
+        "speedup": first["speedup"],
         "speedup_ci": [low, high],
-        "disturbed": trial.measurement.get("disturbed", []),
+        "disturbed": first.get("disturbed", []),
         "again": speedup,
         "again_ci": again["speedup_ci"],
-        "again_disturbed": again["disturbed"],
-        "ratio": speedup / trial.speedup,
+        "again_disturbed": again.get("disturbed", []),
+        "ratio": speedup / first["speedup"],
         "inside": low <= speedup <= high,
         "overlap": again["speedup_ci"][0] <= high and low <= again["speedup_ci"][1],
         "beyond": max(0.0, log(low / speedup), log(speedup / high)),
     }
 
 
-def summed_up(points: Sequence[dict[str, Any]], study: StudyRecord) -> dict[str, Any]:
+def summed_up(points: Sequence[dict[str, Any]], where: dict[str, Any]) -> dict[str, Any]:
     """Shares and spreads over all points."""
     ratios = [point["ratio"] for point in points]
     low, median, high = np.quantile(ratios, [0.05, 0.5, 0.95])
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "device": study.device,
-        "versions": study.versions,
+        "device": where["device"],
+        "versions": where["versions"],
         "inside": float(np.mean([point["inside"] for point in points])),
         "overlap": float(np.mean([point["overlap"] for point in points])),
         "ratio": {"low": float(low), "median": float(median), "high": float(high)},
@@ -115,10 +139,11 @@ def summed_up(points: Sequence[dict[str, Any]], study: StudyRecord) -> dict[str,
     }
 
 
-def keep(points: Sequence[dict[str, Any]], study: StudyRecord, out: Path) -> None:
+def keep(points: Sequence[dict[str, Any]], where: dict[str, Any], out: Path) -> None:
     """Write the results so far."""
-    results = summed_up(points, study)
-    keep_results(f"repeat {study.device}", results, as_markdown(results), out)
+    results = summed_up(points, where)
+    keep_results(f"repeat {where['device']}", results, as_markdown(results), out)
+    print(as_markdown(results))
 
 
 def as_markdown(results: dict[str, Any]) -> str:
@@ -131,7 +156,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         "",
         f"{results['date']}; {versions}. Made by `python benchmarks/repeat.py`.",
         "",
-        f"{len(points)} points of {len({point['study'] for point in points})} fronts. "
+        f"{len(points)} points of {len({point['study'] for point in points})} studies. "
         f"{results['inside']:.0%} of the second speedups lie inside the first interval (target "
         f"{TARGET:.0%}: {kept}); {results['overlap']:.0%} of the intervals meet. The second is "
         f"{ratio['median']:.3f} of the first (median; 90% from {ratio['low']:.3f} to "

@@ -35,6 +35,9 @@ MOST = 120
 PAIRS = 3
 """Pairs whose mean a trial's speedup is, at the least."""
 
+STUCK = 40
+"""Proposals of known points in a row after which a sampler has nothing new to say."""
+
 BATCH = 8
 """Prompts of a batch, as the protocol has them by default."""
 
@@ -132,12 +135,14 @@ class Replay:
         proposer = make_proposer(sampler, self.stack, 1, seed, loss_budget=self.loss_budget)
         known: dict[str, Point | None] = {}
         found = Found()
-        # A sampler that only repeats itself ends too.
-        for _ in range(20 * MOST):
+        repeats = 0
+        while found.evaluations < MOST and repeats < STUCK and not found.done():
             proposal = proposer.propose(study, known.keys())
-            if proposal is None or found.evaluations >= MOST or found.done():
+            if proposal is None:
                 break
             key = point_key(proposal.point)
+            is_new = key in self.rows and key not in known
+            repeats = 0 if is_new else repeats + 1
             if key not in self.rows:
                 study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
                 continue
