@@ -37,7 +37,7 @@ def main() -> None:
     chromium = find_chromium()
     if chromium is None:
         parser.error("needs Chromium on the PATH")
-    height = HEAD + ROW * len(results["tables"])
+    height = HEAD + ROW * len({row["table"] for row in results["searches"]})
     figure = draw(results, height)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder, "chart.html")

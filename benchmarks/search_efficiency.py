@@ -122,10 +122,13 @@ def jobs(tables: Sequence[Path], options: argparse.Namespace) -> Iterator[Job]:
     """Every search to be run; those of one table in a row. An empty front is not searched for."""
     wanted = options.samplers.split(",") if options.samplers else [way.sampler for way in WAYS]
     for table in tables:
-        if not _replay(table, options.loss_budget).volume:
+        replay = _replay(table, options.loss_budget)
+        if not replay.volume:
             continue
         for way in WAYS:
-            if way.sampler in wanted:
+            # It would ask for a point that is not recorded again and again.
+            is_stuck = way.sampler == "gp" and len(replay.rows) < replay.table.about["distinct"]
+            if way.sampler in wanted and not is_stuck:
                 most = SEEDS.get(str(way), SEEDS.get(way.sampler, options.seeds))
                 for seed in range(min(options.seeds, most)):
                     yield Job(table, way, seed, options.loss_budget)
