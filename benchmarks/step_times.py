@@ -70,7 +70,8 @@ def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
 
 def _columns(stack: Stack) -> NDArray[np.float64]:
     """What the time is a sum of: a constant, and the work that is left out."""
-    columns = work_shares(skipped_shares(stack))
+    # Which work a stack's points skip first differs from stack to stack; the columns must not.
+    columns = work_shares(dict(sorted(skipped_shares(stack).items())))
     return np.column_stack([np.ones(len(stack.points)), *columns])
 
 
