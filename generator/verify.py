@@ -27,7 +27,7 @@ LEAST_PSNR_DB = 40.0
 RUN_TO_RUN = 0.05
 """Share of a speedup by which two processes may differ beyond their intervals, which know only what
 varies within one. On two shared cores a trial's 1.90x was 1.75x, 1.80x and 1.81x in three others;
-on two H100 machines 8 of 9 differed by at most 3.2% beyond (benchmarks/results/repeat-*.md).
+on two H100 machines 8 of 9 differed by at most 1.7% beyond (benchmarks/results/repeat-*.md).
 """
 
 
