@@ -27,6 +27,7 @@ import diffusers
 import open_clip
 import torch
 import transformers
+from asked_plan import asked_plan
 from result_files import keep_results, results_path
 from safetensors.torch import save_file
 
@@ -36,12 +37,13 @@ from objectives.architecture import known_parts
 from objectives.device import device_name, find_device
 from objectives.embedded import SCORER_DIR
 from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
+from objectives.errors import InputError
 from objectives.loading import free_memory
 from objectives.measurement import Measurement
 from objectives.objective import MIN_PAIRS
 from storage.store import Store, open_store
 from studies.bench import Workbench
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, StudyRequest
 from studies.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"
@@ -64,6 +66,9 @@ STACKS = {
     "PixArt-alpha": (("tgate",), ("pab",), ("cfg_cutoff",)),
 }
 
+SETTINGS = [(8, 20), (1, 20), (8, 50), (1, 50)]
+"""Batch size and steps, in the order in which they are measured."""
+
 AA_TRIALS = 2
 
 WORK = ("generate", "baseline", "score")
@@ -76,26 +81,28 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=3600, help="start no study after these")
     parser.add_argument(
-        "--settings", nargs="+", default=["8x20", "1x20", "8x50", "1x50"], help="batch size x steps"
+        "--settings", nargs="+", type=setting, default=SETTINGS, help="batch size x steps, as 8x20"
     )
     parser.add_argument("--models", type=Path, default=Path("full-size-models"))
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     prepare_process()
+    try:
+        device = find_device(options.device)
+    except InputError as error:
+        parser.error(str(error))
     folder = options.models / options.pipeline
     if not (folder / "model_index.json").exists():
-        build(options.pipeline, folder, torch.device(options.device))
+        build(options.pipeline, folder, device)
     scorer = options.models / "scorer"
     if not scorer.exists():
         build_scorer(scorer)
-    device = device_name(find_device(options.device))
-    results = kept_results(options.pipeline, device, options.out)
+    results = kept_results(options.pipeline, device_name(device), options.out)
     with tempfile.TemporaryDirectory() as scratch:
         store = open_store(f"sqlite:///{scratch}/full-size.db", create=True)
         workbench = Workbench()
-        for setting in options.settings:
-            batch_size, steps = map(int, setting.split("x"))
+        for batch_size, steps in options.settings:
             request = StudyRequest(
                 pipeline=options.pipeline,
                 scheduler="DDIM",
@@ -119,6 +126,14 @@ def main() -> None:
                 results["environment"] = environment
                 keep(results, options.out)
     print(as_markdown(results))
+
+
+def setting(words: str) -> tuple[int, int]:
+    """Batch size and steps, from such as 8x20; argparse tells of a ValueError."""
+    batch_size, steps = map(int, words.split("x"))
+    if batch_size < 1 or steps < 1:
+        raise ValueError(words)
+    return batch_size, steps
 
 
 def kept_results(pipeline: str, device: str, out: Path) -> dict[str, Any]:
@@ -145,7 +160,7 @@ def measure(
     Yields:
         The environment, after each study.
     """
-    plan = make_plan(request)
+    plan = asked_plan(request)
     environment = plan.environment.model_dump()
     left = [each for each in STACKS[request.pipeline] if "+".join(each) not in found["stacks"]]
     if "aa_check" not in found and time.monotonic() < deadline:
@@ -156,7 +171,7 @@ def measure(
             break
         name = "+".join(methods)
         trial = run_study(
-            make_plan(replace(request, methods=methods)), store, workbench=workbench
+            asked_plan(replace(request, methods=methods)), store, workbench=workbench
         ).study.trials[0]
         found["stacks"][name] = {"params": trial.params, **trial.measurement}
         print(f"{request.pipeline} {found['key']} {name}: {trial.speedup:.3f}x", flush=True)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from asked_plan import asked_plan
 from result_files import keep_results
 
 from accel_space.stack import Stack
@@ -24,7 +25,7 @@ from objectives.statistics import speedup
 from storage.records import StudyRecord
 from storage.store import open_store
 from studies.bench import Workbench
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, StudyRequest
 from studies.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"
@@ -65,7 +66,7 @@ def main() -> None:
         storage = f"sqlite:///{folder}/bench.db"
         for batch_size in options.batch_sizes:
             # Eight batches: five pairs and more to score, as a trial of the default protocol has.
-            repeated = make_plan(
+            repeated = asked_plan(
                 replace(request, batch_size=batch_size, num_samples=8 * batch_size)
             )
             for check in aa_check(repeated, storage, options.repeats):
@@ -73,7 +74,7 @@ def main() -> None:
                 results["aa_checks"][str(batch_size)] = check
                 keep(results, options.out)
         if options.trials:
-            results["study"] = whole_study(make_plan(request), storage)
+            results["study"] = whole_study(asked_plan(request), storage)
             keep(results, options.out)
     print(as_markdown(results))
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from asked_plan import asked_plan
 from grid_table import TABLES, GridTable, save_table, table_name
 
 from accel_space.method import Generate, Params
@@ -37,7 +38,7 @@ from objectives.generation import generate_pictures
 from objectives.loading import load_conditioning, load_pipeline
 from objectives.schedulers import make_scheduler
 from objectives.scorer import Embeddings, Scorer, clip_scores
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, StudyRequest
 
 BASELINE_EVERY = 8
 """Points between two baseline batches: a device's speed drifts within minutes."""
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=TABLES)
     options = parser.parse_args()
     prepare_process()
-    plan = make_plan(
+    plan = asked_plan(
         StudyRequest(
             pipeline=options.pipeline,
             model=options.model,

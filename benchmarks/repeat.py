@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import log
 from pathlib import Path
@@ -45,7 +45,12 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if len(options.what) > 2:
+        parser.error("give one storage, or two files of full_size.py")
     if len(options.what) == 2:
+        missing = [each for each in options.what if not Path(each).is_file()]
+        if missing:
+            parser.error(f"there is no {missing[0]}; full_size.py makes it")
         first, second = (json.loads(Path(each).read_text("utf-8")) for each in options.what)
         keep(list(full_size_points(first, second)), second["environment"], options.out)
         return
@@ -101,7 +106,7 @@ def measure_front(
 
 
 def compared(
-    study: str, trial: int, params: Params, first: dict[str, Any], again: dict[str, Any]
+    study: str, trial: int, params: Params, first: Mapping[str, Any], again: dict[str, Any]
 ) -> dict[str, Any]:
     """A point's first measurement beside its second."""
     low, high = first["speedup_ci"]
