@@ -39,8 +39,11 @@ steps: 6
 methods: [deepcache, tgate]
 protocol: {{num_samples: 2, batch_size: 1}}
 trials: {TRIALS}
+sampler: grid
 loss_budget: 0.5
 """
+"""The walk takes the first point that is free, and so a dead worker's point again; which one a
+search takes depends on what it measured."""
 
 
 @pytest.fixture(scope="module")
