@@ -73,17 +73,21 @@ def is_quieter(measurement: Measurement, other: Measurement) -> bool:
 def to_time_again(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The disturbed points that are still to be timed again, those that matter most first.
 
+    What a second timing met too is there to stay: points that nothing else disturbed are left.
+
     Args:
         trials: A study's points.
         front: Its front; what is on it matters more than what is not.
     """
     room = max(LEAST_AGAIN, int(MOST_AGAIN * len(trials))) - sum(t.timed_again for t in trials)
-    touched = [
-        trial
+    found = {
+        trial.number: set(
+            reasons(trial.measurement, [t.measurement for t in trials if t is not trial])
+        )
         for trial in trials
-        if not trial.timed_again
-        and reasons(trial.measurement, [t.measurement for t in trials if t is not trial])
-    ]
+    }
+    lasting = set().union(*(found[trial.number] for trial in trials if trial.timed_again))
+    touched = [t for t in trials if not t.timed_again and found[t.number] - lasting]
     on_front = {trial.number for trial in front}
     touched.sort(key=lambda trial: (trial.number not in on_front, -_width(trial.measurement)))
     return touched[: max(0, room)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,23 @@ def test_no_point_is_timed_again_twice() -> None:
         for t in trials
     ]
     assert to_time_again(done, []) == []
+
+
+def test_what_a_second_timing_met_too_is_not_timed_again() -> None:
+    shared = measured(disturbed=["shared"])
+    first, *rest = (TrialRecord(n, {"a": n}, 2.0, 0.0, shared) for n in range(8))
+    assert to_time_again([first, *rest], []) == [first, rest[0]]
+    first = replace(first, timed_again=True)
+    assert to_time_again([first, *rest], []) == []
+    slow = replace(rest[3], measurement=measured(0.9, disturbed=["shared"]))
+    assert to_time_again([first, *rest[:3], slow, *rest[4:]], []) == [slow]
+
+
+def test_a_second_timing_that_was_quiet_lets_the_others_be_timed_again() -> None:
+    shared = measured(disturbed=["shared"])
+    first = TrialRecord(0, {"a": 0}, 2.0, 0.0, measured(), timed_again=True)
+    rest = [TrialRecord(n, {"a": n}, 2.0, 0.0, shared) for n in range(1, 9)]
+    assert to_time_again([first, *rest], []) == rest[:1]
 
 
 def test_a_new_measurement_is_marked_beside_those_before() -> None:
