@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import optuna
@@ -25,7 +25,9 @@ from studies.front_model import Surrogate
 from studies.front_sampler import spread_out
 from studies.plan import StudyRequest, make_stack
 from studies.samplers import make_proposer
-from studies.screening import confidence, is_hopeless, looks
+from studies.screening import FIRST_LOOK, confidence, is_hopeless, looks
+
+GivingUp = Literal["screened", "foreseen"]
 
 GOALS = ("90%", "95%", "99%", "bound", "requirement")
 
@@ -121,14 +123,18 @@ class Replay:
             speedup[self.rows[point_key(point)]] = 1 / share
         return speedup
 
-    def search(self, sampler: str, seed: int, pays: bool = False, screen: bool = False) -> Found:
+    def search(
+        self, sampler: str, seed: int, pays: bool = False, giving_up: GivingUp | None = None
+    ) -> Found:
         """Search until all goals are reached.
 
         Args:
             sampler: As `accelfront study --sampler` takes it.
             seed: Of the sampler and of the noise.
             pays: Pay again for a point that is proposed again.
-            screen: Give hopeless points up early, as a study does.
+            giving_up: `screened` gives hopeless points up early, as a study does; `foreseen` costs
+                no more than a first look at a point that adds nothing to the front, and tells the
+                sampler all the same: no screening that looks as late can save more.
         """
         random = np.random.default_rng(seed)
         study = optuna.create_study(directions=["maximize", "minimize"])
@@ -149,7 +155,7 @@ class Replay:
             if key in known:
                 found.evaluations += pays
             else:
-                known[key] = self._measure(proposal.trial, self.rows[key], random, screen, found)
+                known[key] = self._measure(proposal.trial, self.rows[key], random, giving_up, found)
             value = known[key]
             if value is None:
                 study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
@@ -162,15 +168,15 @@ class Replay:
         trial: optuna.Trial,
         row: int,
         random: np.random.Generator,
-        screen: bool,
+        giving_up: GivingUp | None,
         found: Found,
     ) -> Point | None:
         """Answer from the table; None if the point is given up early."""
         true = self.truth[row]
         speedup = true.speedup * float(np.exp(random.normal(0, self.noise)))
         found.evaluations += 1
-        if screen:
-            batches = len(self.table.baseline_scores) // BATCH
+        batches = len(self.table.baseline_scores) // BATCH
+        if giving_up == "screened":
             for look in looks(batches):
                 faster, loss = self._estimates(row, speedup, look * BATCH, confidence(batches))
                 if is_hopeless(faster, loss, found.points, self.loss_budget):
@@ -182,10 +188,16 @@ class Replay:
                     }
                     trial.set_user_attr(MEASUREMENT, partly)
                     return None
-        found.seconds += self._cost(row, len(self.table.baseline_scores) // BATCH)
+        is_wasted = giving_up == "foreseen" and not self._adds(true, found)
+        found.seconds += self._cost(row, FIRST_LOOK if is_wasted else batches)
         found.points.append(true)
         self._note(found)
         return Point(speedup, true.clip_loss)
+
+    def _adds(self, point: Point, found: Found) -> bool:
+        """Whether a point adds to the hypervolume of those found."""
+        before = hypervolume(found.points, self.loss_budget)
+        return hypervolume([*found.points, point], self.loss_budget) > before
 
     def _estimates(
         self, row: int, speedup: float, prompts: int, sure: float

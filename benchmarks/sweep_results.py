@@ -1,0 +1,145 @@
+"""Keep what a sweep has found: its database, its fronts and its bounds.
+
+    accelfront sweep studies/offline-prototype.yaml --storage sqlite:///offline-prototype.db
+    python benchmarks/sweep_results.py studies/offline-prototype.yaml offline-prototype.db
+
+Writes `sweep-<file>.db.gz` (the SQLite file, compacted), `.json` (every study with its front, as
+`accelfront front --json` prints it) and `.md` (the bounds) into `benchmarks/results`. Unpacked, the
+database is one as any other: `accelfront front`, `generate` and `dashboard` take it, and the sweep
+goes on in it. Exits with 3 if a study of the file lacks a front.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from result_files import keep_results
+
+from objectives.errors import InputError
+from storage.errors import StorageError
+from storage.front import best_inside
+from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.store import open_store
+from studies.sweep import label, make_requests, read_sweep
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Read the sweep's studies, write the files, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("sweep", type=Path, help="the sweep file")
+    parser.add_argument("database", type=Path, help="the SQLite file of its studies")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    if not options.database.is_file():
+        parser.error(f"there is no {options.database}; accelfront sweep makes it")
+    try:
+        requests = make_requests(read_sweep(options.sweep), options.sweep.parent)
+        records = read_studies(open_store(f"sqlite:///{options.database}"))
+    except (InputError, StorageError) as error:
+        parser.error(str(error))
+    wanted = list(map(label, requests))
+    found = {study_label(study): study for study in records}
+    studies = [found[each] for each in wanted if each in found]
+    missing = [each for each in wanted if each not in found or not found[each].front]
+    if not studies:
+        parser.error(f"{options.database} holds no study of {options.sweep}")
+    name = f"sweep-{options.sweep.stem}"
+    results = {
+        "sweep": options.sweep.name,
+        "date": datetime.now(UTC).date().isoformat(),
+        "missing": missing,
+        "studies": [{**study.as_json(), "versions": study.versions} for study in studies],
+    }
+    keep_results(name, results, as_markdown(results, studies, len(wanted)), options.out)
+    size = compact(options.database, options.out / f"{name}.db.gz")
+    print(f"{len(wanted) - len(missing)} of {len(wanted)} studies with a front; {size:,} bytes")
+    return 3 if missing else 0
+
+
+def study_label(study: StudyRecord) -> str:
+    """A study's name as its sweep file has it."""
+    made_of = study.combination
+    methods = "+".join(made_of["methods"])
+    return f"{made_of['pipeline']}--{made_of['scheduler']}--{made_of['steps']}--{methods}"
+
+
+def compact(database: Path, path: Path) -> int:
+    """Write a SQLite file without its gaps, compressed; equal content gives equal bytes.
+
+    Returns:
+        The size in bytes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        dense = Path(folder, "dense.db")
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(dense),))
+        path.write_bytes(gzip.compress(dense.read_bytes(), mtime=0))
+    return path.stat().st_size
+
+
+def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted: int) -> str:
+    """The bounds: a table for each pipeline, a row for each scheduler and number of steps."""
+    protocol = studies[0].protocol
+    versions = ", ".join(f"{package} {number}" for package, number in studies[0].versions.items())
+    points = sum(len(study.trials) for study in studies)
+    shared = sum(trial.measurement["device_shared"] for study in studies for trial in study.trials)
+    lines = [
+        f"# The studies of {results['sweep']}",
+        "",
+        f"{results['date']}, {', '.join(sorted({study.device for study in studies}))}; {versions}. "
+        f"{protocol['num_samples']} prompts in batches of {protocol['batch_size']}, "
+        f"{protocol['dtype']}. Made by `python benchmarks/sweep_results.py`.",
+        "",
+        f"{wanted - len(results['missing'])} of {wanted} studies have a front; {points:,} points "
+        f"measured, {shared:,} of them on a GPU that other processes used too.",
+        "",
+        f"A cell: the fastest point inside a loss budget of {studies[0].loss_budget:.0%}, its "
+        "loss, and how many points the front has, of those measured, of those in the space. `-`: "
+        "none inside the budget is faster than the baseline.",
+    ]
+    by_label = {study_label(study): study for study in studies}
+    for pipeline in dict.fromkeys(study.combination["pipeline"] for study in studies):
+        of_pipeline = [s for s in studies if s.combination["pipeline"] == pipeline]
+        stacks = list(dict.fromkeys("+".join(s.combination["methods"]) for s in of_pipeline))
+        rows = dict.fromkeys(
+            (s.combination["scheduler"], s.combination["steps"]) for s in of_pipeline
+        )
+        lines += [
+            "",
+            f"## {pipeline}",
+            "",
+            f"| scheduler | steps | {' | '.join(stacks)} |",
+            "|---|---|" + "---|" * len(stacks),
+        ]
+        for scheduler, steps in rows:
+            labels = [f"{pipeline}--{scheduler}--{steps}--{stack}" for stack in stacks]
+            cells = " | ".join(_cell(by_label.get(each)) for each in labels)
+            lines.append(f"| {scheduler} | {steps} | {cells} |")
+    if results["missing"]:
+        lines += ["", f"Without a front: {', '.join(results['missing'])}."]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(study: StudyRecord | None) -> str:
+    if study is None:
+        return "not measured"
+    of_points = f"{len(study.front)} of {len(study.trials)} of {study.space['distinct']:,}"
+    best: TrialRecord | None = best_inside(study.trials, study.loss_budget)
+    if best is None or best.speedup <= 1:
+        return f"-; {of_points}"
+    return f"**{best.speedup:.2f}x** at {best.clip_loss:.1%}; {of_points}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
