@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,14 @@ from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives import device as devices
 from objectives.conditioning import Conditioning, Plain
-from objectives.disturbance import Lookout
 from objectives.errors import MeasurementError
 from objectives.generation import generate_pictures
 from objectives.images import psnr_db, refuse_degenerate
-from objectives.measurement import Baseline, Clock, Measurement, Partial
+from objectives.measurement import Baseline, Measurement, Partial
 from objectives.protocol import Protocol
 from objectives.scorer import Scorer, clip_scores
-from objectives.statistics import Estimate, clip_loss, geometric_mean, latency, speedup
+from objectives.statistics import Estimate, clip_loss
+from objectives.tally import Tally
 
 if TYPE_CHECKING:
     import torch
@@ -42,27 +41,6 @@ Hopeless = Callable[[Partial], Estimates | None]
 
 Look = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
 """Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
-
-
-@dataclass
-class _Tally:
-    """What one trial has measured so far."""
-
-    latencies: list[float] = field(default_factory=list)
-    baseline_latencies: list[float] = field(default_factory=list)
-    psnr: list[float] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    cosines: list[float] = field(default_factory=list)
-    peak_memory: list[float] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
-    lookout: Lookout = field(default_factory=Lookout)
-    timeout_s: float | None = None
-    start: float = field(default_factory=time.monotonic)
-
-    def refuse_late(self) -> None:
-        """Raise MeasurementError if the trial has had its time."""
-        if self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s:
-            raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
 
 
 class Objective:
@@ -130,7 +108,7 @@ class Objective:
         Raises:
             MeasurementError: If it does not.
         """
-        self._run_baseline(self._batches[0], baseline, _Tally())
+        self._run_baseline(self._batches[0], baseline, Tally())
 
     def measure(
         self,
@@ -159,7 +137,7 @@ class Objective:
             MeasurementError: If the pictures are none, if the baseline's pictures have changed, or
                 if it takes too long.
         """
-        tally = _Tally(timeout_s=timeout_s)
+        tally = Tally(timeout_s=timeout_s)
         if not self._baseline_is_warm:
             self._run_baseline(self._batches[0], baseline, tally)
             self._baseline_is_warm = True
@@ -172,7 +150,7 @@ class Objective:
                 images = self._run_point(batch, point, tally)[0]
             self._score(images, index, baseline, tally)
             if hopeless is not None and tally.latencies and batch is not self._batches[-1]:
-                given_up = hopeless(self._partial(index + 1, baseline, tally))
+                given_up = hopeless(tally.partial(baseline, index + 1, len(self._batches)))
                 if given_up is not None:
                     return self._measurement(baseline, tally, given_up)
         while len(tally.latencies) < MIN_PAIRS:
@@ -197,7 +175,7 @@ class Objective:
         Raises:
             MeasurementError: As `measure` does.
         """
-        tally = _Tally(timeout_s=timeout_s)
+        tally = Tally(timeout_s=timeout_s)
         full = self._full_batches
         if not self._baseline_is_warm:
             self._run_baseline(full[0], baseline, tally)
@@ -205,7 +183,7 @@ class Objective:
         self._run_point(full[0], point, tally)
         for pair in range(len(before.latencies_s)):
             self._run_pair(full[(pair + 1) % len(full)], point, baseline, tally, look=None)
-        timing = self._timing(tally, speedup(tally.baseline_latencies, tally.latencies))
+        timing = tally.timing(self._device)
         return before.model_copy(update=timing)
 
     @property
@@ -219,7 +197,7 @@ class Objective:
         batch: range,
         point: Params,
         baseline: Baseline,
-        tally: _Tally,
+        tally: Tally,
         look: Look | None,
     ) -> torch.Tensor:
         """Time a batch with and without acceleration; return the accelerated pictures."""
@@ -237,7 +215,7 @@ class Objective:
             look(batch, reference, images)
         return images
 
-    def _run_point(self, batch: range, point: Params, tally: _Tally) -> tuple[torch.Tensor, float]:
+    def _run_point(self, batch: range, point: Params, tally: Tally) -> tuple[torch.Tensor, float]:
         """Generate with the stack applied: pictures, and seconds per picture."""
         tally.refuse_late()
         start = time.perf_counter()
@@ -251,7 +229,7 @@ class Objective:
         return images, seconds / len(batch)
 
     def _run_baseline(
-        self, batch: range, baseline: Baseline, tally: _Tally
+        self, batch: range, baseline: Baseline, tally: Tally
     ) -> tuple[torch.Tensor, float]:
         """Generate without acceleration, and hold the pictures against the stored baseline's."""
         tally.refuse_late()
@@ -278,7 +256,7 @@ class Objective:
             self._call,
         )
 
-    def _score(self, images: torch.Tensor, index: int, baseline: Baseline, tally: _Tally) -> None:
+    def _score(self, images: torch.Tensor, index: int, baseline: Baseline, tally: Tally) -> None:
         with tally.clock.phase("score"):
             refuse_degenerate(images)
             embeddings = self._scorer.embed_images(images)
@@ -286,26 +264,13 @@ class Objective:
             tally.scores += clip_scores(embeddings, self._prompts[indices])
             tally.cosines += [float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)]
 
-    def _partial(self, batches: int, baseline: Baseline, tally: _Tally) -> Partial:
-        return Partial(
-            latencies_s=tally.latencies,
-            baseline_latencies_s=tally.baseline_latencies,
-            scores=tally.scores,
-            baseline_scores=baseline.scores[: len(tally.scores)],
-            batches=batches,
-            of_batches=len(self._batches),
-        )
-
     def _measurement(
-        self, baseline: Baseline, tally: _Tally, given_up: Estimates | None = None
+        self, baseline: Baseline, tally: Tally, given_up: Estimates | None = None
     ) -> Measurement:
         scores = baseline.scores[: len(tally.scores)]
-        faster, loss = given_up or (
-            speedup(tally.baseline_latencies, tally.latencies),
-            clip_loss(scores, tally.scores),
-        )
+        faster, loss = given_up or (None, clip_loss(scores, tally.scores))
         return Measurement(
-            **self._timing(tally, faster),
+            **tally.timing(self._device, faster),
             clip_loss=loss.value,
             clip_loss_ci=(loss.low, loss.high),
             image_similarity=float(np.mean(tally.cosines)),
@@ -315,24 +280,6 @@ class Objective:
             samples=len(tally.scores),
             stopped_early=given_up is not None,
         )
-
-    def _timing(self, tally: _Tally, faster: Estimate) -> dict[str, Any]:
-        """The fields of a measurement that come from its pairs."""
-        spread = latency(tally.latencies)
-        disturbed = tally.lookout.report(self._device)
-        return {
-            "speedup": faster.value,
-            "speedup_ci": (faster.low, faster.high),
-            "latency_s": spread.value,
-            "latency_ci_s": (spread.low, spread.high) if len(tally.latencies) > 1 else None,
-            "baseline_latency_s": geometric_mean(tally.baseline_latencies),
-            "latencies_s": tally.latencies,
-            "baseline_latencies_s": tally.baseline_latencies,
-            "peak_memory_mib": max(tally.peak_memory, default=None),
-            "device_shared": "shared" in disturbed,
-            "disturbed": disturbed,
-            "seconds": tally.clock.seconds,
-        }
 
 
 def _batches(count: int, protocol: Protocol) -> list[range]:

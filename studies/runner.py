@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import cached_property
 from statistics import fmean
 from typing import Any
 
@@ -20,6 +19,7 @@ from storage.records import Point, TrialRecord
 from storage.requirement import meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
+from studies.benches import Benches
 from studies.disturbance import marked
 from studies.errors import StudyFailedError
 from studies.hints import hinted_points
@@ -73,13 +73,15 @@ class _Run:
 
     def __init__(self, plan: Plan, store: Store, watch: Watch, workbench: Workbench) -> None:
         request = plan.request
-        self.workbench = workbench
         self.plan = plan
         self.store = store
         self.watch = watch
         self.ledger = Ledger(plan, store)
         self.looks = SecondLooks(self.ledger)
         self.confirmation = plan.confirmation()
+        self.benches = Benches(
+            plan, self.confirmation, store, workbench, self.ledger.patient, self.tell
+        )
         self.record = self.ledger.read()
         self.ledger.refresh_note(self.record)
         self.proposer = make_proposer(
@@ -96,7 +98,6 @@ class _Run:
         self.measured = 0
         self.last = ""
         self.trials_s: list[float] = []
-        self.doubtful = False
         self.ledger.patient.tell = self.tell
         self.ledger.reconsider(self.stays_given_up)
 
@@ -114,18 +115,6 @@ class _Run:
             return hinted
         warm = [point for point in warm_points(self.plan, self.store) if point not in hinted]
         return hinted + warm
-
-    @cached_property
-    def bench(self) -> Bench:
-        """Loaded once there is a point to measure."""
-        return self.ledger.patient(lambda: self.workbench.open(self.plan, self.store, self.tell))
-
-    @cached_property
-    def confirming_bench(self) -> Bench:
-        """The same on prompts that the search does not see."""
-        plan = self.confirmation
-        assert plan is not None  # Else nothing is due to be confirmed.
-        return self.ledger.patient(lambda: self.workbench.open(plan, self.store, self.tell))
 
     @property
     def screens(self) -> bool:
@@ -182,9 +171,9 @@ class _Run:
 
     def look(self, due: Due) -> None:
         """Take a second look at a point and store what it finds."""
-        if self.doubtful:
-            self.restore_bench()
-        bench = self.confirming_bench if due.look == "confirmed" else self.bench
+        if self.benches.doubtful:
+            self.restore()
+        bench = self.benches.confirming if due.look == "confirmed" else self.benches.search
         trial_id = self.looks.begin(due)
         if trial_id is None:
             return
@@ -201,7 +190,7 @@ class _Run:
             failure = _first_line(error)
             self.failures[due.key] = failure
             self.last = f"failed: {failure}"
-            self.doubtful = True
+            self.benches.doubtful = True
             self.looks.fail(trial_id, failure)
         else:
             self.looks.keep(trial_id, due, measurement)
@@ -228,9 +217,9 @@ class _Run:
 
     def advance(self) -> bool:
         """Propose a point and measure it, unless it is known; False if no point is left."""
-        if self.doubtful:
-            self.restore_bench()
-        bench = self.bench
+        if self.benches.doubtful:
+            self.restore()
+        bench = self.benches.search
         self.tell("choosing a point")
         start = time.perf_counter()
         taken = self.ledger.taken()
@@ -268,37 +257,17 @@ class _Run:
             failure = _first_line(error)
             self.failures[point_key(proposal.point)] = failure
             self.last = f"failed: {failure}"
-            self.doubtful = True
+            self.benches.doubtful = True
             self.ledger.fail(proposal.trial, failure)
         else:
             kept = self.ledger.keep(proposal.trial, measurement, sampling_s, picture)
             self.note(measurement, kept)
 
-    def restore_bench(self) -> None:
-        """Prove that a failed trial left the pipe as it was, else load it anew.
-
-        Raises:
-            StudyFailedError: If the pipe loaded anew does not make the baseline's pictures either.
-        """
-        self.doubtful = False
-        self.tell("checking the pipe after the failure")
-        try:
-            self.bench.objective.prove(self.bench.baseline)
-            return
-        except Exception as error:
-            # Broken in any way it is of no use.
-            self.last += f"; the pipe is loaded anew ({type(error).__name__})"
-        del self.bench
-        self.__dict__.pop("confirming_bench", None)
-        self.workbench.forget()
-        try:
-            self.bench.objective.prove(self.bench.baseline)
-        except Exception as error:
-            reason = str(error).partition("\n")[0]
-            raise StudyFailedError(
-                "after a failed trial the unaccelerated pipeline, loaded anew, makes no right "
-                f"pictures: {reason}; what was measured is kept, and the same command goes on"
-            ) from error
+    def restore(self) -> None:
+        """Go on after a failed trial with a pipe that is proven."""
+        done = self.benches.restore()
+        if done:
+            self.last += f"; {done}"
 
     def measure(self, bench: Bench, proposal: Proposal, grid: Grid) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
@@ -352,9 +321,7 @@ class _Run:
 
     def outcome(self, reason: EndReason) -> Outcome:
         """Sum the run up."""
-        if self.doubtful:
-            # The workbench may go on to another study.
-            self.workbench.forget()
+        self.benches.leave()
         self.record = self.ledger.read()
         self.ledger.refresh_note(self.record)
         unkept = self.ledger.unkept

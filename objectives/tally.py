@@ -1,0 +1,90 @@
+"""What one trial has measured so far, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from objectives.disturbance import Lookout
+from objectives.errors import MeasurementError
+from objectives.measurement import Baseline, Clock, Partial
+from objectives.statistics import Estimate, geometric_mean, latency, speedup
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class Tally:
+    """The figures of one trial while it runs.
+
+    Attributes:
+        latencies: Seconds per picture of each accelerated batch of a pair.
+        baseline_latencies: The same of its baseline batch.
+        psnr: In dB, of each picture of a pair.
+        scores: CLIP score per prompt.
+        cosines: CLIP cosine to the baseline's picture, per prompt.
+        peak_memory: In MiB, of each accelerated batch; empty on a CPU.
+        clock: Where the wall time goes.
+        lookout: What disturbs the pairs.
+        timeout_s: The trial's time; None is any.
+        start: When it began, as `time.monotonic` tells it.
+    """
+
+    latencies: list[float] = field(default_factory=list)
+    baseline_latencies: list[float] = field(default_factory=list)
+    psnr: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    cosines: list[float] = field(default_factory=list)
+    peak_memory: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    lookout: Lookout = field(default_factory=Lookout)
+    timeout_s: float | None = None
+    start: float = field(default_factory=time.monotonic)
+
+    def refuse_late(self) -> None:
+        """Raise MeasurementError if the trial has had its time."""
+        if self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s:
+            raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
+
+    def partial(self, baseline: Baseline, batches: int, of_batches: int) -> Partial:
+        """What there is for a look in between.
+
+        Args:
+            baseline: What the trial is measured against.
+            batches: How many batches are scored.
+            of_batches: How many there are to be.
+        """
+        return Partial(
+            latencies_s=self.latencies,
+            baseline_latencies_s=self.baseline_latencies,
+            scores=self.scores,
+            baseline_scores=baseline.scores[: len(self.scores)],
+            batches=batches,
+            of_batches=of_batches,
+        )
+
+    def timing(self, device: torch.device, faster: Estimate | None = None) -> dict[str, Any]:
+        """The fields of a `Measurement` that come from the pairs.
+
+        Args:
+            device: Where they were timed.
+            faster: The speedup to report; None is that of the pairs.
+        """
+        faster = faster or speedup(self.baseline_latencies, self.latencies)
+        spread = latency(self.latencies)
+        disturbed = self.lookout.report(device)
+        return {
+            "speedup": faster.value,
+            "speedup_ci": (faster.low, faster.high),
+            "latency_s": spread.value,
+            "latency_ci_s": (spread.low, spread.high) if len(self.latencies) > 1 else None,
+            "baseline_latency_s": geometric_mean(self.baseline_latencies),
+            "latencies_s": self.latencies,
+            "baseline_latencies_s": self.baseline_latencies,
+            "peak_memory_mib": max(self.peak_memory, default=None),
+            "device_shared": "shared" in disturbed,
+            "disturbed": disturbed,
+            "seconds": self.clock.seconds,
+        }
