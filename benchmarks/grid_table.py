@@ -15,7 +15,7 @@ from accel_space.stack import point_key
 
 TABLES = Path(__file__).parent / "tables"
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class GridTable:
     @property
     def is_timed(self) -> bool:
         """Whether it holds latencies."""
-        return self.latency_s.shape[1] > 0
+        return bool(self.latency_s.shape[1])
 
     @property
     def name(self) -> str:

@@ -65,8 +65,8 @@ class Way(NamedTuple):
 
     def __str__(self) -> str:
         """For people."""
-        notes = ["pays for repeats"] * self.pays + [self.giving_up] * (self.giving_up is not None)
-        return ", ".join([self.sampler, *notes])
+        notes = ("pays for repeats" if self.pays else None, self.giving_up)
+        return ", ".join(filter(None, (self.sampler, *notes)))
 
 
 WAYS = (

@@ -77,12 +77,12 @@ def _columns(stack: Stack) -> NDArray[np.float64]:
 
 def _robust(columns: NDArray[np.float64], share: Vector) -> Vector:
     """Least squares of relative errors, in which disturbed timings count less."""
-    weight = np.ones(len(share))
+    weight: Vector = np.ones(len(share))
     scaled = columns / share[:, None]
     for _ in range(ROUNDS):
         # The columns may depend on one another: the least coefficients of many are taken.
         coefficients: Vector = np.linalg.lstsq(scaled * weight[:, None], weight, rcond=1e-8)[0]
-        error = np.abs(scaled @ coefficients - 1)
+        error: Vector = np.abs(scaled @ coefficients - 1)
         deviation = 1.4826 * np.median(error) + 1e-12
-        weight = np.sqrt(1 / np.maximum(1, error / (OUTLYING * deviation)))
+        weight = np.sqrt(1.0 / np.maximum(1, error / (OUTLYING * deviation)))
     return coefficients
