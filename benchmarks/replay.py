@@ -78,11 +78,13 @@ class Found:
     """What a search has found, and when.
 
     Attributes:
+        prompts: The order in which prompts come, so that few of them err anew in each search.
         evaluations: Points paid for.
         seconds: What they cost to generate, their baseline batches included.
         reached: (evaluations, seconds) at which each goal was reached; None if it was not.
     """
 
+    prompts: NDArray[np.int64]
     points: list[Point] = field(default_factory=list)
     evaluations: int = 0
     seconds: float = 0.0
@@ -140,7 +142,7 @@ class Replay:
         study = optuna.create_study(directions=["maximize", "minimize"])
         proposer = make_proposer(sampler, self.stack, 1, seed, loss_budget=self.loss_budget)
         known: dict[str, Point | None] = {}
-        found = Found()
+        found = Found(prompts=random.permutation(len(self.table.baseline_scores)))
         repeats = 0
         while found.evaluations < MOST and repeats < STUCK and not found.done():
             proposal = proposer.propose(study, known.keys())
@@ -178,7 +180,9 @@ class Replay:
         batches = len(self.table.baseline_scores) // BATCH
         if giving_up == "screened":
             for look in looks(batches):
-                faster, loss = self._estimates(row, speedup, look * BATCH, confidence(batches))
+                faster, loss = self._estimates(
+                    row, speedup, found.prompts[: look * BATCH], confidence(batches)
+                )
                 if is_hopeless(faster, loss, found.points, self.loss_budget):
                     found.seconds += self._cost(row, look)
                     partly = {
@@ -200,13 +204,13 @@ class Replay:
         return hypervolume([*found.points, point], self.loss_budget) > before
 
     def _estimates(
-        self, row: int, speedup: float, prompts: int, sure: float
+        self, row: int, speedup: float, prompts: NDArray[np.int64], sure: float
     ) -> tuple[Estimate, Estimate]:
-        """What a look at a point sees after so many prompts."""
+        """What a look at a point sees after some prompts."""
         factor = float(np.exp(SURE * self.noise))
         loss = early_clip_loss(
-            self.table.baseline_scores[:prompts].tolist(),
-            self.table.scores[row][:prompts].tolist(),
+            self.table.baseline_scores[prompts].tolist(),
+            self.table.scores[row][prompts].tolist(),
             sure,
         )
         return Estimate(speedup, speedup / factor, speedup * factor), loss
