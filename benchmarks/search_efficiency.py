@@ -102,6 +102,10 @@ def main() -> None:
         parser.exit(
             2, f"{options.tables} holds no table {options.only}; record_grid.py makes them\n"
         )
+    known = list(dict.fromkeys(way.sampler for way in WAYS))
+    unknown = [name for name in (options.samplers or known[0]).split(",") if name not in known]
+    if unknown:
+        parser.exit(2, f"there is no sampler {unknown[0]}; those to compare: {', '.join(known)}\n")
     with ProcessPoolExecutor(options.processes, initializer=_prepare) as pool:
         searches = list(jobs(tables, options))
         found = pool.map(run, searches)

@@ -27,7 +27,7 @@ from result_files import keep_results
 from objectives.errors import InputError
 from storage.errors import StorageError
 from storage.front import best_inside
-from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.records import StudyRecord, read_studies
 from storage.store import open_store
 from studies.sweep import label, make_requests, read_sweep
 
@@ -68,10 +68,8 @@ def main() -> int:
 
 
 def study_label(study: StudyRecord) -> str:
-    """A study's name as its sweep file has it."""
-    made_of = study.combination
-    methods = "+".join(made_of["methods"])
-    return f"{made_of['pipeline']}--{made_of['scheduler']}--{made_of['steps']}--{methods}"
+    """A study's name as its sweep has it: without what stands for protocol and device."""
+    return study.name.rpartition("--")[0]
 
 
 def compact(database: Path, path: Path) -> int:
@@ -84,7 +82,9 @@ def compact(database: Path, path: Path) -> int:
         dense = Path(folder, "dense.db")
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("VACUUM INTO ?", (str(dense),))
-        path.write_bytes(gzip.compress(dense.read_bytes(), mtime=0))
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(gzip.compress(dense.read_bytes(), mtime=0))
+        part.replace(path)
     return path.stat().st_size
 
 
@@ -135,7 +135,7 @@ def _cell(study: StudyRecord | None) -> str:
     if study is None:
         return "not measured"
     of_points = f"{len(study.front)} of {len(study.trials)} of {study.space['distinct']:,}"
-    best: TrialRecord | None = best_inside(study.trials, study.loss_budget)
+    best = best_inside(study.trials, study.loss_budget)
     if best is None or best.speedup <= 1:
         return f"-; {of_points}"
     return f"**{best.speedup:.2f}x** at {best.clip_loss:.1%}; {of_points}"
