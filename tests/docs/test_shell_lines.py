@@ -19,10 +19,15 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
+from storage.records import POINT
+from storage.store import open_store
 from tests import command_line
 from tests.command_line import Answer
+from tests.made_studies import confirm
 
 ROOT = Path(__file__).parents[2]
 INDEX = ROOT / "docs" / "index.md"
@@ -42,7 +47,7 @@ IN_PART = {"generate": 3, "verify": 3}
 
 STAND_IN = (
     "accelfront study --methods deepcache --steps 6 --trials 3 --num-samples 6 --batch-size 1"
-    " --req-score-loss 0.5"
+    " --req-score-loss 0.5 --no-confirm"
 )
 """Leaves in seconds what `make study` leaves in minutes: a database with a study."""
 
@@ -191,6 +196,17 @@ def _problem(line: Line, folder: Path) -> str:
     return f"{', '.join(sorted(programs - HARMLESS))} is not run here: mark the block"
 
 
+def _make_fast(database: Path) -> None:
+    """Confirm every point as faster than the baseline, as a busy machine may not see it so.
+
+    The lines that make tasks and scripts of it would have nothing to say otherwise.
+    """
+    study = optuna.load_study(study_name=None, storage=open_store(f"sqlite:///{database}").optuna)
+    for trial in study.get_trials(states=(TrialState.COMPLETE,)):
+        point = trial.user_attrs[POINT]
+        confirm(study, point, speedup=(1.5, 1.4, 1.6), loss=(0.0, -0.01, 0.01))
+
+
 @pytest.mark.timeout(900)
 def test_every_shell_line_works(tmp_path: Path) -> None:
     studies = tmp_path / "studies"
@@ -199,6 +215,7 @@ def test_every_shell_line_works(tmp_path: Path) -> None:
         shutil.copy(sweep, studies)
     begun = _run(["bash", "-c", STAND_IN], tmp_path)
     assert begun.returncode == 0, begun.stderr
+    _make_fast(tmp_path / "accelfront.db")
     lines = [line for page in _pages() for line in _lines(page)]
     problems = [f"{line}\n{told}" for line in lines if (told := _problem(line, tmp_path))]
     assert not problems, "\n\n".join(problems)
