@@ -11,10 +11,10 @@ from typing import Any, Final
 import diffusers
 import open_clip
 import torch
-from embedded_methods import Applied
 from PIL import Image
 from torch import Tensor
 
+from embedded_methods import Applied
 from objectives.embedded import DIT_DIR, PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, V_DIR, XL_DIR
 from objectives.embedded.draw import PIXELS, draw
 from objectives.embedded.tokenizer import LENGTH

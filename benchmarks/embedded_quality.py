@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from embedded_bench import SUBJECTS, Bench, environment, save_grid
-from embedded_methods import BRANCHES, INTERVALS, Applied, methods_for, plain
 from torch import Tensor
 
+from embedded_bench import SUBJECTS, Bench, environment, save_grid
+from embedded_methods import BRANCHES, INTERVALS, Applied, methods_for, plain
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
 
 SCAN_SEED: Final = 1000

@@ -27,12 +27,11 @@ import diffusers
 import open_clip
 import torch
 import transformers
-from asked_plan import asked_plan
-from result_files import keep_results, results_path
 from safetensors.torch import save_file
 
 from accel_space.stack import Stack
 from accelfront.process import prepare_process
+from asked_plan import asked_plan
 from objectives.architecture import known_parts
 from objectives.device import device_name, find_device
 from objectives.embedded import SCORER_DIR
@@ -41,6 +40,7 @@ from objectives.errors import InputError
 from objectives.loading import free_memory
 from objectives.measurement import Measurement
 from objectives.objective import MIN_PAIRS
+from result_files import keep_results, results_path
 from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.plan import Plan, StudyRequest

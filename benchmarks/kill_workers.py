@@ -24,17 +24,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import optuna
 from optuna.trial import TrialState
 
-from benchmarks.postgres import new_database, postgres
-from benchmarks.stub import REQUEST, StubWorkbench
 from objectives.objective import Objective
 from objectives.scorer import Scorer
+from postgres import new_database, postgres
 from storage.rows import TrialRow, read_trials
 from storage.store import open_store
+from stub_workbench import REQUEST, StubWorkbench
 from studies.bench import Workbench
 from studies.ledger import Ledger
 from studies.plan import Plan, make_plan

@@ -16,12 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from asked_plan import asked_plan
-from result_files import keep_results
-
 from accel_space.stack import Stack
 from accelfront.process import prepare_process
+from asked_plan import asked_plan
 from objectives.statistics import speedup
+from result_files import keep_results
 from storage.records import StudyRecord
 from storage.store import open_store
 from studies.bench import Workbench

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asked_plan import asked_plan
-from grid_table import TABLES, GridTable, save_table, table_name
 
 from accel_space.method import Generate, Params
 from accel_space.stack import point_key
 from accelfront.process import prepare_process
+from asked_plan import asked_plan
+from grid_table import TABLES, GridTable, save_table, table_name
 from objectives.conditioning import Conditioning
 from objectives.device import timed
 from objectives.generation import generate_pictures

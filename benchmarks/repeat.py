@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result_files import keep_results
 
 from accel_space.method import Params
 from accelfront.process import prepare_process
 from generator.verify import RUN_TO_RUN
 from objectives.protocol import Protocol
+from result_files import keep_results
 from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.bench import Workbench

@@ -9,15 +9,15 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import optuna
-from grid_table import GridTable, load_table
 from numpy.typing import NDArray
-from step_times import TIMES, Times, find_times, fit_times
 
 from accel_space.method import Context
 from accel_space.stack import Stack, point_key
+from grid_table import GridTable, load_table
 from objectives.catalogue import find_pipeline
 from objectives.objective import MAX_PAIRS
 from objectives.statistics import Estimate, early_clip_loss
+from step_times import TIMES, Times, find_times, fit_times
 from storage.front import best_inside, hypervolume
 from storage.records import MEASUREMENT
 from studies.features import skipped_shares, work_features

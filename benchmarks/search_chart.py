@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
-from pictures import find_chromium
 from playwright.sync_api import sync_playwright
+
+from pictures import find_chromium
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -31,13 +31,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
-from grid_table import TABLES, load_table
-from replay import GOALS, MOST, GivingUp, Replay, time_errors
 from rich.console import Console
 from rich.progress import track
-from step_times import TIMES
 from threadpoolctl import threadpool_limits
 
+from grid_table import TABLES, load_table
+from replay import GOALS, MOST, GivingUp, Replay, time_errors
+from step_times import TIMES
 from studies.plan import DEFAULT_LOSS_BUDGET
 
 RESULTS = Path(__file__).parent / "results"

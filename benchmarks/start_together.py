@@ -19,13 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import optuna
 from optuna.trial import TrialState
 
 from accel_space.stack import point_key
-from benchmarks.postgres import new_database, postgres
+from postgres import new_database, postgres
 from storage.claims import list_claims
 from storage.records import DUPLICATE_OF, POINT
 from storage.store import open_store

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from grid_table import TABLES, GridTable, load_table
 from numpy.typing import NDArray
 
 from accel_space.stack import Stack, point_key
+from grid_table import TABLES, GridTable, load_table
 from studies.features import skipped_shares, work_shares
 
 TIMES = TABLES / "times"
@@ -81,7 +81,8 @@ def _robust(columns: NDArray[np.float64], share: Vector) -> Vector:
     scaled = columns / share[:, None]
     for _ in range(ROUNDS):
         # The columns may depend on one another: the least coefficients of many are taken.
-        coefficients: Vector = np.linalg.lstsq(scaled * weight[:, None], weight, rcond=1e-8)[0]
+        fitted = np.linalg.lstsq(scaled * weight[:, None], weight, rcond=1e-8)[0]
+        coefficients = fitted.astype(np.float64)
         error: Vector = np.abs(scaled @ coefficients - 1)
         deviation = 1.4826 * np.median(error) + 1e-12
         weight = np.sqrt(1.0 / np.maximum(1, error / (OUTLYING * deviation)))

@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import optuna
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
@@ -30,11 +28,11 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, insert, text
 
 from accel_space.stack import point_key
-from benchmarks.postgres import new_database, postgres
-from benchmarks.stub import REQUEST, made_up, work
+from postgres import new_database, postgres
 from storage import records
 from storage.claims import list_claims
 from storage.store import Store, open_store
+from stub_workbench import REQUEST, made_up, work
 from studies.plan import Plan, make_plan
 
 RESULTS = Path(__file__).parent / "results"

@@ -22,9 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from result_files import keep_results
-
 from objectives.errors import InputError
+from result_files import keep_results
 from storage.errors import StorageError
 from storage.front import best_inside
 from storage.records import StudyRecord, read_studies

@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from result_files import keep_results
 
 from accel_space.errors import RefusedError
 from accelfront.process import prepare_process
+from result_files import keep_results
 from storage.front import best_inside
 from storage.hints import keep_hints
 from storage.records import StudyRecord, TrialRecord, find_study

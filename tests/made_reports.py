@@ -38,7 +38,7 @@ def made_trial(
         "device_shared": False,
         "seconds": {"generate": 6.0, "score": 4.0},
     }
-    params = {"cache_interval": 2 + number, "cache_branch_id": 0}
+    params: dict[str, int | float] = {"cache_interval": 2 + number, "cache_branch_id": 0}
     return TrialRecord(number, params, speedup, clip_loss, measurement | changes)
 
 

@@ -211,7 +211,7 @@ def draw(
 
 def _stable_diffusion(unet_config: dict[str, Any], vae_blocks: int = 2) -> StableDiffusionPipeline:
     tokenizer = tiny_tokenizer()
-    text_encoder = CLIPTextModel(_clip_config(tokenizer))
+    text_encoder: Any = CLIPTextModel(_clip_config(tokenizer))
     unet = UNet2DConditionModel(**{**_UNET_CONFIG, **unet_config})
     return StableDiffusionPipeline(
         vae=_vae(vae_blocks),
@@ -232,11 +232,13 @@ def _stable_diffusion_2(unet_config: dict[str, Any]) -> StableDiffusionPipeline:
 
 def _stable_diffusion_xl(unet_config: dict[str, Any]) -> StableDiffusionXLPipeline:
     tokenizer = tiny_tokenizer()
+    text_encoder: Any = CLIPTextModel(_clip_config(tokenizer))
+    text_encoder_2: Any = CLIPTextModelWithProjection(_clip_config(tokenizer))
     unet = UNet2DConditionModel(**{**_UNET_CONFIG, **_SDXL_UNET_CONFIG, **unet_config})
     return StableDiffusionXLPipeline(
         vae=_vae(),
-        text_encoder=CLIPTextModel(_clip_config(tokenizer)).eval(),
-        text_encoder_2=CLIPTextModelWithProjection(_clip_config(tokenizer)).eval(),
+        text_encoder=text_encoder.eval(),
+        text_encoder_2=text_encoder_2.eval(),
         tokenizer=tokenizer,
         tokenizer_2=tiny_tokenizer(),
         unet=unet.eval(),
@@ -248,7 +250,7 @@ def _stable_diffusion_xl(unet_config: dict[str, Any]) -> StableDiffusionXLPipeli
 def _pixart(pipeline_class: str) -> Callable[[dict[str, Any]], Any]:
     def make(transformer_config: dict[str, Any]) -> Any:
         tokenizer = _t5_tokenizer()
-        text_encoder = T5EncoderModel(
+        text_encoder: Any = T5EncoderModel(
             T5Config(
                 vocab_size=len(tokenizer),
                 d_model=_TEXT_WIDTH,

@@ -66,7 +66,7 @@ def test_hooks_from_before_still_fire_and_can_still_be_removed(
     assert len(calls) == 8
 
 
-class CountsCalls(ModelHook):
+class CountsCalls(ModelHook):  # type: ignore[misc]
     def __init__(self) -> None:
         self.calls = 0
 
@@ -92,7 +92,7 @@ def test_forwards_that_others_wrapped_before_stay_wrapped(pipe: StableDiffusionP
     assert hook.calls == 8
 
 
-class DoublesOutput(HookOfDiffusers):
+class DoublesOutput(HookOfDiffusers):  # type: ignore[misc]
     def post_forward(self, module: Any, output: Any) -> Any:
         return 2 * output
 

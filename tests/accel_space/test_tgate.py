@@ -207,8 +207,8 @@ def _embedded(family: str, pipe: Any) -> dict[str, Any]:
     prompts = list(PROMPTS)
     pair = ("prompt_embeds", "negative_prompt_embeds")
     if family == "SDXL":
-        names = (*pair, "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
-        return dict(zip(names, pipe.encode_prompt(prompts), strict=True))
+        pooled = (f"{prefix}pooled_prompt_embeds" for prefix in ("", "negative_"))
+        return dict(zip((*pair, *pooled), pipe.encode_prompt(prompts), strict=True))
     if family.startswith("PixArt"):
         masked = ("prompt_embeds", "prompt_attention_mask")
         names = (*masked, *(f"negative_{name}" for name in masked))
@@ -223,7 +223,7 @@ def test_embedded_prompts_draw_what_the_prompts_draw(family: str) -> None:
     stack = Stack(tiny_context(pipe, ["tgate"]))
     with torch.no_grad():
         embedded = _embedded(family, pipe)
-    call = {"output_type": "pt", "height": PICTURE_SIZE, "width": PICTURE_SIZE}
+    call: dict[str, Any] = {"output_type": "pt", "height": PICTURE_SIZE, "width": PICTURE_SIZE}
     call |= CALLS[family]
     if family.startswith("PixArt"):
         call["max_sequence_length"] = 20

@@ -56,7 +56,7 @@ def chosen(command: str, studies: list[StudyRecord]) -> TrialRecord | None:
     task = read_task(words[2])
     policy = words[words.index("--policy") + 1] if "--policy" in words else "fastest"
     choice = choose(by_trust(studies), task, policy)  # type: ignore[arg-type]
-    return choice and choice.trial
+    return choice.trial if choice else None
 
 
 def test_every_front_point_has_a_command_that_gets_it() -> None:

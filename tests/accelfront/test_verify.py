@@ -104,7 +104,7 @@ def _store(study: StudyRecord, url: str) -> StudyRecord:
     for number, interval in enumerate((ANY_SPEED, NO_SPEED)):
         # Equal points would count as one.
         point = {**trial.params, "cache_interval": trial.params["cache_interval"] + number}
-        measurement = trial.measurement | {"speedup_ci": interval}
+        measurement = {**trial.measurement, "speedup_ci": interval}
         stored.add_trial(
             create_trial(
                 state=TrialState.COMPLETE,

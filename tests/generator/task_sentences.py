@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import combinations
 from random import Random
@@ -85,6 +86,9 @@ def method_sets() -> list[tuple[str, ...]]:
 METHOD_SETS = method_sets()
 
 
+CASES: list[Callable[[str], str]] = [str, str, str.upper, str.lower, str.capitalize]
+
+
 def random_task(random: Random) -> Task:
     fields: dict[str, Any] = {
         "pipeline": random.choice(list(PIPELINES)),
@@ -124,7 +128,7 @@ def random_clauses(task: Task, random: Random, language: str) -> list[str]:
         if "Euler" in form and task.scheduler != "EulerDiscreteScheduler":
             form = "{n} steps"
         clause = form.format(**words)
-        clauses.append(random.choice([str, str, str.upper, str.lower, str.capitalize])(clause))
+        clauses.append(random.choice(CASES)(clause))
         if random.random() < 0.05:
             clauses.append(clause)
     random.shuffle(clauses)

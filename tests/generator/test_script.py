@@ -118,9 +118,16 @@ def _stack(pipe: Any, names: tuple[str, ...]) -> Stack:
 
 
 def _tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[StudyRecord, TrialRecord]:
-    size = {"height": PICTURE_SIZE, "width": PICTURE_SIZE}
     point = _stack(pipe, names).default
-    return made_study(family, names, point, steps=STEPS, guidance_scale=5.0, **size)
+    return made_study(
+        family,
+        names,
+        point,
+        steps=STEPS,
+        guidance_scale=5.0,
+        height=PICTURE_SIZE,
+        width=PICTURE_SIZE,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def assert_numbers_have_their_roles(task: Task, text: str) -> None:
         # No number is passed over, none is read as something else.
         assert any(getattr(task, name) == float(value) for name, value in roles.items()), text
     for name, default in WITHOUT_NUMBER.items():
-        said = {float(roles[name]) for roles in numbers if name in roles}
+        said: set[float | None] = {float(roles[name]) for roles in numbers if name in roles}
         assert getattr(task, name) in (said or {default}), text
 
 

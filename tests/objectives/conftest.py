@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
@@ -22,7 +23,7 @@ def scorer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prompts is above 0, as that of a trained scorer always is.
     """
     tokenizer = tiny_tokenizer()
-    config = {
+    config: dict[str, Any] = {
         "embed_dim": 16,
         "text_cfg": {
             "context_length": tokenizer.model_max_length,

@@ -46,7 +46,7 @@ def test_unknown_names_and_impossible_values_are_refused(wrong: dict[str, Any]) 
 
 def test_protocol_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        Protocol(**FIELDS).seed = 1  # type: ignore[misc]
+        Protocol(**FIELDS).seed = 1
 
 
 @pytest.mark.parametrize(

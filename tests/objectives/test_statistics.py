@@ -38,7 +38,7 @@ def test_one_pair_tells_nothing_of_the_spread() -> None:
 
 def test_drift_common_to_both_of_a_pair_widens_nothing() -> None:
     drift = np.array([1.0, 1.3, 0.8, 1.1])
-    estimate = speedup(2.0 * drift, drift)
+    estimate = speedup((2.0 * drift).tolist(), drift.tolist())
     assert (estimate.low, estimate.value, estimate.high) == pytest.approx((2.0, 2.0, 2.0))
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.stub import made_up
 from storage.records import TrialRecord
+from stub_workbench import made_up
 from studies.disturbance import LEAST_AGAIN, is_quieter, marked, reasons, to_time_again
 
 

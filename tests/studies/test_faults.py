@@ -20,12 +20,12 @@ import pytest
 import torch
 
 from accel_space.stack import METHODS, point_key
-from benchmarks.stub import REQUEST, StubWorkbench, work
 from objectives.environment import Environment
 from objectives.errors import MeasurementError
 from objectives.protocol import Protocol
 from storage.records import ENVIRONMENT, PROTOCOL, StudyRecord, read_studies
 from storage.store import Store, open_store
+from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.progress import Progress

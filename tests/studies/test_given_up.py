@@ -13,11 +13,11 @@ from optuna.trial import TrialState
 
 from accel_space.method import Params
 from accel_space.stack import point_key
-from benchmarks.stub import REQUEST, made_up
 from objectives.measurement import Baseline, Measurement
 from storage.claims import list_claims
 from storage.records import DUPLICATE_OF, StudyRecord, read_studies
 from storage.store import Store
+from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
 from studies.plan import Plan, StudyRequest, make_plan
 from studies.runner import run_study

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from accel_space.errors import RefusedError
@@ -13,17 +15,17 @@ from tests.studies.test_samplers import make_stack
 
 SCHEDULE = {"gate_step": 6, "sp_interval": 2, "fi_interval": 1, "warm_up": 1}
 
-OUTSIDE = {"cache_interval": 9, "cache_branch_id": 0}
+OUTSIDE: dict[str, int | float] = {"cache_interval": 9, "cache_branch_id": 0}
 
 
 def entry(
-    params: dict[str, int | float],
+    params: Mapping[str, int | float],
     *methods: str,
     pipeline: str = "tiny-shapes",
     scheduler: str = "DDIM",
     steps: int = 20,
 ) -> Entry:
-    return Entry(f"the key of {params}", pipeline, scheduler, steps, methods, params)
+    return Entry(f"the key of {params}", pipeline, scheduler, steps, methods, dict(params))
 
 
 def test_entries_of_one_combination_come_together_whatever_their_spelling() -> None:
@@ -95,7 +97,7 @@ def test_a_study_gets_the_hints_of_its_combination_that_fit(
     make_request: MakeRequest, store: Store
 ) -> None:
     plan = make_plan(make_request())
-    fitting = {"cache_interval": 5, "cache_branch_id": 3}
+    fitting: dict[str, int | float] = {"cache_interval": 5, "cache_branch_id": 3}
     # As of a protocol, or a release, with other choices.
     keep_hints(store.engine, plan.combination, [OUTSIDE])
     keep_hints(store.engine, plan.combination, [{"ratio": 0.5}, fitting])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -66,15 +67,15 @@ def test_its_command_asks_for_the_same_study(make_request: MakeRequest, tmp_path
     assert (program, verb) == ("accelfront", "study")
     options = dict(zip(words[::2], words[1::2], strict=True))
     assert options.pop("--storage") == STORAGE
-    asked = StudyRequest(
-        pipeline=options.pop("--pipeline"),
-        scheduler=options.pop("--scheduler"),
-        methods=tuple(options.pop("--methods").split(",")),
-        prompts=Path(options.pop("--prompts")),
-        device=options.pop("--device"),
-        **{name[2:].replace("-", "_"): int(value) for name, value in options.items()},
-    )
-    assert make_plan(asked).study_name == plan.study_name
+    asked: dict[str, Any] = {
+        "pipeline": options.pop("--pipeline"),
+        "scheduler": options.pop("--scheduler"),
+        "methods": tuple(options.pop("--methods").split(",")),
+        "prompts": Path(options.pop("--prompts")),
+        "device": options.pop("--device"),
+    }
+    asked |= {name[2:].replace("-", "_"): int(value) for name, value in options.items()}
+    assert make_plan(StudyRequest(**asked)).study_name == plan.study_name
 
 
 @pytest.mark.parametrize(("wanted", "done", "trials"), [(8, 3, "8"), (8, 8, "16"), (12, 12, "16")])

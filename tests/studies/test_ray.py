@@ -62,7 +62,7 @@ def cluster() -> Iterator[Any]:
         # By default workers yield to everything else on the machine.
         environment.setenv("RAY_worker_niceness", "0")
         head = {"num_cpus": 1, "include_dashboard": False, "_system_config": health}
-        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster: Any = Cluster(initialize_head=True, head_node_args=head)
         yield cluster
         cluster.shutdown()
 

@@ -28,10 +28,10 @@ def test_a_trial_without_a_point_is_dead_after_the_grace_in_every_time_zone(
     study = optuna.create_study(storage=store.optuna, directions=["maximize", "minimize"])
     study.ask()
     recover(study, store)
-    assert study.trials[0].state == TrialState.RUNNING
+    assert study.get_trials()[0].state == TrialState.RUNNING
     monkeypatch.setattr("studies.recovery.GRACE_S", 0)
     recover(study, store)
-    assert study.trials[0].state == TrialState.FAIL
+    assert study.get_trials()[0].state == TrialState.FAIL
 
 
 def test_a_trial_that_its_worker_completed_after_all_keeps_its_point(
@@ -62,10 +62,10 @@ def test_a_worker_elsewhere_is_dead_when_its_heartbeat_stops(
         elsewhere.setattr("storage.claims.this_host", lambda: "elsewhere")
         claim(store.engine, study._study_id, "a=1", trial.number)
     recover(study, store)
-    assert study.trials[0].state == TrialState.RUNNING
+    assert study.get_trials()[0].state == TrialState.RUNNING
     store.optuna._backend.grace_period = 1  # type: ignore[attr-defined]
     time.sleep(3)
     recover(study, store)
-    assert study.trials[0].state == TrialState.FAIL
+    assert study.get_trials()[0].state == TrialState.FAIL
     assert study.trials[0].user_attrs[REASON] == "its worker died"
     assert list_claims(store.engine, study._study_id) == []

@@ -19,7 +19,6 @@ from optuna_dashboard import get_note
 from PIL import Image
 
 from accel_space.stack import METHODS, point_key
-from benchmarks.stub import StubWorkbench
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from storage.claims import list_claims
@@ -27,6 +26,7 @@ from storage.errors import StorageError
 from storage.records import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON, read_studies
 from storage.requirement import Requirement
 from storage.store import Store, open_store
+from stub_workbench import StubWorkbench
 from studies.bench import Workbench
 from studies.errors import StudyFailedError, StudyRefusedError
 from studies.plan import StudyRequest, make_plan
@@ -293,8 +293,10 @@ def test_of_two_processes_one_is_killed_and_one_interrupted_and_a_third_goes_on(
         *("--methods", "tome", "--num-samples", "2", "--batch-size", "1", "--trials", "30"),
         *("--storage", storage_url, "--no-confirm"),
     ]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    killed, interrupted = (subprocess.Popen(command, **pipes) for _ in range(2))
+    killed, interrupted = (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    )
     while not holders(storage_url) >= {killed.pid, interrupted.pid}:
         assert killed.poll() is None and interrupted.poll() is None
         time.sleep(0.1)

@@ -16,13 +16,13 @@ from optuna.trial import TrialState
 
 from accel_space.method import Params
 from accel_space.stack import point_key
-from benchmarks.stub import REQUEST, made_up
 from objectives.measurement import Baseline, Measurement
 from storage.claims import list_claims
 from storage.front import best_inside
 from storage.records import StudyRecord, TrialRecord, read_studies
 from storage.requirement import Requirement
 from storage.store import Store, open_store
+from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
 from studies.confirmation import to_confirm
 from studies.interrupt import Interrupt
@@ -85,12 +85,12 @@ class _Objective:
                 update={"disturbed": self.lab.disturbed.get(self.lab.count("searched"), [])}
             )
         self.lab.count("confirmed")
-        more = self.lab.loss_on_unseen
+        shift = self.lab.loss_on_unseen
         low, high = made.clip_loss_ci
         return made.model_copy(
             update={
-                "clip_loss": made.clip_loss + more,
-                "clip_loss_ci": (low + more, high + more),
+                "clip_loss": made.clip_loss + shift,
+                "clip_loss_ci": (low + shift, high + shift),
             }
         )
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from benchmarks.stub import StubWorkbench
 from storage.store import Store
+from stub_workbench import StubWorkbench
 from studies.plan import StudyRequest, make_plan
 from studies.progress import Outcome
 from studies.runner import run_study

@@ -45,11 +45,13 @@ def embed() -> tuple[Embed, Embed]:
 
     @torch.no_grad()
     def images(pictures: Tensor) -> Tensor:
-        return model.encode_image(normalize(pictures), normalize=True)
+        embedding: Tensor = model.encode_image(normalize(pictures), normalize=True)
+        return embedding
 
     @torch.no_grad()
     def texts(captions: list[str]) -> Tensor:
-        return model.encode_text(tokenize(captions), normalize=True)
+        embedding: Tensor = model.encode_text(tokenize(captions), normalize=True)
+        return embedding
 
     return images, texts
 

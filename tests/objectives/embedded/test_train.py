@@ -85,16 +85,17 @@ def test_a_denoiser_that_knows_the_picture_has_no_loss(trained: Path, prediction
     setup = Setup(trained, cpu, 0, replace(TOY, steps=1), pool=1, compiled=False)
     _, clean = make_latents(setup.load_vae(), 1, torch.Generator().manual_seed(0))
     scheduler = build_scheduler(prediction_type)
-    modules = nn.ModuleDict({"scale": nn.Linear(1, 1, bias=False)})
-    nn.init.ones_(modules["scale"].weight)
+    layer = nn.Linear(1, 1, bias=False)
+    modules = nn.ModuleDict({"scale": layer})
+    nn.init.ones_(layer.weight)
 
     def predict(noisy: Tensor, times: Tensor, _: Tensor) -> Tensor:
         kept = scheduler.alphas_cumprod[times][:, None, None, None]
         noise = (noisy - kept.sqrt() * clean.float()) / (1 - kept).sqrt()
-        right = noise
+        right: Tensor = noise
         if prediction_type == "v_prediction":
             right = scheduler.get_velocity(clean.float().expand_as(noise), noise, times)
-        return right * modules["scale"].weight
+        return right * layer.weight
 
     tokens_of = CaptionTokens(build_tokenizer(), cpu)
     _, outcome = train_denoiser(setup, "toy", modules, predict, tokens_of, scheduler)
@@ -138,7 +139,7 @@ def test_same_seed_trains_the_same_weights() -> None:
             replace(TOY, steps=30, peak_lr=0.1),
             "toy",
         )
-        weight: Tensor = average["layer"].weight
+        [weight, _] = average.parameters()
         return weight
 
     first = run()
