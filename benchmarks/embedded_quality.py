@@ -10,7 +10,6 @@ NAME-scan.json and NAME-scan.md instead: what a guidance is chosen on.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from torch import Tensor
 from embedded_bench import SUBJECTS, Bench, environment, save_grid
 from embedded_methods import BRANCHES, INTERVALS, Applied, methods_for, plain
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
+from result_files import keep_results
 
 SCAN_SEED: Final = 1000
 SEED: Final = 2000
@@ -241,14 +241,6 @@ def evaluate(
     return figures
 
 
-def write(folder: Path, name: str, figures: Any, page: str) -> None:
-    """Write the figures and their page, and print the page."""
-    text = json.dumps(figures, indent=2)
-    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    (folder / f"{name}.md").write_text(page, encoding="utf-8")
-    print(page)
-
-
 def main() -> int:
     """Measure, write, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -274,7 +266,9 @@ def main() -> int:
         rows = scan(bench, options.scan)
         where = {**environment(bench), "guidance": options.scan}
         scanned = {"pipeline": options.pipeline, "environment": where, "rows": rows}
-        write(options.out, f"{subject.files}-scan", scanned, scan_table(options.pipeline, rows))
+        page = scan_table(options.pipeline, rows)
+        keep_results(f"{subject.files}-scan", scanned, page, options.out)
+        print(page)
         return 0
     figures = evaluate(
         bench,
@@ -283,7 +277,9 @@ def main() -> int:
         options.methods,
         options.out / f"{subject.files}-grid.webp",
     )
-    write(options.out, f"{subject.files}-quality", figures, markdown(figures))
+    page = markdown(figures)
+    keep_results(f"{subject.files}-quality", figures, page, options.out)
+    print(page)
     return 0 if all(figures["checks"].values()) else 1
 
 

@@ -7,7 +7,6 @@ Workers are real processes on real storage. By default a sleep stands for the GP
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import platform
@@ -30,6 +29,7 @@ from optuna.trial import TrialState
 from objectives.objective import Objective
 from objectives.scorer import Scorer
 from postgres import new_database, postgres
+from result_files import keep_results
 from storage.rows import TrialRow, read_trials
 from storage.store import open_store
 from stub_workbench import REQUEST, StubWorkbench
@@ -262,10 +262,9 @@ def _write(name: str, given: argparse.Namespace, report: Report) -> None:
         "seed": given.seed,
         **asdict(report),
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
     rows = [f"| {key} | {value} |" for key, value in content.items()]
     text = "\n".join([f"# {name}", "", "| | |", "|---|---|", *rows, ""])
-    (RESULTS / f"{name}.md").write_text(text)
+    keep_results(name, content, text, RESULTS)
     print(text)
 
 

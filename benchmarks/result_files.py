@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from accelfront.output import put_out
+
 
 def results_path(name: str, out: Path) -> Path:
     """Where the JSON file of a name is."""
@@ -14,15 +16,18 @@ def results_path(name: str, out: Path) -> Path:
 
 
 def keep_results(name: str, results: dict[str, Any], page: str, out: Path) -> None:
-    """Write both files.
+    """Replace both files, each in full or not at all.
 
     Args:
         name: What was measured and where, in words.
         results: Its figures.
         page: The same for people, in Markdown.
         out: The folder; it is made if it is not there.
+
+    Raises:
+        InputError: If a file cannot be written.
     """
     path = results_path(name, out)
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    path.with_name(f"{path.stem}.md").write_text(page, encoding="utf-8")
+    put_out(json.dumps(results, indent=1) + "\n", path)
+    put_out(page, path.with_name(f"{path.stem}.md"))

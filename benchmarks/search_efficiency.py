@@ -18,7 +18,6 @@ Writes `search-efficiency.json` and `.md` into `benchmarks/results`.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,6 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from grid_table import TABLES, load_table
 from replay import GOALS, MOST, GivingUp, Replay, time_errors
+from result_files import keep_results
 from step_times import TIMES
 from studies.plan import DEFAULT_LOSS_BUDGET
 
@@ -121,11 +121,8 @@ def main() -> None:
         "times": times,
         "searches": summary(rows),
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "search-efficiency.json"
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     text = as_markdown(results)
-    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    keep_results("search-efficiency", results, text, options.out)
     print(text)
 
 

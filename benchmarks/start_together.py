@@ -7,7 +7,6 @@ on the CPU; on an empty Postgres, then on an empty SQLite.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
@@ -24,6 +23,7 @@ from optuna.trial import TrialState
 
 from accel_space.stack import point_key
 from postgres import new_database, postgres
+from result_files import keep_results
 from storage.claims import list_claims
 from storage.records import DUPLICATE_OF, POINT
 from storage.store import open_store
@@ -113,14 +113,13 @@ def _write(results: dict[str, dict[str, Any]]) -> None:
         "versions": {"python": platform.python_version(), "optuna": optuna.__version__},
         "command": " ".join(COMMAND),
     }
-    (RESULTS / "start-together.json").write_text(json.dumps(content | results, indent=1) + "\n")
     lines = ["# Studies started at once", "", *[f"- {key}: {content[key]}" for key in content], ""]
     lines += [f"| | {' | '.join(results)} |", f"|---|{'---|' * len(results)}"]
     for figure in next(iter(results.values())):
         row = " | ".join(str(result[figure]) for result in results.values())
         lines.append(f"| {figure} | {row} |")
     text = "\n".join([*lines, ""])
-    (RESULTS / "start-together.md").write_text(text)
+    keep_results("start-together", content | results, text, RESULTS)
     print(text)
 
 

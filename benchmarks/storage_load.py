@@ -29,6 +29,7 @@ from sqlalchemy import Connection, insert, text
 
 from accel_space.stack import point_key
 from postgres import new_database, postgres
+from result_files import keep_results, results_path
 from storage import records
 from storage.claims import list_claims
 from storage.store import Store, open_store
@@ -261,7 +262,7 @@ def main() -> None:
 
 
 def _write(results: dict[str, Any]) -> None:
-    path = RESULTS / "storage-load.json"
+    path = results_path("storage-load", RESULTS)
     # Of a run of one part the other part's figures stay.
     before = json.loads(path.read_text()) if path.exists() else {}
     kept = {title: value for title, value in before.items() if title.startswith(PARTS)}
@@ -273,14 +274,13 @@ def _write(results: dict[str, Any]) -> None:
         "load_average": [round(value, 1) for value in os.getloadavg()],
         **results,
     }
-    path.write_text(json.dumps(content, indent=1) + "\n")
     lines = ["# Storage under load", ""]
     lines += [f"- {key}: {value}" for key, value in content.items() if key not in results]
     for title, figures in results.items():
         rows = [f"| {key} | {value} |" for key, value in figures.items()]
         lines += ["", f"## {title}", "", "| | |", "|---|---|", *rows]
     text = "\n".join([*lines, ""])
-    (RESULTS / "storage-load.md").write_text(text)
+    keep_results("storage-load", content, text, RESULTS)
     print(text)
 
 

@@ -58,7 +58,8 @@ def confirm(
     study: optuna.Study, point: dict[str, int | float], speedup: Spread, loss: Spread
 ) -> None:
     """A second look at a completed point, on prompts that the search did not see."""
-    [first] = [trial for trial in study.trials if trial.user_attrs[records.POINT] == point]
+    measured = study.get_trials(states=(TrialState.COMPLETE,))
+    [first] = [trial for trial in measured if trial.user_attrs[records.POINT] == point]
     attributes = {
         records.POINT: point,
         records.DUPLICATE_OF: first.number,
