@@ -18,7 +18,7 @@ from objectives.catalogue import find_pipeline
 from objectives.objective import MAX_PAIRS
 from objectives.statistics import Estimate, early_clip_loss
 from step_times import TIMES, Times, find_times, fit_times
-from storage.front import best_inside, hypervolume
+from storage.front import best_inside, hypervolume, pareto_front
 from storage.records import MEASUREMENT
 from studies.features import skipped_shares, work_features
 from studies.front_model import Surrogate
@@ -29,7 +29,10 @@ from studies.screening import FIRST_LOOK, confidence, is_hopeless, looks
 
 GivingUp = Literal["screened", "foreseen"]
 
-GOALS = ("90%", "95%", "99%", "bound", "requirement")
+SHARES = {"90%": 0.9, "95%": 0.95, "99%": 0.99}
+"""Of the hypervolume."""
+
+GOALS = (*SHARES, "bound", "requirement")
 
 MOST = 120
 """Evaluations after which a search is given up."""
@@ -124,6 +127,21 @@ class Replay:
         for point, share in zip(self.stack.points, times.share, strict=True):
             speedup[self.rows[point_key(point)]] = 1 / share
         return speedup
+
+    def fewest(self, share: float) -> int:
+        """How few points hold so much of the hypervolume: what one who knew all would measure."""
+        budget = self.loss_budget
+        front = pareto_front([p for p in self.truth if p.clip_loss <= budget and p.speedup > 1])
+        # The greatest area of so many points of which the n-th of the front is the last.
+        areas = [(point.speedup - 1) * (budget - point.clip_loss) for point in front]
+        count = 1
+        while max(areas) < share * self.volume:
+            areas = [
+                max((areas[m] + _step(front[m], point) for m in range(n)), default=0.0)
+                for n, point in enumerate(front)
+            ]
+            count += 1
+        return count
 
     def search(
         self, sampler: str, seed: int, pays: bool = False, giving_up: GivingUp | None = None
@@ -227,15 +245,18 @@ class Replay:
         best = best_inside(found.points, self.loss_budget)
         fastest = best.speedup if best else 0.0
         now = {
-            "90%": share >= 0.9,
-            "95%": share >= 0.95,
-            "99%": share >= 0.99,
+            **{goal: share >= least for goal, least in SHARES.items()},
             "bound": fastest >= 0.99 * self.bound,
             "requirement": fastest >= 1 + 0.9 * (self.bound - 1),
         }
         for goal, reached in now.items():
             if reached and found.reached[goal] is None:
                 found.reached[goal] = (found.evaluations, found.seconds)
+
+
+def _step(before: Point, point: Point) -> float:
+    """The area that a point adds to a faster one, the last before it on a front."""
+    return (point.speedup - 1) * (before.clip_loss - point.clip_loss)
 
 
 def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:

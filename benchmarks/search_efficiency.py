@@ -35,7 +35,7 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from grid_table import TABLES, load_table
-from replay import GOALS, MOST, GivingUp, Replay, time_errors
+from replay import GOALS, MOST, SHARES, GivingUp, Replay, time_errors
 from result_files import keep_results
 from step_times import TIMES
 from studies.plan import DEFAULT_LOSS_BUDGET
@@ -162,6 +162,7 @@ def describe(path: Path, loss_budget: float) -> dict[str, Any]:
         "recorded": about["date"],
         "prompts": len(replay.table.baseline_scores),
         "bound": round(replay.bound, 4),
+        "fewest": replay.volume and {goal: replay.fewest(least) for goal, least in SHARES.items()},
         "noise": round(replay.noise, 5),
         "fitted": replay.times
         and {
@@ -247,6 +248,8 @@ def as_markdown(results: dict[str, Any]) -> str:
             f"| sampler | seeds | {' | '.join(GOALS)} | seconds |",
             "|---|---|" + "---|" * (len(GOALS) + 1),
         ]
+        fewest = " | ".join(str(about["fewest"].get(goal, 1)) for goal in GOALS)
+        lines.append(f"| fewest possible | | {fewest} | |")
         for row in results["searches"]:
             if row["table"] == about["table"]:
                 cells = " | ".join(_cell(row["evaluations"][goal]) for goal in GOALS)
