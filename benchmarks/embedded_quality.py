@@ -23,7 +23,7 @@ from torch import Tensor
 from embedded_bench import SUBJECTS, Bench, environment, save_grid
 from embedded_methods import BRANCHES, INTERVALS, Applied, methods_for, plain
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
-from result_files import keep_results
+from result_files import keep_results, out_folder
 
 SCAN_SEED: Final = 1000
 SEED: Final = 2000
@@ -255,13 +255,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
     parser.add_argument("--no-methods", dest="methods", action="store_false",
                         help="measure the baseline alone")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=out_folder, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     subject = SUBJECTS[options.pipeline]
     guidance = subject.guidance if options.guidance is None else options.guidance
     seed = (SCAN_SEED if options.scan else SEED) if options.seed is None else options.seed
     bench = Bench(subject, options.device, guidance, options.captions, options.batch, seed)
-    options.out.mkdir(parents=True, exist_ok=True)
     if options.scan:
         rows = scan(bench, options.scan)
         where = {**environment(bench), "guidance": options.scan}

@@ -40,7 +40,7 @@ from objectives.errors import InputError
 from objectives.loading import free_memory
 from objectives.measurement import Measurement
 from objectives.objective import MIN_PAIRS
-from result_files import keep_results, results_path
+from result_files import keep_results, out_folder, results_path
 from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.plan import Plan, StudyRequest
@@ -84,7 +84,7 @@ def main() -> None:
         "--settings", nargs="+", type=setting, default=SETTINGS, help="batch size x steps, as 8x20"
     )
     parser.add_argument("--models", type=Path, default=Path("full-size-models"))
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     prepare_process()

@@ -20,7 +20,7 @@ from accel_space.stack import Stack
 from accelfront.process import prepare_process
 from asked_plan import asked_plan
 from objectives.statistics import speedup
-from result_files import keep_results
+from result_files import keep_results, out_folder
 from storage.records import StudyRecord
 from storage.store import open_store
 from studies.bench import Workbench
@@ -46,7 +46,7 @@ def main() -> None:
         "--batch-sizes", type=int, nargs="+", default=[8, 1], help="of the A/A checks"
     )
     parser.add_argument("--trials", type=int, default=16, help="points of the study, 0: none")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
     request = StudyRequest(

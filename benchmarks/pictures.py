@@ -21,6 +21,7 @@ from accelfront.dashboard_server import listen
 from accelfront.options import DEFAULT_STORAGE
 from accelfront.reporting.page import render_page
 from accelfront.reporting.pictures import front_pictures
+from result_files import out_folder
 from storage.front import best_inside
 from storage.records import StudyRecord, TrialRecord, read_studies
 from storage.store import Store, open_store
@@ -37,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--storage", default=DEFAULT_STORAGE)
     parser.add_argument("--study", help="default: the first one")
-    parser.add_argument("--out", type=Path, default=IMAGES)
+    parser.add_argument("--out", type=out_folder, default=IMAGES)
     options = parser.parse_args()
     store = open_store(options.storage)
     study = read_studies(store, options.study)[0]

@@ -38,6 +38,7 @@ from objectives.generation import generate_pictures
 from objectives.loading import load_conditioning, load_pipeline
 from objectives.schedulers import make_scheduler
 from objectives.scorer import Embeddings, Scorer, clip_scores
+from result_files import out_folder
 from studies.plan import Plan, StudyRequest
 
 BASELINE_EVERY = 8
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--parts", type=Path, default=Path("grid-parts"))
     parser.add_argument("--collect", action="store_true")
     parser.add_argument("--scores-only", action="store_true", help="leave the latencies out")
-    parser.add_argument("--out", type=Path, default=TABLES)
+    parser.add_argument("--out", type=out_folder, default=TABLES)
     options = parser.parse_args()
     prepare_process()
     plan = asked_plan(

@@ -23,7 +23,7 @@ from accel_space.method import Params
 from accelfront.process import prepare_process
 from generator.verify import RUN_TO_RUN
 from objectives.protocol import Protocol
-from result_files import keep_results
+from result_files import keep_results, out_folder
 from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.bench import Workbench
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--model", help="as the studies were given it")
     parser.add_argument("--scorer", help="as the studies were given it")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     if len(options.what) > 2:
         parser.error("give one storage, or two files of full_size.py")

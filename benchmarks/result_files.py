@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 from accelfront.output import put_out
+
+
+def out_folder(text: str) -> Path:
+    """Make a folder before hours are spent on what it is for, as a type of argparse."""
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot make {folder}: {error.strerror}") from error
+    return folder
 
 
 def results_path(name: str, out: Path) -> Path:
@@ -22,12 +33,11 @@ def keep_results(name: str, results: dict[str, Any], page: str, out: Path) -> No
         name: What was measured and where, in words.
         results: Its figures.
         page: The same for people, in Markdown.
-        out: The folder; it is made if it is not there.
+        out: A folder.
 
     Raises:
         InputError: If a file cannot be written.
     """
     path = results_path(name, out)
-    out.mkdir(parents=True, exist_ok=True)
     put_out(json.dumps(results, indent=1) + "\n", path)
     put_out(page, path.with_name(f"{path.stem}.md"))

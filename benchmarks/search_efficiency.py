@@ -36,7 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from grid_table import TABLES, load_table
 from replay import GOALS, MOST, SHARES, GivingUp, Replay, time_errors
-from result_files import keep_results
+from result_files import keep_results, out_folder
 from step_times import TIMES
 from studies.plan import DEFAULT_LOSS_BUDGET
 
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--loss-budget", type=float, default=DEFAULT_LOSS_BUDGET)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     tables = sorted(options.tables.glob(f"{options.only}.npz"))
     if not tables:

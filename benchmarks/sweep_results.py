@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from objectives.errors import InputError
-from result_files import keep_results
+from result_files import keep_results, out_folder
 from storage.errors import StorageError
 from storage.front import best_inside
 from storage.records import StudyRecord, read_studies
@@ -38,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("sweep", type=Path, help="the sweep file")
     parser.add_argument("database", type=Path, help="the SQLite file of its studies")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     if not options.database.is_file():
         parser.error(f"there is no {options.database}; accelfront sweep makes it")

@@ -29,7 +29,7 @@ import optuna
 
 from accel_space.errors import RefusedError
 from accelfront.process import prepare_process
-from result_files import keep_results
+from result_files import keep_results, out_folder
 from storage.front import best_inside
 from storage.hints import keep_hints
 from storage.records import StudyRecord, TrialRecord, find_study
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--work", type=Path, default=Path("versus-constants"))
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
     options.work.mkdir(parents=True, exist_ok=True)
