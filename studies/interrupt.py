@@ -30,9 +30,12 @@ def graceful_interrupt(tell: Callable[[str], None]) -> Iterator[Interrupt]:
         return
     previous = signal.getsignal(signal.SIGINT)
 
+    # A script's background job is started deaf to it; whoever sends it one means it.
+    second = signal.default_int_handler if previous == signal.SIG_IGN else previous
+
     def note(signum: int, frame: FrameType | None) -> None:
         interrupt.requested = True
-        signal.signal(signal.SIGINT, previous)
+        signal.signal(signal.SIGINT, second)
         tell("finishing the running trial; Ctrl-C again stops at once")
 
     signal.signal(signal.SIGINT, note)
