@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A change is judged by what it changes: `pytest --hypothesis-profile=default` draws new examples.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 # A shell's background job ignores Ctrl-C and hands that on: what the tests interrupt must not.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -171,7 +171,7 @@ def shuffled(clauses: list[str], others: list[str], random: Random) -> list[str]
 def mutated(text: str, random: Random) -> str:
     """Some characters dropped, inserted, doubled or exchanged."""
     for _ in range(random.choice([0, 1, 1, 1, 2, 3])):
-        start = random.randrange(len(text))
+        start = random.randint(0, len(text))
         piece = text[start : start + random.choice([1, 1, 1, 2, 5, 20])]
         inserted = random.choice("0123456789..,  -+/x%sm步倍秒，不or:=\x00\u202e²½") + piece
         changed = random.choice(["", inserted, piece * 2, piece[::-1]])
@@ -186,7 +186,8 @@ _NAMES = re.compile(
 )
 _NUMBER = re.compile(r"(?:(?<![0-9.a-z])-)?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 _UNITS = {
-    "steps": r"(euler|ddim|unipc|[a-z +-]*scheduler)?\s*(sampling|inference)?\s*(steps?\b|步)",
+    "steps": r"((euler|ddim|unipc|((?!speed|loss|- )[a-z +-])*scheduler)\s*)?"
+    r"((sampling|inference)\s*)?(steps?\b|步)",
     "speedup": r"(x|times|fold)(?![a-z])|倍",
     "latency_s": r"(s|sec|seconds?)(?![a-z])|秒",
     "latency_ms": r"(ms|milliseconds?)(?![a-z])|毫秒",
