@@ -101,9 +101,7 @@ def save_tiny(family: str, folder: Path, **options: Any) -> Path:
     return folder
 
 
-def tiny_sd(
-    scheduler: str = "DDIMScheduler", seed: int = 0, **unet_config: Any
-) -> StableDiffusionPipeline:
+def tiny_sd(scheduler: str = "DDIMScheduler", seed: int = 0, **unet_config: Any) -> Any:
     """Build a tiny Stable Diffusion pipeline; the global random generator is left as it is.
 
     It draws 16x16 pixels, has no safety checker and shows no progress bar.
@@ -209,10 +207,10 @@ def draw(
     return latents
 
 
-def _stable_diffusion(unet_config: dict[str, Any], vae_blocks: int = 2) -> StableDiffusionPipeline:
+def _stable_diffusion(unet_config: dict[str, Any], vae_blocks: int = 2) -> Any:
     tokenizer = tiny_tokenizer()
     text_encoder: Any = CLIPTextModel(_clip_config(tokenizer))
-    unet = UNet2DConditionModel(**{**_UNET_CONFIG, **unet_config})
+    unet: Any = UNet2DConditionModel(**{**_UNET_CONFIG, **unet_config})
     return StableDiffusionPipeline(
         vae=_vae(vae_blocks),
         text_encoder=text_encoder.eval(),
@@ -225,16 +223,16 @@ def _stable_diffusion(unet_config: dict[str, Any], vae_blocks: int = 2) -> Stabl
     )
 
 
-def _stable_diffusion_2(unet_config: dict[str, Any]) -> StableDiffusionPipeline:
+def _stable_diffusion_2(unet_config: dict[str, Any]) -> Any:
     linear = {"use_linear_projection": True, "attention_head_dim": (1, 2, 2, 2)}
     return _stable_diffusion({**linear, **unet_config})
 
 
-def _stable_diffusion_xl(unet_config: dict[str, Any]) -> StableDiffusionXLPipeline:
+def _stable_diffusion_xl(unet_config: dict[str, Any]) -> Any:
     tokenizer = tiny_tokenizer()
     text_encoder: Any = CLIPTextModel(_clip_config(tokenizer))
     text_encoder_2: Any = CLIPTextModelWithProjection(_clip_config(tokenizer))
-    unet = UNet2DConditionModel(**{**_UNET_CONFIG, **_SDXL_UNET_CONFIG, **unet_config})
+    unet: Any = UNet2DConditionModel(**{**_UNET_CONFIG, **_SDXL_UNET_CONFIG, **unet_config})
     return StableDiffusionXLPipeline(
         vae=_vae(),
         text_encoder=text_encoder.eval(),
@@ -260,7 +258,7 @@ def _pixart(pipeline_class: str) -> Callable[[dict[str, Any]], Any]:
                 num_heads=2,
             )
         )
-        transformer = PixArtTransformer2DModel(**{**_TRANSFORMER_CONFIG, **transformer_config})
+        transformer: Any = PixArtTransformer2DModel(**{**_TRANSFORMER_CONFIG, **transformer_config})
         return getattr(diffusers, pipeline_class)(
             vae=_vae(),
             text_encoder=text_encoder.eval(),
@@ -308,8 +306,8 @@ def _t5_tokenizer() -> T5Tokenizer:
     )
 
 
-def _vae(blocks: int = 2) -> AutoencoderKL:
-    vae = AutoencoderKL(
+def _vae(blocks: int = 2) -> Any:
+    vae: Any = AutoencoderKL(
         block_out_channels=(8,) * blocks,
         down_block_types=("DownEncoderBlock2D",) * blocks,
         up_block_types=("UpDecoderBlock2D",) * blocks,

@@ -87,7 +87,7 @@ def quick_pipeline(family: str, scheduler: str = "DDIMScheduler") -> Any:
 
 
 @pytest.fixture
-def pipe() -> StableDiffusionPipeline:
+def pipe() -> Any:
     return quick_pipeline("SD1.5")
 
 
@@ -229,7 +229,7 @@ class FailsWhenApplied(Method):
 
 @every_stack
 def test_a_method_that_cannot_be_applied_takes_the_others_back(
-    monkeypatch: pytest.MonkeyPatch, pipe: StableDiffusionPipeline, names: Names
+    monkeypatch: pytest.MonkeyPatch, pipe: Any, names: Names
 ) -> None:
     monkeypatch.setitem(METHODS, "fails", FailsWhenApplied())
     stack = _stack(pipe, (*names, "fails"))
@@ -242,9 +242,7 @@ def test_a_method_that_cannot_be_applied_takes_the_others_back(
 
 
 @every_real_stack
-def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(
-    pipe: StableDiffusionPipeline, names: Names
-) -> None:
+def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(pipe: Any, names: Names) -> None:
     stack = _stack(pipe, names)
     with stack.applied(pipe, stack.default) as generate:
         pass
@@ -471,7 +469,7 @@ def _synonyms() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("names", "one", "other"), list(_synonyms()))
 def test_parameters_that_skip_the_same_draw_one_picture(
-    pipe: StableDiffusionPipeline, names: Names, one: Params, other: Params
+    pipe: Any, names: Names, one: Params, other: Params
 ) -> None:
     stack = _stack(pipe, names, STEPS)
     pictures = []
@@ -526,9 +524,7 @@ def test_a_call_depends_on_neither_the_call_before_nor_the_global_generator(
 
 
 @every_real_stack
-def test_a_call_does_not_depend_on_a_call_that_failed(
-    pipe: StableDiffusionPipeline, names: Names
-) -> None:
+def test_a_call_does_not_depend_on_a_call_that_failed(pipe: Any, names: Names) -> None:
     stack = _stack(pipe, names)
     with stack.applied(pipe, stack.default) as generate:
         picture = _draw_few("SD1.5", generate)
@@ -637,7 +633,7 @@ def test_a_conflict_is_found_from_either_side(monkeypatch: pytest.MonkeyPatch) -
 
 
 @every_stack
-def test_a_pipe_is_not_accelerated_twice(pipe: StableDiffusionPipeline, names: Names) -> None:
+def test_a_pipe_is_not_accelerated_twice(pipe: Any, names: Names) -> None:
     stack = _stack(pipe, names)
     twin = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
 

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import PyramidAttentionBroadcastConfig
-from diffusers.hooks import HookRegistry, apply_pyramid_attention_broadcast
+from diffusers.hooks.hooks import HookRegistry
+from diffusers.hooks.pyramid_attention_broadcast import (
+    PyramidAttentionBroadcastConfig,
+    apply_pyramid_attention_broadcast,
+)
 
 from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
@@ -59,9 +62,8 @@ def test_the_picture_is_that_of_diffusers_own_pab(family: str, scheduler: str) -
 
     denoiser = find_denoiser(pipe)
     denoiser.register_forward_pre_hook(advance)
-    apply_pyramid_attention_broadcast(
-        denoiser, PyramidAttentionBroadcastConfig(**POINT, current_timestep_callback=lambda: now)
-    )
+    config: dict[str, Any] = {**POINT, "current_timestep_callback": lambda: now}
+    apply_pyramid_attention_broadcast(denoiser, PyramidAttentionBroadcastConfig(**config))
 
     assert torch.equal(picture, draw(pipe, 2, **CALLS[family]))
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from accel_space.stack import Stack
@@ -34,12 +33,12 @@ REUSE_ALL = {"cache_interval": STEPS, "cache_branch_id": 0}
 
 
 @pytest.fixture
-def pipe() -> StableDiffusionPipeline:
+def pipe() -> Any:
     return tiny_sd()
 
 
 def make_objective(
-    pipe: StableDiffusionPipeline,
+    pipe: Any,
     scorer: Scorer,
     samples: int = 6,
     batch_size: int = 2,
@@ -64,7 +63,7 @@ def make_objective(
     return Objective(pipe, stack, scorer, Protocol(**{**fields, **changes}), prompts, CPU)
 
 
-def test_baseline_is_reproducible(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+def test_baseline_is_reproducible(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer)
     first, second = objective.measure_baseline(), objective.measure_baseline()
     fresh = make_objective(tiny_sd(), scorer).measure_baseline()
@@ -73,17 +72,13 @@ def test_baseline_is_reproducible(pipe: StableDiffusionPipeline, scorer: Scorer)
     np.testing.assert_array_equal(first.embeddings, fresh.embeddings)
 
 
-def test_pictures_do_not_depend_on_the_batch_size(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_pictures_do_not_depend_on_the_batch_size(pipe: Any, scorer: Scorer) -> None:
     whole = make_objective(pipe, scorer, batch_size=6).measure_baseline()
     ragged = make_objective(pipe, scorer, batch_size=4).measure_baseline()
     np.testing.assert_allclose(whole.embeddings, ragged.embeddings, atol=0.02)
 
 
-def test_prompt_i_starts_from_the_noise_of_seed_plus_i(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_prompt_i_starts_from_the_noise_of_seed_plus_i(pipe: Any, scorer: Scorer) -> None:
     prompts = ["one"] * 4
     zero = make_objective(pipe, scorer, 4, prompts=prompts).measure_baseline().embeddings
     one = make_objective(pipe, scorer, 4, prompts=prompts, seed=1).measure_baseline().embeddings
@@ -103,7 +98,7 @@ def test_prompt_i_starts_from_the_noise_of_seed_plus_i(
     ],
 )
 def test_stack_of_nothing_measures_as_the_baseline(
-    pipe: StableDiffusionPipeline, scorer: Scorer, samples: int, batch_size: int, pairs: int
+    pipe: Any, scorer: Scorer, samples: int, batch_size: int, pairs: int
 ) -> None:
     objective = make_objective(pipe, scorer, samples, batch_size)
     measured = objective.measure(PLAIN, objective.measure_baseline())
@@ -121,7 +116,7 @@ def test_stack_of_nothing_measures_as_the_baseline(
     assert not measured.device_shared
 
 
-def test_the_pictures_of_each_pair_are_shown(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+def test_the_pictures_of_each_pair_are_shown(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, samples=6, batch_size=2)
     seen: list[tuple[range, torch.Tensor, torch.Tensor]] = []
     objective.measure(PLAIN, objective.measure_baseline(), look=lambda *pair: seen.append(pair))
@@ -131,7 +126,7 @@ def test_the_pictures_of_each_pair_are_shown(pipe: StableDiffusionPipeline, scor
         torch.testing.assert_close(accelerated, baseline)
 
 
-def test_speedup_is_that_of_the_latencies(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+def test_speedup_is_that_of_the_latencies(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer)
     measured = objective.measure(PLAIN, objective.measure_baseline())
     ratios = np.array(measured.baseline_latencies_s) / np.array(measured.latencies_s)
@@ -141,9 +136,7 @@ def test_speedup_is_that_of_the_latencies(pipe: StableDiffusionPipeline, scorer:
     assert measured.latency_ci_s[0] <= measured.latency_s <= measured.latency_ci_s[1]
 
 
-def test_last_smaller_batch_is_scored_but_not_timed(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_last_smaller_batch_is_scored_but_not_timed(pipe: Any, scorer: Scorer) -> None:
     # The last batch of 1 costs more a picture than one of 8 does; timed, it would stand out.
     calls: list[int] = []
     pipe.vae.decoder.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
@@ -157,9 +150,7 @@ def test_last_smaller_batch_is_scored_but_not_timed(
     assert calls.count(8) == 1 + 2 * len(measured.latencies_s)
 
 
-def test_accelerated_and_baseline_take_turns_in_going_first(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_accelerated_and_baseline_take_turns_in_going_first(pipe: Any, scorer: Scorer) -> None:
     full_steps: list[int] = []
     batches: list[str] = []
 
@@ -179,9 +170,7 @@ def test_accelerated_and_baseline_take_turns_in_going_first(
     assert batches == ["accelerated", *first, *second, *first]
 
 
-def test_coarse_point_is_told_from_the_baseline(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_coarse_point_is_told_from_the_baseline(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
     baseline = objective.measure_baseline()
     measured = objective.measure(REUSE_ALL, baseline)
@@ -195,9 +184,7 @@ def test_coarse_point_is_told_from_the_baseline(
     assert measured.clip_loss == pytest.approx(expected)
 
 
-def test_point_measures_the_same_pictures_again(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_point_measures_the_same_pictures_again(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
     baseline = objective.measure_baseline()
     first, second = (objective.measure(REUSE_ALL, baseline) for _ in range(2))
@@ -206,9 +193,7 @@ def test_point_measures_the_same_pictures_again(
     assert first.psnr_db == second.psnr_db
 
 
-def test_hopeless_point_stops_early_and_keeps_what_was_measured(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_hopeless_point_stops_early_and_keeps_what_was_measured(pipe: Any, scorer: Scorer) -> None:
     asked: list[Partial] = []
     faster, loss = Estimate(1.0, 0.9, 1.1), Estimate(0.1, 0.05, 0.15)
 
@@ -231,7 +216,7 @@ def test_hopeless_point_stops_early_and_keeps_what_was_measured(
     assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores[:4]))
 
 
-def test_hopeful_point_is_measured_in_full(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+def test_hopeful_point_is_measured_in_full(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, samples=12)
     measured = objective.measure(PLAIN, objective.measure_baseline(), lambda partial: None)
     assert not measured.stopped_early
@@ -239,7 +224,7 @@ def test_hopeful_point_is_measured_in_full(pipe: StableDiffusionPipeline, scorer
 
 
 def test_point_that_is_measured_in_full_already_does_not_stop_early(
-    pipe: StableDiffusionPipeline, scorer: Scorer
+    pipe: Any, scorer: Scorer
 ) -> None:
     objective = make_objective(pipe, scorer, samples=2)
     nothing = Estimate(1.0, 1.0, 1.0), Estimate(0.0, 0.0, 0.0)
@@ -248,9 +233,7 @@ def test_point_that_is_measured_in_full_already_does_not_stop_early(
     assert measured.samples == 2
 
 
-def test_pairs_are_timed_again_and_the_scores_stay(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_pairs_are_timed_again_and_the_scores_stay(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, samples=10, methods=["deepcache"], steps=STEPS)
     baseline = objective.measure_baseline()
     first = objective.measure(REUSE_ALL, baseline)
@@ -262,7 +245,7 @@ def test_pairs_are_timed_again_and_the_scores_stay(
     assert again.model_dump(include=scored) == first.model_dump(include=scored)
 
 
-def spoil(pipe: StableDiffusionPipeline, how: str) -> None:
+def spoil(pipe: Any, how: str) -> None:
     """Make a real pipe draw what is no picture."""
     last = pipe.vae.decoder.conv_out
     with torch.no_grad():
@@ -274,9 +257,7 @@ def spoil(pipe: StableDiffusionPipeline, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["non-finite", "black", "constant"])
-def test_degenerate_pictures_fail_by_name(
-    pipe: StableDiffusionPipeline, scorer: Scorer, how: str
-) -> None:
+def test_degenerate_pictures_fail_by_name(pipe: Any, scorer: Scorer, how: str) -> None:
     objective = make_objective(pipe, scorer)
     baseline = objective.measure_baseline()
     spoil(pipe, how)
@@ -288,9 +269,7 @@ def test_degenerate_pictures_fail_by_name(
 
 @pytest.mark.parametrize("resumed", [False, True], ids=["same-run", "another-run"])
 @pytest.mark.parametrize("how", ["mirror", "noise"])
-def test_changed_pipe_is_noticed(
-    pipe: StableDiffusionPipeline, scorer: Scorer, resumed: bool, how: str
-) -> None:
+def test_changed_pipe_is_noticed(pipe: Any, scorer: Scorer, resumed: bool, how: str) -> None:
     objective = make_objective(pipe, scorer)
     baseline = objective.measure_baseline()
     with torch.no_grad():
@@ -306,14 +285,14 @@ def test_changed_pipe_is_noticed(
         objective.measure(PLAIN, baseline)
 
 
-def test_kept_baseline_serves_another_run(pipe: StableDiffusionPipeline, scorer: Scorer) -> None:
+def test_kept_baseline_serves_another_run(pipe: Any, scorer: Scorer) -> None:
     kept = make_objective(pipe, scorer).measure_baseline()
     resumed = make_objective(tiny_sd(), scorer)
     assert resumed.measure(PLAIN, Baseline(list(kept.scores), kept.embeddings)).clip_loss == 0
 
 
 def test_baseline_is_warmed_up_once_in_a_run_that_did_not_make_it(
-    pipe: StableDiffusionPipeline, scorer: Scorer
+    pipe: Any, scorer: Scorer
 ) -> None:
     kept = make_objective(pipe, scorer).measure_baseline()
     batches: list[int] = []
@@ -326,9 +305,7 @@ def test_baseline_is_warmed_up_once_in_a_run_that_did_not_make_it(
     assert len(batches) - first == 1 + 2 * MIN_PAIRS
 
 
-def test_pipe_is_restored_after_a_point_and_after_a_failed_one(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_pipe_is_restored_after_a_point_and_after_a_failed_one(pipe: Any, scorer: Scorer) -> None:
     before = draw(pipe)
     objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
     baseline = objective.measure_baseline()
@@ -345,9 +322,7 @@ def test_pipe_is_restored_after_a_point_and_after_a_failed_one(
     assert objective.measure(REUSE_ALL, baseline).clip_score == measured.clip_score
 
 
-def test_pipe_is_restored_when_hopeless_raises(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_pipe_is_restored_when_hopeless_raises(pipe: Any, scorer: Scorer) -> None:
     def interrupt(partial: Partial) -> None:
         raise KeyboardInterrupt
 
@@ -359,9 +334,7 @@ def test_pipe_is_restored_when_hopeless_raises(
     assert draw(pipe).equal(before)
 
 
-def test_seconds_tell_where_the_wall_time_went(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_seconds_tell_where_the_wall_time_went(pipe: Any, scorer: Scorer) -> None:
     # Its first estimate imports scipy, which takes longer than all that is measured here.
     latency([1.0, 2.0])
     objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
@@ -376,9 +349,7 @@ def test_seconds_tell_where_the_wall_time_went(
     assert measured.seconds["baseline"] >= 2 * sum(measured.baseline_latencies_s)
 
 
-def test_measuring_leaves_the_global_random_generator_alone(
-    pipe: StableDiffusionPipeline, scorer: Scorer
-) -> None:
+def test_measuring_leaves_the_global_random_generator_alone(pipe: Any, scorer: Scorer) -> None:
     before = torch.random.get_rng_state()
     objective = make_objective(pipe, scorer, methods=["deepcache", "tome"], steps=STEPS)
     baseline = objective.measure_baseline()
@@ -387,7 +358,7 @@ def test_measuring_leaves_the_global_random_generator_alone(
 
 
 def test_baseline_with_a_mean_score_below_zero_is_refused(
-    pipe: StableDiffusionPipeline, scorer_folder: Path, tmp_path: Path
+    pipe: Any, scorer_folder: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(scorer_folder, tmp_path / "opposite"))
     weights = load_file(folder / "open_clip_model.safetensors")
