@@ -118,14 +118,18 @@ def main() -> None:
             )
             key = [batch_size, steps]
             found = next((each for each in results["settings"] if each["key"] == key), None)
-            if found is None:
-                found = {"key": key, "stacks": {}}
-                results["settings"].append(found)
+            new = found is None
+            found = found or {"key": key, "stacks": {}, "dates": []}
             for environment in measure(request, found, store, workbench, deadline):
-                found["date"] = datetime.now(UTC).date().isoformat()
+                today = datetime.now(UTC).date().isoformat()
+                found["dates"] = sorted({*found["dates"], today})
+                if new:
+                    results["settings"].append(found)
+                    new = False
                 results["environment"] = environment
                 keep(results, options.out)
-    print(as_markdown(results))
+    if results["settings"]:
+        print(as_markdown(results))
 
 
 def setting(words: str) -> tuple[int, int]:
@@ -137,14 +141,11 @@ def setting(words: str) -> tuple[int, int]:
 
 
 def kept_results(pipeline: str, device: str, out: Path) -> dict[str, Any]:
-    """What was measured before; a setting of the time when they had no date has the file's."""
+    """What was measured before."""
     path = results_path(f"full-size {pipeline} {device}", out)
     if not path.exists():
         return {"pipeline": pipeline, "settings": []}
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    for setting in results["settings"]:
-        setting.setdefault("date", results.get("date"))
-    results.pop("date", None)
     return results
 
 
@@ -276,7 +277,7 @@ def as_markdown(results: dict[str, Any]) -> str:
 
 def _setting_lines(setting: dict[str, Any], stacks: Sequence[Sequence[str]]) -> list[str]:
     batch_size, steps = setting["key"]
-    lines = [f"## Batches of {batch_size}, {steps} steps", "", f"{setting['date']}.", ""]
+    lines = [f"## Batches of {batch_size}, {steps} steps", "", f"{', '.join(setting['dates'])}.", ""]
     if "aa_check" in setting:
         trials = setting["aa_check"]
         speedups = ", ".join(f"{each['speedup']:.4f}" for each in trials)
