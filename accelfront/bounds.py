@@ -35,14 +35,17 @@ def bounds(
     from rich.console import Console
 
     from accelfront.plot import bounds_plot
-    from accelfront.tables import print_json
-    from generator.bounds import Bound
+    from accelfront.tables import print_json, weakness_text
+    from generator.bounds import Bound, weak_baselines
 
-    found = [Bound.of(record) for record in read_at(storage, study, req_score_loss)]
+    records = read_at(storage, study, req_score_loss)
+    found = [Bound.of(record) for record in records]
     if as_json:
         print_json([bound.as_json() for bound in found])
         return
     Console().print(_table(found), bounds_plot(found))
+    for weak in weak_baselines(records):
+        Console().print(weakness_text(weak), highlight=False)
 
 
 def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:

@@ -11,6 +11,8 @@ import typer
 from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, Storage
 
 if TYPE_CHECKING:
+    from storage.records import StudyRecord
+    from storage.store import Store
     from studies.progress import Outcome
 
 INTERRUPTED = 130
@@ -139,7 +141,7 @@ def study(
     except KeyboardInterrupt:
         print("Interrupted at once; the same command goes on.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    for line in _summary(outcome, store.name, asked=requirement != Requirement()):
+    for line in _summary(outcome, store, asked=requirement != Requirement()):
         print(line, file=sys.stderr)
     if as_json:
         print_json([outcome.study.as_json()])
@@ -149,7 +151,7 @@ def study(
         raise typer.Exit(INTERRUPTED)
 
 
-def _summary(outcome: Outcome, storage: str, asked: bool) -> list[str]:
+def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     """What the run did and how to go on."""
     study = outcome.study
     done, distinct = len(study.trials), study.space["distinct"]
@@ -164,17 +166,33 @@ def _summary(outcome: Outcome, storage: str, asked: bool) -> list[str]:
     }
     lines = [
         f"{done} of {distinct} points measured, {outcome.measured} of them now; "
-        f"kept in {storage}. {reasons[outcome.reason]}"
+        f"kept in {store.name}. {reasons[outcome.reason]}"
     ]
     if outcome.met is not None:
         lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.speedup:.2f}x")
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
     lines += _second_looks(outcome)
+    lines += _weakness(study, store)
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
     return lines
+
+
+def _weakness(study: StudyRecord, store: Store) -> list[str]:
+    """What other studies measured alike tell of this one's baseline."""
+    from accelfront.tables import weakness_text
+    from generator.bounds import weak_baselines
+    from storage.records import read_studies
+
+    alike = [each for each in read_studies(store) if each.protocol == study.protocol]
+    own = tuple(study.combination[name] for name in ("pipeline", "scheduler", "steps"))
+    return [
+        weakness_text(weak)
+        for weak in weak_baselines(alike)
+        if (weak.pipeline, weak.scheduler, weak.steps) == own
+    ]
 
 
 def _second_looks(outcome: Outcome) -> list[str]:

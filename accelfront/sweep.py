@@ -174,12 +174,15 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
 def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
     from rich.console import Console
 
-    from accelfront.tables import print_json
+    from accelfront.tables import print_json, weakness_text
+    from generator.bounds import weak_baselines
 
     if as_json:
         print_json([row.as_json() for row in rows])
     else:
         Console().print(_table(rows))
+    for weak in weak_baselines(row.study for row in rows if row.study is not None):
+        print(weakness_text(weak), file=sys.stderr)
     counts = {state: sum(row.state == state for row in rows) for state in ("done", "failed")}
     measured = sum(row.measured for row in rows)
     print(

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from generator.bounds import WeakBaseline
     from storage.records import StudyRecord, TrialRecord
 
 DISTURBED = "!"
@@ -109,4 +110,13 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
         combination["scheduler"],
         str(combination["steps"]),
         "+".join(combination["methods"]),
+    )
+
+
+def weakness_text(weak: WeakBaseline) -> str:
+    """What to think of losses against a baseline that is poor itself."""
+    scheduler, steps = weak.better
+    return (
+        f"{weak.pipeline} {weak.scheduler} {weak.steps} without acceleration scores "
+        f"{weak.shortfall:.1%} less than {scheduler} {steps}: a small loss against it says little"
     )

@@ -277,7 +277,12 @@ def as_markdown(results: dict[str, Any]) -> str:
 
 def _setting_lines(setting: dict[str, Any], stacks: Sequence[Sequence[str]]) -> list[str]:
     batch_size, steps = setting["key"]
-    lines = [f"## Batches of {batch_size}, {steps} steps", "", f"{', '.join(setting['dates'])}.", ""]
+    lines = [
+        f"## Batches of {batch_size}, {steps} steps",
+        "",
+        f"{', '.join(setting['dates'])}.",
+        "",
+    ]
     if "aa_check" in setting:
         trials = setting["aa_check"]
         speedups = ", ".join(f"{each['speedup']:.4f}" for each in trials)

@@ -8,6 +8,7 @@ that full_size.py writes, it does so at real size.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from accel_space.stack import Stack
 from accelfront.process import prepare_process
 from asked_plan import asked_plan
 from objectives.statistics import speedup
-from result_files import keep_results, out_folder
+from result_files import keep_results, out_folder, results_path
 from storage.records import StudyRecord
 from storage.store import open_store
 from studies.bench import Workbench
@@ -46,6 +47,7 @@ def main() -> None:
         "--batch-sizes", type=int, nargs="+", default=[8, 1], help="of the A/A checks"
     )
     parser.add_argument("--trials", type=int, default=16, help="points of the study, 0: none")
+    parser.add_argument("--resume", action="store_true", help="keep the trials that --out holds")
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
@@ -60,7 +62,7 @@ def main() -> None:
         device=options.device,
         confirm=False,
     )
-    results: dict[str, Any] = {"aa_checks": {}}
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/bench.db"
         for batch_size in options.batch_sizes:
@@ -68,44 +70,72 @@ def main() -> None:
             repeated = asked_plan(
                 replace(request, batch_size=batch_size, num_samples=8 * batch_size)
             )
-            for check in aa_check(repeated, storage, options.repeats):
-                results |= described(repeated)
+            results = results or begun_results(repeated, options.out if options.resume else None)
+            before = results["aa_checks"].get(str(batch_size), {})
+            for check in aa_check(repeated, storage, options.repeats, before):
                 results["aa_checks"][str(batch_size)] = check
                 keep(results, options.out)
         if options.trials:
-            results["study"] = whole_study(asked_plan(request), storage)
+            plan = asked_plan(request)
+            results = results or begun_results(plan, options.out if options.resume else None)
+            results["study"] = whole_study(plan, storage)
             keep(results, options.out)
     print(as_markdown(results))
 
 
-def described(plan: Plan) -> dict[str, Any]:
-    """When and where a plan is measured."""
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
+def begun_results(plan: Plan, out: Path | None) -> dict[str, Any]:
+    """What was measured before.
+
+    Args:
+        plan: What is to be measured now; of another combination or device nothing is taken.
+        out: Where results lie; None begins without any.
+    """
+    described = {
         "environment": plan.environment.model_dump(),
         "combination": {name: plan.combination[name] for name in ("pipeline", "steps")},
     }
+    nothing = described | {"dates": [], "aa_checks": {}}
+    path = None if out is None else results_path(results_name(described), out)
+    if path is None or not path.exists():
+        return nothing
+    before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return before if described.items() <= before.items() else nothing
+
+
+def results_name(results: dict[str, Any]) -> str:
+    """What was measured and where, in words."""
+    return f"measurement {results['combination']['pipeline']} {results['environment']['device']}"
 
 
 def keep(results: dict[str, Any], out: Path) -> None:
     """Write the results so far."""
-    pipeline, device = results["combination"]["pipeline"], results["environment"]["device"]
-    name = f"measurement {pipeline} {device}"
-    keep_results(name, results, as_markdown(results), out)
+    results["dates"] = sorted({*results["dates"], datetime.now(UTC).date().isoformat()})
+    keep_results(results_name(results), results, as_markdown(results), out)
 
 
-def aa_check(plan: Plan, storage: str, repeats: int) -> Iterator[dict[str, Any]]:
+def aa_check(
+    plan: Plan, storage: str, repeats: int, before: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """Measure a stack of no methods against the baseline: its speedup is 1, its loss 0.
+
+    Args:
+        plan: What to measure.
+        storage: Where baselines are kept.
+        repeats: Trials in all.
+        before: The same check as it was left, or nothing.
 
     Yields:
         The trials so far, after each one.
     """
+    protocol = plan.protocol.model_dump()
+    trials = before["trials"] if before.get("protocol") == protocol else []
+    if len(trials) >= repeats:
+        return
     nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
     bench = Workbench().open(nothing, open_store(storage, create=True), print)
-    trials: list[dict[str, Any]] = []
-    for _ in range(repeats):
+    while len(trials) < repeats:
         trials.append(bench.objective.measure({}, bench.baseline).model_dump())
-        yield {"protocol": plan.protocol.model_dump(), "trials": trials}
+        yield {"protocol": protocol, "trials": trials}
 
 
 def whole_study(plan: Plan, storage: str) -> dict[str, Any]:
@@ -139,7 +169,7 @@ def as_markdown(results: dict[str, Any]) -> str:
     lines = [
         f"# Measurement quality on {environment['device']}",
         "",
-        f"{results['date']}; {versions}. {results['combination']['pipeline']}, DDIM, "
+        f"{', '.join(results['dates'])}; {versions}. {results['combination']['pipeline']}, DDIM, "
         f"{results['combination']['steps']} steps. Made by `python benchmarks/measurement.py`.",
         "",
         *(line for check in results["aa_checks"].values() for line in aa_lines(check)),

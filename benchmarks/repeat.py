@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from math import log
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def main() -> None:
     """Measure, and keep the results after each study, so that a cut run loses little."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="+", help="a storage, or two files of full_size.py")
+    parser.add_argument("--only", default="*", help="studies whose name matches this glob")
     parser.add_argument("--prompts", type=Path, help="as the studies were given it")
     parser.add_argument("--model", help="as the studies were given it")
     parser.add_argument("--scorer", help="as the studies were given it")
@@ -59,6 +61,8 @@ def main() -> None:
     given = {name: getattr(options, name) for name in ("prompts", "model", "scorer", "device")}
     points: list[dict[str, Any]] = []
     for study in read_studies(store):
+        if not fnmatch(study.name, options.only):
+            continue
         points += measure_front(study, store, workbench, given)
         if points:
             keep(points, {"device": study.device, "versions": study.versions}, options.out)

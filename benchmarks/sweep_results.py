@@ -20,8 +20,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from accelfront.tables import weakness_text
+from generator.bounds import weak_baselines
 from objectives.errors import InputError
 from result_files import keep_results, out_folder
 from storage.errors import StorageError
@@ -92,6 +95,7 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
     protocol = studies[0].protocol
     versions = ", ".join(f"{package} {number}" for package, number in studies[0].versions.items())
     points = sum(len(study.trials) for study in studies)
+    distinct, grid = (sum(study.space[each] for study in studies) for each in ("distinct", "grid"))
     shared = sum(trial.measurement["device_shared"] for study in studies for trial in study.trials)
     lines = [
         f"# The studies of {results['sweep']}",
@@ -101,7 +105,17 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
         f"{protocol['dtype']}. Made by `python benchmarks/sweep_results.py`.",
         "",
         f"{wanted - len(results['missing'])} of {wanted} studies have a front; {points:,} points "
-        f"measured, {shared:,} of them on a GPU that other processes used too.",
+        f"measured, of {distinct:,} that differ, of {grid:,} parameter sets of the full grids. "
+        f"{shared:,} of the points were measured on a GPU that other processes used too.",
+        "",
+        "## In short",
+        "",
+        "The median of the bounds over schedulers and steps, and how many studies have one above "
+        "1x. A bound is the greatest speedup inside the loss budget.",
+        "",
+        *_medians(studies),
+        "",
+        *(f"- {weakness_text(weak)}" for weak in weak_baselines(studies)),
         "",
         f"A cell: the fastest point inside a loss budget of {studies[0].loss_budget:.0%}, its "
         "loss, and how many points the front has, of those measured, of those in the space. `-`: "
@@ -128,6 +142,25 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
     if results["missing"]:
         lines += ["", f"Without a front: {', '.join(results['missing'])}."]
     return "\n".join(lines) + "\n"
+
+
+def _medians(studies: Sequence[StudyRecord]) -> list[str]:
+    stacks = list(dict.fromkeys("+".join(study.combination["methods"]) for study in studies))
+    bounds: dict[tuple[str, str], list[float]] = {}
+    for study in studies:
+        best = best_inside(study.trials, study.loss_budget)
+        key = study.combination["pipeline"], "+".join(study.combination["methods"])
+        bounds.setdefault(key, []).append(1.0 if best is None else max(1.0, best.speedup))
+    lines = [f"| pipeline | {' | '.join(stacks)} |", "|---|" + "---|" * len(stacks)]
+    for pipeline in dict.fromkeys(study.combination["pipeline"] for study in studies):
+        cells = (
+            f"{median(found):.2f}x, {sum(each > 1 for each in found)} of {len(found)}"
+            for found in (
+                bounds[pipeline, stack] for stack in stacks if (pipeline, stack) in bounds
+            )
+        )
+        lines.append(f"| {pipeline} | {' | '.join(cells)} |")
+    return lines
 
 
 def _cell(study: StudyRecord | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,6 +39,60 @@ class Bound:
         study = self.study.as_json()
         del study["front"]
         return {**study, "bound": None if self.trial is None else self.trial.as_json()}
+
+
+@dataclass(frozen=True)
+class WeakBaseline:
+    """An unaccelerated combination that itself scores less than another one, measured alike.
+
+    A loss is told against the own baseline. Where that one's pictures are poor already, as some
+    schedulers' are at few steps and much guidance, a small loss says little.
+
+    Attributes:
+        pipeline: The pipeline of both.
+        scheduler: Its scheduler.
+        steps: Its num_inference_steps.
+        shortfall: The share of the better one's mean CLIP score that it lacks, above 0.
+        better: Scheduler and num_inference_steps of the best one.
+    """
+
+    pipeline: str
+    scheduler: str
+    steps: int
+    shortfall: float
+    better: tuple[str, int]
+
+
+def weak_baselines(studies: Iterable[StudyRecord]) -> list[WeakBaseline]:
+    """Find baselines that lack more than the loss budget beside another one, the worst first.
+
+    Compared are studies of one pipeline under one protocol; of several loss budgets the smallest
+    one counts.
+    """
+    alike: dict[str, list[StudyRecord]] = {}
+    for study in studies:
+        if study.front:
+            same = json.dumps([study.combination["pipeline"], study.protocol], sort_keys=True)
+            alike.setdefault(same, []).append(study)
+    found = (weak for group in alike.values() for weak in _weak_ones(group))
+    return sorted(found, key=lambda weak: -weak.shortfall)
+
+
+def _weak_ones(studies: Sequence[StudyRecord]) -> list[WeakBaseline]:
+    scores: dict[tuple[str, int], float] = {}
+    for study in studies:
+        combination = study.combination
+        score = study.front[0].measurement["baseline_clip_score"]
+        scores[combination["scheduler"], combination["steps"]] = score
+    better, best = max(scores.items(), key=lambda item: item[1])
+    budget = min(study.loss_budget for study in studies)
+    pipeline = studies[0].combination["pipeline"]
+    return [
+        WeakBaseline(pipeline, scheduler, steps, 1 - score / best, better)
+        for (scheduler, steps), score in scores.items()
+        # Scores are cosines; of one that is not above 0 there are no shares.
+        if best > 0 and 1 - score / best > max(budget, 0)
+    ]
 
 
 def difficulty(wanted: float, bound: float, easy: float = EASY, hard: float = HARD) -> Difficulty:

@@ -16,18 +16,22 @@ Spread = tuple[float, float, float]
 
 
 def add_study(
-    store: Store, *methods: str, pipeline: str = "tiny-shapes", digest: str = "0a1b2c3d"
+    store: Store,
+    *methods: str,
+    pipeline: str = "tiny-shapes",
+    scheduler: str = "DDIM",
+    digest: str = "0a1b2c3d",
 ) -> optuna.Study:
     """A study without points."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     combination = {
         "pipeline": pipeline,
-        "scheduler": "DDIM",
+        "scheduler": scheduler,
         "steps": 20,
         "methods": list(methods),
     }
     study = optuna.create_study(
-        study_name=f"{pipeline}--DDIM--20--{'+'.join(methods)}--{digest}",
+        study_name=f"{pipeline}--{scheduler}--20--{'+'.join(methods)}--{digest}",
         storage=store.optuna,
         directions=["maximize", "minimize"],
     )
@@ -45,10 +49,15 @@ def add_study(
 
 
 def add_point(
-    study: optuna.Study, point: dict[str, int | float], speedup: Spread, loss: Spread
+    study: optuna.Study,
+    point: dict[str, int | float],
+    speedup: Spread,
+    loss: Spread,
+    baseline_clip_score: float = 0.8,
 ) -> None:
     """A completed point."""
-    attributes = {records.POINT: point, records.MEASUREMENT: _measurement(speedup, loss)}
+    measurement = _measurement(speedup, loss) | {"baseline_clip_score": baseline_clip_score}
+    attributes = {records.POINT: point, records.MEASUREMENT: measurement}
     study.add_trial(
         create_trial(state=TrialState.COMPLETE, values=[speedup[0], loss[0]], user_attrs=attributes)
     )

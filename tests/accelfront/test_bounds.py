@@ -65,6 +65,19 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
     assert max(map(len, lines)) <= 80
 
 
+def test_bounds_tell_of_a_baseline_that_is_poor_itself(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    store = open_store(url, create=True)
+    for scheduler, score in (("DDIM", 0.8), ("UniPC", 0.6)):
+        study = add_study(store, "deepcache", scheduler=scheduler)
+        add_point(study, {"cache_interval": 2}, (1.5, 1.4, 1.6), (0.0, -0.01, 0.01), score)
+    store.engine.dispose()
+    words = " ".join(run("bounds", "--storage", url).stdout.split())
+    told = "tiny-shapes UniPC 20 without acceleration scores 25.0% less than DDIM 20"
+    assert told in words
+    assert told not in run("bounds", "--storage", url, "--json").stdout
+
+
 def test_a_front_comes_with_its_plot_in_80_columns(storage: str) -> None:
     lines = run_process("front", "--storage", storage).stdout.splitlines()
     assert any("●1" in line for line in lines)

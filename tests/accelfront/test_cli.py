@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from storage.records import PROTOCOL, read_studies
+from storage.store import open_store
 from tests.command_line import modules_after, run, run_process
+from tests.made_studies import add_point, add_study
 
 QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size", "1")
 
@@ -112,6 +115,23 @@ def test_running_a_study_again_measures_nothing_and_prints_the_same(storage: str
     answer = run(*command, "--json")
     assert "0 of them now" in answer.stderr
     assert json.loads(answer.stdout) == [before]
+
+
+def test_a_study_tells_when_its_own_baseline_is_poor(storage: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(Path(storage.removeprefix("sqlite:///")).read_bytes())
+    store = open_store(f"sqlite:///{path}")
+    measured_alike = add_study(store, "deepcache", scheduler="UniPC")
+    measured_alike.set_user_attr(PROTOCOL, read_studies(store)[0].protocol)
+    nothing = (1.0, 0.9, 1.1), (0.0, -0.01, 0.01)
+    add_point(measured_alike, {"cache_interval": 2}, *nothing, baseline_clip_score=1.0)
+    store.engine.dispose()
+    answer = run(
+        *("study", *QUICK, "--methods", "tome", "--trials", "3", "--storage", f"sqlite:///{path}")
+    )
+    [told] = [line for line in answer.stderr.splitlines() if "without acceleration" in line]
+    assert told.startswith("tiny-shapes DDIM 2 without acceleration scores ")
+    assert "less than UniPC 20" in told
 
 
 def test_doctor_finds_this_machine_fit(storage: str) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from generator.bounds import Bound, difficulty, surest
+from generator.bounds import Bound, WeakBaseline, difficulty, surest, weak_baselines
 from objectives.errors import InputError
 from storage.records import read_studies
 from storage.requirement import Requirement, meets
@@ -86,3 +87,35 @@ def test_no_point_is_sure_if_none_keeps_the_budget_with_its_whole_interval(store
     add_point(study, {"cache_interval": 3}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.03))
     [record] = read_studies(store)
     assert surest(record.trials, record.loss_budget) is None
+
+
+def add_measured(store: Store, scheduler: str, score: float, pipeline: str = "tiny-shapes") -> None:
+    study = add_study(store, "deepcache", pipeline=pipeline, scheduler=scheduler)
+    add_point(study, {"cache_interval": 2}, (1.5, 1.4, 1.6), (0.0, -0.01, 0.01), score)
+
+
+def test_baselines_that_lack_more_than_the_loss_budget_are_weak_the_worst_first(
+    store: Store,
+) -> None:
+    for scheduler, score in (("DDIM", 0.8), ("UniPC", 0.6), ("DPM-Solver++", 0.7)):
+        add_measured(store, scheduler, score)
+    add_measured(store, "DDPM", 0.785)  # inside the budget of 2%
+    unipc, dpm = weak_baselines(read_studies(store))
+    assert unipc == WeakBaseline("tiny-shapes", "UniPC", 20, unipc.shortfall, ("DDIM", 20))
+    assert dpm.scheduler == "DPM-Solver++"
+    assert [unipc.shortfall, dpm.shortfall] == pytest.approx([0.25, 0.125])
+
+
+def test_baselines_of_other_pipelines_and_protocols_do_not_compare(store: Store) -> None:
+    add_measured(store, "DDIM", 0.8)
+    add_measured(store, "UniPC", 0.6, pipeline="tiny-shapes-v")
+    add_study(store, "tome", scheduler="UniPC")  # without points
+    ours, theirs, _ = read_studies(store)
+    other = replace(ours, protocol={"num_samples": 64}, combination=theirs.combination)
+    assert weak_baselines([ours, theirs, other]) == []
+
+
+def test_scores_below_0_have_no_shares(store: Store) -> None:
+    add_measured(store, "DDIM", -0.1)
+    add_measured(store, "UniPC", -0.2)
+    assert weak_baselines(read_studies(store)) == []
