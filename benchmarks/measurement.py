@@ -94,7 +94,7 @@ def begun_results(plan: Plan, out: Path | None) -> dict[str, Any]:
         "environment": plan.environment.model_dump(),
         "combination": {name: plan.combination[name] for name in ("pipeline", "steps")},
     }
-    nothing = described | {"dates": [], "aa_checks": {}}
+    nothing: dict[str, Any] = described | {"dates": [], "aa_checks": {}}
     path = None if out is None else results_path(results_name(described), out)
     if path is None or not path.exists():
         return nothing
