@@ -18,7 +18,7 @@ from objectives.catalogue import find_pipeline
 from objectives.objective import MAX_PAIRS
 from objectives.statistics import Estimate, early_clip_loss
 from step_times import TIMES, Times, find_times, fit_times
-from storage.front import best_inside, hypervolume, pareto_front
+from storage.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records import MEASUREMENT
 from studies.features import skipped_shares, work_features
 from studies.front_model import Surrogate
@@ -133,12 +133,14 @@ class Replay:
         budget = self.loss_budget
         front = pareto_front([p for p in self.truth if p.clip_loss <= budget and p.speedup > 1])
         # The greatest area of so many points of which the n-th of the front is the last.
-        areas = [(point.speedup - 1) * (budget - point.clip_loss) for point in front]
+        losses = [max(point.clip_loss, least_loss(budget)) for point in front]
+        gains = [point.speedup - 1 for point in front]
+        areas = [gain * (budget - loss) for gain, loss in zip(gains, losses, strict=True)]
         count = 1
         while max(areas) < share * self.volume:
             areas = [
-                max((areas[m] + _step(front[m], point) for m in range(n)), default=0.0)
-                for n, point in enumerate(front)
+                max((areas[m] + gain * (losses[m] - losses[n]) for m in range(n)), default=0.0)
+                for n, gain in enumerate(gains)
             ]
             count += 1
         return count
@@ -252,11 +254,6 @@ class Replay:
         for goal, reached in now.items():
             if reached and found.reached[goal] is None:
                 found.reached[goal] = (found.evaluations, found.seconds)
-
-
-def _step(before: Point, point: Point) -> float:
-    """The area that a point adds to a faster one, the last before it on a front."""
-    return (point.speedup - 1) * (before.clip_loss - point.clip_loss)
 
 
 def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:

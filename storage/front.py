@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Protocol, TypeVar
 
 
@@ -33,9 +34,25 @@ def pareto_front(points: Sequence[AnyScored]) -> list[AnyScored]:
     return front
 
 
-def is_dominated(speedup: float, clip_loss: float, front: Sequence[Scored]) -> bool:
-    """Whether a point of the front is at least as fast and loses no more."""
-    return any(other.speedup >= speedup and other.clip_loss <= clip_loss for other in front)
+def least_loss(loss_budget: float) -> float:
+    """What any smaller loss counts for in a search: a gain is no more than no loss.
+
+    Acceleration is not asked for better pictures, and with a protocol's prompts a gain is mostly
+    chance; a search that went for it would spend its trials on slow points. Only where the budget
+    allows no loss, or demands a gain, all losses count as they are.
+
+    Args:
+        loss_budget: The greatest CLIP loss allowed.
+    """
+    return 0.0 if loss_budget > 0 else -inf
+
+
+def is_dominated(
+    speedup: float, clip_loss: float, front: Sequence[Scored], loss_budget: float
+) -> bool:
+    """Whether a point of the front is at least as fast and loses no more, as losses count."""
+    loss = max(clip_loss, least_loss(loss_budget))
+    return any(other.speedup >= speedup and other.clip_loss <= loss for other in front)
 
 
 def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | None:
@@ -50,13 +67,16 @@ def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | 
 def hypervolume(points: Sequence[Scored], loss_budget: float) -> float:
     """The area that the points dominate inside the loss budget, above a speedup of 1.
 
+    It ends at no loss: what is better than the baseline counts for no more (`least_loss`).
+
     Args:
         points: Any points; only those on the front and inside the budget count.
         loss_budget: The greatest CLIP loss allowed.
     """
     inside = [p for p in points if p.clip_loss <= loss_budget and p.speedup > 1]
-    area, ceiling = 0.0, loss_budget
+    area, ceiling, least = 0.0, loss_budget, least_loss(loss_budget)
     for point in pareto_front(inside):
-        area += (point.speedup - 1) * (ceiling - point.clip_loss)
-        ceiling = point.clip_loss
+        loss = max(point.clip_loss, least)
+        area += (point.speedup - 1) * (ceiling - loss)
+        ceiling = loss
     return area

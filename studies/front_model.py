@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.front import least_loss
 from studies.features import Matrix
 
 Vector = NDArray[np.float64]
@@ -111,24 +112,30 @@ class Surrogate:
 
 
 def expected_gain(
-    speedup: Vector, loss: Belief, front: Sequence[tuple[float, float]], loss_budget: float
+    speedup: Vector,
+    loss: Belief,
+    front: Sequence[tuple[float, float]],
+    loss_budget: float,
+    standings: Sequence[float] = QUANTILES,
 ) -> Vector:
     """The hypervolume inside the loss budget that each point is expected to add.
 
     With its speedup s known, a point of loss l adds the integral over u from 1 to s of
     max(0, L(u) - l), where L(u) is the least loss at a speedup of u or more, and at most the
-    budget: a sum over the steps of the front.
+    budget: a sum over the steps of the front. Losses are as they count (`least_loss`).
 
     Args:
         speedup: Predicted speedup of every point.
         loss: Belief about the loss of every point.
         front: (speedup, loss) of what is measured.
         loss_budget: The greatest loss allowed.
+        standings: Equally likely standings of a loss, in deviations from its mean.
 
     Returns:
         Shape (points,), all at least 0.
     """
-    inside = sorted((s, loss) for s, loss in front if s > 1 and loss < loss_budget)
+    least = least_loss(loss_budget)
+    inside = sorted((s, max(loss, least)) for s, loss in front if s > 1 and loss < loss_budget)
     starts = np.array([1.0, *(s for s, _ in inside)])
     ends = np.array([*(s for s, _ in inside), np.inf])
     # The least loss among the points that are at least as fast as this step.
@@ -137,7 +144,7 @@ def expected_gain(
     )
     widths = np.clip(np.minimum(speedup[:, None], ends) - starts, 0, None)
     gain = np.zeros(len(speedup))
-    for quantile in QUANTILES:
-        room = ceilings - loss.at(quantile)[:, None]
+    for standing in standings:
+        room = ceilings - np.maximum(loss.at(standing), least)[:, None]
         gain += (widths * np.clip(room, 0, None)).sum(axis=1)
-    return gain / len(QUANTILES)
+    return gain / len(standings)

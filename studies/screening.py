@@ -54,8 +54,9 @@ def is_hopeless(
     """Whether more prompts for a point would be wasted.
 
     They would if a measured point beats even its optimistic end, the high end of the speedup with
-    the low end of the loss. They would too if it surely breaks the loss budget, and a measured
-    point loses no more: then it is neither on the front inside the budget nor a step towards it.
+    the low end of the loss, a gain taken for no loss. They would too if it surely breaks the loss
+    budget, and a measured point loses no more: then it is neither on the front inside the budget
+    nor a step towards it.
 
     Args:
         speedup: The speedup so far.
@@ -63,7 +64,7 @@ def is_hopeless(
         front: Points that were measured in full.
         loss_budget: The greatest CLIP loss allowed.
     """
-    if is_dominated(speedup.high, clip_loss.low, front):
+    if is_dominated(speedup.high, clip_loss.low, front, loss_budget):
         return True
     breaks_budget = clip_loss.low > loss_budget
     return breaks_budget and any(other.clip_loss <= clip_loss.low for other in front)

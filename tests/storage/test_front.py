@@ -56,7 +56,7 @@ def test_of_equal_points_the_earlier_one_stays() -> None:
 
 def test_nothing_has_no_front() -> None:
     assert pareto_front([]) == []
-    assert not is_dominated(1.0, 0.0, [])
+    assert not is_dominated(1.0, 0.0, [], BUDGET)
     assert best_inside([], BUDGET) is None
     assert hypervolume([], BUDGET) == 0
 
@@ -69,15 +69,26 @@ def test_dominated_is_what_would_not_enter_the_front(
     for point in candidate:
         late = Point(point.speedup, point.clip_loss, name=1000)
         enters = late in pareto_front([*points, late])
-        assert is_dominated(point.speedup, point.clip_loss, front) is not enters
+        # Where no loss is allowed, gains count as well.
+        assert is_dominated(point.speedup, point.clip_loss, front, loss_budget=0) is not enters
+
+
+@given(points=points, candidate=points)
+def test_a_gain_does_not_save_a_slower_point(points: list[Point], candidate: list[Point]) -> None:
+    front = pareto_front(points)
+    for point in candidate:
+        none_lost = Point(point.speedup, max(0.0, point.clip_loss))
+        assert is_dominated(point.speedup, point.clip_loss, front, BUDGET) is is_dominated(
+            none_lost.speedup, none_lost.clip_loss, front, loss_budget=0
+        )
 
 
 def test_equal_point_is_dominated() -> None:
     front = [Point(3.0, 0.05), Point(2.0, 0.01)]
-    assert is_dominated(2.0, 0.01, front)
-    assert is_dominated(1.9, 0.02, front)
-    assert not is_dominated(2.1, 0.04, front)
-    assert not is_dominated(1.0, 0.0, front)
+    assert is_dominated(2.0, 0.01, front, BUDGET)
+    assert is_dominated(1.9, 0.02, front, BUDGET)
+    assert not is_dominated(2.1, 0.04, front, BUDGET)
+    assert not is_dominated(1.0, 0.0, front, BUDGET)
 
 
 @given(points=points)
@@ -99,9 +110,15 @@ def test_loss_of_exactly_the_budget_is_inside() -> None:
 def test_known_hypervolumes() -> None:
     assert hypervolume([Point(2.0, 0.01)], BUDGET) == pytest.approx(1.0 * 0.01)
     assert hypervolume([Point(3.0, 0.01), Point(2.0, 0.0)], BUDGET) == pytest.approx(0.03)
-    # A gain counts for more than no loss; what is slower or outside counts for nothing.
-    assert hypervolume([Point(2.0, -0.01)], BUDGET) == pytest.approx(0.03)
+    # A gain counts for no more than no loss; what is slower or outside counts for nothing.
+    assert hypervolume([Point(2.0, -0.01)], BUDGET) == pytest.approx(0.02)
+    assert hypervolume([Point(2.0, -0.01), Point(1.5, -0.1)], BUDGET) == pytest.approx(0.02)
     assert hypervolume([Point(0.5, -0.5), Point(9.0, 0.03), Point(1.0, 0.0)], BUDGET) == 0
+
+
+def test_gains_count_where_the_budget_demands_one() -> None:
+    assert hypervolume([Point(3.0, -0.02), Point(2.0, -0.03)], -0.01) == pytest.approx(0.03)
+    assert hypervolume([Point(3.0, 0.0), Point(2.0, -0.01)], 0) == pytest.approx(0.01)
 
 
 @given(points=coarse)
@@ -110,7 +127,7 @@ def test_hypervolume_is_the_number_of_dominated_cells(points: list[Point]) -> No
     cells = sum(
         any(p.speedup >= (s + 1) / 4 and p.clip_loss <= loss / 200 + 1e-12 for p in points)
         for s in range(4, 12)
-        for loss in range(-4, 4)
+        for loss in range(4)
     )
     assert hypervolume(points, BUDGET) == pytest.approx(cells / 4 / 200, abs=1e-9)
 

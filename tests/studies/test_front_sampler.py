@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from accel_space.stack import Stack, point_key
 from storage.front import hypervolume
 from studies.features import loss_features, skipped_shares, work_features
-from studies.front_model import Belief, Surrogate, expected_gain
-from studies.front_sampler import FrontSampler, spread_out
+from studies.front_model import QUANTILES, Belief, Surrogate, expected_gain
+from studies.front_sampler import LUCK, FrontSampler, spread_out
 from studies.samplers import make_distributions, make_proposer
 from tests.studies.test_samplers import make_stack, make_study
 
@@ -164,3 +164,19 @@ def test_of_two_points_that_promise_the_same_the_uncertain_one_gains_more() -> N
     sure, unsure = expected_gain(np.array([2.0, 2.0]), belief, [], BUDGET)
     assert sure == 0
     assert unsure > 0
+
+
+def test_no_gain_is_expected_of_a_slower_point_however_good_its_pictures() -> None:
+    belief = Belief(np.array([-0.05, -0.05]), np.array([0.0, 0.01]))
+    assert expected_gain(np.array([1.8, 1.9]), belief, [(2.0, -0.001)], BUDGET).tolist() == [0, 0]
+    assert (expected_gain(np.array([1.8, 1.9]), belief, [(2.0, -0.01)], -0.005) > 0).all()
+
+
+def test_where_nothing_likely_is_left_more_luck_decides() -> None:
+    belief = Belief(np.array([0.05, 0.05]), np.array([0.0, 0.012]))
+    likely, lucky = (
+        expected_gain(np.array([2.0, 2.0]), belief, [], BUDGET, standings)
+        for standings in (QUANTILES, LUCK)
+    )
+    assert likely.tolist() == [0, 0]
+    assert lucky[0] == 0 < lucky[1]

@@ -38,7 +38,7 @@ def test_no_point_that_is_on_the_front_inside_the_budget_is_hopeless(
     front = pareto_front(points)
     exact = Estimate(speedup, speedup, speedup), Estimate(loss, loss, loss)
     if is_hopeless(*exact, front, budget):
-        assert loss > budget or is_dominated(speedup, loss, front)
+        assert loss > budget or is_dominated(speedup, loss, front, budget)
 
 
 @given(POINTS, st.floats(1, 4), st.floats(-0.05, 0.3), st.floats(0, 1), st.floats(0, 0.2))
@@ -65,6 +65,13 @@ def test_a_wider_interval_never_drops_what_a_narrower_one_keeps(
 def test_the_optimistic_ends_decide(speedup_high: float, loss_low: float, hopeless: bool) -> None:
     speedup, loss = Estimate(1.5, 1.0, speedup_high), Estimate(0.05, loss_low, 0.1)
     assert is_hopeless(speedup, loss, [Made(2.0, 0.005)], loss_budget=0.02) is hopeless
+
+
+def test_a_slower_point_is_not_kept_for_a_gain() -> None:
+    slower = Estimate(1.5, 1.4, 1.6), Estimate(-0.02, -0.03, -0.01)
+    assert is_hopeless(*slower, [Made(2.0, -0.001)], loss_budget=0.02)
+    assert not is_hopeless(*slower, [Made(2.0, 0.001)], loss_budget=0.02)
+    assert not is_hopeless(*slower, [Made(2.0, -0.001)], loss_budget=-0.01)
 
 
 def test_where_nothing_keeps_the_budget_a_smaller_loss_is_worth_prompts() -> None:
