@@ -108,14 +108,12 @@ def main() -> None:
             )
             key = [batch_size, steps]
             found = next((each for each in results["settings"] if each["key"] == key), None)
-            new = found is None
             found = found or {"key": key, "stacks": {}, "dates": []}
             for environment in measure(request, found, store, workbench, deadline):
                 today = datetime.now(UTC).date().isoformat()
                 found["dates"] = sorted({*found["dates"], today})
-                if new:
+                if found not in results["settings"]:
                     results["settings"].append(found)
-                    new = False
                 results["environment"] = environment
                 keep(results, options.out)
     if results["settings"]:

@@ -152,15 +152,16 @@ def _medians(studies: Sequence[StudyRecord]) -> list[str]:
         key = study.combination["pipeline"], "+".join(study.combination["methods"])
         bounds.setdefault(key, []).append(1.0 if best is None else max(1.0, best.speedup))
     lines = [f"| pipeline | {' | '.join(stacks)} |", "|---|" + "---|" * len(stacks)]
-    for pipeline in dict.fromkeys(study.combination["pipeline"] for study in studies):
-        cells = (
-            f"{median(found):.2f}x, {sum(each > 1 for each in found)} of {len(found)}"
-            for found in (
-                bounds[pipeline, stack] for stack in stacks if (pipeline, stack) in bounds
-            )
-        )
+    for pipeline in dict.fromkeys(pipeline for pipeline, _ in bounds):
+        cells = (_median(bounds.get((pipeline, stack), [])) for stack in stacks)
         lines.append(f"| {pipeline} | {' | '.join(cells)} |")
     return lines
+
+
+def _median(bounds: Sequence[float]) -> str:
+    if not bounds:
+        return "not measured"
+    return f"{median(bounds):.2f}x, {sum(each > 1 for each in bounds)} of {len(bounds)}"
 
 
 def _cell(study: StudyRecord | None) -> str:
