@@ -25,6 +25,7 @@ from accelfront.process import prepare_process
 from generator.verify import RUN_TO_RUN
 from objectives.protocol import Protocol
 from result_files import keep_results, out_folder
+from storage.errors import StorageError
 from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.bench import Workbench
@@ -57,10 +58,15 @@ def main() -> None:
         keep(list(full_size_points(first, second)), second["environment"], options.out)
         return
     prepare_process()
-    store, workbench = open_store(options.what[0]), Workbench()
+    try:
+        store = open_store(options.what[0])
+        studies = read_studies(store)
+    except StorageError as error:
+        parser.error(str(error))
+    workbench = Workbench()
     given = {name: getattr(options, name) for name in ("prompts", "model", "scorer", "device")}
     points: list[dict[str, Any]] = []
-    for study in read_studies(store):
+    for study in studies:
         if not fnmatch(study.name, options.only):
             continue
         points += measure_front(study, store, workbench, given)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import optuna
@@ -158,8 +159,10 @@ def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
     """
     studies = {study.study_name: study for study in store.optuna.get_all_studies()}
     if name is not None and name not in studies:
-        known = ", ".join(sorted(studies)) or "none"
-        raise StorageError(f"{store.name} has no study {name!r}; it has: {known}")
+        near = ", ".join(get_close_matches(name, studies, n=3, cutoff=0)) or "none"
+        raise StorageError(
+            f"{store.name} has no study {name!r}; of its {len(studies)} the nearest: {near}"
+        )
     ours = {
         study._study_id: study
         for each, study in sorted(studies.items())
