@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import Engine, delete, func, insert, literal, select
+from optuna.trial import TrialState
+from sqlalchemy import Engine, Select, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from storage.rows import ATTRIBUTES, TRIALS
 from storage.schema import claims, serialize
 
 IDENTITY = ("study_id", "point", "trial_number", "host", "pid")
@@ -64,10 +66,10 @@ def claim(
         study_id: Optuna's number of the study.
         point: The point's key.
         trial_number: Of the trial that is to measure it.
-        limit: How many claims the study may have in the end; None is any number.
+        limit: How many claims may take a place of the study in the end; None is any number.
 
     Returns:
-        False if the point is taken or measured already, or the study has its claims.
+        False if the point is taken or measured already, or no place is left.
     """
     values = {
         "study_id": study_id,
@@ -79,8 +81,10 @@ def claim(
     }
     row = select(*(literal(value, claims.c[name].type) for name, value in values.items()))
     if limit is not None:
-        of_study = select(func.count()).where(claims.c.study_id == study_id)
-        row = row.where(of_study.scalar_subquery() < limit)
+        places = select(func.count()).where(
+            claims.c.study_id == study_id, claims.c.trial_number.not_in(_placeless(study_id))
+        )
+        row = row.where(places.scalar_subquery() < limit)
     try:
         with engine.begin() as connection:
             # Two that count at once would both find room for one.
@@ -92,6 +96,21 @@ def claim(
         own = select(claims.c.id).where(*(claims.c[name] == values[name] for name in IDENTITY))
         with engine.connect() as connection:
             return connection.scalar(own) is not None
+
+
+def _placeless(study_id: int) -> Select[tuple[int]]:
+    """The numbers of a study's trials that take no place: given up early, or repeats of a point.
+
+    Part of the claim's own statement: a look that ends, or a point that comes back, between the
+    counting and the claim would make room for one too many.
+    """
+    repeats = and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == "duplicate_of")
+    given_up = TRIALS.c.state == TrialState.PRUNED
+    return (
+        select(TRIALS.c.number)
+        .outerjoin_from(TRIALS, ATTRIBUTES, repeats)
+        .where(TRIALS.c.study_id == study_id, or_(given_up, ATTRIBUTES.c.trial_id.is_not(None)))
+    )
 
 
 def release(engine: Engine, study_id: int, trial_number: int) -> None:

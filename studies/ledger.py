@@ -31,7 +31,6 @@ from studies.plan import DEFAULT_LOSS_BUDGET, Plan
 from studies.recovery import recover
 from studies.rounding import rounded
 from studies.samplers import Proposal
-from studies.second_looks import is_look
 
 PICTURE_NAME = "baseline-above-accelerated-below.webp"
 
@@ -127,16 +126,13 @@ class Ledger:
             trial was given up for dead meanwhile.
         """
         trial = proposal.trial
-        # A point given up early keeps its claim and takes no place, nor does a second look. Should
-        # another one come meanwhile, the limit is too low for once, and never too high.
-        limit = wanted + self.given_up() + sum(map(is_look, self.taken()))
 
         def take() -> bool:
             trial.set_user_attr(records.POINT, proposal.point)
             # Before the claim: one without a heartbeat could not be told from a dead worker's.
             self.heart.record_heartbeat(trial._trial_id)
             key = point_key(proposal.point)
-            return claim(self.store.engine, self.id, key, trial.number, limit)
+            return claim(self.store.engine, self.id, key, trial.number, wanted)
 
         try:
             return self.patient(take)

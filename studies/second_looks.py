@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -51,11 +51,6 @@ class Due:
         """Whether the study has it already."""
         [trial] = [each for each in record.trials if each.number == self.first.number]
         return trial.timed_again if self.look == "timed again" else trial.confirmed is not None
-
-
-def is_look(key: str) -> bool:
-    """Whether a claim is that of a second look."""
-    return key.partition(": ")[0] in get_args(Look)
 
 
 def due_looks(record: StudyRecord, met: TrialRecord | None, confirm: bool) -> list[Due]:

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy import event
 
 from accel_space.method import Params
 from accel_space.stack import point_key
@@ -26,10 +27,12 @@ from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
 from studies.confirmation import to_confirm
 from studies.interrupt import Interrupt
+from studies.ledger import Ledger
 from studies.plan import Plan, make_plan
 from studies.progress import Progress
 from studies.runner import run_study
-from studies.second_looks import is_look
+from studies.samplers import make_proposer
+from studies.second_looks import SecondLooks, due_looks
 from tests.studies.conftest import MakeRequest
 
 LOSS_ON_UNSEEN = 0.01
@@ -140,7 +143,7 @@ def test_the_best_are_confirmed_once_and_count_as_no_points(plan: Plan, store: S
     assert run_study(plan, store, workbench=lab).measured == 0
     assert lab.counts == {"searched": 8, "confirmed": 2}
     claims = list_claims(store.engine, load(store)._study_id)
-    assert not any(is_look(claim.point) for claim in claims)
+    assert len(claims) == 8
 
 
 def test_a_continued_study_confirms_what_has_become_the_best(plan: Plan, store: Store) -> None:
@@ -220,11 +223,7 @@ def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
 
 
 def test_a_look_that_fails_is_told_and_left_to_another_run(plan: Plan, store: Store) -> None:
-    def fail(what: str) -> None:
-        if what == "confirmed":
-            raise RuntimeError("CUDA out of memory")
-
-    outcome = run_study(plan, store, workbench=Lab(act=fail))
+    outcome = run_study(plan, store, workbench=Lab(act=refuse_to_confirm))
     assert outcome.reason == "trials"
     assert [key.partition(":")[0] for key in outcome.failures] == ["confirmed"] * 2
     assert read(store).states == {"complete": 8}
@@ -300,6 +299,35 @@ def test_workers_share_the_looks(plan: Plan, storage_url: str) -> None:
     looks = [trial.user_attrs for trial in ended if MEASUREMENT in trial.user_attrs]
     points = [point_key(look[POINT]) for look in looks]
     assert len(points) == len(set(points)) > 0, "none was taken twice"
+
+
+def test_a_look_that_ends_while_a_point_is_claimed_makes_no_room_for_it(
+    plan: Plan, store: Store
+) -> None:
+    done = run_study(plan, store, workbench=Lab(act=refuse_to_confirm)).study
+    ledger = Ledger(plan, store)
+    looks = SecondLooks(ledger)
+    under_way = looks.begin(due_looks(done, None, confirm=True)[0])
+    proposer = make_proposer("grid", plan.stack, 9, seed=0, loss_budget=0.02)
+    proposal = proposer.propose(ledger.study, ledger.taken())
+    assert under_way is not None and proposal is not None
+    ended: list[int] = []
+
+    def end_the_look(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        is_claim = statement.startswith("INSERT INTO accelfront_claims")
+        if is_claim and not ended:
+            ended.append(under_way)
+            looks.fail(under_way, "out of memory")
+
+    event.listen(store.engine, "before_cursor_execute", end_the_look)
+    assert not ledger.claim(proposal, wanted=8)
+    assert ended
+    assert ledger.claim(proposal, wanted=9)
+
+
+def refuse_to_confirm(what: str) -> None:
+    if what == "confirmed":
+        raise RuntimeError("not now")
 
 
 def make_trials(*points: tuple[float, float]) -> list[TrialRecord]:
