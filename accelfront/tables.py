@@ -47,7 +47,7 @@ def front_table(study: StudyRecord) -> Table:
         table.add_row(
             f"{trial.number}{DISTURBED if _is_disturbed(trial) else ''}",
             "\n".join(map(speedup_text, looks)),
-            f"{trial.measurement['latency_s']:.3g}",
+            f"{trial.measurement['latency_s']:#.3g}".rstrip("."),
             "\n".join(_loss(look, study.loss_budget) for look in looks),
             f"{trial.measurement['image_similarity']:.3f}",
             searched_params(study, trial),

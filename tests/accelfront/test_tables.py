@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from accelfront.tables import front_table
@@ -44,3 +45,11 @@ def test_poor_points_of_many_parameters_stay_on_their_lines() -> None:
     lines = lines_of(made_study([trial]))
     assert any("2.34x 2.29-2.39" in line and "* 50.0% 38..61" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "shown"), [(0.19, "0.190"), (0.2084, "0.208"), (3.0, "3.00"), (123.4, "123")]
+)
+def test_a_latency_has_three_digits(latency_s: float, shown: str) -> None:
+    trial = made_trial(7, 2.0, 0.01, latency_s=latency_s)
+    assert f" {shown} " in "\n".join(lines_of(made_study([trial])))
