@@ -29,7 +29,7 @@ deviations 1, 1.25, 1.5 and 2 times as wide, tried on the recorded grids (benchm
 times gives the shortest searches on average with screening; without, 1.25 times does as well."""
 
 QUANTILES = tuple(DOUBT * NormalDist().inv_cdf((rank + 0.5) / 15) for rank in range(15))
-"""Equally likely standings of a normal value, over which a gain is averaged."""
+"""Equally likely standings of a normal value, doubt included, over which a gain is averaged."""
 
 
 @dataclass(frozen=True)
