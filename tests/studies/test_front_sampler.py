@@ -173,7 +173,7 @@ def test_no_gain_is_expected_of_a_slower_point_however_good_its_pictures() -> No
 
 
 def test_where_nothing_likely_is_left_more_luck_decides() -> None:
-    belief = Belief(np.array([0.05, 0.05]), np.array([0.0, 0.012]))
+    belief = Belief(np.array([0.05, 0.05]), np.array([0.0, 0.009]))
     likely, lucky = (
         expected_gain(np.array([2.0, 2.0]), belief, [], BUDGET, standings)
         for standings in (QUANTILES, LUCK)
