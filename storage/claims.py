@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Engine, Select, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from storage.records import DUPLICATE_OF
 from storage.rows import ATTRIBUTES, TRIALS
 from storage.schema import claims, serialize
 
@@ -104,7 +105,7 @@ def _placeless(study_id: int) -> Select[tuple[int]]:
     Part of the claim's own statement: a look that ends, or a point that comes back, between the
     counting and the claim would make room for one too many.
     """
-    repeats = and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == "duplicate_of")
+    repeats = and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == DUPLICATE_OF)
     given_up = TRIALS.c.state == TrialState.PRUNED
     return (
         select(TRIALS.c.number)

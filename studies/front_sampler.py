@@ -17,7 +17,8 @@ from studies.point_sampler import PointSampler
 
 STARTERS = 3
 """Points that come before the models are asked: the default, then ever the one farthest off. Of 3,
-4 and 5, tried on the recorded grids (benchmarks/tables), 3 and 4 find the front equally soon."""
+4 and 5, tried on the recorded grids (benchmarks/tables) before the models were doubted, 3 and 4
+found the front equally soon."""
 
 BEND = 0.04
 """The CLIP loss beyond which losses may be told apart less well, being hopeless alike: twice the
@@ -29,7 +30,6 @@ LEAST_ERROR = 1e-3
 
 LEAST_SHARE = 0.02
 """Of the baseline's time: no prediction is faster than 50x."""
-
 
 LUCK = (-4.0,)
 """Of points that promise nothing likely, those come first that would gain most with this luck."""
