@@ -90,9 +90,10 @@ def main() -> None:
         build_scorer(scorer)
     results = kept_results(options.pipeline, device_name(device), options.out)
     with tempfile.TemporaryDirectory() as scratch:
-        store = open_store(f"sqlite:///{scratch}/full-size.db", create=True)
         workbench = Workbench()
         for batch_size, steps in options.settings:
+            # Each its own: a study begins where one of other steps in its storage ended.
+            store = open_store(f"sqlite:///{scratch}/{batch_size}x{steps}.db", create=True)
             request = StudyRequest(
                 pipeline=options.pipeline,
                 scheduler="DDIM",
