@@ -2,8 +2,9 @@
 
 `accelfront study --storage sqlite:///repeat.db ...` on one machine, then on another one of the same
 kind, or in another process, `python benchmarks/repeat.py sqlite:///repeat.db`. It writes
-`benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies. With two JSON
-files of full_size.py in place of a storage it compares what both have measured.
+`benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies. With JSON files
+of full_size.py in place of a storage, in the order in which they were measured, it compares what
+any two of them have both measured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatch
+from itertools import combinations
 from math import log
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,7 @@ TARGET = 0.9
 def main() -> None:
     """Measure, and keep the results after each study, so that a cut run loses little."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="+", help="a storage, or two files of full_size.py")
+    parser.add_argument("what", nargs="+", help="a storage, or files of full_size.py")
     parser.add_argument("--only", default="*", help="studies whose name matches this glob")
     parser.add_argument("--prompts", type=Path, help="as the studies were given it")
     parser.add_argument("--model", help="as the studies were given it")
@@ -48,14 +50,22 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
-    if len(options.what) > 2:
-        parser.error("give one storage, or two files of full_size.py")
-    if len(options.what) == 2:
+    if len(options.what) > 1:
         missing = [each for each in options.what if not Path(each).is_file()]
         if missing:
             parser.error(f"there is no {missing[0]}; full_size.py makes it")
-        first, second = (json.loads(Path(each).read_text("utf-8")) for each in options.what)
-        keep(list(full_size_points(first, second)), second["environment"], options.out)
+        runs = [json.loads(Path(each).read_text("utf-8")) for each in options.what]
+        pipelines = {run["pipeline"] for run in runs}
+        if len(pipelines) > 1:
+            parser.error(f"these files are of {', '.join(sorted(pipelines))}; compare one pipeline")
+        points = [
+            point
+            for (number, first), (again, second) in combinations(enumerate(runs, start=1), 2)
+            for point in full_size_points(first, second, f"runs {number} and {again}")
+        ]
+        if not points:
+            parser.error("no point is in two of these files; run full_size.py at the same settings")
+        keep(points, runs[-1]["environment"], options.out)
         return
     prepare_process()
     try:
@@ -65,7 +75,7 @@ def main() -> None:
         parser.error(str(error))
     workbench = Workbench()
     given = {name: getattr(options, name) for name in ("prompts", "model", "scorer", "device")}
-    points: list[dict[str, Any]] = []
+    points = []
     for study in studies:
         if not fnmatch(study.name, options.only):
             continue
@@ -76,15 +86,25 @@ def main() -> None:
         print("no study is this machine's")
 
 
-def full_size_points(first: dict[str, Any], second: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The default points that two runs of full_size.py have both measured."""
+def full_size_points(
+    first: dict[str, Any], second: dict[str, Any], runs: str
+) -> Iterator[dict[str, Any]]:
+    """The default points that two runs of full_size.py have both measured.
+
+    Args:
+        first: The results of the run that came first.
+        second: Those of the other.
+        runs: What to call the two.
+    """
     before = {tuple(each["key"]): each["stacks"] for each in first["settings"]}
     for setting in second["settings"]:
         batch_size, steps = setting["key"]
         for stack, again in setting["stacks"].items():
             trial = before.get((batch_size, steps), {}).get(stack)
             if trial:
-                name = f"{second['pipeline']}, batches of {batch_size}, {steps} steps, {stack}"
+                name = (
+                    f"{second['pipeline']}, batches of {batch_size}, {steps} steps, {stack}, {runs}"
+                )
                 yield compared(name, 0, trial["params"], trial, again)
 
 
