@@ -41,7 +41,8 @@ PAIRS = 3
 """Pairs whose mean a trial's speedup is, at the least."""
 
 STUCK = 40
-"""Proposals of known points in a row after which a sampler has nothing new to say."""
+"""Proposals of known points in a row after which a sampler has nothing new to say; so many times
+more where a table holds a part of the space, as points that are not recorded come between."""
 
 BATCH = 8
 """Prompts of a batch, as the protocol has them by default."""
@@ -164,7 +165,8 @@ class Replay:
         known: dict[str, Point | None] = {}
         found = Found(prompts=random.permutation(len(self.table.baseline_scores)))
         repeats = 0
-        while found.evaluations < MOST and repeats < STUCK and not found.done():
+        most_repeats = STUCK * self.table.about["distinct"] / len(self.rows)
+        while found.evaluations < MOST and repeats < most_repeats and not found.done():
             proposal = proposer.propose(study, known.keys())
             if proposal is None:
                 break

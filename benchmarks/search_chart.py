@@ -18,6 +18,7 @@ import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
 from pictures import find_chromium
+from replay import MOST
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -54,6 +55,7 @@ def main() -> None:
 def draw(results: dict[str, Any], height: int) -> go.Figure:
     """A group of bars for each table: medians, with quartiles as whiskers."""
     points = {about["table"]: about["points"] for about in results["tables"]}
+    labels = {about["table"]: f"{about['table']}<br>{_count(about)}" for about in results["tables"]}
     ways = [
         way for way in dict.fromkeys(row["way"] for row in results["searches"]) if "," not in way
     ]
@@ -68,7 +70,7 @@ def draw(results: dict[str, Any], height: int) -> go.Figure:
         figure.add_bar(
             name=way,
             orientation="h",
-            y=[f"{table}<br>{points[table]:,} points" for table in bars],
+            y=[labels[table] for table in bars],
             x=[median for _, median, _ in bars.values()],
             error_x={
                 "symmetric": False,
@@ -78,15 +80,22 @@ def draw(results: dict[str, Any], height: int) -> go.Figure:
             marker_color=colour,
         )
     figure.update_layout(
-        title="Evaluations until 99% of the hypervolume inside the loss budget, of all points",
+        title="Evaluations until 99% of the hypervolume inside the loss budget, of recorded points"
+        f"<br><sup>no bar: not within {MOST} evaluations, or not tried</sup>",
         width=WIDTH,
         height=height,
         template="plotly_white",
         xaxis={"tickformat": ".0%", "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.2, "traceorder": "normal"},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.05, "traceorder": "normal"},
     )
     return figure
+
+
+def _count(about: dict[str, Any]) -> str:
+    """How many points a table holds, and of how many."""
+    whole = f" of {about['distinct']:,}" if about["points"] < about["distinct"] else ""
+    return f"{about['points']:,}{whole} points"
 
 
 if __name__ == "__main__":

@@ -52,6 +52,10 @@ SEEDS = {"gp": 2, "grid": 1, "auto, foreseen": 10, "tpe, screened": 10}
 """Of ways that get fewer, so that all takes ten minutes: Optuna's Gaussian processes take half a
 second a proposal, and a grid has no chance in it."""
 
+SPARSE, SPARSE_SEEDS = 0.25, 4
+"""Of a table that holds a smaller part of its space TPE gets so few seeds: most of its proposals
+are not recorded, and each makes the next one slower."""
+
 TIME_POINTS = (6, 12, 24)
 """So many measured points are given to the model of time."""
 
@@ -133,11 +137,14 @@ def jobs(tables: Sequence[Path], options: argparse.Namespace) -> Iterator[Job]:
         replay = _replay(table, options.loss_budget)
         if not replay.volume:
             continue
+        part = len(replay.rows) / replay.table.about["distinct"]
         for way in WAYS:
             # It would ask for a point that is not recorded again and again.
-            is_stuck = way.sampler == "gp" and len(replay.rows) < replay.table.about["distinct"]
+            is_stuck = way.sampler == "gp" and part < 1
             if way.sampler in wanted and not is_stuck:
                 most = SEEDS.get(str(way), SEEDS.get(way.sampler, options.seeds))
+                if way.sampler == "tpe" and part < SPARSE:
+                    most = SPARSE_SEEDS
                 for seed in range(min(options.seeds, most)):
                     yield Job(table, way, seed, options.loss_budget)
 
