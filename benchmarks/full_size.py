@@ -90,10 +90,13 @@ def main() -> None:
         build_scorer(scorer)
     results = kept_results(options.pipeline, device_name(device), options.out)
     with tempfile.TemporaryDirectory() as scratch:
+        # Apart by steps, as a study begins where one of other steps in its storage ended.
+        stores = {
+            steps: open_store(f"sqlite:///{scratch}/{steps}.db", create=True)
+            for _, steps in options.settings
+        }
         workbench = Workbench()
         for batch_size, steps in options.settings:
-            # Each its own: a study begins where one of other steps in its storage ended.
-            store = open_store(f"sqlite:///{scratch}/{batch_size}x{steps}.db", create=True)
             request = StudyRequest(
                 pipeline=options.pipeline,
                 scheduler="DDIM",
@@ -110,7 +113,7 @@ def main() -> None:
             key = [batch_size, steps]
             found = next((each for each in results["settings"] if each["key"] == key), None)
             found = found or {"key": key, "stacks": {}, "dates": []}
-            for environment in measure(request, found, store, workbench, deadline):
+            for environment in measure(request, found, stores[steps], workbench, deadline):
                 today = datetime.now(UTC).date().isoformat()
                 found["dates"] = sorted({*found["dates"], today})
                 if found not in results["settings"]:
