@@ -84,7 +84,13 @@ def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
         "s/picture, baseline": _short(measured["baseline_latency_s"]),
         "similar": _short(measured["image_similarity"]),
         **{name: _joined(measured[name]) for name in NOTES if measured.get(name)},
+        **_pace(measured),
     }
+
+
+def _pace(measured: Mapping[str, Any]) -> dict[str, Any]:
+    share = measured.get("gpu_bound")
+    return {} if share is None else {"GPU sets the pace": f"{share:.0%}"}
 
 
 def _joined(note: str | list[str]) -> str:

@@ -153,6 +153,8 @@ def study(
 
 def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     """What the run did and how to go on."""
+    from accelfront.tables import waiting_text
+
     study = outcome.study
     done, distinct = len(study.trials), study.space["distinct"]
     reasons = {
@@ -173,6 +175,7 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
     lines += _second_looks(outcome)
+    lines += filter(None, [waiting_text(study)])
     lines += _weakness(study, store)
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")

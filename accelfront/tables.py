@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 DISTURBED = "!"
 
+HOST_BOUND = 0.5
+"""A GPU that sets the pace for a smaller share of the time waits more than it is waited for."""
+
 AGAIN = "second line: measured again, on prompts that the search did not see"
 
 
@@ -119,4 +122,19 @@ def weakness_text(weak: WeakBaseline) -> str:
     return (
         f"{weak.pipeline} {weak.scheduler} {weak.steps} without acceleration scores "
         f"{weak.shortfall:.1%} less than {scheduler} {steps}: a small loss against it says little"
+    )
+
+
+def waiting_text(study: StudyRecord) -> str:
+    """What to think of a best point at which the GPU waits for its host; empty if it does not."""
+    from storage.front import best_inside
+
+    best = best_inside(study.trials, study.loss_budget)
+    share = None if best is None else best.measurement.get("gpu_bound")
+    if best is None or share is None or share >= HOST_BOUND:
+        return ""
+    return (
+        f"trial {best.number}: the GPU sets the pace {share:.0%} of the time and else waits for "
+        "its host, and another host means another speedup; a greater --batch-size gives the GPU "
+        "more to do"
     )

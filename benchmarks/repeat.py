@@ -3,8 +3,9 @@
 `accelfront study --storage sqlite:///repeat.db ...` on one machine, then on another one of the same
 kind, or in another process, `python benchmarks/repeat.py sqlite:///repeat.db`. It writes
 `benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies. With JSON files
-of full_size.py in place of a storage, in the order in which they were measured, it compares what
-any two of them have both measured.
+of full_size.py in place of a storage, each pipeline's in the order in which they were measured, it
+compares what any two of one pipeline have both measured. Intervals are drawn anew from the pairs
+that were kept, once as they are and once as accelfront widens them for other runs.
 """
 
 from __future__ import annotations
@@ -16,16 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from itertools import combinations
-from math import log
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from accel_space.method import Params
 from accelfront.process import prepare_process
-from generator.verify import RUN_TO_RUN
 from objectives.protocol import Protocol
+from objectives.statistics import Estimate, across_runs, speedup
 from result_files import keep_results, out_folder
 from storage.errors import StorageError
 from storage.records import StudyRecord, read_studies
@@ -55,14 +54,7 @@ def main() -> None:
         if missing:
             parser.error(f"there is no {missing[0]}; full_size.py makes it")
         runs = [json.loads(Path(each).read_text("utf-8")) for each in options.what]
-        pipelines = {run["pipeline"] for run in runs}
-        if len(pipelines) > 1:
-            parser.error(f"these files are of {', '.join(sorted(pipelines))}; compare one pipeline")
-        points = [
-            point
-            for (number, first), (again, second) in combinations(enumerate(runs, start=1), 2)
-            for point in full_size_points(first, second, f"runs {number} and {again}")
-        ]
+        points = list(full_size_points(runs))
         if not points:
             parser.error("no point is in two of these files; run full_size.py at the same settings")
         keep(points, runs[-1]["environment"], options.out)
@@ -86,26 +78,41 @@ def main() -> None:
         print("no study is this machine's")
 
 
-def full_size_points(
-    first: dict[str, Any], second: dict[str, Any], runs: str
-) -> Iterator[dict[str, Any]]:
-    """The default points that two runs of full_size.py have both measured.
+def full_size_points(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The default points that any two runs of full_size.py on one pipeline have both measured.
 
     Args:
-        first: The results of the run that came first.
-        second: Those of the other.
-        runs: What to call the two.
+        runs: Their results; each pipeline's in the order in which they were measured.
     """
-    before = {tuple(each["key"]): each["stacks"] for each in first["settings"]}
-    for setting in second["settings"]:
-        batch_size, steps = setting["key"]
-        for stack, again in setting["stacks"].items():
-            trial = before.get((batch_size, steps), {}).get(stack)
-            if trial:
-                name = (
-                    f"{second['pipeline']}, batches of {batch_size}, {steps} steps, {stack}, {runs}"
-                )
-                yield compared(name, 0, trial["params"], trial, again)
+    for pipeline in dict.fromkeys(run["pipeline"] for run in runs):
+        found = [trials_of(run) for run in runs if run["pipeline"] == pipeline]
+        shifts = {
+            key: shift for trials in found for key in trials if (shift := shift_of(trials[key]))
+        }
+        for (number, first), (again, second) in combinations(enumerate(found, start=1), 2):
+            for key in second:
+                if key in first and first[key]["params"] == second[key]["params"]:
+                    batch_size, steps, stack = key
+                    name = (
+                        f"{pipeline}, batches of {batch_size}, {steps} steps, {stack}, "
+                        f"runs {number} and {again}"
+                    )
+                    yield compared(name, 0, first[key], second[key], shifts.get(key, 0.0))
+
+
+def trials_of(run: dict[str, Any]) -> dict[tuple[int, int, str], dict[str, Any]]:
+    """A run's trials by batch size, steps and stack."""
+    return {
+        (*setting["key"], stack): trial
+        for setting in run["settings"]
+        for stack, trial in setting["stacks"].items()
+    }
+
+
+def shift_of(trial: Mapping[str, Any]) -> float:
+    """How far a point moves the pace between GPU and host, 0 where that was not kept."""
+    point, baseline = trial.get("gpu_bound"), trial.get("baseline_gpu_bound")
+    return 0.0 if point is None or baseline is None else abs(point - baseline)
 
 
 def measure_front(
@@ -130,46 +137,48 @@ def measure_front(
     bench = workbench.open(plan, store, lambda words: print(words, file=sys.stderr))
     for trial in study.front:
         again = bench.objective.measure(trial.params, bench.baseline)
-        yield compared(
-            study.name, trial.number, trial.params, trial.measurement, again.model_dump()
-        )
+        first = trial.measurement
+        yield compared(study.name, trial.number, first, again.model_dump(), shift_of(first))
 
 
 def compared(
-    study: str, trial: int, params: Params, first: Mapping[str, Any], again: dict[str, Any]
+    study: str, trial: int, first: Mapping[str, Any], again: Mapping[str, Any], shift: float
 ) -> dict[str, Any]:
     """A point's first measurement beside its second."""
-    low, high = first["speedup_ci"]
-    speedup = again["speedup"]
+    within = speedup(first["baseline_latencies_s"], first["latencies_s"])
+    across = across_runs(within, shift)
+    second = speedup(again["baseline_latencies_s"], again["latencies_s"])
     return {
         "study": study,
         "trial": trial,
-        "params": params,
-        "speedup": first["speedup"],
-        "speedup_ci": [low, high],
+        "speedup": within.value,
+        "pace_shift": shift,
+        "pairs_ci": [within.low, within.high],
+        "speedup_ci": [across.low, across.high],
         "disturbed": first.get("disturbed", []),
-        "again": speedup,
-        "again_ci": again["speedup_ci"],
+        "again": second.value,
         "again_disturbed": again.get("disturbed", []),
-        "ratio": speedup / first["speedup"],
-        "inside": low <= speedup <= high,
-        "overlap": again["speedup_ci"][0] <= high and low <= again["speedup_ci"][1],
-        "beyond": max(0.0, log(low / speedup), log(speedup / high)),
+        "inside_pairs": holds(within, second),
+        "inside": holds(across, second),
     }
+
+
+def holds(first: Estimate, second: Estimate) -> bool:
+    """Whether the first interval holds the second value."""
+    return first.low <= second.value <= first.high
 
 
 def summed_up(points: Sequence[dict[str, Any]], where: dict[str, Any]) -> dict[str, Any]:
     """Shares and spreads over all points."""
-    ratios = [point["ratio"] for point in points]
+    ratios = [point["again"] / point["speedup"] for point in points]
     low, median, high = np.quantile(ratios, [0.05, 0.5, 0.95])
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "device": where["device"],
         "versions": where["versions"],
+        "inside_pairs": float(np.mean([point["inside_pairs"] for point in points])),
         "inside": float(np.mean([point["inside"] for point in points])),
-        "overlap": float(np.mean([point["overlap"] for point in points])),
         "ratio": {"low": float(low), "median": float(median), "high": float(high)},
-        "beyond": float(np.quantile([point["beyond"] for point in points], TARGET)),
         "points": list(points),
     }
 
@@ -193,26 +202,23 @@ def as_markdown(results: dict[str, Any]) -> str:
         "",
         f"{len(points)} points of {len({point['study'] for point in points})} studies. "
         f"{results['inside']:.0%} of the second speedups lie inside the first interval (target "
-        f"{TARGET:.0%}: {kept}); {results['overlap']:.0%} of the intervals meet. The second is "
-        f"{ratio['median']:.3f} of the first (median; 90% from {ratio['low']:.3f} to "
-        f"{ratio['high']:.3f}). 90% lie at most {results['beyond']:.1%} beyond the first interval; "
-        f"`verify` allows {RUN_TO_RUN:.0%} (`RUN_TO_RUN`).",
+        f"{TARGET:.0%}: {kept}), and {results['inside_pairs']:.0%} inside that of the pairs alone. "
+        f"The second is {ratio['median']:.3f} of the first (median; 90% from {ratio['low']:.3f} to "
+        f"{ratio['high']:.3f}). Shift: by how much the share of time in which the GPU sets the "
+        "pace differs between baseline and point, 0 where that was not kept.",
         "",
-        "| study | trial | first | second | inside | disturbed |",
-        "|---|---|---|---|---|---|",
+        "| study | trial | first, its pairs | other runs | shift | second | inside | disturbed |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for point in points:
         marks = ", ".join([*point["disturbed"], *(f"then {x}" for x in point["again_disturbed"])])
+        (low, high), (lower, higher) = point["pairs_ci"], point["speedup_ci"]
         lines.append(
-            f"| {point['study']} | {point['trial']} | {_span(point, 'speedup')} "
-            f"| {_span(point, 'again')} | {'yes' if point['inside'] else 'no'} | {marks} |"
+            f"| {point['study']} | {point['trial']} | {point['speedup']:.2f}x ({low:.2f} to "
+            f"{high:.2f}) | {lower:.2f} to {higher:.2f} | {point['pace_shift']:.2f} "
+            f"| {point['again']:.2f}x | {'yes' if point['inside'] else 'no'} | {marks} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _span(point: dict[str, Any], name: str) -> str:
-    low, high = point[f"{name}_ci"]
-    return f"{point[name]:.2f}x ({low:.2f} to {high:.2f})"
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class Measurement(BaseModel):
 
     Attributes:
         speedup: Baseline latency / accelerated latency, from pairs measured side by side.
+        speedup_ci: Its interval for runs on machines of this kind, not for this run alone.
         clip_loss: Relative loss of the mean CLIP score; negative is a gain.
         latency_s: Seconds per picture, geometric mean over the pairs.
         latency_ci_s: Its interval; None if one pair alone was timed.
@@ -63,6 +64,9 @@ class Measurement(BaseModel):
         baseline_clip_score: The baseline's on the same prompts.
         peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
         device_shared: Whether another process was seen on the GPU.
+        gpu_bound: Share of the denoiser's time in which the GPU set the pace and not its host, 0 to
+            1; None on a CPU, and in studies from before it was kept.
+        baseline_gpu_bound: The baseline's.
         disturbed: What disturbed it, as studies/disturbance.py tells; empty if nothing did.
         samples: Prompts generated; fewer than the protocol's if stopped early.
         stopped_early: Whether it was given up as hopeless.
@@ -86,6 +90,8 @@ class Measurement(BaseModel):
     baseline_clip_score: float
     peak_memory_mib: float | None
     device_shared: bool
+    gpu_bound: float | None = None
+    baseline_gpu_bound: float | None = None
     disturbed: list[str] = []
     samples: int
     stopped_early: bool

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accel_space.denoiser import find_denoiser
 from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives import device as devices
@@ -16,6 +17,7 @@ from objectives.errors import MeasurementError
 from objectives.generation import generate_pictures
 from objectives.images import psnr_db, refuse_degenerate
 from objectives.measurement import Baseline, Measurement, Partial
+from objectives.pace import Pace, paced
 from objectives.protocol import Protocol
 from objectives.scorer import Scorer, clip_scores
 from objectives.statistics import Estimate, clip_loss
@@ -78,7 +80,7 @@ class Objective:
         self._call = dict(call or {})
         self._batches = _batches(len(prompts), protocol)
         self._prompts = scorer.embed_prompts(prompts)
-        self._baseline_is_warm = False
+        self._baseline_pace: Pace | None = None
 
     def measure_baseline(self) -> Baseline:
         """Generate and score the protocol's prompts without acceleration.
@@ -99,7 +101,9 @@ class Objective:
                 f"the baseline's mean CLIP score is {np.mean(scores):.3f}, and a relative loss "
                 "needs one above 0; give a --scorer that knows these prompts"
             )
-        self._baseline_is_warm = True
+        if self._device.type == "cpu":
+            # It is warm, and there is no pace to see; on a GPU it takes a warm batch to see one.
+            self._baseline_pace = Pace()
         return Baseline(scores, np.concatenate(embeddings))
 
     def prove(self, baseline: Baseline) -> None:
@@ -138,11 +142,12 @@ class Objective:
                 if it takes too long.
         """
         tally = Tally(timeout_s=timeout_s)
-        if not self._baseline_is_warm:
-            self._run_baseline(self._batches[0], baseline, tally)
-            self._baseline_is_warm = True
+        self._warm_baseline_up(baseline, tally)
         full = self._full_batches
-        self._score(self._run_point(self._batches[0], point, tally)[0], 0, baseline, tally)
+        with paced(find_denoiser(self._pipe), self._device) as pace:
+            images = self._run_point(self._batches[0], point, tally)[0]
+        tally.gpu_bound = pace.gpu_bound
+        self._score(images, 0, baseline, tally)
         for index, batch in enumerate(self._batches[1:], start=1):
             if batch in full and len(tally.latencies) < MAX_PAIRS:
                 images = self._run_pair(batch, point, baseline, tally, look)
@@ -177,9 +182,8 @@ class Objective:
         """
         tally = Tally(timeout_s=timeout_s)
         full = self._full_batches
-        if not self._baseline_is_warm:
-            self._run_baseline(full[0], baseline, tally)
-            self._baseline_is_warm = True
+        self._warm_baseline_up(baseline, tally)
+        tally.gpu_bound = before.gpu_bound
         self._run_point(full[0], point, tally)
         for pair in range(len(before.latencies_s)):
             self._run_pair(full[(pair + 1) % len(full)], point, baseline, tally, look=None)
@@ -191,6 +195,14 @@ class Objective:
         """Those that are timed: a last one with fewer prompts costs more a picture."""
         size = len(self._batches[0])
         return [batch for batch in self._batches if len(batch) == size]
+
+    def _warm_baseline_up(self, baseline: Baseline, tally: Tally) -> None:
+        """Run a batch without acceleration before the first pair, and see who sets its pace."""
+        if self._baseline_pace is None:
+            with paced(find_denoiser(self._pipe), self._device) as pace:
+                self._run_baseline(self._batches[0], baseline, tally)
+            self._baseline_pace = pace
+        tally.baseline_gpu_bound = self._baseline_pace.gpu_bound
 
     def _run_pair(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from objectives.disturbance import Lookout
 from objectives.errors import MeasurementError
 from objectives.measurement import Baseline, Clock, Partial
-from objectives.statistics import Estimate, geometric_mean, latency, speedup
+from objectives.statistics import Estimate, across_runs, geometric_mean, latency, speedup
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +28,8 @@ class Tally:
         peak_memory: In MiB, of each accelerated batch; empty on a CPU.
         clock: Where the wall time goes.
         lookout: What disturbs the pairs.
+        gpu_bound: As `Measurement` has it.
+        baseline_gpu_bound: As `Measurement` has it.
         timeout_s: The trial's time; None is any.
         start: When it began, as `time.monotonic` tells it.
     """
@@ -40,6 +42,8 @@ class Tally:
     peak_memory: list[float] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
     lookout: Lookout = field(default_factory=Lookout)
+    gpu_bound: float | None = None
+    baseline_gpu_bound: float | None = None
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
 
@@ -72,7 +76,8 @@ class Tally:
             device: Where they were timed.
             faster: The speedup to report; None is that of the pairs.
         """
-        faster = faster or speedup(self.baseline_latencies, self.latencies)
+        within = faster or speedup(self.baseline_latencies, self.latencies)
+        faster = across_runs(within, self._pace_shift)
         spread = latency(self.latencies)
         disturbed = self.lookout.report(device)
         return {
@@ -85,6 +90,15 @@ class Tally:
             "baseline_latencies_s": self.baseline_latencies,
             "peak_memory_mib": max(self.peak_memory, default=None),
             "device_shared": "shared" in disturbed,
+            "gpu_bound": self.gpu_bound,
+            "baseline_gpu_bound": self.baseline_gpu_bound,
             "disturbed": disturbed,
             "seconds": self.clock.seconds,
         }
+
+    @property
+    def _pace_shift(self) -> float:
+        """How far the point moves the pace between GPU and host; on a CPU they are one."""
+        if self.gpu_bound is None or self.baseline_gpu_bound is None:
+            return 0.0
+        return abs(self.gpu_bound - self.baseline_gpu_bound)

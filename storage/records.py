@@ -92,6 +92,8 @@ class TrialRecord:
         marks: dict[str, Any] = {}
         if disturbed := self.measurement.get("disturbed"):
             marks["disturbed"] = disturbed
+        if (share := self.measurement.get("gpu_bound")) is not None:
+            marks["gpu_bound"] = share
         if self.confirmed is not None:
             marks["confirmed"] = {name: self.confirmed[name] for name in CONFIRMED}
         return marks

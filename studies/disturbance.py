@@ -7,12 +7,13 @@ of them does, and it shows in pairs that disagree. Seconds suffer from either.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log
+from math import inf, log
 from statistics import median
 from typing import Any
 
 from objectives.disturbance import SEEN
 from objectives.measurement import Measurement
+from objectives.statistics import speedup
 from storage.records import TrialRecord
 
 SLOW = 1.2
@@ -20,11 +21,11 @@ SLOW = 1.2
 idle cores the baselines of a study lie within 1.13 of each other (benchmarks/results)."""
 
 UNEVEN = 3.0
-"""A speedup's interval so many times wider than usual. Of 3 quiet pairs 1 trial in 500 comes out so
-wide by chance, of 5 pairs fewer."""
+"""The interval of a trial's pairs so many times wider than usual. Of 3 quiet pairs 1 trial in 500
+comes out so wide by chance, of 5 pairs fewer."""
 
 WIDE = 0.05
-"""An interval narrower than this on either side is no trouble: two processes differ as much."""
+"""An interval narrower than this on either side is no trouble: two runs differ as much."""
 
 FEW = 3
 """So many other trials are needed to say what is usual."""
@@ -98,6 +99,6 @@ def _unrest(measurement: Measurement) -> tuple[int, float]:
 
 
 def _width(measured: Mapping[str, Any]) -> float:
-    """Half of the speedup's interval, on the scale of logarithms, where it is even."""
-    low, high = measured["speedup_ci"]
-    return log(high / low) / 2
+    """Half of the interval of the pairs alone, on the scale of logarithms, where it is even."""
+    pairs = speedup(measured["baseline_latencies_s"], measured["latencies_s"])
+    return log(pairs.high / pairs.low) / 2 if pairs.low else inf

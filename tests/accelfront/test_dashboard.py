@@ -31,6 +31,7 @@ from tests.command_line import run
 MEASURED = {
     "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
     "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
+    "gpu_bound": 0.404,
     "latencies_s": [0.27123456] * 5, "seconds": {"generate": 6.1234, "score": 4.1234},
 }  # fmt: skip
 
@@ -131,6 +132,7 @@ def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
         assert told["CLIP loss, 95%"] == "-1.0% to 2.5%"
         assert told["s/picture"] == "0.271"
         assert told["disturbed"] == "outlier, slow"
+        assert told["GPU sets the pace"] == "40%"
         # As wide as the page is on any screen.
         assert max(len(name) + len(value) for name, value in told.items()) < 40
     columns = {each["key"]: each["sortable"] for each in study["union_user_attrs"]}

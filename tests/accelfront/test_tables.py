@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from accelfront.tables import front_table
+from accelfront.tables import front_table, waiting_text
 from storage.records import StudyRecord
 from tests.made_reports import made_study, made_trial
 
@@ -53,3 +53,17 @@ def test_poor_points_of_many_parameters_stay_on_their_lines() -> None:
 def test_a_latency_has_three_digits(latency_s: float, shown: str) -> None:
     trial = made_trial(7, 2.0, 0.01, latency_s=latency_s)
     assert f" {shown} " in "\n".join(lines_of(made_study([trial])))
+
+
+@pytest.mark.parametrize(("share", "waits"), [(0.4, True), (0.9, False), (None, False)])
+def test_a_best_point_that_waits_for_its_host_is_told(share: float | None, waits: bool) -> None:
+    slower = made_trial(0, 1.5, 0.01, gpu_bound=0.1)
+    lossy = made_trial(2, 9.0, 0.9, gpu_bound=0.1)
+    study = made_study([slower, made_trial(1, 2.0, 0.01, gpu_bound=share), lossy])
+    assert bool(waiting_text(study)) is waits
+    if waits:
+        assert waiting_text(study).startswith("trial 1: the GPU sets the pace 40% of the time")
+
+
+def test_nothing_waits_where_nothing_is_inside_the_loss_budget() -> None:
+    assert waiting_text(made_study([made_trial(0, 2.0, 0.9, gpu_bound=0.1)])) == ""

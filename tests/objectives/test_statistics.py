@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives.statistics import clip_loss, geometric_mean, latency, speedup
+from objectives.statistics import (
+    HOST_TO_HOST,
+    RUN_TO_RUN,
+    Estimate,
+    across_runs,
+    clip_loss,
+    geometric_mean,
+    latency,
+    speedup,
+)
 
 seconds = st.floats(0.001, 1000)
 pairs = st.lists(st.tuples(seconds, seconds), min_size=1, max_size=8)
@@ -40,6 +49,30 @@ def test_drift_common_to_both_of_a_pair_widens_nothing() -> None:
     drift = np.array([1.0, 1.3, 0.8, 1.1])
     estimate = speedup((2.0 * drift).tolist(), drift.tolist())
     assert (estimate.low, estimate.value, estimate.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+@given(pairs=pairs, shift=st.floats(0, 1))
+def test_other_runs_widen_an_interval_and_leave_its_value(
+    pairs: list[tuple[float, float]], shift: float
+) -> None:
+    baseline, accelerated = zip(*pairs, strict=True)
+    within = speedup(baseline, accelerated)
+    across, shifted = across_runs(within, 0.0), across_runs(within, shift)
+    assert across.value == shifted.value == within.value
+    assert shifted.low <= across.low <= within.low
+    assert within.high <= across.high <= shifted.high
+
+
+def test_pairs_that_agree_exactly_are_as_sure_as_runs_agree() -> None:
+    exact = Estimate(2.0, 2.0, 2.0)
+    assert across_runs(exact, 0.0).high == pytest.approx(2 * math.exp(1.96 * RUN_TO_RUN), rel=1e-4)
+    sd = math.hypot(RUN_TO_RUN, HOST_TO_HOST / 2)
+    assert across_runs(exact, 0.5).low == pytest.approx(2 / math.exp(1.96 * sd), rel=1e-4)
+
+
+def test_an_interval_far_wider_than_runs_differ_stays_as_it_is() -> None:
+    wide = Estimate(2.0, 1.0, 4.0)
+    assert across_runs(wide, 0.0).high == pytest.approx(4.0, rel=0.01)
 
 
 def test_known_interval() -> None:

@@ -13,6 +13,7 @@ from storage.errors import StorageError
 from storage.records import read_studies, read_study
 from storage.rows import ATTRIBUTES
 from storage.store import Store
+from tests.made_reports import made_trial
 
 COMBINATION = {
     "pipeline": "tiny-shapes",
@@ -155,6 +156,15 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "clip_loss_ci": [0.0, 0.02],
         "image_similarity": 0.95,
     }
+
+
+@pytest.mark.parametrize(("kept", "told"), [({"gpu_bound": 0.4}, 0.4), ({"gpu_bound": None}, None)])
+def test_a_point_tells_who_set_its_pace_where_that_is_known(
+    kept: dict[str, Any], told: float | None
+) -> None:
+    measured = made_trial(0, 2.0, 0.01, **kept).as_json()
+    assert measured.get("gpu_bound") == told
+    assert ("gpu_bound" in measured) is (told is not None)
 
 
 def test_studies_read_by_name(store: Store) -> None:

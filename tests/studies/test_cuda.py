@@ -35,6 +35,8 @@ def test_every_stack_is_measured_in_half_precision_and_leaves_the_pipe_as_it_was
     assert len(outcome.study.trials) == 2
     for trial in outcome.study.trials:
         assert trial.measurement["peak_memory_mib"] > 0
+        assert 0 <= trial.measurement["gpu_bound"] <= 1
+        assert 0 <= trial.measurement["baseline_gpu_bound"] <= 1
     assert "NVIDIA" in outcome.study.device
 
 

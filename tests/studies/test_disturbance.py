@@ -9,10 +9,22 @@ from storage.records import TrialRecord
 from stub_workbench import made_up
 from studies.disturbance import LEAST_AGAIN, is_quieter, marked, reasons, to_time_again
 
+T_OF_THREE = 4.303
+"""Student's t at 95% from three readings."""
+
+
+def pairs(width: float) -> dict[str, list[float]]:
+    """Three pairs whose speedup has an interval so wide on either side, as a share of it."""
+    apart = width / T_OF_THREE * 3**0.5
+    return {
+        "baseline_latencies_s": [1 + apart, 1.0, 1 / (1 + apart)],
+        "latencies_s": [0.5] * 3,
+    }
+
 
 def measured(baseline_s: float = 0.5, width: float = 0.02, **changes: Any) -> dict[str, Any]:
     return {
-        "speedup_ci": (2 * (1 - width), 2 * (1 + width)),
+        **pairs(width),
         "baseline_latency_s": baseline_s,
         "disturbed": [],
         **changes,
@@ -73,7 +85,7 @@ def test_a_measurement_of_an_earlier_release_is_quiet_by_itself() -> None:
 def test_the_timing_with_fewer_reasons_is_kept_then_the_closer_one() -> None:
     calm = made_up({"a": 1})
     busy = calm.model_copy(update={"disturbed": ["busy"]})
-    wide = calm.model_copy(update={"speedup_ci": (calm.speedup * 0.8, calm.speedup * 1.2)})
+    wide = calm.model_copy(update=pairs(0.2))
     assert is_quieter(calm, busy) and not is_quieter(busy, calm)
     assert is_quieter(calm, wide) and not is_quieter(wide, calm)
     assert is_quieter(wide, busy)
