@@ -97,7 +97,7 @@ PIPELINES = {
             name="tiny-shapes-v",
             pipeline_class="StableDiffusionPipeline",
             model=embedded.V_DIR,
-            guidance_scale=12.0,
+            guidance_scale=14.5,
             parts=NO_SAFETY_CHECKER,
             **TINY,
         ),
