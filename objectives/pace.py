@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import torch
 
 APART_S = 1e-3
-"""Least time between two marks: it holds some 50 launches, far fewer than the 1,024 that a GPU
-lets wait, and asking costs a hundredth of it."""
+"""Least time between two marks: it holds some 50 launches, far fewer than the thousand or so that
+can wait on a GPU, and asking costs a hundredth of it."""
 
 
 class Pace:
