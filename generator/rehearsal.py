@@ -14,6 +14,7 @@ from accel_space.stack import Stack
 from objectives.catalogue import PipelineEntry, find_pipeline
 from objectives.conditioning import Conditioning
 from objectives.device import find_device, timed
+from objectives.disturbance import Lookout
 from objectives.errors import InputError
 from objectives.generation import generate_pictures
 from objectives.images import psnr_db
@@ -67,6 +68,7 @@ class Rehearsal(BaseModel):
         psnr_db: PSNR of each picture against the stack's.
         latencies_s: Seconds per picture of the script's timed calls.
         baseline_latencies_s: The same of the unaccelerated pipeline beside each.
+        disturbed: What disturbed them, some of objectives/disturbance.py's `SEEN`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,6 +77,7 @@ class Rehearsal(BaseModel):
     psnr_db: list[float]
     latencies_s: list[float]
     baseline_latencies_s: list[float]
+    disturbed: list[str]
 
 
 class _Stage:
@@ -100,6 +103,7 @@ class _Stage:
         self._draw(self._plain)
         latencies: list[float] = []
         baseline_latencies: list[float] = []
+        lookout = Lookout()
         for pair in range(PAIRS):
             both = [
                 (latencies, self._draw_with_script),
@@ -107,12 +111,14 @@ class _Stage:
             ]
             # Which one goes first alternates, so that a drift of the device's speed cancels.
             for seconds, draw in both if pair % 2 else reversed(both):
-                seconds.append(timed(self._device, draw)[1] / len(self._job.prompts))
+                with lookout.kept():
+                    seconds.append(timed(self._device, draw)[1] / len(self._job.prompts))
         return Rehearsal(
             equal=bool((pictures == expected).all()),
             psnr_db=psnr_db(pictures, expected),
             latencies_s=latencies,
             baseline_latencies_s=baseline_latencies,
+            disturbed=lookout.report(self._device),
         )
 
     def _draw_with_script(self) -> torch.Tensor:

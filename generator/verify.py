@@ -6,7 +6,7 @@ import ast
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Verdict:
         equal: Whether its pictures are the trial's, bit for bit; None if it does not run.
         psnr_db: The least PSNR of one of its pictures.
         measured: Its speedup here and now; None if it does not run.
+        disturbed: What disturbed that, as a trial's `disturbed` tells.
         broken: What it does not keep, and by how much; empty if it keeps its promise.
         note: What could not be judged; empty if all could.
     """
@@ -61,6 +62,7 @@ class Verdict:
     equal: bool | None = None
     psnr_db: float | None = None
     measured: Estimate | None = None
+    disturbed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     note: str = ""
 
@@ -80,6 +82,7 @@ class Verdict:
             "speedup_ci": measured and [measured.low, measured.high],
             "trial_speedup": expected.value,
             "trial_speedup_ci": [expected.low, expected.high],
+            "disturbed": list(self.disturbed),
         }
 
 
@@ -150,13 +153,14 @@ def verify(
     measured = across_runs(within, pace_shift=0.0)
     same_device = device_name(where) == study.device
     broken = [_pictures_differ(rehearsal, exactly=where.type == "cpu")]
-    broken += [_is_slower(measured, expected)] if same_device else []
+    broken += [_is_slower(measured, expected, rehearsal.disturbed)] if same_device else []
     return Verdict(
         promise,
         expected,
         equal=rehearsal.equal,
         psnr_db=min(rehearsal.psnr_db),
         measured=measured,
+        disturbed=tuple(rehearsal.disturbed),
         broken=tuple(filter(None, broken)),
         note="" if same_device else f"its speed was promised on {study.device} only",
     )
@@ -236,7 +240,7 @@ def _pictures_differ(rehearsal: Rehearsal, exactly: bool) -> str:
     return f"its pictures are not those of the trial: PSNR {least:.1f} dB, and not {wanted}"
 
 
-def _is_slower(measured: Estimate, expected: Estimate) -> str:
+def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str]) -> str:
     """How much is missing of the speedup; empty if it is kept."""
     if measured.high >= expected.low:
         return ""
@@ -245,4 +249,8 @@ def _is_slower(measured: Estimate, expected: Estimate) -> str:
         f"it is {measured.value:.2f}x as fast as the baseline ({measured.low:.2f} to "
         f"{measured.high:.2f}), {missing:.0%} less than the trial's {expected.low:.2f} to "
         f"{expected.high:.2f}"
+        + (
+            f"; disturbed ({', '.join(disturbed)}), so try again on an idle machine"
+            * bool(disturbed)
+        )
     )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,10 @@ import torch
 from optuna.trial import TrialState, create_trial
 
 from generator.script import render_script
-from generator.verify import read_promise, verify
+from generator.verify import Verdict, read_promise, verify
 from objectives.catalogue import find_pipeline
 from objectives.device import device_name
+from objectives.disturbance import TASKS
 from objectives.errors import InputError
 from objectives.model import find_model
 from objectives.protocol import prompts_fingerprint
@@ -159,6 +164,17 @@ def test_other_pictures_and_a_lower_speed_are_told_with_how_much(
     assert pictures in told and speed in told
 
 
+@pytest.mark.skipif(not TASKS.is_dir(), reason="waiting for a CPU is told on Linux alone")
+def test_a_speed_that_was_missed_on_a_busy_machine_is_told_so(place: Place) -> None:
+    endless = [sys.executable, "-c", "while True: pass"]
+    with ExitStack() as rivals:
+        for _ in os.sched_getaffinity(0):
+            rivals.callback(subprocess.Popen(endless).kill)
+        verdict = _verify(place, place.scripts[1])
+    assert "busy" in verdict.disturbed
+    assert any("disturbed (busy), so try again on an idle machine" in why for why in verdict.broken)
+
+
 def test_a_script_that_dies_is_told_with_its_last_words(
     answer: tuple[int, str, list[dict[str, Any]]],
 ) -> None:
@@ -169,9 +185,9 @@ def test_a_script_that_dies_is_told_with_its_last_words(
     assert dying["speedup"] is None
 
 
-def _verify(place: Place, script: Path, **options: Any) -> None:
+def _verify(place: Place, script: Path, **options: Any) -> Verdict:
     asked = {"model": None, "prompts": place.prompts, "device": "cpu", **options}
-    verify(read_promise(script), {place.study.name: place.study}, **asked)
+    return verify(read_promise(script), {place.study.name: place.study}, **asked)
 
 
 def test_other_prompts_than_the_studys_are_refused(place: Place) -> None:
