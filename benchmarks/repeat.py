@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from accelfront.process import prepare_process
+from objectives.errors import InputError
 from objectives.protocol import Protocol
 from objectives.statistics import Estimate, across_runs, speedup
 from result_files import keep_results, out_folder
@@ -50,10 +51,10 @@ def main() -> None:
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     if len(options.what) > 1:
-        missing = [each for each in options.what if not Path(each).is_file()]
-        if missing:
-            parser.error(f"there is no {missing[0]}; full_size.py makes it")
-        runs = [json.loads(Path(each).read_text("utf-8")) for each in options.what]
+        try:
+            runs = [read_run(Path(each)) for each in options.what]
+        except InputError as error:
+            parser.error(str(error))
         points = list(full_size_points(runs))
         if not points:
             parser.error("no point is in two of these files; run full_size.py at the same settings")
@@ -76,6 +77,21 @@ def main() -> None:
             keep(points, {"device": study.device, "versions": study.versions}, options.out)
     if not points:
         print("no study is this machine's")
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The results of a run of full_size.py.
+
+    Raises:
+        InputError: If the file is not one of its.
+    """
+    try:
+        run = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        run = None
+    if not isinstance(run, dict) or not {"pipeline", "settings", "environment"} <= run.keys():
+        raise InputError(f"{path} is no file of full_size.py's; it makes full-size-*.json")
+    return run
 
 
 def full_size_points(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -245,12 +245,9 @@ def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str])
     if measured.high >= expected.low:
         return ""
     missing = 1 - measured.value / expected.low
+    why = f"; disturbed ({', '.join(disturbed)}), so try again on an idle machine"
     return (
         f"it is {measured.value:.2f}x as fast as the baseline ({measured.low:.2f} to "
         f"{measured.high:.2f}), {missing:.0%} less than the trial's {expected.low:.2f} to "
-        f"{expected.high:.2f}"
-        + (
-            f"; disturbed ({', '.join(disturbed)}), so try again on an idle machine"
-            * bool(disturbed)
-        )
+        f"{expected.high:.2f}{why if disturbed else ''}"
     )
