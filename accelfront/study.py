@@ -175,7 +175,8 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
     lines += _second_looks(outcome)
-    lines += filter(None, [waiting_text(study)])
+    if waiting := waiting_text(study):
+        lines.append(waiting)
     lines += _weakness(study, store)
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")

@@ -149,8 +149,8 @@ class Bench:
     def _noise(self, seed: int) -> Tensor:
         """Draw what a picture starts from, in single precision whatever the pipeline's.
 
-        Until torch 2.14, half-precision noise on a CPU has eleven random bits a value and no tails
-        beyond 3.9 (pytorch/pytorch issue 166853): it costs tiny-shapes-v 0.6% of its score.
+        torch 2.11 gives half-precision noise on a CPU eleven random bits a value and no tails
+        beyond 3.9 (pytorch/pytorch issue 166853), and pictures suffer; torch 2.14 does not.
         """
         config = find_denoiser(self.pipe).config
         shape = (1, config.in_channels, config.sample_size, config.sample_size)
