@@ -16,9 +16,9 @@ from studies.front_model import QUANTILES, Belief, Surrogate, Vector, expected_g
 from studies.point_sampler import PointSampler
 
 STARTERS = 3
-"""Points that come before the models are asked: the default, then ever the one farthest off. Of 3,
-4 and 5, tried on the recorded grids (benchmarks/tables) before the models were doubted, 3 and 4
-found the front equally soon."""
+"""Points that come before the models are asked: the default, then ever the one farthest off. Of 2,
+3 and 4, tried on the recorded grids (benchmarks/tables) with prompts drawn anew, 3 find the front
+soonest."""
 
 BEND = 0.04
 """The CLIP loss beyond which losses may be told apart less well, being hopeless alike: twice the

@@ -143,6 +143,17 @@ def test_hopeless_losses_do_not_blur_small_ones() -> None:
     assert bent.max() < plain.max() / 2
 
 
+def test_a_few_points_do_not_make_the_model_sure_of_values_without_rhyme() -> None:
+    def share_foreseen(seed: int) -> float:
+        random = np.random.default_rng(seed)
+        features, values = random.random((60, 20)), random.normal(size=60)
+        belief = Surrogate(features, smoothness=1.5).predict(range(8), values[:8])
+        return float(np.mean((np.abs(belief.mean - values) <= 2 * belief.deviation)[8:]))
+
+    # 0.68 under the prior, 0.46 where the likelihood alone chooses among 20 features.
+    assert np.mean([share_foreseen(seed) for seed in range(30)]) > 0.6
+
+
 fronts = st.lists(st.tuples(st.floats(0.5, 4), st.floats(-0.02, 0.05)), max_size=6)
 
 
