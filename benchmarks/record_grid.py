@@ -8,7 +8,8 @@ share a grid. `--collect` puts the parts together into `benchmarks/tables/<combi
 `--scores-only` where several processes shared a GPU, so that the latencies are worth nothing.
 
 The first batch of a point warms it up where there are several; the others are timed. Beside them
-stands the latency of the baseline batch that was measured last, one every few points. A table of
+stands the latency of the baseline batch that was measured last, one every few points; where they
+are to be compared within a percent or two, `--baseline-every 2` says so. A table of
 random weights (`--model FOLDER`) holds latencies that mean what they say and scores that do not.
 """
 
@@ -42,7 +43,8 @@ from result_files import out_folder
 from studies.plan import Plan, StudyRequest
 
 BASELINE_EVERY = 8
-"""Points between two baseline batches: a device's speed drifts within minutes."""
+"""Points between two baseline batches where `--baseline-every` is not given: a device's speed
+drifts within minutes."""
 
 ORDER_SEED = 0
 
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, help="only so many points of the random order")
     parser.add_argument("--shard", default="0/1", help="this process's share, such as 0/4")
     parser.add_argument("--seconds", type=float, default=3600, help="start no point after these")
+    parser.add_argument("--baseline-every", type=int, default=BASELINE_EVERY, metavar="POINTS")
     parser.add_argument("--parts", type=Path, default=Path("grid-parts"))
     parser.add_argument("--collect", action="store_true")
     parser.add_argument("--scores-only", action="store_true", help="leave the latencies out")
@@ -89,7 +92,9 @@ def main() -> None:
     shard, shards = map(int, options.shard.split("/"))
     order = plan.stack.points
     random.Random(ORDER_SEED).shuffle(order)
-    record(plan, order[: options.points][shard::shards], folder / f"{shard}.jsonl", options.seconds)
+    points = order[: options.points][shard::shards]
+    path = folder / f"{shard}.jsonl"
+    record(plan, points, path, options.seconds, options.baseline_every)
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,13 @@ class Recorder:
         return np.concatenate(embeddings), latencies[1:] or latencies
 
 
-def record(plan: Plan, points: list[dict[str, Any]], path: Path, seconds: float) -> None:
+def record(
+    plan: Plan,
+    points: list[dict[str, Any]],
+    path: Path,
+    seconds: float,
+    baseline_every: int = BASELINE_EVERY,
+) -> None:
     """Measure points and add each to a file; points that it holds are left out."""
     deadline = time.monotonic() + seconds
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +165,7 @@ def record(plan: Plan, points: list[dict[str, Any]], path: Path, seconds: float)
         for count, point in enumerate(left):
             if time.monotonic() > deadline:
                 break
-            if count and count % BASELINE_EVERY == 0:
+            if count and count % baseline_every == 0:
                 baseline_s = recorder.draw(recorder.pipe)[1]
             embeddings, latencies = recorder.at(point)
             line = {

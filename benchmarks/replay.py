@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import optuna
@@ -41,8 +40,7 @@ PAIRS = 3
 """Pairs whose mean a trial's speedup is, at the least."""
 
 STUCK = 40
-"""Proposals of known points in a row after which a sampler has nothing new to say; so many times
-more where a table holds a part of the space, as points that are not recorded come between."""
+"""Proposals of known points in a row after which a sampler has nothing new to say."""
 
 BATCH = 8
 """Prompts of a batch, as the protocol has them by default."""
@@ -56,25 +54,6 @@ class Point(NamedTuple):
 
     speedup: float
     clip_loss: float
-
-
-class RecordedStack(Stack):
-    """A stack whose space is what a table holds of it."""
-
-    def __init__(self, context: Context, recorded: frozenset[str]) -> None:
-        super().__init__(context)
-        self._recorded = recorded
-
-    @cached_property
-    def _points(self) -> dict[Any, dict[str, Any]]:
-        points = super()._points
-        return {key: each for key, each in points.items() if point_key(each) in self._recorded}
-
-    @property
-    def default(self) -> dict[str, Any]:
-        """The stack's own default if that is recorded, else any point."""
-        default = super().default
-        return default if point_key(default) in self._recorded else self.points[0]
 
 
 @dataclass
@@ -105,11 +84,16 @@ class Replay:
     """One table, ready to be searched."""
 
     def __init__(self, path: Path, loss_budget: float) -> None:
-        """Read a table and find out what there is to be found in it."""
+        """Read a table and find out what there is to be found in it.
+
+        Args:
+            path: A table that holds every point of its space.
+            loss_budget: The greatest CLIP loss allowed.
+        """
         self.table = table = load_table(path)
         self.name = table.name
         self.loss_budget = loss_budget
-        self.stack = RecordedStack(_context(table), frozenset(table.keys))
+        self.stack = Stack(_context(table))
         self.rows = {key: row for row, key in enumerate(table.keys)}
         self.times = None if table.is_timed else _times(self.stack, table)
         timed = self.times.table if self.times else table
@@ -165,20 +149,16 @@ class Replay:
         known: dict[str, Point | None] = {}
         found = Found(prompts=random.permutation(len(self.table.baseline_scores)))
         repeats = 0
-        most_repeats = STUCK * self.table.about["distinct"] / len(self.rows)
-        while found.evaluations < MOST and repeats < most_repeats and not found.done():
+        while found.evaluations < MOST and repeats < STUCK and not found.done():
             proposal = proposer.propose(study, known.keys())
             if proposal is None:
                 break
             key = point_key(proposal.point)
-            is_new = key in self.rows and key not in known
-            repeats = 0 if is_new else repeats + 1
-            if key not in self.rows:
-                study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
-                continue
             if key in known:
                 found.evaluations += pays
+                repeats += 1
             else:
+                repeats = 0
                 known[key] = self._measure(proposal.trial, self.rows[key], random, giving_up, found)
             value = known[key]
             if value is None:
@@ -267,11 +247,11 @@ def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
     table = load_table(path)
     if count > len(table.points) - 2:
         return None
-    stack = RecordedStack(_context(table), frozenset(table.keys))
-    features = work_features(skipped_shares(stack))
+    stack = Stack(_context(table))
+    places = {point_key(point): place for place, point in enumerate(stack.points)}
+    features = work_features(skipped_shares(stack))[[places[key] for key in table.keys]]
     known = list(spread_out(features, 0, count))
-    rows = {key: row for row, key in enumerate(table.keys)}
-    share = 1 / table.speedup[[rows[point_key(point)] for point in stack.points]].astype(float)
+    share = (1 / table.speedup).astype(float)
     error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).at(0) - 1)
     rest: NDArray[np.float64] = np.delete(error, known)
     return rest

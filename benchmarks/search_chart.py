@@ -55,7 +55,7 @@ def main() -> None:
 def draw(results: dict[str, Any], height: int) -> go.Figure:
     """A group of bars for each table: medians, with quartiles as whiskers."""
     points = {about["table"]: about["points"] for about in results["tables"]}
-    labels = {about["table"]: f"{about['table']}<br>{_count(about)}" for about in results["tables"]}
+    labels = {table: f"{table}<br>{count:,} points" for table, count in points.items()}
     ways = [
         way for way in dict.fromkeys(row["way"] for row in results["searches"]) if "," not in way
     ]
@@ -90,12 +90,6 @@ def draw(results: dict[str, Any], height: int) -> go.Figure:
         legend={"orientation": "h", "yanchor": "top", "y": -0.05, "traceorder": "normal"},
     )
     return figure
-
-
-def _count(about: dict[str, Any]) -> str:
-    """How many points a table holds, and of how many."""
-    whole = f" of {about['distinct']:,}" if about["points"] < about["distinct"] else ""
-    return f"{about['points']:,}{whole} points"
 
 
 if __name__ == "__main__":

@@ -48,13 +48,15 @@ GIVING_UP: tuple[tuple[str, GivingUp], ...] = (
     ("tpe", "screened"),
 )
 
-SEEDS = {"gp": 2, "grid": 1, "auto, foreseen": 10, "tpe, screened": 10}
-"""Of ways that get fewer, so that all takes ten minutes: Optuna's Gaussian processes take half a
-second a proposal, and a grid has no chance in it."""
-
-SPARSE, SPARSE_SEEDS = 0.25, 4
-"""Of a table that holds a smaller part of its space TPE gets so few seeds: most of its proposals
-are not recorded, and each makes the next one slower."""
+SEEDS = {
+    "gp": 3,
+    "gp, pays for repeats": 1,
+    "grid": 1,
+    "auto, foreseen": 5,
+    "tpe, screened": 5,
+}
+"""Of ways that get fewer, so that all takes less than ten minutes: Optuna's Gaussian processes take
+half a second a proposal, and a grid has no chance in it."""
 
 TIME_POINTS = (6, 12, 24)
 """So many measured points are given to the model of time."""
@@ -106,6 +108,14 @@ def main() -> None:
         parser.exit(
             2, f"{options.tables} holds no table {options.only}; record_grid.py makes them\n"
         )
+    for table in map(load_table, tables):
+        whole = table.about["distinct"]
+        if len(table.points) < whole:
+            parser.exit(
+                2,
+                f"{table.name} holds {len(table.points)} of {whole} points, and a search may ask "
+                "for any; record the others with record_grid.py\n",
+            )
     known = list(dict.fromkeys(way.sampler for way in WAYS))
     unknown = [name for name in (options.samplers or known[0]).split(",") if name not in known]
     if unknown:
@@ -137,14 +147,9 @@ def jobs(tables: Sequence[Path], options: argparse.Namespace) -> Iterator[Job]:
         replay = _replay(table, options.loss_budget)
         if not replay.volume:
             continue
-        part = len(replay.rows) / replay.table.about["distinct"]
         for way in WAYS:
-            # It would ask for a point that is not recorded again and again.
-            is_stuck = way.sampler == "gp" and part < 1
-            if way.sampler in wanted and not is_stuck:
-                most = SEEDS.get(str(way), SEEDS.get(way.sampler, options.seeds))
-                if way.sampler == "tpe" and part < SPARSE:
-                    most = SPARSE_SEEDS
+            if way.sampler in wanted:
+                most = SEEDS.get(str(way), options.seeds)
                 for seed in range(min(options.seeds, most)):
                     yield Job(table, way, seed, options.loss_budget)
 
@@ -163,7 +168,6 @@ def describe(path: Path, loss_budget: float) -> dict[str, Any]:
     return {
         "table": replay.name,
         "points": len(replay.rows),
-        "distinct": about["distinct"],
         "device": about["environment"]["device"],
         "versions": about["environment"]["versions"],
         "recorded": about["date"],
@@ -239,12 +243,11 @@ def as_markdown(results: dict[str, Any]) -> str:
         "generating until 99%, baseline batches included.",
     ]
     for about in results["tables"]:
-        part = f" of {about['distinct']:,}" if about["points"] < about["distinct"] else ""
         lines += [
             "",
             f"## {about['table']}",
             "",
-            f"{about['points']:,}{part} points, {about['prompts']} prompts, {about['device']}, "
+            f"{about['points']:,} points, {about['prompts']} prompts, {about['device']}, "
             f"{about['recorded']}; bound {about['bound']:.2f}x. " + _fit_words(about),
         ]
         if not any(row["table"] == about["table"] for row in results["searches"]):
