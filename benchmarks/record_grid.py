@@ -70,6 +70,8 @@ def main() -> None:
     parser.add_argument("--scores-only", action="store_true", help="leave the latencies out")
     parser.add_argument("--out", type=out_folder, default=TABLES)
     options = parser.parse_args()
+    if options.baseline_every < 1:
+        parser.error(f"--baseline-every is 1 point at least, and not {options.baseline_every}")
     prepare_process()
     plan = asked_plan(
         StudyRequest(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -90,7 +91,7 @@ class Replay:
             path: A table that holds every point of its space.
             loss_budget: The greatest CLIP loss allowed.
         """
-        self.table = table = load_table(path)
+        table = load_table(path)
         self.name = table.name
         self.loss_budget = loss_budget
         self.stack = Stack(_context(table))
@@ -99,11 +100,32 @@ class Replay:
         timed = self.times.table if self.times else table
         self.noise = _noise(timed)
         self.baseline_s = float(np.median(timed.baseline_latency_s))
-        speedup = table.speedup if self.times is None else self._fitted(self.times)
-        truth = zip(speedup.tolist(), table.clip_loss.tolist(), strict=True)
+        self.speedup = table.speedup if self.times is None else self._fitted(self.times)
+        self._judge(table)
+
+    def redrawn(self, seed: int) -> Replay:
+        """The same grid, its prompts drawn anew with repetition: another truth, as likely."""
+        count = len(self.table.baseline_scores)
+        # Not the stream that the search draws from.
+        prompts = np.random.default_rng((seed, 1)).integers(count, size=count)
+        other = copy(self)
+        other._judge(
+            replace(
+                self.table,
+                scores=self.table.scores[:, prompts],
+                baseline_scores=self.table.baseline_scores[prompts],
+                similarity=self.table.similarity[:, prompts],
+            )
+        )
+        return other
+
+    def _judge(self, table: GridTable) -> None:
+        """Take a table's losses for the truth."""
+        self.table = table
+        truth = zip(self.speedup.tolist(), table.clip_loss.tolist(), strict=True)
         self.truth = [Point(*each) for each in truth]
-        self.volume = hypervolume(self.truth, loss_budget)
-        best = best_inside(self.truth, loss_budget)
+        self.volume = hypervolume(self.truth, self.loss_budget)
+        best = best_inside(self.truth, self.loss_budget)
         self.bound = best.speedup if best else 1.0
 
     def _fitted(self, times: Times) -> NDArray[np.float64]:
