@@ -119,4 +119,5 @@ class StudySearch:
             device=self.device if is_here else "auto",
             requirement=Requirement(task.speedup, task.latency_s),
             loss_budget=task.loss_budget,
+            budget_use="run",
         )

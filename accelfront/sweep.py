@@ -96,6 +96,7 @@ def sweep(
     rows = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
     # On unlike devices one combination makes several studies.
     _show_rows(rows, max(len(chosen), len(rows)), as_json)
+    _tell_budgets(rows, content.loss_budget)
     if any(row.state == "interrupted" for row in rows):
         raise typer.Exit(INTERRUPTED)
     if any(row.state == "failed" for row in rows):
@@ -188,6 +189,20 @@ def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
     print(
         f"{counts['done']} of {wanted} studies done, {counts['failed']} failed; {measured} points "
         "measured now. The same command goes on with what is left.",
+        file=sys.stderr,
+    )
+
+
+def _tell_budgets(rows: list[Row], asked: float | None) -> None:
+    """Say where the file's loss budget is not that of studies which were there before."""
+    kept = {row.study.loss_budget for row in rows if row.study is not None} - {asked}
+    if asked is None or not kept:
+        return
+    budgets = " and ".join(f"{budget:.1%}" for budget in sorted(kept))
+    print(
+        f"studies that were there before keep their loss budget of {budgets}, and the file's "
+        f"{asked:.1%} is for new ones; `accelfront study ... --req-score-loss {asked:g}` changes "
+        "one",
         file=sys.stderr,
     )
 

@@ -27,7 +27,7 @@ from studies.errors import StudyRefusedError
 from studies.heartbeat import heartbeat
 from studies.note import refresh_note, study_note
 from studies.patience import Patience
-from studies.plan import DEFAULT_LOSS_BUDGET, Plan
+from studies.plan import DEFAULT_LOSS_BUDGET, Plan, StudyRequest
 from studies.recovery import recover
 from studies.rounding import rounded
 from studies.samplers import Proposal
@@ -45,7 +45,7 @@ class Ledger:
         store: The database.
         study: The study in it.
         id: The study's number in it.
-        loss_budget: The greatest CLIP loss allowed.
+        loss_budget: The greatest CLIP loss that this run allows.
         unkept: Why pictures of a trial could not be kept; None if all were.
     """
 
@@ -63,9 +63,20 @@ class Ledger:
         # Two workers that find an empty study would both note their own versions.
         with creation_lock(store.engine):
             self.study = _open_study(plan, store)
-        self.loss_budget: float = self.study.user_attrs[records.LOSS_BUDGET]
+        self.loss_budget = self.study_budget
+        if plan.request.budget_use == "run" and plan.request.loss_budget is not None:
+            self.loss_budget = plan.request.loss_budget
         self.id = store.optuna.get_study_id_from_name(self.study.study_name)
         recover(self.study, store, begun=False)
+
+    @property
+    def study_budget(self) -> float:
+        """The study's own loss budget; what is stored of a trial goes by it, whoever measured it.
+
+        Read anew each time, as a command elsewhere may set another one.
+        """
+        budget: float = self.patient(lambda: self.study.user_attrs[records.LOSS_BUDGET])
+        return budget
 
     def read(self) -> records.StudyRecord:
         """The study as it is stored now, after what dead workers left was put right."""
@@ -176,7 +187,7 @@ class Ledger:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
         """
         start = time.perf_counter()
-        excess = measurement.clip_loss - self.loss_budget
+        excess = measurement.clip_loss - self.study_budget
         content = measurement.model_dump()
 
         def note() -> None:
@@ -234,7 +245,7 @@ class Ledger:
             known = None if first is None else self.study.get_trials(deepcopy=False)[first]
             if known is None or known.state != TrialState.COMPLETE:
                 return None
-            trial.set_constraint("clip_loss", known.values[1] - self.loss_budget)
+            trial.set_constraint("clip_loss", known.values[1] - self.study_budget)
             values: list[float] = known.values
             return values
 
@@ -282,12 +293,18 @@ def _open_study(plan: Plan, store: Store) -> optuna.Study:
         if name not in known:
             study.set_user_attr(name, value)
     # Last, as it marks the study as complete for readers.
-    wanted = plan.request.loss_budget
-    if wanted is None:
-        wanted = known.get(records.LOSS_BUDGET, DEFAULT_LOSS_BUDGET)
-    if known.get(records.LOSS_BUDGET) != wanted:
-        study.set_user_attr(records.LOSS_BUDGET, wanted)
+    budget = _own_budget(plan.request, known.get(records.LOSS_BUDGET))
+    if known.get(records.LOSS_BUDGET) != budget:
+        study.set_user_attr(records.LOSS_BUDGET, budget)
     return study
+
+
+def _own_budget(request: StudyRequest, known: float | None) -> float:
+    """The loss budget that a study is to have, which was `known` before."""
+    asked = None if request.budget_use == "run" else request.loss_budget
+    first, last = (known, asked) if request.budget_use == "begin" else (asked, known)
+    budgets = (first, last, DEFAULT_LOSS_BUDGET)
+    return next(budget for budget in budgets if budget is not None)
 
 
 def _refuse_drift(plan: Plan, known: dict[str, Any]) -> None:

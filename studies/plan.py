@@ -32,6 +32,10 @@ SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 
 DEFAULT_LOSS_BUDGET = 0.02
 
+BudgetUse = Literal["set", "begin", "run"]
+"""What becomes of a requested loss budget: it is set as the study's own; it is given to a study
+that begins, and one that exists keeps its own; or it is this run's alone, as a task's is."""
+
 
 @dataclass(frozen=True)
 class StudyRequest:
@@ -55,7 +59,8 @@ class StudyRequest:
         timeout_s: Start no trial after this many seconds.
         trial_timeout_s: Fail a trial that takes longer; checked between its batches.
         requirement: End once a point meets it inside the loss budget.
-        loss_budget: The greatest CLIP loss allowed.
+        loss_budget: The greatest CLIP loss allowed; None takes the study's own.
+        budget_use: What becomes of it.
         allow_version_drift: Go on although libraries have changed since the study began.
         screening: Give hopeless points up after few prompts, in a search.
         confirm: Measure the best points on unseen prompts in the end.
@@ -79,6 +84,7 @@ class StudyRequest:
     trial_timeout_s: float | None = None
     requirement: Requirement = field(default_factory=Requirement)
     loss_budget: float | None = None
+    budget_use: BudgetUse = "set"
     allow_version_drift: bool = False
     screening: bool = True
     confirm: bool = True

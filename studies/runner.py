@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -122,6 +123,11 @@ class _Run:
         return self.plan.request.screening and not self.proposer.thorough
 
     @property
+    def screening_budget(self) -> float:
+        """The loss budget of screening: what is given up is hopeless for the study as well."""
+        return max(self.ledger.loss_budget, self.record.loss_budget)
+
+    @property
     def wanted(self) -> int:
         """How many points the study is to have measured in the end."""
         return min(self.plan.request.trials, len(self.plan.stack.points))
@@ -166,7 +172,8 @@ class _Run:
         # Claims first: one that ends in between is in the record then.
         known = self.ledger.taken().keys() | self.failures.keys()
         self.record = self.ledger.read()
-        looks = due_looks(self.record, self.met, self.confirmation is not None)
+        record = replace(self.record, loss_budget=self.ledger.loss_budget)
+        looks = due_looks(record, self.met, self.confirmation is not None)
         return next((due for due in looks if due.key not in known), None)
 
     def look(self, due: Due) -> None:
@@ -272,7 +279,7 @@ class _Run:
     def measure(self, bench: Bench, proposal: Proposal, grid: Grid) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
         trials = self.record.trials
-        screen = Screen(trials, self.record.front, self.ledger.loss_budget)
+        screen = Screen(trials, self.record.front, self.screening_budget)
         # As many points may be given up as are wanted: they take no place, so that a space without
         # a good point would be gone through to its end.
         may_give_up = self.screens and self.ledger.given_up() < self.wanted
@@ -290,8 +297,8 @@ class _Run:
         speedup, loss = (
             Estimate(measured[name], *measured[f"{name}_ci"]) for name in ("speedup", "clip_loss")
         )
-        budget = self.ledger.loss_budget
-        return self.screens and is_hopeless(speedup, loss, self.record.front, budget)
+        hopeless = is_hopeless(speedup, loss, self.record.front, self.screening_budget)
+        return self.screens and hopeless
 
     def note(self, measurement: Measurement, kept: bool) -> None:
         """Keep the last trial's result for whoever watches."""

@@ -17,7 +17,7 @@ from accel_space.stack import find_methods
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.schedulers import scheduler_name
-from studies.plan import DEFAULT_LOSS_BUDGET, StudyRequest, make_stack
+from studies.plan import StudyRequest, make_stack
 
 Item = TypeVar("Item")
 
@@ -76,7 +76,8 @@ class Sweep(_Part):
         protocol: How to measure.
         trials: Distinct points that each study is to have measured in the end.
         sampler: How points are chosen.
-        loss_budget: The greatest CLIP loss allowed.
+        loss_budget: The greatest CLIP loss allowed in studies that begin; None is the command's
+            default. A study that exists keeps its own.
         storage: Where the studies are kept; None is the command's default.
     """
 
@@ -89,7 +90,7 @@ class Sweep(_Part):
     protocol: ProtocolPart = ProtocolPart()
     trials: int = Field(default=16, ge=1)
     sampler: str = "auto"
-    loss_budget: float = Field(default=DEFAULT_LOSS_BUDGET, gt=-1, lt=1)
+    loss_budget: float | None = Field(default=None, gt=-1, lt=1)
     storage: str | None = None
 
 
@@ -169,6 +170,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             scorer=_located(sweep.protocol.scorer, folder),
             device=device,
             loss_budget=sweep.loss_budget,
+            budget_use="begin",
         )
         for pipeline, scheduler, steps, methods in product(
             pipelines, schedulers, _unique(sweep.steps), method_sets

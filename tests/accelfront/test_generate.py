@@ -174,6 +174,22 @@ def test_a_missing_study_is_run_on_a_local_model_and_its_trial_written(tmp_path:
         assert str(PIPELINE_DIR) in (tmp_path / found["path"]).read_text(encoding="utf-8")
 
 
+def test_a_search_for_a_task_leaves_the_studys_loss_budget(tmp_path: Path) -> None:
+    quick = ("--num-samples", "2", "--storage", f"sqlite:///{tmp_path}/a.db")
+    study = ("study", "--steps", "6", "--methods", "deepcache", "--device", "cpu", "--trials", "1")
+    begun = run(*study, "--req-score-loss", "0.03", "--no-confirm", *quick, cwd=tmp_path)
+    assert begun.returncode == 0, begun.stderr
+    task = "tiny-shapes, DDIM, 6 steps, DeepCache, at least 1.01x, loss at most -99%"
+    answer = run(
+        *("generate", task, "--search-missing", "--trials", "2", "--device", "cpu"),
+        *quick,
+        cwd=tmp_path,
+    )
+    assert answer.returncode == 3, answer.stderr
+    [bound] = json.loads(run("bounds", "--json", *quick[2:], cwd=tmp_path).stdout)
+    assert (bound["trials"], bound["loss_budget"]) == (2, 0.03)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -72,6 +72,18 @@ def test_a_sweep_does_what_it_can_and_a_second_run_measures_nothing_twice(tmp_pa
     assert [(row["measured"], row["trials"]) for row in rows] == [(1, 3), (1, 3)]
 
 
+def test_a_files_loss_budget_is_for_new_studies_and_the_others_are_told(tmp_path: Path) -> None:
+    one = SWEEP.replace("[1, 6]", "6").replace("[deepcache, tgate]", "deepcache")
+    one = one.replace("trials: 2", "trials: 1")
+    code, [row], told = sweep(tmp_path, content=one + "loss_budget: 0.4\n")
+    assert (code, row["loss_budget"]) == (0, 0.4)
+    assert not any("keep their loss budget" in line for line in told)
+    code, [row], told = sweep(tmp_path, content=one + "loss_budget: 0.1\n")
+    assert (code, row["loss_budget"]) == (0, 0.4)
+    [line] = [line for line in told if "keep their loss budget" in line]
+    assert "40.0%" in line and "--req-score-loss 0.1" in line
+
+
 @pytest.mark.parametrize(
     ("options", "content", "complaint"),
     [

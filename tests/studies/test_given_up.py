@@ -15,7 +15,7 @@ from accel_space.method import Params
 from accel_space.stack import point_key
 from objectives.measurement import Baseline, Measurement
 from storage.claims import list_claims
-from storage.records import DUPLICATE_OF, StudyRecord, read_studies
+from storage.records import DUPLICATE_OF, LOSS_BUDGET, StudyRecord, read_studies
 from storage.store import Store
 from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
@@ -91,6 +91,7 @@ def test_a_walk_gives_none_up(store: Store) -> None:
         pytest.param({}, 3, id="nothing-changed"),
         pytest.param({"loss_budget": 0.05}, 3, id="a-little-more-budget"),
         pytest.param({"loss_budget": 0.2}, 0, id="enough-budget"),
+        pytest.param({"loss_budget": 0.2, "budget_use": "run"}, 0, id="enough-for-a-task"),
         pytest.param({"screening": False}, 0, id="no-screening"),
         pytest.param({"sampler": "grid"}, 0, id="every-point-is-wanted"),
     ],
@@ -101,6 +102,15 @@ def test_points_come_back_once_they_are_not_hopeless(
     run(SEARCH, store)
     run(replace(SEARCH, **changes), store)
     assert len(given_up(store)) == still
+
+
+def test_a_task_of_a_smaller_budget_gives_up_nothing_that_the_study_wants(store: Store) -> None:
+    run(SEARCH, store)
+    [name] = optuna.get_all_study_names(store.optuna)
+    optuna.load_study(study_name=name, storage=store.optuna).set_user_attr(LOSS_BUDGET, 0.2)
+    assert len(given_up(store)) == 3
+    run(replace(SEARCH, budget_use="run"), store)
+    assert given_up(store) == set()
 
 
 def test_no_point_is_measured_twice_after_some_came_back(store: Store) -> None:
