@@ -1,9 +1,38 @@
 """What objectives refuses and what can fail while measuring."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+LONGEST_REASON = 200
+"""Characters that are told of another library's error: some print a list of all tensors."""
+
 
 class InputError(ValueError):
     """Something a person gave cannot be used; the text says what is allowed and what to do."""
 
 
+class LoadError(InputError):
+    """A part of a model or a scorer cannot be loaded from its file."""
+
+    def __init__(self, part: str, file: Path | str, reason: str | Exception, remedy: str) -> None:
+        """Tell it in one line.
+
+        Args:
+            part: What was to be loaded, such as `the scorer` or `the model's vae`.
+            file: From where.
+            reason: Why it cannot be; of an error, what it says.
+            remedy: What to do about it.
+        """
+        told = reason_of(reason) if isinstance(reason, Exception) else reason
+        super().__init__(f"cannot load {part} from {file}: {told}; {remedy}")
+
+
 class MeasurementError(RuntimeError):
     """A trial or a baseline could not be measured; the text names the reason."""
+
+
+def reason_of(error: BaseException) -> str:
+    """What another library's error says, in one line of bearable length."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= LONGEST_REASON else f"{told[: LONGEST_REASON - 3]}..."
