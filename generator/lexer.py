@@ -165,7 +165,7 @@ _WORDS = _words()
 _SUGGESTIONS = {
     _folded(word): value or word
     for word, kind, value in _entries()
-    if kind not in (Kind.FILLER, Kind.UNCLEAR) and len(word) > 2
+    if kind not in (Kind.FILLER, Kind.WHOLE, Kind.BY, Kind.UNCLEAR) and len(word) > 2
 }
 
 
@@ -217,8 +217,8 @@ def _mark(plain: str, place: int) -> Token | None:
     before, after = plain[:place].rstrip()[-1:], plain[place + 1 :].lstrip()[:1]
     if char in _OPERATORS and before.isdigit() and after.isdigit():
         return None
-    # As a sign or inside a word these mean something: -3, .x
-    if char in "-." and after == plain[place + 1 : place + 2] and re.match(_LETTER, after):
+    # As a sign or inside a word these mean something: -3, .x, !ToMe
+    if char in "-.!" and after == plain[place + 1 : place + 2] and re.match(_LETTER, after):
         return None
     return Token(Kind.SEPARATOR, "", char, place, place + 1)
 

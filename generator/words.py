@@ -21,6 +21,9 @@ class Kind(Enum):
     LATENCY = "latency"
     LOSS = "loss"
     STEPS = "steps"
+    TIME = "time"
+    SPEED = "speed"
+    QUALITY = "quality"
     TIMES = "x"
     PERCENT = "%"
     SECONDS = "s"
@@ -30,6 +33,8 @@ class Kind(Enum):
     OR_MORE = "or more"
     OR_LESS = "or less"
     PER_IMAGE = "per image"
+    WHOLE = "of the original"
+    BY = "by"
     FILLER = "filler"
     UNCLEAR = "unclear"
     NUMBER = "number"
@@ -119,6 +124,15 @@ PHRASES: dict[Kind, tuple[str, ...]] = {
         "step", "steps", "sampling steps", "inference steps", "denoising steps",
         "num inference steps", "number of steps", "步", "步数", "采样步数", "推理步数",
     ),
+    Kind.TIME: (
+        "time", "runtime", "run time", "running time", "wall time", "duration", "时间",
+        "运行时间", "生成时间", "推理时间",
+    ),
+    Kind.SPEED: ("speed", "速度"),
+    Kind.QUALITY: (
+        "quality", "image quality", "picture quality", "precision", "accuracy", "fidelity", "score",
+        "clip score", "质量", "画质", "图像质量", "图片质量", "精度", "保真度",
+    ),
     Kind.TIMES: ("x", "times", "fold", "倍"),
     Kind.PERCENT: ("%", "percent", "per cent", "pct"),
     Kind.SECONDS: ("s", "sec", "secs", "second", "seconds", "秒", "秒钟"),
@@ -136,34 +150,39 @@ PHRASES: dict[Kind, tuple[str, ...]] = {
         "少于", "小于等于", "控制在",
     ),
     Kind.OR_MORE: ("or more", "or better", "or above", "以上", "及以上"),
-    Kind.OR_LESS: ("or less", "or below", "以内", "以下", "之内", "及以下"),
+    Kind.OR_LESS: ("or less", "or below", "以内", "以下", "之内", "内", "及以下"),
     Kind.PER_IMAGE: (
         "per image", "per picture", "an image", "a picture", "each image", "each picture",
         "every image", "every picture", "/image", "/img", "/picture", "/pic", "/张", "/图",
         "每张", "每张图", "每张图片", "每张图像", "每幅", "每幅图", "每图", "单张", "一张图",
     ),
+    Kind.WHOLE: (
+        "of", "the", "its", "original", "baseline", "的", "原", "原来", "原来的", "原始", "原本",
+        "基线",
+    ),
+    Kind.BY: ("by",),
 }  # fmt: skip
 """What gives a number its meaning."""
 
 FILLERS: tuple[str, ...] = (
     # English
     "a", "achieve", "accelerate", "accelerated", "accelerating", "acceleration", "also", "an",
-    "and", "as", "at", "be", "both", "but", "by", "can", "clip", "code", "combination",
+    "and", "as", "at", "be", "both", "but", "can", "clip", "code", "combination",
     "combined", "create", "diffusion", "for", "from", "generate", "get", "give", "have", "i",
-    "i'd like", "image", "images", "in", "is", "it", "its", "keep", "keeping", "make", "me",
-    "method", "methods", "model", "must", "need", "of", "on", "picture", "pictures", "pipeline",
-    "please", "precision", "quality", "reach", "run", "running", "sample", "sampled", "sampler",
+    "i'd like", "image", "images", "in", "is", "it", "keep", "keeping", "make", "me",
+    "method", "methods", "model", "must", "need", "on", "picture", "pictures", "pipeline",
+    "please", "reach", "run", "running", "sample", "sampled", "sampler",
     "sampling", "scheduler", "script", "should", "stack", "stacked", "target", "task", "that",
-    "the", "this", "time", "to", "together", "us", "use", "used", "using", "via", "want", "wanted",
+    "this", "this time", "to", "together", "us", "use", "used", "using", "via", "want", "wanted",
     "we", "which", "while", "with", "would like", "write", "as fast as possible",
     # Chinese
     "一个", "下", "且", "个", "为", "为了", "了", "以", "以及", "任务", "使", "使用", "使得",
     "写", "到", "加速", "及", "可", "叠加", "同时", "同时使用", "和", "图", "图像", "图片", "在",
     "对", "并", "并且", "应", "应该", "要", "要求", "让", "得到", "想", "想要", "我", "我们",
-    "把", "扩散", "方法", "时", "是", "来", "模型", "流水线", "生成", "用", "的", "目标", "管线",
-    "管道", "组合", "结合", "给", "联合", "能", "脚本", "调度器", "达到", "请", "质量", "速度",
-    "采样", "采样器", "采用", "需", "需要", "与", "通过", "进行", "代码", "帮我", "原来", "原来的",
-    "比", "尽可能快",
+    "把", "扩散", "方法", "时", "是", "来", "模型", "流水线", "生成", "用", "目标", "管线",
+    "管道", "组合", "结合", "给", "联合", "能", "脚本", "调度器", "达到", "请",
+    "采样", "采样器", "采用", "需", "需要", "与", "通过", "进行", "代码", "帮我", "比",
+    "保持", "尽可能快",
 )  # fmt: skip
 """Words that carry no meaning of their own; nothing else is passed over."""
 
@@ -177,6 +196,13 @@ UNCLEAR: dict[str, str] = {
         ("or", "either", "或", "或者", "还是"), "a task is one combination; write a task for each"
     ),
     **dict.fromkeys(
+        ("lossless", "no loss", "no losses", "no quality loss", "no loss of quality",
+         "no loss in quality", "zero loss", "without loss", "without quality loss",
+         "without losing quality", "without loss of quality", "无损", "无损失", "无质量损失",
+         "没有损失", "没有质量损失", "不损失", "不损失质量", "不降低质量", "零损失"),
+        'write the greatest loss allowed, such as "loss at most 1%"',
+    ),
+    **dict.fromkeys(
         ("no", "not", "non", "never", "without", "except", "but not", "instead of", "rather than",
          "不", "不用", "不要", "不使用", "没有", "除了", "别", "别用", "而不是"),
         "say what to use, not what to leave out",
@@ -187,10 +213,11 @@ UNCLEAR: dict[str, str] = {
         'say "at least" or "at most"',
     ),
     **dict.fromkeys(
-        ("twice", "double", "triple", "half", "two", "three", "four", "five",
-         "ten", "twenty", "thirty", "fifty", "hundred", "一半", "百分之", "翻倍", "两", "二", "三",
-         "四", "五", "六", "七", "八", "九", "十", "百"),
-        'write the number in digits and with its unit, such as "2x" or "2%"',
+        ("twice", "thrice", "double", "triple", "half", "third", "quarter", "zero", "one", "two",
+         "three", "four", "five", "six", "seven", "eight", "nine", "ten", "fifteen", "twenty",
+         "thirty", "forty", "fifty", "hundred", "半", "一半", "百分之", "翻倍", "翻番", "一倍",
+         "一", "两", "二", "三", "四", "五", "六", "七", "八", "九", "十", "百", "零"),
+        'write the number in digits and with its unit, such as "2x", "2%" or "20 steps"',
     ),
 }  # fmt: skip
 """What a task cannot hold although people write it, and what to write instead."""

@@ -49,9 +49,12 @@ ENGLISH = {
     "latency_s": ["under {t} s per image", "at most {ms} ms per picture", "latency below {t} s",
                   "within {t} seconds per image", "latency <= {ms}ms/image", "{t}s/img or less",
                   "max latency {t} sec", "a latency of at most {ms} milliseconds"],
-    "loss_budget": ["loss at most {pc}%", "at most {pc}%", "loss budget {l}", "clip loss <= {l}",
+    "loss_budget": ["loss at most {pc}%", "quality at least {q}%", "loss budget {l}",
+                    "at least {q} percent of the quality", "with {q}% or more of the score",
+                    "clip loss <= {l}",
                     "precision loss no more than {l}", "no more than {pc} percent quality loss",
-                    "with less than {pc} % loss", "loss of at most {l}", "loss: {l}"],
+                    "with less than {pc} % loss", "loss of at most {l}", "loss: {l}",
+                    "loss of quality at most {pc}%"],
 }  # fmt: skip
 CHINESE = {
     "pipeline": ["{p}", "加速{p}", "模型{p}", "用{p}", "管线:{p}"],
@@ -63,8 +66,31 @@ CHINESE = {
     "latency_s": ["每张不超过{t}秒", "每张图{ms}毫秒以内", "延迟低于{t}s", "耗时不超过{ms}ms",
                   "单张{t}秒以下"],
     "loss_budget": ["精度损失不超过{l}", "损失不超过{pc}%", "质量损失在{pc}%以内", "损失≤{l}",
-                    "精度损失{l}", "不超过{pc}%"],
+                    "精度损失{l}", "质量不低于{q}%", "保持{q}%以上的画质"],
 }  # fmt: skip
+TIME_SHARES = {
+    "en": ["in at most {p}% of the time", "run in under {p} percent of the original time",
+           "time under {p}%", "in less than {p}% time", "latency at most {p}% of the baseline",
+           "in {p}% of the time", "runtime below {p} %"],
+    "zh": ["时间控制在原来的{p}%以内", "用原来{p}%的时间", "耗时不超过原来的{p}%",
+           "推理时间不超过{p}%", "在{p}%的时间内"],
+}  # fmt: skip
+"""A share of the time is a speedup."""
+
+UNSAID_SHARES = {
+    "en": ["at most {p}%", "{p}%", "under {p}% of the original", "in less than {p} percent",
+           "quality at most {p}%", "quality below {p}%", "no more than {p}% of the score",
+           "speed at most {p}%", "speed at least {p}%", "{p}% of the speed", "{p}% speedup",
+           "{p}% faster", "time {p}%", "time at least {p}%", "accelerate the time by {p}%",
+           "accelerating runtime by at most {p}%", "quality by {p}%", "at least {p}%",
+           "loss at least {p}%", "time and quality at least {p}%", "steps at most {p}%"],
+    "zh": ["不超过{p}%", "控制在原来的{p}%以内", "{p}%以内", "速度不超过原来的{p}%",
+           "速度不低于{p}%",
+           "质量不超过{p}%", "画质在{p}%以内", "加速{p}%", "提速{p}%", "快{p}%", "时间{p}%",
+           "时间至少{p}%", "至少{p}%", "损失至少{p}%"],
+}  # fmt: skip
+"""These say no share that a task could ask for, and none is a loss budget."""
+
 JOINERS = {"en": [" + ", " and ", ", ", " & ", "+", "/", " with "], "zh": ["和", "与", "+", "、"]}
 SEPARATORS = {"en": [", ", "; ", " | ", ". ", ",", " - "], "zh": ["，", "、", "；", ",", "。"]}
 FULL_WIDTH = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x30, 0x3A)})
@@ -99,11 +125,11 @@ def random_task(random: Random) -> Task:
     if random.random() < 0.8:
         fields["steps"] = random.randint(1, 1000)
     if random.random() < 0.7:
-        fields["speedup"] = random.randint(1, 10_000) / 100
+        fields["speedup"] = random.randint(101, 10_000) / 100
     if random.random() < 0.4:
         fields["latency_s"] = random.randint(1, 9999) / 1000
     if random.random() < 0.8:
-        fields["loss_budget"] = random.randint(-999, 9999) / 10_000
+        fields["loss_budget"] = random.randint(-999, 5000) / 10_000
     return Task(**fields)
 
 
@@ -121,6 +147,7 @@ def random_clauses(task: Task, random: Random, language: str) -> list[str]:
         "ms": _digits(task.latency_s, 1000),
         "l": _digits(task.loss_budget),
         "pc": _digits(task.loss_budget, 100),
+        "q": f"{100 - Decimal(_digits(task.loss_budget, 100)):f}",
     }
     clauses = []
     for name in task.model_fields_set:
@@ -191,19 +218,22 @@ _UNITS = {
     "speedup": r"(x|times|fold)(?![a-z])|倍",
     "latency_s": r"(s|sec|seconds?)(?![a-z])|秒",
     "latency_ms": r"(ms|milliseconds?)(?![a-z])|毫秒",
-    "loss_budget": r"(%|percent|per cent)",
 }
+_PERCENT = r"(?:-|\s*)(%|per)"
 _WORDS = {
     "steps": r"(?<!multi)steps?(?![a-z])|步",
     "speedup": r"speed[\s_-]*up|加速比",
     "loss_budget": "loss|损失",
 }
+_QUALITY = r"(quality|score|precision|质量|画质|精度)(?!\s*(loss|drop|损失))"
+_LATENCY = "time(?!s)|latency|耗时|延迟|时间"
 
 
-def numbers_with_roles(text: str) -> list[dict[str, Decimal]]:
-    """For each number of a text outside of names: what it may be, by its unit or words beside it.
+def numbers_with_roles(text: str) -> list[set[tuple[str, float]]]:
+    """For each number of a text outside of names: what it may say, by its unit or words beside it.
 
-    Words count up to the next number on either side; a unit at the number outweighs them.
+    Words count up to the next number on either side; a unit at the number outweighs them, but of a
+    percentage words alone say what it is of.
     """
     plain = _NAMES.sub("\N{CURRENCY SIGN}", unicodedata.normalize("NFKC", text).lower())
     plain = plain.replace("\u00d7", "x")
@@ -214,21 +244,32 @@ def numbers_with_roles(text: str) -> list[dict[str, Decimal]]:
         last = index + 1 == len(matches)
         after = plain[match.end() : len(plain) if last else matches[index + 1].start()]
         number = Decimal(match[0])
-        roles = {
-            unit: number
-            for unit, form in _UNITS.items()
-            if re.match(rf"(?:-|\s*)(?:{form})", after)
-        } or {
-            word: number
-            for word, form in _WORDS.items()
-            if re.search(form, before) or re.search(form, after)
-        }
-        if "latency_ms" in roles:
-            roles["latency_s"] = roles.pop("latency_ms") / 1000
-        if "loss_budget" in roles and re.match(r"(?:-|\s*)(%|per)", after):
-            roles["loss_budget"] /= 100
-        found.append(roles)
+        beside = f"{before} | {after}"
+        if re.match(_PERCENT, after):
+            found.append(_shares(number / 100, beside))
+            continue
+        units = {
+            unit for unit, form in _UNITS.items() if re.match(rf"(?:-|\s*)(?:{form})", after)
+        } or {word for word, form in _WORDS.items() if re.search(form, beside)}
+        found.append(
+            {
+                ("latency_s", float(number / 1000))
+                if unit == "latency_ms"
+                else (unit, float(number))
+                for unit in units
+            }
+        )
     return found
+
+
+def _shares(share: Decimal, beside: str) -> set[tuple[str, float]]:
+    """What a percentage may be: a loss, what is left of the quality, or of the time."""
+    said = {
+        _WORDS["loss_budget"]: ("loss_budget", share),
+        _QUALITY: ("loss_budget", 1 - share),
+        _LATENCY: ("speedup", 1 / share if share else share),
+    }
+    return {(name, float(value)) for form, (name, value) in said.items() if re.search(form, beside)}
 
 
 def _digits(number: float | None, factor: int = 1) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from generator.task import (
 )
 from objectives.errors import InputError
 from tests.generator.task_sentences import (
+    TIME_SHARES,
+    UNSAID_SHARES,
     join,
     mutated,
     numbers_with_roles,
@@ -82,10 +85,42 @@ def assert_numbers_have_their_roles(task: Task, text: str) -> None:
     numbers = numbers_with_roles(text)
     for roles in numbers:
         # No number is passed over, none is read as something else.
-        assert any(getattr(task, name) == float(value) for name, value in roles.items()), text
+        assert any(getattr(task, name) == value for name, value in roles), text
     for name, default in WITHOUT_NUMBER.items():
-        said: set[float | None] = {float(roles[name]) for roles in numbers if name in roles}
-        assert getattr(task, name) in (said or {default}), text
+        said = {value for roles in numbers for each, value in roles if each == name}
+        # Words beside a percentage may leave open what it is of.
+        surely = any({each for each, _ in roles} == {name} for roles in numbers)
+        value = getattr(task, name)
+        assert value in said or (not surely and value == default), text
+
+
+def with_share(random: Random, forms: dict[str, list[str]]) -> tuple[Task, str, int]:
+    """A task without a speed and a sentence of it that says a percentage too."""
+    task, language = random_task(random), random.choice(["en", "zh"])
+    fields = task.model_fields_set - {"speedup", "latency_s"}
+    task = Task(**{name: getattr(task, name) for name in fields})
+    percent = random.randint(1, 100)
+    clauses = random_clauses(task, random, language)
+    said = random.choice(forms[language]).format(p=percent)
+    clauses.insert(random.randint(0, len(clauses)), said)
+    return task, "; ".join(clauses), percent
+
+
+@MANY
+@given(SEEDS)
+def test_a_share_of_the_time_is_a_speedup_and_never_a_loss_budget(seed: int) -> None:
+    task, text, percent = with_share(Random(seed), TIME_SHARES)
+    read = read_task(text)
+    assert read.speedup == pytest.approx(100 / percent), text
+    assert task_json(read) == {**task_json(task), "speedup": read.speedup}, text
+
+
+@MANY
+@given(SEEDS)
+def test_a_percentage_that_does_not_say_what_may_be_asked_is_refused(seed: int) -> None:
+    _, text, percent = with_share(Random(seed), UNSAID_SHARES)
+    with pytest.raises(InputError, match=rf"{percent} ?(%|percent)"):
+        read_task(text)
 
 
 @settings(max_examples=500, deadline=None, database=None)
