@@ -35,7 +35,8 @@ def dashboard(
     try:
         print("Ctrl-C ends it.", file=sys.stderr)
         # Last: whoever waits for the address may use it, or end it, at once.
-        print(f"http://{host}:{server.server_port}/", flush=True)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{server.server_port}/", flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         print(file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -9,6 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import wsgi
 
+from accelfront.dashboard_guard import guarded
 from accelfront.dashboard_trials import in_words
 from objectives.errors import InputError
 from storage.artifacts import artifact_folder
@@ -19,7 +21,7 @@ def listen(host: str, port: int, store: Store) -> WSGIServer:
     """A server that waits for `serve_forever`.
 
     Args:
-        host: A name or an IPv4 address of this machine.
+        host: A name or an address of this machine.
         port: 0 takes a free one.
         store: An open database.
 
@@ -27,9 +29,10 @@ def listen(host: str, port: int, store: Store) -> WSGIServer:
         InputError: If the address cannot be had.
     """
     pictures = FileSystemArtifactStore(artifact_folder(store))
-    application = in_words(wsgi(store.optuna, pictures), store.optuna)
+    application = guarded(in_words(wsgi(store.optuna, pictures), store.optuna), host)
+    server = _IPv6Server if ":" in host else _Server
     try:
-        return make_server(host, port, application, _Server, _QuietHandler)
+        return make_server(host, port, application, server, _QuietHandler)
     except OSError as error:
         raise InputError(
             f"cannot listen on {host}:{port}: {error.strerror}; give another --port, or 0 for a "
@@ -41,6 +44,10 @@ class _Server(ThreadingMixIn, WSGIServer):
     """One thread a request, as a browser asks for several pictures at once."""
 
     daemon_threads = True
+
+
+class _IPv6Server(_Server):
+    address_family = socket.AF_INET6
 
 
 class _QuietHandler(WSGIRequestHandler):

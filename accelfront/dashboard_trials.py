@@ -15,10 +15,8 @@ from typing import Any
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from accelfront.dashboard_guard import Application
 from storage.records import MEASUREMENT, POINT
-
-Application = Callable[..., Iterable[bytes]]
-"""A WSGI application."""
 
 STUDY = re.compile(r"/api/studies/(\d+)")
 
