@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.stack import Stack, point_key
-from storage.records import MEASUREMENT, Point
+from storage.records import DUPLICATE_OF, MEASUREMENT, Point
 from studies.features import Matrix, loss_features, skipped_shares, work_features
 from studies.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain
 from studies.point_sampler import PointSampler
@@ -59,8 +59,11 @@ class FrontSampler(PointSampler):
     speedup of all; the loss is learned by a Gaussian process over what is skipped, and when. Points
     that others measure now count as if they turned out as predicted, so that workers spread.
 
+    Trials tell what is known of points, never which are free: a point that was given up may come
+    back to be measured in full.
+
     Attributes:
-        avoided: Keys of points that are not to be proposed, besides what the study holds.
+        taken: Keys of the points that are not free, as the claims tell; at least one is free.
     """
 
     def __init__(self, stack: Stack, loss_budget: float, seed: int) -> None:
@@ -81,19 +84,18 @@ class FrontSampler(PointSampler):
         self._loss = Surrogate(features, smoothness=1.5, bend=BEND)
         self._time = Surrogate(work_features(skipped), smoothness=2.5)
         self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
-        self.avoided: Collection[str] = ()
+        self.taken: Collection[str] = ()
 
     def choose(self, study: optuna.Study, trial: FrozenTrial) -> Point:
         """The best point, or the next best ones for workers that choose at the same time."""
-        measured, pending, choosing = self._read(study, trial)
-        avoided = {self._index[key] for key in self.avoided if key in self._index}
-        taken = measured.keys() | pending | avoided
-        if len(taken) < STARTERS or len(measured) < 2:
-            order = self._starters
-        else:
-            order = self._by_gain(measured, pending)
-        left = [index for index in order if index not in taken]
-        left = left or [index for index in range(len(self._points)) if index not in taken] or [0]
+        measured, running, choosing = self._read(study, trial)
+        taken = {self._index[key] for key in self.taken if key in self._index}
+        begun = len(measured) >= 2 and len(measured.keys() | taken | running) >= STARTERS
+        order = self._by_gain(measured, running - measured.keys()) if begun else self._starters
+        free = [index for index in order if index not in taken]
+        free = free or [index for index in range(len(self._points)) if index not in taken]
+        # What others are about to claim comes last; one of them may have died before it did.
+        left = [index for index in free if index not in running] or free
         return self._points[left[min(choosing, len(left) - 1)]]
 
     def _by_gain(self, measured: dict[int, Seen], pending: set[int]) -> list[int]:
@@ -120,17 +122,18 @@ class FrontSampler(PointSampler):
     def _read(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> tuple[dict[int, Seen], set[int], int]:
-        """Read the study: what is measured, what is not to be had, and who else chooses now.
+        """Read what the study's trials tell.
 
         Returns:
-            What is known of the measured points, and of those that were given up early; points
-            that are under way; how many earlier trials have no point yet.
+            What is known of points, in full or as far as one was measured that was given up; the
+            points that others are at; how many earlier trials have no point yet.
         """
         measured: dict[int, Seen] = {}
-        pending = set()
+        partly: dict[int, Seen] = {}
+        running = set()
         choosing = 0
         for each in study.get_trials(deepcopy=False):
-            if each.number == trial.number:
+            if each.number == trial.number or DUPLICATE_OF in each.user_attrs:
                 continue
             if each.params.keys() != self._stack.space.keys():
                 choosing += each.state == TrialState.RUNNING and each.number < trial.number
@@ -141,10 +144,10 @@ class FrontSampler(PointSampler):
             if each.state == TrialState.COMPLETE:
                 measured.setdefault(index, Seen(each.values[0], each.values[1]))
             elif each.state == TrialState.PRUNED and MEASUREMENT in each.user_attrs:
-                measured.setdefault(index, _partly(each.user_attrs[MEASUREMENT]))
-            elif each.state in (TrialState.RUNNING, TrialState.PRUNED):
-                pending.add(index)
-        return measured, pending - measured.keys(), choosing
+                partly[index] = _partly(each.user_attrs[MEASUREMENT])
+            elif each.state == TrialState.RUNNING:
+                running.add(index)
+        return partly | measured, running, choosing
 
 
 def _partly(measurement: Mapping[str, Any]) -> Seen:

@@ -32,7 +32,7 @@ from studies.progress import EndReason, Outcome, Progress, Watch
 from studies.samplers import Proposal, make_proposer
 from studies.screening import Screen, is_hopeless
 from studies.second_looks import Due, SecondLooks, due_looks, take_look
-from studies.stopping import Deadline, Plateau
+from studies.stopping import Deadline, Plateau, Standstill
 from studies.warm_start import warm_points
 
 MAX_FAILURES = 3
@@ -95,6 +95,7 @@ class _Run:
         )
         self.deadline = Deadline(request.timeout_s)
         self.plateau = Plateau(self.ledger.loss_budget)
+        self.standstill = Standstill()
         self.failures: dict[str, str] = {}
         self.measured = 0
         self.last = ""
@@ -183,7 +184,8 @@ class _Run:
         bench = self.benches.confirming if due.look == "confirmed" else self.benches.search
         trial_id = self.looks.begin(due)
         if trial_id is None:
-            return
+            return self.standstill.note(due.key, self.ledger.taken())
+        self.standstill.end()
         doing = "confirming on unseen prompts" if due.look == "confirmed" else "timing again"
         self.tell(f"{doing}: {point_key(due.first.params)}")
         timeout_s = self.plan.request.trial_timeout_s
@@ -235,13 +237,16 @@ class _Run:
             proposal = self.ledger.patient(lambda: self.proposer.propose(self.ledger.study, known))
         except UpdateFinishedTrialError:
             # It took so long that another worker gave the trial up.
+            self.standstill.note("given up for dead before it was chosen", self.ledger.taken())
             return True
         if proposal is None:
             return False
         key = point_key(proposal.point)
         if key in self.failures or not self.ledger.claim(proposal, self.wanted):
             self.ledger.repeat(proposal.trial, taken.get(key))
+            self.standstill.note(key, self.ledger.taken())
             return True
+        self.standstill.end()
         sampling_s = time.perf_counter() - start
         self.tell(f"measuring {key}")
         try:

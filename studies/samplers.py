@@ -96,7 +96,7 @@ class Extension(Proposer):
             return first
         if all(point_key(point) in taken for point in self._stack.points):
             return None
-        self._sampler.avoided = taken
+        self._sampler.taken = taken
         study.sampler = self._sampler
         trial = _ask(study, self._distributions)
         return Proposal(trial, self._stack.canonical(trial.params))

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from storage.front import hypervolume
 from storage.records import TrialRecord
+from studies.errors import StudyFailedError
 
 PLATEAU_POINTS = 30
 """A search that measured this many points in a run without gain has found what it will find."""
 
 PLATEAU_GAIN = 0.001
 """The relative growth of the hypervolume that counts as a gain."""
+
+MAX_FRUITLESS = 20
+"""So many proposals in a row may come to nothing while the study stands still. A search that works
+brings an unseen point after six at most (`samplers.MAX_REPEATS`)."""
+
+
+@dataclass
+class Standstill:
+    """Ends a run whose proposals come to nothing, whoever proposes.
+
+    A proposal that another worker was first to take is no such one, as the study went on with it.
+    """
+
+    taken: frozenset[str] = frozenset()
+    fruitless: int = 0
+
+    def note(self, proposed: str, taken: Collection[str]) -> None:
+        """Count a proposal of which no measurement came.
+
+        Args:
+            proposed: The point, for people.
+            taken: Keys of all points that are measured or under way now.
+
+        Raises:
+            StudyFailedError: If it was one too many.
+        """
+        if self.taken != (now := frozenset(taken)):
+            self.taken, self.fruitless = now, 0
+        self.fruitless += 1
+        if self.fruitless >= MAX_FRUITLESS:
+            raise StudyFailedError(
+                f"the study stands still: of {MAX_FRUITLESS} proposals in a row none could be "
+                f"measured, the last one {proposed}; what was measured is kept, and the same "
+                "command with another --sampler may go on"
+            )
+
+    def end(self) -> None:
+        """A point is measured: the study goes on."""
+        self.fruitless = 0
 
 
 @dataclass

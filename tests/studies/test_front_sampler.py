@@ -7,9 +7,11 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.trial import TrialState, create_trial
 
 from accel_space.stack import Stack, point_key
 from storage.front import hypervolume
+from storage.records import MEASUREMENT, Point
 from studies.features import loss_features, skipped_shares, work_features
 from studies.front_model import QUANTILES, Belief, Surrogate, expected_gain
 from studies.front_sampler import LUCK, FrontSampler, spread_out
@@ -79,6 +81,7 @@ def test_points_that_others_measure_now_are_left_to_them() -> None:
     for _ in range(12):
         trial = study.ask(distributions)
         keys.append(point_key(stack.canonical(trial.params)))
+        sampler.taken = keys
         study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).clip_loss])
     running = [study.ask(distributions) for _ in range(6)]
     keys += [point_key(stack.canonical(trial.params)) for trial in running]
@@ -98,17 +101,67 @@ def test_a_worker_that_finds_others_choosing_leaves_them_the_best_points() -> No
     assert points[1] != stack.default
 
 
-def test_avoided_points_and_those_given_up_are_not_proposed() -> None:
-    stack = make_stack("deepcache")
+def made_study(stack: Stack) -> tuple[optuna.Study, FrontSampler]:
     study = make_study()
     study.sampler = sampler = FrontSampler(stack, BUDGET, seed=0)
-    *avoided, given_up, last = map(point_key, stack.points)
-    sampler.avoided = avoided
-    distributions = make_distributions(stack.space)
-    study.enqueue_trial(stack.points[-2])
-    study.tell(study.ask(distributions), state=optuna.trial.TrialState.PRUNED)
-    assert given_up != last
-    assert point_key(stack.canonical(study.ask(distributions).params)) == last
+    return study, sampler
+
+
+def proposed(study: optuna.Study, stack: Stack) -> str:
+    return point_key(stack.canonical(study.ask(make_distributions(stack.space)).params))
+
+
+def tell(study: optuna.Study, point: Point, speedup: float, loss: float, in_full: bool) -> None:
+    """Add the trial of a point, measured in full or given up early."""
+    interval = (loss - 0.01, loss + 0.01)
+    measurement = {"speedup": speedup, "clip_loss": loss, "clip_loss_ci": interval}
+    study.add_trial(
+        create_trial(
+            state=TrialState.COMPLETE if in_full else TrialState.PRUNED,
+            values=[speedup, loss] if in_full else None,
+            params=point,
+            distributions=make_distributions(make_stack("deepcache").space),
+            user_attrs={MEASUREMENT: measurement},
+        )
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 15], ids="{} measured in full".format)
+def test_a_point_that_was_given_up_is_proposed_once_it_is_free(count: int) -> None:
+    stack = make_stack("deepcache")
+    study, sampler = made_study(stack)
+    for number, point in enumerate(stack.points):
+        tell(study, point, 2.0, 0.1, in_full=number < count)
+    *taken, free = map(point_key, stack.points)
+    sampler.taken = taken
+    assert proposed(study, stack) == free
+
+
+def test_the_last_free_point_is_proposed_though_a_dead_worker_chose_it() -> None:
+    stack = make_stack("deepcache")
+    study, sampler = made_study(stack)
+    *sampler.taken, free = map(point_key, stack.points)
+    assert proposed(study, stack) == free
+    assert proposed(study, stack) == free
+
+
+@pytest.mark.parametrize("first", [(9.0, 0.0), (1.1, 0.3)], ids=["too-good", "too-bad"])
+def test_a_point_in_full_counts_as_it_is_and_not_as_when_it_was_given_up(
+    first: tuple[float, float],
+) -> None:
+    stack = make_stack("deepcache")
+    truth = Truth(stack)
+    found = []
+    for given_up in ([], [stack.points[5]]):
+        study, sampler = made_study(stack)
+        for point in given_up:
+            tell(study, point, *first, in_full=False)
+        for point in stack.points[4:8]:
+            seen = truth.of(point_key(point))
+            tell(study, point, seen.speedup, seen.clip_loss, in_full=True)
+        sampler.taken = [point_key(point) for point in stack.points[4:8]]
+        found.append([proposed(study, stack) for _ in range(4)])
+    assert found[0] == found[1]
 
 
 def test_features_tell_the_points_of_a_stack_apart() -> None:

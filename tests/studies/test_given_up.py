@@ -19,16 +19,29 @@ from storage.records import DUPLICATE_OF, LOSS_BUDGET, StudyRecord, read_studies
 from storage.store import Store
 from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import SAMPLERS, Plan, StudyRequest, make_plan
 from studies.runner import run_study
 
-SEARCH = replace(REQUEST, sampler="random", loss_budget=0.02, confirm=False, trials=3)
+SEARCH = replace(
+    REQUEST,
+    methods=("deepcache",),
+    steps=20,
+    sampler="auto",
+    loss_budget=0.02,
+    confirm=False,
+    trials=3,
+)
+"""A study of 16 points by the default sampler."""
+
+SEARCHING = [name for name in SAMPLERS if name != "grid"]
+"""The samplers that give points up."""
 
 
 @dataclass
 class Lab(Workbench):
     """The first point is slow and good; each one after it is faster, and far beyond the budget."""
 
+    gives_up: bool = True
     measured: int = 0
 
     def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
@@ -47,7 +60,7 @@ class Lab(Workbench):
                 "speedup_ci": (speedup - 0.01, speedup + 0.01),
                 "clip_loss": loss,
                 "clip_loss_ci": (loss - 0.01, loss + 0.01),
-                "stopped_early": hopeless is not None and self.measured > 1,
+                "stopped_early": self.gives_up and hopeless is not None and self.measured > 1,
             }
         )
 
@@ -68,8 +81,9 @@ def run(request: StudyRequest, store: Store) -> StudyRecord:
     return record
 
 
-def test_as_many_points_as_are_wanted_may_be_given_up(store: Store) -> None:
-    record = run(SEARCH, store)
+@pytest.mark.parametrize("sampler", SEARCHING)
+def test_as_many_points_as_are_wanted_may_be_given_up(store: Store, sampler: str) -> None:
+    record = run(replace(SEARCH, sampler=sampler), store)
     assert record.states == {"complete": 3, "pruned": 3}
     assert len(given_up(store)) == 3
     assert record.trials[0].clip_loss == 0
@@ -113,8 +127,25 @@ def test_a_task_of_a_smaller_budget_gives_up_nothing_that_the_study_wants(store:
     assert given_up(store) == set()
 
 
-def test_no_point_is_measured_twice_after_some_came_back(store: Store) -> None:
-    run(SEARCH, store)
-    record = run(replace(SEARCH, screening=False, trials=8), store)
-    keys = [point_key(trial.params) for trial in record.trials]
-    assert len(keys) == len(set(keys)) == record.states["complete"] == 8
+EVERY, NO_SCREENING, WIDER = {"trials": 16}, {"screening": False}, {"loss_budget": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "changes"),
+    [
+        *((sampler, EVERY) for sampler in ("auto", "grid")),
+        *((sampler, NO_SCREENING) for sampler in SAMPLERS),
+        ("auto", WIDER),
+    ],
+)
+def test_points_that_came_back_are_measured_in_full_and_once(
+    store: Store, sampler: str, changes: dict[str, Any]
+) -> None:
+    run(replace(SEARCH, trials=5), store)
+    assert len(given_up(store)) == 5
+    # Of 16 points 6 are untouched, so that others must come back.
+    again = replace(replace(SEARCH, sampler=sampler, trials=14), **changes)
+    outcome = run_study(make_plan(again), store, workbench=Lab(gives_up=False))
+    keys = [point_key(trial.params) for trial in outcome.study.trials]
+    assert len(keys) == len(set(keys)) == outcome.study.states["complete"] == again.trials
+    assert outcome.reason in ("trials", "points")
