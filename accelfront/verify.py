@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from generator.verify import Verdict
+    from objectives.statistics import Estimate
 
-IN_PART = 3
+IN_PART, INTERRUPTED = 3, 130
 
 
 def verify(
@@ -39,25 +40,36 @@ def verify(
 
     from accelfront.process import prepare_process
     from accelfront.tables import print_json
-    from generator.verify import read_promise
-    from generator.verify import verify as hold
+    from generator.verify import judge
+    from objectives.device import find_device
+    from objectives.prompts import read_prompts
     from storage.records import read_studies
     from storage.store import open_store
 
-    promises = [read_promise(script) for script in scripts]
     studies = {study.name: study for study in read_studies(open_store(storage))}
+    if prompts is not None:
+        # What is wrong for all of them is told once.
+        read_prompts(prompts)
     prepare_process()
-    verdicts = []
-    for promise in promises:
-        print(f"running {promise.script}", file=sys.stderr)
-        verdicts.append(hold(promise, studies, model, prompts, device))
+    find_device(device)
+    verdicts: list[Verdict] = []
+    interrupted = False
+    try:
+        for script in scripts:
+            print(f"running {script}", file=sys.stderr)
+            verdicts.append(judge(script, studies, model, prompts, device))
+    except KeyboardInterrupt:
+        interrupted = True
+        print(f"Interrupted; {len(scripts) - len(verdicts)} scripts are left.", file=sys.stderr)
     if as_json:
         print_json([verdict.as_json() for verdict in verdicts])
     else:
         Console().print(_table(verdicts))
     for verdict in verdicts:
         for reason in verdict.broken:
-            print(f"{verdict.promise.script}: {reason}", file=sys.stderr)
+            print(f"{verdict.script}: {reason}", file=sys.stderr)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
     if any(verdict.broken for verdict in verdicts):
         raise typer.Exit(IN_PART)
 
@@ -68,20 +80,23 @@ def _table(verdicts: list[Verdict]) -> Table:
     table = plain_table("pictures", "speedup", "the trial's", "kept")
     table.add_column("script", justify="left", overflow="fold")
     for verdict in verdicts:
-        measured, expected = verdict.measured, verdict.expected
         table.add_row(
             _pictures(verdict),
-            "-"
-            if measured is None
-            else f"{measured.value:.2f}x {measured.low:.2f}-{measured.high:.2f}",
-            f"{expected.value:.2f}x {expected.low:.2f}-{expected.high:.2f}",
+            _speedup(verdict.measured),
+            _speedup(verdict.expected),
             "no" if verdict.broken else "yes",
-            verdict.promise.script.name,
+            verdict.script.name,
         )
     notes = {verdict.note for verdict in verdicts if verdict.note}
     table.caption = "\n".join(["intervals at 95%", *sorted(notes)])
     table.caption_justify = "left"
     return table
+
+
+def _speedup(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{estimate.value:.2f}x {estimate.low:.2f}-{estimate.high:.2f}"
 
 
 def _pictures(verdict: Verdict) -> str:

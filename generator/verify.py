@@ -47,8 +47,9 @@ class Verdict:
     """Whether a script keeps its promise.
 
     Attributes:
-        promise: The promise.
-        expected: The trial's speedup.
+        script: The script.
+        promise: The promise; None if it makes none that can be read.
+        expected: The trial's speedup; None if the trial is not found.
         equal: Whether its pictures are the trial's, bit for bit; None if it does not run.
         psnr_db: The least PSNR of one of its pictures.
         measured: Its speedup here and now; None if it does not run.
@@ -57,8 +58,9 @@ class Verdict:
         note: What could not be judged; empty if all could.
     """
 
-    promise: Promise
-    expected: Estimate
+    script: Path
+    promise: Promise | None = None
+    expected: Estimate | None = None
     equal: bool | None = None
     psnr_db: float | None = None
     measured: Estimate | None = None
@@ -68,11 +70,11 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `verify --json`."""
-        measured, expected = self.measured, self.expected
+        promise, measured, expected = self.promise, self.measured, self.expected
         return {
-            "script": str(self.promise.script),
-            "study": self.promise.study,
-            "trial": self.promise.trial,
+            "script": str(self.script),
+            "study": promise and promise.study,
+            "trial": promise and promise.trial,
             "kept": not self.broken,
             "broken": list(self.broken),
             "note": self.note,
@@ -80,8 +82,8 @@ class Verdict:
             "psnr_db": self.psnr_db,
             "speedup": measured and measured.value,
             "speedup_ci": measured and [measured.low, measured.high],
-            "trial_speedup": expected.value,
-            "trial_speedup_ci": [expected.low, expected.high],
+            "trial_speedup": expected and expected.value,
+            "trial_speedup_ci": expected and [expected.low, expected.high],
             "disturbed": list(self.disturbed),
         }
 
@@ -112,6 +114,31 @@ def read_promise(script: Path) -> Promise:
         f"{script} names no STUDY, TRIAL and MODEL, so accelfront did not write it; "
         "`accelfront generate` writes scripts"
     )
+
+
+def judge(
+    script: Path,
+    studies: Mapping[str, StudyRecord],
+    model: str | None,
+    prompts: Path | None,
+    device: str,
+) -> Verdict:
+    """Give a verdict on any file, so that one that cannot be held to a trial stops no others.
+
+    Args:
+        script: The file.
+        studies: As `verify` takes them, as all that follows.
+        model: The model.
+        prompts: The file of prompts.
+        device: The device.
+    """
+    promise = None
+    try:
+        promise = read_promise(script)
+        return verify(promise, studies, model, prompts, device)
+    except (ValueError, RuntimeError, OSError) as error:
+        # What ours, torch and the Hub raise of a script, a study or a model that is not as it was.
+        return Verdict(script, promise, broken=(" ".join(str(error).split()),))
 
 
 def verify(
@@ -147,13 +174,14 @@ def verify(
     job = _job(promise, study, trial, model or promise.model, prompts, str(where))
     rehearsal = _rehearse(job)
     if isinstance(rehearsal, str):
-        return Verdict(promise, expected, broken=(f"it does not run: {rehearsal}",))
+        return Verdict(promise.script, promise, expected, broken=(f"it does not run: {rehearsal}",))
     # Of its pairs alone: how far other runs differ is in the trial's interval.
     measured = speedup(rehearsal.baseline_latencies_s, rehearsal.latencies_s)
     same_device = device_name(where) == study.device
     broken = [_pictures_differ(rehearsal, exactly=where.type == "cpu")]
     broken += [_is_slower(measured, expected, rehearsal.disturbed)] if same_device else []
     return Verdict(
+        promise.script,
         promise,
         expected,
         equal=rehearsal.equal,

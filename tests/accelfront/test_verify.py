@@ -234,9 +234,43 @@ def test_a_promise_is_read_without_running_the_script(place: Place, tmp_path: Pa
     assert promise.model == str(place.model)
 
 
-def test_a_missing_script_is_exit_code_2(place: Place, tmp_path: Path) -> None:
+def test_a_file_at_fault_gets_its_verdict_and_stops_no_other(place: Place, tmp_path: Path) -> None:
+    good, missing, strange = place.scripts[0], tmp_path / "none.py", tmp_path / "strange.py"
+    strange.write_text("print('hello')")
+    lost = tmp_path / "lost.py"
+    lost.write_text(good.read_text().replace("TRIAL = 0", "TRIAL = 7"))
+    scripts = [str(script) for script in (missing, lost, good, strange)]
+    options = ["--storage", place.url, "--prompts", str(place.prompts), "--device", "cpu"]
+
+    done = run("verify", *scripts, *options, "--json")
+
+    assert done.returncode == 3, done.stderr
+    verdicts = json.loads(done.stdout)
+    assert [verdict["script"] for verdict in verdicts] == scripts
+    assert [verdict["kept"] for verdict in verdicts] == [False, False, True, False]
+    assert [verdict["trial"] for verdict in verdicts] == [None, 7, 0, None]
+    reasons = ["cannot read the script", "give the --storage", None, "did not write it"]
+    for script, verdict, reason in zip(scripts, verdicts, reasons, strict=True):
+        if reason is not None:
+            [told] = verdict["broken"]
+            assert reason in told and verdict["trial_speedup"] is None
+            assert f"{script}: {told}" in done.stderr
+
+
+def test_verdicts_on_files_at_fault_are_a_table_too(place: Place, tmp_path: Path) -> None:
     done = run("verify", str(tmp_path / "none.py"), "--storage", place.url)
 
+    assert done.returncode == 3
+    assert "none.py" in done.stdout and "cannot read the script" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [("--device", "tpu"), ("--prompts", "missing.txt")])
+def test_what_is_wrong_for_all_scripts_is_exit_code_2(
+    place: Place, options: tuple[str, str]
+) -> None:
+    done = run("verify", *map(str, place.scripts), "--storage", place.url, *options)
+
     assert done.returncode == 2
-    assert "cannot read the script" in done.stderr
+    assert options[1] in done.stderr and "running" not in done.stderr
     assert "Traceback" not in done.stderr
