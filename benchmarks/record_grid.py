@@ -116,7 +116,9 @@ class Recorder:
         scorer = Scorer(plan.scorer, plan.device)
         conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
         pipe = load_pipeline(plan.entry, plan.model, *where)
-        pipe.scheduler = make_scheduler(plan.combination["scheduler"], pipe.scheduler.config)
+        pipe.scheduler = make_scheduler(
+            plan.combination["scheduler"], pipe.scheduler.config, plan.scheduler_settings
+        )
         return cls(plan, pipe, conditioning, scorer, scorer.embed_prompts(plan.prompts))
 
     def at(self, point: Params) -> tuple[Embeddings, list[float]]:

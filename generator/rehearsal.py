@@ -21,7 +21,7 @@ from objectives.images import psnr_db
 from objectives.loading import default_dtype, load_conditioning, load_pipeline
 from objectives.model import Model, find_model
 from objectives.protocol import Protocol
-from objectives.schedulers import make_scheduler, scheduler_profile
+from objectives.schedulers import Settings, make_scheduler, scheduler_profile
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +37,7 @@ class Job(BaseModel):
         script: The script.
         pipeline: A name of the catalogue.
         scheduler: A scheduler's name.
+        scheduler_settings: What it is given besides the pipeline's own configuration.
         steps: num_inference_steps.
         methods: Names of the stack's methods.
         params: The trial's point.
@@ -51,6 +52,7 @@ class Job(BaseModel):
     script: Path
     pipeline: str
     scheduler: str
+    scheduler_settings: Settings
     steps: int
     methods: list[str]
     params: dict[str, int | float]
@@ -170,7 +172,8 @@ def _load_plain(
     dtype = default_dtype(device)
     conditioning = load_conditioning(entry, model, job.prompts, dtype, device)
     pipe = load_pipeline(entry, model, dtype, device)
-    pipe.scheduler = make_scheduler(job.scheduler, pipe.scheduler.config)
+    config = pipe.scheduler.config
+    pipe.scheduler = make_scheduler(job.scheduler, config, job.scheduler_settings)
     return pipe, conditioning
 
 

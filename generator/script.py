@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
@@ -21,7 +21,7 @@ from objectives.catalogue import PipelineEntry, find_pipeline
 from objectives.errors import InputError
 from objectives.hub import ADDRESS
 from objectives.protocol import Protocol
-from objectives.schedulers import SCHEDULERS
+from objectives.schedulers import CARRIED, SCHEDULERS
 from storage.records import StudyRecord, TrialRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,12 +33,16 @@ LIBRARIES = ("torch", "diffusers", "transformers")
 """What every script needs, as pip names it; a method's library comes on top."""
 
 
+_SettingName = Annotated[str, Field(pattern=f"^({'|'.join(CARRIED)})$")]
+
+
 class _Values(BaseModel):
     """What of a trial reaches the code, typed and checked; all of it comes from a database.
 
     Attributes:
         pipeline: A name of the catalogue.
         scheduler: Name of a diffusers scheduler class.
+        scheduler_settings: What it is given besides the pipeline's own configuration.
         steps: num_inference_steps.
         methods: Names of methods.
         number: The trial's number.
@@ -50,6 +54,7 @@ class _Values(BaseModel):
 
     pipeline: str
     scheduler: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*Scheduler$")
+    scheduler_settings: dict[_SettingName, bool | int | FiniteFloat | str]
     steps: int = Field(ge=1)
     methods: list[str] = Field(min_length=1)
     number: int = Field(ge=0)
@@ -118,6 +123,10 @@ def render_script(study: StudyRecord, trial: TrialRecord, model: str | None = No
         variant=entry.variant and literal(entry.variant),
         pipeline_class=entry.pipeline_class,
         scheduler_class=values.scheduler,
+        scheduler_settings={
+            name: literal(value) if isinstance(value, str) else value
+            for name, value in sorted(values.scheduler_settings.items())
+        },
         parts=entry.parts,
         steps=values.steps,
         guidance_scale=protocol.guidance_scale,
@@ -160,6 +169,7 @@ def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
         return _Values(
             pipeline=combination["pipeline"],
             scheduler=SCHEDULERS.get(scheduler, scheduler),
+            scheduler_settings=study.scheduler_settings,
             steps=combination["steps"],
             methods=combination["methods"],
             number=trial.number,

@@ -232,6 +232,7 @@ def _job(
     return Job(
         script=promise.script.resolve(),
         **study.combination,
+        scheduler_settings=study.scheduler_settings,
         params=trial.params,
         protocol=protocol,
         prompts=some[: protocol.batch_size],

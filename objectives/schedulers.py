@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from accel_space.profile import SchedulerProfile
@@ -14,6 +17,48 @@ SCHEDULERS = {
     "UniPC": "UniPCMultistepScheduler",
 }
 """Our names, and diffusers' class of each. Any other scheduler class goes by its own name."""
+
+Settings = dict[str, Any]
+"""Arguments of a scheduler: names of `CARRIED`, and numbers, words or truth values."""
+
+REQUIRED = (
+    "num_train_timesteps",
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "thresholding",
+)
+"""What a model was trained for; a scheduler that does not know it draws nothing good."""
+
+CARRIED = (
+    *REQUIRED,
+    "dynamic_thresholding_ratio",
+    "sample_max_value",
+    "clip_sample",
+    "clip_sample_range",
+    "timestep_spacing",
+    "steps_offset",
+    "set_alpha_to_one",
+)
+"""What keeps its meaning from scheduler to scheduler. All else is how a solver solves."""
+
+DOES_NOT: Settings = {
+    "trained_betas": None,
+    "rescale_betas_zero_snr": False,
+    "thresholding": False,
+    "clip_sample": False,
+    "timestep_spacing": "linspace",
+    "steps_offset": 0,
+}
+"""What a scheduler does that does not know these names."""
+
+CORRECTED: dict[str, Settings] = {
+    "StableDiffusionPipeline": {"clip_sample": False, "steps_offset": 1}
+}
+"""What a pipeline's constructor sets whatever the file says (in diffusers 0.42)."""
 
 
 def scheduler_name(name: str) -> str:
@@ -39,12 +84,46 @@ def scheduler_name(name: str) -> str:
     return found
 
 
-def make_scheduler(name: str, config: Any) -> Any:
+def scheduler_settings(name: str, config: Mapping[str, Any], pipeline_class: str) -> Settings:
+    """What a scheduler is to be given so that it means what the pipeline's own one means.
+
+    What a configuration leaves out has the default of its own scheduler, as when the pipeline is
+    loaded; diffusers would take the new scheduler's default. What the own scheduler does not know
+    it does not do.
+
+    Args:
+        name: As `scheduler_name` returns it.
+        config: Contents of the pipeline's scheduler_config.json.
+        pipeline_class: Name of the diffusers pipeline class, which may correct it.
+
+    Returns:
+        Those of `CARRIED` that the scheduler would else have another value of.
+
+    Raises:
+        InputError: If that scheduler does not suit the pipeline's own one.
+    """
+    made = make_scheduler(name, config, {})
+    known = signature(type(made)).parameters
+    meant = _meant(config) | CORRECTED.get(pipeline_class, {})
+    lacking = [key for key in meant if key in REQUIRED and key not in known]
+    for key in lacking:
+        if meant[key] != DOES_NOT.get(key):
+            raise InputError(
+                f"{name} does not suit this pipeline: it has no {key}, and the pipeline's own "
+                f"scheduler has {meant[key]}"
+            )
+    # Its configuration keeps what it does not know, too.
+    kept = {key: value for key, value in made.config.items() if key in known}
+    return {key: value for key, value in meant.items() if key in kept and kept[key] != value}
+
+
+def make_scheduler(name: str, config: Mapping[str, Any], settings: Settings) -> Any:
     """Make a scheduler from the configuration of the pipeline's own one.
 
     Args:
         name: As `scheduler_name` returns it.
         config: `pipe.scheduler.config`, or the contents of scheduler_config.json.
+        settings: What `scheduler_settings` returned; a script gives the same.
 
     Raises:
         InputError: If that scheduler does not suit the pipeline's own one.
@@ -54,17 +133,17 @@ def make_scheduler(name: str, config: Any) -> Any:
     class_name = SCHEDULERS.get(name, name)
     _check_suits(name, class_name, config)
     try:
-        return getattr(diffusers, class_name).from_config(config)
+        return getattr(diffusers, class_name).from_config(config, **settings)
     except Exception as error:
         # A scheduler of another family misses arguments, values or libraries, each in its own way.
         raise _unfit(name, error) from error
 
 
 def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
-    """Describe a scheduler at a number of steps; sets its timesteps, as each generation does.
+    """Describe a scheduler at a number of steps, and step it through them once.
 
     Args:
-        scheduler: A diffusers scheduler.
+        scheduler: A diffusers scheduler; it stays as it is.
         steps: num_inference_steps, at least 1.
 
     Raises:
@@ -72,15 +151,49 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
     """
     name = type(scheduler).__name__
     try:
-        scheduler.set_timesteps(steps)
-        order = scheduler.order
+        own = deepcopy(scheduler)
+        own.set_timesteps(steps)
+        profile = SchedulerProfile(
+            name=name,
+            order=own.order,
+            timesteps=tuple(float(timestep) for timestep in own.timesteps),
+        )
+        _step_through(own)
     except Exception as error:
         raise _unfit(f"{name} with {steps} steps", error) from error
-    return SchedulerProfile(
-        name=name,
-        order=order,
-        timesteps=tuple(float(timestep) for timestep in scheduler.timesteps),
-    )
+    return profile
+
+
+def _meant(config: Mapping[str, Any]) -> Settings:
+    """What a pipeline's own scheduler configuration says of `CARRIED`, said or left out."""
+    import diffusers
+
+    class_name = config.get("_class_name")
+    own = {}
+    if class_name in _classes():
+        try:
+            own = getattr(diffusers, class_name).from_config(config).config
+        except Exception as error:
+            raise _unfit(f"its own {class_name}", error) from error
+    ends_clean = own.get("final_sigmas_type") != "sigma_min"
+    said = {**DOES_NOT, "set_alpha_to_one": ends_clean, **own, **config}
+    return {key: said[key] for key in CARRIED if key in said}
+
+
+def _step_through(scheduler: Any) -> None:
+    """Make all steps on a tiny latent; raise whatever the scheduler raises."""
+    import torch
+
+    # Some draw noise without a generator.
+    with torch.random.fork_rng(devices=[]):
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(1, 4, 2, 2, generator=generator)
+        sample = noise * scheduler.init_noise_sigma
+        for timestep in scheduler.timesteps:
+            scheduler.scale_model_input(sample, timestep)
+            sample = scheduler.step(noise, timestep, sample).prev_sample
+    if not bool(sample.isfinite().all()):
+        raise ArithmeticError("its steps make NaN or infinity")
 
 
 def _check_suits(name: str, class_name: str, config: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,6 +26,7 @@ from storage.store import Store
 
 # Attributes of an Optuna study.
 COMBINATION = "combination"
+SCHEDULER_SETTINGS = "scheduler_settings"
 PROTOCOL = "protocol"
 ENVIRONMENT = "environment"
 SPACE = "space"
@@ -113,6 +114,7 @@ class StudyRecord:
         space: Distinct points of its space, and parameter sets of the full grid.
         trials: Its distinct completed points, by trial number.
         states: How many trials are in which state, repeats of a point left out.
+        scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
     """
 
     name: str
@@ -124,6 +126,7 @@ class StudyRecord:
     space: dict[str, Any]
     trials: list[TrialRecord]
     states: dict[str, int]
+    scheduler_settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def front(self) -> list[TrialRecord]:
@@ -269,4 +272,6 @@ def _record(
         space=attributes[SPACE],
         trials=trials,
         states=dict(Counter(state.name.lower() for state in states)),
+        # Not there in what the first release measured, which gave none.
+        scheduler_settings=attributes.get(SCHEDULER_SETTINGS, {}),
     )

@@ -57,7 +57,7 @@ class Workbench:
         """
         loaded = self._load(plan, tell)
         loaded.pipe.scheduler = make_scheduler(
-            plan.combination["scheduler"], loaded.scheduler_config
+            plan.combination["scheduler"], loaded.scheduler_config, plan.scheduler_settings
         )
         objective = Objective(
             loaded.pipe,

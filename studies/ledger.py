@@ -279,6 +279,7 @@ def _open_study(plan: Plan, store: Store) -> optuna.Study:
     stack = plan.stack
     identity = {
         records.COMBINATION: plan.combination,
+        records.SCHEDULER_SETTINGS: plan.scheduler_settings,
         records.PROTOCOL: plan.protocol.model_dump(),
         records.SPACE: {
             "distinct": len(stack.points),

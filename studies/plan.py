@@ -21,7 +21,13 @@ from objectives.loading import default_dtype
 from objectives.model import Model, find_model
 from objectives.prompts import read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
-from objectives.schedulers import make_scheduler, scheduler_name, scheduler_profile
+from objectives.schedulers import (
+    Settings,
+    make_scheduler,
+    scheduler_name,
+    scheduler_profile,
+    scheduler_settings,
+)
 from objectives.scorer import ScorerSource, find_scorer
 from storage.requirement import Requirement
 
@@ -100,6 +106,7 @@ class Plan:
         model: What is loaded.
         scorer: The open_clip model that scores.
         combination: Pipeline, scheduler, steps and methods, in their one spelling.
+        scheduler_settings: What the scheduler is given besides the pipeline's own configuration.
         drawn: The prompts that are used: the search's, then the unseen ones that confirm.
         first: The place of the protocol's first prompt among them.
         protocol: How to measure.
@@ -113,6 +120,7 @@ class Plan:
     model: Model
     scorer: ScorerSource
     combination: dict[str, Any]
+    scheduler_settings: Settings
     drawn: list[str]
     first: int
     protocol: Protocol
@@ -155,17 +163,25 @@ class Plan:
 
     def study_name_of(self, methods: Sequence[str]) -> str:
         """The name of the study that differs from this one in its methods only."""
-        identity = [self.protocol.model_dump(), self.environment.device]
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         combination = self.combination
         parts = (
             combination["pipeline"],
             combination["scheduler"],
             str(combination["steps"]),
             "+".join(methods),
-            digest,
+            self.digests[0],
         )
         return "--".join(parts)
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Of protocol, device and scheduler settings; and the same without any settings."""
+        identity = [self.protocol.model_dump(), self.environment.device]
+        # What is not there does not count, so that it renames no study that had none.
+        with_settings = [*identity, *filter(None, [self.scheduler_settings])]
+        texts = [json.dumps(each, sort_keys=True) for each in (with_settings, identity)]
+        own, plain = (hashlib.sha256(text.encode()).hexdigest()[:8] for text in texts)
+        return own, plain
 
     @property
     def baseline_identity(self) -> dict[str, Any]:
@@ -173,6 +189,7 @@ class Plan:
         combination = {key: self.combination[key] for key in ("pipeline", "scheduler", "steps")}
         return {
             **combination,
+            **({"scheduler_settings": settings} if (settings := self.scheduler_settings) else {}),
             "protocol": self.protocol.model_dump(),
             "environment": self.environment.model_dump(),
         }
@@ -206,6 +223,9 @@ def make_plan(request: StudyRequest) -> Plan:
             "steps": request.steps,
             "methods": [method.name for method in stack.methods],
         },
+        scheduler_settings=scheduler_settings(
+            scheduler_name(request.scheduler), model.architecture.scheduler, entry.pipeline_class
+        ),
         drawn=prompts + unseen,
         first=0,
         protocol=_protocol(request, entry, model, scorer, prompts, default_dtype(device)),
@@ -230,7 +250,9 @@ def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Archit
     if not request.methods:
         raise InputError("a study needs at least one method; give --methods")
     methods = [method.name for method in find_methods(request.methods)]
-    scheduler = make_scheduler(scheduler_name(request.scheduler), architecture.scheduler)
+    name, config = scheduler_name(request.scheduler), architecture.scheduler
+    settings = scheduler_settings(name, config, entry.pipeline_class)
+    scheduler = make_scheduler(name, config, settings)
     return Stack(
         Context(
             profile=architecture.profile(*architecture.native_size),

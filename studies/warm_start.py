@@ -64,7 +64,7 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
 
     Its scheduler may be another one. What its parameters come to here is only nearly the same.
     """
-    pipeline, scheduler, steps, methods, digest = plan.study_name.split("--")
+    pipeline, scheduler, steps, methods, _ = plan.study_name.split("--")
 
     def distance(name: str) -> tuple[int, bool]:
         _, other_scheduler, other_steps, *_ = name.split("--")
@@ -73,7 +73,8 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
     names = [
         name
         for name in optuna.get_all_study_names(store.optuna)
-        if name.startswith(f"{pipeline}--") and name.endswith(f"--{methods}--{digest}")
+        if name.startswith(f"{pipeline}--")
+        and any(name.endswith(f"--{methods}--{digest}") for digest in plan.digests)
     ]
     for name in sorted(names, key=distance):
         study = find_study(store, name)

@@ -11,6 +11,7 @@ from accel_space.method import Context, Params
 from accel_space.profile import SchedulerProfile
 from accel_space.stack import METHODS, Stack
 from objectives.catalogue import PIPELINES, find_pipeline
+from objectives.schedulers import scheduler_name, scheduler_settings
 from storage.records import StudyRecord, TrialRecord
 
 STEPS = 20
@@ -95,6 +96,9 @@ def made_study(
         space={"distinct": 24, "grid": 24, "choices": {}},
         trials=[trial],
         states={"complete": 1},
+        scheduler_settings=scheduler_settings(
+            scheduler_name(scheduler), entry.architecture.scheduler, entry.pipeline_class
+        ),
     )
     return study, trial
 

@@ -20,6 +20,7 @@ from accel_space.stack import Stack
 from generator.script import literal, literals, plain, render_script, script_name
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
+from objectives.schedulers import make_scheduler, scheduler_settings
 from storage.records import StudyRecord, TrialRecord
 from tests.generator import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, catalogue_trials, made_study
@@ -168,6 +169,9 @@ def drawn(
 
 def _load(family: str, models: dict[str, Path]) -> Any:
     pipe = DiffusionPipeline.from_pretrained(models[family], safety_checker=None)
+    entry = find_pipeline(family)
+    settings = scheduler_settings("DDIM", entry.architecture.scheduler, entry.pipeline_class)
+    pipe.scheduler = make_scheduler("DDIM", pipe.scheduler.config, settings)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -347,3 +351,48 @@ def test_any_scheduler_of_diffusers_goes_by_its_class(scheduler: str, class_name
     script = render_script(*made_study("SD1.5", ["tome"], _TOME, scheduler=scheduler))
 
     assert f"{class_name}.from_config(" in script
+
+
+def test_a_script_gives_its_scheduler_what_the_trial_gave() -> None:
+    params = {"gate_step": 5, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+    study, trial = made_study("PixArt-alpha", ["tgate"], params)
+
+    script = render_script(study, trial)
+    assert "        clip_sample=False,\n" in script
+    assert '        timestep_spacing="linspace",\n' in script
+    # The first release gave its schedulers nothing, and its trials are drawn as they were.
+    old = render_script(replace(study, scheduler_settings={}), trial)
+    assert "    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)\n" in old
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"clip_sample=os.system('x'), thresholding": False},
+        {"clip_sample\n": False},
+        {"lambda": False},
+        {"clip_sample": [False]},
+        {"clip_sample": None},
+    ],
+)
+def test_scheduler_settings_that_are_none_are_refused(settings: dict[str, Any]) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+
+    with pytest.raises(InputError, match="scheduler_settings"):
+        render_script(replace(study, scheduler_settings=settings), trial)
+
+
+@given(hostile)
+def test_words_of_scheduler_settings_stay_words(text: str) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    hostile_study = replace(study, scheduler_settings={"timestep_spacing": text})
+
+    tree = ast.parse(render_script(hostile_study, trial))
+    words = [
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword)
+        and node.arg == "timestep_spacing"
+        and isinstance(node.value, ast.Constant)
+    ]
+    assert words == [text]

@@ -50,7 +50,7 @@ def test_what_is_no_scheduler_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_scheduler_keeps_the_betas_of_the_pipeline(name: str) -> None:
     own = tiny_scheduler("PNDMScheduler")
-    scheduler = make_scheduler(name, own.config)
+    scheduler = make_scheduler(name, own.config, {})
     assert type(scheduler).__name__ == SCHEDULERS[name]
     assert scheduler.betas.equal(own.betas)
     assert scheduler.config.beta_schedule == "scaled_linear"
@@ -58,21 +58,21 @@ def test_scheduler_keeps_the_betas_of_the_pipeline(name: str) -> None:
 
 def test_scheduler_is_made_from_the_contents_of_a_file_too() -> None:
     own = tiny_scheduler("DDIMScheduler")
-    assert make_scheduler("UniPC", dict(own.config)).betas.equal(own.betas)
+    assert make_scheduler("UniPC", dict(own.config), {}).betas.equal(own.betas)
 
 
 @pytest.mark.parametrize("name", ["VQDiffusionScheduler", "UnCLIPScheduler"])
 def test_scheduler_of_another_family_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} does not work with this pipeline") as refusal:
-        make_scheduler(scheduler_name(name), tiny_scheduler("DDIMScheduler").config)
+        make_scheduler(scheduler_name(name), tiny_scheduler("DDIMScheduler").config, {})
     assert "\n" not in str(refusal.value)
 
 
 def test_scheduler_that_diffusers_does_not_list_beside_the_pipelines_own_is_refused() -> None:
     config = {**tiny_scheduler("DDIMScheduler").config, "_class_name": "DDIMScheduler"}
     with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not suit"):
-        make_scheduler("FlowMatchEulerDiscreteScheduler", config)
-    assert type(make_scheduler("UniPC", config)).__name__ == "UniPCMultistepScheduler"
+        make_scheduler("FlowMatchEulerDiscreteScheduler", config, {})
+    assert type(make_scheduler("UniPC", config, {})).__name__ == "UniPCMultistepScheduler"
 
 
 def test_more_steps_than_the_scheduler_was_trained_with_are_refused() -> None:

@@ -128,7 +128,12 @@ def load_pipeline(model: str, device: str) -> Any:
         dtype=torch.float16 if device.startswith("cuda") else torch.float32,
         use_safetensors=True,
     )
-    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    pipe.scheduler = DDIMScheduler.from_config(
+        pipe.scheduler.config,
+        # What the pipeline's own scheduler does and this one would not by itself.
+        clip_sample=False,
+        timestep_spacing="linspace",
+    )
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
     restart = broadcast_attention(pipe, 2, 6, (100, 800))
