@@ -76,7 +76,6 @@ def _table(found: list[Bound]) -> Table:
     from accelfront.tables import (
         AGAIN,
         combination_text,
-        looks_at,
         plain_table,
         searched_params,
         speedup_text,
@@ -89,7 +88,7 @@ def _table(found: list[Bound]) -> Table:
         study, trial = bound.study, bound.trial
         cells = ["none", "-", f"{study.loss_budget:.1%}", "-", f"of {len(study.trials)} points"]
         if trial is not None:
-            looks = looks_at(trial)
+            looks = trial.looks
             cells[0] = "\n".join(map(speedup_text, looks))
             cells[1] = "\n".join(
                 f"{'* ' if look['clip_loss'] > study.loss_budget else ''}{look['clip_loss']:.1%}"
@@ -102,6 +101,6 @@ def _table(found: list[Bound]) -> Table:
         table.add_row(*cells, f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}")
     table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
     if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
-        table.caption += f"\n{AGAIN}; * over the loss budget there"
+        table.caption += f"\n{AGAIN}, and judged by that; * over the loss budget"
     table.caption_justify = "left"
     return table

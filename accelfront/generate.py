@@ -206,7 +206,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         hard = outcome.difficulty or "-"
         if outcome.status == "emitted" and outcome.chosen:
             trial = outcome.chosen.trial
-            figures = f"{trial.speedup:.2f}x", f"{trial.clip_loss:.1%}"
+            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}"
             written.add_row(str(number), *figures, hard, str(outcome.path))
         else:
             reason = f"{quote(outcome.task)}\n{outcome.reason}"

@@ -95,7 +95,8 @@ def _front_lines(study: StudyRecord, width: int) -> list[str]:
     margin = max(map(len, ticks.values())) + 1
     # At the right, room for the number of the fastest point.
     room = max(len(str(trial.number)) for trial in front)
-    speeds = _speed_axis([1.0, *(t.speedup for t in study.trials)], width - margin - 2 - room)
+    speedups = [1.0, *(trial.judged_speedup for trial in study.trials)]
+    speeds = _speed_axis(speedups, width - margin - 2 - room)
     rows = _scattered(study, front, speeds, losses)
     return [
         "",
@@ -112,7 +113,7 @@ def _front_lines(study: StudyRecord, width: int) -> list[str]:
 
 def _loss_axis(study: StudyRecord) -> Axis:
     """Losses in %; the budget stays in the lower part, as what people ask for is decided there."""
-    losses = [trial.clip_loss for trial in study.trials]
+    losses = [trial.judged_loss for trial in study.trials]
     low = min(*losses, study.loss_budget, 0.0)
     span = max(study.loss_budget - low, 0.01)
     high = min(max(*losses, low + 1.5 * span), low + 4 * span)
@@ -132,14 +133,14 @@ def _scattered(
     budget_row = losses.cell(100 * study.loss_budget)
 
     def place(trial: TrialRecord) -> tuple[int, int]:
-        row = losses.cell(100 * trial.clip_loss)
+        row = losses.cell(100 * trial.judged_loss)
         # Only what is over the budget is above its line, however near.
-        inside = trial.clip_loss <= study.loss_budget
+        inside = trial.judged_loss <= study.loss_budget
         row = min(row, budget_row) if inside else max(row, budget_row + 1)
-        return row, speeds.cell(trial.speedup)
+        return row, speeds.cell(trial.judged_speedup)
 
     def is_above(trial: TrialRecord) -> bool:
-        return 100 * trial.clip_loss > losses.high
+        return 100 * trial.judged_loss > losses.high
 
     rows = [[" "] * speeds.cells for _ in range(ROWS)]
     rows[budget_row] = [BUDGET] * speeds.cells
@@ -163,7 +164,7 @@ def _scattered(
 
 def _legend(study: StudyRecord, front: Sequence[TrialRecord], highest: float) -> list[str]:
     on_front = {trial.number for trial in front}
-    above = {trial.number for trial in study.trials if 100 * trial.clip_loss > highest}
+    above = {trial.number for trial in study.trials if 100 * trial.judged_loss > highest}
     hidden = len(above - on_front)
     marks = {
         f"{FRONT} front": True,
@@ -190,7 +191,7 @@ def _ruler(speeds: Axis) -> list[str]:
 
 
 def _bounds_lines(found: Sequence[Bound], width: int) -> list[str]:
-    speedups = [bound.trial.speedup for bound in found if bound.trial is not None]
+    speedups = [bound.trial.judged_speedup for bound in found if bound.trial is not None]
     if not speedups:
         return []
     names = _names(found)
@@ -227,10 +228,10 @@ def _strip(bound: Bound, speeds: Axis) -> str:
         return " none inside the loss budget"
     cells = [" "] * speeds.cells
     cells[speeds.cell(1.0)] = ONE
-    low, high = bound.trial.measurement["speedup_ci"]
+    low, high = bound.trial.judged["speedup_ci"]
     first, last = speeds.cell(low), speeds.cell(high)
     cells[first : last + 1] = LINE * (last - first + 1)
     cells[first] = CUT_LEFT if low < speeds.low else LEFT
     cells[last] = CUT_RIGHT if high > speeds.high else RIGHT
-    cells[speeds.cell(bound.trial.speedup)] = FRONT
-    return f"{''.join(cells)} {bound.trial.speedup:.2f}x"
+    cells[speeds.cell(bound.trial.judged_speedup)] = FRONT
+    return f"{''.join(cells)} {bound.trial.judged_speedup:.2f}x"

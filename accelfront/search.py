@@ -103,7 +103,7 @@ class StudySearch:
         return Workbench()
 
     def _request(self, task: Task) -> StudyRequest:
-        from storage.requirement import Requirement
+        from generator.choice import search_goal
         from studies.plan import StudyRequest
 
         is_here = self.device.partition(":")[0] in ("cpu", "cuda")
@@ -117,7 +117,7 @@ class StudySearch:
             model=self.model,
             scorer=self.scorer,
             device=self.device if is_here else "auto",
-            requirement=Requirement(task.speedup, task.latency_s),
+            requirement=search_goal(task),
             loss_budget=task.loss_budget,
             budget_use="run",
         )

@@ -10,7 +10,6 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
     from rich.console import Console
 
     from accelfront.tables import combination_text, plain_table, print_json
-    from storage.front import best_inside
     from storage.records import read_studies
     from storage.store import open_store
 
@@ -33,11 +32,11 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
         return
     table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "best", "study")
     for record in records:
-        best = best_inside(record.trials, record.loss_budget)
+        best = record.bound
         table.add_row(
             *combination_text(record),
             f"{len(record.trials)}/{record.space['distinct']}",
-            "-" if best is None else f"{best.speedup:.2f}x",
+            "-" if best is None else f"{best.judged_speedup:.2f}x",
             # The digest tells studies of one combination apart; the rest stands beside it.
             record.name.rpartition("--")[2],
         )

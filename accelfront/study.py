@@ -171,7 +171,7 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
         f"kept in {store.name}. {reasons[outcome.reason]}"
     ]
     if outcome.met is not None:
-        lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.speedup:.2f}x")
+        lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.judged_speedup:.2f}x")
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
     lines += _second_looks(outcome)
@@ -211,7 +211,7 @@ def _second_looks(outcome: Outcome) -> list[str]:
             "when they were timed again; doubt their latencies"
         )
     confirmed = [trial for trial in study.trials if trial.confirmed is not None]
-    for trial in sorted(confirmed, key=lambda trial: -trial.speedup):
+    for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):
         assert trial.confirmed is not None
         lines.append(
             f"trial {trial.number} on {trial.confirmed['samples']} unseen prompts: "

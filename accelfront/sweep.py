@@ -209,18 +209,17 @@ def _tell_budgets(rows: list[Row], asked: float | None) -> None:
 
 def _table(rows: list[Row]) -> Table:
     from accelfront.tables import plain_table
-    from storage.front import best_inside
 
     table = plain_table("points", "best", "loss")
     table.add_column("study", justify="left")
     for row in rows:
         study = row.study
-        best = None if study is None else best_inside(study.trials, study.loss_budget)
+        best = None if study is None else study.bound
         words = row.label + (f"\n{row.state}: {row.reason}" if row.reason else "")
         table.add_row(
             "-" if study is None else f"{len(study.trials)}/{study.space['distinct']}",
-            "-" if best is None else f"{best.speedup:.2f}x",
-            "-" if best is None else f"{best.clip_loss:.1%}",
+            "-" if best is None else f"{best.judged_speedup:.2f}x",
+            "-" if best is None else f"{best.judged_loss:.1%}",
             words,
         )
     table.caption = "best: the greatest speedup inside the loss budget"

@@ -46,7 +46,7 @@ def front_table(study: StudyRecord) -> Table:
     table.add_column("parameters", justify="left")
     front = study.front
     for trial in front:
-        looks = looks_at(trial)
+        looks = trial.looks
         table.add_row(
             f"{trial.number}{DISTURBED if _is_disturbed(trial) else ''}",
             "\n".join(map(speedup_text, looks)),
@@ -54,13 +54,13 @@ def front_table(study: StudyRecord) -> Table:
             "\n".join(_loss(look, study.loss_budget) for look in looks),
             f"{trial.measurement['image_similarity']:.3f}",
             searched_params(study, trial),
-            style=None if trial.clip_loss <= study.loss_budget else "dim",
+            style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
         AGAIN: any(trial.confirmed is not None for trial in front),
         f"* over the loss budget of {study.loss_budget:.1%}": any(
-            look["clip_loss"] > study.loss_budget for trial in front for look in looks_at(trial)
+            look["clip_loss"] > study.loss_budget for trial in front for look in trial.looks
         ),
         f"{DISTURBED} disturbed while it was measured: doubt its latency": any(
             map(_is_disturbed, front)
@@ -84,11 +84,6 @@ def _loss(look: Mapping[str, Any], budget: float) -> str:
     )
     mark = "* " if look["clip_loss"] > budget else ""
     return f"{mark}{look['clip_loss']:.1%} {low}..{high}"
-
-
-def looks_at(trial: TrialRecord) -> list[Mapping[str, Any]]:
-    """What was measured of a point: in the search, then on unseen prompts if it was confirmed."""
-    return [trial.measurement] + ([] if trial.confirmed is None else [trial.confirmed])
 
 
 def speedup_text(look: Mapping[str, Any]) -> str:
@@ -127,10 +122,8 @@ def weakness_text(weak: WeakBaseline) -> str:
 
 def waiting_text(study: StudyRecord) -> str:
     """What to think of a best point at which the GPU waits for its host; empty if it does not."""
-    from storage.front import best_inside
-
-    best = best_inside(study.trials, study.loss_budget)
-    share = None if best is None else best.measurement.get("gpu_bound")
+    best = study.bound
+    share = None if best is None else best.judged.get("gpu_bound")
     if best is None or share is None or share >= HOST_BOUND:
         return ""
     return (

@@ -156,7 +156,7 @@ def _best(progress: Progress) -> str:
     best = progress.best
     if best is None:
         return f"none inside the loss budget of {progress.loss_budget:.1%} yet"
-    return f"{best.speedup:.2f}x, loss {best.clip_loss:.1%} (trial {best.number})"
+    return f"{best.judged_speedup:.2f}x, loss {best.judged_loss:.1%} (trial {best.number})"
 
 
 def _time_left(progress: Progress) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from objectives.errors import InputError
-from storage.front import best_inside
 from storage.records import StudyRecord, TrialRecord
 
 Difficulty = Literal["easy", "normal", "hard"]
@@ -32,7 +31,7 @@ class Bound:
     @classmethod
     def of(cls, study: StudyRecord) -> Bound:
         """Find the bound of a study."""
-        return cls(study, best_inside(study.trials, study.loss_budget))
+        return cls(study, study.bound)
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `bounds --json`."""
@@ -114,14 +113,3 @@ def difficulty(wanted: float, bound: float, easy: float = EASY, hard: float = HA
         )
     share = wanted / bound
     return "easy" if share < easy else "hard" if share > hard else "normal"
-
-
-def surest(trials: Sequence[TrialRecord], loss_budget: float) -> TrialRecord | None:
-    """The point that meets the greatest wish by interval, as a choice of trial demands it.
-
-    Of the points that keep the loss budget with their whole interval, it is the one whose speedup
-    has the greatest low end; None if no point keeps the budget so. A confirmed point is judged by
-    its confirmation.
-    """
-    keeping = [trial for trial in trials if trial.judged["clip_loss_ci"][1] <= loss_budget]
-    return max(keeping, key=lambda trial: trial.judged["speedup_ci"][0], default=None)

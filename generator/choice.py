@@ -1,4 +1,7 @@
-"""Choosing the trial that serves a task: a measured point of one study, by interval."""
+"""Choosing the trial that serves a task: a measured point of one study, by interval.
+
+Points are compared by what they are judged by (storage/judgement.py), here as everywhere.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from generator.bounds import EASY, HARD, Difficulty, difficulty, surest
+from generator.bounds import EASY, HARD, Difficulty, difficulty
 from generator.make_tasks import LEAST_SPEEDUP
 from generator.task import Task
-from storage.front import best_inside
+from storage.judgement import judged_bound, surest
 from storage.records import StudyRecord, TrialRecord
 from storage.requirement import Requirement, meets
 
@@ -94,13 +97,20 @@ def serves(trial: TrialRecord, task: Task) -> bool:
     return meets(trial, Requirement(_least_speedup(task), task.latency_s), task.loss_budget)
 
 
+def search_goal(task: Task) -> Requirement:
+    """What ends a search for a task; nothing does where no speed is asked for."""
+    if task.speedup is task.latency_s is None:
+        return Requirement()
+    return Requirement(_least_speedup(task), task.latency_s)
+
+
 def is_within_bound(studies: Sequence[StudyRecord], task: Task) -> bool:
     """Whether a point meets a task by its means, or no point tells yet where the bound is."""
-    inside = [t for study in studies for t in study.trials if t.clip_loss <= task.loss_budget]
-    least = _least_speedup(task)
+    trials = [trial for study in studies for trial in study.trials]
+    inside = [trial for trial in trials if trial.judged_loss <= task.loss_budget]
     return not inside or any(
-        (least is None or trial.speedup >= least)
-        and (task.latency_s is None or trial.measurement["latency_s"] <= task.latency_s)
+        trial.judged_speedup >= _least_speedup(task)
+        and (task.latency_s is None or trial.judged["latency_s"] <= task.latency_s)
         for trial in inside
     )
 
@@ -117,9 +127,9 @@ def nearest(studies: Sequence[StudyRecord], task: Task) -> Choice:
     """
     homes = {id(trial): study for study in studies for trial in study.trials}
     trials = [trial for study in studies for trial in study.trials]
-    bound = best_inside(trials, task.loss_budget)
+    bound = judged_bound(trials, task.loss_budget)
     if bound is None:
-        found = min(trials, key=lambda trial: trial.clip_loss)
+        found = min(trials, key=lambda trial: trial.judged_loss)
     elif is_within_bound(studies, task):
         found = surest(trials, task.loss_budget) or bound
     else:
@@ -133,27 +143,71 @@ def task_difficulty(study: StudyRecord, task: Task, rules: Rules) -> Difficulty 
     Returns:
         None if nothing fast is wished for, or the study has no point inside the budget.
     """
-    bound = best_inside(study.trials, task.loss_budget)
+    bound = judged_bound(study.trials, task.loss_budget)
     if bound is None or (task.speedup is None and task.latency_s is None):
         return None
     wanted = task.speedup or 0.0
     if task.latency_s is not None:
         # As a speedup over the same baseline.
-        wanted = max(wanted, bound.speedup * bound.measurement["latency_s"] / task.latency_s)
-    return difficulty(wanted, bound.speedup, rules.easy, rules.hard)
+        wanted = max(wanted, bound.judged_speedup * bound.judged["latency_s"] / task.latency_s)
+    return difficulty(wanted, bound.judged_speedup, rules.easy, rules.hard)
 
 
-def _least_speedup(task: Task) -> float | None:
-    """The least speedup that is enough; a task that names no speed still wants some."""
-    return LEAST_SPEEDUP if task.speedup is task.latency_s is None else task.speedup
+def passed_over(choice: Choice, task: Task) -> str:
+    """Why a faster point of the study was not chosen, in words; empty if there is none.
+
+    A point counts as faster if it was so in the search or is judged so, and if it was inside the
+    loss budget by its mean there; the fastest one is told of. One that serves as well and is faster
+    was left by the policy, which people know of.
+    """
+    chosen = choice.trial.judged_speedup
+    faster = [
+        (speedup, loss, trial)
+        for trial in choice.study.trials
+        if trial.number != choice.trial.number
+        for speedup, loss in _looks(trial)
+        if speedup > chosen and loss <= task.loss_budget
+        if trial.judged_speedup <= chosen or not serves(trial, task)
+    ]
+    if not faster:
+        return ""
+    speedup, loss, trial = max(faster, key=lambda each: each[0])
+    return (
+        f"trial {trial.number} looked faster, {speedup:.2f}x at a loss of {loss:.1%}, and was "
+        f"passed over: {_lack(trial, task)}"
+    )
+
+
+def _looks(trial: TrialRecord) -> set[tuple[float, float]]:
+    """Speedup and loss in the search and as judged."""
+    return {(trial.speedup, trial.clip_loss), (trial.judged_speedup, trial.judged_loss)}
+
+
+def _lack(trial: TrialRecord, task: Task) -> str:
+    """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
+    judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
+    slowest, loss = judged["speedup_ci"][0], judged["clip_loss_ci"][1]
+    if loss > task.loss_budget:
+        return f"{where}its loss may be {loss:.1%}, and {task.loss_budget:.1%} is allowed"
+    if slowest < _least_speedup(task):
+        return f"{where}it may be {slowest:.2f}x only, and {_least_speedup(task):.2f}x is wanted"
+    if task.latency_s is not None and judged["latency_ci_s"][1] > task.latency_s:
+        return f"{where}a picture may take {judged['latency_ci_s'][1]:.3g} s"
+    return f"{where}it is {trial.judged_speedup:.2f}x"
+
+
+def _least_speedup(task: Task) -> float:
+    """The least speedup that is enough: who asks for none, or for seconds, wants no slowing down."""
+    return LEAST_SPEEDUP if task.speedup is None else task.speedup
 
 
 def _rank(trial: TrialRecord, task: Task, policy: Policy) -> tuple[float, float]:
     """What is to be small in the trial to choose."""
+    speedup, loss = trial.judged_speedup, trial.judged_loss
     if policy == "best-quality":
-        return trial.clip_loss, -trial.speedup
+        return loss, -speedup
     if policy == "closest" and task.speedup is not None:
-        return abs(trial.speedup - task.speedup), trial.clip_loss
+        return abs(speedup - task.speedup), loss
     if policy == "closest" and task.latency_s is not None:
-        return abs(trial.measurement["latency_s"] - task.latency_s), trial.clip_loss
-    return -trial.speedup, trial.clip_loss
+        return abs(trial.judged["latency_s"] - task.latency_s), loss
+    return -speedup, loss

@@ -18,8 +18,10 @@ from generator.choice import (
     choose,
     is_within_bound,
     nearest,
+    passed_over,
     task_difficulty,
 )
+from generator.make_tasks import LEAST_SPEEDUP
 from generator.script import render_script, script_name
 from generator.task import Task
 from generator.task_files import Unparsed
@@ -63,8 +65,8 @@ class Outcome:
             "study": None if chosen is None else chosen.study.name,
             "trial": None if chosen is None else chosen.trial.number,
             "path": None if self.path is None else str(self.path),
-            "speedup": None if chosen is None else chosen.trial.speedup,
-            "clip_loss": None if chosen is None else chosen.trial.clip_loss,
+            "speedup": None if chosen is None else chosen.trial.judged_speedup,
+            "clip_loss": None if chosen is None else chosen.trial.judged_loss,
         }
 
 
@@ -180,6 +182,8 @@ class Emitter:
             ),
         )
         notes = [*task.notes, *_judgement(trial)]
+        if passed := passed_over(choice, task):
+            notes.append(passed)
         if len(usable) > 1:
             notes.append(
                 f"of {len(usable)} studies of this combination that of "
@@ -217,19 +221,21 @@ def _judgement(trial: TrialRecord) -> list[str]:
 def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
-    if trial.clip_loss > task.loss_budget:
+    if trial.judged_loss > task.loss_budget:
         why = "no point is inside the loss budget, the nearest is"
+    elif trial.judged_speedup <= LEAST_SPEEDUP:
+        why = "no point inside the loss budget is faster than the pipeline alone, the fastest is"
     elif within_bound:
         why = "no point meets it with its whole interval, the nearest is"
     else:
         why = "beyond the bound, which is"
-    measured = trial.measurement
-    speed_low, speed_high = measured["speedup_ci"]
-    loss_low, loss_high = (100 * loss for loss in measured["clip_loss_ci"])
+    judged = trial.judged
+    speed_low, speed_high = judged["speedup_ci"]
+    loss_low, loss_high = (100 * loss for loss in judged["clip_loss_ci"])
     sentence = (
-        f"{_wish(task)} is wanted: {why} trial {trial.number} with {trial.speedup:.2f}x "
-        f"({speed_low:.3f}-{speed_high:.3f}), {measured['latency_s']:.3g} s per image and loss "
-        f"{trial.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
+        f"{_wish(task)} is wanted: {why} trial {trial.number} with {trial.judged_speedup:.2f}x "
+        f"({speed_low:.3f}-{speed_high:.3f}), {judged['latency_s']:.3g} s per image and loss "
+        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
         f"{study.space['distinct']} points are measured"
     )
     return "; ".join([sentence, *_judgement(trial)])

@@ -7,8 +7,8 @@ from decimal import ROUND_DOWN, Decimal
 
 from pydantic import ValidationError
 
-from generator.bounds import Bound, surest
 from generator.task import Task
+from storage.judgement import surest
 from storage.records import StudyRecord
 
 LEAST_SPEEDUP = 1.0
@@ -34,7 +34,7 @@ def make_tasks(
     tasks: dict[Task, None] = {}
     told = []
     for study in studies:
-        bound = Bound.of(study).trial
+        bound = study.bound
         sure = surest(study.trials, study.loss_budget)
         if bound is None or sure is None:
             told.append(
@@ -44,8 +44,9 @@ def make_tasks(
             continue
         most = _rounded_down(sure.judged["speedup_ci"][0])
         for ratio in ratios:
-            wanted = _rounded_down(ratio * bound.speedup)
-            asked = f"{study.name}: {ratio:g} of the bound {bound.speedup:.2f}x is {wanted:.2f}x"
+            wanted = _rounded_down(ratio * bound.judged_speedup)
+            of_bound = f"{ratio:g} of the bound {bound.judged_speedup:.2f}x"
+            asked = f"{study.name}: {of_bound} is {wanted:.2f}x"
             if wanted > most:
                 asked += f", lowered to the {most:.2f}x that trial {sure.number} meets by interval"
             speedup = min(wanted, most)

@@ -49,7 +49,7 @@ class Verdict:
     Attributes:
         script: The script.
         promise: The promise; None if it makes none that can be read.
-        expected: The trial's speedup; None if the trial is not found.
+        expected: The trial's speedup, as it is judged; None if the trial is not found.
         equal: Whether its pictures are the trial's, bit for bit; None if it does not run.
         psnr_db: The least PSNR of one of its pictures.
         measured: Its speedup here and now; None if it does not run.
@@ -168,8 +168,8 @@ def verify(
             those that were measured.
     """
     study, trial = _find_trial(promise, studies)
-    low, high = trial.measurement["speedup_ci"]
-    expected = Estimate(trial.speedup, low, high)
+    low, high = trial.judged["speedup_ci"]
+    expected = Estimate(trial.judged_speedup, low, high)
     where = find_device(device)
     job = _job(promise, study, trial, model or promise.model, prompts, str(where))
     rehearsal = _rehearse(job)

@@ -66,15 +66,13 @@ def names_meant(wanted: str) -> re.Pattern[str]:
         wanted: `auto` (this machine's GPUs where it has any, else its CPU), `cpu`, `cuda` or
             `cuda:N` (any GPU of this machine); everything else is a name itself.
     """
-    cpu = rf"{re.escape(_cpu_model())} \(\d+ threads\)"
-    gpus = "|".join(map(re.escape, _gpu_models()))
-    if wanted == "auto":
-        return re.compile(gpus or cpu)
-    if wanted == "cpu":
-        return re.compile(cpu)
-    if wanted.partition(":")[0] == "cuda":
+    kind = wanted.partition(":")[0]
+    if kind not in ("auto", "cpu", "cuda"):
+        return re.compile(rf"{re.escape(wanted)}( \(\d+ threads\))?")
+    gpus = "" if kind == "cpu" else "|".join(map(re.escape, _gpu_models()))
+    if kind == "cuda":
         return re.compile(gpus or r"(?!)")
-    return re.compile(rf"{re.escape(wanted)}( \(\d+ threads\))?")
+    return re.compile(gpus or rf"{re.escape(_cpu_model())} \(\d+ threads\)")
 
 
 def driver_version(device: torch.device) -> str:

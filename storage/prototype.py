@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.errors import StorageError
-from storage.front import best_inside
 from storage.records import Point, StudyRecord, TrialRecord
 
 SPELLINGS = {"warm_up": "warmup"}
@@ -70,15 +69,15 @@ def write_search_params(studies: Sequence[StudyRecord]) -> tuple[dict[str, Point
     left = []
     for study in studies:
         for trial in study.front:
-            if trial.clip_loss > study.loss_budget:
+            if trial.judged_loss > study.loss_budget:
                 continue
-            key = _key(study, round(trial.speedup, 2), study.loss_budget)
+            key = _key(study, round(trial.judged_speedup, 2), study.loss_budget)
             if key in kept:
                 left.append(
                     f"{study.name}, trial {trial.number}: another point has the same key {key}; "
                     "the one of less loss stays"
                 )
-            if key not in kept or trial.clip_loss < kept[key].clip_loss:
+            if key not in kept or trial.judged_loss < kept[key].judged_loss:
                 kept[key] = trial
     content = {
         key: {SPELLINGS.get(name, name): value for name, value in trial.params.items()}
@@ -98,7 +97,7 @@ def write_speedup_bounds(studies: Sequence[StudyRecord]) -> tuple[dict[str, floa
     bounds: dict[str, float] = {}
     left = []
     for study in studies:
-        bound = best_inside(study.trials, study.loss_budget)
+        bound = study.bound
         if bound is None:
             left.append(
                 f"{study.name}: left out, as no point is inside the loss budget of "
@@ -110,7 +109,7 @@ def write_speedup_bounds(studies: Sequence[StudyRecord]) -> tuple[dict[str, floa
             left.append(
                 f"{study.name}: has the same key as another study, {key}; the greater bound stays"
             )
-        bounds[key] = max(bound.speedup, bounds.get(key, bound.speedup))
+        bounds[key] = max(bound.judged_speedup, bounds.get(key, 0.0))
     return bounds, left
 
 

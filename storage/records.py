@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import StorageError
 from storage.front import pareto_front
+from storage.judgement import judged_bound, judged_front
 from storage.looks import SecondLook, join_looks, read_looks
 from storage.rows import (
     Measurements,
@@ -71,6 +72,21 @@ class TrialRecord:
     def judged(self) -> Mapping[str, Any]:
         """What a choice goes by: the confirmation where there is one, else the measurement."""
         return self.measurement if self.confirmed is None else self.confirmed
+
+    @property
+    def looks(self) -> list[Mapping[str, Any]]:
+        """What was measured: in the search, then on unseen prompts if it was confirmed."""
+        return [self.measurement] + ([] if self.confirmed is None else [self.confirmed])
+
+    @property
+    def judged_speedup(self) -> float:
+        """Its speedup, without reading the measurement."""
+        return self.speedup if self.confirmed is None else self.confirmed["speedup"]
+
+    @property
+    def judged_loss(self) -> float:
+        """Its CLIP loss, without reading the measurement."""
+        return self.clip_loss if self.confirmed is None else self.confirmed["clip_loss"]
 
     def as_json(self) -> dict[str, Any]:
         """The fields of a point of `front --json`."""
@@ -130,8 +146,18 @@ class StudyRecord:
 
     @property
     def front(self) -> list[TrialRecord]:
-        """The non-dominated points, fastest first."""
+        """The non-dominated points by what they are judged by, fastest first."""
+        return judged_front(self.trials)
+
+    @property
+    def searched_front(self) -> list[TrialRecord]:
+        """The non-dominated points by what the search measured: what a search compares with."""
         return pareto_front(self.trials)
+
+    @property
+    def bound(self) -> TrialRecord | None:
+        """The fastest point inside the study's loss budget; None if there is none."""
+        return judged_bound(self.trials, self.loss_budget)
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `front --json`."""
@@ -239,7 +265,7 @@ def _split(
         if row.speedup is not None and row.clip_loss is not None
     )
     joined = join_looks(trials, looks)
-    front = {trial.number for trial in pareto_front(joined)}
+    front = {trial.number for trial in judged_front(joined)}
     measurements.likely += [row.trial_id for row in complete if row.number in front]
     return joined, [row.state for row in own]
 

@@ -6,7 +6,6 @@ import shlex
 
 import optuna
 
-from storage.front import best_inside
 from storage.records import StudyRecord
 from studies.plan import Plan
 
@@ -42,11 +41,12 @@ def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
         storage: Where, without a password.
     """
     protocol, combination = plan.protocol, plan.combination
-    bound = best_inside(record.trials, record.loss_budget)
+    bound = record.bound
     found = (
         "no point is inside it yet"
         if bound is None
-        else f"**{bound.speedup:.2f}x** at a loss of {bound.clip_loss:.1%}, trial {bound.number}"
+        else f"**{bound.judged_speedup:.2f}x** at a loss of {bound.judged_loss:.1%}, "
+        f"trial {bound.number}"
     )
     done, distinct = len(record.trials), record.space["distinct"]
     rows = {

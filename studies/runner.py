@@ -15,7 +15,7 @@ from accel_space.stack import point_key
 from objectives.grid import Grid
 from objectives.measurement import Measurement
 from objectives.statistics import Estimate
-from storage.front import best_inside
+from storage.judgement import judged_bound
 from storage.records import Point, TrialRecord
 from storage.requirement import meets
 from storage.store import Store
@@ -138,7 +138,7 @@ class _Run:
         """The fastest point that meets the requirement."""
         request, budget = self.plan.request, self.ledger.loss_budget
         meeting = [t for t in self.record.trials if meets(t, request.requirement, budget)]
-        return max(meeting, key=lambda trial: trial.speedup, default=None)
+        return max(meeting, key=lambda trial: trial.judged_speedup, default=None)
 
     def work(self, stop: Interrupt) -> EndReason:
         """Measure points until there are enough, then look at some a second time."""
@@ -284,7 +284,7 @@ class _Run:
     def measure(self, bench: Bench, proposal: Proposal, grid: Grid) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
         trials = self.record.trials
-        screen = Screen(trials, self.record.front, self.screening_budget)
+        screen = Screen(trials, self.record.searched_front, self.screening_budget)
         # As many points may be given up as are wanted: they take no place, so that a space without
         # a good point would be gone through to its end.
         may_give_up = self.screens and self.ledger.given_up() < self.wanted
@@ -302,7 +302,7 @@ class _Run:
         speedup, loss = (
             Estimate(measured[name], *measured[f"{name}_ci"]) for name in ("speedup", "clip_loss")
         )
-        hopeless = is_hopeless(speedup, loss, self.record.front, self.screening_budget)
+        hopeless = is_hopeless(speedup, loss, self.record.searched_front, self.screening_budget)
         return self.screens and hopeless
 
     def note(self, measurement: Measurement, kept: bool) -> None:
@@ -325,7 +325,7 @@ class _Run:
                 done=len(trials),
                 wanted=self.wanted,
                 loss_budget=self.ledger.loss_budget,
-                best=best_inside(trials, self.ledger.loss_budget),
+                best=judged_bound(trials, self.ledger.loss_budget),
                 last=self.last,
                 trial_s=fmean(self.trials_s) if self.trials_s else 0.0,
             )

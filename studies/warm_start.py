@@ -80,7 +80,7 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
         study = find_study(store, name)
         if name == plan.study_name or study is None or not study.trials:
             continue
-        inside = [trial for trial in study.front if trial.clip_loss <= study.loss_budget]
+        inside = [trial for trial in study.front if trial.judged_loss <= study.loss_budget]
         points = (_nearest(plan.stack, trial.params) for trial in inside or study.front[::-1])
         return list({point_key(point): point for point in points}.values())[:MOST]
     return []
@@ -111,6 +111,6 @@ def _join(stack: Stack, fronts: Sequence[Sequence[TrialRecord]]) -> Iterable[_Gu
             seen.add(key)
             yield _Guess(
                 point,
-                prod(trial.speedup for trial in trials),
-                sum(trial.clip_loss for trial in trials),
+                prod(trial.judged_speedup for trial in trials),
+                sum(trial.judged_loss for trial in trials),
             )

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from storage import records
+from storage.looks import LOOK
 from storage.records import StudyRecord, TrialRecord
 from storage.store import Store
 
@@ -35,6 +36,7 @@ def made_trial(
         "image_similarity": 0.95,
         "clip_score": baseline_score * (1 - clip_loss),
         "baseline_clip_score": baseline_score,
+        "samples": 8,
         "device_shared": False,
         "seconds": {"generate": 6.0, "score": 4.0},
     }
@@ -72,7 +74,7 @@ def made_study(
 
 
 def keep(store: Store, study: StudyRecord) -> None:
-    """Write a study into a database."""
+    """Write a study into a database; its trials are numbered from 0 on."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = optuna.create_study(
         study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
@@ -97,3 +99,16 @@ def keep(store: Store, study: StudyRecord) -> None:
                 },
             )
         )
+    # Second looks are trials behind the points that they looked at.
+    for trial in study.trials:
+        if trial.confirmed is not None:
+            kept.add_trial(
+                create_trial(
+                    state=TrialState.PRUNED,
+                    user_attrs={
+                        records.POINT: trial.params,
+                        records.DUPLICATE_OF: trial.number,
+                        records.MEASUREMENT: {LOOK: "confirmed", **trial.confirmed},
+                    },
+                )
+            )

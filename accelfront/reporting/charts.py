@@ -41,7 +41,7 @@ OUTLINE = {"color": "#333333", "width": 1}
 
 
 def front_chart(report: StudyReport, anchor: str) -> Figure:
-    """Speedup against CLIP loss, with intervals.
+    """Speedup against CLIP loss, with intervals, as the points are judged.
 
     Args:
         report: A study with at least one point.
@@ -54,8 +54,8 @@ def front_chart(report: StudyReport, anchor: str) -> Figure:
     # Behind its points, and no legend of its own: they name it.
     line = {
         "type": "scatter",
-        "x": [_short(trial.speedup) for trial in front],
-        "y": [_short(100 * trial.clip_loss) for trial in front],
+        "x": [_short(trial.judged_speedup) for trial in front],
+        "y": [_short(100 * trial.judged_loss) for trial in front],
         "mode": "lines",
         "line": {"shape": "hv", "color": BLUE, "width": 1.5},
         "hoverinfo": "skip",
@@ -173,9 +173,10 @@ def _points(
     anchor: str | None = None,
 ) -> Trace:
     """Points with their intervals; those with an anchor have a row in the page."""
-    speedups = [trial.measurement["speedup_ci"] for trial in trials]
-    losses = [[100 * end for end in trial.measurement["clip_loss_ci"]] for trial in trials]
-    x, y = [trial.speedup for trial in trials], [100 * trial.clip_loss for trial in trials]
+    speedups = [trial.judged["speedup_ci"] for trial in trials]
+    losses = [[100 * end for end in trial.judged["clip_loss_ci"]] for trial in trials]
+    x = [trial.judged_speedup for trial in trials]
+    y = [100 * trial.judged_loss for trial in trials]
     rows = {"customdata": [f"{anchor}-{trial.number}" for trial in trials]} if anchor else {}
     return _marks(x, y, [_told(study, trial) for trial in trials]) | {
         "error_x": _ends(x, speedups, colour),
@@ -203,15 +204,14 @@ def _ends(
 
 
 def _told(study: StudyRecord, trial: TrialRecord) -> str:
-    measured = trial.measurement
     (speed_low, speed_high), (loss_low, loss_high) = (
-        measured["speedup_ci"],
-        measured["clip_loss_ci"],
+        trial.judged["speedup_ci"],
+        trial.judged["clip_loss_ci"],
     )
     lines = [
-        f"Trial {trial.number}",
-        f"speedup {trial.speedup:.2f}x ({speed_low:.2f} to {speed_high:.2f})",
-        f"CLIP loss {trial.clip_loss:.1%} ({loss_low:.1%} to {loss_high:.1%})",
+        f"Trial {trial.number}{'' if trial.confirmed is None else ', on unseen prompts'}",
+        f"speedup {trial.judged_speedup:.2f}x ({speed_low:.2f} to {speed_high:.2f})",
+        f"CLIP loss {trial.judged_loss:.1%} ({loss_low:.1%} to {loss_high:.1%})",
         *searched_params(study, trial).split("\n"),
     ]
     return "<br>".join(map(escape, lines))

@@ -9,7 +9,7 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from generator.choice import Policy, Scope, by_trust, choose
+from generator.choice import Policy, Scope, by_trust, choose, serves
 from generator.task import Task, task_sentence
 from objectives.device import names_meant
 from storage.records import StudyRecord, TrialRecord
@@ -23,24 +23,20 @@ def emitting_command(
 ) -> str | None:
     """Write the `accelfront generate` command that emits the script of a point.
 
+    It asks for what the point is judged by, as `generate` chooses by that.
+
     Args:
         study: The point's study.
         trial: The point.
-        studies: All studies of the storage.
+        studies: All studies of the storage, or those of the study's combination.
         storage: The storage to name; None leaves it to the command's default.
 
     Returns:
         The command; None if every task that the point serves gets another one,
         as one of a study of more prompts, or if no task can ask for it.
     """
-    measured = trial.measurement
-    try:
-        task = Task(
-            **study.combination,
-            speedup=_rounded(measured["speedup_ci"][0], ROUND_FLOOR),
-            loss_budget=_rounded(measured["clip_loss_ci"][1], ROUND_CEILING),
-        )
-    except ValidationError:
+    task = _task_for(study, trial)
+    if task is None or not serves(trial, task):
         return None
     scope = Scope(names_meant(study.device))
     usable = [
@@ -61,6 +57,19 @@ def emitting_command(
                 words += ["--storage", storage]
             return shlex.join(words)
     return None
+
+
+def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:
+    """What asks for as much as a point is sure to give; None if no task can say it."""
+    judged = trial.judged
+    try:
+        return Task(
+            **study.combination,
+            speedup=_rounded(judged["speedup_ci"][0], ROUND_FLOOR),
+            loss_budget=_rounded(judged["clip_loss_ci"][1], ROUND_CEILING),
+        )
+    except ValidationError:
+        return None
 
 
 def _rounded(number: float, rounding: str) -> float:

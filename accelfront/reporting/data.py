@@ -9,7 +9,8 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from accelfront.reporting.commands import emitting_command
-from storage.front import best_inside, hypervolume, pareto_front
+from generator.make_tasks import LEAST_SPEEDUP
+from storage.front import hypervolume, pareto_front
 from storage.records import StudyRecord, TrialRecord
 
 
@@ -26,6 +27,13 @@ class FrontPoint:
     trial: TrialRecord
     inside: bool
     command: str | None
+
+    @property
+    def why_no_command(self) -> str:
+        """Why no script is offered."""
+        if self.trial.judged["speedup_ci"][0] < LEAST_SPEEDUP:
+            return "not sure to be faster than the pipeline alone"
+        return "no task gets this point"
 
 
 @dataclass(frozen=True)
@@ -144,13 +152,13 @@ def report_study(
         front=[
             FrontPoint(
                 trial,
-                inside=trial.clip_loss <= budget,
+                inside=trial.judged_loss <= budget,
                 command=emitting_command(study, trial, studies, storage),
             )
             for trial in front
         ],
         dominated=[trial for trial in trials if trial.number not in on_front],
-        bound=best_inside(trials, budget),
+        bound=study.bound,
         hypervolumes=_hypervolumes(trials, budget),
         cost=_cost(study) if trials else None,
         quality=_quality(trials) if trials else None,

@@ -78,6 +78,28 @@ def test_a_point_that_a_faster_one_hides_is_got_by_another_policy() -> None:
     assert chosen(command, [study]) is hidden
 
 
+def test_the_command_of_a_confirmed_point_asks_for_what_unseen_prompts_gave() -> None:
+    again = made_trial(0, 1.6, 0.004).measurement
+    lucky = replace(made_trial(2, 2.0, 0.005), confirmed=again)
+    steady = replace(made_trial(3, 1.9, 0.006), confirmed=made_trial(3, 1.9, 0.006).measurement)
+    study = made_study([lucky, steady])
+    command = emitting_command(study, lucky, [study])
+    assert command is not None and "1.55x" in command, "what it is sure to give, and no more"
+    assert chosen(command, [study]) == lucky
+    command = emitting_command(study, steady, [study])
+    assert command is not None and "at least 1.84" in command
+    assert chosen(command, [study]) == steady
+
+
+@pytest.mark.parametrize("speedup", [0.73, 1.02])
+def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
+    slow = made_trial(0, speedup, -0.01)
+    study = made_study([slow, made_trial(1, 1.5, 0.0)])
+    assert emitting_command(study, slow, [study]) is None
+    page = unescape(without_library(render_page([study], {})))
+    assert "not sure to be faster than the pipeline alone" in page
+
+
 def test_a_point_that_a_study_of_more_prompts_hides_has_no_command() -> None:
     trusted = made_study([made_trial(0, 3.0, -0.05)], digest="ffffffff", num_samples=64)
     study = made_study(TRIALS)
@@ -127,7 +149,11 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     assert "2.00x 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
     assert "1.0% 0.0 to 2.0 again 3.0%, over the budget 0.0 to 10.0" in table
     assert "1 of 1 trials, such as by another process" in page
-    assert "did not see, it came to 1.87x at 3.0%, over the budget." in page
+    assert "None is inside, so there is no bound." in page
+    kept = replace(trial, confirmed=again | {"clip_loss": 0.015})
+    page = unescape(without_library(render_page([made_study([kept])], {})))
+    found = re.search(r"The bound is 1.87x at a loss of 1.5%, by trial 0, on prompts that", page)
+    assert found, "as bounds and generate judge it"
 
 
 def test_fewer_steps_are_points_of_their_own_and_can_be_unbeaten() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.bounds import Bound, WeakBaseline, difficulty, surest, weak_baselines
+from generator.bounds import Bound, WeakBaseline, difficulty, weak_baselines
 from objectives.errors import InputError
+from storage.judgement import surest
 from storage.records import read_studies
 from storage.requirement import Requirement, meets
 from storage.store import Store, open_store

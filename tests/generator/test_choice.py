@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -109,6 +109,16 @@ def test_a_task_that_names_no_speed_is_served_by_nothing_slower_than_the_baselin
     slower = make_study(((0.9, 0.85, 0.95), (0.0, -0.01, 0.01)))
     assert choose([slower], make_task(), "fastest") is None
     assert not is_within_bound([slower], make_task())
+
+
+@pytest.mark.parametrize("policy", get_args(Policy))
+@pytest.mark.parametrize("wanted", [{"latency_s": 10.0}, {"speedup": 1.0}, {}])
+def test_no_task_is_served_by_what_slows_down(policy: Policy, wanted: dict[str, float]) -> None:
+    slow = (0.73, 0.7, 0.76), (-0.02, -0.03, -0.01)
+    unsure = (1.1, 0.98, 1.2), (-0.02, -0.03, -0.01)
+    assert choose([make_study(slow, unsure)], make_task(**wanted), policy) is None
+    choice = choose([make_study(slow, unsure, SLOW)], make_task(**wanted), policy)
+    assert choice is not None and choice.trial.number == 2
 
 
 @pytest.mark.parametrize("wanted", [{"speedup": 2.3}, {"latency_s": 0.4}])

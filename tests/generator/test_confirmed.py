@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
-from generator.bounds import surest
-from generator.choice import Rules, Scope, choose
+from generator.choice import (
+    Policy,
+    Rules,
+    Scope,
+    choose,
+    is_within_bound,
+    nearest,
+    task_difficulty,
+)
 from generator.emit import Emitter, Outcome
 from generator.make_tasks import make_tasks
 from generator.script import render_script
+from storage.judgement import surest
 from storage.records import StudyRecord, TrialRecord
 from storage.store import open_store
 from tests.generator.test_emit import NOT_ASKED, make_study, make_task
@@ -43,7 +51,7 @@ def with_fast(study: StudyRecord, speedup: float, loss: float) -> StudyRecord:
     return replace(study, trials=[confirm(fast, speedup, loss), slow])
 
 
-def emit(study: StudyRecord, folder: Path, wanted: float) -> Outcome:
+def emit(study: StudyRecord, folder: Path, wanted: float | None) -> Outcome:
     store = open_store(f"sqlite:///{folder}/a.db", create=True)
     emitter = Emitter(
         store=store,
@@ -54,7 +62,7 @@ def emit(study: StudyRecord, folder: Path, wanted: float) -> Outcome:
         put=lambda text, path: None,
         out=folder,
     )
-    return emitter.emit(make_task(wanted, loss_budget=0.02))
+    return emitter.emit(make_task(1.0, loss_budget=0.02).model_copy(update={"speedup": wanted}))
 
 
 def test_a_point_that_unseen_prompts_put_beyond_the_budget_serves_no_more(
@@ -73,6 +81,97 @@ def test_a_point_that_unseen_prompts_make_sure_of_serves(study: StudyRecord) -> 
     assert choose([doubtful], task, "fastest") is None
     assert choose([with_fast(doubtful, 2.0, 0.014)], task, "fastest") is not None
     assert choose([with_fast(study, 1.7, 0.005)], task, "fastest") is None, "slower than it looked"
+
+
+LUCKY, STEADY = 2, 3
+"""Trials: 2.0x in the search and 1.6x on unseen prompts; 1.9x both times."""
+
+
+@pytest.fixture
+def lucky() -> StudyRecord:
+    study = make_study((1.2, 0.0), (1.3, 0.002), (2.0, 0.002), (1.9, 0.006))
+    first, second, third, fourth = study.trials
+    confirmed = [confirm(third, 1.6, 0.008), confirm(fourth, 1.9, 0.006)]
+    return replace(study, trials=[first, second, *confirmed])
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted", "trial"),
+    [
+        ("fastest", {}, STEADY),
+        ("closest", {"speedup": 1.5}, LUCKY),
+        ("closest", {"latency_s": 1 / 1.5}, LUCKY),
+        ("closest", {"speedup": 1.55}, LUCKY),
+        # By the search the lucky one would lose less: 0.2% against 0.6%.
+        ("best-quality", {"speedup": 1.5}, STEADY),
+        ("best-quality", {"latency_s": 1 / 1.5}, STEADY),
+    ],
+)
+def test_points_are_ranked_by_what_they_are_judged_by(
+    lucky: StudyRecord, policy: Policy, wanted: dict[str, float], trial: int
+) -> None:
+    task = make_task(
+        wanted.get("speedup", 1.4), loss_budget=0.02, latency_s=wanted.get("latency_s")
+    )
+    choice = choose([lucky], task, policy)
+    assert choice is not None and choice.trial.number == trial
+
+
+def test_the_bound_is_what_unseen_prompts_left_of_it(lucky: StudyRecord) -> None:
+    task = make_task(1.95, loss_budget=0.02)
+    assert not is_within_bound([lucky], task), "2.0x was luck"
+    assert nearest([lucky], task).trial.number == STEADY
+    assert lucky.bound is not None and lucky.bound.number == STEADY
+    assert task_difficulty(lucky, make_task(1.6, loss_budget=0.02), Rules()) == "normal"
+    assert [trial.number for trial in lucky.front] == [STEADY, 1, 0]
+    assert [trial.number for trial in lucky.searched_front] == [LUCKY, 0], "its own prompts"
+
+
+def test_a_point_beyond_the_budget_on_unseen_prompts_is_no_bound(lucky: StudyRecord) -> None:
+    *others, steady = lucky.trials
+    study = replace(lucky, trials=[*others, confirm(steady, 1.9, 0.03)])
+    assert study.bound is not None and study.bound.number == LUCKY
+    assert not is_within_bound([study], make_task(1.8, loss_budget=0.02))
+    assert nearest([study], make_task(1.8, loss_budget=0.02)).trial.number == LUCKY
+
+
+def test_generate_tells_why_it_passed_a_faster_point_over(
+    lucky: StudyRecord, tmp_path: Path
+) -> None:
+    outcome = emit(lucky, tmp_path, 1.4)
+    assert outcome.chosen is not None and outcome.chosen.trial.number == STEADY
+    assert outcome.reason.endswith(
+        "trial 2 looked faster, 2.00x at a loss of 0.2%, and was passed over: on unseen prompts it "
+        "is 1.60x"
+    )
+    told = outcome.as_json()
+    assert (told["trial"], told["speedup"], told["clip_loss"]) == (STEADY, 1.9, 0.006)
+
+
+@pytest.mark.parametrize(
+    ("point", "why"),
+    [
+        ((2.0, 0.015), "its loss may be 2.5%, and 2.0% is allowed"),
+        ((1.55, 0.005), "it may be 1.45x only, and 1.50x is wanted"),
+    ],
+)
+def test_generate_tells_what_an_unsure_point_lacks(
+    tmp_path: Path, point: tuple[float, float], why: str
+) -> None:
+    chosen = (1.6, 0.005) if point[0] > 1.6 else (1.52, 0.005)
+    study = make_study(chosen, point)
+    sure = replace(
+        study.trials[0],
+        measurement={**study.trials[0].measurement, "speedup_ci": [chosen[0] - 0.01, 1.7]},
+    )
+    outcome = emit(replace(study, trials=[sure, study.trials[1]]), tmp_path, 1.5)
+    assert outcome.status == "emitted" and outcome.reason.endswith(f"passed over: {why}")
+
+
+def test_a_script_that_slows_down_is_refused_in_plain_words(tmp_path: Path) -> None:
+    outcome = emit(make_study((0.73, -0.01)), tmp_path, None)
+    assert outcome.status == "infeasible" and outcome.path is None
+    assert "no point inside the loss budget is faster than the pipeline alone" in outcome.reason
 
 
 def test_tasks_are_made_from_what_a_choice_goes_by(study: StudyRecord) -> None:
