@@ -197,7 +197,7 @@ def _lack(trial: TrialRecord, task: Task) -> str:
 
 
 def _least_speedup(task: Task) -> float:
-    """The least speedup that is enough: who asks for none, or for seconds, wants no slowing down."""
+    """The least speedup that is enough: who asks for none wants no slowing down either."""
     return LEAST_SPEEDUP if task.speedup is None else task.speedup
 
 
