@@ -15,6 +15,8 @@ from pathlib import Path
 import optuna
 from optuna.artifacts import ArtifactMeta, FileSystemArtifactStore
 from optuna.artifacts._upload import ARTIFACTS_ATTR_PREFIX
+from optuna.storages._rdb import models
+from sqlalchemy import select
 
 from storage.errors import StorageError
 from storage.store import Store
@@ -38,6 +40,34 @@ def artifact_folder(store: Store) -> Path:
     if url.get_backend_name() == "sqlite":
         return Path(str(url.database)).absolute().parent / FOLDER
     return Path(FOLDER).absolute()
+
+
+def list_pictures(store: Store) -> dict[tuple[str, int], list[str]]:
+    """The files of the WebP pictures that are listed in a database.
+
+    In one query: Optuna's own way reads every trial of every study.
+
+    Returns:
+        The files' names in the folder, by the study's name and the trial's number.
+    """
+    studies, trials, attributes = (
+        model.__table__
+        for model in (models.StudyModel, models.TrialModel, models.TrialSystemAttributeModel)
+    )
+    wanted = (
+        select(studies.c.study_name, trials.c.number, attributes.c.value_json)
+        .join_from(trials, studies, studies.c.study_id == trials.c.study_id)
+        .join(attributes, attributes.c.trial_id == trials.c.trial_id)
+        .where(attributes.c.key.startswith(ARTIFACTS_ATTR_PREFIX, autoescape=True))
+    )
+    found: dict[tuple[str, int], list[str]] = {}
+    with store.engine.connect() as connection:
+        for study, number, content in connection.execute(wanted):
+            # Text within text: Optuna keeps the entry as JSON, and each attribute is JSON.
+            meta = json.loads(json.loads(content))
+            if meta["mimetype"] == "image/webp":
+                found.setdefault((study, number), []).append(meta["artifact_id"])
+    return found
 
 
 def keep_picture(folder: Path, trial: optuna.Trial, name: str, content: bytes) -> None:

@@ -96,7 +96,7 @@ def hypervolume_chart(report: StudyReport) -> Figure:
     """The hypervolume after each measured point."""
     counts = list(range(1, len(report.hypervolumes) + 1))
     told = [
-        f"After {count} points (trial {trial.number}): {value:.4f}"
+        f"{count} points, trial {trial.number}: {value:.4f}"
         for count, trial, value in zip(
             counts, report.record.trials, report.hypervolumes, strict=True
         )
@@ -214,7 +214,7 @@ def _told(study: StudyRecord, trial: TrialRecord) -> str:
         f"CLIP loss {trial.judged_loss:.1%} ({loss_low:.1%} to {loss_high:.1%})",
         *searched_params(study, trial).split("\n"),
     ]
-    return "<br>".join(map(escape, lines))
+    return "\n".join(map(escape, lines))
 
 
 def _options(options: Sequence[Option]) -> Trace:
@@ -243,7 +243,7 @@ def _option_told(option: Option) -> str:
         f"{option.latency_s:.3g} s a picture",
         f"CLIP score {option.clip_score:.4g}",
     ]
-    return "<br>".join(map(escape, lines))
+    return "\n".join(map(escape, lines))
 
 
 def _figure(traces: list[Trace], x_axis: dict[str, Any], y_axis: dict[str, Any]) -> Figure:
@@ -265,5 +265,5 @@ def _figure(traces: list[Trace], x_axis: dict[str, Any], y_axis: dict[str, Any])
 
 
 def _short(value: float) -> float:
-    """No screen shows a seventh digit."""
-    return float(f"{value:.6g}")
+    """No screen shows a sixth digit."""
+    return float(f"{value:.5g}")

@@ -2,61 +2,98 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from pydantic import ValidationError
 
 from generator.choice import Policy, Scope, by_trust, choose, serves
 from generator.task import Task, task_sentence
 from objectives.device import names_meant
+from storage.front import pareto_front
 from storage.records import StudyRecord, TrialRecord
 
 
-def emitting_command(
-    study: StudyRecord,
-    trial: TrialRecord,
-    studies: Sequence[StudyRecord],
-    storage: str | None = None,
-) -> str | None:
-    """Write the `accelfront generate` command that emits the script of a point.
+class Commands:
+    """Writes the `accelfront generate` commands that emit the scripts of a storage's points."""
 
-    It asks for what the point is judged by, as `generate` chooses by that.
+    def __init__(self, studies: Iterable[StudyRecord], storage: str | None = None) -> None:
+        """Take in what `generate` would choose from.
 
-    Args:
-        study: The point's study.
-        trial: The point.
-        studies: All studies of the storage, or those of the study's combination.
-        storage: The storage to name; None leaves it to the command's default.
+        Args:
+            studies: All studies of the storage, or those of the combinations asked for.
+            storage: The storage to name; None leaves it to the command's default.
+        """
+        self._storage = storage
+        self._alike: dict[str, list[StudyRecord]] = {}
+        for study in by_trust(studies):
+            self._alike.setdefault(_combination(study), []).append(study)
+        self._before: dict[tuple[str, str], dict[str, list[TrialRecord]]] = {}
 
-    Returns:
-        The command; None if every task that the point serves gets another one,
-        as one of a study of more prompts, or if no task can ask for it.
-    """
-    task = _task_for(study, trial)
-    if task is None or not serves(trial, task):
+    def of(self, study: StudyRecord, trial: TrialRecord) -> str | None:
+        """Write the command of a point.
+
+        It asks for what the point is judged by, as `generate` chooses by that.
+
+        Returns:
+            The command; None if every task that the point serves gets another one,
+            as one of a study of more prompts, or if no task can ask for it.
+        """
+        task = _task_for(study, trial)
+        if task is None or not serves(trial, task):
+            return None
+        if any(serves(other, task) for other in self._trusted_more(study)):
+            return None
+        for policy in get_args(Policy):
+            choice = choose([study], task, policy)
+            if choice is not None and choice.trial.number == trial.number:
+                words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
+                if policy != "fastest":
+                    words += ["--policy", policy]
+                if self._storage is not None:
+                    words += ["--storage", self._storage]
+                return shlex.join(words)
         return None
-    scope = Scope(names_meant(study.device))
-    usable = [
-        other
-        for other in studies
-        if other.combination == study.combination and scope.why_not(other) is None
+
+    def _trusted_more(self, study: StudyRecord) -> list[TrialRecord]:
+        """Points of the studies that `generate` asks first; one of them serves if any point does.
+
+        Worked out once for all studies of a combination: hundreds may share one.
+        """
+        key = _combination(study), study.device
+        if key not in self._before:
+            scope = Scope(names_meant(study.device))
+            self._before[key] = {}
+            found: list[TrialRecord] = []
+            for other in self._alike[key[0]]:
+                if scope.why_not(other) is None:
+                    self._before[key][other.name] = found
+                    found = _sure_front([*found, *other.trials])
+        return self._before[key].get(study.name, [])
+
+
+class _Sure(NamedTuple):
+    """A point by what it is sure to give."""
+
+    speedup: float
+    clip_loss: float
+    trial: TrialRecord
+
+
+def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The points that are enough to tell whether any point meets a wish by interval."""
+    sure = [
+        _Sure(trial.judged["speedup_ci"][0], trial.judged["clip_loss_ci"][1], trial)
+        for trial in trials
     ]
-    for policy in get_args(Policy):
-        choice = choose(by_trust(usable), task, policy)
-        if choice is not None and (choice.study.name, choice.trial.number) == (
-            study.name,
-            trial.number,
-        ):
-            words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
-            if policy != "fastest":
-                words += ["--policy", policy]
-            if storage is not None:
-                words += ["--storage", storage]
-            return shlex.join(words)
-    return None
+    return [each.trial for each in pareto_front(sure)]
+
+
+def _combination(study: StudyRecord) -> str:
+    return json.dumps(study.combination, sort_keys=True)
 
 
 def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:

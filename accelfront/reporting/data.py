@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from accelfront.reporting.commands import emitting_command
+from accelfront.reporting.commands import Commands
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.front import hypervolume, pareto_front
 from storage.records import StudyRecord, TrialRecord
@@ -134,15 +134,12 @@ class Comparison:
     best: list[Option]
 
 
-def report_study(
-    study: StudyRecord, studies: Sequence[StudyRecord], storage: str | None = None
-) -> StudyReport:
+def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
     """Work out what the report says of a study.
 
     Args:
         study: The study.
-        studies: All studies of the storage.
-        storage: The storage that commands are to name.
+        commands: Of the storage that it is in.
     """
     trials, budget = study.trials, study.loss_budget
     front = study.front
@@ -153,7 +150,7 @@ def report_study(
             FrontPoint(
                 trial,
                 inside=trial.judged_loss <= budget,
-                command=emitting_command(study, trial, studies, storage),
+                command=commands.of(study, trial),
             )
             for trial in front
         ],

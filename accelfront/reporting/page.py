@@ -19,6 +19,7 @@ from accelfront.reporting.charts import (
     front_chart,
     hypervolume_chart,
 )
+from accelfront.reporting.commands import Commands
 from accelfront.reporting.data import Comparison, StudyReport, compare, report_study
 from accelfront.reporting.fitting import Pictures, fit_pictures
 from accelfront.tables import searched_params
@@ -41,7 +42,8 @@ def render_page(
             leaves room for go in, and the page tells of the others.
         storage: The storage that commands are to name; None leaves it to their default.
     """
-    reports = [report_study(study, studies, storage) for study in studies]
+    commands = Commands(studies, storage)
+    reports = [report_study(study, commands) for study in studies]
     comparisons = compare(studies)
     # A study's place in the page, which its sections and rows are named by.
     places = {study.name: place for place, study in enumerate(studies, 1)}

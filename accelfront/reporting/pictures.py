@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import optuna
-from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
+from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
-from optuna.trial import FrozenTrial
 
-from storage.artifacts import artifact_folder
+from storage.artifacts import artifact_folder, list_pictures
 from storage.records import StudyRecord
 from storage.store import Store
 
@@ -30,24 +28,18 @@ def front_pictures(store: Store, studies: Iterable[StudyRecord]) -> dict[tuple[s
     folder = artifact_folder(store)
     if not folder.is_dir():
         return {}
-    artifacts = FileSystemArtifactStore(folder)
-    pictures = {}
-    for study in studies:
-        stored = optuna.load_study(study_name=study.name, storage=store.optuna)
-        trials = {trial.number: trial for trial in stored.get_trials(deepcopy=False)}
-        for point in study.front:
-            picture = _picture(store, artifacts, trials[point.number])
-            if picture is not None:
-                pictures[study.name, point.number] = picture
-    return pictures
+    files = FileSystemArtifactStore(folder)
+    listed = list_pictures(store)
+    keys = [(study.name, trial.number) for study in studies for trial in study.front]
+    found = {key: _picture(files, listed.get(key, ())) for key in keys}
+    return {key: picture for key, picture in found.items() if picture is not None}
 
 
-def _picture(store: Store, artifacts: FileSystemArtifactStore, trial: FrozenTrial) -> bytes | None:
-    for meta in get_all_artifact_meta(trial, storage=store.optuna):
-        if meta.mimetype != "image/webp":
-            continue
+def _picture(files: FileSystemArtifactStore, names: Iterable[str]) -> bytes | None:
+    """The first of the files that is a picture of ours."""
+    for name in names:
         try:
-            with artifacts.open_reader(meta.artifact_id) as file:
+            with files.open_reader(name) as file:
                 content = file.read(MOST_BYTES + 1)
         except (ArtifactNotFound, OSError):
             # Databases travel without their folder.

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from accelfront.reporting.charts import comparison_chart
-from accelfront.reporting.commands import emitting_command
+from accelfront.reporting.commands import Commands
 from accelfront.reporting.data import compare, report_study
 from accelfront.reporting.fitting import LEAST_BYTES, fit_pictures
 from accelfront.reporting.page import render_page
@@ -61,7 +61,7 @@ def chosen(command: str, studies: list[StudyRecord]) -> TrialRecord | None:
 
 def test_every_front_point_has_a_command_that_gets_it() -> None:
     study = made_study(TRIALS)
-    front = report_study(study, [study]).front
+    front = report_study(study, Commands([study])).front
     assert [point.trial.number for point in front] == [3, 2, 0]
     for point in front:
         assert point.command is not None
@@ -72,7 +72,7 @@ def test_a_point_that_a_faster_one_hides_is_got_by_another_policy() -> None:
     # Trial 1 is faster, and keeps the loss that trial 0 can promise, as its interval is narrow.
     hidden = made_trial(0, 1.5, 0.01, clip_loss_ci=[0.0, 0.03])
     study = made_study([hidden, made_trial(1, 2.0, 0.02, clip_loss_ci=[0.015, 0.025])])
-    command = emitting_command(study, hidden, [study])
+    command = Commands([study]).of(study, hidden)
     assert command is not None
     assert "--policy" in command
     assert chosen(command, [study]) is hidden
@@ -83,10 +83,10 @@ def test_the_command_of_a_confirmed_point_asks_for_what_unseen_prompts_gave() ->
     lucky = replace(made_trial(2, 2.0, 0.005), confirmed=again)
     steady = replace(made_trial(3, 1.9, 0.006), confirmed=made_trial(3, 1.9, 0.006).measurement)
     study = made_study([lucky, steady])
-    command = emitting_command(study, lucky, [study])
+    command = Commands([study]).of(study, lucky)
     assert command is not None and "1.55x" in command, "what it is sure to give, and no more"
     assert chosen(command, [study]) == lucky
-    command = emitting_command(study, steady, [study])
+    command = Commands([study]).of(study, steady)
     assert command is not None and "at least 1.84" in command
     assert chosen(command, [study]) == steady
 
@@ -95,7 +95,7 @@ def test_the_command_of_a_confirmed_point_asks_for_what_unseen_prompts_gave() ->
 def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
     slow = made_trial(0, speedup, -0.01)
     study = made_study([slow, made_trial(1, 1.5, 0.0)])
-    assert emitting_command(study, slow, [study]) is None
+    assert Commands([study]).of(study, slow) is None
     page = unescape(without_library(render_page([study], {})))
     assert "not sure to be faster than the pipeline alone" in page
 
@@ -103,12 +103,14 @@ def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
 def test_a_point_that_a_study_of_more_prompts_hides_has_no_command() -> None:
     trusted = made_study([made_trial(0, 3.0, -0.05)], digest="ffffffff", num_samples=64)
     study = made_study(TRIALS)
-    assert {point.command for point in report_study(study, [trusted, study]).front} == {None}
+    assert {point.command for point in report_study(study, Commands([trusted, study])).front} == {
+        None
+    }
 
 
 def test_a_command_names_device_and_storage_as_a_shell_takes_them() -> None:
     study = made_study(TRIALS, device="AMD EPYC (2 threads)")
-    command = emitting_command(study, TRIALS[0], [study], "sqlite:///my studies.db")
+    command = Commands([study], "sqlite:///my studies.db").of(study, TRIALS[0])
     assert command is not None
     words = shlex.split(command)
     assert words[words.index("--device") + 1] == "AMD EPYC (2 threads)"
@@ -118,21 +120,21 @@ def test_a_command_names_device_and_storage_as_a_shell_takes_them() -> None:
 def test_the_hypervolume_follows_the_trials() -> None:
     study = made_study(TRIALS)
     # Trial 1 adds nothing, trial 2 adds beside trial 0, trial 3 is over the budget.
-    assert report_study(study, [study]).hypervolumes == pytest.approx(
+    assert report_study(study, Commands([study])).hypervolumes == pytest.approx(
         [0.2 * 0.02, 0.2 * 0.02, 0.2 * 0.02 + 0.3 * 0.01, 0.2 * 0.02 + 0.3 * 0.01]
     )
 
 
 def test_the_search_is_weighed_against_the_grid() -> None:
     study = made_study(TRIALS)
-    cost = report_study(study, [study]).cost
+    cost = report_study(study, Commands([study])).cost
     assert cost is not None
     assert (cost.spent, cost.distinct, cost.grid) == (40.0, 500.0, 1000.0)
 
 
 def test_the_quality_of_measurement_is_told() -> None:
     study = made_study([*TRIALS, made_trial(4, 1.0, 0.0, device_shared=True)])
-    quality = report_study(study, [study]).quality
+    quality = report_study(study, Commands([study])).quality
     assert quality is not None
     assert quality.drift == pytest.approx((-0.1, 0.1))
     assert quality.noise == pytest.approx(0.02 / 2**0.5)
@@ -239,7 +241,7 @@ def test_pictures_are_on_the_page_as_they_were_kept_if_there_is_room() -> None:
 def test_many_pictures_are_shrunk_and_the_bound_comes_first() -> None:
     study, large = made_study(TRIALS), picture_of(300)
     pictures = {(study.name, number): large for number in (0, 2, 3)}
-    reports = [report_study(study, [study])]
+    reports = [report_study(study, Commands([study]))]
     room = 4 * LEAST_BYTES
     fitted = fit_pictures(pictures, reports, room)
     # Trial 2 is the bound, trial 3 over the budget.
@@ -254,20 +256,20 @@ def test_small_pictures_leave_their_room_to_large_ones() -> None:
     study, small, large = made_study(TRIALS), picture_of(16), picture_of(150)
     pictures = {(study.name, 0): small, (study.name, 2): large, (study.name, 3): small}
     room = 2 * len(large)
-    assert fit_pictures(pictures, [report_study(study, [study])], room) == pictures
+    assert fit_pictures(pictures, [report_study(study, Commands([study]))], room) == pictures
 
 
 @pytest.mark.parametrize("room", [-1, 0, 300])
 def test_without_room_there_are_no_pictures(room: int) -> None:
     study = made_study(TRIALS)
     pictures = {(study.name, 0): picture_of(64)}
-    assert fit_pictures(pictures, [report_study(study, [study])], room) == {}
+    assert fit_pictures(pictures, [report_study(study, Commands([study]))], room) == {}
 
 
 def test_what_cannot_be_shrunk_is_left_out() -> None:
     study = made_study(TRIALS)
     pictures = {(study.name, 0): b"RIFF....WEBP" + bytes(90_000)}
-    assert fit_pictures(pictures, [report_study(study, [study])], 60_000) == {}
+    assert fit_pictures(pictures, [report_study(study, Commands([study]))], 60_000) == {}
 
 
 @pytest.mark.timeout(300)

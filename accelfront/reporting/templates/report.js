@@ -45,6 +45,9 @@ function move(chart, event) {
 function draw(chart) {
   if (chart.data) return;
   const { data, layout } = JSON.parse(document.getElementById(`${chart.id}-figure`).textContent);
+  data.forEach((trace) => {
+    trace.hovertext = trace.hovertext?.map((words) => words.replaceAll("\n", "<br>"));
+  });
   if (chart.clientWidth < NARROW) {
     // The legend has one column there, and needs a line for each entry.
     const entries = data.filter((trace) => trace.name).length;
