@@ -8,6 +8,7 @@ from typing import Any
 from accel_space.denoiser import conditional_half
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
+from accel_space.profile import Profile
 
 LAYERS_PER_BLOCK = 3
 """DeepCache 0.1.1 counts a branch as 3 x block + layer, whatever the UNet."""
@@ -27,7 +28,7 @@ class DeepCache(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if context.profile.unet_blocks == 0:
+        if not context.profile.unet_resnets:
             return (
                 f"DeepCache needs a UNet, and {context.profile.pipeline_class}'s denoiser is a "
                 "transformer; use tgate, pab or cfg_cutoff"
@@ -48,24 +49,24 @@ class DeepCache(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        branches = range(min(len(BRANCHES), LAYERS_PER_BLOCK * context.profile.unet_blocks))
+        branches = range(min(len(BRANCHES), LAYERS_PER_BLOCK * len(context.profile.unet_resnets)))
         return {
             "cache_interval": Choices(tuple(INTERVALS), default=3, least=1),
             "cache_branch_id": Choices(tuple(branches), default=0),
         }
 
     def skipped(self, params: Params, context: Context) -> Skipped:
-        """See `Method.skipped`: the UNet's `depth`, of which no call leaves the first layer out."""
+        """See `Method.skipped`: the UNet's `depth`, of which no call leaves its way in out."""
         interval = int(params["cache_interval"])
         starts = [0]
         if "tgate" in context.methods:
             # The combined loader clears the cache before the last guided step and at the gate.
             gate = int(params["gate_step"])
             starts += [gate - 1, gate]
-        layers = LAYERS_PER_BLOCK * context.profile.unet_blocks
-        computed = min(int(params["cache_branch_id"]) + 1, layers)
-        # The mid block, which every branch leaves out, counts as one more.
-        share = 1 - computed / (layers + 1)
+        computed = _layers_computed(int(params["cache_branch_id"]), context.profile)
+        *inner, last = context.profile.unet_resnets
+        # The way in, which every branch computes, and the mid block, which none does, count as one.
+        share = 1 - (computed + 1) / (sum(inner) + len(inner) + last + 2)
         return {
             "depth": tuple(
                 share if (step - max(each for each in starts if each <= step)) % interval else 0.0
@@ -104,6 +105,20 @@ class DeepCache(Method):
                 "pipe.deepcache.enable()",
             ),
         )
+
+
+def _layers_computed(branch: int, profile: Profile) -> int:
+    """How many layers a branch computes at each step that reach the picture.
+
+    A block's layers are its resnets and its way down to the next block, which the last one lacks.
+    The way down counts from the next block's branches on: before, DeepCache leaves out all that
+    would take it up, though in a block of one resnet it still calls the downsampler.
+    """
+    block, layer = divmod(branch, LAYERS_PER_BLOCK)
+    resnets = profile.unet_resnets
+    if block >= len(resnets):
+        return sum(resnets) + len(resnets) - 1
+    return sum(resnets[:block]) + block + min(layer, resnets[block])
 
 
 def halve_cached_features(pipe: Any, batch: int) -> None:

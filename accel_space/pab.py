@@ -31,6 +31,8 @@ class PAB(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
+        if not context.profile.attention_grids:
+            return "PAB reuses attention, and this UNet has none"
         if not any(_reused(2, context)):
             low, high = TIMESTEPS
             return (

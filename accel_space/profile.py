@@ -15,7 +15,8 @@ class Profile:
 
     Attributes:
         pipeline_class: Name of the diffusers pipeline class.
-        unet_blocks: Number of the UNet's down blocks; 0 if the denoiser is no UNet.
+        unet_resnets: Number of resnets in each of the UNet's down blocks; empty if the denoiser is
+            no UNet.
         has_mid_block: Whether the UNet has a mid block; some distilled ones have none.
         embeds_guidance: Whether the denoiser takes the guidance scale as an input, as latent
             consistency models do; diffusers then never runs it guided.
@@ -25,7 +26,7 @@ class Profile:
     """
 
     pipeline_class: str
-    unet_blocks: int
+    unet_resnets: tuple[int, ...]
     latent_size: tuple[int, int]
     attention_grids: tuple[tuple[int, int], ...]
     has_mid_block: bool = True
@@ -43,6 +44,9 @@ class Profile:
             latent_size: (height, width) of the latent, in latent pixels.
         """
         down_blocks = config["down_block_types"]
+        # diffusers takes a number for all blocks, or one for each.
+        layers = config.get("layers_per_block", 2)
+        resnets = (layers,) * len(down_blocks) if isinstance(layers, int) else tuple(layers)
         grid = latent_size
         grids = []
         for index, block in enumerate(down_blocks):
@@ -55,7 +59,7 @@ class Profile:
             grids.append(grid)
         return cls(
             pipeline_class=pipeline_class,
-            unet_blocks=len(down_blocks),
+            unet_resnets=resnets,
             latent_size=latent_size,
             attention_grids=tuple(dict.fromkeys(grids)),
             has_mid_block=mid_block is not None,
@@ -77,7 +81,7 @@ class Profile:
         patch = config["patch_size"]
         return cls(
             pipeline_class=pipeline_class,
-            unet_blocks=0,
+            unet_resnets=(),
             latent_size=latent_size,
             attention_grids=((height // patch, width // patch),),
             has_mid_block=False,

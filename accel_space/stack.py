@@ -112,8 +112,15 @@ class Stack:
 
     @property
     def points(self) -> list[dict[str, Value]]:
-        """The distinct canonical points, in the order of the grid, its last parameter fastest."""
-        return [dict(point) for point in self._points.values()]
+        """The distinct canonical points, in the order of the grid, its last parameter fastest.
+
+        What leaves nothing out is none of them: it would be the plain pipe.
+        """
+        return [
+            dict(point)
+            for key, point in self._points.items()
+            if not self.methods or any(any(shares) for _, shares in key)
+        ]
 
     @property
     def grid_size(self) -> int:

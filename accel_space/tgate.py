@@ -125,6 +125,8 @@ class TGate(Method):
                 "use sp_interval=1 and fi_interval=1"
             )
         behind = tuple(float(step >= gate) for step in range(context.calls))
+        if not context.profile.attention_grids:
+            return {"guidance": behind}
         return {
             "guidance": behind,
             "cross_attention": behind,

@@ -28,7 +28,7 @@ class ToMe(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if context.profile.unet_blocks == 0:
+        if not context.profile.unet_resnets:
             return (
                 f"tomesd patches a UNet's blocks, and {context.profile.pipeline_class}'s denoiser "
                 "is a transformer; use tgate, pab or cfg_cutoff"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -39,7 +41,7 @@ def test_the_grid_is_the_prototypes() -> None:
 
 def test_a_unet_of_one_block_has_three_branches() -> None:
     context = tiny_context(tiny_sd(), ["deepcache"])
-    shallow = replace(context, profile=replace(context.profile, unet_blocks=1))
+    shallow = replace(context, profile=replace(context.profile, unet_resnets=(2,)))
 
     assert Stack(shallow).space["cache_branch_id"].values == (0, 1, 2)
 
@@ -121,3 +123,54 @@ def test_a_pipe_with_cpu_offload_is_refused(methods: list[str]) -> None:
     pipe.remove_all_hooks()
     with stack.applied(pipe, stack.default):
         pass
+
+
+def _calls_and_picture(pipe: Any, stack: Stack, branch: int) -> tuple[Counter[str], bytes]:
+    """How often each layer really computes, and the picture."""
+    calls: Counter[str] = Counter()
+    layers = [each for each in pipe.unet.named_modules() if not list(each[1].children())]
+    hooks = [
+        layer.register_forward_hook(lambda *_, name=name: calls.update([name]))
+        for name, layer in layers
+    ]
+    with stack.applied(pipe, {"cache_interval": 3, "cache_branch_id": branch}) as generate:
+        picture = draw(generate)
+    for hook in hooks:
+        hook.remove()
+    return calls, picture.numpy().tobytes()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, (1, 2, 1, 3)], ids=str)
+@pytest.mark.parametrize("family", ["SD1.5", "SDXL"])
+def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
+    family: str, layers: int | tuple[int, ...]
+) -> None:
+    if family == "SDXL" and isinstance(layers, tuple):
+        layers = layers[1:]
+    pipe = tiny_pipeline(family, layers_per_block=layers)
+    stack = Stack(tiny_context(pipe, ["deepcache"]))
+    branches = range(3 * len(pipe.unet.down_blocks) + 2)
+    seen: dict[tuple[float, ...], tuple[Counter[str], bytes]] = {}
+
+    for branch in branches:
+        depth = stack.skipped({"cache_interval": 3, "cache_branch_id": branch})["depth"]
+        calls, picture = _calls_and_picture(pipe, stack, branch)
+        if depth in seen:
+            first_calls, first_picture = seen[depth]
+            assert picture == first_picture
+            # What stands for both computes no more than either.
+            assert first_calls <= calls
+            assert all("downsamplers" in name for name in calls - first_calls)
+        else:
+            assert picture not in {known for _, known in seen.values()}
+            assert all(max(depth) < max(known) for known in seen)
+            seen[depth] = calls, picture
+
+
+def test_in_a_unet_of_one_resnet_a_block_the_second_branch_stands_for_the_third() -> None:
+    stack = Stack(tiny_context(tiny_sd(layers_per_block=1), ["deepcache"]))
+
+    canonical = stack.canonical({"cache_interval": 2, "cache_branch_id": 2})
+
+    assert canonical == {"cache_interval": 2, "cache_branch_id": 1}
+    assert len(stack.points) == 4 * 3

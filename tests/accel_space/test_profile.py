@@ -27,7 +27,7 @@ def test_blocks_without_attention_have_no_grid() -> None:
 
     profile = Profile.from_unet_config("Any", config, (128, 96))
 
-    assert profile.unet_blocks == 3
+    assert profile.unet_resnets == (2, 2, 2)
     assert profile.attention_grids == ((64, 48), (32, 24))
 
 
@@ -61,7 +61,7 @@ def test_a_transformer_attends_on_the_grid_of_its_patches(size: tuple[int, int])
         )
 
     profile = Profile.from_transformer_config("Any", transformer.config, size)
-    assert profile.unet_blocks == 0
+    assert profile.unet_resnets == ()
     assert profile.attention_grids == ((size[0] // 2, size[1] // 2),)
     assert tokens == [size[0] * size[1] // 4]
 

@@ -4,6 +4,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Value
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.stack import METHODS, Stack, find_methods, point_key
-from tests.tiny_pipelines import tiny_context, tiny_sd
+from tests.tiny_pipelines import draw, tiny_context, tiny_sd
 
 
 def test_an_unknown_method_is_refused_with_the_names_of_the_known() -> None:
@@ -227,7 +228,8 @@ def test_canonical_is_a_point_if_any_set_of_the_grid_skips_the_same(
 
     in_grid = any(stack.skipped(candidate) == wanted for candidate in grid)
 
-    assert (stack.canonical(params) in stack.points) == in_grid
+    inert = not any(map(any, wanted.values()))
+    assert (stack.canonical(params) in stack.points) == (in_grid and not inert)
 
 
 @thorough
@@ -236,3 +238,27 @@ def test_a_space_is_ascending_without_repeats(stack: Stack) -> None:
     for choices in stack.space.values():
         assert list(choices.values) == sorted(set(choices.values))
         assert choices.least <= choices.values[0]
+
+
+BARE = {"down_block_types": ("DownBlock2D",) * 4, "up_block_types": ("UpBlock2D",) * 4}
+
+
+def test_a_point_that_leaves_nothing_out_is_none() -> None:
+    # The mid block alone attends, on 2x2 tokens, and a tenth of four is none.
+    pipe = tiny_sd(**BARE)
+    stack = Stack(tiny_context(pipe, ["tome"]))
+
+    with stack.applied(pipe, {"ratio": 0.1, "max_downsample": 8}) as generate:
+        assert torch.equal(draw(generate), draw(pipe))
+
+    assert stack.grid_size == 8
+    assert [point["ratio"] for point in stack.points] == [0.3, 0.5, 0.75]
+
+
+def test_what_reuses_attention_finds_none_in_a_unet_without() -> None:
+    pipe = tiny_sd(**BARE, mid_block_type="UNetMidBlock2D")
+
+    with pytest.raises(RefusedError, match="PAB reuses attention, and this UNet has none"):
+        Stack(tiny_context(pipe, ["pab"]))
+    gates = Stack(tiny_context(pipe, ["tgate"])).points
+    assert [point["gate_step"] for point in gates] == [5, 6, 7]

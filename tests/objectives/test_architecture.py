@@ -43,7 +43,7 @@ def test_every_family_is_read_with_its_native_size(family: str, tmp_path: Path) 
     architecture = read_architecture(folder, PIPELINES[family].pipeline_class)
     assert architecture.native_size == (PICTURE_SIZE, PICTURE_SIZE)
     is_transformer = family.startswith("PixArt")
-    assert (architecture.profile(*architecture.native_size).unet_blocks == 0) == is_transformer
+    assert (not architecture.profile(*architecture.native_size).unet_resnets) == is_transformer
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_models_of_the_catalogue_are_known_without_a_download(
 ) -> None:
     architecture = known_architecture(name)
     assert architecture.native_size == (size, size)
-    assert architecture.profile(size, size).unet_blocks == blocks
+    assert len(architecture.profile(size, size).unet_resnets) == blocks
     assert architecture.pipeline_class == PIPELINES[name].pipeline_class
 
 

@@ -20,7 +20,7 @@ GRIDS = ((16, 16), (8, 8), (4, 4), (2, 2))
 def make_stack(*methods: str, steps: int = 20) -> Stack:
     return Stack(
         Context(
-            profile=Profile("StableDiffusionPipeline", 4, GRIDS[0], GRIDS),
+            profile=Profile("StableDiffusionPipeline", (2, 2, 2, 2), GRIDS[0], GRIDS),
             scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(steps))),
             steps=steps,
             guidance_scale=5.0,
