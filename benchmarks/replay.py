@@ -16,7 +16,7 @@ from accel_space.stack import Stack, point_key
 from grid_table import GridTable, load_table
 from objectives.catalogue import find_pipeline
 from objectives.objective import MAX_PAIRS
-from objectives.statistics import Estimate, early_clip_loss
+from objectives.statistics import Estimate, clip_loss
 from step_times import TIMES, Times, find_times, fit_times
 from storage.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records import MEASUREMENT
@@ -232,7 +232,7 @@ class Replay:
     ) -> tuple[Estimate, Estimate]:
         """What a look at a point sees after some prompts."""
         factor = float(np.exp(SURE * self.noise))
-        loss = early_clip_loss(
+        loss = clip_loss(
             self.table.baseline_scores[prompts].tolist(),
             self.table.scores[row][prompts].tolist(),
             sure,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from objectives.measurement import Partial
 from objectives.objective import Estimates
-from objectives.statistics import Estimate, Spread, early_clip_loss, early_speedup
+from objectives.statistics import Estimate, Spread, clip_loss, early_speedup
 from storage.front import Scored, is_dominated
 from storage.records import TrialRecord
 
@@ -89,7 +89,7 @@ def early_estimates(partial: Partial, usual: Spread, sure: float) -> Estimates:
     """
     return (
         early_speedup(partial.baseline_latencies_s, partial.latencies_s, usual, sure),
-        early_clip_loss(partial.baseline_scores, partial.scores, sure),
+        clip_loss(partial.baseline_scores, partial.scores, sure),
     )
 
 
