@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.embedded import SCORER_DIR
-from objectives.errors import InputError
+from objectives.errors import InputError, LoadError, reason_of
 from objectives.hub import require_reachable
 from objectives.protocol import file_fingerprint, folder_fingerprint
+from objectives.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
 
 if TYPE_CHECKING:
     import torch
@@ -30,12 +33,12 @@ class ScorerSource:
     Attributes:
         name: Its identity for the protocol; of files with their fingerprint.
         architecture: What open_clip calls the architecture, or `local-dir:FOLDER`.
-        pretrained: A tag of open_clip's or a checkpoint file; None if the folder holds the weights.
+        pretrained: A tag of open_clip's, or a checkpoint file.
     """
 
     name: str
     architecture: str
-    pretrained: str | None = None
+    pretrained: str | Path
 
 
 def find_scorer(given: str) -> ScorerSource:
@@ -49,9 +52,10 @@ def find_scorer(given: str) -> ScorerSource:
         InputError: If it is none of these, or can neither be fetched nor found in the cache.
     """
     folder = SCORER_DIR if given == "tiny-shapes" else Path(given)
-    if (folder / "open_clip_config.json").is_file():
+    if (folder / CONFIG).is_file():
+        weights = scorer_weights(folder)
         name = f"{folder.parent.name}/{folder.name}@{folder_fingerprint(folder)}"
-        return ScorerSource(name, f"local-dir:{folder}")
+        return ScorerSource(name, f"local-dir:{folder}", weights)
     architecture, colon, pretrained = given.partition(":")
     if not colon or not pretrained:
         raise InputError(
@@ -62,11 +66,16 @@ def find_scorer(given: str) -> ScorerSource:
     import open_clip
 
     _check_known(architecture, open_clip.list_models(), "architecture")
-    if Path(pretrained).suffix == ".safetensors":
-        if not Path(pretrained).is_file():
-            raise InputError(f"there is no checkpoint {pretrained} for the scorer {architecture}")
-        name = f"{architecture}:{Path(pretrained).name}@{file_fingerprint(Path(pretrained))}"
-        return ScorerSource(name, architecture, pretrained)
+    file = Path(pretrained)
+    if file.suffix == ".safetensors":
+        if not file.is_file():
+            raise InputError(f"there is no checkpoint {file} for the scorer {architecture}")
+        check_checkpoint(file)
+        return ScorerSource(
+            f"{architecture}:{file.name}@{file_fingerprint(file)}", architecture, file
+        )
+    if file.is_file():
+        raise InputError(f"a checkpoint of a scorer is a .safetensors file, and {file} is none")
     _check_known(pretrained, open_clip.list_pretrained_tags_by_model(architecture), "tag")
     _check_within_reach(architecture, pretrained)
     return ScorerSource(given, architecture, pretrained)
@@ -104,18 +113,25 @@ class Scorer:
         Args:
             source: What `find_scorer` found.
             device: Where it computes; in fp32 everywhere: scoring is never the cost.
+
+        Raises:
+            LoadError: If it cannot be loaded.
         """
-        import open_clip
         import torch
 
         # open_clip draws random weights before it loads the real ones.
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            self._model, self._preprocess = open_clip.create_model_from_pretrained(
-                source.architecture, source.pretrained, device=device
-            )
-        self._model.eval()
-        self._tokenize: Any = open_clip.get_tokenizer(source.architecture)
-        self._device = device
+        with (
+            torch.random.fork_rng([device] if device.type == "cuda" else []),
+            _told(source.pretrained),
+        ):
+            self._model, self._preprocess = _load(source, device)
+            self._tokenize = _tokenizer(source.architecture)
+            self._model.eval()
+            self._device = device
+            # Now, as what does not fit together shows only in use.
+            tried = [self.embed_prompts(["a picture"]), self.embed_images(torch.zeros(1, 3, 8, 8))]
+            if not np.isfinite(tried).all():
+                raise ArithmeticError("its weights make NaN or infinity of a picture or a prompt")
 
     def embed_images(self, images: torch.Tensor) -> Embeddings:
         """Embed pictures as a person would see them: in 8 bits, through CLIP's own preprocessing.
@@ -139,6 +155,58 @@ class Scorer:
         with torch.inference_mode():
             features = self._model.encode_text(self._tokenize(list(prompts)).to(self._device))
         return _normalized(features)
+
+
+def _load(source: ScorerSource, device: torch.device) -> tuple[Any, Any]:
+    """The model and what makes its input of a picture."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    if isinstance(source.pretrained, str):
+        return open_clip.create_model_from_pretrained(  # type: ignore[no-any-return]
+            source.architecture, source.pretrained, device=device
+        )
+    # open_clip's own search of a folder would prefer some pickles to some safetensors. Without it
+    # open_clip logs that there are no weights.
+    with _quiet():
+        model = open_clip.create_model(
+            source.architecture, load_weights=False, pretrained_text=False, device=device
+        )
+    with _told(source.pretrained, "its tensors are not those of the architecture: "):
+        open_clip.load_checkpoint(model, str(source.pretrained))
+    preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
+    return model, image_transform_v2(preprocess, is_train=False)
+
+
+def _tokenizer(architecture: str) -> Any:
+    import open_clip
+
+    text = (open_clip.get_model_config(architecture) or {}).get("text_cfg", {})
+    # Only the tokenizers of transformers know the argument.
+    guard = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+    return open_clip.get_tokenizer(architecture, **guard)
+
+
+@contextmanager
+def _told(place: str | Path, why: str = "") -> Iterator[None]:
+    """Tell in one line what open_clip and its libraries raise, which has no end of kinds."""
+    try:
+        yield
+    except LoadError:
+        raise
+    except Exception as error:
+        raise LoadError(PART, place, why + reason_of(error), REMEDY) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Have nobody log a warning."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def clip_scores(images: Embeddings, prompts: Embeddings) -> list[float]:
