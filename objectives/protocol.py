@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,45 +48,3 @@ def prompts_fingerprint(prompts: Sequence[str]) -> str:
     """Eight hex digits that change with any prompt or their order."""
     # As JSON, since a prompt of a table may hold line ends.
     return hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()[:8]
-
-
-def folder_fingerprint(folder: Path) -> str:
-    """Eight hex digits that change with a model folder's configurations and weights.
-
-    Args:
-        folder: A folder with at least one file.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(_files(folder)):
-        digest.update(f"{path.relative_to(folder).as_posix()} ".encode())
-        _digest(path, digest)
-    return digest.hexdigest()[:8]
-
-
-def file_fingerprint(path: Path) -> str:
-    """Eight hex digits that change with a file's content, as `folder_fingerprint` does."""
-    digest = hashlib.sha256()
-    _digest(path, digest)
-    return digest.hexdigest()[:8]
-
-
-def _digest(path: Path, digest: hashlib._Hash) -> None:
-    """Add a file.
-
-    Of one larger than 2 MiB the size and both ends count: enough to tell two checkpoints apart, and
-    quick on gigabytes.
-    """
-    end = 2**20
-    size = path.stat().st_size
-    digest.update(f"{size}\n".encode())
-    with path.open("rb") as file:
-        digest.update(file.read(end))
-        if size > 2 * end:
-            file.seek(-end, 2)
-        digest.update(file.read(end))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder; unlike `rglob` it follows links, since models may share a part."""
-    for parent, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(parent) / name for name in names)

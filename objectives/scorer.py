@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from objectives.embedded import SCORER_DIR
 from objectives.errors import InputError, LoadError, reason_of
+from objectives.fingerprint import file_fingerprint, fingerprint
 from objectives.hub import require_reachable
-from objectives.protocol import file_fingerprint, folder_fingerprint
+from objectives.layout import tokenizer_files
 from objectives.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def find_scorer(given: str) -> ScorerSource:
     folder = SCORER_DIR if given == "tiny-shapes" else Path(given)
     if (folder / CONFIG).is_file():
         weights = scorer_weights(folder)
-        name = f"{folder.parent.name}/{folder.name}@{folder_fingerprint(folder)}"
+        loaded = (folder / CONFIG, weights, *tokenizer_files(folder))
+        digits = fingerprint({path.name: path for path in loaded})
+        name = f"{folder.parent.name}/{folder.name}@{digits}"
         return ScorerSource(name, f"local-dir:{folder}", weights)
     architecture, colon, pretrained = given.partition(":")
     if not colon or not pretrained:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from objectives.errors import LoadError
+from objectives.files import read_text
 from objectives.weights import tensor_shapes
 
 CONFIG = "open_clip_config.json"
@@ -98,7 +99,7 @@ def _check_tokenizer(folder: Path, text_cfg: Mapping[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except OSError as error:
         raise LoadError(PART, path, error.strerror or "it cannot be read", REMEDY) from error
     except (ValueError, RecursionError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from objectives.errors import LoadError
+from objectives.files import read_text, require_regular
 
 LONGEST_HEADER = 100_000_000
 """Bytes; the limit of the safetensors library itself."""
@@ -37,6 +38,7 @@ def tensor_shapes(part: str, file: Path) -> dict[str, tuple[int, ...]]:
         LoadError: If it is no such file, or not all of one.
     """
     try:
+        require_regular(file)
         size = file.stat().st_size
         with file.open("rb") as stream:
             start = stream.read(len(LFS_POINTER))
@@ -72,7 +74,7 @@ def sharded_files(part: str, index: Path) -> list[Path]:
         LoadError: If it cannot be read, or names anything but safetensors files beside it.
     """
     try:
-        named = json.loads(index.read_text("utf-8"))["weight_map"].values()
+        named = json.loads(read_text(index))["weight_map"].values()
         names = sorted({str(name) for name in named})
     except (OSError, *_BROKEN) as error:
         raise LoadError(part, index, "it is no index of weights", FETCH_AGAIN) from error

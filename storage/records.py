@@ -32,6 +32,7 @@ PROTOCOL = "protocol"
 ENVIRONMENT = "environment"
 SPACE = "space"
 LOSS_BUDGET = "loss_budget"
+ORIGIN = "model_origin"
 
 # Attributes of an Optuna trial.
 POINT = "point"
@@ -131,6 +132,8 @@ class StudyRecord:
         trials: Its distinct completed points, by trial number.
         states: How many trials are in which state, repeats of a point left out.
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
+        origin: Where its model was loaded from, as objectives/model.py lists it; empty in studies
+            of earlier releases.
     """
 
     name: str
@@ -143,6 +146,7 @@ class StudyRecord:
     trials: list[TrialRecord]
     states: dict[str, int]
     scheduler_settings: dict[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def front(self) -> list[TrialRecord]:
@@ -165,6 +169,7 @@ class StudyRecord:
             "study": self.name,
             **self.combination,
             "device": self.device,
+            "model": self.protocol.get("model"),
             "loss_budget": self.loss_budget,
             "trials": len(self.trials),
             "front": [trial.as_json() for trial in self.front],
@@ -300,4 +305,5 @@ def _record(
         states=dict(Counter(state.name.lower() for state in states)),
         # Not there in what the first release measured, which gave none.
         scheduler_settings=attributes.get(SCHEDULER_SETTINGS, {}),
+        origin=attributes.get(ORIGIN, {}),
     )

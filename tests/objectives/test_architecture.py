@@ -118,8 +118,12 @@ def test_broken_configuration_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("unet", {}, "down_block_types"),
+        ("unet", {"sample_size": 8}, "down_block_types"),
+        ("unet", {"sample_size": 8, "down_block_types": 3}, "down_block_types"),
+        ("unet", {"sample_size": 8.5, "down_block_types": ["DownBlock2D"]}, "sample_size"),
+        ("unet", {"sample_size": [8], "down_block_types": ["DownBlock2D"]}, "sample_size"),
         ("vae", {}, "block_out_channels"),
+        ("vae", {"block_out_channels": []}, "block_out_channels"),
         ("unet", {"down_block_types": ["DownBlock2D"]}, "sample_size"),
     ],
 )
@@ -129,3 +133,29 @@ def test_configuration_without_what_a_space_depends_on_is_refused(
     (changeable_folder / name / "config.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=f"{name}/config.json must tell its {told}"):
         read_architecture(changeable_folder, SD)
+
+
+def test_a_model_that_draws_from_a_picture_is_refused(changeable_folder: Path) -> None:
+    config = changeable_folder / "unet" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "in_channels": 9}))
+    with pytest.raises(InputError, match=r"unet/config.json: in_channels is 9, .*inpainting"):
+        read_architecture(changeable_folder, SD)
+
+
+@pytest.mark.parametrize(
+    ("family", "part", "sample_size", "told"),
+    [
+        # Their VAE halves the size, and diffusers' pipelines take multiples of 8 alone.
+        ("SD1.5", "unet", 10, "a multiple of 8: 20"),
+        ("PixArt-alpha", "transformer", 27, "a multiple of 8: 54"),
+    ],
+)
+def test_a_native_size_that_the_pipeline_does_not_draw_is_refused(
+    family: str, part: str, sample_size: int, told: str, tmp_path: Path
+) -> None:
+    folder = save_tiny(family, tmp_path / "m")
+    config = folder / part / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "sample_size": sample_size}))
+    architecture = read_architecture(folder, PIPELINES[family].pipeline_class)
+    with pytest.raises(InputError, match=told):
+        architecture.profile(*architecture.native_size)
