@@ -150,12 +150,16 @@ def _read(sentences: Sequence[str], file: Path | None) -> list[Task | Unparsed]:
 def _scope(device: str, model: str | None) -> Scope:
     from generator.choice import Scope
     from objectives.device import names_meant
-    from objectives.protocol import folder_fingerprint
+    from objectives.errors import InputError
+    from objectives.hub import ADDRESS
+    from objectives.model import fingerprints
 
-    if model is not None and Path(model).is_dir():
-        # A folder's name says nothing, and it may have been measured under another one.
-        model = f"@{folder_fingerprint(Path(model))}"
-    return Scope(names_meant(device), model)
+    if model is None or (ADDRESS.fullmatch(model) and not Path(model).is_dir()):
+        return Scope(names_meant(device), model)
+    if not Path(model).is_dir():
+        raise InputError(f"--model {model} is neither a folder nor an address such as owner/name")
+    # A folder's name says nothing, and it may have been measured under another one.
+    return Scope(names_meant(device), fingerprints(Path(model)))
 
 
 def _studies(store: Store, may_be_none: bool) -> list[StudyRecord]:

@@ -13,6 +13,9 @@ from typing import Literal
 from generator.bounds import EASY, HARD, Difficulty, difficulty
 from generator.make_tasks import LEAST_SPEEDUP
 from generator.task import Task
+from objectives.catalogue import find_pipeline
+from objectives.fingerprint import split_fingerprint
+from objectives.model import is_own
 from storage.judgement import judged_bound, surest
 from storage.records import StudyRecord, TrialRecord
 from storage.requirement import Requirement, meets
@@ -26,20 +29,21 @@ class Scope:
 
     Attributes:
         device: Matches the name of a device that may be used.
-        model: The model asked for, as a protocol names it, or only the part before or from its
-            `@` on; None takes any.
+        model: The address asked for, or the fingerprints that a folder asked for can have; None
+            takes any.
     """
 
     device: re.Pattern[str]
-    model: str | None = None
+    model: str | frozenset[str] | None = None
 
     def why_not(self, study: StudyRecord) -> str | None:
         """Why a study may not serve, and what would let it; None if it may."""
         if not self.device.fullmatch(study.device):
             return f'it was studied on another device, which --device "{study.device}" takes'
         if self.model is not None:
-            name, _, fingerprint = study.protocol["model"].rpartition("@")
-            if self.model not in (name, f"@{fingerprint}"):
+            name, digits = split_fingerprint(study.protocol["model"])
+            wanted = name == self.model if isinstance(self.model, str) else digits in self.model
+            if not wanted:
                 return f"it was studied with another model, {study.protocol['model']}"
         return None
 
@@ -68,8 +72,17 @@ class Choice:
 
 
 def by_trust(studies: Iterable[StudyRecord]) -> list[StudyRecord]:
-    """Order studies of one combination: those of most prompts first, then of most points."""
-    return sorted(studies, key=lambda s: (-s.protocol["num_samples"], -len(s.trials), s.name))
+    """Order studies of one combination: those of most prompts first, then of most points.
+
+    Before all come those of the catalogue's own model, as a task names no other one.
+    """
+
+    def rank(study: StudyRecord) -> tuple[bool, int, int, str]:
+        entry = find_pipeline(study.combination["pipeline"])
+        foreign = not is_own(entry, study.protocol["model"])
+        return foreign, -study.protocol["num_samples"], -len(study.trials), study.name
+
+    return sorted(studies, key=rank)
 
 
 def choose(studies: Sequence[StudyRecord], task: Task, policy: Policy) -> Choice | None:

@@ -23,6 +23,7 @@ from generator.choice import (
 )
 from generator.make_tasks import LEAST_SPEEDUP
 from generator.script import render_script, script_name
+from generator.source import find_source, model_note
 from generator.task import Task
 from generator.task_files import Unparsed
 from storage.records import StudyRecord, TrialRecord
@@ -64,6 +65,7 @@ class Outcome:
             "difficulty": self.difficulty,
             "study": None if chosen is None else chosen.study.name,
             "trial": None if chosen is None else chosen.trial.number,
+            "model": None if chosen is None else chosen.study.protocol["model"],
             "path": None if self.path is None else str(self.path),
             "speedup": None if chosen is None else chosen.trial.judged_speedup,
             "clip_loss": None if chosen is None else chosen.trial.judged_loss,
@@ -167,7 +169,7 @@ class Emitter:
 
     def _write(self, task: Task, choice: Choice, usable: Sequence[StudyRecord]) -> Outcome:
         study, trial = choice.study, choice.trial
-        text = render_script(study, trial, self.model)
+        text = render_script(study, trial, find_source(study, self.model))
         path = self.out / script_name(study, trial)
         self.put(text, path)
         # Behind the file, so that no record tells of a script that is not there.
@@ -181,7 +183,7 @@ class Emitter:
                 path=str(path.resolve()),
             ),
         )
-        notes = [*task.notes, *_judgement(trial)]
+        notes = [*task.notes, *filter(None, [model_note(study)]), *_judgement(trial)]
         if passed := passed_over(choice, task):
             notes.append(passed)
         if len(usable) > 1:

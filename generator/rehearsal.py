@@ -44,6 +44,7 @@ class Job(BaseModel):
         protocol: How the trial was measured.
         prompts: Prompts of one batch, the protocol's first.
         model: The folder or address that both load.
+        revision: The commit of an address; None for the main branch.
         device: Where: cpu or cuda:N.
     """
 
@@ -59,6 +60,7 @@ class Job(BaseModel):
     protocol: Protocol
     prompts: list[str]
     model: str
+    revision: str | None
     device: str
 
 
@@ -89,7 +91,7 @@ class _Stage:
         self._job = job
         self._entry = find_pipeline(job.pipeline)
         self._device = find_device(job.device)
-        model = find_model(self._entry, job.model, None)
+        model = find_model(self._entry, job.model, job.revision)
         self._script = _import(job.script)
         self._scripted = self._script.load_pipeline(job.model, job.device)
         if self._entry.encodes_once:

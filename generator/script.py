@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from accel_space.method import Code
 from accel_space.stack import METHODS, stack_code
+from generator.source import Source
 from objectives.catalogue import PipelineEntry, find_pipeline
 from objectives.errors import InputError
-from objectives.hub import ADDRESS
 from objectives.protocol import Protocol
 from objectives.schedulers import CARRIED, SCHEDULERS
 from storage.records import StudyRecord, TrialRecord
@@ -85,7 +85,7 @@ def script_name(study: StudyRecord, trial: TrialRecord) -> str:
     return "-".join(words) + ".py"
 
 
-def render_script(study: StudyRecord, trial: TrialRecord, model: str | None = None) -> str:
+def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str:
     """Write the script of a trial.
 
     All that is free text, such as the names of the device and of the model's folder, goes through
@@ -94,8 +94,7 @@ def render_script(study: StudyRecord, trial: TrialRecord, model: str | None = No
     Args:
         study: The trial's study.
         trial: The trial.
-        model: The folder or address that the script loads by default; None is the one that the
-            study names, or the catalogue's where it names a folder.
+        source: What the script loads by default, as `find_source` found it.
 
     Raises:
         InputError: If the study holds what no study of ours can.
@@ -119,8 +118,9 @@ def render_script(study: StudyRecord, trial: TrialRecord, model: str | None = No
         packages=_packages(study, codes),
         study=literal(study.name),
         trial=values.number,
-        model=literals(model or _default_model(entry, protocol)),
-        variant=entry.variant and literal(entry.variant),
+        model=literals(source.model),
+        revision=source.revision and literal(source.revision),
+        variant=source.variant and literal(source.variant),
         pipeline_class=entry.pipeline_class,
         scheduler_class=values.scheduler,
         scheduler_settings={
@@ -192,13 +192,6 @@ def _codes(values: _Values, entry: PipelineEntry) -> list[Code]:
         raise InputError(
             f"a trial of {'+'.join(values.methods)} with {entry.name} has no {error}"
         ) from error
-
-
-def _default_model(entry: PipelineEntry, protocol: Protocol) -> str:
-    measured = protocol.model.rpartition("@")[0]
-    if ADDRESS.fullmatch(measured):
-        return measured
-    return str(entry.model.resolve() if isinstance(entry.model, Path) else entry.model)
 
 
 def _title(values: _Values, entry: PipelineEntry) -> str:

@@ -34,12 +34,14 @@ class Promise:
         study: Name of its study.
         trial: Number of its trial.
         model: The folder or address that it loads by default.
+        revision: The commit of an address; None if it pins none.
     """
 
     script: Path
     study: str
     trial: int
     model: str
+    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ def read_promise(script: Path) -> Promise:
     }
     match constants:
         case {"STUDY": str(study), "TRIAL": int(trial), "MODEL": str(model)}:
-            return Promise(script, study, trial, model)
+            revision = constants.get("REVISION")
+            if revision is None or isinstance(revision, str):
+                return Promise(script, study, trial, model, revision)
     raise InputError(
         f"{script} names no STUDY, TRIAL and MODEL, so accelfront did not write it; "
         "`accelfront generate` writes scripts"
@@ -171,7 +175,7 @@ def verify(
     low, high = trial.judged["speedup_ci"]
     expected = Estimate(trial.judged_speedup, low, high)
     where = find_device(device)
-    job = _job(promise, study, trial, model or promise.model, prompts, str(where))
+    job = _job(promise, study, trial, model, prompts, str(where))
     rehearsal = _rehearse(job)
     if isinstance(rehearsal, str):
         return Verdict(promise.script, promise, expected, broken=(f"it does not run: {rehearsal}",))
@@ -210,16 +214,18 @@ def _job(
     promise: Promise,
     study: StudyRecord,
     trial: TrialRecord,
-    model: str,
+    given: str | None,
     prompts: Path | None,
     device: str,
 ) -> Job:
     protocol = Protocol.model_validate(study.protocol)
     entry = find_pipeline(study.combination["pipeline"])
-    found = find_model(entry, model, None).name
-    if found.rpartition("@")[2] != protocol.model.rpartition("@")[2]:
+    model = given or promise.model
+    revision = promise.revision if model == promise.model else None
+    found = find_model(entry, model, revision)
+    if not found.is_measured(protocol.model):
         raise InputError(
-            f"{study.name} measured the model {protocol.model}, and {model} is {found}; "
+            f"{study.name} measured the model {protocol.model}, and {model} is {found.name}; "
             "give --model"
         )
     path = prompts or entry.prompts
@@ -237,6 +243,7 @@ def _job(
         protocol=protocol,
         prompts=some[: protocol.batch_size],
         model=model,
+        revision=revision,
         device=device,
     )
 

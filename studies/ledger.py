@@ -293,6 +293,10 @@ def _open_study(plan: Plan, store: Store) -> optuna.Study:
     for name, value in identity.items():
         if name not in known:
             study.set_user_attr(name, value)
+    origin = plan.model.origin.model_dump(exclude_none=True)
+    if known.get(records.ORIGIN) != origin:
+        # The latest place: the same model may have lain elsewhere before.
+        study.set_user_attr(records.ORIGIN, origin)
     # Last, as it marks the study as complete for readers.
     budget = _own_budget(plan.request, known.get(records.LOSS_BUDGET))
     if known.get(records.LOSS_BUDGET) != budget:

@@ -18,8 +18,8 @@ from tests.made_studies import add_point, add_study
 QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size", "1")
 
 FRONT_FIELDS = {
-    "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
-    "front",
+    "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
+    "trials", "front",
 }  # fmt: skip
 
 POINT_FIELDS = {

@@ -17,6 +17,7 @@ import torch
 from optuna.trial import TrialState, create_trial
 
 from generator.script import render_script
+from generator.source import Source
 from generator.verify import Verdict, read_promise, verify
 from objectives.catalogue import find_pipeline
 from objectives.device import device_name
@@ -85,7 +86,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     scripts = []
     for trial in study.trials:
         scripts.append(folder / f"trial{trial.number}.py")
-        scripts[-1].write_text(render_script(study, trial, str(model)))
+        scripts[-1].write_text(render_script(study, trial, Source(str(model), variant="fp16")))
     return Place(url, prompts, model, study, scripts)
 
 

@@ -48,7 +48,7 @@ def make_study(*points: Any, prompts: int = 32, device: str = "a CPU", name: str
         for number, (speedup, loss) in enumerate(points)
     ]
     protocol = {"num_samples": prompts, "model": "tiny@0a1b2c3d"}
-    return StudyRecord(name, {}, device, 0.5, protocol, {}, {}, trials, {})
+    return StudyRecord(name, {"pipeline": "tiny-shapes"}, device, 0.5, protocol, {}, {}, trials, {})
 
 
 def make_task(**wanted: float) -> Task:
@@ -178,13 +178,15 @@ def test_difficulty_follows_the_shares_given() -> None:
     assert task_difficulty(STUDY, make_task(speedup=2.0), Rules(easy=0.5, hard=0.8)) == "hard"
 
 
-@pytest.mark.parametrize("model", [None, "tiny", "@0a1b2c3d"])
-def test_studies_of_the_device_and_model_asked_for_may_serve(model: str | None) -> None:
+@pytest.mark.parametrize("model", [None, "tiny", frozenset({"0a1b2c3d", "ffffffff"})])
+def test_studies_of_the_device_and_model_asked_for_may_serve(
+    model: str | frozenset[str] | None,
+) -> None:
     assert Scope(re.compile("a CPU"), model).why_not(STUDY) is None
 
 
 def test_other_studies_may_not_and_are_offered_by_name() -> None:
     other_device = Scope(re.compile("a CP")).why_not(STUDY)
-    other_model = Scope(re.compile("a CPU"), "@ffffffff").why_not(STUDY)
+    other_model = Scope(re.compile("a CPU"), frozenset({"ffffffff"})).why_not(STUDY)
     assert '--device "a CPU"' in str(other_device)
     assert "tiny@0a1b2c3d" in str(other_model)

@@ -20,10 +20,10 @@ from generator.choice import (
 )
 from generator.emit import Emitter, Outcome
 from generator.make_tasks import make_tasks
-from generator.script import render_script
 from storage.judgement import surest
 from storage.records import StudyRecord, TrialRecord
 from storage.store import open_store
+from tests.generator.made_trials import rendered
 from tests.generator.test_emit import NOT_ASKED, make_study, make_task
 
 
@@ -210,7 +210,7 @@ def test_generate_tells_what_disturbed_a_trial(study: StudyRecord, tmp_path: Pat
 
 def test_a_script_says_what_its_trial_came_to_on_unseen_prompts(study: StudyRecord) -> None:
     confirmed = with_fast(study, 1.9, 0.01)
-    text = render_script(confirmed, confirmed.trials[0], None)
+    text = rendered(confirmed, confirmed.trials[0])
     words = " ".join(text.split())
     assert "1.90x (1.85 to 1.95), CLIP loss 0.0100 (0.0060 to 0.0140) on 24 prompts" in words
-    assert "confirmed" not in render_script(study, study.trials[0], None)
+    assert "confirmed" not in rendered(study, study.trials[0])

@@ -248,6 +248,6 @@ def test_json_has_exactly_the_fields_of_the_interface(make_emitter: MakeEmitter)
     emitter = make_emitter(make_study((2.0, 0.01)))
     for outcome in (emitter.emit(make_task(1.2)), emitter.emit(Unparsed("a", "b"))):
         assert list(outcome.as_json()) == [
-            "task", "status", "reason", "difficulty", "study", "trial", "path", "speedup",
-            "clip_loss",
+            "task", "status", "reason", "difficulty", "study", "trial", "model", "path",
+            "speedup", "clip_loss",
         ]  # fmt: skip

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from accel_space.stack import Stack
 from generator.script import literal, literals, plain, render_script, script_name
+from generator.source import Source
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.schedulers import make_scheduler, scheduler_settings
 from storage.records import StudyRecord, TrialRecord
 from tests.generator import draw_with_scripts
-from tests.generator.made_trials import METHOD_SETS, catalogue_trials, made_study
+from tests.generator.made_trials import METHOD_SETS, catalogue_trials, made_study, rendered
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scripts"
@@ -35,15 +36,9 @@ ALLOWED = {"torch", "diffusers", "DeepCache", "tgate", "tomesd"} | sys.stdlib_mo
 STEPS = 8
 
 
-def _write(study: StudyRecord, trial: TrialRecord) -> str:
-    entry = find_pipeline(study.combination["pipeline"])
-    # A golden file must not hold the place of this repository.
-    return render_script(study, trial, entry.name if isinstance(entry.model, Path) else None)
-
-
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_script_is_its_golden_file(name: str, pytestconfig: pytest.Config) -> None:
-    script = _write(*TRIALS[name])
+    script = rendered(*TRIALS[name])
     if pytestconfig.getoption("--update-golden"):
         (GOLDEN / name).write_text(script, encoding="utf-8")
     assert script == (GOLDEN / name).read_text(encoding="utf-8")
@@ -63,7 +58,7 @@ def test_every_script_passes_ruff() -> None:
 
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_script_compiles_and_imports_nothing_of_ours(name: str) -> None:
-    tree = ast.parse(_write(*TRIALS[name]))
+    tree = ast.parse(rendered(*TRIALS[name]))
     compile(tree, name, "exec")
     modules = {
         module.partition(".")[0]
@@ -83,7 +78,7 @@ def test_the_combined_loader_and_pixarts_own_are_used() -> None:
     def loaders(pipeline: str, *methods: str) -> str:
         params = {"cache_interval": 3, "cache_branch_id": 0, "gate_step": 10}
         params |= {"sp_interval": 1, "fi_interval": 1, "warm_up": 0}
-        return render_script(*made_study(pipeline, methods, params))
+        return rendered(*made_study(pipeline, methods, params))
 
     assert "TgateSDDeepCacheLoader(pipe, cache_interval=3" in loaders("SD1.5", "deepcache", "tgate")
     assert "TgateSDXLDeepCacheLoader(pipe" in loaders("SDXL", "deepcache", "tgate")
@@ -141,7 +136,7 @@ def drawn(
     jobs = []
     for family, names in FAMILY_SETS:
         stem = f"{family}-{'-'.join(names)}"
-        script = render_script(*_tiny_trial(pipes[family], family, names))
+        script = rendered(*_tiny_trial(pipes[family], family, names))
         (folder / f"{stem}.py").write_text(script, encoding="utf-8")
         jobs.append(
             {
@@ -209,7 +204,10 @@ def test_a_script_runs_as_a_program(models: dict[str, Path], tmp_path: Path) -> 
     pipe = _load("SD1.5", models)
     script = tmp_path / "script.py"
     script.write_text(
-        render_script(*_tiny_trial(pipe, "SD1.5", ("deepcache", "tgate")), str(models["SD1.5"]))
+        render_script(
+            *_tiny_trial(pipe, "SD1.5", ("deepcache", "tgate")),
+            Source(str(models["SD1.5"]), variant="fp16"),
+        )
     )
 
     subprocess.run(
@@ -223,7 +221,7 @@ def test_a_script_runs_as_a_program(models: dict[str, Path], tmp_path: Path) -> 
 
 def test_a_missing_library_is_named_with_what_installs_it(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(render_script(*made_study("SD1.5", ["tome"], _TOME)))
+    script.write_text(rendered(*made_study("SD1.5", ["tome"], _TOME)))
     run = f"import runpy, sys; sys.modules['tomesd'] = None; runpy.run_path({str(script)!r})"
 
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
@@ -251,7 +249,7 @@ def test_a_script_refuses_in_one_line_what_it_cannot_use(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "script.py"
-    path.write_text(render_script(*made_study("SD1.5", ["tome"], _TOME)))
+    path.write_text(rendered(*made_study("SD1.5", ["tome"], _TOME)))
     monkeypatch.setattr(sys, "argv", ["script.py", "--prompt", "a red square", *options])
 
     with pytest.raises(SystemExit) as exit_:
@@ -302,9 +300,9 @@ def test_no_text_reaches_the_code(
         versions=dict.fromkeys(study.versions, device),
     )
 
-    script = render_script(attacked, trial, place or None)
+    script = render_script(attacked, trial, Source(place or "a place", variant="fp16"))
 
-    assert _code_of(script) == _code_of(render_script(study, trial))
+    assert _code_of(script) == _code_of(rendered(study, trial))
     assert script.encode()
     assert all(letter.isalnum() or letter in ".-" for letter in script_name(attacked, trial))
 
@@ -328,19 +326,15 @@ def test_names_that_are_none_are_refused(what: str, value: str) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
 
     with pytest.raises(InputError):
-        render_script(replace(study, combination=study.combination | {what: value}), trial)
+        render_script(
+            replace(study, combination=study.combination | {what: value}), trial, Source("m")
+        )
 
 
 @pytest.mark.parametrize("value", ["0.5; import os", [1], None])
 def test_parameters_that_are_no_numbers_are_refused(value: Any) -> None:
     with pytest.raises(InputError, match="ratio"):
-        render_script(*made_study("SD1.5", ["tome"], _TOME | {"ratio": value}))
-
-
-def test_a_study_of_an_address_is_drawn_with_that_address() -> None:
-    study, trial = made_study("SD1.5", ["tome"], _TOME, model="somebody/something@01234567")
-
-    assert '    "somebody/something"\n' in render_script(study, trial)
+        rendered(*made_study("SD1.5", ["tome"], _TOME | {"ratio": value}))
 
 
 @pytest.mark.parametrize(
@@ -348,7 +342,7 @@ def test_a_study_of_an_address_is_drawn_with_that_address() -> None:
     [("DPM-Solver++", "DPMSolverMultistepScheduler"), ("PNDMScheduler", "PNDMScheduler")],
 )
 def test_any_scheduler_of_diffusers_goes_by_its_class(scheduler: str, class_name: str) -> None:
-    script = render_script(*made_study("SD1.5", ["tome"], _TOME, scheduler=scheduler))
+    script = rendered(*made_study("SD1.5", ["tome"], _TOME, scheduler=scheduler))
 
     assert f"{class_name}.from_config(" in script
 
@@ -357,11 +351,11 @@ def test_a_script_gives_its_scheduler_what_the_trial_gave() -> None:
     params = {"gate_step": 5, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
     study, trial = made_study("PixArt-alpha", ["tgate"], params)
 
-    script = render_script(study, trial)
+    script = rendered(study, trial)
     assert "        clip_sample=False,\n" in script
     assert '        timestep_spacing="linspace",\n' in script
     # The first release gave its schedulers nothing, and its trials are drawn as they were.
-    old = render_script(replace(study, scheduler_settings={}), trial)
+    old = rendered(replace(study, scheduler_settings={}), trial)
     assert "    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)\n" in old
 
 
@@ -379,7 +373,7 @@ def test_scheduler_settings_that_are_none_are_refused(settings: dict[str, Any]) 
     study, trial = made_study("SD1.5", ["tome"], _TOME)
 
     with pytest.raises(InputError, match="scheduler_settings"):
-        render_script(replace(study, scheduler_settings=settings), trial)
+        rendered(replace(study, scheduler_settings=settings), trial)
 
 
 @given(hostile)
@@ -387,7 +381,7 @@ def test_words_of_scheduler_settings_stay_words(text: str) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
     hostile_study = replace(study, scheduler_settings={"timestep_spacing": text})
 
-    tree = ast.parse(render_script(hostile_study, trial))
+    tree = ast.parse(rendered(hostile_study, trial))
     words = [
         node.value.value
         for node in ast.walk(tree)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from generator.choice import Rules, Scope
 from generator.emit import Emitter
 from generator.script import render_script, script_name
+from generator.source import find_source
 from generator.task import Task, read_task
 from objectives.errors import InputError
 from storage.records import StudyRecord
@@ -69,7 +70,10 @@ def emit(
         put=put,
         out=scripts,
     )
-    known = {script_name(study, trial): render_script(study, trial) for trial in study.trials}
+    known = {
+        script_name(study, trial): render_script(study, trial, find_source(study))
+        for trial in study.trials
+    }
 
     def emit_and_compare(task: Task) -> str:
         status = emitter.emit(task).status

@@ -23,8 +23,8 @@ COMBINATION = {
 }
 
 STUDY_FIELDS = [
-    "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
-    "front",
+    "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
+    "trials", "front",
 ]  # fmt: skip
 
 POINT_FIELDS = [
@@ -142,6 +142,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "study": "one",
         **COMBINATION,
         "device": "a CPU",
+        "model": None,
         "loss_budget": 0.02,
         "trials": 2,
     }
