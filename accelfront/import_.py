@@ -65,9 +65,10 @@ def _study_command(batch: Batch) -> str:
 
 def _read(file: Path) -> str:
     from objectives.errors import InputError
+    from objectives.files import read_text
 
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return read_text(file)
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}; name a JSON file") from error
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ import yaml
 from generator.lexer import quote
 from generator.task import Task, load_json, read_entry, read_task
 from objectives.errors import InputError
+from objectives.files import read_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_tasks(path: Path) -> list[Task | Unparsed]:
     if reader is None:
         raise InputError(f"{path} is no task file; its name must end in {', '.join(readers)}")
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        content = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"the task file {path} cannot be read: {reason}") from error

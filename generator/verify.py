@@ -15,6 +15,7 @@ from generator.rehearsal import Job, Rehearsal
 from objectives.catalogue import find_pipeline
 from objectives.device import device_name, find_device
 from objectives.errors import InputError
+from objectives.files import require_regular
 from objectives.model import find_model
 from objectives.prompts import read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
@@ -97,6 +98,7 @@ def read_promise(script: Path) -> Promise:
         InputError: If the file is no script that accelfront wrote.
     """
     try:
+        require_regular(script)
         tree = ast.parse(script.read_bytes())
     except OSError as error:
         raise InputError(f"cannot read the script {script}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from objectives.errors import InputError
+from objectives.files import read_text
 
 COLUMNS = ("prompt", "caption", "text")
 """Names of the column that holds the prompts, the first one found wins; case does not matter."""
@@ -33,7 +34,7 @@ def read_prompts(path: Path) -> list[str]:
         kinds = ", ".join(_READERS)
         raise InputError(f"prompts come from a {kinds} file, and {path} is none; rename it")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise InputError(f"cannot read the prompts {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

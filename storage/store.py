@@ -105,6 +105,9 @@ def _check_file(path: Path, create: bool) -> None:
     if not path.exists() and not create:
         raise StorageError(f"there is no database {path}; `accelfront study` makes one")
     if path.exists():
+        if not path.is_file():
+            # A pipe would be waited for without end.
+            raise StorageError(f"{path} is no regular file; name another one")
         with path.open("rb") as file:
             start = file.read(len(SQLITE_HEADER))
         # SQLite takes a short file of any kind for an empty database, and overwrites it.

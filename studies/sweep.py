@@ -16,6 +16,7 @@ from accel_space.errors import RefusedError
 from accel_space.stack import find_methods
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
+from objectives.files import read_text
 from objectives.schedulers import scheduler_name
 from studies.plan import StudyRequest, make_stack
 
@@ -120,7 +121,7 @@ def read_sweep(path: Path) -> Sweep:
         InputError: If it cannot be read, or does not say what a sweep is.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the sweep file {path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
