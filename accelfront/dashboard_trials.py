@@ -14,9 +14,11 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
+from pydantic import ValidationError
 
 from accelfront.dashboard_guard import Application
 from storage.records import MEASUREMENT, POINT
+from storage.shapes import MEASURED
 
 STUDY = re.compile(r"/api/studies/(\d+)")
 
@@ -71,8 +73,10 @@ def _told(body: bytes, trials: Iterable[FrozenTrial]) -> bytes:
 def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """A trial's attributes, of which none is long; the point is among its parameters."""
     words = {key: value for key, value in attributes.items() if key not in (MEASUREMENT, POINT)}
-    measured = attributes.get(MEASUREMENT)
-    if measured is None:
+    try:
+        measured = MEASURED.validate_python(attributes.get(MEASUREMENT))
+    except ValidationError:
+        # It has none yet, or one that accelfront did not write.
         return words
     (slow, fast), (best, worst) = measured["speedup_ci"], measured["clip_loss_ci"]
     return words | {

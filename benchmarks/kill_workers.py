@@ -205,7 +205,7 @@ def _trials(url: str, plan: Plan, state: TrialState) -> list[TrialRow]:
     try:
         study_id = store.optuna.get_study_id_from_name(plan.study_name)
         rows = read_trials(store.engine, [study_id])[study_id]
-        return [row for row in rows if row.state == state and row.duplicate_of is None]
+        return [row for row in rows if row.state == state.name and row.duplicate_of is None]
     except KeyError:
         return []
     finally:

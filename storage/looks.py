@@ -6,14 +6,9 @@ joined to the point's first trial here. One that timed a point again holds the q
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
-
-from optuna.storages._rdb import models
-from optuna.trial import TrialState
-from sqlalchemy import Engine, Table, select
 
 if TYPE_CHECKING:
     from storage.records import TrialRecord
@@ -25,26 +20,6 @@ LOOK = "look"
 
 SecondLook = tuple[int, Mapping[str, Any]]
 """The number of the point's first trial, and what was measured."""
-
-
-def read_looks(engine: Engine, study_ids: Collection[int]) -> dict[int, list[SecondLook]]:
-    """The second looks of studies: by study, then by number."""
-    trials: Table = models.TrialModel.__table__
-    first, measured = (models.TrialUserAttributeModel.__table__.alias() for _ in range(2))
-    wanted = (
-        select(trials.c.study_id, first.c.value_json, measured.c.value_json)
-        .join(first, first.c.trial_id == trials.c.trial_id)
-        .join(measured, measured.c.trial_id == trials.c.trial_id)
-        # One under way, or of a dead worker, is none.
-        .where(trials.c.study_id.in_(study_ids), trials.c.state == TrialState.PRUNED)
-        .where(first.c.key == "duplicate_of", measured.c.key == "measurement")
-        .order_by(trials.c.study_id, trials.c.number)
-    )
-    found: dict[int, list[SecondLook]] = {study_id: [] for study_id in study_ids}
-    with engine.connect() as connection:
-        for study_id, number, content in connection.execute(wanted).all():
-            found[study_id].append((json.loads(number), json.loads(content)))
-    return found
 
 
 def join_looks(trials: Sequence[TrialRecord], looks: Iterable[SecondLook]) -> list[TrialRecord]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
+from pydantic import ValidationError
 
 from storage.errors import StorageError
 from storage.front import pareto_front
 from storage.judgement import judged_bound, judged_front
-from storage.looks import SecondLook, join_looks, read_looks
-from storage.rows import (
-    Measurements,
-    StoredMeasurement,
-    TrialRow,
-    collector_paused,
-    read_trials,
-)
+from storage.looks import join_looks
+from storage.ours import RawTrial, Sorted, sort_trials
+from storage.rows import StudyRow, collector_paused, read_study_rows, read_trials
+from storage.shapes import STUDY, parsed, why_not
 from storage.store import Store
 
 # Attributes of an Optuna study.
@@ -33,6 +28,15 @@ ENVIRONMENT = "environment"
 SPACE = "space"
 LOSS_BUDGET = "loss_budget"
 ORIGIN = "model_origin"
+STUDY_KEYS = (
+    COMBINATION,
+    SCHEDULER_SETTINGS,
+    PROTOCOL,
+    ENVIRONMENT,
+    SPACE,
+    LOSS_BUDGET,
+    ORIGIN,
+)
 
 # Attributes of an Optuna trial.
 POINT = "point"
@@ -134,6 +138,8 @@ class StudyRecord:
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
         origin: Where its model was loaded from, as objectives/model.py lists it; empty in studies
             of earlier releases.
+        foreign_trials: How many more are complete and were not measured by accelfront, such as
+            those added through Optuna; they count for nothing.
     """
 
     name: str
@@ -147,6 +153,7 @@ class StudyRecord:
     states: dict[str, int]
     scheduler_settings: dict[str, Any] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    foreign_trials: int = 0
 
     @property
     def front(self) -> list[TrialRecord]:
@@ -177,102 +184,115 @@ class StudyRecord:
 
 
 def read_study(study: optuna.Study) -> StudyRecord:
-    """Read a study of ours, through what its storage object has read already."""
+    """Read a study of ours, through what its storage object has read already.
+
+    Raises:
+        StorageError: If its attributes are not those of a study of ours.
+    """
     trials = study.get_trials(deepcopy=False)
-    states = [trial.state for trial in trials if DUPLICATE_OF not in trial.user_attrs]
-    return _record(study.study_name, study.user_attrs, completed(trials), states)
+    return _record(study.study_name, study.user_attrs, map(RawTrial.of_optuna, trials))
 
 
-def read_studies(store: Store, name: str | None = None) -> list[StudyRecord]:
+def read_studies(
+    store: Store, name: str | None = None, tell: Callable[[str], None] = lambda line: None
+) -> list[StudyRecord]:
     """Read the studies of a database, by name.
 
     Args:
         store: An open database.
         name: Read this study only.
+        tell: Told of each study of ours that cannot be read; the others are.
 
     Raises:
-        StorageError: If there is no study, or none of this name.
+        StorageError: If there is no study, or none of this name, or none that can be read.
     """
-    studies = {study.study_name: study for study in store.optuna.get_all_studies()}
-    if name is not None and name not in studies:
-        near = ", ".join(get_close_matches(name, studies, n=3, cutoff=0)) or "none"
-        raise StorageError(
-            f"{store.name} has no study {name!r}; of its {len(studies)} the nearest: {near}"
-        )
+    rows = read_study_rows(store.engine, STUDY_KEYS)
+    if name is not None:
+        _require(store, name, [row.name for row in rows.values()])
     ours = {
-        study._study_id: study
-        for each, study in sorted(studies.items())
-        if name in (None, each) and LOSS_BUDGET in study.user_attrs
+        study_id: row
+        for study_id, row in sorted(rows.items(), key=lambda item: item[1].name)
+        if name in (None, row.name) and LOSS_BUDGET in row.attributes
     }
     if not ours:
         raise StorageError(f"{store.name} holds no studies; `accelfront study` makes some")
+    records, problems = [], []
     with collector_paused():
         trials = read_trials(store.engine, ours)
-        measurements = Measurements(store.engine, list(ours))
-        looks = read_looks(store.engine, ours)
-        return [
-            _record(
-                study.study_name,
-                study.user_attrs,
-                *_split(trials[study_id], measurements, looks[study_id]),
-            )
-            for study_id, study in ours.items()
-        ]
+        for study_id, row in ours.items():
+            try:
+                own = map(RawTrial.of_row, trials.pop(study_id))
+                records.append(_record(row.name, _attributes(row), own))
+            except StorageError as error:
+                problems.append(str(error))
+    if not records:
+        raise StorageError(f"{store.name} holds no study that can be read: {problems[0]}")
+    for problem in problems:
+        tell(f"left out: {problem}")
+    return records
 
 
 def find_study(store: Store, name: str) -> StudyRecord | None:
-    """Read the study of this name, if there is one."""
+    """Read the study of this name, if there is one and it is ours."""
     try:
         return read_study(optuna.load_study(study_name=name, storage=store.optuna))
-    except KeyError:
+    except (KeyError, StorageError):
         return None
 
 
-def completed(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
+def completed(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
     """The distinct points that were measured in full, by trial number."""
-    points = _distinct(
-        TrialRecord(
-            number=trial.number,
-            params=trial.user_attrs[POINT],
-            speedup=trial.values[0],
-            clip_loss=trial.values[1],
-            measurement=trial.user_attrs[MEASUREMENT],
-        )
-        for trial in trials
-        if trial.state == TrialState.COMPLETE and DUPLICATE_OF not in trial.user_attrs
-    )
-    looks = (
-        (trial.user_attrs[DUPLICATE_OF], trial.user_attrs[MEASUREMENT])
-        for trial in trials
-        if trial.state == TrialState.PRUNED and {DUPLICATE_OF, MEASUREMENT} <= set(trial.user_attrs)
-    )
-    return join_looks(points, looks)
+    return _points(sort_trials(map(RawTrial.of_optuna, trials)))
 
 
-def _split(
-    rows: Sequence[TrialRow], measurements: Measurements, looks: Sequence[SecondLook]
-) -> tuple[list[TrialRecord], list[TrialState]]:
-    """The completed points among trials, and the states of all; repeats of a point left out."""
-    own = [row for row in rows if row.duplicate_of is None]
-    complete = [row for row in own if row.state == TrialState.COMPLETE]
-    # In one text, as parsing each alone would take most of the time of reading.
-    points = json.loads(f"[{','.join(row.point or '{}' for row in complete)}]")
-    trials = _distinct(
-        TrialRecord(
-            row.number,
-            point,
-            row.speedup,
-            row.clip_loss,
-            StoredMeasurement(row.trial_id, measurements),
+def _attributes(row: StudyRow) -> dict[str, object]:
+    return {key: parsed(text) for key, text in row.attributes.items()}
+
+
+def _require(store: Store, name: str, names: Sequence[str]) -> None:
+    """Raise StorageError if a study is not among those there are."""
+    if name not in names:
+        near = ", ".join(get_close_matches(name, names, n=3, cutoff=0)) or "none"
+        raise StorageError(
+            f"{store.name} has no study {name!r}; of its {len(names)} the nearest: {near}"
         )
-        for row, point in zip(complete, points, strict=True)
-        # Of a completed trial neither is missing; mypy cannot know.
-        if row.speedup is not None and row.clip_loss is not None
+
+
+def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]) -> StudyRecord:
+    try:
+        attributes = STUDY.validate_python(content)
+    except ValidationError as error:
+        raise StorageError(
+            f"study {name} is not as accelfront keeps one: {why_not(error)}; restore it from a "
+            "copy, or delete it"
+        ) from error
+    found = sort_trials(trials)
+    return StudyRecord(
+        name=name,
+        combination=dict(attributes["combination"]),
+        device=attributes["environment"]["device"],
+        loss_budget=attributes["loss_budget"],
+        protocol=dict(attributes["protocol"]),
+        versions=attributes["environment"]["versions"],
+        space=dict(attributes["space"]),
+        trials=_points(found),
+        states=dict(found.states),
+        # Not there in what the first release measured, which gave none.
+        scheduler_settings=attributes.get("scheduler_settings", {}),
+        origin=attributes.get("model_origin", {}),
+        foreign_trials=found.foreign,
     )
-    joined = join_looks(trials, looks)
-    front = {trial.number for trial in judged_front(joined)}
-    measurements.likely += [row.trial_id for row in complete if row.number in front]
-    return joined, [row.state for row in own]
+
+
+def _points(found: Sorted) -> list[TrialRecord]:
+    """The distinct points, joined to their second looks."""
+    points = (
+        TrialRecord(
+            each["number"], each["point"], each["speedup"], each["clip_loss"], each["measurement"]
+        )
+        for each in found.points
+    )
+    return join_looks(_distinct(points), found.looks)
 
 
 def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
@@ -285,25 +305,3 @@ def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     for trial in trials:
         first.setdefault(frozenset(trial.params.items()), trial)
     return list(first.values())
-
-
-def _record(
-    name: str,
-    attributes: Mapping[str, Any],
-    trials: list[TrialRecord],
-    states: Iterable[TrialState],
-) -> StudyRecord:
-    return StudyRecord(
-        name=name,
-        combination=attributes[COMBINATION],
-        device=attributes[ENVIRONMENT]["device"],
-        loss_budget=attributes[LOSS_BUDGET],
-        protocol=attributes[PROTOCOL],
-        versions=attributes[ENVIRONMENT]["versions"],
-        space=attributes[SPACE],
-        trials=trials,
-        states=dict(Counter(state.name.lower() for state in states)),
-        # Not there in what the first release measured, which gave none.
-        scheduler_settings=attributes.get(SCHEDULER_SETTINGS, {}),
-        origin=attributes.get(ORIGIN, {}),
-    )

@@ -15,7 +15,8 @@ from storage.store import Store
 
 PROTOCOL = {
     "num_samples": 8, "batch_size": 4, "width": 64, "height": 64, "dtype": "float32",
-    "scorer": "a scorer", "model": "a/model@0123abcd",
+    "scorer": "a scorer", "model": "a/model@0123abcd", "prompts": "prompts.txt@0123abcd",
+    "guidance_scale": 7.5, "seed": 0,
 }  # fmt: skip
 
 
@@ -32,12 +33,16 @@ def made_trial(
         "latency_s": baseline_s / speedup,
         "latency_ci_s": [baseline_s / (speedup + 0.05), baseline_s / (speedup - 0.05)],
         "baseline_latency_s": baseline_s,
+        "latencies_s": [baseline_s / speedup] * 2,
         "baseline_latencies_s": [0.99 * baseline_s, 1.01 * baseline_s],
         "image_similarity": 0.95,
+        "psnr_db": 25.0,
         "clip_score": baseline_score * (1 - clip_loss),
         "baseline_clip_score": baseline_score,
-        "samples": 8,
+        "peak_memory_mib": None,
         "device_shared": False,
+        "samples": 8,
+        "stopped_early": False,
         "seconds": {"generate": 6.0, "score": 4.0},
     }
     params: dict[str, int | float] = {"cache_interval": 2 + number, "cache_branch_id": 0}

@@ -11,6 +11,12 @@ from storage import records
 from storage.looks import LOOK
 from storage.store import Store
 
+PROTOCOL = {
+    "model": "a/model@0123abcd", "scorer": "a scorer", "prompts": "prompts.txt@0123abcd",
+    "num_samples": 32, "batch_size": 4, "height": 64, "width": 64, "guidance_scale": 7.5,
+    "dtype": "float32", "seed": 0,
+}  # fmt: skip
+
 Spread = tuple[float, float, float]
 """A figure and the two ends of its interval."""
 
@@ -38,7 +44,7 @@ def add_study(
     choices = {"cache_interval": [2, 3, 4, 5], "warm_up": [1, 2, 3], "ratio": [0.1, 0.5]}
     attributes: dict[str, Any] = {
         records.COMBINATION: combination,
-        records.PROTOCOL: {"num_samples": 32},
+        records.PROTOCOL: PROTOCOL,
         records.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
         records.SPACE: {"distinct": 24, "grid": 24, "choices": choices},
         records.LOSS_BUDGET: 0.02,
@@ -86,6 +92,15 @@ def _measurement(speedup: Spread, loss: Spread) -> dict[str, Any]:
         "latency_s": 1 / speedup[0],
         "latency_ci_s": [1 / speedup[2], 1 / speedup[1]],
         "baseline_latency_s": 1.0,
+        "latencies_s": [1 / speedup[0]] * 2,
+        "baseline_latencies_s": [1.0, 1.0],
         "image_similarity": 0.95,
+        "psnr_db": 25.0,
+        "clip_score": 0.8 * (1 - loss[0]),
+        "baseline_clip_score": 0.8,
+        "peak_memory_mib": None,
+        "device_shared": False,
         "samples": 32,
+        "stopped_early": False,
+        "seconds": {"generate": 6.0, "score": 4.0},
     }

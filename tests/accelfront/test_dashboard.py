@@ -27,8 +27,10 @@ from storage.artifacts import artifact_folder, keep_picture
 from storage.records import FEASIBLE, MEASUREMENT, POINT
 from storage.store import open_store
 from tests.command_line import run
+from tests.made_reports import made_trial
 
 MEASURED = {
+    **made_trial(0, 2.0, 0.01).measurement,
     "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
     "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
     "gpu_bound": 0.404,

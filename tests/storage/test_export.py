@@ -10,7 +10,7 @@ import pytest
 from storage.export import studies_json, trials_csv
 from storage.records import StudyRecord, read_studies
 from storage.store import Store
-from tests.made_studies import add_point, add_study
+from tests.made_studies import PROTOCOL, add_point, add_study
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_json_has_all_points_and_how_they_were_measured(store: Store) -> None:
     assert [len(study["points"]) for study in written] == [2, 1]
     assert [len(study["front"]) for study in written] == [1, 1]
     for study, record in zip(written, records, strict=True):
-        assert study["protocol"] == {"num_samples": 32}
+        assert study["protocol"] == PROTOCOL
         assert study["versions"] == {"torch": "2.12.0"}
         shared = json.loads(json.dumps(record.as_json()))
         assert {name: study[name] for name in shared} == shared

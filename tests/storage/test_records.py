@@ -11,9 +11,8 @@ from optuna.trial import TrialState, create_trial
 from storage import records
 from storage.errors import StorageError
 from storage.records import read_studies, read_study
-from storage.rows import ATTRIBUTES
 from storage.store import Store
-from tests.made_reports import made_trial
+from tests.made_reports import PROTOCOL, made_trial
 
 COMBINATION = {
     "pipeline": "tiny-shapes",
@@ -39,7 +38,7 @@ def make_study(store: Store, name: str = "one") -> optuna.Study:
     )
     attributes = {
         records.COMBINATION: COMBINATION,
-        records.PROTOCOL: {"seed": 3},
+        records.PROTOCOL: PROTOCOL,
         records.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
         records.SPACE: {"distinct": 16, "grid": 16, "choices": {"ratio": [0.1, 0.5]}},
         records.LOSS_BUDGET: 0.02,
@@ -50,14 +49,10 @@ def make_study(store: Store, name: str = "one") -> optuna.Study:
 
 
 def measurement(speedup: float, clip_loss: float) -> dict[str, Any]:
+    """Of a baseline that takes 0.5 s."""
     return {
-        "speedup": speedup,
+        **made_trial(0, speedup, clip_loss, baseline_s=0.5).measurement,
         "speedup_ci": (speedup - 0.1, speedup + 0.1),
-        "clip_loss": clip_loss,
-        "clip_loss_ci": (clip_loss - 0.01, clip_loss + 0.01),
-        "latency_s": 0.5 / speedup,
-        "baseline_latency_s": 0.5,
-        "image_similarity": 0.95,
         "samples": 32,
     }
 
@@ -87,7 +82,7 @@ def test_empty_study_reads_back(store: Store) -> None:
     assert record.combination == COMBINATION
     assert record.device == "a CPU"
     assert record.loss_budget == 0.02
-    assert record.protocol == {"seed": 3}
+    assert record.protocol == PROTOCOL
     assert record.versions == {"torch": "2.12.0"}
     assert record.space["distinct"] == 16
     assert (record.trials, record.front, record.states) == ([], [], {})
@@ -226,18 +221,3 @@ def test_measurements_on_the_front_and_off_it_read_back(store: Store) -> None:
     [record] = read_studies(store)
     assert [trial.measurement["speedup"] for trial in record.front] == [3.0]
     assert [trial.measurement["speedup"] for trial in record.trials] == [1.0, 2.0, 3.0]
-
-
-def test_a_front_needs_the_measurements_of_its_own_points_only(store: Store) -> None:
-    study = make_study(store)
-    for speedup in (1.0, 2.0):
-        add_trial(study, {"ratio": speedup}, (speedup, 0.01))
-        add_trial(study, {"ratio": 3 + speedup}, (speedup, 0.01), state=TrialState.PRUNED)
-    [record] = read_studies(store)
-    values = ATTRIBUTES.c.value_json
-    broken = ATTRIBUTES.update().where(values.contains('"speedup": 1.0')).values(value_json="{")
-    with store.engine.begin() as connection:
-        assert connection.execute(broken).rowcount == 2
-    assert [point["speedup_ci"] for point in record.as_json()["front"]] == [[1.9, 2.1]]
-    with pytest.raises(ValueError, match=r"JSON|double quotes"):
-        record.trials[0].measurement["speedup"]

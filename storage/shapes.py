@@ -1,0 +1,159 @@
+"""The shapes of what is kept on a study and on its trials; what has another shape is not ours.
+
+A database is anybody's to write to, by Optuna's own API too. Whoever reads one checks with these,
+and believes nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
+from typing_extensions import TypedDict
+
+GREATEST = 1e9
+"""No figure is beyond this; a file may hold any number."""
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
+
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=GREATEST)]
+
+Count = Annotated[int, Field(ge=0, le=int(GREATEST))]
+
+Interval = Annotated[list[Number] | tuple[Number, ...], Field(min_length=2, max_length=2)]
+
+Value = Annotated[int | float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
+
+STRICT = ConfigDict(strict=True, extra="allow")
+
+
+@with_config(STRICT)
+class Combination(TypedDict):
+    """What a study accelerates, and with what."""
+
+    pipeline: str
+    scheduler: str
+    steps: Annotated[Count, Field(ge=1)]
+    methods: Annotated[list[str], Field(min_length=1)]
+
+
+@with_config(STRICT)
+class Protocol(TypedDict):
+    """As objectives/protocol.py lists it."""
+
+    model: str
+    scorer: str
+    prompts: str
+    num_samples: Annotated[Count, Field(ge=1)]
+    batch_size: Annotated[Count, Field(ge=1)]
+    height: Annotated[Count, Field(ge=1)]
+    width: Annotated[Count, Field(ge=1)]
+    guidance_scale: Number
+    dtype: str
+    seed: int
+    timed: NotRequired[str]
+
+
+@with_config(STRICT)
+class Environment(TypedDict):
+    """As objectives/environment.py lists it."""
+
+    device: str
+    versions: dict[str, str]
+
+
+@with_config(STRICT)
+class Space(TypedDict):
+    """How many points there are, and the choices of each parameter."""
+
+    distinct: Count
+    grid: Count
+    choices: dict[str, list[Value]]
+
+
+@with_config(STRICT)
+class Study(TypedDict):
+    """The attributes of a study."""
+
+    combination: Combination
+    scheduler_settings: NotRequired[dict[str, bool | Value | str]]
+    model_origin: NotRequired[dict[str, Any]]
+    protocol: Protocol
+    environment: Environment
+    space: Space
+    loss_budget: Annotated[float, Field(gt=-1, lt=1)]
+
+
+@with_config(STRICT)
+class Measured(TypedDict):
+    """The attribute `measurement` of a trial, as objectives/measurement.py lists it."""
+
+    speedup: Positive
+    speedup_ci: Interval
+    clip_loss: Number
+    clip_loss_ci: Interval
+    latency_s: Positive
+    latency_ci_s: Interval | None
+    baseline_latency_s: Positive
+    latencies_s: list[Positive]
+    baseline_latencies_s: list[Positive]
+    image_similarity: Number
+    psnr_db: float
+    clip_score: Number
+    baseline_clip_score: Number
+    peak_memory_mib: Number | None
+    device_shared: bool
+    gpu_bound: NotRequired[Number | None]
+    baseline_gpu_bound: NotRequired[Number | None]
+    disturbed: NotRequired[list[str]]
+    samples: Count
+    stopped_early: bool
+    seconds: dict[str, Number]
+
+
+@with_config(STRICT)
+class Look(Measured):
+    """The same of a second look."""
+
+    look: Literal["timed again", "confirmed"]
+
+
+@with_config(STRICT)
+class Trial(TypedDict):
+    """A completed trial of ours: its two values and its two attributes."""
+
+    number: Count
+    speedup: Positive
+    clip_loss: Number
+    point: dict[str, Value]
+    measurement: Measured
+
+
+@with_config(STRICT)
+class Second(TypedDict):
+    """A second look of ours: its attributes."""
+
+    duplicate_of: Count
+    measurement: Look
+
+
+STUDY: TypeAdapter[Study] = TypeAdapter(Study)
+TRIAL: TypeAdapter[Trial] = TypeAdapter(Trial)
+MEASURED: TypeAdapter[Measured] = TypeAdapter(Measured)
+SECOND: TypeAdapter[Second] = TypeAdapter(Second)
+
+
+def parsed(text: str) -> Any:
+    """What a JSON text holds; None, which no shape takes, if it is none."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
+
+
+def why_not(error: ValidationError) -> str:
+    """The first thing that is wrong, with where it is, in one line."""
+    [first, *_] = error.errors(include_url=False, include_input=False)
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg'].lower()}"
