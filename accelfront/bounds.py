@@ -57,8 +57,8 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
     """
     from dataclasses import replace
 
+    from accelfront.reading import read
     from objectives.errors import InputError
-    from storage.records import read_studies
     from storage.store import open_store
 
     if loss_budget is not None and not -1 < loss_budget < 1:
@@ -66,7 +66,7 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
             "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "
             f"{loss_budget:g} was given"
         )
-    records = read_studies(open_store(storage), study)
+    records = read(open_store(storage), study)
     if loss_budget is None:
         return records
     return [replace(record, loss_budget=loss_budget) for record in records]

@@ -59,23 +59,26 @@ def main() -> None:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
-    except (ValueError, RuntimeError) as error:
+    except Exception as error:
         code = _told(error)
     sys.exit(code or 0)
 
 
-def _told(error: ValueError | RuntimeError) -> int:
+def _told(error: Exception) -> int:
     """Print an error that was written for people; raise any other one, which is a defect."""
     # Only now, as a command that met one of these has loaded their packages anyway.
     from accel_space.errors import RefusedError
     from objectives.errors import InputError, MeasurementError
-    from storage.errors import StorageError
+    from storage.errors import DatabaseFailedError, StorageError
+    from storage.faults import DATABASE_ERRORS, reason
     from studies.errors import StudyFailedError, StudyRefusedError
 
     if isinstance(error, RefusedError | InputError | StorageError | StudyRefusedError):
         return _complain(str(error), BAD_INPUT)
-    if isinstance(error, MeasurementError | StudyFailedError):
+    if isinstance(error, MeasurementError | StudyFailedError | DatabaseFailedError):
         return _complain(str(error), FAILED)
+    if isinstance(error, DATABASE_ERRORS):
+        return _complain(f"the storage failed: {reason(error)}", FAILED)
     raise error
 
 

@@ -74,7 +74,7 @@ def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """A trial's attributes, of which none is long; the point is among its parameters."""
     words = {key: value for key, value in attributes.items() if key not in (MEASUREMENT, POINT)}
     try:
-        measured = MEASURED.validate_python(attributes.get(MEASUREMENT))
+        measured: Mapping[str, Any] = MEASURED.validate_python(attributes.get(MEASUREMENT))
     except ValidationError:
         # It has none yet, or one that accelfront did not write.
         return words

@@ -108,13 +108,13 @@ def _pipelines() -> list[Finding]:
 
 
 def _storage(url: str) -> Finding:
+    from accelfront.reading import read
     from storage.errors import StorageError
-    from storage.records import read_studies
     from storage.store import open_store
 
     try:
         store = open_store(url)
-        return Finding("storage", "ok", f"{store.name}: {len(read_studies(store))} studies")
+        return Finding("storage", "ok", f"{store.name}: {len(read(store))} studies")
     except StorageError as error:
         # Not there yet is how every storage begins.
         return Finding("storage", "note", str(error))

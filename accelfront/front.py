@@ -24,13 +24,13 @@ def front(
     from rich.console import Console
 
     from accelfront.plot import front_plot
+    from accelfront.reading import read
     from accelfront.tables import front_table, print_json
-    from storage.records import read_studies
     from storage.store import open_store
 
     if as_json and as_csv:
         raise typer.BadParameter("give --json or --csv, not both")
-    records = read_studies(open_store(storage), study)
+    records = read(open_store(storage), study)
     if as_json:
         print_json([record.as_json() for record in records])
     elif as_csv:

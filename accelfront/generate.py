@@ -163,12 +163,12 @@ def _scope(device: str, model: str | None) -> Scope:
 
 
 def _studies(store: Store, may_be_none: bool) -> list[StudyRecord]:
-    from storage.errors import StorageError
-    from storage.records import read_studies
+    from accelfront.reading import read
+    from storage.errors import NoStudiesError
 
     try:
-        return read_studies(store)
-    except StorageError:
+        return read(store)
+    except NoStudiesError:
         if not may_be_none:
             raise
         return []

@@ -17,13 +17,13 @@ def report(
 ) -> None:
     """Write one page of fronts, tables and pictures, which opens without a network."""
     from accelfront.output import put_out
+    from accelfront.reading import read
     from accelfront.reporting.page import render_page
     from accelfront.reporting.pictures import front_pictures
-    from storage.records import read_studies
     from storage.store import open_store
 
     store = open_store(storage)
-    studies = read_studies(store)
+    studies = read(store)
     # The page is for others too: a server's name and user are left to $ACCELFRONT_STORAGE.
     is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
     page = render_page(studies, front_pictures(store, studies), store.name if is_named else None)

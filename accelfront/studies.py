@@ -9,11 +9,11 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
     """List the studies of a storage."""
     from rich.console import Console
 
+    from accelfront.reading import read
     from accelfront.tables import combination_text, plain_table, print_json
-    from storage.records import read_studies
     from storage.store import open_store
 
-    records = read_studies(open_store(storage))
+    records = read(open_store(storage))
     if as_json:
         print_json(
             [
@@ -25,6 +25,7 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
                     "trials": len(record.trials),
                     "points": record.space["distinct"],
                     "states": record.states,
+                    "foreign_trials": record.foreign_trials,
                 }
                 for record in records
             ]

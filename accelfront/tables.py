@@ -96,7 +96,9 @@ def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
     """A point's parameters, those left out that have one choice only."""
     choices = study.space["choices"]
     return "\n".join(
-        f"{name}={value:g}" for name, value in trial.params.items() if len(choices[name]) > 1
+        f"{name}={value:g}"
+        for name, value in trial.params.items()
+        if len(choices.get(name, ())) != 1
     )
 
 
@@ -109,6 +111,13 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
         str(combination["steps"]),
         "+".join(combination["methods"]),
     )
+
+
+def foreign_text(study: StudyRecord) -> str:
+    """What to know of a study's complete trials that are not ours."""
+    count = study.foreign_trials
+    were = "1 trial was" if count == 1 else f"{count} trials were"
+    return f"{were} not measured by accelfront; what it says counts for nothing"
 
 
 def weakness_text(weak: WeakBaseline) -> str:

@@ -39,14 +39,14 @@ def verify(
     from rich.console import Console
 
     from accelfront.process import prepare_process
+    from accelfront.reading import read
     from accelfront.tables import print_json
     from generator.verify import judge
     from objectives.device import find_device
     from objectives.prompts import read_prompts
-    from storage.records import read_studies
     from storage.store import open_store
 
-    studies = {study.name: study for study in read_studies(open_store(storage))}
+    studies = {study.name: study for study in read(open_store(storage))}
     if prompts is not None:
         # What is wrong for all of them is told once.
         read_prompts(prompts)

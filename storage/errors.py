@@ -1,5 +1,13 @@
-"""What storage refuses."""
+"""What storage refuses, and how a database can fail."""
 
 
 class StorageError(ValueError):
     """A database that cannot be used as asked; the text says why and what to do."""
+
+
+class NoStudiesError(StorageError):
+    """A database that holds no study of ours yet."""
+
+
+class DatabaseFailedError(RuntimeError):
+    """A database that cannot be reached, or that has a fault; the text says which."""

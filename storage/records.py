@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
-from storage.errors import StorageError
+from storage.errors import NoStudiesError, StorageError
 from storage.front import pareto_front
 from storage.judgement import judged_bound, judged_front
 from storage.looks import join_looks
@@ -204,7 +204,8 @@ def read_studies(
         tell: Told of each study of ours that cannot be read; the others are.
 
     Raises:
-        StorageError: If there is no study, or none of this name, or none that can be read.
+        NoStudiesError: If there is no study.
+        StorageError: If there is none of this name, or none that can be read.
     """
     rows = read_study_rows(store.engine, STUDY_KEYS)
     if name is not None:
@@ -215,7 +216,7 @@ def read_studies(
         if name in (None, row.name) and LOSS_BUDGET in row.attributes
     }
     if not ours:
-        raise StorageError(f"{store.name} holds no studies; `accelfront study` makes some")
+        raise NoStudiesError(f"{store.name} holds no studies; `accelfront study` makes some")
     records, problems = [], []
     with collector_paused():
         trials = read_trials(store.engine, ours)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import (
     Column,
     Connection,
@@ -33,6 +33,9 @@ SCHEMA_VERSION = 1
 
 ADVISORY_LOCK = 0x_ACCE1
 """Any fixed number: names our lock among a Postgres server's advisory locks."""
+
+LOCK_S = 60
+"""How long a process waits on SQLite for another one that makes the schema."""
 
 metadata = MetaData()
 
@@ -137,11 +140,19 @@ def creation_lock(engine: Engine) -> Iterator[None]:
     """Let one process at a time create schemas: on an empty database several would collide."""
     if engine.dialect.name == "sqlite":
         database = Path(str(engine.url.database))
-        lock = FileLock(database.with_name(database.name + ".lock"), timeout=60)
-        with lock:
+        lock = FileLock(database.with_name(database.name + ".lock"), timeout=LOCK_S)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StorageError(
+                f"another process has held {lock.lock_file} for {LOCK_S} s; try again once it ends"
+            ) from error
+        try:
             yield
             # Whoever still waits on the removed file finds the schema made.
             Path(lock.lock_file).unlink(missing_ok=True)
+        finally:
+            lock.release()
         return
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Engine, NullPool, create_engine
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-from storage.errors import StorageError
+from storage.errors import DatabaseFailedError, StorageError
+from storage.faults import reason
+from storage.patience import Patience
 from storage.schema import (
     add_missing_tables,
     create_tables,
@@ -23,6 +25,7 @@ from storage.schema import (
     require_version,
     schema_version,
 )
+from storage.urls import parse_url, shown_url, without_secrets
 
 HEARTBEAT_S = 30
 """A worker says this often that its trial is alive."""
@@ -54,46 +57,30 @@ class Store:
     name: str
 
 
-def open_store(url: str, create: bool = False) -> Store:
+def open_store(url: str, create: bool = False, tell: Callable[[str], None] | None = None) -> Store:
     """Open a database of studies.
 
     Args:
         url: `sqlite:///file.db` or `postgresql+psycopg://user@host/database`.
         create: Create the SQLite file and the tables if they are missing; else that is an error.
+        tell: Wait for a database that is away, and say so to this; None fails at once.
 
     Raises:
         StorageError: If the URL is none of these, or the database cannot be opened or is of
             another kind.
+        DatabaseFailedError: If it was waited for and stayed away.
     """
-    parsed = _parse(url)
-    # Without its query, which may hold a password too.
-    name = parsed.set(query={}).render_as_string(hide_password=True)
-    with _explained(name):
-        if parsed.get_backend_name() == "sqlite":
-            _check_file(Path(str(parsed.database)), create)
+    parsed = parse_url(url)
+    name = shown_url(parsed)
+
+    def open_it() -> Store:
         rdb = _open_rdb(parsed, create, name)
         return Store(optuna.storages.get_storage(rdb), rdb.engine, name)
 
-
-def _parse(url: str) -> URL:
-    rule = "a storage is sqlite:///file.db or postgresql+psycopg://user@host/database"
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        # Not repeated: what looks like no URL may still hold a password.
-        raise StorageError(f"{rule}; the one given is no URL") from error
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        if "@" in (parsed.host or ""):
-            # What follows the first @ would be shown as the host.
-            raise StorageError(f"{rule}; write an @ of the password as %40")
-        return parsed.set(drivername="postgresql+psycopg")
-    if backend != "sqlite":
-        raise StorageError(f"{rule}; {backend!r} is neither")
-    # With `uri` SQLite reads further settings from the name, `mode=memory` among them.
-    if parsed.database in (None, "", ":memory:") or "uri" in parsed.query:
-        raise StorageError("a storage in memory would lose the study; use sqlite:///file.db")
-    return parsed.set(drivername="sqlite")
+    with _explained(name, parsed):
+        if parsed.get_backend_name() == "sqlite":
+            _check_file(Path(str(parsed.database)), create)
+        return open_it() if tell is None else Patience(tell)(open_it)
 
 
 def _check_file(path: Path, create: bool) -> None:
@@ -165,19 +152,22 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turn what goes wrong while opening into a StorageError without credentials."""
+def _explained(name: str, url: URL) -> Iterator[None]:
+    """Turn what goes wrong while opening into an error without credentials."""
     try:
         yield
     except NoSuchModuleError as error:
         raise StorageError(f"no driver for {name}: {error}") from error
-    except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise StorageError(
-            f"cannot open {name}: {reason}; is it a database, and may you write to it?"
-        ) from error
+    except DatabaseFailedError as error:
+        raise DatabaseFailedError(f"{name} {without_secrets(str(error), url)}") from error
     except SQLAlchemyError as error:
-        raise StorageError(f"cannot open {name}: {error}") from error
+        hint = (
+            "is it a database, and may you write to it?"
+            if url.get_backend_name() == "sqlite"
+            else "does the server run, and is this its address?"
+        )
+        told = without_secrets(reason(error), url)
+        raise StorageError(f"cannot open {name}: {told}; {hint}") from error
     except OSError as error:
         raise StorageError(f"cannot open {name}: {error.strerror}") from error
     except RuntimeError as error:

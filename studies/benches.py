@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+from storage.patience import Patience
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.errors import StudyFailedError
-from studies.patience import Patience
 from studies.plan import Plan
 
 

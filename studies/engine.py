@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError, MeasurementError
+from storage.errors import StorageError
 from storage.records import StudyRecord
 from storage.store import Store, open_store
 from studies.bench import Workbench
@@ -86,7 +87,11 @@ def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> It
     Raises:
         StorageError: If the storage cannot be opened.
     """
-    store = open_store(storage, create=True)
+
+    def wait(words: str) -> None:
+        watch(Standing(0, "", words, None))
+
+    store = open_store(storage, create=True, tell=wait)
     workbench = Workbench()
     for number, request in enumerate(requests, start=1):
 
@@ -132,6 +137,7 @@ def run_one(
         InputError,
         RefusedError,
         MeasurementError,
+        StorageError,
         StudyFailedError,
         StudyRefusedError,
     ) as error:

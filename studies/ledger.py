@@ -21,12 +21,12 @@ from storage import records
 from storage.artifacts import artifact_folder, keep_picture
 from storage.claims import claim, list_claims, release
 from storage.errors import StorageError
+from storage.patience import Patience
 from storage.schema import creation_lock
 from storage.store import Store
 from studies.errors import StudyRefusedError
 from studies.heartbeat import heartbeat
 from studies.note import refresh_note, study_note
-from studies.patience import Patience
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan, StudyRequest
 from studies.recovery import recover
 from studies.rounding import rounded
@@ -49,25 +49,31 @@ class Ledger:
         unkept: Why pictures of a trial could not be kept; None if all were.
     """
 
-    def __init__(self, plan: Plan, store: Store) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, tell: Callable[[str], None] = lambda words: None
+    ) -> None:
         """Create the study, or open it to go on.
 
+        Args:
+            plan: What is to be run.
+            store: Where it is kept.
+            tell: Told in words that the database is waited for.
+
         Raises:
+            StorageError: If what is kept of the study is not as accelfront keeps it.
             StudyRefusedError: If it was begun with other library versions or another space.
         """
-        self.patient = Patience()
+        self.patient = Patience(tell)
         self._plan = plan
         self.store = store
         self._pictures = artifact_folder(store)
         self.unkept: str | None = None
-        # Two workers that find an empty study would both note their own versions.
-        with creation_lock(store.engine):
-            self.study = _open_study(plan, store)
+        self.study = self.patient(lambda: _open_study(plan, store))
         self.loss_budget = self.study_budget
         if plan.request.budget_use == "run" and plan.request.loss_budget is not None:
             self.loss_budget = plan.request.loss_budget
-        self.id = store.optuna.get_study_id_from_name(self.study.study_name)
-        recover(self.study, store, begun=False)
+        self.id: int = self.study._study_id
+        self.patient(lambda: recover(self.study, store, begun=False))
 
     @property
     def study_budget(self) -> float:
@@ -266,6 +272,12 @@ class Ledger:
 
 
 def _open_study(plan: Plan, store: Store) -> optuna.Study:
+    # Two workers that find an empty study would both note their own versions.
+    with creation_lock(store.engine):
+        return _make_study(plan, store)
+
+
+def _make_study(plan: Plan, store: Store) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study = optuna.create_study(

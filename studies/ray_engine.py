@@ -24,6 +24,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from setproctitle import setproctitle
 
 from objectives.errors import InputError
+from storage.patience import Patience
 from storage.records import StudyRecord, find_study
 from storage.store import Store, open_store
 from studies.engine import Row, Standing, Watch
@@ -72,8 +73,9 @@ def run_on_ray(
             f"--engine ray needs a Postgres that all nodes reach, and the storage is {storage}; "
             "give --storage postgresql+psycopg://user@host/database"
         )
-    store = open_store(storage, create=True)
-    before = _stored(store, requests)
+    patient = Patience(lambda words: watch(Standing(0, "", words, None)))
+    store = open_store(storage, create=True, tell=patient.tell)
+    before = patient(lambda: _stored(store, requests))
     # Ray tells of lost nodes on stdout, which is for data.
     with redirect_stdout(sys.stderr), _connected(address):
         device, count, share = _shares(requests[0].device, workers)
@@ -93,7 +95,8 @@ def run_on_ray(
     errors = [member.error for member in crew if member.error is not None]
     if len(errors) == len(crew):
         raise errors[-1]
-    yield from _rows(requests, crew, before, _stored(store, requests), interrupted)
+    after = patient(lambda: _stored(store, requests))
+    yield from _rows(requests, crew, before, after, interrupted)
 
 
 @dataclass

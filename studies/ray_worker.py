@@ -39,7 +39,7 @@ class Worker:
 
     def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[Row]:
         """Run studies, over and over until nothing is left to measure or to wait for."""
-        store = open_store(storage)
+        store = open_store(storage, tell=self._stand)
         workbench = Workbench()
         places = {label(each): f"[{n}/{len(requests)}]" for n, each in enumerate(requests, start=1)}
         rows: dict[str, Row] = {}

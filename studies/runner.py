@@ -23,11 +23,11 @@ from studies.bench import Bench, Workbench
 from studies.benches import Benches
 from studies.disturbance import marked
 from studies.errors import StudyFailedError
+from studies.faults import database_faults_told
 from studies.hints import hinted_points
 from studies.interrupt import Interrupt, graceful_interrupt
 from studies.ledger import Ledger
-from studies.patience import database_faults_told
-from studies.plan import Plan
+from studies.plan import DEFAULT_LOSS_BUDGET, Plan
 from studies.progress import EndReason, Outcome, Progress, Watch
 from studies.samplers import Proposal, make_proposer
 from studies.screening import Screen, is_hopeless
@@ -77,13 +77,16 @@ class _Run:
         self.plan = plan
         self.store = store
         self.watch = watch
-        self.ledger = Ledger(plan, store)
+        self.last = ""
+        self.trials_s: list[float] = []
+        self.ledger = Ledger(plan, store, self.tell_early)
         self.looks = SecondLooks(self.ledger)
         self.confirmation = plan.confirmation()
         self.benches = Benches(
             plan, self.confirmation, store, workbench, self.ledger.patient, self.tell
         )
         self.record = self.ledger.read()
+        self.ledger.patient.tell = self.tell
         self.ledger.refresh_note(self.record)
         self.proposer = make_proposer(
             request.sampler,
@@ -98,25 +101,24 @@ class _Run:
         self.standstill = Standstill()
         self.failures: dict[str, str] = {}
         self.measured = 0
-        self.last = ""
-        self.trials_s: list[float] = []
-        self.ledger.patient.tell = self.tell
         self.ledger.reconsider(self.stays_given_up)
 
     def seed(self) -> int:
         """Of the sampler: another one for each worker that joins, which would else say the same."""
-        return self.plan.request.seed + len(self.ledger.study.get_trials(deepcopy=False))
+        patient, study = self.ledger.patient, self.ledger.study
+        return self.plan.request.seed + len(patient(lambda: study.get_trials(deepcopy=False)))
 
     def first_points(self) -> list[Point]:
         """What to measure before the sampler is asked: hints, and what the parts' studies found.
 
         The samplers to compare with take no hint from other studies.
         """
-        hinted = hinted_points(self.plan, self.store)
+        patient = self.ledger.patient
+        hinted = patient(lambda: hinted_points(self.plan, self.store))
         if self.plan.request.sampler != "auto":
             return hinted
-        warm = [point for point in warm_points(self.plan, self.store) if point not in hinted]
-        return hinted + warm
+        warm = patient(lambda: warm_points(self.plan, self.store))
+        return hinted + [point for point in warm if point not in hinted]
 
     @property
     def screens(self) -> bool:
@@ -315,6 +317,11 @@ class _Run:
         else:
             self.last = words
             self.measured += 1
+
+    def tell_early(self, stage: str) -> None:
+        """Tell whoever watches what happens before anything is known of the study."""
+        budget = self.plan.request.loss_budget or DEFAULT_LOSS_BUDGET
+        self.watch(Progress(stage, 0, self.wanted, budget, best=None, last="", trial_s=0.0))
 
     def tell(self, stage: str) -> None:
         """Tell whoever watches what happens now."""

@@ -115,11 +115,12 @@ class SecondLooks:
         number = self._number(trial_id)
 
         def take() -> bool:
+            # Another worker may have taken it and have ended meanwhile.
             ledger.heart.record_heartbeat(trial_id)
-            return claim(ledger.store.engine, ledger.id, due.key, number)
+            taken = claim(ledger.store.engine, ledger.id, due.key, number)
+            return taken and not due.is_done(records.read_study(study))
 
-        # Another worker may have taken it and have ended meanwhile.
-        if ledger.patient(take) and not due.is_done(records.read_study(study)):
+        if ledger.patient(take):
             return trial_id
         self._end(trial_id, TrialState.FAIL)
         return None
@@ -152,5 +153,6 @@ class SecondLooks:
         ledger.patient(lambda: release(ledger.store.engine, ledger.id, self._number(trial_id)))
 
     def _number(self, trial_id: int) -> int:
-        number: int = self._ledger.study._storage.get_trial(trial_id).number
+        ledger = self._ledger
+        number: int = ledger.patient(lambda: ledger.study._storage.get_trial(trial_id)).number
         return number
