@@ -106,13 +106,6 @@ def sort_trials(trials: Iterable[RawTrial]) -> Sorted:
     return found
 
 
-def is_foreign(trial: FrozenTrial) -> bool:
-    """Whether a trial is complete and was not measured by accelfront."""
-    raw = RawTrial.of_optuna(trial)
-    complete = trial.state == TrialState.COMPLETE and not raw.is_repeat
-    return complete and raw.point() is None
-
-
 def given_up(trial: FrozenTrial) -> Measured | None:
     """What accelfront had measured of a point when it gave it up early; None of any other trial."""
     raw = RawTrial.of_optuna(trial)

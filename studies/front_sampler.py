@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from accel_space.errors import RefusedError
 from accel_space.stack import Stack, point_key
 from storage.records import DUPLICATE_OF, MEASUREMENT, Point
 from studies.features import Matrix, loss_features, skipped_shares, work_features
@@ -138,16 +139,25 @@ class FrontSampler(PointSampler):
             if each.params.keys() != self._stack.space.keys():
                 choosing += each.state == TrialState.RUNNING and each.number < trial.number
                 continue
-            index = self._index.get(point_key(self._stack.canonical(each.params)))
+            index = self._place(each)
             if index is None:
                 continue
-            if each.state == TrialState.COMPLETE:
+            # What others told Optuna of a point that nobody claimed, accelfront did not measure.
+            claimed = point_key(self._points[index]) in self.taken
+            if each.state == TrialState.COMPLETE and claimed:
                 measured.setdefault(index, Seen(each.values[0], each.values[1]))
             elif each.state == TrialState.PRUNED and MEASUREMENT in each.user_attrs:
                 partly[index] = _partly(each.user_attrs[MEASUREMENT])
             elif each.state == TrialState.RUNNING:
                 running.add(index)
         return partly | measured, running, choosing
+
+    def _place(self, trial: FrozenTrial) -> int | None:
+        """Where a trial's point is among all; None if it is none, as others add what they like."""
+        try:
+            return self._index.get(point_key(self._stack.canonical(trial.params)))
+        except RefusedError:
+            return None
 
 
 def _partly(measurement: Mapping[str, Any]) -> Seen:

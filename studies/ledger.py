@@ -21,6 +21,7 @@ from storage import records
 from storage.artifacts import artifact_folder, keep_picture
 from storage.claims import claim, list_claims, release
 from storage.errors import StorageError
+from storage.ours import given_up
 from storage.patience import Patience
 from storage.schema import creation_lock
 from storage.store import Store
@@ -116,10 +117,9 @@ class Ledger:
         def free() -> None:
             trials = self.study.get_trials(deepcopy=False, states=[TrialState.PRUNED])
             for trial in trials:
-                known = trial.user_attrs
-                if records.MEASUREMENT in known and records.DUPLICATE_OF not in known:
-                    if not hopeless(known[records.MEASUREMENT]):
-                        release(self.store.engine, self.id, trial.number)
+                known = given_up(trial)
+                if known is not None and not hopeless(known):
+                    release(self.store.engine, self.id, trial.number)
 
         self.patient(free)
 

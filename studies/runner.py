@@ -11,6 +11,7 @@ from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 
+from accel_space.errors import RefusedError
 from accel_space.stack import point_key
 from objectives.grid import Grid
 from objectives.measurement import Measurement
@@ -22,6 +23,7 @@ from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.benches import Benches
 from studies.disturbance import marked
+from studies.enqueued import as_enqueued
 from studies.errors import StudyFailedError
 from studies.faults import database_faults_told
 from studies.hints import hinted_points
@@ -243,6 +245,12 @@ class _Run:
             return True
         if proposal is None:
             return False
+        try:
+            proposal = as_enqueued(self.plan.stack, proposal)
+        except RefusedError as error:
+            self.ledger.fail(proposal.trial, str(error))
+            self.last = f"enqueued, and left out: {error}"
+            return True
         key = point_key(proposal.point)
         if key in self.failures or not self.ledger.claim(proposal, self.wanted):
             self.ledger.repeat(proposal.trial, taken.get(key))

@@ -20,6 +20,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from accel_space.errors import RefusedError
 from accel_space.method import Choices, Space
 from accel_space.stack import Stack, point_key
 from storage.records import Point
@@ -99,7 +100,7 @@ class Extension(Proposer):
         self._sampler.taken = taken
         study.sampler = self._sampler
         trial = _ask(study, self._distributions)
-        return Proposal(trial, self._stack.canonical(trial.params))
+        return Proposal(trial, _point_of(trial, self._stack))
 
 
 class Search(Proposer):
@@ -136,7 +137,7 @@ class Search(Proposer):
             return _ask_for(study, unseen, self._distributions)
         study.sampler = self._sampler
         trial = _ask(study, self._distributions)
-        point = self._stack.canonical(trial.params)
+        point = _point_of(trial, self._stack)
         self._repeats = self._repeats + 1 if point_key(point) in taken else 0
         return Proposal(trial, point)
 
@@ -194,6 +195,14 @@ def _ask_for(
     study.sampler = sampler = _FirstFree(points)
     trial = _ask(study, distributions)
     return Proposal(trial, dict(sampler.point))
+
+
+def _point_of(trial: optuna.Trial, stack: Stack) -> Point:
+    """The point of a trial; what somebody enqueued may be none, and stands as it is."""
+    try:
+        return stack.canonical(trial.params)
+    except RefusedError:
+        return dict(trial.params)
 
 
 def _ask(study: optuna.Study, distributions: dict[str, BaseDistribution]) -> optuna.Trial:
