@@ -240,7 +240,10 @@ def test_a_space_is_ascending_without_repeats(stack: Stack) -> None:
         assert choices.least <= choices.values[0]
 
 
-BARE: dict[str, Any] = {"down_block_types": ("DownBlock2D",) * 4, "up_block_types": ("UpBlock2D",) * 4}
+BARE: dict[str, Any] = {
+    "down_block_types": ("DownBlock2D",) * 4,
+    "up_block_types": ("UpBlock2D",) * 4,
+}
 
 
 def test_a_point_that_leaves_nothing_out_is_none() -> None:
