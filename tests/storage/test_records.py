@@ -137,7 +137,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "study": "one",
         **COMBINATION,
         "device": "a CPU",
-        "model": None,
+        "model": PROTOCOL["model"],
         "loss_budget": 0.02,
         "trials": 2,
     }
