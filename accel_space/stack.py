@@ -30,6 +30,7 @@ from accel_space.pab import PAB
 from accel_space.restore import restored
 from accel_space.tgate import TGate
 from accel_space.tome import ToMe
+from storage.foreign import shown
 
 METHODS: dict[str, Method] = {
     method.name: method for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff())
@@ -52,7 +53,9 @@ def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
     wanted = set(names)
     unknown = sorted(wanted - METHODS.keys())
     if unknown:
-        raise RefusedError(f"unknown method {unknown[0]!r}; the methods are {', '.join(METHODS)}")
+        raise RefusedError(
+            f"unknown method {shown(unknown[0])}; the methods are {', '.join(METHODS)}"
+        )
     for name in sorted(wanted):
         for other, reason in METHODS[name].conflicts.items():
             if other in wanted:
@@ -223,7 +226,7 @@ def _read_value(name: str, value: Value, choices: Choices) -> Value:
     if not number or value < choices.least or kind(value) != value:
         raise RefusedError(
             f"{name} must be a {'whole ' if kind is int else ''}number from {choices.least:g} on, "
-            f"not {value!r}"
+            f"not {shown(value)}"
         )
     return kind(value)
 

@@ -35,7 +35,7 @@ def import_(
     try:
         entries, problems = read_search_params(_read(file))
     except StorageError as error:
-        raise InputError(f"{file} is no search-params file: {error}") from error
+        raise InputError(f"{file} is no search-params file, as it {error}") from error
     if entries:
         # Not sooner, as it takes seconds and a bad file needs none of it.
         prepare_process()

@@ -46,6 +46,7 @@ def tasks(
 
 def _read_ratios(text: str) -> list[float]:
     from objectives.errors import InputError
+    from storage.foreign import shown
 
     try:
         ratios = [float(part) for part in text.split(",")]
@@ -54,6 +55,6 @@ def _read_ratios(text: str) -> list[float]:
     if not ratios or not all(0 < ratio <= 1 for ratio in ratios):
         raise InputError(
             "--ratios are shares of the bound, above 0 and 1 at most, such as 0.8,0.9; "
-            f"{text!r} was given"
+            f"{shown(text)} was given"
         )
     return ratios

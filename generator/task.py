@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
@@ -18,6 +17,7 @@ from generator.parsing import Reading, Value, parse
 from generator.words import METHOD_WORDS
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
+from storage.foreign import ForeignTextError, read_json
 
 DEFAULT_SCHEDULER = "DDIM"
 DEFAULT_STEPS = 20
@@ -111,12 +111,9 @@ def load_json(text: str) -> Any:
     """
     check_length(text)
     try:
-        return json.loads(text, object_pairs_hook=_without_repeats)
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{quote(text.strip())} is not JSON: {reason}") from error
+        return read_json(text, _without_repeats)
+    except ForeignTextError as error:
+        raise InputError(f"{quote(text.strip())} {error}") from error
 
 
 def read_entry(entry: Any, text: str) -> Task:

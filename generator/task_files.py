@@ -13,6 +13,7 @@ from generator.lexer import quote
 from generator.task import Task, load_json, read_entry, read_task
 from objectives.errors import InputError
 from objectives.files import read_text
+from storage.foreign import ForeignTextError, compose_yaml, construct_yaml
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def _json_lines(content: str) -> Iterator[Task | Unparsed]:
 
 def _yaml_items(content: str) -> Iterator[Task | Unparsed]:
     try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"is not YAML: {_one_line(error)}") from error
+        root = compose_yaml(content)
+    except ForeignTextError as error:
+        raise InputError(str(error)) from error
     if root is None:
         return
     if not isinstance(root, yaml.SequenceNode):
@@ -99,9 +100,9 @@ def _read_yaml(node: yaml.Node, text: str) -> Task:
             if keys.count(key) > 1:
                 raise InputError(f"{quote(key)} is given twice; keep one")
     try:
-        entry = yaml.SafeLoader("").construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{quote(text)} is no entry: {_one_line(error)}") from error
+        entry = construct_yaml(node)
+    except ForeignTextError as error:
+        raise InputError(f"{quote(text)} is no entry: {error}") from error
     return read_entry(entry, text)
 
 
@@ -121,7 +122,3 @@ def _attempt(text: str, read: Callable[[], Task]) -> Task | Unparsed:
 def _lines(content: str) -> Iterator[str]:
     # Not splitlines, which also ends lines inside of JSON strings.
     return (line.strip() for line in content.split("\n") if line.strip())
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from objectives import embedded
 from objectives.architecture import Architecture, known_architecture, read_architecture
 from objectives.errors import InputError
+from storage.foreign import shown
 
 PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
 """Prompts of the default protocol of all pipelines that draw more than coloured shapes."""
@@ -178,6 +179,6 @@ def find_pipeline(name: str) -> PipelineEntry:
         near = get_close_matches(name.lower(), by_case, n=1)
         hint = f"; did you mean {by_case[near[0]].name}?" if near else ""
         raise InputError(
-            f"unknown pipeline {name!r}; the catalogue has {', '.join(PIPELINES)}{hint}"
+            f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}{hint}"
         )
     return entry

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from objectives.errors import InputError
+from storage.foreign import shown
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda:0" if gpus else "cpu")
     kind, _, index = name.partition(":")
     if name != "cpu" and (kind != "cuda" or (index and not index.isdecimal())):
-        raise InputError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
+        raise InputError(f"unknown device {shown(name)}; use auto, cpu, cuda or cuda:N")
     if kind == "cuda" and int(index or 0) >= gpus:
         raise InputError(
             f"there is no {name} here: torch sees {gpus} CUDA devices; use --device cpu"

@@ -10,6 +10,7 @@ from typing import Any
 
 from accel_space.profile import SchedulerProfile
 from objectives.errors import InputError
+from storage.foreign import shown
 
 SCHEDULERS = {
     "DDIM": "DDIMScheduler",
@@ -80,7 +81,7 @@ def scheduler_name(name: str) -> str:
     if found is None:
         near = get_close_matches(name.lower(), known, n=1)
         hint = f"did you mean {known[near[0]]}?" if near else "or a class name of diffusers"
-        raise InputError(f"unknown scheduler {name!r}; use {', '.join(SCHEDULERS)} ({hint})")
+        raise InputError(f"unknown scheduler {shown(name)}; use {', '.join(SCHEDULERS)} ({hint})")
     return found
 
 

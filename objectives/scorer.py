@@ -19,6 +19,7 @@ from objectives.fingerprint import file_fingerprint, fingerprint
 from objectives.hub import require_reachable
 from objectives.layout import tokenizer_files
 from objectives.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
+from storage.foreign import shown
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +63,7 @@ def find_scorer(given: str) -> ScorerSource:
     architecture, colon, pretrained = given.partition(":")
     if not colon or not pretrained:
         raise InputError(
-            f"unknown scorer {given!r}; give ARCHITECTURE:TAG as in ViT-L-14:openai, "
+            f"unknown scorer {shown(given)}; give ARCHITECTURE:TAG as in ViT-L-14:openai, "
             "ARCHITECTURE:checkpoint.safetensors, tiny-shapes, or a folder with "
             "open_clip_config.json"
         )
@@ -104,7 +105,7 @@ def _check_known(given: str, known: list[str], what: str) -> None:
         return
     near = get_close_matches(given, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"open_clip has {', '.join(known[:5]) or 'none'}"
-    raise InputError(f"unknown {what} {given!r} of the scorer; {hint}")
+    raise InputError(f"unknown {what} {shown(given)} of the scorer; {hint}")
 
 
 class Scorer:

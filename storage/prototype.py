@@ -16,19 +16,21 @@ Functions that write return the lines that tell what could not be written, too.
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from storage.errors import StorageError
+from storage.foreign import ForeignTextError, plain, read_json, shown
 from storage.records import Point, StudyRecord, TrialRecord
 
 SPELLINGS = {"warm_up": "warmup"}
 """Our parameter names that the prototype spells otherwise."""
 
-MOST_SHOWN = 160
-"""Characters of a file's text that an error repeats."""
+MOST_STEPS = 1000
+
+LONGEST_KEY = 1000
+"""Characters of a key; Python takes its time over what is longer."""
 
 GREATEST = 1e9
 """No speedup and no parameter is beyond this; a file may hold any number."""
@@ -127,25 +129,19 @@ def read_search_params(text: str) -> tuple[list[Entry], list[str]]:
     """
     try:
         # Objects become tuples of pairs, so that a key given twice is not lost.
-        content = json.loads(text, object_pairs_hook=tuple)
-    except (ValueError, RecursionError) as error:
-        raise StorageError(f"it is no JSON: {error}") from error
+        content = read_json(text, tuple)
+    except ForeignTextError as error:
+        raise StorageError(str(error)) from error
     if not isinstance(content, tuple):
-        raise StorageError("it must hold a JSON object of points by key")
+        raise StorageError("must hold a JSON object of points by key")
     entries: list[Entry] = []
     problems = []
     for key, value in content:
         try:
             entries.append(_read_entry(key, value))
         except StorageError as error:
-            problems.append(f"{shown(key)}: {shown(str(error))}")
+            problems.append(f"{plain(key)}: {error}")
     return entries, problems
-
-
-def shown(text: str) -> str:
-    """What a file holds, for the screen: on one line, no control characters, not too long."""
-    line = "".join(each if each.isprintable() else "?" for each in text)
-    return line if len(line) <= MOST_SHOWN else f"{line[: MOST_SHOWN - 3]}..."
 
 
 def _key(study: StudyRecord, *numbers: float) -> str:
@@ -154,25 +150,34 @@ def _key(study: StudyRecord, *numbers: float) -> str:
     return str((*parts, *numbers, sorted(combination["methods"])))
 
 
-def _read_entry(key: str, value: Any) -> Entry:
+def _read_key(key: str) -> tuple[Any, ...]:
+    """The six parts of a key, of any types."""
+    if len(key) > LONGEST_KEY:
+        raise StorageError(f"{KEY_RULE}, and this one has {len(key)} characters")
     try:
         parts = ast.literal_eval(key)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise StorageError(f"{KEY_RULE}, and this is none") from error
     if not isinstance(parts, tuple) or len(parts) != 6:
         raise StorageError(f"{KEY_RULE}, and this is none")
-    pipeline, scheduler, steps, speedup, loss_budget, methods = parts
+    return parts
+
+
+def _read_entry(key: str, value: Any) -> Entry:
+    pipeline, scheduler, steps, speedup, loss_budget, methods = _read_key(key)
     for name, text in (("pipeline", pipeline), ("scheduler", scheduler)):
         if not isinstance(text, str):
-            raise StorageError(f"the {name} must be text, not {text!r}")
-    if type(steps) is not int or steps < 1:
-        raise StorageError(f"steps must be a whole number from 1 on, not {steps!r}")
+            raise StorageError(f"the {name} must be text, not {shown(text)}")
+    if type(steps) is not int or not 1 <= steps <= MOST_STEPS:
+        raise StorageError(
+            f"steps must be a whole number from 1 to {MOST_STEPS}, not {shown(steps)}"
+        )
     if not _is_number(speedup) or speedup <= 0:
-        raise StorageError(f"the speedup must be a number above 0, not {speedup!r}")
+        raise StorageError(f"the speedup must be a number above 0, not {shown(speedup)}")
     if not _is_number(loss_budget):
-        raise StorageError(f"the loss budget must be a number, not {loss_budget!r}")
+        raise StorageError(f"the loss budget must be a number, not {shown(loss_budget)}")
     if not isinstance(methods, list | tuple) or not all(isinstance(each, str) for each in methods):
-        raise StorageError(f"the methods must be a list of names, not {methods!r}")
+        raise StorageError(f"the methods must be a list of names, not {shown(methods)}")
     if not methods:
         raise StorageError("at least one method must be named")
     return Entry(key, pipeline, scheduler, steps, tuple(methods), dict(_read_params(value)))
@@ -186,9 +191,11 @@ def _read_params(value: Any) -> Iterator[tuple[str, int | float]]:
     for given, number in value:
         name = ours.get(given, given)
         if name in seen:
-            raise StorageError(f"the parameter {given} is given twice")
+            raise StorageError(f"the parameter {plain(given)} is given twice")
         if not _is_number(number):
-            raise StorageError(f"the parameter {given} must be a number, not {number!r}")
+            raise StorageError(
+                f"the parameter {plain(given)} must be a number, not {shown(number)}"
+            )
         seen.add(name)
         yield name, number
 

@@ -13,8 +13,9 @@ from accel_space.stack import Stack, find_methods, point_key
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.schedulers import scheduler_name
+from storage.foreign import plain
 from storage.hints import read_hints
-from storage.prototype import Entry, shown
+from storage.prototype import Entry
 from storage.records import Point
 from storage.store import Store
 from studies.plan import Plan, StudyRequest, make_stack
@@ -57,7 +58,7 @@ def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
             batch = batches[key]
             point = point_in_space(batch.stack, entry.params)
         except (InputError, RefusedError) as error:
-            problems.append(f"{shown(entry.key)}: {error}")
+            problems.append(f"{plain(entry.key)}: {error}")
             continue
         batch.entries += 1
         if point not in batch.points:

@@ -29,6 +29,7 @@ from objectives.schedulers import (
     scheduler_settings,
 )
 from objectives.scorer import ScorerSource, find_scorer
+from storage.foreign import shown
 from storage.requirement import Requirement
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 
 DEFAULT_LOSS_BUDGET = 0.02
+
+GREATEST = 10**9
+"""No count is beyond it, nor a seed, to which trials and prompts are added; NumPy's end at 2**32.
+"""
 
 BudgetUse = Literal["set", "begin", "run"]
 """What becomes of a requested loss budget: it is set as the study's own; it is given to a study
@@ -266,17 +271,21 @@ def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Archit
 
 def _check_numbers(request: StudyRequest) -> None:
     requirement = request.requirement
-    at_least = {
-        "--steps": (request.steps, 1),
-        "--trials": (request.trials, 1),
+    ranges = {
+        # More steps than any model was trained for.
+        "--steps": (request.steps, 1, 1000),
+        "--trials": (request.trials, 1, GREATEST),
         # From one prompt alone there is no interval.
-        "--num-samples": (request.num_samples, 2),
-        "--batch-size": (request.batch_size, 1),
-        "--seed": (request.seed, 0),
+        "--num-samples": (request.num_samples, 2, GREATEST),
+        "--batch-size": (request.batch_size, 1, GREATEST),
+        "--seed": (request.seed, 0, GREATEST),
     }
-    for option, (value, least) in at_least.items():
-        if value is not None and value < least:
-            raise InputError(f"{option} must be {least} or more, and {value} was given")
+    for option, (value, least, most) in ranges.items():
+        if value is not None and not least <= value <= most:
+            raise InputError(
+                f"{option} must be a whole number from {least} to {most}, and {shown(value)} was "
+                "given"
+            )
     above_zero = {
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,
@@ -292,7 +301,7 @@ def _check_numbers(request: StudyRequest) -> None:
             f"{request.loss_budget:g} was given"
         )
     if request.sampler not in SAMPLERS:
-        raise InputError(f"unknown sampler {request.sampler!r}; use {', '.join(SAMPLERS)}")
+        raise InputError(f"unknown sampler {shown(request.sampler)}; use {', '.join(SAMPLERS)}")
 
 
 def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> tuple[list[str], list[str]]:

@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from accel_space.errors import RefusedError
@@ -18,6 +17,7 @@ from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.files import read_text
 from objectives.schedulers import scheduler_name
+from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
 from studies.plan import StudyRequest, make_stack
 
 Item = TypeVar("Item")
@@ -35,7 +35,7 @@ def _split(value: Any) -> Any:
 
 Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 StepCounts = Annotated[
-    list[Annotated[int, Field(ge=1)]], BeforeValidator(_listed), Field(min_length=1)
+    list[Annotated[int, Field(ge=1, le=1000)]], BeforeValidator(_listed), Field(min_length=1)
 ]
 MethodSet = Annotated[list[str], BeforeValidator(_split), Field(min_length=1)]
 MethodSets = Annotated[list[MethodSet], BeforeValidator(_listed), Field(min_length=1)]
@@ -121,11 +121,17 @@ def read_sweep(path: Path) -> Sweep:
         InputError: If it cannot be read, or does not say what a sweep is.
     """
     try:
-        content = yaml.safe_load(read_text(path))
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the sweep file {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(
+            f"the sweep file {path} cannot be read: {reason}; the files in studies/ are examples"
+        ) from error
+    try:
+        node = compose_yaml(text)
+        content = None if node is None else construct_yaml(node)
+    except ForeignTextError as error:
+        raise InputError(f"the sweep file {path}: {error}") from error
     if not isinstance(content, dict):
         keys = ", ".join(Sweep.model_fields)
         raise InputError(f"{path} must hold keys and values; the keys are {keys}")
@@ -234,10 +240,14 @@ def _matches(request: StudyRequest, exclusion: Exclusion) -> bool:
 
 def _first_problem(error: ValidationError) -> str:
     """The key, what is wrong with it and what is allowed, in one line."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
+    problems = error.errors(include_url=False)
+    # An unknown key first, as one that is missing may be meant by it.
+    problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
+    where = ".".join(plain(str(part)) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"the key {where} is missing"
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg'].lower()}, and it is {problem['input']!r}"
+        return f"{where}: {problem['msg'].lower()}, and it is {shown(problem['input'])}"
     allowed = list(_model_at(problem["loc"][:-1]).model_fields)
     near = get_close_matches(str(problem["loc"][-1]), allowed, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(allowed)}"

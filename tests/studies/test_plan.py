@@ -75,6 +75,10 @@ def test_a_short_prompt_file_sets_the_default_number_of_samples(
         ({"num_samples": 10_000}, "10000"),
         ({"batch_size": -1}, "--batch-size"),
         ({"seed": -1}, "--seed"),
+        ({"seed": 2**32}, "--seed"),
+        ({"steps": 10**9}, "--steps"),
+        ({"trials": 10**5000}, "--trials"),
+        ({"sampler": "x" * 10**6}, "'x"),
         ({"timeout_s": 0.0}, "--timeout"),
         ({"requirement": Requirement(speedup=-1.0)}, "--req-speedup"),
         ({"requirement": Requirement(latency_s=float("nan"))}, "--req-time"),
@@ -99,3 +103,4 @@ def test_wrong_input_is_refused_in_one_line_that_names_it(
         make_plan(make_request(**changes))
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -82,7 +82,17 @@ def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
         (SMALL + "loss_budget: 2", "loss_budget: input should be less than 1"),
         (SMALL.replace("[6, 8]", "[]"), "steps: value should have at least 1 item"),
         (SMALL.replace("[6, 8]", "[6, x]"), "steps.1: input should be a valid integer"),
-        (SMALL.replace("steps: [6, 8]", ""), "steps: field required"),
+        (SMALL.replace("steps: [6, 8]", ""), "the key steps is missing"),
+        (SMALL.replace("steps: [6, 8]", "step: 20"), "unknown key step; did you mean steps?"),
+        (SMALL.replace("[6, 8]", "[1001]"), "steps.0: input should be less than or equal to 1000"),
+        (SMALL.replace("[6, 8]", "9" * 5000), "steps.0: input should be a valid integer"),
+        (SMALL.replace("[6, 8]", "[{a: [b]}]"), "and it is keys and values"),
+        (SMALL.replace("[6, 8]", "[" * 3000 + "]" * 3000), "nested too deeply"),
+        (SMALL.replace("unipc", "2024-13-45"), "unknown scheduler '2024-13-45'"),
+        (SMALL.replace("unipc", "x" * 10**5), f"unknown scheduler '{'x' * 80}'...; use"),
+        (SMALL + "steps: 7", "'steps' is given twice"),
+        (SMALL + 'storage: "\\ud800"', "half a character"),
+        (SMALL + "? " + "x" * 10**5 + "\n: 1", f"unknown key {'x' * 10}"),
         (SMALL.replace("unipc", "unipic"), "did you mean UniPC"),
         (SMALL.replace("tiny-shapes-v", "tiny-shaped"), "did you mean tiny-shapes"),
         (SMALL.replace("tome", "tom"), "unknown method 'tom'"),
@@ -96,6 +106,7 @@ def test_wrong_file_is_refused_with_key_and_what_is_allowed(
         sweep_of(tmp_path, text)
     assert told.lower() in str(refusal.value).lower()
     assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 500
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])

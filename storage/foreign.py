@@ -1,0 +1,195 @@
+"""Text that others wrote, read within bounds: YAML and JSON files, and what errors repeat of them.
+
+What is read here is plain: text that can be encoded, numbers of a sensible size, lists and keys. A
+date is text, as nothing here takes one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import yaml
+
+MOST_VALUES = 10_000
+"""Values of a YAML document, those that aliases repeat counted each time."""
+
+MOST_SHOWN = 80
+"""Characters of a value that an error repeats."""
+
+GREATEST = 10**18
+"""Whole numbers beyond it are read as infinity, which every rule refuses."""
+
+MOST_DIGITS = 20
+
+KINDS: dict[type, str] = {dict: "keys and values", list: "a list", tuple: "a list", bytes: "bytes"}
+"""Values that errors name only."""
+
+TOO_DEEP = "it is nested too deeply"
+
+
+class ForeignTextError(ValueError):
+    """A text that is not what it should be; its text goes on from the name of the file."""
+
+
+def compose_yaml(text: str) -> yaml.Node | None:
+    """The nodes of a YAML document; None if it is empty.
+
+    Raises:
+        ForeignTextError: If it is no YAML.
+    """
+    try:
+        return yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ForeignTextError(f"is no YAML: {_reason(error)}") from error
+
+
+def construct_yaml(node: yaml.Node) -> Any:
+    """The value that a YAML node stands for.
+
+    Raises:
+        ForeignTextError: If it is too much, or holds what is not plain.
+    """
+    try:
+        _count(node, {})
+        value = _Loader("").construct_document(node)
+        _check_text(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ForeignTextError(_reason(error)) from error
+    except (LookupError, AttributeError, OverflowError) as error:
+        # What PyYAML raises for `!!int ""`, `!!bool x` and the like.
+        raise ForeignTextError("a tag does not fit its value") from error
+    return value
+
+
+def read_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
+    """Read JSON.
+
+    Args:
+        text: The JSON.
+        pairs: Makes an object of its keys and values.
+
+    Raises:
+        ForeignTextError: If it is no JSON, or holds what is not plain.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_int=_read_int)
+        _check_text(value)
+    except (json.JSONDecodeError, ForeignTextError, RecursionError) as error:
+        raise ForeignTextError(f"is not JSON: {_reason(error)}") from error
+    return value
+
+
+def shown(value: object) -> str:
+    """A value that others wrote, as an error repeats it: short, printable, on one line."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]!r}..."
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int):
+        return repr(value) if abs(value) <= GREATEST else repr(math.inf)
+    kinds: dict[type, str] = {
+        dict: "keys and values",
+        list: "a list",
+        tuple: "a list",
+        bytes: "binary data",
+    }
+    return kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def plain(text: str) -> str:
+    """A text that others wrote, not quoted: on one line, printable, not too long."""
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return line if len(line) <= 2 * MOST_SHOWN else f"{line[: 2 * MOST_SHOWN]}..."
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be written down; escapes can spell halves of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class _Loader(yaml.SafeLoader):
+    """Dates stay text, and numbers keep to a size."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int | float:  # type: ignore[override]
+        """See `yaml.SafeLoader`."""
+        try:
+            return _bounded(super().construct_yaml_int(node))
+        except ValueError:
+            # Python reads no more digits than a few thousand at once.
+            return math.inf
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
+def _read_int(digits: str) -> int | float:
+    return _bounded(int(digits)) if len(digits) <= MOST_DIGITS else math.inf
+
+
+def _bounded(number: int) -> int | float:
+    return number if abs(number) <= GREATEST else math.inf
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for once its aliases are written out."""
+    if id(node) in known:
+        return known[id(node)]
+    # Of a node within itself there is no end.
+    known[id(node)] = MOST_VALUES
+    _refuse_repeats(node)
+    parts = node.value if isinstance(node, yaml.CollectionNode) else []
+    total = 1 + sum(
+        _count(each, known)
+        for part in parts
+        for each in (part if isinstance(part, tuple) else (part,))
+    )
+    if total > MOST_VALUES:
+        raise ForeignTextError(
+            f"it comes to more than {MOST_VALUES:,} values; write fewer, no aliases"
+        )
+    known[id(node)] = total
+    return total
+
+
+def _refuse_repeats(node: yaml.Node) -> None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    keys = [key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)]
+    for key, count in Counter(keys).items():
+        if count > 1:
+            raise ForeignTextError(f"{shown(key)} is given twice; keep one")
+
+
+def _check_text(value: Any) -> None:
+    if isinstance(value, str):
+        if not is_text(value):
+            raise ForeignTextError(f"{shown(value)} holds half a character")
+    elif isinstance(value, Mapping):
+        for each in (*value.keys(), *value.values()):
+            _check_text(each)
+    elif isinstance(value, list | tuple | set):
+        for each in value:
+            _check_text(each)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong and in which line, without what the parser quotes of the text."""
+    if isinstance(error, RecursionError):
+        return TOO_DEEP
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{plain(str(error.problem))}, in line {error.problem_mark.line + 1}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"it holds a control character or what is no text, at position {error.position}"
+    return plain(str(error))
