@@ -1,0 +1,41 @@
+"""The packages beside this one, found before anybody else's of the same name.
+
+Their names are plain words, and `python -m accelfront` looks into the working folder first, where a
+`storage.py` or a folder `studies` may well be.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+ROOMS = ("accel_space", "generator", "objectives", "storage", "studies")
+
+HOUSE = Path(__file__).resolve().parents[1]
+
+
+class _Ours(MetaPathFinder):
+    """Finds the packages of `ROOMS` in `HOUSE`, and nothing else."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See `MetaPathFinder`."""
+        return PathFinder.find_spec(fullname, [str(HOUSE)]) if fullname in ROOMS else None
+
+
+def prefer_ours() -> None:
+    """Let our packages win from now on.
+
+    Raises:
+        ImportError: If another one of such a name is in this process already.
+    """
+    for name in ROOMS:
+        module = sys.modules.get(name)
+        if module is not None and str(HOUSE / name) not in getattr(module, "__path__", ()):
+            raise ImportError(f"accelfront has a package {name}, and {module} is in its place")
+    sys.meta_path.insert(0, _Ours())
