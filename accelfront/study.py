@@ -201,11 +201,15 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
 
 def _second_looks(outcome: Outcome) -> list[str]:
     """What was disturbed, and what the best points are worth on other prompts."""
+    from storage.looks import disturbed_by
+
     study, lines = outcome.study, []
-    disturbed = [trial for trial in study.trials if trial.measurement.get("disturbed")]
+    disturbed = [trial for trial in study.trials if any(map(disturbed_by, trial.looks))]
     if disturbed:
-        again = sum(trial.timed_again for trial in disturbed)
-        words = sorted({word for trial in disturbed for word in trial.measurement["disturbed"]})
+        again = sum(t.timed_again and bool(disturbed_by(t.measurement)) for t in disturbed)
+        words = sorted(
+            {w for trial in disturbed for look in trial.looks for w in disturbed_by(look)}
+        )
         lines.append(
             f"{len(disturbed)} trials were disturbed ({', '.join(words)}), {again} of them also "
             "when they were timed again; doubt their latencies"

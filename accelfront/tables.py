@@ -42,13 +42,18 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
 
 def front_table(study: StudyRecord) -> Table:
     """The front of a study, fastest first; points outside the loss budget are dim and marked."""
+    from storage.looks import disturbed_by
+
     table = plain_table("#", "speedup", "s/picture", "CLIP loss", "similar", title=study.name)
     table.add_column("parameters", justify="left")
     front = study.front
     for trial in front:
         looks = trial.looks
         table.add_row(
-            f"{trial.number}{DISTURBED if _is_disturbed(trial) else ''}",
+            "\n".join(
+                f"{'' if again else trial.number}{DISTURBED if disturbed_by(look) else ''}"
+                for again, look in enumerate(looks)
+            ),
             "\n".join(map(speedup_text, looks)),
             f"{trial.measurement['latency_s']:#.3g}".rstrip("."),
             "\n".join(_loss(look, study.loss_budget) for look in looks),
@@ -62,18 +67,13 @@ def front_table(study: StudyRecord) -> Table:
         f"* over the loss budget of {study.loss_budget:.1%}": any(
             look["clip_loss"] > study.loss_budget for trial in front for look in trial.looks
         ),
-        f"{DISTURBED} disturbed while it was measured: doubt its latency": any(
-            map(_is_disturbed, front)
+        f"{DISTURBED} disturbed while that line was measured: doubt its latency": any(
+            disturbed_by(look) for trial in front for look in trial.looks
         ),
     }
     table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
     table.caption_justify = "left"
     return table
-
-
-def _is_disturbed(trial: TrialRecord) -> bool:
-    # Studies from before this was watched say nothing of it.
-    return bool(trial.measurement.get("disturbed"))
 
 
 def _loss(look: Mapping[str, Any], budget: float) -> str:

@@ -160,7 +160,7 @@ def _best(progress: Progress) -> str:
 
 
 def _time_left(progress: Progress) -> str:
-    if not progress.trial_s:
+    seconds = progress.left_s
+    if seconds is None:
         return ""
-    seconds = progress.trial_s * (progress.wanted - progress.done)
     return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

@@ -26,6 +26,7 @@ from generator.script import render_script, script_name
 from generator.source import find_source, model_note
 from generator.task import Task
 from generator.task_files import Unparsed
+from storage.looks import disturbed_by
 from storage.records import StudyRecord, TrialRecord
 from storage.scripts import ScriptRecord, keep_script
 from storage.store import Store
@@ -214,8 +215,7 @@ def _judgement(trial: TrialRecord) -> list[str]:
             f"{confirmed['clip_loss']:.1%} ({loss_low:.1f}..{loss_high:.1f}), in the search "
             f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"
         )
-    disturbed = trial.judged.get("disturbed")
-    if disturbed:
+    if disturbed := disturbed_by(trial.judged):
         notes.append(f"its latencies were disturbed ({', '.join(disturbed)})")
     return notes
 

@@ -22,6 +22,12 @@ SecondLook = tuple[int, Mapping[str, Any]]
 """The number of the point's first trial, and what was measured."""
 
 
+def disturbed_by(measured: Mapping[str, Any]) -> list[str]:
+    """What disturbed a measurement; studies from before this was watched know of the GPU alone."""
+    seen: list[str] = measured.get("disturbed") or []
+    return seen or (["shared"] if measured.get("device_shared") else [])
+
+
 def join_looks(trials: Sequence[TrialRecord], looks: Iterable[SecondLook]) -> list[TrialRecord]:
     """Join second looks to the points that they looked at.
 
@@ -39,6 +45,10 @@ def join_looks(trials: Sequence[TrialRecord], looks: Iterable[SecondLook]) -> li
                 by_number[number] = replace(trial, confirmed=measured)
         elif not trial.timed_again:
             by_number[number] = replace(
-                trial, speedup=measured["speedup"], measurement=measured, timed_again=True
+                trial,
+                speedup=measured["speedup"],
+                measurement=measured,
+                timed_again=True,
+                first_timing=trial.measurement,
             )
     return list(by_number.values())

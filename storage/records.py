@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from storage.errors import NoStudiesError, StorageError
 from storage.front import pareto_front
 from storage.judgement import judged_bound, judged_front
-from storage.looks import join_looks
+from storage.looks import disturbed_by, join_looks
 from storage.ours import RawTrial, Sorted, sort_trials
 from storage.rows import StudyRow, collector_paused, read_study_rows, read_trials
 from storage.shapes import STUDY, parsed, why_not
@@ -63,6 +63,7 @@ class TrialRecord:
         measurement: All that was measured, as objectives/measurement.py lists it.
         confirmed: The same on prompts that the search did not see; None if it was not confirmed.
         timed_again: Whether it was disturbed and timed again; the quieter timing is kept.
+        first_timing: What was measured before it was timed again; None if it was not.
     """
 
     number: int
@@ -72,6 +73,7 @@ class TrialRecord:
     measurement: Mapping[str, Any]
     confirmed: Mapping[str, Any] | None = None
     timed_again: bool = False
+    first_timing: Mapping[str, Any] | None = None
 
     @property
     def judged(self) -> Mapping[str, Any]:
@@ -112,12 +114,14 @@ class TrialRecord:
     def _marks(self) -> dict[str, Any]:
         """What is to be said of this point and not of most."""
         marks: dict[str, Any] = {}
-        if disturbed := self.measurement.get("disturbed"):
+        if disturbed := disturbed_by(self.measurement):
             marks["disturbed"] = disturbed
         if (share := self.measurement.get("gpu_bound")) is not None:
             marks["gpu_bound"] = share
         if self.confirmed is not None:
             marks["confirmed"] = {name: self.confirmed[name] for name in CONFIRMED}
+            if disturbed := disturbed_by(self.confirmed):
+                marks["confirmed"]["disturbed"] = disturbed
         return marks
 
 

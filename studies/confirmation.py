@@ -36,5 +36,11 @@ def to_confirm(trials: Sequence[TrialRecord], loss_budget: float) -> list[TrialR
     inside = [trial for trial in possible if trial.clip_loss <= loss_budget]
     # The front is fastest first, and so the greatest loss first.
     beyond = [trial for trial in possible if trial.clip_loss > loss_budget][::-1]
-    count = min(MOST, max(1, int(SHARE * len(trials))))
-    return [trial for trial in (inside + beyond)[:count] if trial.confirmed is None]
+    return [
+        trial for trial in (inside + beyond)[: how_many(len(trials))] if trial.confirmed is None
+    ]
+
+
+def how_many(points: int) -> int:
+    """How many points at most are confirmed of a study of so many."""
+    return min(MOST, max(1, int(SHARE * points)))

@@ -80,7 +80,6 @@ def to_time_again(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -
         trials: A study's points.
         front: Its front; what is on it matters more than what is not.
     """
-    room = max(LEAST_AGAIN, int(MOST_AGAIN * len(trials))) - sum(t.timed_again for t in trials)
     found = {
         trial.number: set(
             reasons(trial.measurement, [t.measurement for t in trials if t is not trial])
@@ -91,7 +90,13 @@ def to_time_again(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -
     touched = [t for t in trials if not t.timed_again and found[t.number] - lasting]
     on_front = {trial.number for trial in front}
     touched.sort(key=lambda trial: (trial.number not in on_front, -_width(trial.measurement)))
-    return touched[: max(0, room)]
+    return touched[: room_to_time_again(trials)]
+
+
+def room_to_time_again(trials: Sequence[TrialRecord]) -> int:
+    """How many of a study's points may still be timed again."""
+    most = max(LEAST_AGAIN, int(MOST_AGAIN * len(trials)))
+    return max(0, most - sum(trial.timed_again for trial in trials))
 
 
 def _unrest(measurement: Measurement) -> tuple[int, float]:

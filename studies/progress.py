@@ -22,7 +22,7 @@ class Progress:
         loss_budget: The greatest CLIP loss allowed.
         best: The fastest point inside the loss budget, if there is one.
         last: What became of the last trial, in words; empty before the first.
-        trial_s: Mean seconds of a trial of this run; 0 before the first.
+        left_s: Seconds that the run will take yet, second looks among them; None if unknown.
     """
 
     stage: str
@@ -31,7 +31,7 @@ class Progress:
     loss_budget: float
     best: TrialRecord | None
     last: str
-    trial_s: float
+    left_s: float | None
 
 
 Watch = Callable[[Progress], None]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from statistics import fmean
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -17,8 +17,9 @@ from objectives.grid import Grid
 from objectives.measurement import Measurement
 from objectives.statistics import Estimate
 from storage.judgement import judged_bound
+from storage.looks import Look
 from storage.records import Point, TrialRecord
-from storage.requirement import meets
+from storage.requirement import Requirement, meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.benches import Benches
@@ -29,6 +30,7 @@ from studies.faults import database_faults_told
 from studies.hints import hinted_points
 from studies.interrupt import Interrupt, graceful_interrupt
 from studies.ledger import Ledger
+from studies.pace import Pace, Step, steps_to_come
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan
 from studies.progress import EndReason, Outcome, Progress, Watch
 from studies.samplers import Proposal, make_proposer
@@ -80,7 +82,9 @@ class _Run:
         self.store = store
         self.watch = watch
         self.last = ""
-        self.trials_s: list[float] = []
+        self.pace = Pace()
+        self.pending: list[Due] | None = None
+        self.looked: Counter[Look] = Counter()
         self.ledger = Ledger(plan, store, self.tell_early)
         self.looks = SecondLooks(self.ledger)
         self.confirmation = plan.confirmation()
@@ -163,23 +167,27 @@ class _Run:
         Returns:
             How the run ends; None if it does not, as what met the requirement does so no more.
         """
-        while (due := self.due()) is not None and not self.deadline.passed():
+        while (pending := self.due()) and not self.deadline.passed():
             if stop.requested:
                 return "interrupt"
-            self.look(due)
+            self.look(pending[0])
             self.record = self.ledger.read()
             if reason == "requirement" and self.met is None:
+                self.pending = None
                 return None
+        self.pending = []
+        self.tell("done")
         return reason
 
-    def due(self) -> Due | None:
-        """The next second look that no worker is at and that has not failed in this run."""
+    def due(self) -> list[Due]:
+        """The second looks that no worker is at and that have not failed in this run."""
         # Claims first: one that ends in between is in the record then.
         known = self.ledger.taken().keys() | self.failures.keys()
         self.record = self.ledger.read()
         record = replace(self.record, loss_budget=self.ledger.loss_budget)
         looks = due_looks(record, self.met, self.confirmation is not None)
-        return next((due for due in looks if due.key not in known), None)
+        self.pending = [due for due in looks if due.key not in known]
+        return self.pending
 
     def look(self, due: Due) -> None:
         """Take a second look at a point and store what it finds."""
@@ -190,8 +198,10 @@ class _Run:
         if trial_id is None:
             return self.standstill.note(due.key, self.ledger.taken())
         self.standstill.end()
+        which = self.place_of(due)
         doing = "confirming on unseen prompts" if due.look == "confirmed" else "timing again"
-        self.tell(f"{doing}: {point_key(due.first.params)}")
+        self.tell(f"{doing}, {which}: {point_key(due.first.params)}")
+        start = time.perf_counter()
         timeout_s = self.plan.request.trial_timeout_s
         try:
             with self.looks.heartbeat(trial_id):
@@ -207,7 +217,15 @@ class _Run:
             self.looks.fail(trial_id, failure)
         else:
             self.looks.keep(trial_id, due, measurement)
-            self.last = f"{due.look}, {_in_words(measurement)}"
+            self.last = f"{due.look} {which}, {_in_words(measurement)}"
+            self.pace.note(due.look, time.perf_counter() - start)
+
+    def place_of(self, due: Due) -> str:
+        """Which of the second looks of its kind one is in this run, as `1 of 2`."""
+        alike = sum(other.look == due.look for other in self.pending or ())
+        most = self.looked[due.look] + alike
+        self.looked[due.look] += 1
+        return f"{self.looked[due.look]} of {most}"
 
     def enough(self) -> EndReason | None:
         """Why to start no further trial, if there is a reason."""
@@ -265,7 +283,7 @@ class _Run:
         except KeyboardInterrupt:
             self.ledger.fail(proposal.trial, "interrupted")
             raise
-        self.trials_s.append(time.perf_counter() - start)
+        self.pace.note("measured", time.perf_counter() - start)
         return True
 
     def measure_and_keep(self, bench: Bench, proposal: Proposal, sampling_s: float) -> None:
@@ -329,7 +347,7 @@ class _Run:
     def tell_early(self, stage: str) -> None:
         """Tell whoever watches what happens before anything is known of the study."""
         budget = self.plan.request.loss_budget or DEFAULT_LOSS_BUDGET
-        self.watch(Progress(stage, 0, self.wanted, budget, best=None, last="", trial_s=0.0))
+        self.watch(Progress(stage, 0, self.wanted, budget, best=None, last="", left_s=None))
 
     def tell(self, stage: str) -> None:
         """Tell whoever watches what happens now."""
@@ -342,9 +360,17 @@ class _Run:
                 loss_budget=self.ledger.loss_budget,
                 best=judged_bound(trials, self.ledger.loss_budget),
                 last=self.last,
-                trial_s=fmean(self.trials_s) if self.trials_s else 0.0,
+                left_s=self.pace.left_s(self.steps_left()),
             )
         )
+
+    def steps_left(self) -> Mapping[Step, int]:
+        """What this run has still to do: of second looks what is due, or will be."""
+        if self.pending is not None:
+            return Counter(due.look for due in self.pending)
+        is_asked = self.plan.request.requirement != Requirement()
+        confirms = self.confirmation is not None
+        return steps_to_come(self.record.trials, self.wanted, confirms, one=is_asked)
 
     def outcome(self, reason: EndReason) -> Outcome:
         """Sum the run up."""

@@ -88,7 +88,9 @@ def take_look(
     before = Measurement.model_validate(dict(due.first.measurement))
     again = objective.time_again(before, point, bench.baseline, timeout_s)
     before, again = marked(before, others), marked(again, others)
-    return again if is_quieter(again, before) else before
+    # The seconds are those that this trial took, whichever timing is kept.
+    kept = again if is_quieter(again, before) else before
+    return kept.model_copy(update={"seconds": again.seconds})
 
 
 class SecondLooks:

@@ -11,6 +11,7 @@ from typing import Any
 from accelfront.reporting.commands import Commands
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.front import hypervolume, pareto_front
+from storage.looks import disturbed_by
 from storage.records import StudyRecord, TrialRecord
 
 
@@ -41,14 +42,23 @@ class Cost:
     """Wall time of a search, in seconds.
 
     Attributes:
-        spent: On the completed points.
+        searched: On the completed points.
+        again: On second looks at some of them.
+        looks: How many of these there were.
         distinct: On all distinct points of the space at the mean cost of a completed one.
         grid: On the full grid of parameter sets at the same.
     """
 
-    spent: float
+    searched: float
+    again: float
+    looks: int
     distinct: float
     grid: float
+
+    @property
+    def spent(self) -> float:
+        """On all of it."""
+        return self.searched + self.again
 
 
 @dataclass(frozen=True)
@@ -228,9 +238,21 @@ def _accelerated(studies: Sequence[StudyRecord]) -> list[Option]:
 
 
 def _cost(study: StudyRecord) -> Cost:
-    spent = [sum(trial.measurement["seconds"].values()) for trial in study.trials]
-    each = mean(spent)
-    return Cost(sum(spent), each * study.space["distinct"], each * study.space["grid"])
+    searched = [_seconds(trial.first_timing or trial.measurement) for trial in study.trials]
+    again = [_seconds(trial.measurement) for trial in study.trials if trial.timed_again]
+    again += [_seconds(trial.confirmed) for trial in study.trials if trial.confirmed is not None]
+    each = mean(searched)
+    return Cost(
+        searched=sum(searched),
+        again=sum(again),
+        looks=len(again),
+        distinct=each * study.space["distinct"],
+        grid=each * study.space["grid"],
+    )
+
+
+def _seconds(measured: Mapping[str, Any]) -> float:
+    return float(sum(measured["seconds"].values()))
 
 
 def _quality(trials: Sequence[TrialRecord]) -> Quality:
@@ -246,6 +268,5 @@ def _quality(trials: Sequence[TrialRecord]) -> Quality:
         drift=(min(baselines) / middle - 1, max(baselines) / middle - 1),
         noise=median(noises) if noises else None,
         interval=median(widths),
-        # Studies from before `disturbed` was kept know of the GPU alone.
-        disturbed=sum(bool(each.get("disturbed", each["device_shared"])) for each in measured),
+        disturbed=sum(any(map(disturbed_by, trial.looks)) for trial in trials),
     )

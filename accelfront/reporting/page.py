@@ -23,6 +23,7 @@ from accelfront.reporting.commands import Commands
 from accelfront.reporting.data import Comparison, StudyReport, compare, report_study
 from accelfront.reporting.fitting import Pictures, fit_pictures
 from accelfront.tables import searched_params
+from storage.looks import disturbed_by
 from storage.records import StudyRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -101,9 +102,10 @@ def duration(seconds: float) -> str:
 
 
 def _speedup_told(measured: Mapping[str, Any]) -> tuple[str, str]:
-    """A speedup and its interval."""
+    """A speedup, marked if it was disturbed, and its interval."""
     low, high = measured["speedup_ci"]
-    return f"{measured['speedup']:.2f}x", f"{low:.2f} to {high:.2f}"
+    mark = ", disturbed" if disturbed_by(measured) else ""
+    return f"{measured['speedup']:.2f}x{mark}", f"{low:.2f} to {high:.2f}"
 
 
 def _loss_told(measured: Mapping[str, Any], budget: float) -> tuple[str, str]:

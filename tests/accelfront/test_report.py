@@ -132,6 +132,23 @@ def test_the_search_is_weighed_against_the_grid() -> None:
     assert (cost.spent, cost.distinct, cost.grid) == (40.0, 500.0, 1000.0)
 
 
+def test_second_looks_are_part_of_what_the_search_cost() -> None:
+    first = made_trial(0, 1.2, 0.0)
+    again = replace(
+        made_trial(0, 1.3, 0.0, seconds={"generate": 3.0}),
+        timed_again=True,
+        first_timing=first.measurement,
+        confirmed=made_trial(0, 1.2, 0.0, seconds={"generate": 20.0}).measurement,
+    )
+    study = made_study([again, *TRIALS[1:]])
+    cost = report_study(study, Commands([study])).cost
+    assert cost is not None
+    assert (cost.searched, cost.again, cost.looks, cost.spent) == (40.0, 23.0, 2, 63.0)
+    assert (cost.distinct, cost.grid) == (500.0, 1000.0), "at what a point of the search cost"
+    page = " ".join(unescape(without_library(render_page([study], {}))).split())
+    assert "The search took 63 s for 4 points, 23 s of it for 2 second looks." in page
+
+
 def test_the_quality_of_measurement_is_told() -> None:
     study = made_study([*TRIALS, made_trial(4, 1.0, 0.0, device_shared=True)])
     quality = report_study(study, Commands([study])).quality
@@ -143,12 +160,15 @@ def test_the_quality_of_measurement_is_told() -> None:
 
 
 def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
-    again = {"speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.03, "clip_loss_ci": [0, 0.1]}
+    again = {
+        **{"speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.03, "clip_loss_ci": [0, 0.1]},
+        "seconds": {"generate": 6.0},
+    }
     trial = replace(made_trial(0, 2.0, 0.01, disturbed=["outlier"]), confirmed=again)
     study = made_study([trial])
     page = unescape(without_library(render_page([study], {})))
     table = re.sub("<[^>]+>", "", page[page.index('class="front"') : page.index("<h3>Search")])
-    assert "2.00x 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
+    assert "2.00x, disturbed 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
     assert "1.0% 0.0 to 2.0 again 3.0%, over the budget 0.0 to 10.0" in table
     assert "1 of 1 trials, such as by another process" in page
     assert "None is inside, so there is no bound." in page

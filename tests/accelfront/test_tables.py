@@ -34,6 +34,17 @@ def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each(
         assert note in caption
 
 
+def test_a_confirmation_that_was_disturbed_is_marked_on_its_own_line() -> None:
+    shaken = AGAIN | {"disturbed": ["busy"], "latency_s": 0.5, "samples": 8}
+    trial = replace(made_trial(7, 2.0, 0.01), confirmed=shaken)
+    lines = lines_of(made_study([trial]))
+    [first] = [number for number, line in enumerate(lines) if "2.00x" in line]
+    assert lines[first].split()[0] == "7" and lines[first + 1].split()[0] == "!"
+    assert "! disturbed" in "\n".join(lines)
+    assert trial.as_json()["confirmed"]["disturbed"] == ["busy"]
+    assert "disturbed" not in trial.as_json()
+
+
 def test_a_plain_front_has_no_notes_that_it_does_not_need() -> None:
     text = "\n".join(lines_of(made_study([made_trial(0, 2.0, 0.01)])))
     for note in ("second line", "over the loss budget", "disturbed", "!"):

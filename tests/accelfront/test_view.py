@@ -18,7 +18,7 @@ MEASURING = Progress(
     loss_budget=0.02,
     best=BEST,
     last="1.50x, loss 3.0%",
-    trial_s=20.0,
+    left_s=60.0,
 )
 
 
@@ -42,7 +42,7 @@ def test_a_pipe_gets_a_line_for_each_result_and_no_more(
 
 
 def test_before_the_first_result_the_stage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    loading = replace(MEASURING, stage="loading tiny-shapes", last="", best=None, trial_s=0.0)
+    loading = replace(MEASURING, stage="loading tiny-shapes", last="", best=None, left_s=None)
     assert shown(capsys, loading).splitlines()[-1] == "loading tiny-shapes"
 
 
@@ -57,7 +57,7 @@ def test_a_terminal_gets_all_a_person_wants_to_know(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    text = shown(capsys, replace(MEASURING, trial_s=120.0))
+    text = shown(capsys, replace(MEASURING, left_s=360.0))
     parts = ("7/10 points", "6 min left", "2.20x, loss 1.2%", "cache_branch_id=0", "1.50x")
     for part in parts:
         assert part in text
