@@ -32,10 +32,9 @@ def bounds(
     as_json: AsJson = False,
 ) -> None:
     """Show the greatest measured speedup of each study inside the loss budget."""
-    from rich.console import Console
-
     from accelfront.plot import bounds_plot
     from accelfront.tables import print_json, weakness_text
+    from accelfront.terminal import console
     from generator.bounds import Bound, weak_baselines
 
     records = read_at(storage, study, req_score_loss)
@@ -43,9 +42,9 @@ def bounds(
     if as_json:
         print_json([bound.as_json() for bound in found])
         return
-    Console().print(_table(found), bounds_plot(found))
+    console().print(_table(found), bounds_plot(found))
     for weak in weak_baselines(records):
-        Console().print(weakness_text(weak), highlight=False)
+        console().print(weakness_text(weak), highlight=False)
 
 
 def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:

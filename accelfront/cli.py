@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 
 import typer
 
@@ -22,6 +23,7 @@ from accelfront import (
     tasks,
     verify,
 )
+from accelfront.terminal import clean_streams
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -49,8 +51,16 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 3 in part, 130 interrupted."""
+    asks_for_help = {"-h", "--help"} & set(sys.argv)
+    # Help is our own text, and has colours.
+    with nullcontext() if asks_for_help else clean_streams():
+        code = _run()
+    sys.exit(code or 0)
+
+
+def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code: int | None = app(standalone_mode=False)
     except typer.TyperException as error:
         code = _complain(error.format_message(), BAD_INPUT)
     except typer.Abort:
@@ -61,7 +71,7 @@ def main() -> None:
         code = FAILED
     except Exception as error:
         code = _told(error)
-    sys.exit(code or 0)
+    return code or 0
 
 
 def _told(error: Exception) -> int:

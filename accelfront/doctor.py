@@ -38,9 +38,8 @@ class Finding:
 
 def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     """Tell what this machine can run, and what is missing; exit code 1 if a study cannot run."""
-    from rich.console import Console
-
     from accelfront.tables import plain_table, print_json
+    from accelfront.terminal import console
 
     findings = [_library(package) for package in MODULES]
     if all(finding.state == "ok" for finding in findings):
@@ -54,7 +53,7 @@ def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
             table.add_column(column, overflow="fold")
         for finding in findings:
             table.add_row(finding.what, finding.state, finding.detail)
-        Console().print(table)
+        console().print(table)
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ import typer
 from accelfront.bounds import LossBudget, OneStudy, read_at
 from accelfront.options import DEFAULT_STORAGE, Storage
 from accelfront.output import OutFile, put_out
+from accelfront.terminal import json_text
 
 Format = Literal["search-params", "speedup-bounds", "csv", "json"]
 
@@ -45,6 +45,6 @@ def export(
         content, left = write_search_params(records)
     else:
         content, left = write_speedup_bounds(records)
-    put_out(json.dumps(content, indent=2, ensure_ascii=False) + "\n", out)
+    put_out(json_text(content) + "\n", out)
     for line in left:
         print(line, file=sys.stderr)

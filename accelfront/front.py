@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,11 +19,10 @@ def front(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Show the Pareto front of speedup against CLIP loss."""
-    from rich.console import Console
-
     from accelfront.plot import front_plot
     from accelfront.reading import read
     from accelfront.tables import front_table, print_json
+    from accelfront.terminal import console
     from storage.store import open_store
 
     if as_json and as_csv:
@@ -37,12 +34,12 @@ def front(
         _print_csv(records)
     else:
         for record in records:
-            Console().print(front_table(record), front_plot(record), "")
+            console().print(front_table(record), front_plot(record), "")
 
 
 def _print_csv(records: list[StudyRecord]) -> None:
     """One row a point; intervals take two columns, parameters one each."""
-    from storage.export import flat_cells
+    from storage.export import csv_text, flat_cells
 
     rows = []
     for record in records:
@@ -50,7 +47,4 @@ def _print_csv(records: list[StudyRecord]) -> None:
             point = trial.as_json()
             params = point.pop("params")
             rows.append({"study": record.name, **flat_cells(point), **params})
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    print(csv_text(rows), end="")

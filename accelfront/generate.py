@@ -194,13 +194,11 @@ def _writable(folder: Path) -> Path:
 
 def _show(outcomes: Sequence[Outcome]) -> None:
     """Tell what was written, then what was left and why."""
-    from rich.console import Console
-
     from accelfront.tables import plain_table
+    from accelfront.terminal import console
     from generator.lexer import quote
 
-    # Tasks and reasons hold what a person wrote, which is no markup.
-    console = Console(markup=False, emoji=False, highlight=False)
+    screen = console(highlight=False)
     written = plain_table("#", "speedup", "CLIP loss", "difficulty")
     written.add_column("script", justify="left", overflow="fold")
     left = plain_table("#")
@@ -217,10 +215,10 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             left.add_row(str(number), outcome.status, hard, reason)
     for table in (written, left):
         if table.row_count:
-            console.print(table)
+            screen.print(table)
     for number, outcome in enumerate(outcomes, 1):
         if outcome.command:
             # On one line, to be copied.
-            console.print(f"{number}: {outcome.command}", soft_wrap=True)
+            screen.print(f"{number}: {outcome.command}", soft_wrap=True)
         elif outcome.status == "emitted" and outcome.reason:
             print(f"{number}: {outcome.reason}", file=sys.stderr)

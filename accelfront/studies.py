@@ -7,10 +7,9 @@ from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 
 def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     """List the studies of a storage."""
-    from rich.console import Console
-
     from accelfront.reading import read
     from accelfront.tables import combination_text, plain_table, print_json
+    from accelfront.terminal import console
     from storage.store import open_store
 
     records = read(open_store(storage))
@@ -41,4 +40,4 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
             # The digest tells studies of one combination apart; the rest stands beside it.
             record.name.rpartition("--")[2],
         )
-    Console().print(table)
+    console().print(table)

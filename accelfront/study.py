@@ -98,10 +98,9 @@ def study(
     from accelfront.process import prepare_process
 
     prepare_process()
-    from rich.console import Console
-
     from accelfront.plot import front_plot
     from accelfront.tables import front_table, print_json
+    from accelfront.terminal import console
     from accelfront.view import StudyView
     from storage.requirement import Requirement
     from storage.store import open_store
@@ -146,7 +145,7 @@ def study(
     if as_json:
         print_json([outcome.study.as_json()])
     else:
-        Console().print(front_table(outcome.study), front_plot(outcome.study))
+        console().print(front_table(outcome.study), front_plot(outcome.study))
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)
 

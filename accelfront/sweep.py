@@ -130,9 +130,8 @@ def _run(engine: Engine, requests: list[StudyRequest], storage: str) -> list[Row
 
 
 def _show_list(listed: list[Listed], as_json: bool) -> None:
-    from rich.console import Console
-
     from accelfront.tables import plain_table, print_json
+    from accelfront.terminal import console
 
     if as_json:
         print_json(
@@ -158,7 +157,7 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
             trials = str(min(each.request.trials, each.points))
             words = each.label + (f"\nrefused: {each.refused}" if each.refused else "")
             table.add_row(trials, str(each.points), str(each.grid), words)
-        Console().print(table)
+        console().print(table)
     trials, points, grid = (
         sum(counts)
         for counts in zip(
@@ -173,15 +172,14 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
 
 
 def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
-    from rich.console import Console
-
     from accelfront.tables import print_json, weakness_text
+    from accelfront.terminal import console
     from generator.bounds import weak_baselines
 
     if as_json:
         print_json([row.as_json() for row in rows])
     else:
-        Console().print(_table(rows))
+        console().print(_table(rows))
     for weak in weak_baselines(row.study for row in rows if row.study is not None):
         print(weakness_text(weak), file=sys.stderr)
     counts = {state: sum(row.state == state for row in rows) for state in ("done", "failed")}

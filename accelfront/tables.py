@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
+
+from accelfront.terminal import json_text
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
@@ -23,7 +24,7 @@ AGAIN = "second line: measured again, on prompts that the search did not see"
 
 def print_json(content: Any) -> None:
     """Print JSON on stdout."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+    print(json_text(content))
 
 
 def plain_table(*columns: str, title: str | None = None) -> Table:

@@ -36,11 +36,10 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Run scripts and compare pictures and speed; exit code 3 if one does not keep its promise."""
-    from rich.console import Console
-
     from accelfront.process import prepare_process
     from accelfront.reading import read
     from accelfront.tables import print_json
+    from accelfront.terminal import console
     from generator.verify import judge
     from objectives.device import find_device
     from objectives.prompts import read_prompts
@@ -64,7 +63,7 @@ def verify(
     if as_json:
         print_json([verdict.as_json() for verdict in verdicts])
     else:
-        Console().print(_table(verdicts))
+        console().print(_table(verdicts))
     for verdict in verdicts:
         for reason in verdict.broken:
             print(f"{verdict.script}: {reason}", file=sys.stderr)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from accel_space.stack import point_key
+from accelfront.terminal import console
 
 if TYPE_CHECKING:
     from studies.engine import Standing
@@ -23,7 +24,7 @@ class _View:
 
     def __init__(self) -> None:
         """Show nothing yet."""
-        self._console = Console(stderr=True)
+        self._console = console(stderr=True)
         self._live = Live(console=self._console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:

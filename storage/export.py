@@ -9,6 +9,9 @@ from typing import Any
 
 from storage.records import StudyRecord
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet computes a cell that begins with one of these."""
+
 
 def studies_json(studies: Sequence[StudyRecord]) -> list[dict[str, Any]]:
     """Each study as in `front --json`, with how and with what it was measured, and all its points.
@@ -33,13 +36,22 @@ def trials_csv(studies: Sequence[StudyRecord]) -> str:
     Args:
         studies: Studies; a parameter that a study does not have is empty in its rows.
     """
-    rows = [row for study in studies for row in _rows(study)]
-    columns = dict.fromkeys(column for row in rows for column in row)
+    return csv_text([row for study in studies for row in _rows(study)])
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header; a column that a row lacks is empty there."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_cell, columns))
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A value that a spreadsheet takes as what it is: no text of a database's is a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _rows(study: StudyRecord) -> list[dict[str, Any]]:

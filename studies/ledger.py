@@ -272,9 +272,19 @@ class Ledger:
 
 
 def _open_study(plan: Plan, store: Store) -> optuna.Study:
+    """Create or open the plan's study, and read it once: what is no JSON is then told at once."""
     # Two workers that find an empty study would both note their own versions.
     with creation_lock(store.engine):
-        return _make_study(plan, store)
+        try:
+            study = _make_study(plan, store)
+            records.read_study(study)
+        except (StorageError, StudyRefusedError):
+            raise
+        except ValueError as error:
+            raise StudyRefusedError(
+                f"study {plan.study_name} cannot be read: {error}; take another --storage"
+            ) from error
+        return study
 
 
 def _make_study(plan: Plan, store: Store) -> optuna.Study:

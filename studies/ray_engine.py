@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-import optuna
 import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from setproctitle import setproctitle
 
 from objectives.errors import InputError
 from storage.patience import Patience
-from storage.records import StudyRecord, find_study
+from storage.records import StudyRecord, find_study, study_names
 from storage.store import Store, open_store
 from studies.engine import Row, Standing, Watch
 from studies.errors import StudyFailedError
@@ -258,7 +257,7 @@ def _shares(device: str, workers: int | None) -> tuple[str, int, dict[str, float
 def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, StudyRecord]:
     """The studies of a sweep as they are stored now, by name: under any protocol and device."""
     labels = {label(request) for request in requests}
-    names = optuna.get_all_study_names(store.optuna)
+    names = study_names(store)
     found = {name: find_study(store, name) for name in names if name.rpartition("--")[0] in labels}
     return {name: study for name, study in found.items() if study is not None}
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-import optuna
-
 from accel_space.stack import Stack, point_key
 from storage.front import pareto_front
-from storage.records import Point, TrialRecord, find_study
+from storage.records import Point, TrialRecord, find_study, study_names
 from storage.store import Store
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan
 
@@ -70,12 +69,12 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
         _, other_scheduler, other_steps, *_ = name.split("--")
         return abs(int(other_steps) - int(steps)), other_scheduler != scheduler
 
-    names = [
-        name
-        for name in optuna.get_all_study_names(store.optuna)
-        if name.startswith(f"{pipeline}--")
-        and any(name.endswith(f"--{methods}--{digest}") for digest in plan.digests)
-    ]
+    # Others name their studies as they like.
+    digests = "|".join(map(re.escape, plan.digests))
+    alike = re.compile(
+        rf"{re.escape(pipeline)}--[^/]+?--\d{{1,9}}--{re.escape(methods)}--({digests})"
+    )
+    names = [name for name in study_names(store) if alike.fullmatch(name) and name.count("--") == 4]
     for name in sorted(names, key=distance):
         study = find_study(store, name)
         if name == plan.study_name or study is None or not study.trials:

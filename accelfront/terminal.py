@@ -1,0 +1,97 @@
+"""Where text leaves for the terminal: what a database, a file or a person wrote cannot steer it.
+
+Escape sequences could rewrite what stands on the screen, and bidirectional controls could show a
+name as another one. Plain text is cleaned by the streams themselves and tables by the one console,
+so that no command can forget it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+STEERING = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f"
+    "\\ud800-\\udfff\\ufeff\\ufff9-\\ufffb\\U000e0000-\\U000e007f]"
+)
+"""Control characters but newline and tab, what Unicode has to format text unseen (its category Cf
+and the line separators), and halves of surrogate pairs, which no stream can write."""
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean(text: str) -> str:
+    """A text that shows as it reads."""
+    return STEERING.sub(REPLACEMENT, text)
+
+
+def json_text(content: Any) -> str:
+    """JSON that says the same after it was cleaned: what would steer is escaped."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    return STEERING.sub(lambda found: json.dumps(found.group())[1:-1], text)
+
+
+class CleanStream:
+    """A text stream that cleans what is written to it."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, cleaned."""
+        return self.stream.write(clean(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts, cleaned."""
+        self.stream.writelines(map(clean, lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def clean_streams() -> Iterator[None]:
+    """Let everything that is printed meanwhile be cleaned."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (CleanStream(stream) for stream in streams)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+class CleanConsole(Console):
+    """rich's console, whose own escape sequences are the only ones that it writes."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Clean what is no control sequence of rich's own."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(clean(text), style)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Clean before columns are measured."""
+        return super().render_str(clean(text), **options)
+
+
+def console(stderr: bool = False, **settings: Any) -> Console:
+    """The console for tables, whose cells are text and no markup.
+
+    Args:
+        stderr: Write there and not to stdout.
+        settings: Others of rich's.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    # Past the stream that cleans, which would take rich's own sequences too.
+    file = stream.stream if isinstance(stream, CleanStream) else stream
+    return CleanConsole(file=file, markup=False, emoji=False, **settings)
