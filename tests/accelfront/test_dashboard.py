@@ -13,7 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from storage.artifacts import artifact_folder, keep_picture
 from storage.records import FEASIBLE, MEASUREMENT, POINT
 from storage.store import open_store
 from tests.command_line import run
-from tests.made_reports import made_trial
+from tests.made_reports import keep, made_study, made_trial
 
 MEASURED = {
     **made_trial(0, 2.0, 0.01).measurement,
@@ -140,6 +140,64 @@ def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
     columns = {each["key"]: each["sortable"] for each in study["union_user_attrs"]}
     assert columns["s/picture"] and not columns["speedup, 95%"]
     assert MEASUREMENT not in columns
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Iterator[tuple[str, Server]]:
+    """Trial 1 was lucky, trial 2 gave the same twice, 3 is over the budget on unseen prompts."""
+    again = {1: (1.6, 0.008), 2: (1.9, 0.004), 3: (2.3, 0.05)}
+    searched = {0: (1.2, -0.005), 1: (2.0, 0.002), 2: (1.9, 0.004), 3: (2.3, 0.005)}
+    trials = [
+        replace(
+            made_trial(number, *figures),
+            confirmed=made_trial(number, *again[number]).measurement if number in again else None,
+        )
+        for number, figures in searched.items()
+    ]
+    url = f"sqlite:///{tmp_path}/judged.db"
+    store = open_store(url, create=True)
+    keep(store, made_study(trials))
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield url, Server(f"http://127.0.0.1:{server.server_port}/", None)
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_best_trials_are_the_front_inside_the_budget(judged: tuple[str, Server]) -> None:
+    url, server = judged
+    study = server.get_json("api/studies/1")
+    best = [(trial["number"], *trial["values"]) for trial in study["best_trials"]]
+    assert best == [(2, 1.9, 0.004), (0, 1.2, -0.005)]
+    [front] = json.loads(run("front", "--storage", url, "--json").stdout)
+    assert [point["trial"] for point in front["front"]] == [3, 2, 0]
+    # The page draws its own front of what is feasible.
+    assert [trial["values"] for trial in study["trials"][:4]] == [
+        [1.2, -0.005], [1.6, 0.008], [1.9, 0.004], [2.3, 0.05],
+    ]  # fmt: skip
+    assert [trial["constraints"][0] > 0 for trial in study["trials"][:4]] == [False] * 3 + [True]
+
+
+def test_second_looks_and_what_they_found_are_told(judged: tuple[str, Server]) -> None:
+    _, server = judged
+    trials = server.get_json("api/studies/1")["trials"]
+    told = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in trials]
+    assert (told[1]["judged"], told[1]["in the search"]) == (
+        "on unseen prompts",
+        "2.00x, loss 0.2%",
+    )
+    assert (told[3]["feasible"], "judged" in told[0]) == ("False", False)
+    assert [trial["state"] for trial in trials[4:]] == ["Pruned"] * 3
+    assert told[4]["no point of its own"] == "confirms trial 1"
+
+
+def test_a_page_that_has_trials_gets_the_others_and_all_of_the_best(
+    judged: tuple[str, Server],
+) -> None:
+    _, server = judged
+    study = server.get_json("api/studies/1?after=5")
+    assert [trial["number"] for trial in study["trials"]] == [5, 6]
+    assert [trial["number"] for trial in study["best_trials"]] == [2, 0]
 
 
 def test_trials_under_way_have_no_measurement_to_tell(tmp_path: Path) -> None:
