@@ -33,7 +33,7 @@ def bounds(
 ) -> None:
     """Show the greatest measured speedup of each study inside the loss budget."""
     from accelfront.plot import bounds_plot
-    from accelfront.tables import print_json, weakness_text
+    from accelfront.tables import doubts, print_json, weakness_text
     from accelfront.terminal import console
     from generator.bounds import Bound, weak_baselines
 
@@ -43,8 +43,8 @@ def bounds(
         print_json([bound.as_json() for bound in found])
         return
     console().print(_table(found), bounds_plot(found))
-    for weak in weak_baselines(records):
-        console().print(weakness_text(weak), highlight=False)
+    for line in [*map(weakness_text, weak_baselines(records)), *doubts(records)]:
+        console().print(line, highlight=False, markup=False)
 
 
 def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:

@@ -21,7 +21,7 @@ def front(
     """Show the Pareto front of speedup against CLIP loss."""
     from accelfront.plot import front_plot
     from accelfront.reading import read
-    from accelfront.tables import front_table, print_json
+    from accelfront.tables import doubts, front_table, print_json
     from accelfront.terminal import console
     from storage.store import open_store
 
@@ -34,7 +34,9 @@ def front(
         _print_csv(records)
     else:
         for record in records:
-            console().print(front_table(record), front_plot(record), "")
+            console().print(
+                front_table(record), front_plot(record), *doubts([record]), "", markup=False
+            )
 
 
 def _print_csv(records: list[StudyRecord]) -> None:

@@ -176,6 +176,7 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     lines += _second_looks(outcome)
     if waiting := waiting_text(study):
         lines.append(waiting)
+    lines += [study.doubt] if study.doubt else []
     lines += _weakness(study, store)
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")

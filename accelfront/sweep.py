@@ -172,7 +172,7 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
 
 
 def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
-    from accelfront.tables import print_json, weakness_text
+    from accelfront.tables import doubts, print_json, weakness_text
     from accelfront.terminal import console
     from generator.bounds import weak_baselines
 
@@ -180,8 +180,9 @@ def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
         print_json([row.as_json() for row in rows])
     else:
         console().print(_table(rows))
-    for weak in weak_baselines(row.study for row in rows if row.study is not None):
-        print(weakness_text(weak), file=sys.stderr)
+    studies = [row.study for row in rows if row.study is not None]
+    for line in [*map(weakness_text, weak_baselines(studies)), *doubts(studies)]:
+        print(line, file=sys.stderr)
     counts = {state: sum(row.state == state for row in rows) for state in ("done", "failed")}
     measured = sum(row.measured for row in rows)
     print(

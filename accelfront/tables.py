@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -128,6 +128,16 @@ def weakness_text(weak: WeakBaseline) -> str:
         f"{weak.pipeline} {weak.scheduler} {weak.steps} without acceleration scores "
         f"{weak.shortfall:.1%} less than {scheduler} {steps}: a small loss against it says little"
     )
+
+
+def doubts(studies: Iterable[StudyRecord]) -> list[str]:
+    """What to think of the losses of studies, each once; most have nothing to be said."""
+    told: dict[str, None] = {}
+    for study in studies:
+        if study.doubt:
+            pipeline, scheduler, steps, _ = combination_text(study)
+            told[f"{pipeline} {scheduler} {steps}: {study.doubt}"] = None
+    return list(told)
 
 
 def waiting_text(study: StudyRecord) -> str:

@@ -184,7 +184,7 @@ class Emitter:
                 path=str(path.resolve()),
             ),
         )
-        notes = [*task.notes, *filter(None, [model_note(study)]), *_judgement(trial)]
+        notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
         if passed := passed_over(choice, task):
             notes.append(passed)
         if len(usable) > 1:

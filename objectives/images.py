@@ -26,7 +26,7 @@ def refuse_degenerate(images: torch.Tensor) -> None:
     """
     flat = images.flatten(start_dim=1).float()
     if not bool(flat.isfinite().all()):
-        raise MeasurementError("non-finite pictures: the stack made NaN or infinity")
+        raise MeasurementError("non-finite pictures: at least one holds NaN or infinity")
     if bool((flat.amax(dim=1) < FLAT).any()):
         raise MeasurementError("black pictures: at least one is black all over")
     # Per channel, as one colour all over still differs between channels.

@@ -12,6 +12,7 @@ from accel_space.denoiser import find_denoiser
 from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives import device as devices
+from objectives.baseline import doubt_of, draw_baseline
 from objectives.conditioning import Conditioning, Plain
 from objectives.errors import MeasurementError
 from objectives.generation import generate_pictures
@@ -86,25 +87,22 @@ class Objective:
         """Generate and score the protocol's prompts without acceleration.
 
         Raises:
-            MeasurementError: If the pictures are none.
+            MeasurementError: If the pipeline fails, or its pictures are none.
         """
-        scores: list[float] = []
-        embeddings = []
-        for batch in self._batches:
-            images = self._generate(self._pipe, batch)
-            refuse_degenerate(images)
-            embedded = self._scorer.embed_images(images)
-            embeddings.append(embedded)
-            scores += clip_scores(embedded, self._prompts[batch])
-        if np.mean(scores) <= 0:
-            raise MeasurementError(
-                f"the baseline's mean CLIP score is {np.mean(scores):.3f}, and a relative loss "
-                "needs one above 0; give a --scorer that knows these prompts"
-            )
+        baseline = draw_baseline(
+            self._batches,
+            lambda batch: self._generate(self._pipe, batch),
+            self._scorer,
+            self._prompts,
+        )
         if self._device.type == "cpu":
             # It is warm, and there is no pace to see; on a GPU it takes a warm batch to see one.
             self._baseline_pace = Pace()
-        return Baseline(scores, np.concatenate(embeddings))
+        return baseline
+
+    def doubt(self, baseline: Baseline) -> str:
+        """What to doubt of losses against a baseline, as `doubt_of` has it; often nothing."""
+        return doubt_of(baseline.embeddings, self._prompts)
 
     def prove(self, baseline: Baseline) -> None:
         """Show on one batch that the pipe still makes the baseline's pictures.

@@ -108,6 +108,22 @@ def _check_known(given: str, known: list[str], what: str) -> None:
     raise InputError(f"unknown {what} {shown(given)} of the scorer; {hint}")
 
 
+def foreign_doubt(source: ScorerSource, pipeline: str, own_scorer: str) -> str:
+    """Say whether a scorer is known not to know what a pipeline draws; empty if it is not.
+
+    Args:
+        source: The scorer.
+        pipeline: The pipeline's name.
+        own_scorer: The scorer that the catalogue gives the pipeline.
+    """
+    if source.architecture != f"local-dir:{SCORER_DIR}" or own_scorer == "tiny-shapes":
+        return ""
+    return (
+        f"the scorer tiny-shapes knows coloured shapes alone, and not what {pipeline} draws: a "
+        "small loss says little; give another --scorer"
+    )
+
+
 class Scorer:
     """An open_clip model that tells how well pictures fit their prompts."""
 

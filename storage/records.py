@@ -27,6 +27,7 @@ PROTOCOL = "protocol"
 ENVIRONMENT = "environment"
 SPACE = "space"
 LOSS_BUDGET = "loss_budget"
+DOUBT = "doubt"
 ORIGIN = "model_origin"
 STUDY_KEYS = (
     COMBINATION,
@@ -35,6 +36,7 @@ STUDY_KEYS = (
     ENVIRONMENT,
     SPACE,
     LOSS_BUDGET,
+    DOUBT,
     ORIGIN,
 )
 
@@ -140,6 +142,7 @@ class StudyRecord:
         trials: Its distinct completed points, by trial number.
         states: How many trials are in which state, repeats of a point left out.
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
+        doubt: Why a small loss says little here; empty if there is no reason.
         origin: Where its model was loaded from, as objectives/model.py lists it; empty in studies
             of earlier releases.
         foreign_trials: How many more are complete and were not measured by accelfront, such as
@@ -156,6 +159,7 @@ class StudyRecord:
     trials: list[TrialRecord]
     states: dict[str, int]
     scheduler_settings: dict[str, Any] = field(default_factory=dict)
+    doubt: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
     foreign_trials: int = 0
 
@@ -290,6 +294,7 @@ def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]
         states=dict(found.states),
         # Not there in what the first release measured, which gave none.
         scheduler_settings=attributes.get("scheduler_settings", {}),
+        doubt=attributes.get("doubt", ""),
         origin=attributes.get("model_origin", {}),
         foreign_trials=found.foreign,
     )

@@ -78,6 +78,7 @@ class Study(TypedDict):
 
     combination: Combination
     scheduler_settings: NotRequired[dict[str, bool | Value | str]]
+    doubt: NotRequired[str]
     model_origin: NotRequired[dict[str, Any]]
     protocol: Protocol
     environment: Environment

@@ -12,7 +12,7 @@ from objectives.loading import free_memory, load_conditioning, load_pipeline
 from objectives.measurement import Baseline
 from objectives.objective import Objective
 from objectives.schedulers import make_scheduler
-from objectives.scorer import Scorer
+from objectives.scorer import Scorer, foreign_doubt
 from storage.baselines import baseline_key, find_baseline, keep_baseline
 from storage.store import Store
 from studies.plan import Plan
@@ -20,10 +20,17 @@ from studies.plan import Plan
 
 @dataclass(frozen=True)
 class Bench:
-    """What measures points, and what they are measured against."""
+    """What measures points, and what they are measured against.
+
+    Attributes:
+        objective: What measures.
+        baseline: What it measures against.
+        doubt: Why a small loss against it says little; empty if there is no reason.
+    """
 
     objective: Objective
     baseline: Baseline
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,14 @@ class Workbench:
         )
         key = baseline_key(plan.baseline_identity)
         found = find_baseline(store.engine, key)
-        if found is not None:
-            return Bench(objective, Baseline(*found))
-        tell("generating the baseline")
-        baseline = objective.measure_baseline()
-        keep_baseline(store.engine, key, baseline.scores, baseline.embeddings)
-        return Bench(objective, baseline)
+        if found is None:
+            tell("generating the baseline")
+            baseline = objective.measure_baseline()
+            keep_baseline(store.engine, key, baseline.scores, baseline.embeddings)
+        else:
+            baseline = Baseline(*found)
+        foreign = foreign_doubt(plan.scorer, plan.entry.name, plan.entry.scorer)
+        return Bench(objective, baseline, foreign or objective.doubt(baseline))
 
     def forget(self) -> None:
         """Drop what is loaded; the next `open` loads it anew."""

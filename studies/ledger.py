@@ -173,6 +173,10 @@ class Ledger:
         note = study_note(self._plan, record, self.store.name)
         self.patient(lambda: refresh_note(self.study, note))
 
+    def doubt(self, doubt: str) -> None:
+        """Keep why a small loss says little in this study; empty if there is no reason."""
+        self.patient(lambda: self.study.set_user_attr(records.DOUBT, doubt))
+
     def keep(
         self,
         trial: optuna.Trial,

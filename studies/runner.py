@@ -251,6 +251,9 @@ class _Run:
         if self.benches.doubtful:
             self.restore()
         bench = self.benches.search
+        if bench.doubt != self.record.doubt:
+            self.ledger.doubt(bench.doubt)
+            self.tell(bench.doubt)
         self.tell("choosing a point")
         start = time.perf_counter()
         taken = self.ledger.taken()
