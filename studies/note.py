@@ -69,10 +69,10 @@ def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
         "| | |\n|---|---|\n"
         + "".join(f"| {name} | {_cell(value)} |\n" for name, value in rows.items())
         + "\nA trial's picture shows the baseline above and the accelerated pipeline below, from "
-        "the same prompts and seeds. A trial is `feasible` inside the loss budget. Speedup and loss are "
-        "those by which a point is judged: of one that was measured again on unseen prompts, those "
-        "there. A pruned trial was given up early, or is such a second look, and says at which "
-        "trial.\n\n" + f"{onward}\n" + ("" if done == distinct else f"```\n{command}\n```\n")
+        "the same prompts and seeds. A trial is `feasible` inside the loss budget. Speedup and "
+        "loss are those by which a point is judged: if it was measured again on unseen prompts, "
+        "those there. A pruned trial was given up early, or is such a second look and names its "
+        "point.\n\n" + f"{onward}\n" + ("" if done == distinct else f"```\n{command}\n```\n")
     )
 
 
