@@ -114,14 +114,20 @@ def _placeless(study_id: int) -> Select[tuple[int]]:
     )
 
 
-def release(engine: Engine, study_id: int, trial_number: int) -> None:
-    """Give the point of a trial back; nothing happens if it holds none."""
+def release(engine: Engine, study_id: int, trial_number: int, point: str | None = None) -> None:
+    """Give the point of a trial back; nothing happens if it holds none.
+
+    Args:
+        engine: An open database.
+        study_id: Optuna's number of the study.
+        trial_number: Of the trial.
+        point: The point's key; None is whatever the trial holds.
+    """
+    held = [claims.c.study_id == study_id, claims.c.trial_number == trial_number]
+    if point is not None:
+        held.append(claims.c.point == point)
     with engine.begin() as connection:
-        connection.execute(
-            delete(claims).where(
-                claims.c.study_id == study_id, claims.c.trial_number == trial_number
-            )
-        )
+        connection.execute(delete(claims).where(*held))
 
 
 def list_claims(engine: Engine, study_id: int) -> list[Claim]:

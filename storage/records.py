@@ -21,6 +21,8 @@ from storage.shapes import STUDY, parsed, why_not
 from storage.store import Store
 
 # Attributes of an Optuna study.
+IDENTITY = "identity"
+"""Tells a study from one of the same name, or number, that was deleted."""
 COMBINATION = "combination"
 SCHEDULER_SETTINGS = "scheduler_settings"
 PROTOCOL = "protocol"

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
+from uuid import uuid4
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
@@ -20,11 +21,13 @@ from objectives.measurement import Measurement
 from storage import records
 from storage.artifacts import artifact_folder, keep_picture
 from storage.claims import claim, list_claims, release
+from storage.deletions import number_anew, put_right, shares_number
 from storage.errors import StorageError
 from storage.ours import given_up
 from storage.patience import Patience
 from storage.schema import creation_lock
 from storage.store import Store
+from studies.deletion import deleted
 from studies.errors import StudyRefusedError
 from studies.heartbeat import heartbeat
 from studies.note import refresh_note, study_note
@@ -45,7 +48,8 @@ class Ledger:
         patient: How it waits.
         store: The database.
         study: The study in it.
-        id: The study's number in it.
+        id: The study's number in it; another study's once this one is deleted.
+        identity: What no other study has.
         loss_budget: The greatest CLIP loss that this run allows.
         unkept: Why pictures of a trial could not be kept; None if all were.
     """
@@ -70,6 +74,7 @@ class Ledger:
         self._pictures = artifact_folder(store)
         self.unkept: str | None = None
         self.study = self.patient(lambda: _open_study(plan, store))
+        self.identity = self.patient(lambda: self.study.user_attrs[records.IDENTITY])
         self.loss_budget = self.study_budget
         if plan.request.budget_use == "run" and plan.request.loss_budget is not None:
             self.loss_budget = plan.request.loss_budget
@@ -89,10 +94,22 @@ class Ledger:
         """The study as it is stored now, after what dead workers left was put right."""
 
         def read() -> records.StudyRecord:
+            self.require_study()
             recover(self.study, self.store)
             return records.read_study(self.study)
 
         return self.patient(read)
+
+    def require_study(self) -> None:
+        """Raise StudyFailedError if the study was deleted, whoever has its number now."""
+        if self.study.user_attrs.get(records.IDENTITY) != self.identity:
+            raise deleted(self.study.study_name)
+
+    def require_own_number(self, trial_id: int) -> None:
+        """Raise StudyFailedError if another trial has the same number, after some were deleted."""
+        if shares_number(self.store.engine, trial_id):
+            self.study._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+            raise deleted(self.study.study_name)
 
     def taken(self) -> dict[str, int]:
         """Trial number by key of the points that are measured or under way."""
@@ -145,6 +162,8 @@ class Ledger:
         trial = proposal.trial
 
         def take() -> bool:
+            self.require_study()
+            self.require_own_number(trial._trial_id)
             trial.set_user_attr(records.POINT, proposal.point)
             # Before the claim: one without a heartbeat could not be told from a dead worker's.
             self.heart.record_heartbeat(trial._trial_id)
@@ -201,6 +220,7 @@ class Ledger:
         content = measurement.model_dump()
 
         def note() -> None:
+            self.require_study()
             trial.set_user_attr(records.FEASIBLE, excess <= 0)
             trial.set_constraint("clip_loss", excess)
             content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
@@ -279,8 +299,10 @@ def _open_study(plan: Plan, store: Store) -> optuna.Study:
     """Create or open the plan's study, and read it once: what is no JSON is then told at once."""
     # Two workers that find an empty study would both note their own versions.
     with creation_lock(store.engine):
+        put_right(store.engine)
         try:
             study = _make_study(plan, store)
+            number_anew(store.engine, study._study_id, records.REASON)
             records.read_study(study)
         except (StorageError, StudyRefusedError):
             raise
@@ -304,6 +326,7 @@ def _make_study(plan: Plan, store: Store) -> optuna.Study:
             study.set_metric_names(["speedup", "clip_loss"])
     stack = plan.stack
     identity = {
+        records.IDENTITY: uuid4().hex,
         records.COMBINATION: plan.combination,
         records.SCHEDULER_SETTINGS: plan.scheduler_settings,
         records.PROTOCOL: plan.protocol.model_dump(),

@@ -9,13 +9,14 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
+from accel_space.stack import point_key
 from storage.claims import Claim, list_claims, release
-from storage.records import REASON
+from storage.records import DUPLICATE_OF, MEASUREMENT, POINT, REASON
 from storage.store import GRACE_S, Store
 
 
 def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
-    """Fail the trials of dead workers and free their points, so that others can measure them.
+    """Fail the trials of dead workers and free the points that no trial holds.
 
     A worker is dead if it ran on this host and its process is gone, or if its heartbeat stopped;
     a trial that never got a point is dead once it is older than a heartbeat's grace.
@@ -29,16 +30,34 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
     study_id = store.optuna.get_study_id_from_name(study.study_name)
     assert isinstance(store.optuna, BaseHeartbeat)  # `open_store` gives it an interval.
     silent = set(store.optuna._get_stale_trial_ids(study_id))
-    claims = {claim.trial_number: claim for claim in list_claims(store.engine, study_id)}
-    for trial in study.get_trials(deepcopy=False):
-        claim = claims.get(trial.number)
-        if trial.state == TrialState.RUNNING:
-            dead = trial._trial_id in silent or _is_left(trial, claim, begun)
-            freed = dead and _fail(study, trial)
-        else:
-            freed = trial.state == TrialState.FAIL
-        if freed and claim is not None:
-            release(store.engine, study_id, trial.number)
+    # Before the trials, as a claim is never older than its trial.
+    claims = list_claims(store.engine, study_id)
+    trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    holders = {claim.trial_number: claim for claim in claims}
+    freed = {
+        number
+        for number, trial in trials.items()
+        if trial.state == TrialState.RUNNING
+        and (trial._trial_id in silent or _is_left(trial, holders.get(number), begun))
+        and _fail(study, trial)
+    }
+    for claim in claims:
+        trial = trials.get(claim.trial_number)
+        if trial is None or trial.number in freed or not _holds(trial, claim.point):
+            release(store.engine, study_id, claim.trial_number, claim.point)
+
+
+def _holds(trial: FrozenTrial, key: str) -> bool:
+    """Whether a claim is its trial's: one that runs, or that has this point for good.
+
+    It is not where the trial failed, or only repeated a point; nor where it is not the trial that
+    took the point, as that was deleted and its number given out again.
+    """
+    if trial.state == TrialState.RUNNING:
+        return True
+    known = trial.user_attrs
+    kept = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and MEASUREMENT in known
+    return kept and DUPLICATE_OF not in known and point_key(known[POINT]) == key
 
 
 def _is_left(trial: FrozenTrial, claim: Claim | None, begun: bool) -> bool:

@@ -23,6 +23,7 @@ from storage.requirement import Requirement, meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.benches import Benches
+from studies.deletion import deletions_told
 from studies.disturbance import marked
 from studies.enqueued import as_enqueued
 from studies.errors import StudyFailedError
@@ -64,10 +65,11 @@ def run_study(
 
     Raises:
         StudyRefusedError: If libraries or the space changed since the study began.
-        StudyFailedError: If no point can be measured, or the database stays away.
+        StudyFailedError: If no point can be measured, the database stays away, or the study is
+            deleted meanwhile.
         MeasurementError: If the unaccelerated pipeline makes no pictures.
     """
-    with database_faults_told(store.name):
+    with database_faults_told(store.name), deletions_told(plan.study_name):
         run = _Run(plan, store, watch, workbench or Workbench())
         with graceful_interrupt(run.tell) if interrupt is None else nullcontext(interrupt) as stop:
             return run.outcome(run.work(stop))

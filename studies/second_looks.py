@@ -117,6 +117,7 @@ class SecondLooks:
         number = self._number(trial_id)
 
         def take() -> bool:
+            ledger.require_own_number(trial_id)
             # Another worker may have taken it and have ended meanwhile.
             ledger.heart.record_heartbeat(trial_id)
             taken = claim(ledger.store.engine, ledger.id, due.key, number)
@@ -133,6 +134,7 @@ class SecondLooks:
 
     def keep(self, trial_id: int, due: Due, measurement: Measurement) -> None:
         """Store what was found, unless the worker was given up for dead meanwhile."""
+        self._ledger.patient(self._ledger.require_study)
         content = {LOOK: due.look, **rounded(measurement.model_dump())}
         self._note(trial_id, records.MEASUREMENT, content)
         self._end(trial_id, TrialState.PRUNED)
