@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import psutil
 from optuna.trial import TrialState
 from sqlalchemy import Engine, Select, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from storage.processes import BOOT, CLOCK_S, Started, by_clock, since_boot, this_boot, this_host
 from storage.records import DUPLICATE_OF
 from storage.rows import ATTRIBUTES, TRIALS
 from storage.schema import claims, serialize
@@ -26,35 +25,45 @@ class Claim:
 
     point: str
     trial_number: int
+    # With the boot, and then the start is in clock ticks since it; else in seconds by the clock.
     host: str
     pid: int
     process_start: float
 
     def is_own(self) -> bool:
         """Whether this process holds it."""
-        return self.host == this_host() and self.pid == os.getpid() and not self.is_orphaned()
+        return self._is_here() and self.pid == os.getpid() and not self.is_orphaned()
 
     def is_orphaned(self) -> bool:
         """Whether its worker ran on this host and is gone; False for a worker elsewhere."""
-        if self.host != this_host():
-            return False
-        try:
-            process = psutil.Process(self.pid)
-            started = process.create_time()
-            if process.status() == psutil.STATUS_ZOMBIE:
-                # Killed, and its parent has not asked how it ended.
-                return True
-        except psutil.NoSuchProcess:
-            return True
+        return self._is_here() and self._process() is None
+
+    def is_working(self) -> bool:
+        """Whether its worker runs on this host, whatever the clocks say; False if it may not."""
+        process = self._process() if self._is_here() else None
+        return process is not None and process.works
+
+    def _is_here(self) -> bool:
+        return self.host.partition(BOOT)[0] == this_host()
+
+    def _process(self) -> Started | None:
+        """The worker's process, if it is on this host; None if it is gone."""
+        boot = self.host.partition(BOOT)[2]
+        if boot and boot != this_boot():
+            return None
+        process = since_boot(self.pid) if boot else by_clock(self.pid)
         # Another process may have got the number since.
-        return abs(started - self.process_start) > 1.0
+        apart = 0.0 if process is None else abs(process.at - self.process_start)
+        return process if apart <= (0 if boot else CLOCK_S) else None
 
 
-def this_host() -> str:
-    """Where process numbers mean the same as here: the host, and on Linux the container."""
-    namespace = Path("/proc/self/ns/pid")
-    inside = f" {namespace.readlink()}" if namespace.is_symlink() else ""
-    return f"{socket.gethostname()}{inside}"
+def _this_process() -> dict[str, Any]:
+    """The columns that tell of this process."""
+    boot, pid = this_boot(), os.getpid()
+    process = since_boot(pid) if boot else by_clock(pid)
+    assert process is not None  # It asks.
+    host = f"{this_host()}{BOOT}{boot}" if boot else this_host()
+    return {"host": host, "pid": pid, "process_start": process.at}
 
 
 def claim(
@@ -76,9 +85,7 @@ def claim(
         "study_id": study_id,
         "point": point,
         "trial_number": trial_number,
-        "host": this_host(),
-        "pid": os.getpid(),
-        "process_start": psutil.Process().create_time(),
+        **_this_process(),
     }
     row = select(*(literal(value, claims.c[name].type) for name, value in values.items()))
     if limit is not None:

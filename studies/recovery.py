@@ -38,7 +38,7 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
         number
         for number, trial in trials.items()
         if trial.state == TrialState.RUNNING
-        and (trial._trial_id in silent or _is_left(trial, holders.get(number), begun))
+        and _is_left(trial, holders.get(number), trial._trial_id in silent, begun)
         and _fail(study, trial)
     }
     for claim in claims:
@@ -60,11 +60,16 @@ def _holds(trial: FrozenTrial, key: str) -> bool:
     return kept and DUPLICATE_OF not in known and point_key(known[POINT]) == key
 
 
-def _is_left(trial: FrozenTrial, claim: Claim | None, begun: bool) -> bool:
+def _is_left(trial: FrozenTrial, claim: Claim | None, silent: bool, begun: bool) -> bool:
     """Whether nobody runs a trial any more, as far as that can be told from here."""
     if claim is None:
-        return _is_old(trial)
-    return claim.is_orphaned() or (claim.is_own() and not begun)
+        return silent or _is_old(trial)
+    if claim.is_orphaned():
+        return True
+    if claim.is_own():
+        return not begun
+    # A heart that beats by the clock seems to have stopped when the clock is set forward.
+    return silent and not claim.is_working()
 
 
 def _is_old(trial: FrozenTrial) -> bool:

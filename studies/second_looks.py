@@ -118,9 +118,9 @@ class SecondLooks:
 
         def take() -> bool:
             ledger.require_own_number(trial_id)
-            # Another worker may have taken it and have ended meanwhile.
             ledger.heart.record_heartbeat(trial_id)
             taken = claim(ledger.store.engine, ledger.id, due.key, number)
+            # Another worker may have taken it and have ended meanwhile.
             return taken and not due.is_done(records.read_study(study))
 
         if ledger.patient(take):

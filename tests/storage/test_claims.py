@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
 from sqlalchemy import event
 
-from storage.claims import Claim, claim, list_claims, release, this_host
+from storage.claims import Claim, claim, list_claims, release
+from storage.processes import BOOT, this_boot, this_host
 from storage.store import Store
 from tests.storage.workers import STUDY_ID, claim_all, claim_and_wait, claim_up_to, run_at_once
 
@@ -65,7 +67,7 @@ def test_claim_of_this_process_is_no_orphan(store: Store) -> None:
     claim(store.engine, STUDY_ID, "a=1", 3)
     (own,) = list_claims(store.engine, STUDY_ID)
     assert (own.point, own.trial_number) == ("a=1", 3)
-    assert (own.host, own.pid) == (this_host(), os.getpid())
+    assert (own.host.partition(BOOT)[0], own.pid) == (this_host(), os.getpid())
     assert not own.is_orphaned()
 
 
@@ -96,20 +98,73 @@ def test_claim_of_a_killed_process_is_an_orphan(store: Store, worker: Any) -> No
     assert claimed.is_orphaned()
 
 
-def this_process() -> Claim:
+@pytest.fixture
+def own(store: Store) -> Claim:
+    """A claim of this process."""
+    claim(store.engine, STUDY_ID, "a=1", 0)
+    (own,) = list_claims(store.engine, STUDY_ID)
+    return own
+
+
+@pytest.fixture
+def own_before() -> Claim:
+    """A claim of this process as earlier releases wrote it."""
     return Claim("a=1", 0, this_host(), os.getpid(), psutil.Process().create_time())
 
 
-def test_number_of_a_dead_process_may_be_given_again() -> None:
-    assert not this_process().is_orphaned()
-    started = this_process().process_start
-    assert replace(this_process(), process_start=started - 60).is_orphaned()
-    assert replace(this_process(), process_start=started + 60).is_orphaned()
+def test_number_of_a_dead_process_may_be_given_again(own: Claim, own_before: Claim) -> None:
+    for each in (own, own_before):
+        assert each.is_own() and not each.is_orphaned()
+        for later in (-60, 60):
+            other = replace(each, process_start=each.process_start + later)
+            assert other.is_orphaned() and not other.is_own()
+
+
+def test_claim_from_before_the_machine_was_started_anew_is_an_orphan(own: Claim) -> None:
+    assert own.host.endswith(this_boot())
+    before = replace(own, host=own.host.replace(this_boot(), str(uuid4())))
+    assert before.is_orphaned() and not before.is_own()
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let the kernel tell of its boot what it does after the clock was set by so many seconds."""
+    before = psutil.boot_time()
+
+    def step(seconds: float) -> None:
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda: before + seconds)
+
+    return step
+
+
+@pytest.mark.skipif(not this_boot(), reason="only Linux tells when a process began without a clock")
+@pytest.mark.parametrize("seconds", [-86400, -2, 2, 86400])
+def test_claim_of_a_live_worker_is_no_orphan_when_the_clock_is_set(
+    store: Store, worker: Any, set_clock: Callable[[float], None], seconds: float
+) -> None:
+    (claimed,) = list_claims(store.engine, STUDY_ID)
+    began = psutil.Process(worker.pid).create_time()
+    set_clock(seconds)
+    assert psutil.Process(worker.pid).create_time() - began == pytest.approx(seconds, abs=0.1)
+    assert claimed.is_working() and not claimed.is_orphaned()
+
+
+def test_suspended_worker_is_there_but_does_not_work(store: Store, worker: Any) -> None:
+    (claimed,) = list_claims(store.engine, STUDY_ID)
+    process = psutil.Process(worker.pid)
+    process.suspend()
+    while process.status() != psutil.STATUS_STOPPED:
+        pass
+    assert not claimed.is_orphaned() and not claimed.is_working()
+    process.resume()
+    while process.status() == psutil.STATUS_STOPPED:
+        pass
+    assert claimed.is_working()
 
 
 def test_claim_of_another_host_is_never_called_an_orphan() -> None:
-    elsewhere = replace(this_process(), host="elsewhere.invalid")
-    assert not elsewhere.is_orphaned()
+    elsewhere = Claim("a=1", 0, f"elsewhere.invalid{BOOT}{uuid4()}", os.getpid(), 0.0)
+    assert not elsewhere.is_orphaned() and not elsewhere.is_working()
     assert not replace(elsewhere, pid=2**22 + 1, process_start=0.0).is_orphaned()
 
 

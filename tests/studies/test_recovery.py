@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Iterator
 
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy import text
 
 from storage.claims import Claim, claim, list_claims
 from storage.records import MEASUREMENT, POINT, REASON
@@ -73,3 +75,26 @@ def test_a_worker_elsewhere_is_dead_when_its_heartbeat_stops(
     assert study.get_trials()[0].state == TrialState.FAIL
     assert study.trials[0].user_attrs[REASON] == "its worker died"
     assert list_claims(store.engine, study._study_id) == []
+
+
+def test_a_worker_that_works_here_is_not_dead_because_the_clock_was_set_forward(
+    store: Store,
+) -> None:
+    study = optuna.create_study(storage=store.optuna, directions=["maximize", "minimize"])
+    trial = study.ask()
+    fork = multiprocessing.get_context("fork")
+    worker = fork.Process(target=time.sleep, args=(60,))
+    worker.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.getpid", lambda: worker.pid)
+        claim(store.engine, study._study_id, "a=1", trial.number)
+    store.optuna.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE trial_heartbeats SET heartbeat = '2001-01-01 00:00:00'"))
+    assert store.optuna._get_stale_trial_ids(study._study_id)  # type: ignore[attr-defined]
+    recover(study, store)
+    assert study.get_trials()[0].state == TrialState.RUNNING
+    worker.kill()
+    worker.join()
+    recover(study, store)
+    assert study.get_trials()[0].state == TrialState.FAIL
