@@ -96,43 +96,43 @@ def study(
 ) -> None:
     """Run one study, or go on with it: measure points and show the front of the best."""
     from accelfront.process import prepare_process
+    from storage.requirement import Requirement
+    from studies.plan import StudyRequest, check_request, make_plan
 
+    requirement = Requirement(speedup=req_speedup, latency_s=req_time)
+    request = StudyRequest(
+        pipeline=pipeline,
+        scheduler=scheduler,
+        steps=steps,
+        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        trials=trials,
+        num_samples=num_samples,
+        batch_size=batch_size,
+        seed=seed,
+        sampler=sampler,
+        prompts=prompts,
+        model=model,
+        revision=revision,
+        scorer=scorer,
+        device=device,
+        timeout_s=timeout,
+        trial_timeout_s=trial_timeout,
+        requirement=requirement,
+        loss_budget=req_score_loss,
+        allow_version_drift=allow_version_drift,
+        screening=not no_screening,
+        confirm=not no_confirm,
+    )
+    check_request(request)
     prepare_process()
     from accelfront.plot import front_plot
     from accelfront.tables import front_table, print_json
     from accelfront.terminal import console
     from accelfront.view import StudyView
-    from storage.requirement import Requirement
     from storage.store import open_store
-    from studies.plan import StudyRequest, make_plan
     from studies.runner import run_study
 
-    requirement = Requirement(speedup=req_speedup, latency_s=req_time)
-    plan = make_plan(
-        StudyRequest(
-            pipeline=pipeline,
-            scheduler=scheduler,
-            steps=steps,
-            methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
-            trials=trials,
-            num_samples=num_samples,
-            batch_size=batch_size,
-            seed=seed,
-            sampler=sampler,
-            prompts=prompts,
-            model=model,
-            revision=revision,
-            scorer=scorer,
-            device=device,
-            timeout_s=timeout,
-            trial_timeout_s=trial_timeout,
-            requirement=requirement,
-            loss_budget=req_score_loss,
-            allow_version_drift=allow_version_drift,
-            screening=not no_screening,
-            confirm=not no_confirm,
-        )
-    )
+    plan = make_plan(request)
     store = open_store(storage, create=True)
     try:
         with StudyView(plan.study_name) as view:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from objectives.catalogue import PipelineEntry
 from objectives.conditioning import Conditioning, Embedded, Plain, encode
+from objectives.errors import LoadError, MeasurementError, reason_of
 from objectives.model import Model
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.
         device: Where the pipeline is to run.
     """
     parts = {"text_encoder": None, "tokenizer": None} if entry.encodes_once else {}
-    pipe = _from_pretrained(entry, model, dtype, parts)
+    pipe = _from_pretrained(entry, model, dtype, device, parts)
     pipe.set_progress_bar_config(disable=True)
-    return pipe.to(device)
+    return pipe
 
 
 def load_conditioning(
@@ -52,28 +53,48 @@ def load_conditioning(
     """
     if not entry.encodes_once:
         return Plain(prompts)
-    encoder = _from_pretrained(entry, model, dtype, {"transformer": None, "vae": None})
-    encoded: Embedded = encode(encoder.to(device), prompts)
+    encoder = _from_pretrained(entry, model, dtype, device, {"transformer": None, "vae": None})
+    encoded: Embedded = encode(encoder, prompts)
     del encoder
     free_memory()
     return encoded
 
 
 def _from_pretrained(
-    entry: PipelineEntry, model: Model, dtype: str, parts: Mapping[str, None]
+    entry: PipelineEntry,
+    model: Model,
+    dtype: str,
+    device: torch.device,
+    parts: Mapping[str, None],
 ) -> Any:
-    """Load what there is of a pipeline but the `parts` that are None."""
+    """Load what there is of a pipeline but the `parts` that are None.
+
+    Raises:
+        LoadError: If diffusers or transformers cannot make sense of a file.
+        MeasurementError: If the device's memory is too small.
+    """
     import diffusers
     import torch
 
-    return getattr(diffusers, entry.pipeline_class).from_pretrained(
-        model.folder,
-        dtype=getattr(torch, dtype),
-        variant=model.variant,
-        use_safetensors=True,
-        local_files_only=True,
-        **{**entry.parts, **parts},
-    )
+    try:
+        pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
+            model.folder,
+            dtype=getattr(torch, dtype),
+            variant=model.variant,
+            use_safetensors=True,
+            local_files_only=True,
+            **{**entry.parts, **parts},
+        )
+        # Here, as a tensor that no file had is found out only now.
+        return pipe.to(device)
+    except torch.OutOfMemoryError as error:
+        raise MeasurementError(
+            f"{entry.name} does not fit on {device}: {reason_of(error)}"
+        ) from error
+    except Exception as error:
+        # They raise what they like; the reason is told, and the folder that gave it.
+        remedy = "save it anew with pipe.save_pretrained(FOLDER), or give another --model"
+        raise LoadError(f"the model of {entry.name}", model.folder, error, remedy) from error
 
 
 def free_memory() -> None:

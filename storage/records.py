@@ -243,6 +243,15 @@ def read_studies(
     return records
 
 
+def has_study(store: Store, name: str) -> bool:
+    """Whether a database has a study of this name, with trials or without."""
+    try:
+        store.optuna.get_study_id_from_name(name)
+    except KeyError:
+        return False
+    return True
+
+
 def find_study(store: Store, name: str) -> StudyRecord | None:
     """Read the study of this name, if there is one, it is ours and can be read."""
     try:

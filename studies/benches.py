@@ -6,10 +6,31 @@ from collections.abc import Callable
 from functools import cached_property
 
 from storage.patience import Patience
+from storage.records import has_study
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.errors import StudyFailedError
 from studies.plan import Plan
+
+
+def open_before_study(
+    plan: Plan, store: Store, workbench: Workbench, tell: Callable[[str], None]
+) -> Bench | None:
+    """Open the bench of a study that is not there yet: what cannot be loaded must leave none.
+
+    Args:
+        plan: What is to be measured.
+        store: Where the study is to be kept.
+        workbench: What is loaded already.
+        tell: Told in words what takes time.
+
+    Returns:
+        None if the study is there; it may have nothing left to measure.
+    """
+    patient = Patience(tell)
+    if patient(lambda: has_study(store, plan.study_name)):
+        return None
+    return patient(lambda: workbench.open(plan, store, tell))
 
 
 class Benches:
@@ -28,6 +49,7 @@ class Benches:
         workbench: Workbench,
         patient: Patience,
         tell: Callable[[str], None],
+        opened: Bench | None = None,
     ) -> None:
         """Load nothing yet.
 
@@ -38,7 +60,9 @@ class Benches:
             workbench: What is loaded already, and what keeps it for the next study.
             patient: Waits for the database.
             tell: Told in words what takes time.
+            opened: The search's bench, where it is loaded already.
         """
+        self._opened = opened
         self._plan = plan
         self._confirmation = confirmation
         self._store = store
@@ -50,7 +74,7 @@ class Benches:
     @cached_property
     def search(self) -> Bench:
         """What measures the points of the search."""
-        return self._open(self._plan)
+        return self._opened or self._open(self._plan)
 
     @cached_property
     def confirming(self) -> Bench:
@@ -75,6 +99,7 @@ class Benches:
         except Exception as error:
             # Broken in any way it is of no use.
             fault = type(error).__name__
+        self._opened = None
         for bench in ("search", "confirming"):
             self.__dict__.pop(bench, None)
         self._workbench.forget()

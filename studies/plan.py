@@ -18,7 +18,7 @@ from objectives.device import find_device
 from objectives.environment import Environment, this_environment
 from objectives.errors import InputError
 from objectives.loading import default_dtype
-from objectives.model import Model, find_model
+from objectives.model import Model, check_folder, find_folder, find_model
 from objectives.prompts import read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
 from objectives.schedulers import (
@@ -207,7 +207,7 @@ def make_plan(request: StudyRequest) -> Plan:
         InputError: If something given cannot be used.
         RefusedError: If the methods cannot work in this combination.
     """
-    _check_numbers(request)
+    check_request(request)
     entry = find_pipeline(request.pipeline)
     if request.model is None:
         # What cannot work is refused before gigabytes are fetched.
@@ -238,6 +238,22 @@ def make_plan(request: StudyRequest) -> Plan:
         device=device,
         stack=stack,
     )
+
+
+def check_request(request: StudyRequest) -> None:
+    """Check what can be told without a heavy library, which takes seconds to import.
+
+    Raises:
+        InputError: If something given cannot be used.
+        RefusedError: If a method is unknown, or two are in conflict.
+    """
+    _check_numbers(request)
+    entry = find_pipeline(request.pipeline)
+    find_methods(request.methods)
+    _pick_prompts(request, entry)
+    folder = find_folder(entry, request.model, request.revision)
+    if folder is not None:
+        check_folder(entry, folder)
 
 
 def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Architecture) -> Stack:

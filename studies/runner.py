@@ -22,7 +22,7 @@ from storage.records import Point, TrialRecord
 from storage.requirement import Requirement, meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
-from studies.benches import Benches
+from studies.benches import Benches, open_before_study
 from studies.deletion import deletions_told
 from studies.disturbance import marked
 from studies.enqueued import as_enqueued
@@ -64,6 +64,7 @@ def run_study(
         interrupt: Set by the caller to end after the running trial; None listens to Ctrl-C.
 
     Raises:
+        InputError: If a part of the model or the scorer cannot be loaded.
         StudyRefusedError: If libraries or the space changed since the study began.
         StudyFailedError: If no point can be measured, the database stays away, or the study is
             deleted meanwhile.
@@ -87,11 +88,12 @@ class _Run:
         self.pace = Pace()
         self.pending: list[Due] | None = None
         self.looked: Counter[Look] = Counter()
+        opened = open_before_study(plan, store, workbench, self.tell_early)
         self.ledger = Ledger(plan, store, self.tell_early)
         self.looks = SecondLooks(self.ledger)
         self.confirmation = plan.confirmation()
         self.benches = Benches(
-            plan, self.confirmation, store, workbench, self.ledger.patient, self.tell
+            plan, self.confirmation, store, workbench, self.ledger.patient, self.tell, opened
         )
         self.record = self.ledger.read()
         self.ledger.patient.tell = self.tell
