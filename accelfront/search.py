@@ -79,6 +79,7 @@ class StudySearch:
             "methods": ",".join(request.methods),
             "trials": request.trials,
             "num-samples": request.num_samples,
+            "batch-size": request.batch_size,
             "model": request.model,
             "scorer": request.scorer,
             "device": None if request.device == "auto" else request.device,
@@ -114,6 +115,8 @@ class StudySearch:
             methods=task.methods,
             trials=self.trials,
             num_samples=self.num_samples,
+            # A task's seconds per image are those of a picture drawn alone.
+            batch_size=None if task.latency_s is None else 1,
             model=self.model,
             scorer=self.scorer,
             device=self.device if is_here else "auto",

@@ -78,7 +78,10 @@ def study(
     ] = None,
     req_time: Annotated[
         float | None,
-        typer.Option(help="End once a picture takes at most so many seconds in the loss budget."),
+        typer.Option(
+            help="End once a picture takes at most so many seconds in the loss budget, in batches "
+            "of --batch-size."
+        ),
     ] = None,
     req_score_loss: Annotated[
         float | None,
@@ -170,7 +173,11 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
         f"kept in {store.name}. {reasons[outcome.reason]}"
     ]
     if outcome.met is not None:
-        lines.append(f"trial {outcome.met.number} meets it, at {outcome.met.judged_speedup:.2f}x")
+        lines.append(
+            f"trial {outcome.met.number} meets it, at {outcome.met.judged_speedup:.2f}x and "
+            f"{outcome.met.judged['latency_s']:.3g} s a picture in batches of "
+            f"{study.protocol['batch_size']}"
+        )
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
     lines += _second_looks(outcome)

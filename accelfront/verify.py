@@ -13,7 +13,7 @@ from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from generator.verify import Verdict
+    from generator.promise import Verdict
     from objectives.statistics import Estimate
 
 IN_PART, INTERRUPTED = 3, 130
@@ -45,7 +45,8 @@ def verify(
     from objectives.prompts import read_prompts
     from storage.store import open_store
 
-    studies = {study.name: study for study in read(open_store(storage))}
+    store = open_store(storage)
+    studies = {study.name: study for study in read(store)}
     if prompts is not None:
         # What is wrong for all of them is told once.
         read_prompts(prompts)
@@ -56,7 +57,7 @@ def verify(
     try:
         for script in scripts:
             print(f"running {script}", file=sys.stderr)
-            verdicts.append(judge(script, studies, model, prompts, device))
+            verdicts.append(judge(script, studies, store.engine, model, prompts, device))
     except KeyboardInterrupt:
         interrupted = True
         print(f"Interrupted; {len(scripts) - len(verdicts)} scripts are left.", file=sys.stderr)
@@ -76,13 +77,14 @@ def verify(
 def _table(verdicts: list[Verdict]) -> Table:
     from accelfront.tables import plain_table
 
-    table = plain_table("pictures", "speedup", "the trial's", "kept")
+    table = plain_table("pictures", "speedup", "the trial's", "s/picture", "kept")
     table.add_column("script", justify="left", overflow="fold")
     for verdict in verdicts:
         table.add_row(
             _pictures(verdict),
             _speedup(verdict.measured),
             _speedup(verdict.expected),
+            "-" if verdict.latency is None else f"{verdict.latency.value:#.3g}".rstrip("."),
             "no" if verdict.broken else "yes",
             verdict.script.name,
         )

@@ -71,6 +71,21 @@ class Choice:
     trial: TrialRecord
 
 
+def timed_otherwise(study: StudyRecord, task: Task) -> str | None:
+    """Why a study's seconds per image are not those that a task asks for; None if they are.
+
+    A script draws one picture at a time. In a batch a picture takes less: the host is waited for
+    once and not for each.
+    """
+    size = study.protocol.get("batch_size")
+    if task.latency_s is None or size == 1:
+        return None
+    return (
+        f"it was timed in batches of {size}, and a task's seconds per image are those of a picture "
+        "drawn alone"
+    )
+
+
 def by_trust(studies: Iterable[StudyRecord]) -> list[StudyRecord]:
     """Order studies of one combination: those of most prompts first, then of most points.
 

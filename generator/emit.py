@@ -20,8 +20,10 @@ from generator.choice import (
     nearest,
     passed_over,
     task_difficulty,
+    timed_otherwise,
 )
 from generator.make_tasks import LEAST_SPEEDUP
+from generator.notes import batches_text, pace_text
 from generator.script import render_script, script_name
 from generator.source import find_source, model_note
 from generator.task import Task
@@ -41,7 +43,7 @@ class Outcome:
     Attributes:
         task: The task as it was written.
         status: What it is now.
-        reason: Why; of an emitted one what there is to know, often nothing.
+        reason: Why; of an emitted one what there is to know.
         command: What would search for it; empty if nothing would.
         difficulty: Of the wish against the bound, where both are known.
         chosen: The trial of the script, or the one that comes nearest.
@@ -70,6 +72,8 @@ class Outcome:
             "path": None if self.path is None else str(self.path),
             "speedup": None if chosen is None else chosen.trial.judged_speedup,
             "clip_loss": None if chosen is None else chosen.trial.judged_loss,
+            "latency_s": None if chosen is None else chosen.trial.judged["latency_s"],
+            "batch_size": None if chosen is None else chosen.study.protocol.get("batch_size"),
         }
 
 
@@ -164,7 +168,10 @@ class Emitter:
             for study in self.studies.values()
             if study.combination == combination and study.trials
         ]
-        reasons = {study.name: self.scope.why_not(study) for study in measured}
+        reasons = {
+            study.name: self.scope.why_not(study) or timed_otherwise(study, task)
+            for study in measured
+        }
         usable = [study for study in measured if reasons[study.name] is None]
         return by_trust(usable), list(dict.fromkeys(filter(None, reasons.values())))
 
@@ -185,6 +192,7 @@ class Emitter:
             ),
         )
         notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
+        notes.append(pace_text(choice))
         if passed := passed_over(choice, task):
             notes.append(passed)
         if len(usable) > 1:
@@ -236,8 +244,9 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     loss_low, loss_high = (100 * loss for loss in judged["clip_loss_ci"])
     sentence = (
         f"{_wish(task)} is wanted: {why} trial {trial.number} with {trial.judged_speedup:.2f}x "
-        f"({speed_low:.3f}-{speed_high:.3f}), {judged['latency_s']:.3g} s per image and loss "
-        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
+        f"({speed_low:.3f}-{speed_high:.3f}), {judged['latency_s']:.3g} s per image "
+        f"{batches_text(study)} and loss {trial.judged_loss:.1%} "
+        f"({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
         f"{study.space['distinct']} points are measured"
     )
     return "; ".join([sentence, *_judgement(trial)])

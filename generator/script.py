@@ -216,7 +216,8 @@ def _provenance(study: StudyRecord, trial: TrialRecord, values: _Values) -> str:
         "trial": f"{values.number} of {study.name}",
         "parameters": ", ".join(f"{name}={value:g}" for name, value in values.params.items()),
         "speedup": f"{float(trial.speedup):.2f}x (95%: {speed_low:.2f} to {speed_high:.2f})",
-        "latency": f"{float(measured['latency_s']):.3g} s a picture, "
+        "latency": f"{float(measured['latency_s']):.3g} s a picture "
+        f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "
         f"{float(measured['baseline_latency_s']):.3g} s without acceleration",
         "CLIP loss": f"{float(trial.clip_loss):.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
         **_confirmation(trial),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from textwrap import dedent, indent
 
 import yaml
 
@@ -61,6 +62,23 @@ def read_tasks(path: Path) -> list[Task | Unparsed]:
     if not tasks:
         raise InputError(f"the task file {path} holds no task")
     return tasks
+
+
+def read_again(text: str) -> Task:
+    """Read a task from its text alone, as `Task.text` keeps it, whatever file it stood in.
+
+    Raises:
+        InputError: If it is no task, or none any more.
+    """
+    try:
+        return read_task(text)
+    except InputError:
+        first, _, others = text.partition("\n")
+        # The first line of a YAML item was cut off behind its dash.
+        item = next(_yaml_items(f"- {first}\n{indent(dedent(others), '  ')}"), None)
+        if isinstance(item, Task):
+            return item
+        raise
 
 
 def _sentences(content: str) -> Iterator[Task | Unparsed]:

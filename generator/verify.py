@@ -2,129 +2,35 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from generator.promise import Promise, Verdict, asked_latency, read_promise
 from generator.rehearsal import Job, Rehearsal
 from objectives.catalogue import find_pipeline
 from objectives.device import device_name, find_device
 from objectives.errors import InputError
-from objectives.files import require_regular
 from objectives.model import find_model
 from objectives.prompts import read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
-from objectives.statistics import Estimate, speedup
+from objectives.statistics import Estimate, latency, speedup
 from storage.records import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 LEAST_PSNR_DB = 40.0
 """Pictures on CUDA, where kernels sum in another order each time, are the same from here on."""
 
 
-@dataclass(frozen=True)
-class Promise:
-    """What a script says of itself.
-
-    Attributes:
-        script: The script.
-        study: Name of its study.
-        trial: Number of its trial.
-        model: The folder or address that it loads by default.
-        revision: The commit of an address; None if it pins none.
-    """
-
-    script: Path
-    study: str
-    trial: int
-    model: str
-    revision: str | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a script keeps its promise.
-
-    Attributes:
-        script: The script.
-        promise: The promise; None if it makes none that can be read.
-        expected: The trial's speedup, as it is judged; None if the trial is not found.
-        equal: Whether its pictures are the trial's, bit for bit; None if it does not run.
-        psnr_db: The least PSNR of one of its pictures.
-        measured: Its speedup here and now; None if it does not run.
-        disturbed: What disturbed that, as a trial's `disturbed` tells.
-        broken: What it does not keep, and by how much; empty if it keeps its promise.
-        note: What could not be judged; empty if all could.
-    """
-
-    script: Path
-    promise: Promise | None = None
-    expected: Estimate | None = None
-    equal: bool | None = None
-    psnr_db: float | None = None
-    measured: Estimate | None = None
-    disturbed: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    note: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """One entry of `verify --json`."""
-        promise, measured, expected = self.promise, self.measured, self.expected
-        return {
-            "script": str(self.script),
-            "study": promise and promise.study,
-            "trial": promise and promise.trial,
-            "kept": not self.broken,
-            "broken": list(self.broken),
-            "note": self.note,
-            "pictures_equal": self.equal,
-            "psnr_db": self.psnr_db,
-            "speedup": measured and measured.value,
-            "speedup_ci": measured and [measured.low, measured.high],
-            "trial_speedup": expected and expected.value,
-            "trial_speedup_ci": expected and [expected.low, expected.high],
-            "disturbed": list(self.disturbed),
-        }
-
-
-def read_promise(script: Path) -> Promise:
-    """Read what a script says of itself; it is not run.
-
-    Raises:
-        InputError: If the file is no script that accelfront wrote.
-    """
-    try:
-        require_regular(script)
-        tree = ast.parse(script.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read the script {script}: {error.strerror}") from error
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise InputError(f"{script} is no Python script: {error}") from error
-    constants = {
-        node.targets[0].id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    match constants:
-        case {"STUDY": str(study), "TRIAL": int(trial), "MODEL": str(model)}:
-            revision = constants.get("REVISION")
-            if revision is None or isinstance(revision, str):
-                return Promise(script, study, trial, model, revision)
-    raise InputError(
-        f"{script} names no STUDY, TRIAL and MODEL, so accelfront did not write it; "
-        "`accelfront generate` writes scripts"
-    )
-
-
 def judge(
     script: Path,
     studies: Mapping[str, StudyRecord],
+    engine: Engine,
     model: str | None,
     prompts: Path | None,
     device: str,
@@ -134,6 +40,7 @@ def judge(
     Args:
         script: The file.
         studies: As `verify` takes them, as all that follows.
+        engine: Of the database, which tells the tasks that scripts were written for.
         model: The model.
         prompts: The file of prompts.
         device: The device.
@@ -141,7 +48,8 @@ def judge(
     promise = None
     try:
         promise = read_promise(script)
-        return verify(promise, studies, model, prompts, device)
+        asked_s = asked_latency(engine, promise)
+        return verify(promise, studies, model, prompts, device, asked_s)
     except (ValueError, RuntimeError, OSError) as error:
         # What ours, torch and the Hub raise of a script, a study or a model that is not as it was.
         return Verdict(script, promise, broken=(" ".join(str(error).split()),))
@@ -153,14 +61,16 @@ def verify(
     model: str | None,
     prompts: Path | None,
     device: str,
+    asked_s: float | None = None,
 ) -> Verdict:
     """Run a script in a fresh process and hold its pictures and its speed against its trial.
 
     It draws the protocol's first batch with the study's seeds. Its pictures must be those of the
     trial's stack: bit for bit on a CPU, from `LEAST_PSNR_DB` on on CUDA. Its speedup is measured
     in pairs with the unaccelerated pipeline, and is kept if its interval reaches that of the trial
-    or lies above it. On another device than the study's the speed was never
-    promised, and is measured only.
+    or lies above it. The seconds per picture that a task asked for are kept if
+    the interval of those measured, in batches of the study's size, reaches down to them. On another
+    device than the study's no speed was ever promised, and it is measured only.
 
     Args:
         promise: What the script says of itself.
@@ -168,6 +78,7 @@ def verify(
         model: The folder or address to load; None is the script's own.
         prompts: The study's file of prompts; None is the pipeline's.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        asked_s: The most seconds per picture that a task asked for; None if none did.
 
     Raises:
         InputError: If there is no such study, trial or device, or the model or the prompts are not
@@ -183,9 +94,14 @@ def verify(
         return Verdict(promise.script, promise, expected, broken=(f"it does not run: {rehearsal}",))
     # Of its pairs alone: how far other runs differ is in the trial's interval.
     measured = speedup(rehearsal.baseline_latencies_s, rehearsal.latencies_s)
+    taken = latency(rehearsal.latencies_s)
     same_device = device_name(where) == study.device
     broken = [_pictures_differ(rehearsal, exactly=where.type == "cpu")]
-    broken += [_is_slower(measured, expected, rehearsal.disturbed)] if same_device else []
+    if same_device:
+        broken += [
+            _is_slower(measured, expected, rehearsal.disturbed),
+            _takes_longer(taken, asked_s, len(job.prompts), rehearsal.disturbed),
+        ]
     return Verdict(
         promise.script,
         promise,
@@ -193,6 +109,8 @@ def verify(
         equal=rehearsal.equal,
         psnr_db=min(rehearsal.psnr_db),
         measured=measured,
+        latency=taken,
+        asked_s=asked_s,
         disturbed=tuple(rehearsal.disturbed),
         broken=tuple(filter(None, broken)),
         note="" if same_device else f"its speed was promised on {study.device} only",
@@ -282,9 +200,27 @@ def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str])
     if measured.high >= expected.low:
         return ""
     missing = 1 - measured.value / expected.low
-    why = f"; disturbed ({', '.join(disturbed)}), so try again on an idle machine"
     return (
         f"it is {measured.value:.2f}x as fast as the baseline ({measured.low:.2f} to "
         f"{measured.high:.2f}), {missing:.0%} less than the trial's {expected.low:.2f} to "
-        f"{expected.high:.2f}{why if disturbed else ''}"
+        f"{expected.high:.2f}{_excuse(disturbed)}"
     )
+
+
+def _takes_longer(
+    taken: Estimate, asked_s: float | None, batch_size: int, disturbed: Sequence[str]
+) -> str:
+    """By how much a picture takes longer than a task asked for; empty if it does not."""
+    if asked_s is None or taken.low <= asked_s:
+        return ""
+    return (
+        f"it takes {taken.value:.3g} s a picture ({taken.low:.3g} to {taken.high:.3g}) in batches "
+        f"of {batch_size}, {taken.value / asked_s - 1:.0%} more than the {asked_s:g} s that a task "
+        f"asked for{_excuse(disturbed)}"
+    )
+
+
+def _excuse(disturbed: Sequence[str]) -> str:
+    if not disturbed:
+        return ""
+    return f"; disturbed ({', '.join(disturbed)}), so try again on an idle machine"

@@ -53,8 +53,10 @@ class Measurement(BaseModel):
         speedup: Baseline latency / accelerated latency, from pairs measured side by side.
         speedup_ci: Its interval for runs on machines of this kind, not for this run alone.
         clip_loss: Relative loss of the mean CLIP score; negative is a gain.
-        latency_s: Seconds per picture, geometric mean over the pairs.
-        latency_ci_s: Its interval; None if one pair alone was timed.
+        latency_s: Seconds per picture in batches of the protocol's size, geometric mean over the
+            pairs.
+        latency_ci_s: Its interval, for other runs as that of the speedup; None if one pair alone
+            was timed.
         baseline_latency_s: The baseline's beside it.
         latencies_s: Seconds per picture of each accelerated batch of a pair.
         baseline_latencies_s: The same of its baseline batch.

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from objectives.disturbance import Lookout
 from objectives.errors import MeasurementError
 from objectives.measurement import Baseline, Clock, Partial
-from objectives.statistics import Estimate, across_runs, geometric_mean, latency, speedup
+from objectives.statistics import (
+    Estimate,
+    across_runs,
+    geometric_mean,
+    latency,
+    latency_across_runs,
+    speedup,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +85,8 @@ class Tally:
         """
         within = faster or speedup(self.baseline_latencies, self.latencies)
         faster = across_runs(within, self._pace_shift)
-        spread = latency(self.latencies)
+        host_share = 0.0 if self.gpu_bound is None else 1 - self.gpu_bound
+        spread = latency_across_runs(latency(self.latencies), host_share)
         disturbed = self.lookout.report(device)
         return {
             "speedup": faster.value,

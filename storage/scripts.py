@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from storage.errors import StorageError
@@ -57,3 +57,19 @@ def read_scripts(engine: Engine, sha256: str) -> list[ScriptRecord]:
     wanted = select(*columns).where(scripts.c.sha256 == sha256).order_by(scripts.c.id)
     with engine.connect() as connection:
         return [ScriptRecord(*row) for row in connection.execute(wanted)]
+
+
+def tasks_of(engine: Engine, study: str, trial: int) -> list[str]:
+    """The tasks that a trial's scripts were written for, the first first.
+
+    Args:
+        engine: Of any database of ours; one of an earlier release may not hold the table.
+        study: Name of the study.
+        trial: Number of the trial.
+    """
+    if not inspect(engine).has_table(scripts.name):
+        return []
+    of_trial = (scripts.c.study == study) & (scripts.c.trial == trial)
+    wanted = select(scripts.c.task).where(of_trial).order_by(scripts.c.id)
+    with engine.connect() as connection:
+        return list(connection.execute(wanted).scalars())

@@ -21,7 +21,7 @@ from tests.made_studies import add_point, add_study
 
 FIELDS = {
     "task", "status", "reason", "difficulty", "study", "trial", "model", "path", "speedup",
-    "clip_loss",
+    "clip_loss", "latency_s", "batch_size",
 }  # fmt: skip
 
 POINTS = 8
@@ -158,6 +158,17 @@ def test_a_study_of_another_model_does_not_serve(storage: str, tmp_path: Path) -
     [outcome] = generate(storage, FEASIBLE[0], "--model", str(V_DIR), cwd=tmp_path)
     assert outcome["status"] == "not-searched"
     assert "another model, tiny-shapes@" in outcome["reason"]
+
+
+def test_a_task_about_one_picture_asks_for_a_study_of_single_ones(
+    storage: str, tmp_path: Path
+) -> None:
+    task = "tiny-shapes, DDIM, 20 steps, DeepCache, under 60 s per image, loss at most 10%"
+    [outcome] = generate(storage, task, cwd=tmp_path)
+    assert outcome["status"] == "not-searched"
+    assert "timed in batches of 4" in outcome["reason"]
+    assert "accelfront study --pipeline tiny-shapes" in outcome["reason"]
+    assert "--batch-size 1" in outcome["reason"] and "--req-time 60" in outcome["reason"]
 
 
 def test_a_missing_study_is_run_on_a_local_model_and_its_trial_written(tmp_path: Path) -> None:

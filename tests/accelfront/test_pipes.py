@@ -10,7 +10,7 @@ from types import FrameType
 
 import pytest
 
-from generator.verify import read_promise
+from generator.promise import read_promise
 from objectives.embedded import SCORER_DIR
 from objectives.errors import InputError
 from tests.command_line import run

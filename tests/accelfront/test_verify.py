@@ -15,10 +15,12 @@ import optuna
 import pytest
 import torch
 from optuna.trial import TrialState, create_trial
+from sqlalchemy import create_engine
 
+from generator.promise import Verdict, asked_latency, read_promise
 from generator.script import render_script
 from generator.source import Source
-from generator.verify import Verdict, read_promise, verify
+from generator.verify import verify
 from objectives.catalogue import find_pipeline
 from objectives.device import device_name
 from objectives.disturbance import TASKS
@@ -27,6 +29,8 @@ from objectives.model import find_model
 from objectives.protocol import prompts_fingerprint
 from storage import records
 from storage.records import StudyRecord, read_studies
+from storage.schema import scripts
+from storage.scripts import ScriptRecord, keep_script
 from storage.store import open_store
 from tests.command_line import run
 from tests.generator.made_trials import made_study
@@ -83,11 +87,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     study = replace(study, device=device_name(torch.device("cpu")))
     url = f"sqlite:///{folder / 'a.db'}"
     study = _store(study, url)
-    scripts = []
+    written = []
     for trial in study.trials:
-        scripts.append(folder / f"trial{trial.number}.py")
-        scripts[-1].write_text(render_script(study, trial, Source(str(model), variant="fp16")))
-    return Place(url, prompts, model, study, scripts)
+        written.append(folder / f"trial{trial.number}.py")
+        written[-1].write_text(render_script(study, trial, Source(str(model), variant="fp16")))
+    return Place(url, prompts, model, study, written)
 
 
 def _store(study: StudyRecord, url: str) -> StudyRecord:
@@ -184,6 +188,44 @@ def test_a_script_that_dies_is_told_with_its_last_words(
     [reason] = dying["broken"]
     assert "does not run" in reason and "'go'" in reason
     assert dying["speedup"] is None
+
+
+def test_the_seconds_a_picture_that_a_task_asked_for_are_held_too(place: Place) -> None:
+    store = open_store(place.url)
+    promise = read_promise(place.scripts[0])
+    asked = [asked_latency(store.engine, promise)]
+    tasks = ("under 3600 s per image", "at least 1.1x", "at most 0.02 ms per image", "no task")
+    for task in tasks:
+        text = f"SD1.5, DDIM, 8 steps, DeepCache, {task}"
+        keep_script(store.engine, ScriptRecord(text, promise.study, promise.trial, "", ""))
+        asked.append(asked_latency(store.engine, promise))
+    assert asked == [None, 3600, 3600, 2e-5, 2e-5]
+    command = ["verify", str(place.scripts[0]), "--prompts", str(place.prompts), "--device", "cpu"]
+    done = run(*command, "--storage", place.url, "--json")
+    with store.engine.begin() as connection:
+        connection.execute(scripts.delete())
+    store.engine.dispose()
+
+    assert done.returncode == 3
+    [verdict] = json.loads(done.stdout)
+    [reason] = verdict["broken"]
+    assert "s a picture" in reason and "in batches of 2" in reason
+    assert "more than the 2e-05 s that a task asked for" in reason
+    low, high = verdict["latency_ci_s"]
+    assert 2e-5 < low <= verdict["latency_s"] <= high
+    assert verdict["asked_latency_s"] == 2e-5
+
+
+def test_seconds_a_picture_that_are_kept_are_no_fault(place: Place) -> None:
+    verdict = _verify(place, place.scripts[0], asked_s=3600.0)
+    assert verdict.asked_s == 3600
+    assert not verdict.broken
+
+
+def test_a_database_without_scripts_asked_for_nothing(place: Place, tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/empty.db")
+    assert asked_latency(engine, read_promise(place.scripts[0])) is None
+    engine.dispose()
 
 
 def _verify(place: Place, script: Path, **options: Any) -> Verdict:

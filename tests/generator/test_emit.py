@@ -241,7 +241,7 @@ def test_of_several_studies_the_one_taken_is_told(make_emitter: MakeEmitter) -> 
 
 def test_defaults_that_a_task_took_are_told(make_emitter: MakeEmitter) -> None:
     outcome = make_emitter(make_study((2.0, 0.01))).emit(make_task(1.2, notes=("no steps given",)))
-    assert outcome.reason == "no steps given"
+    assert outcome.reason.startswith("no steps given; ")
 
 
 def test_json_has_exactly_the_fields_of_the_interface(make_emitter: MakeEmitter) -> None:
@@ -249,5 +249,37 @@ def test_json_has_exactly_the_fields_of_the_interface(make_emitter: MakeEmitter)
     for outcome in (emitter.emit(make_task(1.2)), emitter.emit(Unparsed("a", "b"))):
         assert list(outcome.as_json()) == [
             "task", "status", "reason", "difficulty", "study", "trial", "model", "path",
-            "speedup", "clip_loss",
+            "speedup", "clip_loss", "latency_s", "batch_size",
         ]  # fmt: skip
+
+
+def make_latency_task(seconds: float) -> Task:
+    return make_task(1.0).model_copy(update={"speedup": None, "latency_s": seconds})
+
+
+def test_seconds_per_image_are_those_of_a_picture_drawn_alone(make_emitter: MakeEmitter) -> None:
+    eight = make_study((5.0, 0.01), digest="88888888", batch_size=8, num_samples=64)
+    alone = make_study((2.0, 0.01), digest="11111111", batch_size=1, num_samples=8)
+
+    outcome = make_emitter(eight).emit(make_latency_task(0.6))
+    assert (outcome.status, outcome.path) == ("not-searched", None)
+    assert "timed in batches of 8" in outcome.reason and outcome.command
+
+    chosen = make_emitter(eight, alone).emit(make_latency_task(0.6)).chosen
+    assert chosen is not None and chosen.study.name == alone.name
+
+    beyond = make_emitter(eight, alone).emit(make_latency_task(0.25))
+    assert beyond.status == "infeasible"
+    assert "0.5 s per image drawn one at a time" in beyond.reason
+
+
+def test_an_answer_names_how_many_pictures_were_timed_together(make_emitter: MakeEmitter) -> None:
+    outcome = make_emitter(make_study((2.0, 0.01), batch_size=8)).emit(make_task(1.2))
+    assert "0.5 s per image in batches of 8, and the script draws one at a time" in outcome.reason
+    assert (outcome.as_json()["latency_s"], outcome.as_json()["batch_size"]) == (0.5, 8)
+    assert outcome.path is not None
+    assert "0.5 s a picture in batches of 8, " in outcome.path.read_text()
+
+    alone = make_emitter(make_study((2.0, 0.01), batch_size=1)).emit(make_task(1.2))
+    assert "0.5 s per image drawn one at a time" in alone.reason
+    assert alone.path is not None and "0.5 s a picture drawn alone, " in alone.path.read_text()

@@ -14,10 +14,10 @@ import pytest
 
 from generator.choice import Rules, Scope
 from generator.emit import Emitter, Outcome
+from generator.promise import read_promise
 from generator.script import render_script
 from generator.source import find_source
 from generator.task import Task
-from generator.verify import read_promise
 from objectives.catalogue import find_pipeline
 from objectives.embedded import PIPELINE_DIR
 from objectives.errors import InputError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from generator.task import Task, read_task, task_json
-from generator.task_files import Unparsed, read_tasks
+from generator.task_files import Unparsed, read_again, read_tasks
 from objectives.errors import InputError
 
 SENTENCE = "SDXL, DDIM, 25 steps, DeepCache, at least 2x, loss at most 2%"
@@ -159,3 +159,24 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.txt", folder):
         with pytest.raises(InputError, match="cannot be read"):
             read_tasks(path)
+
+
+def test_a_task_of_any_file_is_read_again_from_its_text(tmp_path: Path) -> None:
+    (tmp_path / "tasks.yaml").write_text(
+        "- SDXL, DeepCache, under 2 s per image\n"
+        "- pipeline: SDXL\n  methods:\n    - deepcache\n    - tome\n  latency_s: 0.5\n"
+        '- {pipeline: SDXL, methods: deepcache, latency_s: "800 ms"}\n'
+        "-    methods: deepcache\n     pipeline: SDXL\n     latency_s: 3\n"
+    )
+    (tmp_path / "tasks.jsonl").write_text(
+        '{"pipeline": "SDXL", "methods": "deepcache", "latency_s": 4}\n'
+    )
+    read = read_tasks(tmp_path / "tasks.yaml") + read_tasks(tmp_path / "tasks.jsonl")
+    seconds = [read_again(task.text).latency_s for task in read]
+    assert seconds == [2, 0.5, 0.8, 3, 4]
+
+
+@pytest.mark.parametrize("text", ["", "no task", "a: b\n: c", "- x\n- y", "x\u2028- y", "{"])
+def test_what_is_no_task_is_not_read_again(text: str) -> None:
+    with pytest.raises(InputError):
+        read_again(text)

@@ -133,7 +133,9 @@ def test_speedup_is_that_of_the_latencies(pipe: Any, scorer: Scorer) -> None:
     assert measured.speedup == pytest.approx(np.exp(np.log(ratios).mean()))
     assert measured.speedup == pytest.approx(measured.baseline_latency_s / measured.latency_s)
     assert measured.latency_ci_s is not None
-    assert measured.latency_ci_s[0] <= measured.latency_s <= measured.latency_ci_s[1]
+    assert measured.latency_ci_s[0] <= measured.latency_s
+    # Another machine of this kind differs by a standard deviation of 5%.
+    assert measured.latency_ci_s[1] >= 1.1 * measured.latency_s
 
 
 def test_last_smaller_batch_is_scored_but_not_timed(pipe: Any, scorer: Scorer) -> None:

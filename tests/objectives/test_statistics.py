@@ -16,6 +16,7 @@ from objectives.statistics import (
     clip_loss,
     geometric_mean,
     latency,
+    latency_across_runs,
     speedup,
 )
 
@@ -76,6 +77,15 @@ def test_pairs_that_agree_exactly_are_as_sure_as_runs_agree() -> None:
 def test_an_interval_far_wider_than_runs_differ_stays_as_it_is() -> None:
     wide = Estimate(2.0, 1.0, 4.0)
     assert across_runs(wide, 0.0).high == pytest.approx(4.0, rel=0.01)
+
+
+def test_a_latency_differs_more_from_run_to_run_than_a_speedup_and_most_at_the_hosts_pace() -> None:
+    exact = Estimate(2.0, 2.0, 2.0)
+    on_gpu, on_host = latency_across_runs(exact, 0.0), latency_across_runs(exact, 1.0)
+    assert on_gpu.high == pytest.approx(2 * math.exp(1.96 * 0.05), rel=1e-4)
+    assert on_host.low == pytest.approx(2 * math.exp(-1.96 * math.hypot(0.05, 0.25)), rel=1e-4)
+    assert on_gpu.value == on_host.value == 2.0
+    assert on_gpu.high > across_runs(exact, 0.0).high
 
 
 def test_known_interval() -> None:
