@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -64,6 +65,8 @@ class StudySearch:
             )
         with StudyView(plan.study_name) as view:
             outcome = run_study(plan, self.store, view, self._workbench)
+        if outcome.earlier:
+            print(outcome.earlier, file=sys.stderr)
         if outcome.reason == "interrupt":
             raise KeyboardInterrupt
         return outcome.study

@@ -185,6 +185,8 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
         lines.append(waiting)
     lines += [study.doubt] if study.doubt else []
     lines += _weakness(study, store)
+    if outcome.earlier:
+        lines.append(outcome.earlier)
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]

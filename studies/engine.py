@@ -33,7 +33,7 @@ class Row:
     Attributes:
         label: The study without its digest.
         state: Whether it has done enough; `others` if other workers measure what is left.
-        reason: Why not, in words; empty if it has.
+        reason: Why not, in words; if it has, what else there is to say, mostly nothing.
         study: The study as it is stored; None if it never began.
         measured: Points that this run measured.
     """
@@ -147,4 +147,4 @@ def run_one(
         return Row(name, "interrupted", "", study, measured)
     if outcome.reason == "others":
         return Row(name, "others", "other workers measure what is left", study, measured)
-    return Row(name, "done", "", study, measured)
+    return Row(name, "done", outcome.earlier, study, measured)

@@ -49,6 +49,7 @@ class Outcome:
         failures: Why points could not be measured, by point.
         unkept: Why pictures of a trial could not be kept; None if all were.
         lacks_prompts: Whether nothing was confirmed for want of unseen prompts.
+        earlier: What to say of a study of an earlier release that was not gone on with.
     """
 
     study: StudyRecord
@@ -58,3 +59,4 @@ class Outcome:
     failures: dict[str, str]
     unkept: str | None
     lacks_prompts: bool = False
+    earlier: str = ""

@@ -25,6 +25,7 @@ from studies.bench import Bench, Workbench
 from studies.benches import Benches, open_before_study
 from studies.deletion import deletions_told
 from studies.disturbance import marked
+from studies.earlier import earlier_note
 from studies.enqueued import as_enqueued
 from studies.errors import StudyFailedError
 from studies.faults import database_faults_told
@@ -394,6 +395,7 @@ class _Run:
             self.failures,
             unkept,
             lacks_prompts and reason in SETTLED,
+            earlier=self.ledger.patient(lambda: earlier_note(self.plan, self.store)),
         )
 
 
