@@ -10,6 +10,7 @@ from typing import Literal
 
 import typer
 
+from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 
 MODULES = {
@@ -113,7 +114,7 @@ def _storage(url: str) -> Finding:
 
     try:
         store = open_store(url)
-        return Finding("storage", "ok", f"{store.name}: {len(read(store))} studies")
+        return Finding("storage", "ok", f"{store.name}: {counted(len(read(store)), 'study')}")
     except StorageError as error:
         # Not there yet is how every storage begins.
         return Finding("storage", "note", str(error))

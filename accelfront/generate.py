@@ -195,12 +195,12 @@ def _writable(folder: Path) -> Path:
 def _show(outcomes: Sequence[Outcome]) -> None:
     """Tell what was written, then what was left and why."""
     from accelfront.tables import plain_table
-    from accelfront.terminal import console
+    from accelfront.terminal import console, print_whole
     from generator.lexer import quote
 
     screen = console(highlight=False)
     written = plain_table("#", "speedup", "CLIP loss", "difficulty")
-    written.add_column("script", justify="left", overflow="fold")
+    written.add_column("script", justify="left", no_wrap=True)
     left = plain_table("#")
     for column in ("status", "difficulty", "task and reason"):
         left.add_column(column, justify="left", overflow="fold")
@@ -215,7 +215,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             left.add_row(str(number), outcome.status, hard, reason)
     for table in (written, left):
         if table.row_count:
-            screen.print(table)
+            print_whole(screen, table)
     for number, outcome in enumerate(outcomes, 1):
         if outcome.command:
             # On one line, to be copied.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, Storage
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def import_(
     for batch in batches:
         new = keep_hints(store.engine, batch.combination, batch.points)
         print(
-            f"{batch.entries} entries are {len(batch.points)} points, {new} of them new; "
+            f"{counted(batch.entries, 'entry')}: {counted(len(batch.points), 'point')}, {new} new; "
             f"`{_study_command(batch)}` measures them first",
             file=sys.stderr,
         )
     if problems:
-        print(f"{len(problems)} of the file's entries were left out", file=sys.stderr)
+        print(f"left out of the file: {counted(len(problems), 'entry')}", file=sys.stderr)
         raise typer.Exit(IN_PART)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, Storage
 
 
@@ -28,5 +29,7 @@ def report(
     is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
     page = render_page(studies, front_pictures(store, studies), store.name if is_named else None)
     put_out(page, out)
-    many = f"{len(studies)} studies" if len(studies) != 1 else "1 study"
-    print(f"{many} in {out}, {len(page.encode()) / 1e6:.1f} MB", file=sys.stderr)
+    print(
+        f"{counted(len(studies), 'study')} in {out}, {len(page.encode()) / 1e6:.1f} MB",
+        file=sys.stderr,
+    )

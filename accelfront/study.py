@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, Storage
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def study(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the noise and of the sampler.")] = 0,
     sampler: Annotated[
-        str, typer.Option(help="How points are chosen: auto, grid, tpe, nsga2 or random.")
+        str, typer.Option(help="How points are chosen: auto, grid, gp, tpe, nsga2 or random.")
     ] = "auto",
     prompts: Annotated[
         Path | None,
@@ -220,8 +221,9 @@ def _second_looks(outcome: Outcome) -> list[str]:
             {w for trial in disturbed for look in trial.looks for w in disturbed_by(look)}
         )
         lines.append(
-            f"{len(disturbed)} trials were disturbed ({', '.join(words)}), {again} of them also "
-            "when they were timed again; doubt their latencies"
+            f"{counted(len(disturbed), 'trial')} {'was' if len(disturbed) == 1 else 'were'} "
+            f"disturbed ({', '.join(words)}), {again} of them also when timed again; doubt the "
+            "latency"
         )
     confirmed = [trial for trial in study.trials if trial.confirmed is not None]
     for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def sweep(
     chosen = [each for each in requests if only is None or fnmatch(label(each), only)]
     if not chosen:
         raise InputError(
-            f"--only {only} matches none of the {len(requests)} studies; "
+            f"--only {only} matches no study of {len(requests)}; "
             f"their names are like {label(requests[0])}"
         )
     if dry_run:
@@ -165,8 +166,9 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
         )
     )
     print(
-        f"{len(listed)} studies: {trials:,} trials, of {points:,} distinct points, "
-        f"of {grid:,} parameter sets of the full grids",
+        f"{counted(len(listed), 'study')}: {counted(trials, 'trial')}, of "
+        f"{counted(points, 'distinct point')}, "
+        f"of {counted(grid, 'parameter set')} of the full grids",
         file=sys.stderr,
     )
 
@@ -186,8 +188,8 @@ def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
     counts = {state: sum(row.state == state for row in rows) for state in ("done", "failed")}
     measured = sum(row.measured for row in rows)
     print(
-        f"{counts['done']} of {wanted} studies done, {counts['failed']} failed; {measured} points "
-        "measured now. The same command goes on with what is left.",
+        f"{counts['done']} of {counted(wanted, 'study')} done, {counts['failed']} failed; "
+        f"{counted(measured, 'point')} measured now. The same command goes on with what is left.",
         file=sys.stderr,
     )
 

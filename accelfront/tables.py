@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from accelfront.counting import counted
 from accelfront.terminal import json_text
 
 if TYPE_CHECKING:
@@ -117,8 +118,9 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
 def foreign_text(study: StudyRecord) -> str:
     """What to know of a study's complete trials that are not ours."""
     count = study.foreign_trials
-    were = "1 trial was" if count == 1 else f"{count} trials were"
-    return f"{were} not measured by accelfront; what it says counts for nothing"
+    were = "was" if count == 1 else "were"
+    said = "what it says counts for nothing"
+    return f"{counted(count, 'trial')} {were} not measured by accelfront; {said}"
 
 
 def weakness_text(weak: WeakBaseline) -> str:

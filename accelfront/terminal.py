@@ -8,6 +8,7 @@ so that no command can forget it.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,9 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 STEERING = re.compile(
@@ -24,6 +27,9 @@ STEERING = re.compile(
 )
 """Control characters but newline and tab, what Unicode has to format text unseen (its category Cf
 and the line separators), and halves of surrogate pairs, which no stream can write."""
+
+PIPE_WIDTH = 80
+"""Columns where no terminal shows the output: what a file holds depends on no window."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -94,4 +100,17 @@ def console(stderr: bool = False, **settings: Any) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     # Past the stream that cleans, which would take rich's own sequences too.
     file = stream.stream if isinstance(stream, CleanStream) else stream
-    return CleanConsole(file=file, markup=False, emoji=False, **settings)
+    made = CleanConsole(file=file, markup=False, emoji=False, **settings)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        # Else it would be as wide as the window of stdin.
+        made.width = PIPE_WIDTH
+    return made
+
+
+def print_whole(screen: Console, table: Table) -> None:
+    """Print a table whose columns that do not wrap are never cut, however narrow the screen is."""
+    unbounded = screen.options.update(max_width=10**4)
+    least = Measurement.get(screen, unbounded, table).minimum
+    width, screen.width = screen.width, max(screen.width, least)
+    screen.print(table)
+    screen.width = width

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def verify(
     from accelfront.process import prepare_process
     from accelfront.reading import read
     from accelfront.tables import print_json
-    from accelfront.terminal import console
+    from accelfront.terminal import console, print_whole
     from generator.verify import judge
     from objectives.device import find_device
     from objectives.prompts import read_prompts
@@ -60,11 +61,14 @@ def verify(
             verdicts.append(judge(script, studies, store.engine, model, prompts, device))
     except KeyboardInterrupt:
         interrupted = True
-        print(f"Interrupted; {len(scripts) - len(verdicts)} scripts are left.", file=sys.stderr)
+        print(
+            f"Interrupted; left: {counted(len(scripts) - len(verdicts), 'script')}.",
+            file=sys.stderr,
+        )
     if as_json:
         print_json([verdict.as_json() for verdict in verdicts])
     else:
-        console().print(_table(verdicts))
+        print_whole(console(), _table(verdicts))
     for verdict in verdicts:
         for reason in verdict.broken:
             print(f"{verdict.script}: {reason}", file=sys.stderr)
@@ -78,7 +82,7 @@ def _table(verdicts: list[Verdict]) -> Table:
     from accelfront.tables import plain_table
 
     table = plain_table("pictures", "speedup", "the trial's", "s/picture", "kept")
-    table.add_column("script", justify="left", overflow="fold")
+    table.add_column("script", justify="left", no_wrap=True)
     for verdict in verdicts:
         table.add_row(
             _pictures(verdict),

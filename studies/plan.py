@@ -331,7 +331,7 @@ def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> tuple[list[str
     wanted = request.num_samples or min(entry.num_samples, len(prompts))
     if wanted > len(prompts):
         raise InputError(
-            f"{path} holds {len(prompts)} prompts, and --num-samples asks for {wanted}; "
+            f"the prompts in {path} are {len(prompts)}, and --num-samples asks for {wanted}; "
             "ask for fewer or give a longer file"
         )
     unseen = prompts[wanted : 2 * wanted] if request.confirm else []

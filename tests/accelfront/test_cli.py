@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
+import os
+import struct
+import subprocess
+import sys
+import termios
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +54,72 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert modules_after("--help", cwd=tmp_path) == set()
+
+
+def test_the_version_is_told() -> None:
+    answer = run("--version")
+    assert (answer.returncode, answer.stdout) == (0, f"accelfront {version('accelfront')}\n")
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    answer = run()
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "Usage" in answer.stdout and "sweep" in answer.stdout
+
+
+def test_every_sampler_is_in_the_help() -> None:
+    words = run("study", "--help").stdout.replace("│", " ").split()
+    assert "auto, grid, gp, tpe, nsga2 or random" in " ".join(words)
+
+
+@pytest.mark.parametrize("option", ["--storage", "--pipeline", "--methods", "--prompts"])
+def test_an_argument_that_is_no_text_is_told_in_a_line(option: str) -> None:
+    answer = run("study", option, "caf\udce9")
+    assert answer.returncode == 2
+    [line] = answer.stderr.splitlines()
+    assert "'caf\\udce9' is not UTF-8 text" in line
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "told"),
+    [
+        ("> /dev/full", 1, "accelfront: no space is left"),
+        ("| head -c 1", 0, ""),
+        (">&-", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("command", ["front", "front --json"])
+def test_output_that_goes_nowhere_is_told_without_a_traceback(
+    storage: str, command: str, redirected: str, code: int, told: str
+) -> None:
+    line = f"{sys.executable} -m accelfront {command} --storage {storage} {redirected}"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.startswith(told) and done.stderr.count("\n") == bool(told)
+
+
+def test_a_terminal_of_few_characters_is_served(storage: str) -> None:
+    for command in ("front", "bounds"):
+        done = subprocess.run(
+            [sys.executable, "-m", "accelfront", command, "--storage", storage],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_output_in_a_pipe_is_as_wide_in_any_window(storage: str) -> None:
+    line = f"{sys.executable} -m accelfront front --storage {storage}"
+    texts = set()
+    for columns in (40, 200):
+        main, window = os.openpty()
+        fcntl.ioctl(window, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        done = subprocess.run(line, shell=True, stdin=window, stdout=subprocess.PIPE, text=True)
+        os.close(main)
+        os.close(window)
+        texts.add(done.stdout)
+    [text] = texts
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_reading_commands_import_no_torch(storage: str, tmp_path: Path) -> None:

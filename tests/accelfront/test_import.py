@@ -37,7 +37,7 @@ def test_imported_points_are_kept_by_combination_and_measured_first(tmp_path: Pa
     combination = {"pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 20}
     [point] = read_hints(open_store(url).engine, {**combination, "methods": ["tgate"]})
     assert point == {"gate_step": 6, "sp_interval": 2, "fi_interval": 1, "warm_up": 3}
-    assert "1 points, 0 of them new" in run(*command).stderr
+    assert "1 entry: 1 point, 0 new" in run(*command).stderr
     study = run(
         *("study", "--steps", "6", "--methods", "deepcache", "--num-samples", "2"),
         *("--batch-size", "1", "--device", "cpu", "--trials", "1", "--sampler", "tpe"),
@@ -61,7 +61,7 @@ def test_bad_entries_are_told_one_a_line_and_the_good_ones_kept(tmp_path: Path) 
     assert [line.split(": ")[0] for line in lines[:3]] == list(bad)
     assert "turbo" in lines[1]
     assert "cache_branch_id" in lines[2]
-    assert "3 of the file's entries were left out" in lines[-1]
+    assert "left out of the file: 3 entries" in lines[-1]
     combination = {"pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 6}
     hints = read_hints(open_store(url).engine, {**combination, "methods": ["deepcache"]})
     assert hints == [GOOD[DEEPCACHE]]
