@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from generator.words import (
     FILLERS,
@@ -17,6 +16,7 @@ from generator.words import (
     Kind,
 )
 from objectives.errors import InputError
+from objectives.spelling import likely
 
 UNITS = frozenset({Kind.TIMES, Kind.PERCENT, Kind.SECONDS, Kind.MILLISECONDS, Kind.STEPS})
 
@@ -119,8 +119,8 @@ def quote(piece: str) -> str:
 
 def nearest(piece: str) -> str | None:
     """The known name or meaningful word that a piece may be a misspelling of."""
-    found = get_close_matches(_folded(piece), _SUGGESTIONS, n=1, cutoff=0.7)
-    return _SUGGESTIONS[found[0]] if found else None
+    found = likely(piece, _SUGGESTIONS)
+    return None if found is None else _SUGGESTIONS[found]
 
 
 def _entries() -> Iterator[tuple[str, Kind, str]]:

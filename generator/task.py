@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +16,7 @@ from generator.parsing import Reading, Value, parse
 from generator.words import METHOD_WORDS
 from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
+from objectives.spelling import likely
 from storage.foreign import ForeignTextError, read_json
 
 DEFAULT_SCHEDULER = "DDIM"
@@ -137,8 +137,8 @@ def read_entry(entry: Any, text: str) -> Task:
     notes: tuple[str, ...] = ()
     for key, value in entry.items():
         if key not in FIELDS:
-            near = get_close_matches(str(key), FIELDS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = likely(str(key), FIELDS)
+            hint = f"; did you mean {near}?" if near else ""
             raise InputError(f"unknown key {quote(str(key))}{hint} (allowed: {_fields()})")
         if value is not None:
             reading = _read_value(key, value)

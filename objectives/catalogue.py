@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypedDict
 
 from objectives import embedded
 from objectives.architecture import Architecture, known_architecture, read_architecture
 from objectives.errors import InputError
+from objectives.spelling import likely
 from storage.foreign import shown
 
 PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
@@ -176,9 +176,14 @@ def find_pipeline(name: str) -> PipelineEntry:
     by_case = {known.lower(): entry for known, entry in PIPELINES.items()}
     entry = by_case.get(name.lower())
     if entry is None:
-        near = get_close_matches(name.lower(), by_case, n=1)
-        hint = f"; did you mean {by_case[near[0]].name}?" if near else ""
+        near = likely(name, PIPELINES)
+        step = (
+            f"did you mean {near}?"
+            if near
+            else "another model of such a family goes by its name with --model, and "
+            "docs/adding-a-pipeline.md tells how to add a pipeline"
+        )
         raise InputError(
-            f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}{hint}"
+            f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}; {step}"
         )
     return entry

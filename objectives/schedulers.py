@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
 from accel_space.profile import SchedulerProfile
 from objectives.errors import InputError
+from objectives.spelling import likely
 from storage.foreign import shown
 
 SCHEDULERS = {
@@ -79,8 +79,8 @@ def scheduler_name(name: str) -> str:
     known |= {cls.removesuffix("Scheduler").lower(): by_class.get(cls, cls) for cls in classes}
     found = known.get(name.lower())
     if found is None:
-        near = get_close_matches(name.lower(), known, n=1)
-        hint = f"did you mean {known[near[0]]}?" if near else "or a class name of diffusers"
+        near = likely(name, known)
+        hint = f"did you mean {known[near]}?" if near else "or a class name of diffusers"
         raise InputError(f"unknown scheduler {shown(name)}; use {', '.join(SCHEDULERS)} ({hint})")
     return found
 

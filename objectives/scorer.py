@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from objectives.fingerprint import file_fingerprint, fingerprint
 from objectives.hub import require_reachable
 from objectives.layout import tokenizer_files
 from objectives.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
+from objectives.spelling import likely
 from storage.foreign import shown
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def _check_within_reach(architecture: str, tag: str) -> None:
 def _check_known(given: str, known: list[str], what: str) -> None:
     if given in known:
         return
-    near = get_close_matches(given, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"open_clip has {', '.join(known[:5]) or 'none'}"
+    near = likely(given, known)
+    hint = f"did you mean {near}?" if near else f"open_clip has {', '.join(known[:5]) or 'none'}"
     raise InputError(f"unknown {what} {shown(given)} of the scorer; {hint}")
 
 

@@ -305,12 +305,16 @@ def _check_numbers(request: StudyRequest) -> None:
     above_zero = {
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,
-        "--req-speedup": requirement.speedup,
         "--req-time": requirement.latency_s,
     }
     for option, number in above_zero.items():
         if number is not None and not number > 0:
             raise InputError(f"{option} must be above 0, and {number:g} was given")
+    if requirement.speedup is not None and not requirement.speedup >= 1:
+        raise InputError(
+            f"--req-speedup must be 1 or more, and {requirement.speedup:g}, which was given, is "
+            "slower than the baseline"
+        )
     if request.loss_budget is not None and not -1 < request.loss_budget < 1:
         raise InputError(
             "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,6 +16,7 @@ from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.files import read_text
 from objectives.schedulers import scheduler_name
+from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
 from studies.plan import StudyRequest, make_stack
 
@@ -249,8 +249,8 @@ def _first_problem(error: ValidationError) -> str:
     if problem["type"] != "extra_forbidden":
         return f"{where}: {problem['msg'].lower()}, and it is {shown(problem['input'])}"
     allowed = list(_model_at(problem["loc"][:-1]).model_fields)
-    near = get_close_matches(str(problem["loc"][-1]), allowed, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(allowed)}"
+    near = likely(str(problem["loc"][-1]), allowed)
+    hint = f"did you mean {near}?" if near else f"the keys are {', '.join(allowed)}"
     return f"unknown key {where}; {hint}"
 
 

@@ -114,6 +114,8 @@ def test_each_form_of_a_piece_is_read(piece: str, field: str, value: Any) -> Non
         ("FooScheduler", '"FooScheduler"', "not known"),
         ("EulerDiscretScheduler", '"EulerDiscretScheduler"', "mean EulerDiscreteScheduler?"),
         ("DeepCach", '"DeepCach"', "did you mean deepcache?"),
+        ("TeaCache", '"TeaCache" is not known; pipelines', "methods: deepcache"),
+        ("FLUX", '"FLUX" is not known; pipelines', "methods: deepcache"),
         ("at lest 3x", '"lest"', "not known"),
         ("画得漂亮", '"画得漂亮"', "not known"),
         ("stable diffusion", '"stable diffusion"', "SD1.5, SD2.1 or SDXL"),

@@ -18,6 +18,12 @@ def test_unknown_pipeline_is_refused_with_those_there_are(name: str) -> None:
         find_pipeline(name)
 
 
+def test_an_unknown_pipeline_is_told_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"--model.*adding-a-pipeline") as refusal:
+        find_pipeline("FLUX")
+    assert "did you mean" not in str(refusal.value)
+
+
 def test_near_miss_is_told_the_name_that_was_meant() -> None:
     with pytest.raises(InputError, match=r"did you mean SDXL\?"):
         find_pipeline("SDXL1")

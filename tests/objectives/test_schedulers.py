@@ -36,6 +36,8 @@ def test_name_of_a_name_is_itself() -> None:
 def test_unknown_scheduler_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(InputError, match=r"unknown scheduler 'DDIMM'.*did you mean DDIM\?"):
         scheduler_name("DDIMM")
+    with pytest.raises(InputError, match=r"did you mean EulerDiscreteScheduler\?"):
+        scheduler_name("euler")
     with pytest.raises(InputError, match=r"DDIM, DPM-Solver\+\+, UniPC") as refusal:
         scheduler_name("zzzzqqqq")
     assert "did you mean" not in str(refusal.value)

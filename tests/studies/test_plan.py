@@ -81,6 +81,8 @@ def test_a_short_prompt_file_sets_the_default_number_of_samples(
         ({"sampler": "x" * 10**6}, "'x"),
         ({"timeout_s": 0.0}, "--timeout"),
         ({"requirement": Requirement(speedup=-1.0)}, "--req-speedup"),
+        ({"requirement": Requirement(speedup=0.5)}, "--req-speedup must be 1 or more, and 0.5"),
+        ({"requirement": Requirement(speedup=float("nan"))}, "--req-speedup"),
         ({"requirement": Requirement(latency_s=float("nan"))}, "--req-time"),
         ({"loss_budget": 2.0}, "--req-score-loss"),
         ({"sampler": "magic"}, "magic"),
