@@ -21,22 +21,28 @@ def front(
     """Show the Pareto front of speedup against CLIP loss."""
     from accelfront.plot import front_plot
     from accelfront.reading import read
+    from accelfront.reporting.commands import Commands, storage_to_name
     from accelfront.tables import doubts, front_table, print_json
     from accelfront.terminal import console
+    from accelfront.verdict import verdict
     from storage.store import open_store
 
     if as_json and as_csv:
         raise typer.BadParameter("give --json or --csv, not both")
-    records = read(open_store(storage), study)
+    store = open_store(storage)
+    records = read(store, study)
     if as_json:
         print_json([record.as_json() for record in records])
     elif as_csv:
         _print_csv(records)
     else:
+        commands = Commands(records if study is None else read(store), storage_to_name(store))
         for record in records:
             console().print(
-                front_table(record), front_plot(record), *doubts([record]), "", markup=False
+                front_table(record), front_plot(record), *doubts([record]), markup=False
             )
+            # Not by the console, which breaks lines that are to be copied.
+            print(f"\n{verdict(record, commands).lines}\n")
 
 
 def _print_csv(records: list[StudyRecord]) -> None:

@@ -19,15 +19,14 @@ def report(
     """Write one page of fronts, tables and pictures, which opens without a network."""
     from accelfront.output import put_out
     from accelfront.reading import read
+    from accelfront.reporting.commands import storage_to_name
     from accelfront.reporting.page import render_page
     from accelfront.reporting.pictures import front_pictures
     from storage.store import open_store
 
     store = open_store(storage)
     studies = read(store)
-    # The page is for others too: a server's name and user are left to $ACCELFRONT_STORAGE.
-    is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
-    page = render_page(studies, front_pictures(store, studies), store.name if is_named else None)
+    page = render_page(studies, front_pictures(store, studies), storage_to_name(store))
     put_out(page, out)
     print(
         f"{counted(len(studies), 'study')} in {out}, {len(page.encode()) / 1e6:.1f} MB",

@@ -130,9 +130,12 @@ def study(
     check_request(request)
     prepare_process()
     from accelfront.plot import front_plot
+    from accelfront.reporting.commands import Commands, storage_to_name
     from accelfront.tables import front_table, print_json
     from accelfront.terminal import console
+    from accelfront.verdict import verdict
     from accelfront.view import StudyView
+    from storage.records import read_studies
     from storage.store import open_store
     from studies.runner import run_study
 
@@ -150,6 +153,8 @@ def study(
         print_json([outcome.study.as_json()])
     else:
         console().print(front_table(outcome.study), front_plot(outcome.study))
+        commands = Commands(read_studies(store), storage_to_name(store))
+        print(f"\n{verdict(outcome.study, commands).lines}")
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)
 

@@ -1,4 +1,4 @@
 """The report: what studies hold, worked out for people, drawn, and written as one HTML page.
 
-`data` works out, `charts` draws, `page` writes; each knows those before it only.
+`data` and `comparing` work out, `charts` draws, `page` writes; each knows those before it only.
 """

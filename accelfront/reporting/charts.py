@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from accelfront.reporting.data import Comparison, Option, StudyReport
+from accelfront.reporting.comparing import Comparison, Option
+from accelfront.reporting.data import StudyReport
 from accelfront.tables import searched_params
 from storage.records import StudyRecord, TrialRecord
 
@@ -32,6 +33,9 @@ SYMBOLS = ("x", "circle", "square", "triangle-up", "diamond", "cross", "star", "
 # Of schedulers.
 FILLINGS = ("", "-open", "-dot", "-open-dot")
 DASHES = ("solid", "dash", "dot", "dashdot")
+
+FEW = 12
+"""Points that have a tick each; of more, plotly's own ticks are whole."""
 
 MANY = 200
 """Points that hide each other unless they are smaller."""
@@ -112,6 +116,8 @@ def hypervolume_chart(report: StudyReport) -> Figure:
         {
             "title": {"text": "points measured"},
             "tickformat": "d",
+            # Counts: of few points plotly would put ticks between them, and write each twice.
+            **({"dtick": 1} if len(counts) <= FEW else {}),
             "range": [0.5, len(counts) + 0.5],
         },
         {"title": {"text": "hypervolume"}, "rangemode": "tozero"},

@@ -10,11 +10,13 @@ from typing import NamedTuple, get_args
 
 from pydantic import ValidationError
 
+from accelfront.options import DEFAULT_STORAGE
 from generator.choice import Policy, Scope, by_trust, choose, serves
 from generator.task import Task, task_sentence
 from objectives.device import names_meant
 from storage.front import pareto_front
 from storage.records import StudyRecord, TrialRecord
+from storage.store import Store
 
 
 class Commands:
@@ -90,6 +92,15 @@ def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
         for trial in trials
     ]
     return [each.trial for each in pareto_front(sure)]
+
+
+def storage_to_name(store: Store) -> str | None:
+    """The storage that a command names: a file that is not the default.
+
+    A server's name and user are left to $ACCELFRONT_STORAGE, as commands are handed on.
+    """
+    is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
+    return store.name if is_named else None
 
 
 def _combination(study: StudyRecord) -> str:

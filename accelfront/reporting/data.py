@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
 from accelfront.reporting.commands import Commands
+from accelfront.verdict import Verdict, verdict
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.front import hypervolume, pareto_front
 from storage.looks import disturbed_by
@@ -44,14 +45,12 @@ class Cost:
     Attributes:
         searched: On the completed points.
         again: On second looks at some of them.
-        looks: How many of these there were.
         distinct: On all distinct points of the space at the mean cost of a completed one.
         grid: On the full grid of parameter sets at the same.
     """
 
     searched: float
     again: float
-    looks: int
     distinct: float
     grid: float
 
@@ -88,6 +87,7 @@ class StudyReport:
         front: Its front, fastest first.
         dominated: Its other points.
         bound: The fastest point inside the loss budget.
+        verdict: What to use of it.
         hypervolumes: The hypervolume after each point, in the order of the trials.
         cost: What the search cost; None without points, as is the next.
         quality: How well was measured.
@@ -97,51 +97,10 @@ class StudyReport:
     front: list[FrontPoint]
     dominated: list[TrialRecord]
     bound: TrialRecord | None
+    verdict: Verdict
     hypervolumes: list[float]
     cost: Cost | None
     quality: Quality | None
-
-
-@dataclass(frozen=True)
-class Option:
-    """One way to make a picture, in absolute figures.
-
-    Attributes:
-        scheduler: A scheduler's name.
-        steps: num_inference_steps.
-        methods: Methods joined by `+`; empty for the unaccelerated pipeline.
-        latency_s: Seconds a picture.
-        clip_score: Mean CLIP score.
-        study: Name of the study of an accelerated one, else empty.
-        trial: The number of its trial, None if unaccelerated.
-    """
-
-    scheduler: str
-    steps: int
-    methods: str
-    latency_s: float
-    clip_score: float
-    study: str = ""
-    trial: int | None = None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All that was measured of one pipeline alike, so that absolute figures compare.
-
-    Attributes:
-        pipeline: The pipeline.
-        device: Where.
-        protocol: How.
-        options: The unaccelerated pipelines by scheduler and steps, then the studies' fronts.
-        best: Those that no other one beats in latency and CLIP score, quickest first.
-    """
-
-    pipeline: str
-    device: str
-    protocol: dict[str, Any]
-    options: list[Option]
-    best: list[Option]
 
 
 def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
@@ -166,20 +125,11 @@ def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
         ],
         dominated=[trial for trial in trials if trial.number not in on_front],
         bound=study.bound,
+        verdict=verdict(study, commands),
         hypervolumes=_hypervolumes(trials, budget),
         cost=_cost(study) if trials else None,
         quality=_quality(trials) if trials else None,
     )
-
-
-def compare(studies: Iterable[StudyRecord]) -> list[Comparison]:
-    """Put studies side by side that share pipeline, protocol and device."""
-    alike: dict[str, list[StudyRecord]] = {}
-    for study in studies:
-        if study.trials:
-            shared = [study.combination["pipeline"], study.device, study.protocol]
-            alike.setdefault(json.dumps(shared, sort_keys=True), []).append(study)
-    return [_comparison(group) for group in alike.values()]
 
 
 def _hypervolumes(trials: Iterable[TrialRecord], loss_budget: float) -> list[float]:
@@ -193,48 +143,20 @@ def _hypervolumes(trials: Iterable[TrialRecord], loss_budget: float) -> list[flo
     return values
 
 
-def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
-    options = [*_unaccelerated(studies), *_accelerated(studies)]
-    best: list[Option] = []
-    for option in sorted(options, key=lambda option: (option.latency_s, -option.clip_score)):
-        if not best or option.clip_score > best[-1].clip_score:
-            best.append(option)
-    first = studies[0]
-    return Comparison(first.combination["pipeline"], first.device, first.protocol, options, best)
+def study_titles(studies: Sequence[StudyRecord]) -> dict[str, str]:
+    """A title for each study by its name; those of one combination bear what tells them apart."""
+    titles = {study.name: ", ".join(_parts(study)) for study in studies}
+    often = Counter(titles.values())
+    return {
+        name: f"{title} ({name.rpartition('--')[2]})" if often[title] > 1 else title
+        for name, title in titles.items()
+    }
 
 
-def _unaccelerated(studies: Sequence[StudyRecord]) -> list[Option]:
-    """The baselines: fewer steps are the rival that people really use."""
-    measured: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
-    for study in studies:
-        key = study.combination["scheduler"], study.combination["steps"]
-        measured.setdefault(key, []).extend(trial.measurement for trial in study.trials)
-    return [
-        Option(
-            scheduler,
-            steps,
-            methods="",
-            latency_s=median(each["baseline_latency_s"] for each in measurements),
-            clip_score=median(each["baseline_clip_score"] for each in measurements),
-        )
-        for (scheduler, steps), measurements in sorted(measured.items())
-    ]
-
-
-def _accelerated(studies: Sequence[StudyRecord]) -> list[Option]:
-    return [
-        Option(
-            study.combination["scheduler"],
-            study.combination["steps"],
-            "+".join(study.combination["methods"]),
-            trial.measurement["latency_s"],
-            trial.measurement["clip_score"],
-            study.name,
-            trial.number,
-        )
-        for study in studies
-        for trial in study.front
-    ]
+def _parts(study: StudyRecord) -> tuple[str, ...]:
+    combination = study.combination
+    steps, methods = f"{combination['steps']} steps", " + ".join(combination["methods"])
+    return combination["pipeline"], combination["scheduler"], steps, methods
 
 
 def _cost(study: StudyRecord) -> Cost:
@@ -245,7 +167,6 @@ def _cost(study: StudyRecord) -> Cost:
     return Cost(
         searched=sum(searched),
         again=sum(again),
-        looks=len(again),
         distinct=each * study.space["distinct"],
         grid=each * study.space["grid"],
     )

@@ -20,7 +20,8 @@ from accelfront.reporting.charts import (
     hypervolume_chart,
 )
 from accelfront.reporting.commands import Commands
-from accelfront.reporting.data import Comparison, StudyReport, compare, report_study
+from accelfront.reporting.comparing import Comparison, compare
+from accelfront.reporting.data import StudyReport, report_study, study_titles
 from accelfront.reporting.fitting import Pictures, fit_pictures
 from accelfront.tables import searched_params
 from storage.looks import disturbed_by
@@ -53,6 +54,7 @@ def render_page(
         "comparisons": comparisons,
         "figures": _figures(reports, comparisons, places),
         "places": places,
+        "titles": study_titles(studies),
         "kept": pictures.keys(),
         "written": date.today().isoformat(),
         "library": _library(),

@@ -14,9 +14,10 @@ import optuna
 import pytest
 from PIL import Image
 
-from accelfront.reporting.charts import comparison_chart
+from accelfront.reporting.charts import comparison_chart, hypervolume_chart
 from accelfront.reporting.commands import Commands
-from accelfront.reporting.data import compare, report_study
+from accelfront.reporting.comparing import compare
+from accelfront.reporting.data import report_study, study_titles
 from accelfront.reporting.fitting import LEAST_BYTES, fit_pictures
 from accelfront.reporting.page import render_page
 from accelfront.reporting.pictures import front_pictures
@@ -143,10 +144,10 @@ def test_second_looks_are_part_of_what_the_search_cost() -> None:
     study = made_study([again, *TRIALS[1:]])
     cost = report_study(study, Commands([study])).cost
     assert cost is not None
-    assert (cost.searched, cost.again, cost.looks, cost.spent) == (40.0, 23.0, 2, 63.0)
+    assert (cost.searched, cost.again, cost.spent) == (40.0, 23.0, 63.0)
     assert (cost.distinct, cost.grid) == (500.0, 1000.0), "at what a point of the search cost"
     page = " ".join(unescape(without_library(render_page([study], {}))).split())
-    assert "The search took 63 s for 4 points, 23 s of it for 2 second looks." in page
+    assert "The search took 63 s for 4 points, 23 s of it for measuring some of them again." in page
 
 
 def test_the_quality_of_measurement_is_told() -> None:
@@ -201,6 +202,35 @@ def test_fewer_steps_are_points_of_their_own_and_can_be_unbeaten() -> None:
 def test_what_was_measured_otherwise_is_not_compared(other: dict[str, object]) -> None:
     studies = [made_study(TRIALS), made_study(TRIALS, digest="ffffffff", **other)]  # type: ignore[arg-type]
     assert [len(comparison.options) for comparison in compare(studies)] == [4, 4]
+
+
+def test_seconds_of_different_hours_are_put_beside_one_baseline() -> None:
+    quiet = made_study([made_trial(0, 2.0, 0.01, baseline_s=1.0)])
+    busy = made_study([made_trial(0, 1.6, 0.0, baseline_s=3.0)], methods=["tgate"])
+    [comparison] = compare([quiet, busy])
+    assert comparison.drift == pytest.approx(2.0)
+    seconds = {option.methods: option.latency_s for option in comparison.options}
+    assert seconds == {"": 2.0, "deepcache": 1.0, "tgate": 1.25}
+    page = " ".join(unescape(without_library(render_page([quiet, busy], {}))).split())
+    assert "its seconds differed by 200% at most" in page
+    assert compare([quiet])[0].drift is None
+
+
+def test_no_two_sections_have_one_heading() -> None:
+    studies = [made_study(TRIALS), made_study(TRIALS, digest="ffffffff", seed=1)]
+    page = without_library(render_page(studies, {}))
+    headings = re.findall("<h2[^>]*>(.*?)</h2>", page)
+    assert len(headings) == len(set(headings)) == 6
+    assert "All studies of tiny-shapes, protocol 2 of 2" in headings
+    assert study_titles(studies)[studies[1].name].endswith("(ffffffff)")
+    assert study_titles(studies[:1]) == {studies[0].name: "tiny-shapes, DDIM, 20 steps, deepcache"}
+
+
+@pytest.mark.parametrize(("points", "step"), [(2, 1), (8, 1), (13, None)])
+def test_few_points_have_a_tick_each(points: int, step: int | None) -> None:
+    study = made_study([made_trial(number, 1.1 + number / 10, 0.0) for number in range(points)])
+    figure = hypervolume_chart(report_study(study, Commands([study])))
+    assert figure["layout"]["xaxis"].get("dtick") == step
 
 
 def test_no_two_traces_are_told_apart_by_colour_alone() -> None:

@@ -62,6 +62,16 @@ function draw(chart) {
   chart.addEventListener("keydown", (event) => move(chart, event));
 }
 
+// Pictures in rows are small: a click, or Enter, shows one as large as the screen.
+const enlarged = document.getElementById("enlarged");
+document.querySelectorAll(".enlarge").forEach((button) => button.addEventListener("click", () => {
+  const picture = button.querySelector("img").cloneNode();
+  picture.loading = "eager";
+  enlarged.replaceChildren(picture);
+  enlarged.showModal();
+}));
+enlarged.addEventListener("click", () => enlarged.close());
+
 // plotly.js comes packed, as it would else be the greater part of the page.
 async function unpackLibrary() {
   const packed = atob(document.getElementById("library").textContent);
