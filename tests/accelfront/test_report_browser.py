@@ -123,6 +123,23 @@ def test_arrow_keys_tell_each_point_and_show_its_pictures(page: Page) -> None:
     assert page.title() == "accelfront report: 3 studies"
 
 
+def test_pictures_open_on_a_click_and_on_enter(page: Page) -> None:
+    small = page.locator(".enlarge")
+    assert small.count() == 1
+    large = page.locator("#enlarged img")
+    small.click()
+    large.wait_for()
+    width, least = (box["width"] for box in (large.bounding_box(), small.bounding_box()) if box)
+    assert width > least
+    large.click()
+    large.wait_for(state="hidden")
+    small.focus()
+    page.keyboard.press("Enter")
+    large.wait_for()
+    page.keyboard.press("Escape")
+    large.wait_for(state="hidden")
+
+
 def test_hovering_tells_of_a_point(page: Page) -> None:
     marks = page.locator("#study-2-front .points path")
     marks.first.scroll_into_view_if_needed()
