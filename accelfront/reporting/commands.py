@@ -31,7 +31,7 @@ class Commands:
         """
         self._storage = storage
         self._alike: dict[str, list[StudyRecord]] = {}
-        for study in by_trust(studies):
+        for study in studies:
             self._alike.setdefault(_combination(study), []).append(study)
         self._before: dict[tuple[str, str], dict[str, list[TrialRecord]]] = {}
 
@@ -70,7 +70,8 @@ class Commands:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
             found: list[TrialRecord] = []
-            for other in self._alike[key[0]]:
+            # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
+            for other in by_trust(self._alike[key[0]]):
                 if scope.why_not(other) is None:
                     self._before[key][other.name] = found
                     found = _sure_front([*found, *other.trials])

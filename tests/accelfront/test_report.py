@@ -101,6 +101,13 @@ def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
     assert "not sure to be faster than the pipeline alone" in page
 
 
+def test_a_study_of_a_pipeline_that_is_unknown_here_has_a_page_and_no_commands() -> None:
+    study = made_study(TRIALS)
+    gone = replace(study, combination=study.combination | {"pipeline": "gone"})
+    page = unescape(without_library(render_page([gone], {})))
+    assert "no task gets this point" in page and "accelfront generate" not in page
+
+
 def test_a_point_that_a_study_of_more_prompts_hides_has_no_command() -> None:
     trusted = made_study([made_trial(0, 3.0, -0.05)], digest="ffffffff", num_samples=64)
     study = made_study(TRIALS)
