@@ -57,9 +57,10 @@ def _nothing_sure(study: StudyRecord) -> str:
     if bound.judged_speedup <= LEAST_SPEEDUP:
         return f"Nothing to use: no point inside {budget} is faster than the pipeline alone."
     (slow, _), (_, loss) = bound.judged["speedup_ci"], bound.judged["clip_loss_ci"]
+    remedy = "an idle machine" if slow < LEAST_SPEEDUP else "a greater --num-samples"
     return (
         f"Nothing to be sure of: {_figures(bound)} is inside {budget} by its mean, but may be "
-        f"{slow:.2f}x at {loss:.1%}; a greater --num-samples makes intervals narrower."
+        f"{slow:.2f}x at {loss:.1%}; {remedy} makes that narrower."
     )
 
 
