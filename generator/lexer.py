@@ -46,6 +46,8 @@ _LETTER = r"[^\W\u2e80-\U0010ffff]"
 _WORD = re.compile(rf"(?:{_LETTER}|[.-])*{_LETTER}\+*")
 _NUMBER_RUN = re.compile(r"-?\.?[0-9]+(?:[.,_'][0-9]+)*")
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
+# A thousand to some, and one to others.
+_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.000")
 _JOINT = re.compile(r"[ _-]+")
 _DIGIT_JOINT = re.compile(r"((?<=[0-9])-(?=[0-9]))|[ _-]+")
 
@@ -190,7 +192,7 @@ def _number(plain: str, place: int) -> Token | None:
 def _unit_place(text: str, plain: str, number: Token) -> int:
     """Where to go on behind a number: what touches it must be its unit, as in 3x or 25-step."""
     piece = text[number.start : number.end]
-    if not _NUMBER.fullmatch(number.text):
+    if not _NUMBER.fullmatch(number.text) or _THOUSANDS.fullmatch(number.text):
         raise InputError(f"{quote(piece)} can be read in more than one way; write it like 3.04")
     place = number.end
     if plain.startswith("-", place):

@@ -45,6 +45,9 @@ _SHARES = {
 }
 """How a percentage of each is written."""
 
+_LIKELY_SHARE = Decimal("0.1")
+"""Above this a loss without % may have been meant as percents, and how it is read is told."""
+
 
 @dataclass
 class Measure:
@@ -130,7 +133,7 @@ def read_measure(measure: Measure, piece: str) -> Said:
         return _read_percentage(measure, piece)
     name = _name(measure, piece)
     number = Decimal(measure.number.value)
-    _check_side(name, piece, measure.kinds)
+    _check_side(name, piece, measure.kinds, EXAMPLES[name])
     _check_unit(name, piece, measure, number)
     faster = Kind.FASTER in measure.kinds
     if faster and number <= 1:
@@ -141,6 +144,8 @@ def read_measure(measure: Measure, piece: str) -> Said:
         notes.append(f"{piece} is read as a speedup of at least {measure.number.value}")
     if name == "latency_s" and not measure.per_image:
         notes.append(f"{piece} is read as time per image")
+    if name == "loss_budget" and number > _LIKELY_SHARE:
+        notes.append(f"{piece} is read as a loss of at most {number:.1%}")
     if name == "steps":
         return Said(name, int(number), tuple(notes))
     # Divided as written: 2.3 / 100 in floats is not 0.023.
@@ -192,7 +197,7 @@ def _read_percentage(measure: Measure, piece: str) -> Said:
         wanted = " or ".join(sorted({**EXAMPLES, **_SHARES}[topic] for topic in topics))
         raise InputError(f"{piece} mixes two things; write {wanted}")
     (topic,) = topics
-    _check_side(topic, piece, kinds)
+    _check_side(topic, piece, kinds, {**EXAMPLES, **_SHARES}[topic])
     share = Decimal(measure.number.value) / 100
     if topic == "loss_budget":
         return Said(topic, float(share))
@@ -219,7 +224,7 @@ def _is_whole(measure: Measure) -> bool:
     return measure.has_bound or any(token.kind in TOPICS for token in measure.after)
 
 
-def _check_side(name: str, piece: str, kinds: set[Kind]) -> None:
+def _check_side(name: str, piece: str, kinds: set[Kind], example: str) -> None:
     """Refuse what asks for the opposite of what a task can ask for."""
     wrong, why = {
         "speedup": (_MOST, "limits the speed from above, and a task says the least speedup"),
@@ -229,7 +234,6 @@ def _check_side(name: str, piece: str, kinds: set[Kind]) -> None:
         "steps": (_LEAST | _MOST, "limits the steps, and a task says how many they are"),
     }[name]
     if kinds & wrong:
-        example = {**_SHARES, **EXAMPLES}[name]
         raise InputError(f"{piece} {why}; write {example}")
 
 

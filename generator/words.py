@@ -128,7 +128,7 @@ PHRASES: dict[Kind, tuple[str, ...]] = {
         "time", "runtime", "run time", "running time", "wall time", "duration", "时间",
         "运行时间", "生成时间", "推理时间",
     ),
-    Kind.SPEED: ("speed", "速度"),
+    Kind.SPEED: ("speed", "as fast", "as fast as", "速度"),
     Kind.QUALITY: (
         "quality", "image quality", "picture quality", "precision", "accuracy", "fidelity", "score",
         "clip score", "质量", "画质", "图像质量", "图片质量", "精度", "保真度",
@@ -206,6 +206,15 @@ UNCLEAR: dict[str, str] = {
         ("no", "not", "non", "never", "without", "except", "but not", "instead of", "rather than",
          "不", "不用", "不要", "不使用", "没有", "除了", "别", "别用", "而不是"),
         "say what to use, not what to leave out",
+    ),
+    **dict.fromkeys(
+        ("less", "save", "saving", "saved", "reduce", "reduced", "reduction", "cut", "slower",
+         "减少", "缩短", "降低", "降到", "降至", "减半", "节省", "提高", "提升"),
+        'write what to reach, such as "at least 2x", "time at most 50%" or "loss at most 2%"',
+    ),
+    **dict.fromkeys(
+        ("per second", "/s", "fps", "minute", "minutes", "每秒", "分钟"),
+        'write the seconds of a picture, such as "under 1.2 s per image"',
     ),
     **dict.fromkeys(
         ("about", "around", "between", "roughly", "approximately", "nearly", "exactly", "大约",
