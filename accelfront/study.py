@@ -41,13 +41,18 @@ def study(
     batch_size: Annotated[
         int | None, typer.Option(help="Pictures generated together. Default: the pipeline's.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the noise and of the sampler.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the noise, the draw of prompts and the sampler.")
+    ] = 0,
     sampler: Annotated[
         str, typer.Option(help="How points are chosen: auto, grid, gp, tpe, nsga2 or random.")
     ] = "auto",
     prompts: Annotated[
         Path | None,
-        typer.Option(help="A .txt, .tsv, .csv or .jsonl file of prompts. Default: the pipeline's."),
+        typer.Option(
+            help="A .txt, .tsv, .csv or .jsonl file, of which prompts are drawn by --seed. "
+            "Default: the pipeline's."
+        ),
     ] = None,
     model: Annotated[
         str | None,

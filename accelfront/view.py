@@ -26,6 +26,7 @@ class _View:
         """Show nothing yet."""
         self._console = console(stderr=True)
         self._live = Live(console=self._console, transient=True, refresh_per_second=4)
+        self._noted: set[str] = set()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -43,6 +44,13 @@ class _View:
     def tell(self, line: str) -> None:
         """Print a line that stays."""
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def note(self, progress: Progress) -> None:
+        """Print what a person should know of what is measured, each line once."""
+        for line in progress.notes:
+            if line not in self._noted:
+                self.tell(line)
+                self._noted.add(line)
 
 
 class StudyView(_View):
@@ -65,6 +73,7 @@ class StudyView(_View):
 
     def __call__(self, progress: Progress) -> None:
         """Show a change."""
+        self.note(progress)
         if self._console.is_terminal:
             self._live.update(_panel(self._title, progress))
             return
@@ -86,6 +95,8 @@ class SweepView(_View):
     def __call__(self, standing: Standing) -> None:
         """Show where one worker stands now."""
         self._standings[standing.worker] = standing
+        if standing.progress is not None:
+            self.note(standing.progress)
         if self._console.is_terminal:
             self._live.update(
                 Group(*(self._part(each) for _, each in sorted(self._standings.items())))

@@ -15,7 +15,7 @@ from objectives.catalogue import find_pipeline
 from objectives.device import device_name, find_device
 from objectives.errors import InputError
 from objectives.model import find_model
-from objectives.prompts import read_prompts
+from objectives.prompts import draw_prompts, read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
 from objectives.statistics import Estimate, latency, speedup
 from storage.records import StudyRecord, TrialRecord
@@ -149,7 +149,7 @@ def _job(
             "give --model"
         )
     path = prompts or entry.prompts
-    some = read_prompts(path)[: protocol.num_samples]
+    some = draw_prompts(read_prompts(path), protocol.prompts_seed)[: protocol.num_samples]
     if prompts_fingerprint(some) != protocol.prompts.rpartition("@")[2]:
         raise InputError(
             f"{study.name} was measured with the prompts {protocol.prompts}, and those of {path} "

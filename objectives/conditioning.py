@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from objectives.prompt_length import cut_off_by_pipeline
+
 if TYPE_CHECKING:
     import torch
 
@@ -28,6 +30,14 @@ class Conditioning(ABC):
     def call(self, indices: range) -> dict[str, Any]:
         """The arguments that tell the pipeline's call of some prompts, given by their place."""
 
+    @abstractmethod
+    def cut_off(self, pipe: Any) -> list[str]:
+        """The prompts whose ends are left out, as they are too long.
+
+        Args:
+            pipe: The pipeline that is to draw them.
+        """
+
 
 class Plain(Conditioning):
     """Prompts as text: each call encodes its own."""
@@ -45,21 +55,32 @@ class Plain(Conditioning):
         """See `Conditioning.call`."""
         return {"prompt": [self._prompts[index] for index in indices]}
 
+    def cut_off(self, pipe: Any) -> list[str]:
+        """See `Conditioning.cut_off`."""
+        return cut_off_by_pipeline(pipe, self._prompts)
+
 
 class Embedded(Conditioning):
     """Embeddings of T5 with their masks: shapes (prompts, tokens, width) and (prompts, tokens)."""
 
     timed = "embedding to picture"
 
-    def __init__(self, prompt: list[torch.Tensor], negative: list[torch.Tensor]) -> None:
+    def __init__(
+        self,
+        prompt: list[torch.Tensor],
+        negative: list[torch.Tensor],
+        cut_off: Sequence[str] = (),
+    ) -> None:
         """Keep the embeddings.
 
         Args:
             prompt: Embeddings and mask, a row for each prompt.
             negative: The same of the empty prompt, one row.
+            cut_off: The prompts that were too long to be encoded in full.
         """
         self._prompt = prompt
         self._negative = negative
+        self._cut_off = cut_off
 
     def part(self, indices: range) -> Embedded:
         """See `Conditioning.part`."""
@@ -78,6 +99,10 @@ class Embedded(Conditioning):
             "negative_prompt_attention_mask": no_mask,
         }
 
+    def cut_off(self, pipe: Any) -> list[str]:
+        """See `Conditioning.cut_off`; the pipe that draws has no tokenizer any more."""
+        return list(self._cut_off)
+
 
 def encode(pipe: Any, prompts: Sequence[str]) -> Embedded:
     """Encode prompts with a PixArt pipeline's own text encoder.
@@ -94,4 +119,5 @@ def encode(pipe: Any, prompts: Sequence[str]) -> Embedded:
             batch = list(prompts[start : start + ENCODED_TOGETHER])
             parts.append(pipe.encode_prompt(batch, device=pipe.device, clean_caption=False))
     embeds, mask, negative, negative_mask = (torch.cat(part) for part in zip(*parts, strict=True))
-    return Embedded([embeds, mask], [negative[:1], negative_mask[:1]])
+    cut_off = cut_off_by_pipeline(pipe, prompts)
+    return Embedded([embeds, mask], [negative[:1], negative_mask[:1]], cut_off)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +16,10 @@ from objectives.files import read_text
 
 COLUMNS = ("prompt", "caption", "text")
 """Names of the column that holds the prompts, the first one found wins; case does not matter."""
+
+
+SHOWN = 40
+"""Characters of a prompt that is named as an example."""
 
 
 def read_prompts(path: Path) -> list[str]:
@@ -46,6 +52,44 @@ def read_prompts(path: Path) -> list[str]:
     if not prompts:
         raise InputError(f"{path} holds no prompt; put one on each line")
     return prompts
+
+
+def draw_prompts(prompts: Sequence[str], seed: int | None) -> list[str]:
+    """Put prompts into the order in which a protocol takes them, each once.
+
+    A file sorted by topic would else show a search one world and the confirmation another. The
+    place of a prompt depends on the seed and on itself alone: not on the file's order, nor on any
+    library's generator.
+
+    Args:
+        prompts: Those of a file.
+        seed: Another one draws others. None is the file's order with its repeats, as studies from
+            before prompts were drawn have it.
+    """
+    if seed is None:
+        return list(prompts)
+    return sorted(set(prompts), key=lambda prompt: _draw(prompt, seed))
+
+
+def _draw(prompt: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {prompt}".encode()).digest()
+
+
+def repeats_note(name: str, prompts: Sequence[str]) -> str | None:
+    """Tell of prompts that a file holds more than once; None if there are none."""
+    repeated = [prompt for prompt, count in Counter(prompts).items() if count > 1]
+    if not repeated:
+        return None
+    extra = len(prompts) - len(set(prompts))
+    return (
+        f"{name} repeats prompts, such as {shortened(repeated[0])!r}: {extra} of {len(prompts)} "
+        "left out"
+    )
+
+
+def shortened(prompt: str) -> str:
+    """The beginning of a prompt, for a line that names it."""
+    return prompt if len(prompt) <= SHOWN else f"{prompt[:SHOWN]}..."
 
 
 def _lines(text: str, path: Path) -> Iterable[str]:

@@ -19,6 +19,8 @@ class Protocol(BaseModel):
         model: What was loaded, by name and fingerprint.
         scorer: The open_clip model that scores, by name and fingerprint.
         prompts: The prompts' file name and the fingerprint of those used.
+        prompts_seed: Of the draw that chose them from the file; None, as in studies from before
+            it was kept, is the head of the file.
         num_samples: How many prompts are used, one picture each.
         batch_size: How many pictures are generated together.
         height: In pixels.
@@ -34,6 +36,7 @@ class Protocol(BaseModel):
     model: str
     scorer: str
     prompts: str
+    prompts_seed: int | None = None
     num_samples: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     height: int = Field(ge=1)

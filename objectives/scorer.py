@@ -17,6 +17,7 @@ from objectives.errors import InputError, LoadError, reason_of
 from objectives.fingerprint import file_fingerprint, fingerprint
 from objectives.hub import require_reachable
 from objectives.layout import tokenizer_files
+from objectives.prompt_length import cut_off_by_scorer
 from objectives.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
 from objectives.spelling import likely
 from storage.foreign import shown
@@ -167,6 +168,10 @@ class Scorer:
         with torch.inference_mode():
             features = self._model.encode_image(batch.to(self._device))
         return _normalized(features)
+
+    def cut_off(self, prompts: Sequence[str]) -> list[str]:
+        """The prompts whose ends do not count, as they are too long."""
+        return cut_off_by_scorer(self._tokenize, prompts)
 
     def embed_prompts(self, prompts: Sequence[str]) -> Embeddings:
         """Embed prompts; what exceeds the text encoder's length is cut off, as CLIP does."""

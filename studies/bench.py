@@ -11,6 +11,7 @@ from objectives.conditioning import Conditioning
 from objectives.loading import free_memory, load_conditioning, load_pipeline
 from objectives.measurement import Baseline
 from objectives.objective import Objective
+from objectives.prompt_length import length_notes
 from objectives.schedulers import make_scheduler
 from objectives.scorer import Scorer, foreign_doubt
 from storage.baselines import baseline_key, find_baseline, keep_baseline
@@ -26,11 +27,13 @@ class Bench:
         objective: What measures.
         baseline: What it measures against.
         doubt: Why a small loss against it says little; empty if there is no reason.
+        notes: What a person should know of what was loaded, a line each.
     """
 
     objective: Objective
     baseline: Baseline
     doubt: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class _Loaded:
     scheduler_config: Any
     conditioning: Conditioning
     scorer: Scorer
+    notes: tuple[str, ...]
 
 
 class Workbench:
@@ -85,7 +89,7 @@ class Workbench:
         else:
             baseline = Baseline(*found)
         foreign = foreign_doubt(plan.scorer, plan.entry.name, plan.entry.scorer)
-        return Bench(objective, baseline, foreign or objective.doubt(baseline))
+        return Bench(objective, baseline, foreign or objective.doubt(baseline), loaded.notes)
 
     def forget(self) -> None:
         """Drop what is loaded; the next `open` loads it anew."""
@@ -109,5 +113,7 @@ class Workbench:
         # second.
         gc.collect()
         gc.freeze()
-        self._loaded = _Loaded(key, pipe, pipe.scheduler.config, conditioning, scorer)
+        cut_off = conditioning.cut_off(pipe), scorer.cut_off(plan.drawn)
+        notes = length_notes(*cut_off, len(plan.drawn))
+        self._loaded = _Loaded(key, pipe, pipe.scheduler.config, conditioning, scorer, notes)
         return self._loaded

@@ -39,6 +39,7 @@ class Benches:
     Attributes:
         doubtful: Set after a failed trial, which may have left the pipe in pieces; to be put right
             with `restore` before the next one.
+        notes: What a person should know of what was loaded, a line each.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Benches:
         self._patient = patient
         self._tell = tell
         self.doubtful = False
+        self.notes: tuple[str, ...] = ()
 
     @cached_property
     def search(self) -> Bench:
@@ -119,7 +121,9 @@ class Benches:
             self._workbench.forget()
 
     def _open(self, plan: Plan) -> Bench:
-        return self._patient(lambda: self._workbench.open(plan, self._store, self._tell))
+        bench = self._patient(lambda: self._workbench.open(plan, self._store, self._tell))
+        self.notes = bench.notes
+        return bench
 
     def _prove(self) -> None:
         self.search.objective.prove(self.search.baseline)

@@ -19,7 +19,6 @@ from objectives.environment import Environment, this_environment
 from objectives.errors import InputError
 from objectives.loading import default_dtype
 from objectives.model import Model, check_folder, find_folder, find_model
-from objectives.prompts import read_prompts
 from objectives.protocol import Protocol, prompts_fingerprint
 from objectives.schedulers import (
     Settings,
@@ -31,6 +30,7 @@ from objectives.schedulers import (
 from objectives.scorer import ScorerSource, find_scorer
 from storage.foreign import shown
 from storage.requirement import Requirement
+from studies.sample import Sample, draw_sample
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +60,7 @@ class StudyRequest:
         trials: How many distinct points the study is to have measured in the end.
         num_samples: How many prompts, one picture each.
         batch_size: How many pictures are generated together.
-        seed: Of the noise and of the sampler.
+        seed: Of the noise, of the draw of prompts and of the sampler.
         sampler: How points are chosen, one of `SAMPLERS`.
         prompts: A file of prompts.
         model: A folder in diffusers layout or an address, in place of the catalogue's model.
@@ -118,6 +118,7 @@ class Plan:
         environment: Where.
         device: The same for torch.
         stack: The methods, in their context.
+        notes: What a person should know of what was given, a line each.
     """
 
     request: StudyRequest
@@ -132,6 +133,7 @@ class Plan:
     environment: Environment
     device: torch.device
     stack: Stack
+    notes: tuple[str, ...] = ()
 
     @property
     def places(self) -> range:
@@ -214,7 +216,7 @@ def make_plan(request: StudyRequest) -> Plan:
         make_stack(request, entry, entry.architecture)
     model = find_model(entry, request.model, request.revision)
     stack = make_stack(request, entry, model.architecture)
-    prompts, unseen = _pick_prompts(request, entry)
+    sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     device = find_device(request.device)
     return Plan(
@@ -231,12 +233,13 @@ def make_plan(request: StudyRequest) -> Plan:
         scheduler_settings=scheduler_settings(
             scheduler_name(request.scheduler), model.architecture.scheduler, entry.pipeline_class
         ),
-        drawn=prompts + unseen,
+        drawn=sample.prompts + sample.unseen,
         first=0,
-        protocol=_protocol(request, entry, model, scorer, prompts, default_dtype(device)),
+        protocol=_protocol(request, entry, model, scorer, sample.prompts, default_dtype(device)),
         environment=this_environment(device),
         device=device,
         stack=stack,
+        notes=sample.notes,
     )
 
 
@@ -250,7 +253,7 @@ def check_request(request: StudyRequest) -> None:
     _check_numbers(request)
     entry = find_pipeline(request.pipeline)
     find_methods(request.methods)
-    _pick_prompts(request, entry)
+    _sample(request, entry)
     folder = find_folder(entry, request.model, request.revision)
     if folder is not None:
         check_folder(entry, folder)
@@ -324,22 +327,15 @@ def _check_numbers(request: StudyRequest) -> None:
         raise InputError(f"unknown sampler {shown(request.sampler)}; use {', '.join(SAMPLERS)}")
 
 
-def _pick_prompts(request: StudyRequest, entry: PipelineEntry) -> tuple[list[str], list[str]]:
-    """The first `num_samples` prompts of the file, and as many behind them as there are to confirm.
-
-    Raises:
-        InputError: If the file is too short.
-    """
-    path = request.prompts or entry.prompts
-    prompts = read_prompts(path)
-    wanted = request.num_samples or min(entry.num_samples, len(prompts))
-    if wanted > len(prompts):
-        raise InputError(
-            f"the prompts in {path} are {len(prompts)}, and --num-samples asks for {wanted}; "
-            "ask for fewer or give a longer file"
-        )
-    unseen = prompts[wanted : 2 * wanted] if request.confirm else []
-    return prompts[:wanted], unseen
+def _sample(request: StudyRequest, entry: PipelineEntry) -> Sample:
+    """Draw the prompts."""
+    return draw_sample(
+        request.prompts or entry.prompts,
+        request.num_samples,
+        entry.num_samples,
+        request.seed,
+        request.confirm,
+    )
 
 
 def _protocol(
@@ -356,6 +352,7 @@ def _protocol(
         model=model.name,
         scorer=scorer.name,
         prompts=f"{file.name}@{prompts_fingerprint(prompts)}",
+        prompts_seed=request.seed,
         num_samples=len(prompts),
         batch_size=min(request.batch_size or entry.batch_size, len(prompts)),
         height=height,

@@ -23,6 +23,7 @@ class Progress:
         best: The fastest point inside the loss budget, if there is one.
         last: What became of the last trial, in words; empty before the first.
         left_s: Seconds that the run will take yet, second looks among them; None if unknown.
+        notes: What a person should know of what is measured, a line each; to be told once.
     """
 
     stage: str
@@ -32,6 +33,7 @@ class Progress:
     best: TrialRecord | None
     last: str
     left_s: float | None
+    notes: tuple[str, ...] = ()
 
 
 Watch = Callable[[Progress], None]

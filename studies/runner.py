@@ -369,6 +369,7 @@ class _Run:
                 best=judged_bound(trials, self.ledger.loss_budget),
                 last=self.last,
                 left_s=self.pace.left_s(self.steps_left()),
+                notes=self.plan.notes + self.benches.notes,
             )
         )
 

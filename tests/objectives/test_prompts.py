@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from objectives.errors import InputError
-from objectives.prompts import read_prompts
+from objectives.prompts import draw_prompts, read_prompts
+
+KNOWN_DRAW = list("eghbfacd")
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
@@ -155,3 +157,16 @@ def test_csv_round_trip(tmp_path: Path, prompts: list[str]) -> None:
 def test_json_lines_round_trip(tmp_path: Path, prompts: list[str], ascii_only: bool) -> None:
     lines = [json.dumps({"prompt": prompt}, ensure_ascii=ascii_only) for prompt in prompts]
     assert read_prompts(write(tmp_path, "p.jsonl", "\n".join(lines))) == prompts
+
+
+def test_prompts_are_drawn_the_same_on_every_machine() -> None:
+    # Kept in studies: a change here would mix points of other prompts into them.
+    letters = list("abcdefgh")
+    assert draw_prompts(letters, 0) == KNOWN_DRAW
+    assert draw_prompts([*reversed(letters), "c"], 0) == KNOWN_DRAW
+    assert sorted(draw_prompts(letters, 1)) == letters
+    assert draw_prompts(letters, 1) != KNOWN_DRAW
+
+
+def test_without_a_seed_prompts_are_as_the_file_has_them() -> None:
+    assert draw_prompts(["b", "a", "b"], None) == ["b", "a", "b"]

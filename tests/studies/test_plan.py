@@ -45,12 +45,49 @@ def test_how_one_searches_does_not_change_the_study(
     assert make_plan(make_request(**changes)).study_name == make_plan(make_request()).study_name
 
 
-def test_prompts_are_the_first_of_the_file(make_request: MakeRequest, tmp_path: Path) -> None:
-    file = tmp_path / "mine.txt"
-    file.write_text("one\ntwo\nthree\n")
-    plan = make_plan(make_request(prompts=file))
-    assert plan.prompts == ["one", "two"]
+def sorted_by_topic(folder: Path) -> Path:
+    """A file of two topics, one behind the other, and some prompts twice."""
+    file = folder / "mine.txt"
+    topics = [f"{topic} {number}" for topic in ("cat", "dog") for number in range(40)]
+    file.write_text("\n".join(topics + topics[:3]))
+    return file
+
+
+def test_the_search_and_its_confirmation_see_all_topics_of_a_sorted_file(
+    make_request: MakeRequest, tmp_path: Path
+) -> None:
+    file = sorted_by_topic(tmp_path)
+    plan = make_plan(make_request(prompts=file, num_samples=40, confirm=True))
+    confirmation = plan.confirmation()
+    assert confirmation is not None
+    for prompts in (plan.prompts, confirmation.prompts):
+        cats = sum(prompt.startswith("cat") for prompt in prompts)
+        assert 12 <= cats <= 28
+    assert len({*plan.prompts, *confirmation.prompts}) == 80
     assert plan.protocol.prompts.startswith("mine.txt@")
+    assert plan.protocol.prompts_seed == confirmation.protocol.prompts_seed == 0
+
+
+def test_prompts_are_drawn_by_the_seed_and_the_same_ones_each_time(
+    make_request: MakeRequest, tmp_path: Path
+) -> None:
+    file = sorted_by_topic(tmp_path)
+    first, again, other = (
+        make_plan(make_request(prompts=file, num_samples=8, seed=seed)) for seed in (0, 0, 1)
+    )
+    assert first.prompts == again.prompts != other.prompts
+    assert first.study_name == again.study_name
+    more = make_plan(make_request(prompts=file, num_samples=20))
+    assert more.prompts[:8] == first.prompts
+
+
+def test_repeated_prompts_are_left_out_and_told(make_request: MakeRequest, tmp_path: Path) -> None:
+    file = sorted_by_topic(tmp_path)
+    plan = make_plan(make_request(prompts=file))
+    assert plan.notes == ("mine.txt repeats prompts, such as 'cat 0': 3 of 83 left out",)
+    with pytest.raises(InputError, match="the different prompts in .* are 80, and --num-samples"):
+        make_plan(make_request(prompts=file, num_samples=81))
+    assert make_plan(make_request()).notes == ()
 
 
 def test_a_short_prompt_file_sets_the_default_number_of_samples(

@@ -1,0 +1,66 @@
+"""Prompts that are longer than what reads them: their ends are cut off, and nobody sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import signature
+from typing import Any
+
+from objectives.prompts import shortened
+
+
+def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str]) -> list[str]:
+    """The prompts whose ends a pipeline's call leaves out.
+
+    Args:
+        pipe: A pipeline with its tokenizers, all of which read each prompt.
+        prompts: What it is to draw.
+    """
+    tokenizers = [getattr(pipe, name, None) for name in ("tokenizer", "tokenizer_2")]
+    # Pipelines with T5 cut off earlier than their tokenizer would.
+    own = signature(pipe.encode_prompt).parameters.get("max_sequence_length")
+    cut = set()
+    for tokenizer in filter(None, tokenizers):
+        limit = own.default if own is not None else tokenizer.model_max_length
+        tokens = tokenizer(list(prompts), truncation=False, verbose=False).input_ids
+        cut |= {prompt for prompt, row in zip(prompts, tokens, strict=True) if len(row) > limit}
+    return [prompt for prompt in prompts if prompt in cut]
+
+
+def cut_off_by_scorer(tokenize: Any, prompts: Sequence[str]) -> list[str]:
+    """The prompts whose ends do not count in a score.
+
+    Args:
+        tokenize: A tokenizer of open_clip.
+        prompts: What the scorer reads.
+    """
+    import torch
+
+    limit = getattr(tokenize, "context_length", None)
+    if limit is None:
+        return []
+    # open_clip fills all rows up to the length that it is given, and tells none of a text.
+    ample = 4 * limit
+    ending = tokenize([""], ample)[0, 1:].unique()
+    content = ~torch.isin(tokenize(list(prompts), ample), ending)
+    too_long = content[:, limit - 1 :].any(dim=1).tolist()
+    return [prompt for prompt, cut in zip(prompts, too_long, strict=True) if cut]
+
+
+def length_notes(by_pipeline: Sequence[str], by_scorer: Sequence[str], of: int) -> tuple[str, ...]:
+    """What a person should know of prompts that are cut off, a line each.
+
+    Args:
+        by_pipeline: Those that the pipeline cuts off.
+        by_scorer: Those that the scorer cuts off.
+        of: How many prompts there are.
+    """
+    readers = {
+        "the pipeline reads, which draws their beginning only": by_pipeline,
+        "the scorer reads, which scores their beginning only": by_scorer,
+    }
+    return tuple(
+        f"prompts longer than {reader}: {len(cut)} of {of}, such as {shortened(cut[0])!r}"
+        for reader, cut in readers.items()
+        if cut
+    )
