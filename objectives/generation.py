@@ -48,3 +48,8 @@ def generate_pictures(
         **call,
     ).images
     return images
+
+
+def batches_of(count: int, size: int) -> list[range]:
+    """Places of the prompts that are generated together; the last may be fewer."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]

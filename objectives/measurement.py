@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from objectives.scorer import Embeddings
+from objectives.statistics import Estimate
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ class Partial:
     of_batches: int
 
 
+Estimates = tuple[Estimate, Estimate]
+"""The speedup and the CLIP loss."""
+
+Hopeless = Callable[[Partial], Estimates | None]
+"""Tells from what was measured so far whether to give a point up: the estimates that say so."""
+
+
 class Measurement(BaseModel):
     """One point, measured; intervals are [low, high] at 95%.
 
@@ -67,7 +75,7 @@ class Measurement(BaseModel):
         peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
         device_shared: Whether another process was seen on the GPU.
         gpu_bound: Share of the denoiser's time in which the GPU set the pace and not its host, 0 to
-            1; None on a CPU, and in studies from before it was kept.
+            1; None on a CPU, of points given up early, and in studies from before it was kept.
         baseline_gpu_bound: The baseline's.
         disturbed: What disturbed it, as studies/disturbance.py tells; empty if nothing did.
         samples: Prompts generated; fewer than the protocol's if stopped early.

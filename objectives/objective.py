@@ -15,13 +15,13 @@ from objectives import device as devices
 from objectives.baseline import doubt_of, draw_baseline
 from objectives.conditioning import Conditioning, Plain
 from objectives.errors import MeasurementError
-from objectives.generation import generate_pictures
+from objectives.generation import batches_of, generate_pictures
 from objectives.images import psnr_db, refuse_degenerate
-from objectives.measurement import Baseline, Measurement, Partial
+from objectives.measurement import Baseline, Estimates, Hopeless, Measurement
 from objectives.pace import Pace, paced
 from objectives.protocol import Protocol
 from objectives.scorer import Scorer, clip_scores
-from objectives.statistics import Estimate, clip_loss
+from objectives.statistics import clip_loss
 from objectives.tally import Tally
 
 if TYPE_CHECKING:
@@ -35,12 +35,6 @@ MAX_PAIRS = 5
 
 SAME_PICTURE = 0.99
 """Least CLIP cosine between two pictures of one seed that only rounding tells apart."""
-
-Estimates = tuple[Estimate, Estimate]
-"""The speedup and the CLIP loss."""
-
-Hopeless = Callable[[Partial], Estimates | None]
-"""Tells from what was measured so far whether to give a point up: the estimates that say so."""
 
 Look = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
 """Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
@@ -79,8 +73,9 @@ class Objective:
         self._device = device
         self._conditioning = conditioning or Plain(prompts)
         self._call = dict(call or {})
-        self._batches = _batches(len(prompts), protocol)
+        self._batches = batches_of(len(prompts), protocol.batch_size)
         self._prompts = scorer.embed_prompts(prompts)
+        self._is_warm = False
         self._baseline_pace: Pace | None = None
 
     def measure_baseline(self) -> Baseline:
@@ -95,9 +90,7 @@ class Objective:
             self._scorer,
             self._prompts,
         )
-        if self._device.type == "cpu":
-            # It is warm, and there is no pace to see; on a GPU it takes a warm batch to see one.
-            self._baseline_pace = Pace()
+        self._is_warm = True
         return baseline
 
     def doubt(self, baseline: Baseline) -> str:
@@ -124,7 +117,8 @@ class Objective:
 
         The first batch warms the accelerated pipe up and is scored, the others are timed in
         pairs with a baseline batch of the same prompts; which of the two goes first alternates, so
-        that a drift of the device's speed cancels.
+        that a drift of the device's speed cancels. On a GPU a warm batch that is not timed shows
+        who sets the pace: one that is scored only, or else one more.
 
         Args:
             point: A value for every parameter of the stack.
@@ -142,13 +136,13 @@ class Objective:
         tally = Tally(timeout_s=timeout_s)
         self._warm_baseline_up(baseline, tally)
         full = self._full_batches
-        with paced(find_denoiser(self._pipe), self._device) as pace:
-            images = self._run_point(self._batches[0], point, tally)[0]
-        tally.gpu_bound = pace.gpu_bound
+        images = self._run_point(self._batches[0], point, tally)[0]
         self._score(images, 0, baseline, tally)
         for index, batch in enumerate(self._batches[1:], start=1):
             if batch in full and len(tally.latencies) < MAX_PAIRS:
                 images = self._run_pair(batch, point, baseline, tally, look)
+            elif batch in full and tally.gpu_bound is None:
+                images = self._watch_point(batch, point, tally)
             else:
                 images = self._run_point(batch, point, tally)[0]
             self._score(images, index, baseline, tally)
@@ -158,6 +152,8 @@ class Objective:
                     return self._measurement(baseline, tally, given_up)
         while len(tally.latencies) < MIN_PAIRS:
             self._run_pair(full[len(tally.latencies) % len(full)], point, baseline, tally, look)
+        if self._device.type == "cuda" and tally.gpu_bound is None and not tally.is_late:
+            self._watch_point(full[0], point, tally)
         return self._measurement(baseline, tally)
 
     def time_again(
@@ -195,12 +191,23 @@ class Objective:
         return [batch for batch in self._batches if len(batch) == size]
 
     def _warm_baseline_up(self, baseline: Baseline, tally: Tally) -> None:
-        """Run a batch without acceleration before the first pair, and see who sets its pace."""
-        if self._baseline_pace is None:
+        """Warm the pipe up where another run has made the baseline, and see who sets its pace."""
+        if not self._is_warm:
+            self._run_baseline(self._batches[0], baseline, tally)
+            self._is_warm = True
+        if self._device.type == "cuda" and self._baseline_pace is None:
             with paced(find_denoiser(self._pipe), self._device) as pace:
                 self._run_baseline(self._batches[0], baseline, tally)
             self._baseline_pace = pace
-        tally.baseline_gpu_bound = self._baseline_pace.gpu_bound
+        if self._baseline_pace is not None:
+            tally.baseline_gpu_bound = self._baseline_pace.gpu_bound
+
+    def _watch_point(self, batch: range, point: Params, tally: Tally) -> torch.Tensor:
+        """Generate with the stack applied, warm and untimed, and see who sets the pace."""
+        with paced(find_denoiser(self._pipe), self._device) as pace:
+            images = self._run_point(batch, point, tally)[0]
+        tally.gpu_bound = pace.gpu_bound
+        return images
 
     def _run_pair(
         self,
@@ -290,9 +297,3 @@ class Objective:
             samples=len(tally.scores),
             stopped_early=given_up is not None,
         )
-
-
-def _batches(count: int, protocol: Protocol) -> list[range]:
-    """Places of the prompts that are generated together."""
-    size = protocol.batch_size
-    return [range(start, min(start + size, count)) for start in range(0, count, size)]

@@ -38,6 +38,8 @@ class Pace:
 def paced(denoiser: Any, device: torch.device) -> Iterator[Pace]:
     """Watch who sets the pace while a denoiser runs; costs it a little, so not while it is timed.
 
+    To be used on a warm one: the first call waits for kernels to be loaded and chosen.
+
     The host hands the GPU its work ahead of time. Each block of the denoiser leaves a mark behind
     its work; if the GPU has passed a mark when the host comes to the next one, it had run dry.
 

@@ -54,9 +54,14 @@ class Tally:
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the trial has had its time."""
+        return self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s
+
     def refuse_late(self) -> None:
         """Raise MeasurementError if the trial has had its time."""
-        if self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s:
+        if self.is_late:
             raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
 
     def partial(self, baseline: Baseline, batches: int, of_batches: int) -> Partial:

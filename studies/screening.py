@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from objectives.measurement import Partial
-from objectives.objective import Estimates
+from objectives.measurement import Estimates, Partial
 from objectives.statistics import Estimate, Spread, clip_loss, early_speedup
 from storage.front import Scored, is_dominated
 from storage.records import TrialRecord
@@ -95,7 +94,7 @@ def early_estimates(partial: Partial, usual: Spread, sure: float) -> Estimates:
 
 @dataclass(frozen=True)
 class Screen:
-    """Looks at the trials of a study while they run; a `Hopeless` of objectives/objective.py.
+    """Looks at the trials of a study while they run; a `Hopeless` of objectives/measurement.py.
 
     Attributes:
         trials: The points that were measured in full.

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from objectives.errors import MeasurementError
 from objectives.images import PSNR_CEILING_DB
 from objectives.measurement import Baseline, Partial
 from objectives.objective import MAX_PAIRS, MIN_PAIRS, Objective
+from objectives.pace import Pace, paced
 from objectives.protocol import Protocol
 from objectives.scorer import Scorer, find_scorer
 from objectives.statistics import Estimate, latency
@@ -369,3 +371,57 @@ def test_baseline_with_a_mean_score_below_zero_is_refused(
     save_file(weights, folder / "open_clip_model.safetensors")
     with pytest.raises(MeasurementError, match=r"mean CLIP score is -0\.\d+.*above 0"):
         make_objective(pipe, Scorer(find_scorer(str(folder)), CPU)).measure_baseline()
+
+
+class Watched:
+    """Notes how many batches were drawn before each one whose pace is watched."""
+
+    def __init__(self, pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.drawn = 0
+        self.before: list[int] = []
+        self.inside: list[int] = []
+        decode = pipe.vae.decode
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            self.drawn += 1
+            return decode(*args, **kwargs)
+
+        monkeypatch.setattr(pipe.vae, "decode", counting)
+        monkeypatch.setattr("objectives.objective.paced", self._paced)
+
+    @contextmanager
+    def _paced(self, denoiser: Any, device: torch.device) -> Iterator[Pace]:
+        self.before.append(self.drawn)
+        with paced(denoiser, device) as pace:
+            yield pace
+        self.inside.append(self.drawn - self.before[-1])
+
+
+def test_a_points_pace_is_watched_in_a_warm_batch_behind_all_timed_ones(
+    pipe: Any, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = make_objective(pipe, scorer, samples=18, batch_size=2)
+    baseline = objective.measure_baseline()
+    watched = Watched(pipe, monkeypatch)
+
+    objective.measure(PLAIN, baseline)
+
+    # One that warms up, five pairs; then three are scored only. On a CPU there is no pace to see,
+    # so that each of them is looked at in vain.
+    assert watched.before == [11, 12, 13]
+    assert watched.inside == [1, 1, 1]
+
+
+def test_a_baseline_of_another_run_is_warmed_up_before_the_first_pair(
+    pipe: Any, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baseline = make_objective(pipe, scorer).measure_baseline()
+    resumed = make_objective(pipe, scorer)
+    watched = Watched(pipe, monkeypatch)
+
+    resumed.measure(PLAIN, baseline)
+    first = watched.drawn
+    resumed.measure(PLAIN, baseline)
+
+    # One batch without acceleration, one that warms the point up, three pairs.
+    assert (first, watched.drawn - first) == (8, 7)

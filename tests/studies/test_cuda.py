@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, combinations
 
 import pytest
@@ -38,6 +39,19 @@ def test_every_stack_is_measured_in_half_precision_and_leaves_the_pipe_as_it_was
         assert 0 <= trial.measurement["gpu_bound"] <= 1
         assert 0 <= trial.measurement["baseline_gpu_bound"] <= 1
     assert "NVIDIA" in outcome.study.device
+
+
+def test_a_resumed_study_sees_the_pace_of_the_baseline_that_a_fresh_one_sees(
+    make_request: MakeRequest, store: Store
+) -> None:
+    # Batches of many launches each, which the host paces: cold or warm, that is its own.
+    request = make_request(device="cuda", num_samples=8, batch_size=2, steps=8)
+    for trials in (1, 2):
+        outcome = run_study(make_plan(replace(request, trials=trials)), store)
+    fresh, resumed = sorted(outcome.study.trials, key=lambda trial: trial.number)
+    for name in ("baseline_gpu_bound", "gpu_bound"):
+        assert abs(fresh.measurement[name] - resumed.measurement[name]) < 0.2
+    assert len(resumed.measurement["latencies_s"]) == 3
 
 
 def test_one_gpu_is_another_study_than_a_cpu(make_request: MakeRequest) -> None:

@@ -85,7 +85,7 @@ def test_repeated_prompts_are_left_out_and_told(make_request: MakeRequest, tmp_p
     file = sorted_by_topic(tmp_path)
     plan = make_plan(make_request(prompts=file))
     assert plan.notes == ("mine.txt repeats prompts, such as 'cat 0': 3 of 83 left out",)
-    with pytest.raises(InputError, match="the different prompts in .* are 80, and --num-samples"):
+    with pytest.raises(InputError, match=r"the different prompts in .* are 80, and --num-samples"):
         make_plan(make_request(prompts=file, num_samples=81))
     assert make_plan(make_request()).notes == ()
 
