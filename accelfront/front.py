@@ -22,7 +22,7 @@ def front(
     from accelfront.plot import front_plot
     from accelfront.reading import read
     from accelfront.reporting.commands import Commands, storage_to_name
-    from accelfront.tables import doubts, front_table, print_json
+    from accelfront.tables import doubts, failures_text, front_table, print_json
     from accelfront.terminal import console
     from accelfront.verdict import verdict
     from storage.store import open_store
@@ -41,6 +41,8 @@ def front(
             console().print(
                 front_table(record), front_plot(record), *doubts([record]), markup=False
             )
+            for line in failures_text(record.failed, "could not be measured"):
+                console().print(line, soft_wrap=True, markup=False)
             # Not by the console, which breaks lines that are to be copied.
             print(f"\n{verdict(record, commands).lines}\n")
 

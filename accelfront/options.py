@@ -29,6 +29,15 @@ NoScreening = Annotated[
     ),
 ]
 
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Measure points again that failed before, as by black pictures. Default: they stay "
+        "failed for the same library versions.",
+    ),
+]
+
 NoConfirm = Annotated[
     bool,
     typer.Option(

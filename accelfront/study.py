@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelfront.counting import counted
-from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, Storage
+from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, RetryFailed, Storage
 
 if TYPE_CHECKING:
     from storage.records import StudyRecord
@@ -101,6 +101,7 @@ def study(
     ] = False,
     no_screening: NoScreening = False,
     no_confirm: NoConfirm = False,
+    retry_failed: RetryFailed = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one study, or go on with it: measure points and show the front of the best."""
@@ -131,6 +132,7 @@ def study(
         allow_version_drift=allow_version_drift,
         screening=not no_screening,
         confirm=not no_confirm,
+        retry_failed=retry_failed,
     )
     check_request(request)
     prepare_process()
@@ -166,7 +168,7 @@ def study(
 
 def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     """What the run did and how to go on."""
-    from accelfront.tables import waiting_text
+    from accelfront.tables import failures_text, waiting_text
 
     study = outcome.study
     done, distinct = len(study.trials), study.space["distinct"]
@@ -201,7 +203,8 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     if outcome.unkept is not None:
         lines.append(f"{outcome.unkept}; the numbers are kept")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
-    return lines
+    before = [each for each in study.failed if each.point not in outcome.failures]
+    return lines + failures_text(before, "failed before, and not tried again")
 
 
 def _weakness(study: StudyRecord, store: Store) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from accelfront.counting import counted
-from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening
+from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, RetryFailed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,6 +64,7 @@ def sweep(
     ] = None,
     no_screening: NoScreening = False,
     no_confirm: NoConfirm = False,
+    retry_failed: RetryFailed = False,
     as_json: AsJson = False,
 ) -> None:
     """Run all studies that a file crosses, or go on with them."""
@@ -81,7 +82,12 @@ def sweep(
     from studies.engine import run_here
 
     requests = [
-        replace(request, screening=not no_screening, confirm=not no_confirm)
+        replace(
+            request,
+            screening=not no_screening,
+            confirm=not no_confirm,
+            retry_failed=retry_failed,
+        )
         for request in make_requests(content, file.parent, device)
     ]
     chosen = [each for each in requests if only is None or fnmatch(label(each), only)]

@@ -13,6 +13,7 @@ from accelfront.terminal import json_text
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
+    from storage.failures import Failure
     from storage.records import StudyRecord, TrialRecord
 
 DISTURBED = "!"
@@ -153,3 +154,20 @@ def waiting_text(study: StudyRecord) -> str:
         "its host, and another host means another speedup; a greater --batch-size gives the GPU "
         "more to do"
     )
+
+
+def failures_text(failures: Sequence[Failure], words: str) -> list[str]:
+    """A line for each reason for which points failed, and one on how to try them again.
+
+    Args:
+        failures: What failed for reasons of its own.
+        words: What is said of it.
+    """
+    reasons: dict[str, list[str]] = {}
+    for failure in failures:
+        reasons.setdefault(failure.reason, []).append(failure.point)
+    lines = [
+        f"{words}: {points[0]}{f' and {len(points) - 1} more' if points[1:] else ''}: {reason}"
+        for reason, points in reasons.items()
+    ]
+    return [*lines, "`accelfront study` with --retry-failed tries them again"] if lines else []

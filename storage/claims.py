@@ -107,17 +107,17 @@ def claim(
 
 
 def _placeless(study_id: int) -> Select[tuple[int]]:
-    """The numbers of a study's trials that take no place: given up early, or repeats of a point.
+    """The numbers of a study's trials that take no place: given up, failed, or repeats of a point.
 
     Part of the claim's own statement: a look that ends, or a point that comes back, between the
     counting and the claim would make room for one too many.
     """
     repeats = and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == DUPLICATE_OF)
-    given_up = TRIALS.c.state == TrialState.PRUNED
+    without = TRIALS.c.state.in_((TrialState.PRUNED, TrialState.FAIL))
     return (
         select(TRIALS.c.number)
         .outerjoin_from(TRIALS, ATTRIBUTES, repeats)
-        .where(TRIALS.c.study_id == study_id, or_(given_up, ATTRIBUTES.c.trial_id.is_not(None)))
+        .where(TRIALS.c.study_id == study_id, or_(without, ATTRIBUTES.c.trial_id.is_not(None)))
     )
 
 

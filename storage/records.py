@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from storage.errors import NoStudiesError, StorageError
+from storage.failures import Failure, read_failures
 from storage.front import pareto_front
 from storage.judgement import judged_bound, judged_front
 from storage.looks import disturbed_by, join_looks
@@ -149,6 +150,7 @@ class StudyRecord:
             of earlier releases.
         foreign_trials: How many more are complete and were not measured by accelfront, such as
             those added through Optuna; they count for nothing.
+        failed: What failed for reasons of its own and is not tried again.
     """
 
     name: str
@@ -164,6 +166,7 @@ class StudyRecord:
     doubt: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
     foreign_trials: int = 0
+    failed: Sequence[Failure] = ()
 
     @property
     def front(self) -> list[TrialRecord]:
@@ -190,6 +193,7 @@ class StudyRecord:
             "loss_budget": self.loss_budget,
             "trials": len(self.trials),
             "front": [trial.as_json() for trial in self.front],
+            "failed": [failure._asdict() for failure in self.failed],
         }
 
 
@@ -230,10 +234,12 @@ def read_studies(
     records, problems = [], []
     with collector_paused():
         trials = read_trials(store.engine, ours)
+        failures = read_failures(store.engine, ours)
         for study_id, row in ours.items():
             try:
                 own = map(RawTrial.of_row, trials.pop(study_id))
-                records.append(_record(row.name, _attributes(row), own))
+                record = _record(row.name, _attributes(row), own)
+                records.append(replace(record, failed=failures[study_id]))
             except StorageError as error:
                 problems.append(str(error))
     if not records:

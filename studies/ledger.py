@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from storage.artifacts import artifact_folder, keep_picture
 from storage.claims import claim, list_claims, release
 from storage.deletions import number_anew, put_right, shares_number
 from storage.errors import StorageError
+from storage.failures import FAULT, read_failures
 from storage.ours import given_up
 from storage.patience import Patience
 from storage.schema import creation_lock
@@ -96,7 +98,8 @@ class Ledger:
         def read() -> records.StudyRecord:
             self.require_study()
             recover(self.study, self.store)
-            return records.read_study(self.study)
+            failed = read_failures(self.store.engine, [self.id])[self.id]
+            return replace(records.read_study(self.study), failed=failed)
 
         return self.patient(read)
 
@@ -139,6 +142,22 @@ class Ledger:
                     release(self.store.engine, self.id, trial.number)
 
         self.patient(free)
+
+    def free_failed(self) -> None:
+        """Free what failed for reasons of its own with other versions, or all that is asked for."""
+
+        def free() -> None:
+            for trial in self.study.get_trials(deepcopy=False, states=[TrialState.FAIL]):
+                met = trial.user_attrs.get(FAULT, self.versions)
+                if met != self.versions or self._plan.request.retry_failed:
+                    release(self.store.engine, self.id, trial.number)
+
+        self.patient(free)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the libraries of this process."""
+        return self._plan.environment.versions
 
     def _claimed(self, state: TrialState) -> int:
         """How many trials of a state hold a claim, second looks left out."""
@@ -287,11 +306,23 @@ class Ledger:
         state = TrialState.PRUNED if values is None else TrialState.COMPLETE
         self._finish(trial, state, values)
 
-    def fail(self, trial: optuna.Trial, reason: str) -> None:
-        """Note why a point could not be measured, and free it for another run."""
+    def fail(self, trial: optuna.Trial, reason: str, own_fault: bool = False) -> None:
+        """Note why a point could not be measured, and free it for another run.
+
+        Args:
+            trial: The trial that proposed it.
+            reason: Why.
+            own_fault: Whether it would fail again; it is not freed then.
+        """
+
+        def note() -> None:
+            trial.set_user_attr(records.REASON, reason)
+            if own_fault:
+                trial.set_user_attr(FAULT, self.versions)
+
         with suppress(UpdateFinishedTrialError):
-            self.patient(lambda: trial.set_user_attr(records.REASON, reason))
-        if self._finish(trial, TrialState.FAIL):
+            self.patient(note)
+        if self._finish(trial, TrialState.FAIL) and not own_fault:
             self.patient(lambda: release(self.store.engine, self.id, trial.number))
 
 

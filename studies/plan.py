@@ -73,6 +73,7 @@ class StudyRequest:
         loss_budget: The greatest CLIP loss allowed; None takes the study's own.
         budget_use: What becomes of it.
         allow_version_drift: Go on although libraries have changed since the study began.
+        retry_failed: Measure points again that failed for reasons of their own.
         screening: Give hopeless points up after few prompts, in a search.
         confirm: Measure the best points on unseen prompts in the end.
     """
@@ -98,6 +99,7 @@ class StudyRequest:
     budget_use: BudgetUse = "set"
     allow_version_drift: bool = False
     screening: bool = True
+    retry_failed: bool = False
     confirm: bool = True
 
 

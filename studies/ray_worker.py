@@ -54,7 +54,12 @@ class Worker:
                 rows[name] = run_one(request, store, workbench, tell, self._interrupt)
                 if self._interrupt.requested:
                     return list(rows.values())
-            left = [each for each in left if rows[label(each)].state == "others"]
+            # What failed was tried again; it would be so each time.
+            left = [
+                replace(each, retry_failed=False)
+                for each in left
+                if rows[label(each)].state == "others"
+            ]
             if left:
                 self._stand(f"waiting for other workers at {len(left)} studies")
                 time.sleep(RETRY_S)

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.stack import point_key
 from storage.claims import Claim, list_claims, release
+from storage.failures import FAULT
 from storage.records import DUPLICATE_OF, MEASUREMENT, POINT, REASON
 from storage.store import GRACE_S, Store
 
@@ -48,16 +49,18 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
 
 
 def _holds(trial: FrozenTrial, key: str) -> bool:
-    """Whether a claim is its trial's: one that runs, or that has this point for good.
+    """Whether a claim is its trial's: one that runs, has this point for good, or failed at it.
 
-    It is not where the trial failed, or only repeated a point; nor where it is not the trial that
-    took the point, as that was deleted and its number given out again.
+    It is not where the trial failed for a reason from outside, or only repeated a point; nor where
+    it is not the trial that took the point, as that was deleted and its number given out again.
     """
     if trial.state == TrialState.RUNNING:
         return True
     known = trial.user_attrs
-    kept = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and MEASUREMENT in known
-    return kept and DUPLICATE_OF not in known and point_key(known[POINT]) == key
+    measured = MEASUREMENT in known and DUPLICATE_OF not in known
+    kept = FAULT in known if trial.state == TrialState.FAIL else measured
+    # The key of a second look names the look before the point.
+    return kept and POINT in known and point_key(known[POINT]) == key.rpartition(": ")[2]
 
 
 def _is_left(trial: FrozenTrial, claim: Claim | None, silent: bool, begun: bool) -> bool:

@@ -28,6 +28,7 @@ from studies.disturbance import marked
 from studies.earlier import earlier_note
 from studies.enqueued import as_enqueued
 from studies.errors import StudyFailedError
+from studies.failing import first_line, is_own_fault
 from studies.faults import database_faults_told
 from studies.hints import hinted_points
 from studies.interrupt import Interrupt, graceful_interrupt
@@ -113,6 +114,7 @@ class _Run:
         self.failures: dict[str, str] = {}
         self.measured = 0
         self.ledger.reconsider(self.stays_given_up)
+        self.ledger.free_failed()
 
     def seed(self) -> int:
         """Of the sampler: another one for each worker that joins, which would else say the same."""
@@ -160,11 +162,19 @@ class _Run:
             if reason is None and stop.requested:
                 return "interrupt"
             if reason is None and not self.advance():
-                reason = "others" if self.ledger.under_way() else "points"
+                reason = self.nothing_left()
             if reason in SETTLED:
                 reason = self.look_again(reason, stop)
             if reason is not None:
                 return reason
+
+    def nothing_left(self) -> EndReason:
+        """How a run ends to which no further point is proposed."""
+        if self.ledger.under_way():
+            return "others"
+        if not self.record.trials:
+            raise self.nothing_measured()
+        return "points"
 
     def look_again(self, reason: EndReason, stop: Interrupt) -> EndReason | None:
         """Time disturbed points again and confirm the best.
@@ -215,11 +225,11 @@ class _Run:
             self.looks.fail(trial_id, "interrupted")
             raise
         except Exception as error:
-            failure = _first_line(error)
+            failure = first_line(error)
             self.failures[due.key] = failure
             self.last = f"failed: {failure}"
             self.benches.doubtful = True
-            self.looks.fail(trial_id, failure)
+            self.looks.fail(trial_id, failure, is_own_fault(error))
         else:
             self.looks.keep(trial_id, due, measurement)
             self.last = f"{due.look} {which}, {_in_words(measurement)}"
@@ -247,9 +257,16 @@ class _Run:
         if self.plateau.reached(self.record.trials) and not self.proposer.thorough:
             return "plateau"
         if len(self.failures) >= MAX_FAILURES and not done:
-            reason = list(self.failures.values())[-1]
-            raise StudyFailedError(f"no point could be measured; the last one failed: {reason}")
+            raise self.nothing_measured()
         return None
+
+    def nothing_measured(self) -> StudyFailedError:
+        """What a run ends with that has no point to show."""
+        reasons = [failure.reason for failure in self.record.failed] + [*self.failures.values()]
+        return StudyFailedError(
+            "no point could be measured; the last one failed: "
+            f"{next(reversed(reasons), 'it was given up')}; --retry-failed tries them again"
+        )
 
     def advance(self) -> bool:
         """Propose a point and measure it, unless it is known; False if no point is left."""
@@ -302,11 +319,11 @@ class _Run:
             picture = grid.webp()
         except Exception as error:
             # A method's library may raise anything: it fails this point, and the reason is kept.
-            failure = _first_line(error)
+            failure = first_line(error)
             self.failures[point_key(proposal.point)] = failure
             self.last = f"failed: {failure}"
             self.benches.doubtful = True
-            self.ledger.fail(proposal.trial, failure)
+            self.ledger.fail(proposal.trial, failure, is_own_fault(error))
         else:
             kept = self.ledger.keep(proposal.trial, measurement, sampling_s, picture)
             self.note(measurement, kept)
@@ -405,7 +422,3 @@ def _in_words(measurement: Measurement) -> str:
     if not measurement.disturbed:
         return words
     return f"{words}, disturbed ({', '.join(measurement.disturbed)})"
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -18,6 +18,7 @@ from accel_space.stack import point_key
 from objectives.measurement import Measurement
 from storage import records
 from storage.claims import claim, release
+from storage.failures import FAULT
 from storage.looks import LOOK, Look
 from storage.records import StudyRecord, TrialRecord
 from studies.confirmation import to_confirm
@@ -139,22 +140,32 @@ class SecondLooks:
         self._note(trial_id, records.MEASUREMENT, content)
         self._end(trial_id, TrialState.PRUNED)
 
-    def fail(self, trial_id: int, reason: str) -> None:
-        """Note why there is nothing to store, and leave the look to another run."""
+    def fail(self, trial_id: int, reason: str, own_fault: bool = False) -> None:
+        """Note why there is nothing to store, and leave the look to another run.
+
+        Args:
+            trial_id: As `begin` returned it.
+            reason: Why.
+            own_fault: Whether it would fail again; it is left to nobody then.
+        """
         self._note(trial_id, records.REASON, reason)
-        self._end(trial_id, TrialState.FAIL)
+        if own_fault:
+            self._note(trial_id, FAULT, self._ledger.versions)
+        self._end(trial_id, TrialState.FAIL, keeps_claim=own_fault)
 
     def _note(self, trial_id: int, name: str, value: object) -> None:
         storage = self._ledger.study._storage
         with suppress(UpdateFinishedTrialError):
             self._ledger.patient(lambda: storage.set_trial_user_attr(trial_id, name, value))
 
-    def _end(self, trial_id: int, state: TrialState) -> None:
+    def _end(self, trial_id: int, state: TrialState, keeps_claim: bool = False) -> None:
         """End the trial: without values, as it is no point of its own and samplers take none."""
         ledger = self._ledger
         with suppress(UpdateFinishedTrialError):
             ledger.patient(lambda: ledger.study._storage.set_trial_state_values(trial_id, state))
-        ledger.patient(lambda: release(ledger.store.engine, ledger.id, self._number(trial_id)))
+        if not keeps_claim:
+            number = self._number(trial_id)
+            ledger.patient(lambda: release(ledger.store.engine, ledger.id, number))
 
     def _number(self, trial_id: int) -> int:
         ledger = self._ledger

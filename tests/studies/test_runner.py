@@ -213,7 +213,7 @@ def test_a_failing_point_keeps_its_reason_and_the_study_goes_on(
     failed = [t for t in load(store).trials if t.state == optuna.trial.TrialState.FAIL]
     assert all("no such block" in trial.user_attrs[REASON] for trial in failed)
     monkeypatch.undo()
-    assert len(run(make_request(), store).study.trials) == 4
+    assert len(run(make_request(retry_failed=True), store).study.trials) == 4
 
 
 def test_a_study_whose_every_point_fails_stops_and_says_why(
