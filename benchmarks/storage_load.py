@@ -143,7 +143,11 @@ def _fill_study(
         records.COMBINATION: plan.combination,
         records.PROTOCOL: plan.protocol.model_dump(),
         records.ENVIRONMENT: plan.environment.model_dump(),
-        records.SPACE: {"distinct": len(plan.stack.points), "grid": 0, "choices": {}},
+        records.SPACE: {
+            "distinct": len(plan.stack.points),
+            "grid": plan.stack.grid_size,
+            "choices": {name: list(each.values) for name, each in plan.stack.space.items()},
+        },
         records.LOSS_BUDGET: 0.02,
     }
     add(models.StudyModel, [{"study_id": study_id, "study_name": name}])

@@ -67,8 +67,8 @@ class Environment(TypedDict):
 class Space(TypedDict):
     """How many points there are, and the choices of each parameter."""
 
-    distinct: Count
-    grid: Count
+    distinct: Annotated[Count, Field(ge=1)]
+    grid: Annotated[Count, Field(ge=1)]
     choices: dict[str, list[Value]]
 
 

@@ -168,6 +168,9 @@ def _explained(name: str, url: URL) -> Iterator[None]:
         )
         told = without_secrets(reason(error), url)
         raise StorageError(f"cannot open {name}: {told}; {hint}") from error
+    except UnicodeDecodeError as error:
+        # SQLite's own words on a schema, which a damaged file has made unreadable.
+        raise StorageError(f"cannot open {name}: it is damaged; restore it from a copy") from error
     except OSError as error:
         raise StorageError(f"cannot open {name}: {error.strerror}") from error
     except RuntimeError as error:
