@@ -78,11 +78,12 @@ def _table(found: list[Bound]) -> Table:
         plain_table,
         searched_params,
         speedup_text,
+        with_model,
     )
 
     table = plain_table("bound", "CLIP loss", "budget", "#")
     table.add_column("parameters", justify="left")
-    table.add_column("study", justify="left")
+    table.add_column("study", justify="left", overflow="fold")
     for bound in found:
         study, trial = bound.study, bound.trial
         cells = ["none", "-", f"{study.loss_budget:.1%}", "-", f"of {len(study.trials)} points"]
@@ -97,7 +98,9 @@ def _table(found: list[Bound]) -> Table:
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
         digest = study.name.rpartition("--")[2]
-        table.add_row(*cells, f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}")
+        table.add_row(
+            *cells, with_model(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
+        )
     table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
     if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
         table.caption += f"\n{AGAIN}, and judged by that; * over the loss budget"

@@ -8,7 +8,7 @@ from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     """List the studies of a storage."""
     from accelfront.reading import read
-    from accelfront.tables import combination_text, plain_table, print_json
+    from accelfront.tables import combination_text, plain_table, print_json, with_model
     from accelfront.terminal import console
     from storage.store import open_store
 
@@ -20,6 +20,7 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
                     "study": record.name,
                     **record.combination,
                     "device": record.device,
+                    "model": record.protocol.get("model"),
                     "loss_budget": record.loss_budget,
                     "trials": len(record.trials),
                     "points": record.space["distinct"],
@@ -33,8 +34,10 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
     table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "best", "study")
     for record in records:
         best = record.bound
+        pipeline, *others = combination_text(record)
         table.add_row(
-            *combination_text(record),
+            with_model(pipeline, record),
+            *others,
             f"{len(record.trials)}/{record.space['distinct']}",
             "-" if best is None else f"{best.judged_speedup:.2f}x",
             # The digest tells studies of one combination apart; the rest stands beside it.

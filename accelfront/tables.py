@@ -47,7 +47,9 @@ def front_table(study: StudyRecord) -> Table:
     """The front of a study, fastest first; points outside the loss budget are dim and marked."""
     from storage.looks import disturbed_by
 
-    table = plain_table("#", "speedup", "s/picture", "CLIP loss", "similar", title=study.name)
+    table = plain_table(
+        "#", "speedup", "s/picture", "CLIP loss", "similar", title=with_model(study.name, study)
+    )
     table.add_column("parameters", justify="left")
     front = study.front
     for trial in front:
@@ -103,6 +105,14 @@ def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
         for name, value in trial.params.items()
         if len(choices.get(name, ())) != 1
     )
+
+
+def with_model(text: str, study: StudyRecord) -> str:
+    """A text with the study's model on a line below, where it is not the catalogue's own."""
+    from objectives.model import foreign_model
+
+    foreign = foreign_model(study.combination["pipeline"], study.protocol.get("model", ""))
+    return f"{text}\n{foreign}" if foreign else text
 
 
 def combination_text(study: StudyRecord) -> Sequence[str]:

@@ -11,7 +11,7 @@ from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.fingerprint import split_fingerprint
 from objectives.hub import ADDRESS
-from objectives.model import COMMIT, Origin, fingerprints, is_own
+from objectives.model import COMMIT, Origin, fingerprints, foreign_model, is_own
 from storage.records import StudyRecord
 
 
@@ -63,11 +63,8 @@ def find_source(study: StudyRecord, given: str | None = None) -> Source:
 
 def model_note(study: StudyRecord) -> str:
     """What to say of a study's model: nothing if it is the catalogue's own."""
-    entry = find_pipeline(study.combination["pipeline"])
-    measured = study.protocol["model"]
-    if is_own(entry, measured):
-        return ""
-    return f"the model is {measured}, and not the catalogue's own"
+    foreign = foreign_model(study.combination["pipeline"], study.protocol["model"])
+    return f"the model is {foreign}, and not the catalogue's own" if foreign else ""
 
 
 def _origin(study: StudyRecord) -> Origin:

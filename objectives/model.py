@@ -167,6 +167,17 @@ def is_own(entry: PipelineEntry, name: str) -> bool:
     return digits in _embedded_fingerprints(entry.model)
 
 
+def foreign_model(pipeline: str, name: str) -> str:
+    """The model that a protocol names, where it is not the catalogue's own; else empty.
+
+    Args:
+        pipeline: The pipeline's name, which an earlier release may have known alone.
+        name: As `is_own` takes it.
+    """
+    entry = PIPELINES.get(pipeline)
+    return "" if entry is not None and is_own(entry, name) else name
+
+
 @cache
 def _embedded_fingerprints(folder: Path) -> frozenset[str]:
     return fingerprints(folder)

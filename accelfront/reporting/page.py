@@ -24,6 +24,7 @@ from accelfront.reporting.comparing import Comparison, compare
 from accelfront.reporting.data import StudyReport, report_study, study_titles
 from accelfront.reporting.fitting import Pictures, fit_pictures
 from accelfront.tables import searched_params
+from objectives.model import foreign_model
 from storage.looks import disturbed_by
 from storage.records import StudyRecord
 
@@ -131,4 +132,5 @@ def _template() -> jinja2.Template:
     environment.filters["speedup_told"] = _speedup_told
     environment.filters["loss_told"] = _loss_told
     environment.filters["params"] = searched_params
+    environment.filters["foreign_model"] = foreign_model
     return environment.get_template("report.html.jinja")

@@ -17,8 +17,8 @@ from tests.command_line import modules_after, run, run_process
 from tests.made_studies import add_point, add_study, confirm
 
 BOUND_FIELDS = {
-    "study", "pipeline", "scheduler", "steps", "methods", "device", "loss_budget", "trials",
-    "bound",
+    "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
+    "trials", "bound",
 }  # fmt: skip
 
 
