@@ -24,7 +24,7 @@ def front(
     from accelfront.reporting.commands import Commands, storage_to_name
     from accelfront.tables import doubts, failures_text, front_table, print_json
     from accelfront.terminal import console
-    from accelfront.verdict import verdict
+    from accelfront.verdict import show, verdict
     from storage.store import open_store
 
     if as_json and as_csv:
@@ -43,8 +43,8 @@ def front(
             )
             for line in failures_text(record.failed, "could not be measured"):
                 console().print(line, soft_wrap=True, markup=False)
-            # Not by the console, which breaks lines that are to be copied.
-            print(f"\n{verdict(record, commands).lines}\n")
+            show(verdict(record, commands))
+            print()
 
 
 def _print_csv(records: list[StudyRecord]) -> None:

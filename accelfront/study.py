@@ -140,7 +140,7 @@ def study(
     from accelfront.reporting.commands import Commands, storage_to_name
     from accelfront.tables import front_table, print_json
     from accelfront.terminal import console
-    from accelfront.verdict import verdict
+    from accelfront.verdict import show, verdict
     from accelfront.view import StudyView
     from storage.records import read_studies
     from storage.store import open_store
@@ -161,7 +161,7 @@ def study(
     else:
         console().print(front_table(outcome.study), front_plot(outcome.study))
         commands = Commands(read_studies(store), storage_to_name(store))
-        print(f"\n{verdict(outcome.study, commands).lines}")
+        show(verdict(outcome.study, commands))
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelfront.reporting.commands import Commands
+from accelfront.terminal import console
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records import StudyRecord, TrialRecord
 from storage.requirement import Requirement, meets
@@ -24,11 +25,6 @@ class Verdict:
     trial: TrialRecord | None = None
     command: str | None = None
 
-    @property
-    def lines(self) -> str:
-        """Both, each on a line of its own to be copied."""
-        return "\n".join(filter(None, (self.words, self.command)))
-
 
 def verdict(study: StudyRecord, commands: Commands) -> Verdict:
     """Say what to use of a study: what `generate` takes inside its loss budget.
@@ -46,6 +42,13 @@ def verdict(study: StudyRecord, commands: Commands) -> Verdict:
     return Verdict(
         f"Use {_figures(best)}, {where} on unseen prompts.", best, commands.of(study, best)
     )
+
+
+def show(found: Verdict) -> None:
+    """Print a verdict, its command on one line to be copied."""
+    console().print(f"\n{found.words}", markup=False, highlight=False)
+    if found.command is not None:
+        print(found.command)
 
 
 def _nothing_sure(study: StudyRecord) -> str:

@@ -89,7 +89,9 @@ def test_a_batch_writes_what_it_can_and_tells_what_it_cannot(storage: str, tmp_p
     for reason in ("beyond the bound", "no study has measured", '"SD9" is not known', "[bold]"):
         assert reason in text
     *table, command, _ = answer.stdout.split("\n")
-    assert max(map(len, table)) <= 80
+    # Scripts' paths, in the table before this one, are never broken.
+    [head] = [number for number, line in enumerate(table) if "task and reason" in line]
+    assert max(map(len, table[head:])) <= 80
     assert command.startswith("7: accelfront study --pipeline tiny-shapes")
     assert "--methods tgate" in command and "--req-speedup 1.2" in command
 
