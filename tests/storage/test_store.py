@@ -281,3 +281,23 @@ def test_a_worker_that_makes_the_tables_holds_two_connections_and_the_lock(
         event.remove(Pool, "close", close)
     # On SQLite the lock is a file.
     assert 1 <= max(counts) <= (2 if url.startswith("sqlite") else 3)
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg:///host=127.0.0.1 password=hunter2",
+        "postgresql+psycopg:///host%3D127.0.0.1%20password%3Dhunter2",
+        "postgresql+psycopg://reader@127.0.0.1:1/db%3Fpassword=hunter2",
+        "postgresql+psycopg:///postgresql://reader:hunter2@127.0.0.1:1/db",
+        "postgresql+psycopg://reader%3Ahunter2@127.0.0.1:1/db",
+        "postgresql://reader:p@w/hunter2@127.0.0.1:1/db",
+        "sqlite://reader:hunter2@host/a.db",
+        "postgresql://reader@127.0.0.1:1/db?sslpassword=hunter2",
+    ],
+)
+def test_a_url_whose_parts_may_be_told_apart_wrongly_shows_no_password(
+    url: str, create: bool
+) -> None:
+    assert "hunter2" not in refusal(url, create)
