@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
+from accelfront.options import DEFAULT_STORAGE, AsJson, Storage, named_storage
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,11 +42,38 @@ def bounds(
     records = read_at(storage, study, req_score_loss)
     found = [Bound.of(record) for record in records]
     if as_json:
-        print_json([bound.as_json() for bound in found])
+        print_json(
+            [
+                {**bound.as_json(), "command": onward(bound.study, storage) or None}
+                for bound in found
+            ]
+        )
         return
     console().print(_table(found), bounds_plot(found))
     for line in [*map(weakness_text, weak_baselines(records)), *doubts(records)]:
         console().print(line, highlight=False, markup=False)
+    tell_unreached(records, storage)
+
+
+def onward(study: StudyRecord, storage: str) -> str:
+    """The command that goes on with a study that has hardly begun; empty if it has."""
+    from generator.bounds import is_searched
+    from storage.store import open_store
+    from studies.commands import going_on, study_command
+
+    if is_searched(study):
+        return ""
+    return study_command(going_on(study), named_storage(open_store(storage).name))
+
+
+def tell_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
+    """Tell of studies that have hardly begun, with the command that goes on, on stderr."""
+    from generator.bounds import reach_text
+
+    for study in studies:
+        if command := onward(study, storage):
+            print(f"{study.name}: not reached yet, {reach_text(study)}; to go on:", file=sys.stderr)
+            print(command, file=sys.stderr)
 
 
 def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:
@@ -80,13 +109,20 @@ def _table(found: list[Bound]) -> Table:
         speedup_text,
         with_model,
     )
+    from generator.bounds import is_searched, reach_text
 
     table = plain_table("bound", "CLIP loss", "budget", "#")
     table.add_column("parameters", justify="left")
     table.add_column("study", justify="left", overflow="fold")
     for bound in found:
         study, trial = bound.study, bound.trial
-        cells = ["none", "-", f"{study.loss_budget:.1%}", "-", f"of {len(study.trials)} points"]
+        cells = [
+            "none" if is_searched(study) else "none yet",
+            "-",
+            f"{study.loss_budget:.1%}",
+            "-",
+            reach_text(study),
+        ]
         if trial is not None:
             looks = trial.looks
             cells[0] = "\n".join(map(speedup_text, looks))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from accelfront.counting import counted
-from accelfront.options import DEFAULT_STORAGE, Storage
+from accelfront.options import DEFAULT_STORAGE, DEFAULT_TRIALS, Storage, named_storage
 
 if TYPE_CHECKING:
     from studies.hints import Batch
@@ -51,7 +51,7 @@ def import_(
         new = keep_hints(store.engine, batch.combination, batch.points)
         print(
             f"{counted(batch.entries, 'entry')}: {counted(len(batch.points), 'point')}, {new} new; "
-            f"`{_study_command(batch)}` measures them first",
+            f"`{_study_command(batch, store.name)}` measures them first",
             file=sys.stderr,
         )
     if problems:
@@ -59,9 +59,13 @@ def import_(
         raise typer.Exit(IN_PART)
 
 
-def _study_command(batch: Batch) -> str:
-    options = batch.combination | {"methods": ",".join(batch.combination["methods"])}
-    return f"accelfront study {' '.join(f'--{name} {value}' for name, value in options.items())}"
+def _study_command(batch: Batch, storage: str) -> str:
+    from studies.commands import study_command
+    from studies.plan import StudyRequest
+
+    combination = {**batch.combination, "methods": tuple(batch.combination["methods"])}
+    request = StudyRequest(**combination, trials=max(DEFAULT_TRIALS, len(batch.points)))
+    return study_command(request, named_storage(storage))
 
 
 def _read(file: Path) -> str:

@@ -8,6 +8,15 @@ import typer
 
 DEFAULT_STORAGE = "sqlite:///accelfront.db"
 
+DEFAULT_TRIALS = 8
+"""Distinct points that a study is to have measured, unless told otherwise."""
+
+
+def named_storage(name: str) -> str | None:
+    """A storage as a command names it; None where that is the default."""
+    return None if name == DEFAULT_STORAGE else name
+
+
 Storage = Annotated[
     str,
     typer.Option(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from accelfront.options import DEFAULT_STORAGE
+from accelfront.options import named_storage
 
 if TYPE_CHECKING:
     from generator.choice import Scope
@@ -73,31 +72,15 @@ class StudySearch:
 
     def command(self, task: Task) -> str:
         """The command that does the same."""
-        request = self._request(task)
-        storage = self.store.name
-        options = {
-            "pipeline": request.pipeline,
-            "scheduler": request.scheduler,
-            "steps": request.steps,
-            "methods": ",".join(request.methods),
-            "trials": request.trials,
-            "num-samples": request.num_samples,
-            "batch-size": request.batch_size,
-            "model": request.model,
-            "scorer": request.scorer,
-            "device": None if request.device == "auto" else request.device,
-            "req-speedup": request.requirement.speedup,
-            "req-time": request.requirement.latency_s,
-            "req-score-loss": request.loss_budget,
-            "storage": None if storage == DEFAULT_STORAGE else storage,
-        }
-        words = [
-            word
-            for name, value in options.items()
-            if value is not None
-            for word in (f"--{name}", str(value))
-        ]
-        return shlex.join(["accelfront", "study", *words])
+        from studies.commands import study_command
+
+        return study_command(self._request(task), named_storage(self.store.name))
+
+    def onward(self, study: StudyRecord) -> str:
+        """The command that measures more of a study."""
+        from studies.commands import going_on, study_command
+
+        return study_command(going_on(study), named_storage(self.store.name))
 
     @cached_property
     def _workbench(self) -> Workbench:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelfront.counting import counted
-from accelfront.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, RetryFailed, Storage
+from accelfront.options import (
+    DEFAULT_STORAGE,
+    DEFAULT_TRIALS,
+    AsJson,
+    NoConfirm,
+    NoScreening,
+    RetryFailed,
+    Storage,
+)
 
 if TYPE_CHECKING:
     from storage.records import StudyRecord
@@ -33,7 +41,7 @@ def study(
     ] = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Distinct points that the study is to have measured in the end.")
-    ] = 8,
+    ] = DEFAULT_TRIALS,
     storage: Storage = DEFAULT_STORAGE,
     num_samples: Annotated[
         int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from accelfront.bounds import LossBudget, OneStudy, read_at
+from accelfront.bounds import LossBudget, OneStudy, read_at, tell_unreached
 from accelfront.options import DEFAULT_STORAGE, Storage
 from accelfront.output import OutFile, put_out
 
@@ -32,9 +32,11 @@ def tasks(
     from objectives.errors import InputError
 
     shares = _read_ratios(ratios)
-    made, told = make_tasks(read_at(storage, study, req_score_loss), shares)
+    records = read_at(storage, study, req_score_loss)
+    made, told = make_tasks(records, shares)
     for line in told:
         print(line, file=sys.stderr)
+    tell_unreached(records, storage)
     if not made:
         raise InputError("no task could be made; measure more points, or allow a greater loss")
     if file_format == "jsonl":

@@ -16,6 +16,21 @@ EASY, HARD = 0.8, 1.2
 """Shares of the bound below and above which a wanted speedup is easy and hard."""
 
 
+ENOUGH = 8
+"""Points of which a study's bound says something: as many as `accelfront study` measures."""
+
+
+def is_searched(study: StudyRecord) -> bool:
+    """Whether enough was looked at to say what a study cannot reach; points given up count."""
+    looked_at = len(study.trials) + study.states.get("pruned", 0)
+    return bool(looked_at >= min(ENOUGH, study.space["distinct"]))
+
+
+def reach_text(study: StudyRecord) -> str:
+    """How much of a study is measured."""
+    return f"{len(study.trials)} of {study.space['distinct']} points measured"
+
+
 @dataclass(frozen=True)
 class Bound:
     """The greatest measured speedup of a study inside its loss budget.
@@ -37,7 +52,12 @@ class Bound:
         """One entry of `bounds --json`."""
         study = self.study.as_json()
         del study["front"]
-        return {**study, "bound": None if self.trial is None else self.trial.as_json()}
+        return {
+            **study,
+            "points": self.study.space["distinct"],
+            "searched": is_searched(self.study),
+            "bound": None if self.trial is None else self.trial.as_json(),
+        }
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from accel_space.errors import RefusedError
-from generator.bounds import Difficulty
+from generator.bounds import Difficulty, is_searched, reach_text
 from generator.choice import (
     Choice,
     Rules,
@@ -86,6 +86,9 @@ class Search(Protocol):
     def command(self, task: Task) -> str:
         """The command that does the same."""
 
+    def onward(self, study: StudyRecord) -> str:
+        """The command that measures more of a study."""
+
 
 @dataclass(frozen=True)
 class Emitter:
@@ -128,7 +131,8 @@ class Emitter:
     def _emit(self, task: Task) -> Outcome:
         usable, unusable = self._studies_of(task)
         choice = choose(usable, task, self.rules.policy)
-        if choice is None and self.search_missing and is_within_bound(usable, task):
+        is_open = is_within_bound(usable, task) or not any(map(is_searched, usable))
+        if choice is None and self.search_missing and is_open:
             study = self.search.run(task)
             self.studies[study.name] = study
             usable, unusable = self._studies_of(task)
@@ -145,6 +149,14 @@ class Emitter:
         near = nearest(usable, task)
         within_bound = is_within_bound(usable, task)
         reason = _shortfall(task, near, within_bound)
+        if not any(map(is_searched, usable)):
+            return Outcome(
+                task.text,
+                "not-searched",
+                f"not reached yet, {reach_text(near.study)}: {reason}",
+                self.search.onward(near.study),
+                chosen=near,
+            )
         if within_bound and not self.search_missing:
             reason += "; --search-missing would measure more"
         return Outcome(
@@ -238,7 +250,7 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     elif within_bound:
         why = "no point meets it with its whole interval, the nearest is"
     else:
-        why = "beyond the bound, which is"
+        why = "beyond the bound, which is" if is_searched(study) else "the fastest so far is"
     judged = trial.judged
     speed_low, speed_high = judged["speedup_ci"]
     loss_low, loss_high = (100 * loss for loss in judged["clip_loss_ci"])

@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from pydantic import ValidationError
 
+from generator.bounds import is_searched, reach_text
 from generator.task import Task
 from storage.judgement import surest
 from storage.records import StudyRecord
@@ -40,6 +41,7 @@ def make_tasks(
             told.append(
                 f"{study.name}: no task, as no point keeps the loss budget of "
                 f"{study.loss_budget:.1%} with its whole interval"
+                + ("" if is_searched(study) else f" yet; {reach_text(study)}")
             )
             continue
         most = _rounded_down(sure.judged["speedup_ci"][0])

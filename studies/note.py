@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import replace
 
 import optuna
 
 from storage.records import StudyRecord
+from storage.requirement import Requirement
+from studies.commands import study_words
 from studies.plan import Plan
 
 END = "*Written by accelfront up to here; what is added below this line stays.*"
@@ -82,23 +84,16 @@ def _cell(text: str) -> str:
 
 def _command(plan: Plan, trials: int, storage: str) -> str:
     """The command that goes on with this study and measures no other one."""
-    request = plan.request
-    options = {
-        "--pipeline": plan.combination["pipeline"],
-        "--scheduler": plan.combination["scheduler"],
-        "--steps": request.steps,
-        "--methods": ",".join(plan.combination["methods"]),
-        "--trials": trials,
-        "--num-samples": request.num_samples,
-        "--batch-size": request.batch_size,
-        "--seed": request.seed or None,
-        "--prompts": request.prompts,
-        "--model": request.model,
-        "--revision": request.revision,
-        "--scorer": request.scorer,
-        "--device": None if request.device == "auto" else request.device,
-        "--storage": storage,
-    }
-    given = [[name, str(value)] for name, value in options.items() if value is not None]
+    request = replace(
+        plan.request,
+        pipeline=plan.combination["pipeline"],
+        scheduler=plan.combination["scheduler"],
+        methods=tuple(plan.combination["methods"]),
+        trials=trials,
+        # What ended one run is not asked of the next, and the study keeps its budget.
+        timeout_s=None,
+        requirement=Requirement(),
+        loss_budget=None,
+    )
     # A line each, as the page is as wide as its longest line.
-    return " \\\n  ".join(["accelfront study", *(shlex.join(option) for option in given)])
+    return " \\\n  ".join(["accelfront study", *study_words(request, storage)])

@@ -19,6 +19,7 @@ from tests.made_studies import add_point, add_study, confirm
 BOUND_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
     "trials", "bound", "failed",
+    "points", "searched", "command",
 }  # fmt: skip
 
 
@@ -44,6 +45,8 @@ def test_bounds_json_gives_each_study_its_bound_or_null(storage: str) -> None:
     assert bounded["bound"].keys() == POINT_FIELDS
     assert (bounded["bound"]["speedup"], bounded["bound"]["trial"]) == (3.0391, 1)
     assert without["bound"] is None
+    assert (without["searched"], without["points"]) == (False, 24)
+    assert without["command"].startswith("accelfront study --pipeline tiny-shapes")
 
 
 def test_bounds_are_read_at_another_loss_budget_on_demand(storage: str) -> None:
@@ -60,7 +63,7 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
     text = "\n".join(lines)
     assert "3.04x 2.90-3.10" in text
     assert "cache_interval=3" in text
-    assert any("none" in line and "of 1 points" in line for line in lines)
+    assert any("none yet" in line and "1 of 24" in line for line in lines)
     assert any("●" in line and "3.04x" in line for line in lines)
     assert max(map(len, lines)) <= 80
 

@@ -34,7 +34,9 @@ def test_sentences_come_one_a_line_and_what_was_lowered_is_told(storage: str) ->
     assert [wanted for wanted in ("1.63x", "1.83x", "1.9x") if wanted in answer.stdout] == [
         "1.63x", "1.83x", "1.9x",
     ]  # fmt: skip
-    lowered, none = answer.stderr.splitlines()
+    lowered, none, *unreached = answer.stderr.splitlines()
+    assert "not reached yet, 1 of 24 points measured" in unreached[-2]
+    assert unreached[-1].startswith("accelfront study --pipeline tiny-shapes")
     assert "lowered to the 1.90x" in lowered
     assert "--tome--" in none
 

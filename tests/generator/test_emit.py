@@ -48,7 +48,9 @@ def make_study(
         for number, (speedup, loss) in enumerate(points)
     ]
     name = study.name.replace("0a1b2c3d", digest)
-    return replace(study, name=name, device=device, trials=trials)
+    # All there is to measure.
+    space = {**study.space, "distinct": len(points)}
+    return replace(study, name=name, device=device, trials=trials, space=space)
 
 
 def make_task(speedup: float, loss_budget: float = 0.1, **changes: Any) -> Task:
@@ -71,6 +73,9 @@ class FoundAt:
 
     def command(self, task: Task) -> str:
         return f"accelfront study --req-speedup {task.speedup}"
+
+    def onward(self, study: StudyRecord) -> str:
+        return f"accelfront study --trials 16 # {study.name}"
 
 
 NOT_ASKED = FoundAt(AssertionError("nothing was to be searched"))
@@ -159,6 +164,27 @@ def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeE
     assert outcome.status == "infeasible"
     assert "no point meets it with its whole interval, the nearest is trial 0" in outcome.reason
     assert "--search-missing" in outcome.reason
+
+
+@pytest.mark.parametrize("wanted", [1.95, 2.5, 50.0])
+def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
+    make_emitter: MakeEmitter, wanted: float
+) -> None:
+    begun = make_study((2.0, 0.01), (1.5, 0.3))
+    begun = replace(begun, space={**begun.space, "distinct": 16})
+    outcome = make_emitter(begun).emit(make_task(wanted))
+    assert outcome.status == "not-searched"
+    assert outcome.reason.startswith("not reached yet, 2 of 16 points measured: ")
+    assert "bound" not in outcome.reason
+    assert outcome.command == f"accelfront study --trials 16 # {begun.name}"
+
+    search = FoundAt(make_study((60.0, 0.01)))
+    emitter = make_emitter(begun, search=search, search_missing=True)
+    assert emitter.emit(make_task(wanted)).status == "emitted"
+
+    # Points that were given up were looked at.
+    looked = replace(begun, states={"complete": 2, "pruned": 6})
+    assert make_emitter(looked).emit(make_task(50)).status == "infeasible"
 
 
 def test_what_was_not_searched_is_told_with_the_command(make_emitter: MakeEmitter) -> None:

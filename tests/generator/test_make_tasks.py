@@ -140,7 +140,7 @@ def test_a_trial_meets_every_made_task_by_interval(
     combination = {
         "pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 20, "methods": ["tome"],
     }  # fmt: skip
-    study = StudyRecord("one", combination, "a CPU", 0.02, {}, {}, {}, points, {})
+    study = StudyRecord("one", combination, "a CPU", 0.02, {}, {}, {"distinct": 24}, points, {})
     tasks, _ = make_tasks([study], ratios)
     bound = Bound.of(study).trial
     for task in tasks:

@@ -65,6 +65,7 @@ def test_its_command_asks_for_the_same_study(make_request: MakeRequest, tmp_path
     plan = make_plan(make_request(**changes, methods=("tgate", "deepcache")))
     program, verb, *words = command(study_note(plan, record(plan, 1), STORAGE))
     assert (program, verb) == ("accelfront", "study")
+    words.remove("--no-confirm")
     options = dict(zip(words[::2], words[1::2], strict=True))
     assert options.pop("--storage") == STORAGE
     asked: dict[str, Any] = {

@@ -1,0 +1,104 @@
+"""The one writer of `accelfront study` commands, as a shell takes them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from objectives.catalogue import PIPELINES
+from storage.records import StudyRecord
+from studies.plan import StudyRequest
+
+MORE = 16
+"""Points to ask for of a study that has hardly begun; beyond that twice as many as it has."""
+
+
+def study_words(request: StudyRequest, storage: str | None = None) -> list[str]:
+    """The options of a command, each with its value and quoted for a shell.
+
+    Args:
+        request: What is asked for; what is as by default is left out, but for what names the study.
+        storage: Where it is kept; None is the command's default.
+    """
+    return [shlex.join(words) for words in _options(request, storage)]
+
+
+def study_command(request: StudyRequest, storage: str | None = None) -> str:
+    """The command that runs a study, on one line; see `study_words`."""
+    return " ".join(["accelfront study", *study_words(request, storage)])
+
+
+def going_on(record: StudyRecord) -> StudyRequest:
+    """The request that goes on with a stored study.
+
+    A study keeps names of its prompts and its scorer and no places: a file of one's own must lie
+    in the working folder.
+    """
+    protocol, combination = record.protocol, record.combination
+    entry = PIPELINES.get(combination["pipeline"])
+    given = {name: protocol[name].rpartition("@")[0] or protocol[name] for name in NAMED}
+    usual = {} if entry is None else {"prompts": entry.prompts.name, "scorer": entry.scorer}
+    # An embedded scorer is named by its folder.
+    is_usual = given["scorer"].endswith("/scorer") and usual.get("scorer") == "tiny-shapes"
+    done, distinct = len(record.trials), record.space["distinct"]
+    return StudyRequest(
+        pipeline=combination["pipeline"],
+        scheduler=combination["scheduler"],
+        steps=combination["steps"],
+        methods=tuple(combination["methods"]),
+        trials=min(max(MORE, 2 * done), distinct),
+        num_samples=protocol["num_samples"],
+        batch_size=protocol["batch_size"],
+        seed=protocol["seed"],
+        prompts=None if given["prompts"] == usual.get("prompts") else Path(given["prompts"]),
+        scorer=None if is_usual or given["scorer"] == usual.get("scorer") else given["scorer"],
+        model=record.origin.get("folder") or _address(record, entry and entry.model),
+        revision=record.origin.get("commit"),
+        device="cpu" if record.device.endswith("threads)") else "auto",
+    )
+
+
+NAMED = ("prompts", "scorer")
+"""What a protocol names with a fingerprint behind it."""
+
+
+def _address(record: StudyRecord, usual: Any) -> str | None:
+    address: str | None = record.origin.get("address")
+    return None if address == usual else address
+
+
+def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
+    """Names with values, in the order of `accelfront study --help`."""
+    requirement = request.requirement
+    values: dict[str, Any] = {
+        "--pipeline": request.pipeline,
+        "--scheduler": request.scheduler,
+        "--steps": request.steps,
+        "--methods": ",".join(request.methods),
+        "--trials": request.trials,
+        "--storage": storage,
+        "--num-samples": request.num_samples,
+        "--batch-size": request.batch_size,
+        "--seed": request.seed or None,
+        "--sampler": None if request.sampler == "auto" else request.sampler,
+        "--prompts": request.prompts,
+        "--model": request.model,
+        "--revision": request.revision,
+        "--scorer": request.scorer,
+        "--device": None if request.device == "auto" else request.device,
+        "--timeout": request.timeout_s,
+        "--trial-timeout": request.trial_timeout_s,
+        "--req-speedup": requirement.speedup,
+        "--req-time": requirement.latency_s,
+        "--req-score-loss": request.loss_budget,
+    }
+    yield from ([name, str(value)] for name, value in values.items() if value is not None)
+    flags = {
+        "--allow-version-drift": request.allow_version_drift,
+        "--retry-failed": request.retry_failed,
+        "--no-screening": not request.screening,
+        "--no-confirm": not request.confirm,
+    }
+    yield from ([name] for name, is_given in flags.items() if is_given)

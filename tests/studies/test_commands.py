@@ -1,0 +1,108 @@
+"""Commands that are written for people, read back by the option parser of the command line."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelfront.cli import app
+from storage.records import read_studies
+from storage.requirement import Requirement
+from storage.store import Store
+from stub_workbench import StubWorkbench
+from studies.commands import going_on, study_command
+from studies.plan import SAMPLERS, StudyRequest, make_plan
+from studies.runner import run_study
+from tests.studies.conftest import MakeRequest
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
+POSITIVE = st.floats(0.001, 1e6)
+
+PARTS: dict[str, st.SearchStrategy[Any]] = dict(
+    pipeline=TEXTS,
+    scheduler=TEXTS,
+    steps=st.integers(1, 1000),
+    methods=st.lists(st.sampled_from(["deepcache", "tgate", "tome"]), min_size=1).map(tuple),
+    trials=st.integers(1, 10**6),
+    num_samples=st.none() | st.integers(2, 10**6),
+    batch_size=st.none() | st.integers(1, 10**6),
+    seed=st.integers(0, 10**9),
+    sampler=st.sampled_from(SAMPLERS),
+    prompts=st.none() | TEXTS.map(Path),
+    model=st.none() | TEXTS,
+    revision=st.none() | TEXTS,
+    scorer=st.none() | TEXTS,
+    device=st.sampled_from(["auto", "cpu", "cuda:3"]),
+    timeout_s=st.none() | POSITIVE,
+    trial_timeout_s=st.none() | POSITIVE,
+    requirement=st.builds(
+        Requirement, speedup=st.none() | POSITIVE, latency_s=st.none() | POSITIVE
+    ),
+    loss_budget=st.none() | st.floats(-0.99, 0.99),
+    allow_version_drift=st.booleans(),
+    screening=st.booleans(),
+    retry_failed=st.booleans(),
+    confirm=st.booleans(),
+)
+
+REQUESTS = st.builds(StudyRequest, **PARTS)
+
+
+def test_no_field_of_a_request_is_left_out() -> None:
+    # `accelfront study` sets the budget that it is given; other uses are not its own.
+    assert PARTS.keys() | {"budget_use"} == {field.name for field in fields(StudyRequest)}
+
+
+class Asked(Exception):
+    """Ends a command once it knows what is asked for."""
+
+
+def read_back(command: str) -> StudyRequest:
+    """The request that `accelfront study` makes of a command."""
+    program, *words = shlex.split(command)
+    assert program == "accelfront"
+    with mock.patch("studies.plan.check_request", side_effect=Asked) as check:
+        with pytest.raises(Asked):
+            app(words, standalone_mode=False)
+        [request] = check.call_args.args
+    assert isinstance(request, StudyRequest)
+    return request
+
+
+@settings(max_examples=60, deadline=None)
+@given(REQUESTS)
+def test_a_command_asks_for_what_it_was_written_from(request: StudyRequest) -> None:
+    assert read_back(study_command(request, "sqlite:///a b.db")) == request
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"num_samples": 3, "batch_size": 2, "seed": 7}, {"methods": ("tome",)}]
+)
+def test_a_stored_study_goes_on_under_its_own_name(
+    make_request: MakeRequest, store: Store, changes: dict[str, object]
+) -> None:
+    plan = make_plan(make_request(trials=1, **changes))
+    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    [record] = read_studies(store)
+    again = read_back(study_command(going_on(record)))
+    assert make_plan(again).study_name == plan.study_name
+    assert again.trials == min(16, len(plan.stack.points))
+    assert again.loss_budget is None, "the study keeps its own"
+
+
+def test_prompts_of_ones_own_are_named(
+    make_request: MakeRequest, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my prompts.txt").write_text("a red star\na blue ring\n")
+    plan = make_plan(make_request(trials=1, prompts=Path("my prompts.txt")))
+    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    [record] = read_studies(store)
+    assert make_plan(replace(going_on(record), confirm=False)).study_name == plan.study_name
