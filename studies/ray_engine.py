@@ -69,7 +69,7 @@ def run_on_ray(
     """
     if storage.startswith("sqlite"):
         raise InputError(
-            f"--engine ray needs a Postgres that all nodes reach, and the storage is {storage}; "
+            "--engine ray needs a Postgres that all nodes reach, and a SQLite file was given; "
             "give --storage postgresql+psycopg://user@host/database"
         )
     patient = Patience(lambda words: watch(Standing(0, "", words, None)))
