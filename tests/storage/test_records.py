@@ -23,7 +23,7 @@ COMBINATION = {
 
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "trials", "front",
+    "trials", "front", "failed",
 ]  # fmt: skip
 
 POINT_FIELDS = [
@@ -140,6 +140,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "model": PROTOCOL["model"],
         "loss_budget": 0.02,
         "trials": 2,
+        "failed": [],
     }
     assert point == {
         "trial": 0,
