@@ -71,7 +71,7 @@ class Benches:
         self._patient = patient
         self._tell = tell
         self.doubtful = False
-        self.notes: tuple[str, ...] = ()
+        self.notes = () if opened is None else opened.notes
 
     @cached_property
     def search(self) -> Bench:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from storage.store import Store
 from studies.bench import Workbench
 from studies.plan import make_plan
+from studies.progress import Progress
+from studies.runner import run_study
 from tests.studies.conftest import MakeRequest
 
 
@@ -39,3 +43,21 @@ def test_a_shared_pipe_draws_with_the_scheduler_of_the_plan_at_hand(
         embeddings.append(bench.objective.measure_baseline().embeddings)
     assert (embeddings[0] == embeddings[2]).all()
     assert (embeddings[0] != embeddings[1]).any()
+
+
+def test_what_is_told_of_the_prompts_is_told_to_who_watches_afresh_and_on_going_on(
+    make_request: MakeRequest, store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("a red circle\n" * 2 + "a large blue square " * 20)
+    for trials in (1, 2):
+        told: list[Progress] = []
+        run_study(make_plan(make_request(prompts=file, trials=trials)), store, told.append)
+        measuring = next(each for each in told if each.stage.startswith("measuring"))
+        assert measuring.notes == (
+            "mine.txt repeats prompts, such as 'a red circle': 1 of 3 left out",
+            "prompts longer than the pipeline reads, which draws their beginning only: 1 of 2, "
+            "such as 'a large blue square a large blue square ...'",
+            "prompts longer than the scorer reads, which scores their beginning only: 1 of 2, "
+            "such as 'a large blue square a large blue square ...'",
+        )
