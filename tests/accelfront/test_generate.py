@@ -180,7 +180,7 @@ def test_a_missing_study_is_run_on_a_local_model_and_its_trial_written(tmp_path:
     searching = ("--search-missing", "--scorer", "tiny-shapes", "--num-samples", "2")
     [searched] = generate(url, *arguments, *model, *searching, "--trials", "2", cwd=tmp_path)
     # Two pictures may leave their intervals too wide; a point was measured at least.
-    assert searched["status"] in ("emitted", "infeasible")
+    assert searched["status"] in ("emitted", "not-searched")
     assert searched["study"].startswith("SD1.5--DDIM--6--deepcache--")
     [found] = generate(url, *arguments, *model, cwd=tmp_path)
     assert (found["status"], found["trial"]) == (searched["status"], searched["trial"])
