@@ -11,8 +11,6 @@ from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
-from accel_space.cfg_cutoff import CFGCutoff
-from accel_space.deepcache import DeepCache
 from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
 from accel_space.method import (
@@ -26,15 +24,9 @@ from accel_space.method import (
     Space,
     Value,
 )
-from accel_space.pab import PAB
+from accel_space.methods import METHODS
 from accel_space.restore import restored
-from accel_space.tgate import TGate
-from accel_space.tome import ToMe
 from storage.foreign import shown
-
-METHODS: dict[str, Method] = {
-    method.name: method for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff())
-}
 
 _MARK = "_accelfront_stack"
 

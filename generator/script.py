@@ -16,7 +16,8 @@ import jinja2
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from accel_space.method import Code
-from accel_space.stack import METHODS, stack_code
+from accel_space.methods import METHODS
+from accel_space.stack import stack_code
 from generator.source import Source
 from objectives.catalogue import PipelineEntry, find_pipeline
 from objectives.errors import InputError

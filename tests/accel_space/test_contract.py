@@ -28,7 +28,8 @@ from accel_space.method import (
     Space,
     Value,
 )
-from accel_space.stack import METHODS, Stack, find_methods
+from accel_space.methods import METHODS
+from accel_space.stack import Stack, find_methods
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw, tiny_context, tiny_pipeline
 

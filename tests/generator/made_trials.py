@@ -9,8 +9,9 @@ from typing import Any
 
 from accel_space.errors import RefusedError
 from accel_space.method import Context, Params
+from accel_space.methods import METHODS
 from accel_space.profile import SchedulerProfile
-from accel_space.stack import METHODS, Stack
+from accel_space.stack import Stack
 from generator.script import render_script
 from generator.source import Source
 from objectives.catalogue import PIPELINES, PipelineEntry, find_pipeline

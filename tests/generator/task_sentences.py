@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from accel_space.errors import RefusedError
-from accel_space.stack import METHODS, find_methods
+from accel_space.methods import METHODS
+from accel_space.stack import find_methods
 from generator.task import Task
 
 PIPELINES = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from accel_space.stack import METHODS
+from accel_space.methods import METHODS
 from accelfront.study import study
 from generator import task as tasks
 from generator.lexer import lex

@@ -7,7 +7,7 @@ from itertools import chain, combinations
 
 import pytest
 
-from accel_space.stack import METHODS
+from accel_space.methods import METHODS
 from storage.store import Store
 from studies.plan import make_plan
 from studies.runner import run_study

@@ -20,7 +20,8 @@ import psutil
 import pytest
 import torch
 
-from accel_space.stack import METHODS, point_key
+from accel_space.methods import METHODS
+from accel_space.stack import point_key
 from objectives.environment import Environment
 from objectives.errors import MeasurementError
 from objectives.protocol import Protocol

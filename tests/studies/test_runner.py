@@ -18,7 +18,8 @@ from optuna.artifacts import get_all_artifact_meta
 from optuna_dashboard import get_note
 from PIL import Image
 
-from accel_space.stack import METHODS, point_key
+from accel_space.methods import METHODS
+from accel_space.stack import point_key
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from storage.claims import list_claims

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from accel_space.deepcache import refuse_offload
 from accel_space.denoiser import why_unguided
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
+from accel_space.methods.deepcache import refuse_offload
 
 GATE_STEPS = range(5, 20)
 SP_INTERVALS = range(2, 10)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from accel_space.deepcache import DeepCache
 from accel_space.errors import RefusedError
 from accel_space.method import Params
+from accel_space.methods.deepcache import DeepCache
 from accel_space.stack import Stack
 from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 

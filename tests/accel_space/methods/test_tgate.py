@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from accel_space.errors import RefusedError
+from accel_space.methods.tgate import TGate
 from accel_space.stack import Stack, point_key
-from accel_space.tgate import TGate
 from tests.tiny_pipelines import (
     CALLS,
     FAMILIES,

@@ -8,9 +8,9 @@ import torch
 
 from accel_space.errors import RefusedError
 from accel_space.method import Context
+from accel_space.methods.tome import ToMe
 from accel_space.profile import Profile
 from accel_space.stack import Stack
-from accel_space.tome import ToMe
 from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 

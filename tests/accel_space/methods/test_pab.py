@@ -12,7 +12,7 @@ from diffusers.hooks.pyramid_attention_broadcast import (
 
 from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
-from accel_space.pab import PAB
+from accel_space.methods.pab import PAB
 from accel_space.stack import Stack
 from tests.tiny_pipelines import CALLS, FAMILIES, draw, tiny_context, tiny_pipeline, tiny_sd
 

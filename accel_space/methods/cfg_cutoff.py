@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from accel_space.deepcache import halve_cached_features
 from accel_space.denoiser import conditional_half, find_denoiser, why_unguided
 from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
-from accel_space.pab import halve_broadcasts
+from accel_space.methods.deepcache import halve_cached_features
+from accel_space.methods.pab import halve_broadcasts
 
 SHARES = range(1, 10)
 """Tenths of the steps; diffusers' own example cuts guidance off after 4."""

@@ -1,0 +1,12 @@
+"""The methods, one file each; a new one is added here."""
+
+from accel_space.method import Method
+from accel_space.methods.cfg_cutoff import CFGCutoff
+from accel_space.methods.deepcache import DeepCache
+from accel_space.methods.pab import PAB
+from accel_space.methods.tgate import TGate
+from accel_space.methods.tome import ToMe
+
+METHODS: dict[str, Method] = {
+    method.name: method for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff())
+}
