@@ -1,6 +1,8 @@
-"""Studies of the first release, whose fingerprint of the model cannot tell models apart."""
+"""Studies of the first release, which a study of this one does not go on with, and why."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import optuna
 
@@ -24,20 +26,28 @@ def earlier_note(plan: Plan, store: Store) -> str:
     for name in sorted(optuna.get_all_study_names(store.optuna)):
         if name.startswith(combination) and name != plan.study_name:
             study_id = store.optuna.get_study_id_from_name(name)
-            if _is_same_but_earlier(store.optuna.get_study_user_attrs(study_id), plan):
+            if reasons := _reasons(store.optuna.get_study_user_attrs(study_id), plan):
                 return (
-                    f"{name} is not gone on with, and none of its points is taken over: its "
-                    "fingerprint, of an earlier release, cannot tell models apart"
+                    f"{name} is not gone on with, and none of its points is taken over: "
+                    f"{' and '.join(reasons)}"
                 )
     return ""
 
 
-def _is_same_but_earlier(attributes: dict[str, object], plan: Plan) -> bool:
+def _reasons(attributes: Mapping[str, object], plan: Plan) -> list[str]:
+    """Why a study of the first release is not the plan's; none if it is another altogether."""
     match attributes:
         case {
-            records.PROTOCOL: {"model": str(model)},
-            records.ENVIRONMENT: {"device": device},
-        }:
-            same_name = split_fingerprint(model)[0] == split_fingerprint(plan.protocol.model)[0]
-            return is_earlier(model) and same_name and device == plan.environment.device
-    return False
+            records.PROTOCOL: {"model": str(model), **protocol},
+            records.ENVIRONMENT: {"device": plan.environment.device},
+        } if split_fingerprint(model)[0] == split_fingerprint(plan.protocol.model)[0]:
+            reasons = []
+            if is_earlier(model):
+                reasons.append("its fingerprint, of an earlier release, cannot tell models apart")
+            if protocol.get("prompts_seed") is None:
+                reasons.append(
+                    "its prompts are the first ones of the file, and this release draws them by "
+                    "the seed"
+                )
+            return reasons
+    return []

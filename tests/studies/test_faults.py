@@ -22,10 +22,8 @@ import torch
 
 from accel_space.methods import METHODS
 from accel_space.stack import point_key
-from objectives.environment import Environment
 from objectives.errors import MeasurementError
-from objectives.protocol import Protocol
-from storage.records import ENVIRONMENT, PROTOCOL, StudyRecord, read_studies
+from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
 from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError
@@ -35,9 +33,6 @@ from studies.runner import run_study
 from tests.studies.conftest import MakeRequest
 
 fork = multiprocessing.get_context("fork")
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "databases"
-"""Databases as they were left, each with three points that were measured on a CPU."""
 
 
 @pytest.fixture(scope="module")
@@ -283,29 +278,3 @@ def test_a_pipe_that_is_broken_when_loaded_anew_ends_the_study(store: Store, pla
         run_study(plan, store, workbench=NeverSound(fail))
     [record] = read_studies(store)
     assert record.states == {"fail": 1}
-
-
-@pytest.mark.parametrize("golden", sorted(GOLDEN.glob("*.sql")), ids=lambda path: path.stem)
-def test_a_database_of_an_earlier_release_is_upgraded_and_resumed(
-    golden: Path, tmp_path: Path
-) -> None:
-    plan = make_plan(REQUEST)
-    with sqlite3.connect(tmp_path / "old.db") as connection:
-        connection.executescript(golden.read_text())
-    connection.close()
-    url = f"sqlite:///{tmp_path}/old.db"
-    before = read(url)
-    measured = [dict(trial.measurement) for trial in before.trials]
-    store = open_store(url, create=True)
-    attributes = store.optuna.get_all_studies()[0].user_attrs
-    wanted = replace(
-        plan,
-        request=replace(plan.request, trials=len(before.trials) + 2, loss_budget=None),
-        protocol=Protocol(**attributes[PROTOCOL]),
-        environment=Environment(**attributes[ENVIRONMENT]),
-    )
-    assert wanted.study_name == before.name
-    study = run_study(wanted, store, workbench=StubWorkbench(lambda: None)).study
-    assert study.trials[: len(before.trials)] == before.trials
-    assert [trial.measurement for trial in study.trials[: len(measured)]] == measured
-    assert len(study.trials) == len(before.trials) + 2

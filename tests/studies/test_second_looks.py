@@ -327,7 +327,7 @@ def test_a_look_that_ends_while_a_point_is_claimed_makes_no_room_for_it(
 
 def refuse_to_confirm(what: str) -> None:
     if what == "confirmed":
-        raise RuntimeError("not now")
+        raise OSError("not now")
 
 
 def make_trials(*points: tuple[float, float]) -> list[TrialRecord]:
