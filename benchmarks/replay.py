@@ -186,6 +186,7 @@ class Replay:
             if value is None:
                 study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
             else:
+                proposal.trial.set_user_attr(MEASUREMENT, {})
                 study.tell(proposal.trial, list(value))
         return found
 

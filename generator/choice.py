@@ -219,8 +219,11 @@ def _lack(trial: TrialRecord, task: Task) -> str:
         return f"{where}its loss may be {loss:.1%}, and {task.loss_budget:.1%} is allowed"
     if slowest < _least_speedup(task):
         return f"{where}it may be {slowest:.2f}x only, and {_least_speedup(task):.2f}x is wanted"
-    if task.latency_s is not None and judged["latency_ci_s"][1] > task.latency_s:
-        return f"{where}a picture may take {judged['latency_ci_s'][1]:.3g} s"
+    latency = judged["latency_ci_s"]
+    if task.latency_s is not None and latency is None:
+        return f"{where}one pair alone was timed, so that its seconds have no interval"
+    if task.latency_s is not None and latency[1] > task.latency_s:
+        return f"{where}a picture may take {latency[1]:.3g} s"
     return f"{where}it is {trial.judged_speedup:.2f}x"
 
 

@@ -32,6 +32,8 @@ SPACE = "space"
 LOSS_BUDGET = "loss_budget"
 DOUBT = "doubt"
 ORIGIN = "model_origin"
+FILES = "files"
+"""Where the prompts and the scorer that a person gave lay at last; no part of the identity."""
 STUDY_KEYS = (
     COMBINATION,
     SCHEDULER_SETTINGS,
@@ -41,6 +43,7 @@ STUDY_KEYS = (
     LOSS_BUDGET,
     DOUBT,
     ORIGIN,
+    FILES,
 )
 
 # Attributes of an Optuna trial.
@@ -148,6 +151,8 @@ class StudyRecord:
         doubt: Why a small loss says little here; empty if there is no reason.
         origin: Where its model was loaded from, as objectives/model.py lists it; empty in studies
             of earlier releases.
+        files: Where the `prompts` and the `scorer` that a person gave lay at last, by their name in
+            the protocol; what is not there is the pipeline's own, or of an earlier release.
         foreign_trials: How many more are complete and were not measured by accelfront, such as
             those added through Optuna; they count for nothing.
         failed: What failed for reasons of its own and is not tried again.
@@ -165,6 +170,7 @@ class StudyRecord:
     scheduler_settings: dict[str, Any] = field(default_factory=dict)
     doubt: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     foreign_trials: int = 0
     failed: Sequence[Failure] = ()
 
@@ -313,6 +319,7 @@ def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]
         scheduler_settings=attributes.get("scheduler_settings", {}),
         doubt=attributes.get("doubt", ""),
         origin=attributes.get("model_origin", {}),
+        files=attributes.get("files", {}),
         foreign_trials=found.foreign,
     )
 

@@ -80,6 +80,7 @@ class Study(TypedDict):
     scheduler_settings: NotRequired[dict[str, bool | Value | str]]
     doubt: NotRequired[str]
     model_origin: NotRequired[dict[str, Any]]
+    files: NotRequired[dict[str, str]]
     protocol: Protocol
     environment: Environment
     space: Space

@@ -33,15 +33,18 @@ def study_command(request: StudyRequest, storage: str | None = None) -> str:
 def going_on(record: StudyRecord) -> StudyRequest:
     """The request that goes on with a stored study.
 
-    A study keeps names of its prompts and its scorer and no places: a file of one's own must lie
-    in the working folder.
+    Files of one's own are looked for where they lay at last; those of a study of an earlier
+    release, which kept their names alone, in the working folder.
     """
     protocol, combination = record.protocol, record.combination
     entry = PIPELINES.get(combination["pipeline"])
     given = {name: protocol[name].rpartition("@")[0] or protocol[name] for name in NAMED}
     usual = {} if entry is None else {"prompts": entry.prompts.name, "scorer": entry.scorer}
     # An embedded scorer is named by its folder.
-    is_usual = given["scorer"].endswith("/scorer") and usual.get("scorer") == "tiny-shapes"
+    if given["scorer"].endswith("/scorer") and usual.get("scorer") == "tiny-shapes":
+        given["scorer"] = usual["scorer"]
+    own = {name: each for name, each in given.items() if each != usual.get(name)}
+    own |= record.files
     done, distinct = len(record.trials), record.space["distinct"]
     return StudyRequest(
         pipeline=combination["pipeline"],
@@ -52,8 +55,8 @@ def going_on(record: StudyRecord) -> StudyRequest:
         num_samples=protocol["num_samples"],
         batch_size=protocol["batch_size"],
         seed=protocol["seed"],
-        prompts=None if given["prompts"] == usual.get("prompts") else Path(given["prompts"]),
-        scorer=None if is_usual or given["scorer"] == usual.get("scorer") else given["scorer"],
+        prompts=Path(own["prompts"]) if "prompts" in own else None,
+        scorer=own.get("scorer"),
         model=record.origin.get("folder") or _address(record, entry and entry.model),
         revision=record.origin.get("commit"),
         device="cpu" if record.device.endswith("threads)") else "auto",

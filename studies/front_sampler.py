@@ -142,11 +142,13 @@ class FrontSampler(PointSampler):
             index = self._place(each)
             if index is None:
                 continue
-            # What others told Optuna of a point that nobody claimed, accelfront did not measure.
+            # What others told Optuna of a point, accelfront did not measure; nor did it what
+            # nobody claimed.
             claimed = point_key(self._points[index]) in self.taken
-            if each.state == TrialState.COMPLETE and claimed:
+            is_ours = MEASUREMENT in each.user_attrs
+            if each.state == TrialState.COMPLETE and claimed and is_ours:
                 measured.setdefault(index, Seen(each.values[0], each.values[1]))
-            elif each.state == TrialState.PRUNED and MEASUREMENT in each.user_attrs:
+            elif each.state == TrialState.PRUNED and is_ours:
                 partly[index] = _partly(each.user_attrs[MEASUREMENT])
             elif each.state == TrialState.RUNNING:
                 running.add(index)

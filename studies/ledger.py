@@ -31,6 +31,7 @@ from storage.schema import creation_lock
 from storage.store import Store
 from studies.deletion import deleted
 from studies.errors import StudyRefusedError
+from studies.files import given_files
 from studies.heartbeat import heartbeat
 from studies.note import refresh_note, study_note
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan, StudyRequest
@@ -377,6 +378,9 @@ def _make_study(plan: Plan, store: Store) -> optuna.Study:
     if known.get(records.ORIGIN) != origin:
         # The latest place: the same model may have lain elsewhere before.
         study.set_user_attr(records.ORIGIN, origin)
+    files = given_files(plan.request)
+    if known.get(records.FILES, {}) != files:
+        study.set_user_attr(records.FILES, files)
     # Last, as it marks the study as complete for readers.
     budget = _own_budget(plan.request, known.get(records.LOSS_BUDGET))
     if known.get(records.LOSS_BUDGET) != budget:

@@ -9,6 +9,7 @@ import optuna
 from storage.records import StudyRecord
 from storage.requirement import Requirement
 from studies.commands import study_words
+from studies.files import with_whole_paths
 from studies.plan import Plan
 
 END = "*Written by accelfront up to here; what is added below this line stays.*"
@@ -85,7 +86,7 @@ def _cell(text: str) -> str:
 def _command(plan: Plan, trials: int, storage: str) -> str:
     """The command that goes on with this study and measures no other one."""
     request = replace(
-        plan.request,
+        with_whole_paths(plan.request),
         pipeline=plan.combination["pipeline"],
         scheduler=plan.combination["scheduler"],
         methods=tuple(plan.combination["methods"]),

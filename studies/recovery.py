@@ -1,7 +1,8 @@
-"""What dead workers leave behind, put right."""
+"""What dead workers and copies of a study leave behind, put right."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 import optuna
@@ -10,8 +11,9 @@ from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.stack import point_key
-from storage.claims import Claim, list_claims, release
+from storage.claims import Claim, claim, list_claims, release
 from storage.failures import FAULT
+from storage.ours import RawTrial
 from storage.records import DUPLICATE_OF, MEASUREMENT, POINT, REASON
 from storage.store import GRACE_S, Store
 
@@ -20,7 +22,8 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
     """Fail the trials of dead workers and free the points that no trial holds.
 
     A worker is dead if it ran on this host and its process is gone, or if its heartbeat stopped;
-    a trial that never got a point is dead once it is older than a heartbeat's grace.
+    a trial that never got a point is dead once it is older than a heartbeat's grace. A study copied
+    from another database comes without claims: what it has measured is taken all the same.
 
     Args:
         study: The study.
@@ -34,7 +37,7 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
     # Before the trials, as a claim is never older than its trial.
     claims = list_claims(store.engine, study_id)
     trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
-    holders = {claim.trial_number: claim for claim in claims}
+    holders = {each.trial_number: each for each in claims}
     freed = {
         number
         for number, trial in trials.items()
@@ -42,10 +45,22 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
         and _is_left(trial, holders.get(number), trial._trial_id in silent, begun)
         and _fail(study, trial)
     }
-    for claim in claims:
-        trial = trials.get(claim.trial_number)
-        if trial is None or trial.number in freed or not _holds(trial, claim.point):
-            release(store.engine, study_id, claim.trial_number, claim.point)
+    if not begun:
+        _claim_measured(store, study_id, trials.values(), {each.point for each in claims})
+    for each in claims:
+        holder = trials.get(each.trial_number)
+        if holder is None or holder.number in freed or not _holds(holder, each.point):
+            release(store.engine, study_id, each.trial_number, each.point)
+
+
+def _claim_measured(
+    store: Store, study_id: int, trials: Iterable[FrozenTrial], taken: Collection[str]
+) -> None:
+    """Claim the points that were measured and that no trial holds: a copied study has no claims."""
+    for trial in trials:
+        point = RawTrial.of_optuna(trial).point()
+        if point is not None and (key := point_key(point["point"])) not in taken:
+            claim(store.engine, study_id, key, trial.number)
 
 
 def _holds(trial: FrozenTrial, key: str) -> bool:
@@ -63,16 +78,16 @@ def _holds(trial: FrozenTrial, key: str) -> bool:
     return kept and POINT in known and point_key(known[POINT]) == key.rpartition(": ")[2]
 
 
-def _is_left(trial: FrozenTrial, claim: Claim | None, silent: bool, begun: bool) -> bool:
+def _is_left(trial: FrozenTrial, held: Claim | None, silent: bool, begun: bool) -> bool:
     """Whether nobody runs a trial any more, as far as that can be told from here."""
-    if claim is None:
+    if held is None:
         return silent or _is_old(trial)
-    if claim.is_orphaned():
+    if held.is_orphaned():
         return True
-    if claim.is_own():
+    if held.is_own():
         return not begun
     # A heart that beats by the clock seems to have stopped when the clock is set forward.
-    return silent and not claim.is_working()
+    return silent and not held.is_working()
 
 
 def _is_old(trial: FrozenTrial) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna_dashboard import get_note
 
 from accelfront.cli import app
+from objectives.embedded import SCORER_DIR
 from storage.records import read_studies
 from storage.requirement import Requirement
 from storage.store import Store
@@ -97,12 +101,57 @@ def test_a_stored_study_goes_on_under_its_own_name(
     assert again.loss_budget is None, "the study keeps its own"
 
 
-def test_prompts_of_ones_own_are_named(
-    make_request: MakeRequest, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with prompts and a scorer of one's own."""
+    here = tmp_path / "here"
+    (here / "my").mkdir(parents=True)
+    (here / "my prompts.txt").write_text("a red star\na blue ring\n")
+    shutil.copytree(SCORER_DIR, here / "my" / "scorer")
+    monkeypatch.chdir(here)
+    return here
+
+
+def test_files_of_ones_own_are_found_from_another_folder(
+    make_request: MakeRequest, store: Store, own_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("my prompts.txt").write_text("a red star\na blue ring\n")
+    request = make_request(trials=1, prompts=Path("my prompts.txt"), scorer="my/scorer")
+    plan = make_plan(request)
+    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    [record] = read_studies(store)
+    note = get_note(optuna.load_study(study_name=record.name, storage=store.optuna))
+    noted = note.split("```")[1].replace("\\\n", " ").strip()
+    (own_files.parent / "there").mkdir()
+    monkeypatch.chdir(own_files.parent / "there")
+    for command in (study_command(going_on(record)), noted):
+        again = replace(read_back(command), confirm=False)
+        assert make_plan(again).study_name == plan.study_name
+    assert record.files == {
+        "prompts": f"{own_files}/my prompts.txt",
+        "scorer": f"{own_files}/my/scorer",
+    }
+
+
+def test_moved_files_rename_no_study_and_are_found_where_they_lay_at_last(
+    make_request: MakeRequest, store: Store, own_files: Path
+) -> None:
+    plan = make_plan(make_request(trials=1, prompts=Path("my prompts.txt")))
+    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    moved = own_files / "my" / "my prompts.txt"
+    (own_files / "my prompts.txt").rename(moved)
+    again = make_plan(make_request(trials=1, prompts=moved))
+    run_study(again, store, workbench=StubWorkbench(lambda: None))
+    [record] = read_studies(store)
+    assert record.name == plan.study_name
+    assert going_on(record).prompts == moved
+
+
+def test_prompts_of_a_study_that_kept_no_paths_are_named(
+    make_request: MakeRequest, store: Store, own_files: Path
+) -> None:
     plan = make_plan(make_request(trials=1, prompts=Path("my prompts.txt")))
     run_study(plan, store, workbench=StubWorkbench(lambda: None))
     [record] = read_studies(store)
-    assert make_plan(replace(going_on(record), confirm=False)).study_name == plan.study_name
+    before = replace(record, files={})
+    assert going_on(before).prompts == Path("my prompts.txt")
+    assert make_plan(replace(going_on(before), confirm=False)).study_name == plan.study_name

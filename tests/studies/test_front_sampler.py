@@ -57,6 +57,7 @@ def search(name: str, stack: Stack, truth: Truth, evaluations: int, seed: int = 
         assert proposal is not None
         key = point_key(proposal.point)
         found[key] = truth.of(key)
+        proposal.trial.set_user_attr(MEASUREMENT, {})
         study.tell(proposal.trial, [found[key].speedup, found[key].clip_loss])
     return hypervolume(list(found.values()), BUDGET) / truth.volume
 
@@ -82,6 +83,7 @@ def test_points_that_others_measure_now_are_left_to_them() -> None:
         trial = study.ask(distributions)
         keys.append(point_key(stack.canonical(trial.params)))
         sampler.taken = keys
+        trial.set_user_attr(MEASUREMENT, {})
         study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).clip_loss])
     running = [study.ask(distributions) for _ in range(6)]
     keys += [point_key(stack.canonical(trial.params)) for trial in running]
@@ -111,8 +113,15 @@ def proposed(study: optuna.Study, stack: Stack) -> str:
     return point_key(stack.canonical(study.ask(make_distributions(stack.space)).params))
 
 
-def tell(study: optuna.Study, point: Point, speedup: float, loss: float, in_full: bool) -> None:
-    """Add the trial of a point, measured in full or given up early."""
+def tell(
+    study: optuna.Study,
+    point: Point,
+    speedup: float,
+    loss: float,
+    in_full: bool,
+    foreign: bool = False,
+) -> None:
+    """Add the trial of a point, measured in full or given up early, or by others altogether."""
     interval = (loss - 0.01, loss + 0.01)
     measurement = {"speedup": speedup, "clip_loss": loss, "clip_loss_ci": interval}
     study.add_trial(
@@ -121,9 +130,24 @@ def tell(study: optuna.Study, point: Point, speedup: float, loss: float, in_full
             values=[speedup, loss] if in_full else None,
             params=point,
             distributions=make_distributions(make_stack("deepcache").space),
-            user_attrs={MEASUREMENT: measurement},
+            user_attrs={} if foreign else {MEASUREMENT: measurement},
         )
     )
+
+
+def test_what_others_tell_of_a_point_that_ours_took_teaches_nothing() -> None:
+    stack = make_stack("deepcache")
+    own = stack.points[::4]
+    proposals = []
+    for are_there in (False, True):
+        study, sampler = made_study(stack)
+        sampler.taken = [point_key(point) for point in own]
+        for number, point in enumerate(own):
+            if are_there:
+                tell(study, point, 99.0, -0.9, in_full=True, foreign=True)
+            tell(study, point, 1 + number / 4, number / 100, in_full=True)
+        proposals.append(proposed(study, stack))
+    assert proposals[0] == proposals[1]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 15], ids="{} measured in full".format)

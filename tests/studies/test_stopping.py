@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,13 @@ def make_trial(**measured: Any) -> TrialRecord:
 )
 def test_a_requirement_is_met_by_the_interval(requirement: Requirement, met: bool) -> None:
     assert meets(make_trial(), requirement, loss_budget=0.02) is met
+
+
+def test_a_latency_without_an_interval_promises_nothing() -> None:
+    trial = make_trial()
+    alone = replace(trial, measurement={**trial.measurement, "latency_ci_s": None})
+    assert not meets(alone, Requirement(latency_s=9.0), loss_budget=0.02)
+    assert meets(alone, Requirement(speedup=1.8), loss_budget=0.02)
 
 
 def test_the_whole_loss_interval_must_keep_the_budget() -> None:
