@@ -22,7 +22,6 @@ from accelfront.options import DEFAULT_STORAGE
 from accelfront.reporting.page import render_page
 from accelfront.reporting.pictures import front_pictures
 from result_files import out_folder
-from storage.front import best_inside
 from storage.records import StudyRecord, TrialRecord, read_studies
 from storage.store import Store, open_store
 
@@ -42,7 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     store = open_store(options.storage)
     study = read_studies(store, options.study)[0]
-    bound = best_inside(study.trials, study.loss_budget)
+    bound = study.bound
     chromium = find_chromium()
     if bound is None or chromium is None:
         parser.error("needs a study with a point inside its loss budget, and Chromium on the PATH")

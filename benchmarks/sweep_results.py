@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,7 +27,6 @@ from generator.bounds import weak_baselines
 from objectives.errors import InputError
 from result_files import keep_results, out_folder
 from storage.errors import StorageError
-from storage.front import best_inside
 from storage.records import StudyRecord, read_studies
 from storage.store import open_store
 from studies.sweep import label, make_requests, read_sweep
@@ -59,7 +57,7 @@ def main() -> int:
     name = f"sweep-{options.sweep.stem}"
     results = {
         "sweep": options.sweep.name,
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": last_day(options.database),
         "missing": missing,
         "studies": [{**study.as_json(), "versions": study.versions} for study in studies],
     }
@@ -72,6 +70,13 @@ def main() -> int:
 def study_label(study: StudyRecord) -> str:
     """A study's name as its sweep has it: without what stands for protocol and device."""
     return study.name.rpartition("--")[0]
+
+
+def last_day(database: Path) -> str:
+    """The date on which the last trial ended, so that old figures bear no new date."""
+    with closing(sqlite3.connect(database)) as connection:
+        [last] = connection.execute("SELECT MAX(datetime_complete) FROM trials").fetchone()
+    return str(last)[:10]
 
 
 def compact(database: Path, path: Path) -> int:
@@ -148,9 +153,9 @@ def _medians(studies: Sequence[StudyRecord]) -> list[str]:
     stacks = list(dict.fromkeys("+".join(study.combination["methods"]) for study in studies))
     bounds: dict[tuple[str, str], list[float]] = {}
     for study in studies:
-        best = best_inside(study.trials, study.loss_budget)
+        best = study.bound
         key = study.combination["pipeline"], "+".join(study.combination["methods"])
-        bounds.setdefault(key, []).append(1.0 if best is None else max(1.0, best.speedup))
+        bounds.setdefault(key, []).append(1.0 if best is None else max(1.0, best.judged_speedup))
     lines = [f"| pipeline | {' | '.join(stacks)} |", "|---|" + "---|" * len(stacks)]
     for pipeline in dict.fromkeys(pipeline for pipeline, _ in bounds):
         cells = (_median(bounds.get((pipeline, stack), [])) for stack in stacks)
@@ -168,10 +173,10 @@ def _cell(study: StudyRecord | None) -> str:
     if study is None:
         return "not measured"
     of_points = f"{len(study.front)} of {len(study.trials)} of {study.space['distinct']:,}"
-    best = best_inside(study.trials, study.loss_budget)
-    if best is None or best.speedup <= 1:
+    best = study.bound
+    if best is None or best.judged_speedup <= 1:
         return f"-; {of_points}"
-    return f"**{best.speedup:.2f}x** at {best.clip_loss:.1%}; {of_points}"
+    return f"**{best.judged_speedup:.2f}x** at {best.judged_loss:.1%}; {of_points}"
 
 
 if __name__ == "__main__":

@@ -270,4 +270,4 @@ def _wish(task: Task) -> str:
         *([f"{task.latency_s:g} s per image"] if task.latency_s is not None else []),
         f"loss at most {task.loss_budget:.3g}",
     ]
-    return " with ".join([", ".join(parts[:-1]) or "any speedup", parts[-1]])
+    return " with ".join([", ".join(parts[:-1]) or "1x or more", parts[-1]])

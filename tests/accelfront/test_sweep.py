@@ -87,7 +87,11 @@ def test_a_files_loss_budget_is_for_new_studies_and_the_others_are_told(tmp_path
 @pytest.mark.parametrize(
     ("options", "content", "complaint"),
     [
-        (("--only", "SDXL--*"), SWEEP, "--only SDXL--* matches none of the 3 studies"),
+        (
+            ("--only", "SDXL--*"),
+            SWEEP,
+            "--only SDXL--* matches no study of 3; their names are like tiny-shapes--",
+        ),
         ((), SWEEP.replace("trials", "trails"), "unknown key trails; did you mean trials?"),
         (("--workers", "2"), SWEEP, "--address and --workers are for --engine ray"),
     ],
