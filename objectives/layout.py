@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from objectives.architecture import read_config
 from objectives.errors import LoadError
@@ -25,6 +25,27 @@ TOKENIZER_NAMES = ("merges.txt", "vocab.txt")
 TOKENIZER_KINDS = (".json", ".model")
 
 
+class Part(NamedTuple):
+    """A part of a pipeline, such as its `vae`.
+
+    Attributes:
+        name: What the pipeline calls it, as does its folder.
+        library: `diffusers` or `transformers`.
+        class_name: Of the library.
+    """
+
+    name: str
+    library: str
+    class_name: str
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is a network."""
+        kind = self.class_name
+        helpers = ("Scheduler", "Processor", "FeatureExtractor")
+        return "Tokenizer" not in kind and not kind.endswith(helpers)
+
+
 def loaded_files(folder: Path, not_loaded: Collection[str], variant: str | None) -> dict[str, Path]:
     """The files that a pipeline is loaded from, by their names in the folder.
 
@@ -38,13 +59,35 @@ def loaded_files(folder: Path, not_loaded: Collection[str], variant: str | None)
             not in safetensors.
     """
     files = {INDEX: folder / INDEX}
-    for part, kind in read_config(folder, INDEX).items():
-        # The rest are options of the pipeline, and parts that it does without.
-        if isinstance(kind, list) and part not in not_loaded and kind != [None, None]:
-            library = _library(folder, part, kind)
-            for path in _files_of(folder, part, library, str(kind[1]), variant):
-                files[f"{part}/{path.name}"] = path
+    for part in loaded_parts(folder, not_loaded):
+        for path in _files_of(folder, part, variant):
+            files[f"{part.name}/{path.name}"] = path
     return files
+
+
+def loaded_parts(folder: Path, not_loaded: Collection[str]) -> list[Part]:
+    """The parts that a pipeline is made of.
+
+    Args:
+        folder: As `loaded_files` takes it, as what follows.
+        not_loaded: Parts that are left out.
+
+    Raises:
+        LoadError: If a part is of a kind that is not loaded.
+    """
+    return [
+        Part(name, _library(folder, name, kind), str(kind[1]))
+        for name, kind in read_config(folder, INDEX).items()
+        # The rest are options of the pipeline, and parts that it does without.
+        if isinstance(kind, list) and name not in not_loaded and kind != [None, None]
+    ]
+
+
+def part_variant(where: Path, variant: str | None) -> str | None:
+    """The variant of the weights that is taken of a part's folder; None for plain file names."""
+    names = (path.name for path in where.iterdir())
+    has_it = variant and any(name.partition(".")[2].startswith(variant) for name in names)
+    return variant if has_it else None
 
 
 def _library(folder: Path, part: str, kind: list[Any]) -> str:
@@ -68,21 +111,19 @@ def _library(folder: Path, part: str, kind: list[Any]) -> str:
     )
 
 
-def _files_of(
-    folder: Path, part: str, library: str, name: str, variant: str | None
-) -> Iterator[Path]:
-    where = folder / part
+def _files_of(folder: Path, part: Part, variant: str | None) -> Iterator[Path]:
+    where = folder / part.name
     if not where.is_dir():
-        raise LoadError(f"the model's {part}", where, "there is no such folder", SAVE_ANEW)
-    if name.endswith("Scheduler"):
-        yield where / "scheduler_config.json"
-    elif "Tokenizer" in name:
-        yield from tokenizer_files(where)
-    elif name.endswith(("Processor", "FeatureExtractor")):
-        yield where / "preprocessor_config.json"
-    else:
+        raise LoadError(f"the model's {part.name}", where, "there is no such folder", SAVE_ANEW)
+    if part.has_weights:
         yield where / "config.json"
-        yield from _weights(part, where, library, variant)
+        yield from _weights(part, where, part_variant(where, variant))
+    elif part.class_name.endswith("Scheduler"):
+        yield where / "scheduler_config.json"
+    elif "Tokenizer" in part.class_name:
+        yield from tokenizer_files(where)
+    else:
+        yield where / "preprocessor_config.json"
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
@@ -94,19 +135,18 @@ def tokenizer_files(folder: Path) -> list[Path]:
     )
 
 
-def _weights(part: str, where: Path, library: str, variant: str | None) -> list[Path]:
+def _weights(part: Part, where: Path, variant: str | None) -> list[Path]:
     """A part's weight files, with the index of those that are in pieces.
 
     Raises:
         LoadError: If they are missing, broken or not in safetensors.
     """
-    told = f"the model's {part}"
+    told, library = f"the model's {part.name}", part.library
     if library == "transformers" and (where / "adapter_config.json").exists():
         # transformers would load it, and the model that it names, where peft is installed.
         raise LoadError(told, where, "an adapter lies beside its weights", "fuse it into them")
     names = sorted(path.name for path in where.iterdir())
-    has_variant = variant and any(name.partition(".")[2].startswith(variant) for name in names)
-    tag = f".{variant}" if has_variant else ""
+    tag = f".{variant}" if variant else ""
     whole = where / f"{STEMS[library]}{tag}.safetensors"
     index = where / f"{STEMS[library]}.safetensors.index{tag}.json"
     # diffusers prefers the pieces, transformers the whole.

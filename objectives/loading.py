@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from objectives.catalogue import PipelineEntry
 from objectives.conditioning import Conditioning, Embedded, Plain, encode
 from objectives.errors import LoadError, MeasurementError, reason_of
+from objectives.layout import loaded_parts, part_variant
 from objectives.model import Model
 
 if TYPE_CHECKING:
     import torch
+
+REMEDY = "save it anew with pipe.save_pretrained(FOLDER), or give another --model"
 
 
 def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.device) -> Any:
@@ -83,7 +86,7 @@ def _from_pretrained(
             variant=model.variant,
             use_safetensors=True,
             local_files_only=True,
-            **{**entry.parts, **parts},
+            **{**entry.parts, **parts, **_encoders(model, dtype, {**entry.parts, **parts})},
         )
         # Here, as a tensor that no file had is found out only now.
         return pipe.to(device)
@@ -91,10 +94,45 @@ def _from_pretrained(
         raise MeasurementError(
             f"{entry.name} does not fit on {device}: {reason_of(error)}"
         ) from error
+    except LoadError:
+        raise
     except Exception as error:
         # They raise what they like; the reason is told, and the folder that gave it.
-        remedy = "save it anew with pipe.save_pretrained(FOLDER), or give another --model"
-        raise LoadError(f"the model of {entry.name}", model.folder, error, remedy) from error
+        raise LoadError(f"the model of {entry.name}", model.folder, error, REMEDY) from error
+
+
+def _encoders(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the networks of transformers, which draws tensors that no file has at random.
+
+    diffusers leaves such tensors empty, and moving them to the device fails.
+
+    Raises:
+        LoadError: If a network lacks a tensor.
+    """
+    import torch
+    import transformers
+
+    loaded = {}
+    for part in loaded_parts(
+        model.folder, {name for name, value in parts.items() if value is None}
+    ):
+        if part.library != "transformers" or not part.has_weights:
+            continue
+        where = model.folder / part.name
+        variant = part_variant(where, model.variant)
+        loaded[part.name], told = getattr(transformers, part.class_name).from_pretrained(
+            where,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **({} if variant is None else {"variant": variant}),
+        )
+        if missing := sorted(told["missing_keys"]):
+            count = f"{len(missing)} of its tensors are" if missing[1:] else "a tensor of it is"
+            reason = f"{count} in no file, such as {missing[0]}"
+            raise LoadError(f"the model's {part.name}", where, reason, REMEDY)
+    return loaded
 
 
 def free_memory() -> None:

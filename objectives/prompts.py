@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Literal
 
 from objectives.errors import InputError
 from objectives.files import read_text
+from storage.foreign import ForeignTextError, read_json
 
 COLUMNS = ("prompt", "caption", "text")
 """Names of the column that holds the prompts, the first one found wins; case does not matter."""
@@ -118,30 +118,17 @@ def _json_lines(text: str, path: Path) -> Iterable[str]:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            # A syntax error's own text counts lines too, from this one on.
-            reason = getattr(error, "msg", error)
-            raise InputError(f"{path}, line {number} is not JSON: {reason}") from error
+            entry = read_json(line)
+        except ForeignTextError as error:
+            raise InputError(f"{path}, line {number} {error}") from error
         if not isinstance(entry, dict):
             raise InputError(f'{path}, line {number} must be an object such as {{"prompt": ...}}')
         column = _column(entry, path)
         prompt = entry[column]
         if not isinstance(prompt, str):
             raise InputError(f"{path}, line {number}: {column} must be text")
-        if not _is_unicode(prompt):
-            raise InputError(f"{path}, line {number}: {column} holds half a character")
         prompts.append(prompt)
     return prompts
-
-
-def _is_unicode(prompt: str) -> bool:
-    """Whether a text can be written down; JSON can spell halves of a surrogate pair."""
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _column(names: Iterable[str], path: Path) -> str:

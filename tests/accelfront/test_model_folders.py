@@ -17,6 +17,7 @@ from tests.command_line import Answer, modules_after, run
 from tests.tiny_pipelines import save_tiny, tiny_pipeline
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
+ENCODER = "text_encoder/model.safetensors"
 
 
 @pytest.fixture
@@ -125,6 +126,39 @@ def other_width(folder: Path) -> None:
     weights = load_file(folder / UNET)
     weights["conv_in.weight"] = weights["conv_in.weight"][:1]
     save_file(weights, folder / UNET, metadata={"format": "pt"})
+
+
+def other_names(folder: Path) -> None:
+    weights = load_file(folder / ENCODER)
+    renamed = {f"backbone.{name}": tensor for name, tensor in weights.items()}
+    save_file(renamed, folder / ENCODER, metadata={"format": "pt"})
+
+
+def one_less(folder: Path) -> None:
+    weights = load_file(folder / ENCODER)
+    del weights[next(name for name in weights if name.endswith("final_layer_norm.bias"))]
+    save_file(weights, folder / ENCODER, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (other_names, r"\d+ of its tensors are in no file, such as "),
+        (
+            one_less,
+            r"a tensor of it is in no file, such as \S*final_layer_norm\.bias; save it anew",
+        ),
+    ],
+)
+def test_a_text_encoder_without_its_tensors_is_refused_and_not_drawn_at_random(
+    damage: Callable[[Path], object], told: str, folder: Path
+) -> None:
+    damage(folder)
+    answer = study(folder)
+    assert answer.returncode == 2, answer.stderr
+    *_, line = answer.stderr.splitlines()
+    where = re.escape(str(folder / "text_encoder"))
+    assert re.search(f"cannot load the model's text_encoder from {where}: {told}", line), line
 
 
 @pytest.mark.parametrize(

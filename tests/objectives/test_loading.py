@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from objectives.catalogue import PIPELINES
 from objectives.loading import default_dtype, load_conditioning, load_pipeline
 from objectives.model import Model, find_model
-from tests.tiny_pipelines import FAMILIES, draw, save_tiny, tiny_sd
+from tests.tiny_pipelines import FAMILIES, draw, save_tiny, tiny_pipeline, tiny_sd
 
 CPU = torch.device("cpu")
 
@@ -83,6 +85,61 @@ def test_conditioning_draws_what_the_prompts_draw(family: str, tmp_path: Path) -
         )
     )
     assert torch.allclose(pictures, expected, atol=1e-5)
+
+
+def clip_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """As the files of Stable Diffusion on the Hub name them, from transformers of 2022."""
+    bare = {name.removeprefix("text_model."): tensor for name, tensor in weights.items()}
+    positions = bare["embeddings.position_embedding.weight"].shape[0]
+    return {
+        "text_model.embeddings.position_ids": torch.arange(positions)[None],
+        **{
+            name if name.startswith("text_projection") else f"text_model.{name}": tensor
+            for name, tensor in bare.items()
+        },
+    }
+
+
+def t5_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """With the name of the tied embedding that some writers keep of the two."""
+    embedding = weights.pop("shared.weight")
+    return {"encoder.embed_tokens.weight": embedding, **weights}
+
+
+@pytest.mark.parametrize(
+    ("family", "part", "named"),
+    [
+        ("SD1.5", "text_encoder", clip_names),
+        ("SDXL", "text_encoder", clip_names),
+        ("SDXL", "text_encoder_2", clip_names),
+        ("PixArt-alpha", "text_encoder", t5_names),
+    ],
+)
+def test_tensors_named_as_on_the_hub_are_all_found(
+    family: str,
+    part: str,
+    named: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
+    tmp_path: Path,
+) -> None:
+    entry = PIPELINES[family]
+    folder = save_tiny(family, tmp_path / "m")
+    file = folder / part / "model.safetensors"
+    save_file(named(load_file(file)), file, metadata={"format": "pt"})
+    model = find_model(entry, str(folder), None)
+    whole = replace(entry, encodes_once=False)
+    loaded = getattr(load_pipeline(whole, model, "float32", CPU), part)
+    saved = getattr(tiny_pipeline(family), part)
+    for name, tensor in saved.state_dict().items():
+        assert loaded.state_dict()[name].equal(tensor), name
+
+
+@pytest.mark.parametrize("name", [name for name in PIPELINES if name.startswith("tiny-shapes")])
+def test_embedded_pipelines_lack_no_tensor(name: str) -> None:
+    entry = PIPELINES[name]
+    pipe = load_pipeline(
+        replace(entry, encodes_once=False), find_model(entry, None, None), "float32", CPU
+    )
+    assert pipe.text_encoder is not None
 
 
 def test_half_precision_is_for_gpus() -> None:
