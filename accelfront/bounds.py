@@ -101,19 +101,20 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
 
 
 def _table(found: list[Bound]) -> Table:
+    from accelfront.models import ModelNames
     from accelfront.tables import (
         AGAIN,
         combination_text,
         plain_table,
         searched_params,
         speedup_text,
-        with_model,
     )
     from generator.bounds import is_searched, reach_text
 
     table = plain_table("bound", "CLIP loss", "budget", "#")
     table.add_column("parameters", justify="left")
     table.add_column("study", justify="left", overflow="fold")
+    models = ModelNames(bound.study for bound in found)
     for bound in found:
         study, trial = bound.study, bound.trial
         cells = [
@@ -135,7 +136,7 @@ def _table(found: list[Bound]) -> Table:
         # The digest tells studies of one combination apart.
         digest = study.name.rpartition("--")[2]
         table.add_row(
-            *cells, with_model(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
+            *cells, models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
         )
     table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
     if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):

@@ -19,6 +19,7 @@ def front(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Show the Pareto front of speedup against CLIP loss."""
+    from accelfront.models import ModelNames
     from accelfront.plot import front_plot
     from accelfront.reading import read
     from accelfront.reporting.commands import Commands, storage_to_name
@@ -36,10 +37,14 @@ def front(
     elif as_csv:
         _print_csv(records)
     else:
-        commands = Commands(records if study is None else read(store), storage_to_name(store))
+        every = records if study is None else read(store)
+        commands, models = Commands(every, storage_to_name(store)), ModelNames(every)
         for record in records:
             console().print(
-                front_table(record), front_plot(record), *doubts([record]), markup=False
+                front_table(record, models.below(record.name, record)),
+                front_plot(record),
+                *doubts([record]),
+                markup=False,
             )
             for line in failures_text(record.failed, "could not be measured"):
                 console().print(line, soft_wrap=True, markup=False)

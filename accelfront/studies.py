@@ -7,8 +7,9 @@ from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 
 def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     """List the studies of a storage."""
+    from accelfront.models import ModelNames
     from accelfront.reading import read
-    from accelfront.tables import combination_text, plain_table, print_json, with_model
+    from accelfront.tables import combination_text, plain_table, print_json
     from accelfront.terminal import console
     from storage.store import open_store
 
@@ -26,17 +27,19 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
                     "points": record.space["distinct"],
                     "states": record.states,
                     "foreign_trials": record.foreign_trials,
+                    "doubt": record.doubt or None,
                 }
                 for record in records
             ]
         )
         return
+    models = ModelNames(records)
     table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "best", "study")
     for record in records:
         best = record.bound
         pipeline, *others = combination_text(record)
         table.add_row(
-            with_model(pipeline, record),
+            models.below(pipeline, record),
             *others,
             f"{len(record.trials)}/{record.space['distinct']}",
             "-" if best is None else f"{best.judged_speedup:.2f}x",

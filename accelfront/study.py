@@ -144,6 +144,7 @@ def study(
     )
     check_request(request)
     prepare_process()
+    from accelfront.models import ModelNames
     from accelfront.plot import front_plot
     from accelfront.reporting.commands import Commands, storage_to_name
     from accelfront.tables import front_table, print_json
@@ -167,7 +168,8 @@ def study(
     if as_json:
         print_json([outcome.study.as_json()])
     else:
-        console().print(front_table(outcome.study), front_plot(outcome.study))
+        title = ModelNames([outcome.study]).below(outcome.study.name, outcome.study)
+        console().print(front_table(outcome.study, title), front_plot(outcome.study))
         commands = Commands(read_studies(store), storage_to_name(store))
         show(verdict(outcome.study, commands))
     if outcome.reason == "interrupt":

@@ -43,12 +43,17 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def front_table(study: StudyRecord) -> Table:
-    """The front of a study, fastest first; points outside the loss budget are dim and marked."""
+def front_table(study: StudyRecord, title: str | None = None) -> Table:
+    """The front of a study, fastest first; points outside the loss budget are dim and marked.
+
+    Args:
+        study: The study.
+        title: What the table is of; None is the name of the study.
+    """
     from storage.looks import disturbed_by
 
     table = plain_table(
-        "#", "speedup", "s/picture", "CLIP loss", "similar", title=with_model(study.name, study)
+        "#", "speedup", "s/picture", "CLIP loss", "similar", title=title or study.name
     )
     table.add_column("parameters", justify="left")
     front = study.front
@@ -107,14 +112,6 @@ def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
     )
 
 
-def with_model(text: str, study: StudyRecord) -> str:
-    """A text with the study's model on a line below, where it is not the catalogue's own."""
-    from objectives.model import foreign_model
-
-    foreign = foreign_model(study.combination["pipeline"], study.protocol.get("model", ""))
-    return f"{text}\n{foreign}" if foreign else text
-
-
 def combination_text(study: StudyRecord) -> Sequence[str]:
     """The cells of a study's combination: pipeline, scheduler, steps, methods."""
     combination = study.combination
@@ -129,9 +126,9 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
 def foreign_text(study: StudyRecord) -> str:
     """What to know of a study's complete trials that are not ours."""
     count = study.foreign_trials
-    were = "was" if count == 1 else "were"
-    said = "what it says counts for nothing"
-    return f"{counted(count, 'trial')} {were} not measured by accelfront; {said}"
+    were, said = ("was", "it says") if count == 1 else ("were", "they say")
+    told = f"{counted(count, 'trial')} {were} not measured by accelfront"
+    return f"{told}; what {said} counts for nothing"
 
 
 def weakness_text(weak: WeakBaseline) -> str:

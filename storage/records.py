@@ -197,7 +197,9 @@ class StudyRecord:
             "device": self.device,
             "model": self.protocol.get("model"),
             "loss_budget": self.loss_budget,
+            "doubt": self.doubt or None,
             "trials": len(self.trials),
+            "foreign_trials": self.foreign_trials,
             "front": [trial.as_json() for trial in self.front],
             "failed": [failure._asdict() for failure in self.failed],
         }

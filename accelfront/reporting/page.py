@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 import jinja2
 from plotly.offline import get_plotlyjs
 
+from accelfront.models import ModelNames
 from accelfront.reporting.charts import (
     Figure,
     comparison_chart,
@@ -23,8 +25,8 @@ from accelfront.reporting.commands import Commands
 from accelfront.reporting.comparing import Comparison, compare
 from accelfront.reporting.data import StudyReport, report_study, study_titles
 from accelfront.reporting.fitting import Pictures, fit_pictures
-from accelfront.tables import searched_params
-from objectives.model import foreign_model
+from accelfront.tables import doubts, foreign_text, searched_params, weakness_text
+from generator.bounds import weak_baselines
 from storage.looks import disturbed_by
 from storage.records import StudyRecord
 
@@ -50,15 +52,19 @@ def render_page(
     comparisons = compare(studies)
     # A study's place in the page, which its sections and rows are named by.
     places = {study.name: place for place, study in enumerate(studies, 1)}
+    figures = _figures(reports, comparisons, places)
     content = {
         "reports": reports,
         "comparisons": comparisons,
-        "figures": _figures(reports, comparisons, places),
+        "figures": figures,
         "places": places,
         "titles": study_titles(studies),
+        "models": ModelNames(studies),
+        "doubts": [*map(weakness_text, weak_baselines(studies)), *doubts(studies)],
         "kept": pictures.keys(),
         "written": date.today().isoformat(),
         "library": _library(),
+        "packed_figures": _packed(json.dumps(figures, separators=(",", ":"))),
     }
     without = _template().render(content, pictures={}, shrunk=0)
     if not pictures:
@@ -93,7 +99,12 @@ def _source(picture: bytes) -> str:
 @cache
 def _library() -> str:
     """plotly.js as the page unpacks it: of 4.8 MB there are 2 left."""
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+    return _packed(get_plotlyjs())
+
+
+def _packed(text: str) -> str:
+    """A text as the page's script unpacks it."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def duration(seconds: float) -> str:
@@ -127,10 +138,10 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters["duration"] = duration
     environment.filters["speedup_told"] = _speedup_told
     environment.filters["loss_told"] = _loss_told
     environment.filters["params"] = searched_params
-    environment.filters["foreign_model"] = foreign_model
+    environment.filters["foreign_told"] = foreign_text
+    environment.filters["sentence"] = lambda words: f"{words[:1].upper()}{words[1:]}."
     return environment.get_template("report.html.jinja")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.command_line import run
@@ -29,6 +30,17 @@ def test_scorer_that_does_not_know_the_pictures_is_told_of(tmp_path: Path) -> No
     assert done.stderr.count(DOUBT) == 2
 
     run("study", "--pipeline", "tiny-shapes", *QUICK, *storage)
+    for command in ("front", "bounds", "studies"):
+        answer = json.loads(run(command, *storage, "--json").stdout)
+        doubts = {each["pipeline"]: each["doubt"] for each in answer}
+        assert doubts["tiny-shapes"] is None and DOUBT in doubts["SD1.5"]
+
+    page = tmp_path / "report.html"
+    run("report", *storage, "--out", str(page))
+    text = page.read_text(encoding="utf-8")
+    assert text.count(f"SD1.5 DDIM 6: {DOUBT}") == 1, "at the head"
+    assert text.count(f"<p>T{DOUBT[1:]}") == 1, "and in its section"
+
     for command in ("front", "bounds"):
         shown = " ".join(run(command, *storage).stdout.split())
         assert shown.count(f"SD1.5 DDIM 6: {DOUBT}") == 1, shown

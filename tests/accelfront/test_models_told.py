@@ -46,6 +46,26 @@ def test_every_studys_model_is_in_the_json(command: str, storage: str) -> None:
     assert [study["model"] for study in answer] == [OWN, MINE, ANOTHER]
 
 
+@pytest.mark.parametrize("command", ["studies", "front", "bounds"])
+def test_revisions_of_the_catalogues_own_address_are_told_apart(
+    command: str, storage: str, tmp_path: Path
+) -> None:
+    later = OWN.replace("0123", "3210")
+    store = open_store(storage)
+    study = add_study(store, "deepcache", pipeline="SD1.5", digest="0000000d")
+    study.set_user_attr(records.PROTOCOL, PROTOCOL | {"model": later})
+    add_point(study, {"cache_interval": 2}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.02))
+    store.engine.dispose()
+    text = "".join(run(command, "--storage", storage).stdout.split())
+    assert (text.count(OWN), text.count(later)) == (1, 1)
+
+    page = tmp_path / "report.html"
+    assert run("report", "--storage", storage, "--out", str(page)).returncode == 0
+    text = page.read_text(encoding="utf-8")
+    for model in (OWN, later):
+        assert f"with the model {model}, on a CPU" in text
+
+
 def test_telling_models_apart_imports_no_torch(storage: str, tmp_path: Path) -> None:
     assert modules_after("bounds", "--storage", storage, cwd=tmp_path) == set()
 

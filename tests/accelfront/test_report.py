@@ -223,6 +223,21 @@ def test_seconds_of_different_hours_are_put_beside_one_baseline() -> None:
     assert compare([quiet])[0].drift is None
 
 
+def test_what_to_doubt_is_told() -> None:
+    assert "What to doubt" not in render_page([made_study(TRIALS)], {})
+    poor = made_study(
+        [made_trial(0, 1.5, 0.0, baseline_clip_score=0.6)], scheduler="UniPC", digest="ffffffff"
+    )
+    odd = replace(poor, doubt="the scorer knows none of it", foreign_trials=2)
+    page = unescape(without_library(render_page([made_study(TRIALS), odd], {})))
+    assert "UniPC 20 without acceleration scores 25.0% less than DDIM 20" in page
+    assert "<li>Tiny-shapes UniPC 20: the scorer knows none of it.</li>" in page
+    assert "<p>The scorer knows none of it.</p>" in page
+    assert (
+        "<p>2 trials were not measured by accelfront; what they say counts for nothing.</p>" in page
+    )
+
+
 def test_no_two_sections_have_one_heading() -> None:
     studies = [made_study(TRIALS), made_study(TRIALS, digest="ffffffff", seed=1)]
     page = without_library(render_page(studies, {}))
@@ -321,6 +336,13 @@ def test_without_room_there_are_no_pictures(room: int) -> None:
     study = made_study(TRIALS)
     pictures = {(study.name, 0): picture_of(64)}
     assert fit_pictures(pictures, [report_study(study, Commands([study]))], room) == {}
+
+
+def test_a_page_of_301_studies_of_100_points_has_room_for_pictures() -> None:
+    front = [made_trial(n, 1 + n / 8, n / 200) for n in range(5)]
+    dominated = [made_trial(n, 1 - n / 300, 0.03 + n / 1500) for n in range(5, 100)]
+    studies = [made_study([*front, *dominated], steps=steps) for steps in range(1, 302)]
+    assert len(render_page(studies, {}).encode()) < 6_500_000
 
 
 def test_what_cannot_be_shrunk_is_left_out() -> None:

@@ -53,7 +53,7 @@ def make_study(
     return replace(study, name=name, device=device, trials=trials, space=space)
 
 
-def make_task(speedup: float, loss_budget: float = 0.1, **changes: Any) -> Task:
+def make_task(speedup: float | None, loss_budget: float = 0.1, **changes: Any) -> Task:
     given = {"pipeline": "tiny-shapes", "methods": ("deepcache",), "text": f"{speedup}x"} | changes
     return Task(speedup=speedup, loss_budget=loss_budget, **given)
 
@@ -157,6 +157,14 @@ def test_beyond_the_bound_the_nearest_point_is_told_and_nothing_is_searched(
     assert "beyond the bound, which is trial 0 with 2.00x" in outcome.reason
     nearest = outcome.as_json()
     assert (nearest["trial"], nearest["speedup"], nearest["path"]) == (0, 2.0, None)
+
+
+def test_a_task_without_a_speedup_wants_a_pipeline_that_is_no_slower(
+    make_emitter: MakeEmitter,
+) -> None:
+    outcome = make_emitter(make_study((0.8, 0.01))).emit(make_task(None))
+    assert outcome.status == "infeasible"
+    assert "1x or more with loss at most 0.1 is wanted" in outcome.reason
 
 
 def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeEmitter) -> None:

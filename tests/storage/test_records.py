@@ -23,7 +23,7 @@ COMBINATION = {
 
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "trials", "front", "failed",
+    "doubt", "trials", "foreign_trials", "front", "failed",
 ]  # fmt: skip
 
 POINT_FIELDS = [
@@ -139,7 +139,9 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "device": "a CPU",
         "model": PROTOCOL["model"],
         "loss_budget": 0.02,
+        "doubt": None,
         "trials": 2,
+        "foreign_trials": 0,
         "failed": [],
     }
     assert point == {

@@ -3,6 +3,7 @@
 const charts = [...document.querySelectorAll(".chart")];
 const PRINTED_WIDTH = 680;
 const NARROW = 500;
+let figures; // By the ids of their charts.
 
 // The points of a chart from left to right, as plotly names them.
 function pointsOf(chart) {
@@ -44,7 +45,7 @@ function move(chart, event) {
 
 function draw(chart) {
   if (chart.data) return;
-  const { data, layout } = JSON.parse(document.getElementById(`${chart.id}-figure`).textContent);
+  const { data, layout } = figures[chart.id];
   data.forEach((trace) => {
     trace.hovertext = trace.hovertext?.map((words) => words.replaceAll("\n", "<br>"));
   });
@@ -72,13 +73,18 @@ document.querySelectorAll(".enlarge").forEach((button) => button.addEventListene
 }));
 enlarged.addEventListener("click", () => enlarged.close());
 
-// plotly.js comes packed, as it would else be the greater part of the page.
-async function unpackLibrary() {
-  const packed = atob(document.getElementById("library").textContent);
+// plotly.js and the charts' figures come packed, as they would else be most of the page.
+async function unpacked(id) {
+  const packed = atob(document.getElementById(id).textContent);
   const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
+async function unpack() {
+  figures = JSON.parse(await unpacked("figures"));
   const script = document.createElement("script");
-  script.textContent = await new Response(unpacked).text();
+  script.textContent = await unpacked("library");
   document.head.append(script);
 }
 
@@ -97,6 +103,6 @@ function start() {
     Plotly.relayout(chart, { autosize: true, width: null })));
 }
 
-unpackLibrary().then(start, () => {
+unpack().then(start, () => {
   document.getElementById("no-charts").hidden = false;
 });
