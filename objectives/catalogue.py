@@ -180,8 +180,8 @@ def find_pipeline(name: str) -> PipelineEntry:
         step = (
             f"did you mean {near}?"
             if near
-            else "another model of such a family goes by its name with --model, and "
-            "docs/adding-a-pipeline.md tells how to add a pipeline"
+            else "another model of one of these families runs as `--pipeline SDXL --model FOLDER`, "
+            "and docs/adding-a-pipeline.md tells how to add a pipeline"
         )
         raise InputError(
             f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}; {step}"

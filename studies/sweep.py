@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,6 +22,9 @@ from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plai
 from studies.plan import StudyRequest, make_stack
 
 Item = TypeVar("Item")
+
+MOST_STUDIES = 2_000
+"""Of a file. To list one takes a part of a second, as its space is built, and to run one minutes."""
 
 
 def _listed(value: Any) -> Any:
@@ -153,7 +157,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
         device: Where to measure, as `--device` takes it.
 
     Raises:
-        InputError: If a name is unknown, or the exclusions leave nothing.
+        InputError: If a name is unknown, the cross is too large, or the exclusions leave nothing.
         RefusedError: If a method is unknown, or two of a set are in conflict.
     """
     pipelines = _unique(find_pipeline(name).name for name in sweep.pipelines)
@@ -161,11 +165,18 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     method_sets = sorted(_unique(_stacked(names) for names in sweep.methods), key=len)
     models = {find_pipeline(name).name: model for name, model in sweep.models.items()}
     prompts = sweep.protocol.prompts
+    steps = _unique(sweep.steps)
+    size = prod(map(len, (pipelines, schedulers, steps, method_sets)))
+    if size > MOST_STUDIES:
+        raise InputError(
+            f"the sweep crosses {size:,} studies, and {MOST_STUDIES:,} are the most of one file; "
+            "shorten its lists, or split it into several files"
+        )
     requests = [
         StudyRequest(
             pipeline=pipeline,
             scheduler=scheduler,
-            steps=steps,
+            steps=step_count,
             methods=methods,
             trials=sweep.trials,
             num_samples=sweep.protocol.num_samples,
@@ -179,8 +190,8 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             loss_budget=sweep.loss_budget,
             budget_use="begin",
         )
-        for pipeline, scheduler, steps, methods in product(
-            pipelines, schedulers, _unique(sweep.steps), method_sets
+        for pipeline, scheduler, step_count, methods in product(
+            pipelines, schedulers, steps, method_sets
         )
     ]
     kept = [each for each in requests if not any(_matches(each, x) for x in sweep.exclude)]

@@ -19,7 +19,7 @@ def test_unknown_pipeline_is_refused_with_those_there_are(name: str) -> None:
 
 
 def test_an_unknown_pipeline_is_told_what_to_do() -> None:
-    with pytest.raises(InputError, match=r"--model.*adding-a-pipeline") as refusal:
+    with pytest.raises(InputError, match=r"--pipeline SDXL --model FOLDER.*adding-a") as refusal:
         find_pipeline("FLUX")
     assert "did you mean" not in str(refusal.value)
 

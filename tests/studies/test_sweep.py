@@ -97,6 +97,10 @@ def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
         (SMALL.replace("tiny-shapes-v", "tiny-shaped"), "did you mean tiny-shapes"),
         (SMALL.replace("tome", "tom"), "unknown method 'tom'"),
         (SMALL + "exclude: [{schedulers: [DDIM, UniPC]}]", "leaves no study"),
+        (
+            SMALL.replace("[6, 8]", str(list(range(1, 901)))),
+            "crosses 7,200 studies, and 2,000 are the most of one file; shorten its lists",
+        ),
     ],
 )
 def test_wrong_file_is_refused_with_key_and_what_is_allowed(
