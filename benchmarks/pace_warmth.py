@@ -1,0 +1,164 @@
+"""Who sets the pace: how `gpu_bound` reads in cold batches, in warm ones, and in a trial.
+
+    python benchmarks/pace_warmth.py --work models    # once for a fresh study ...
+    python benchmarks/pace_warmth.py --work models    # ... and once for one that is resumed
+
+Runs the unaccelerated SD1.5 at full size, with random weights, and the default point of two stacks
+batch by batch, each batch watched; then a trial of the point as a study measures it. The first
+command builds the models and the study in `--work`; in the second one the baseline is kept already,
+so that its first batch there is the first that the process draws. Needs CUDA. Each writes its part
+of `benchmarks/results/pace-warmth-<device>.json` and `.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from accel_space.denoiser import find_denoiser
+from accelfront.process import prepare_process
+from asked_plan import asked_plan
+from objectives.objective import Objective
+from objectives.pace import paced
+from objectives.tally import Tally
+from random_models import build_model, build_scorer
+from result_files import keep_results, out_folder, results_path
+from storage.store import open_store
+from studies.bench import Workbench
+from studies.plan import Plan, StudyRequest
+
+RESULTS = Path(__file__).parent / "results"
+
+STACKS = (("tgate",), ("deepcache", "tgate"))
+
+BASELINE_BATCHES, POINT_BATCHES = 3, 4
+
+KEPT = (
+    "gpu_bound", "baseline_gpu_bound", "speedup", "speedup_ci", "latencies_s",
+    "baseline_latencies_s",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Watch both stacks, and write what this process read."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--work", type=out_folder, required=True, help="of models and database")
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
+    options = parser.parse_args()
+    prepare_process()
+    database = options.work / "pace.db"
+    process = "resumed" if database.exists() else "fresh"
+    plans = [plan_of(methods, options.work) for methods in STACKS]
+    readings = {
+        "+".join(methods): watched(plan, f"sqlite:///{database}")
+        for methods, plan in zip(STACKS, plans, strict=True)
+    }
+    environment = plans[0].environment.model_dump()
+    name = f"pace-warmth {environment['device']}"
+    path = results_path(name, options.out)
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"processes": {}}
+    results = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "environment": environment,
+        "protocol": plans[0].protocol.model_dump(),
+        "processes": kept["processes"] | {process: readings},
+    }
+    keep_results(name, results, as_markdown(results), options.out)
+
+
+def plan_of(methods: tuple[str, ...], work: Path) -> Plan:
+    """The plan of a stack, its models built if they are not there."""
+    device, model, scorer = torch.device("cuda"), work / "SD1.5", work / "scorer"
+    if not model.exists():
+        build_model("SD1.5", model, device)
+        build_scorer(scorer)
+    return asked_plan(
+        StudyRequest(
+            pipeline="SD1.5",
+            scheduler="DDIM",
+            steps=20,
+            methods=methods,
+            trials=1,
+            num_samples=16,
+            batch_size=8,
+            model=str(model),
+            scorer=str(scorer),
+            device="cuda",
+            confirm=False,
+        )
+    )
+
+
+def watched(plan: Plan, database: str) -> dict[str, Any]:
+    """Batches of the baseline, then of the stack's default point, then a trial of the point."""
+    bench = Workbench().open(plan, open_store(database, create=True), lambda stage: None)
+    objective, point = bench.objective, plan.stack.default
+    batch = objective._batches[0]
+    baseline = [
+        reading(objective, lambda: objective._run_baseline(batch, bench.baseline, Tally()))
+        for _ in range(BASELINE_BATCHES)
+    ]
+    accelerated = [
+        reading(objective, lambda: objective._run_point(batch, point, Tally()))
+        for _ in range(POINT_BATCHES)
+    ]
+    trial = objective.measure(point, bench.baseline)
+    return {
+        "baseline": baseline,
+        "point": accelerated,
+        "trial": {name: getattr(trial, name) for name in KEPT},
+    }
+
+
+def reading(objective: Objective, run: Callable[[], object]) -> dict[str, float | None]:
+    """Watch one batch."""
+    start = perf_counter()
+    with paced(find_denoiser(objective._pipe), torch.device("cuda")) as pace:
+        run()
+    return {"gpu_bound": pace.gpu_bound, "seconds": round(perf_counter() - start, 3)}
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """The readings as a table."""
+    environment, protocol = results["environment"], results["protocol"]
+    versions = ", ".join(f"{name} {each}" for name, each in environment["versions"].items() if each)
+    rows = [
+        f"| {process} | {stack} | {_listed(read['baseline'])} | {_listed(read['point'])} "
+        f"| {read['trial']['baseline_gpu_bound']:.2f} | {read['trial']['gpu_bound']:.2f} "
+        f"| {read['trial']['speedup']:.2f}x |"
+        for process, stacks in results["processes"].items()
+        for stack, read in stacks.items()
+    ]
+    return "\n".join(
+        [
+            f"# gpu_bound batch by batch: SD1.5 on {environment['device']}",
+            "",
+            f"{results['date']}; {versions}. Full size, random weights, DDIM, 20 steps, batches of "
+            f"{protocol['batch_size']}, {protocol['dtype']}; each stack's default point. A stack's "
+            "batches and its trial follow one another as the columns do, the stacks as the rows. "
+            "The fresh process made the study, and so drew its baseline before; in the resumed "
+            "one, which found it kept, the first batch is the first that it drew at all. Made by "
+            "`python benchmarks/pace_warmth.py`.",
+            "",
+            "| process | stack | baseline, batch by batch | point, batch by batch "
+            "| trial: baseline | trial: point | trial: speedup |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _listed(batches: list[dict[str, float]]) -> str:
+    return ", ".join(f"{batch['gpu_bound']:.2f}" for batch in batches)
+
+
+if __name__ == "__main__":
+    main()
