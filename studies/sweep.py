@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -24,7 +23,7 @@ from studies.plan import StudyRequest, make_stack
 Item = TypeVar("Item")
 
 MOST_STUDIES = 2_000
-"""Of a file. To list one takes a part of a second, as its space is built, and to run one minutes."""
+"""Of a file. Listing one takes a part of a second, as its space is built, running one minutes."""
 
 
 def _listed(value: Any) -> Any:
@@ -166,7 +165,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     models = {find_pipeline(name).name: model for name, model in sweep.models.items()}
     prompts = sweep.protocol.prompts
     steps = _unique(sweep.steps)
-    size = prod(map(len, (pipelines, schedulers, steps, method_sets)))
+    size = len(pipelines) * len(schedulers) * len(steps) * len(method_sets)
     if size > MOST_STUDIES:
         raise InputError(
             f"the sweep crosses {size:,} studies, and {MOST_STUDIES:,} are the most of one file; "
