@@ -18,7 +18,7 @@ from tests.made_studies import add_point, add_study, confirm
 
 BOUND_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "trials", "bound", "failed",
+    "doubt", "trials", "foreign_trials", "bound", "failed",
     "points", "searched", "command",
 }  # fmt: skip
 

@@ -26,7 +26,7 @@ QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size"
 
 FRONT_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "trials", "front", "failed",
+    "doubt", "trials", "foreign_trials", "front", "failed",
 }  # fmt: skip
 
 POINT_FIELDS = {
