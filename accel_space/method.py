@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from accel_space.profile import Profile, SchedulerProfile
@@ -66,30 +66,6 @@ class Context:
         return len(self.scheduler.timesteps)
 
 
-@dataclass(frozen=True)
-class Code:
-    """A method's part of a script that runs without accelfront.
-
-    Attributes:
-        library: The distribution that it needs besides torch and diffusers, as pip names it.
-        imports: Names that it imports, by module; a module without names is imported itself.
-        functions: Functions of ours whose source the script takes over, so that it does what a
-            trial does. They use nothing but each other and `imports`.
-        patch: Statements that accelerate `pipe`, once it is loaded.
-        before_call: Statements that stand before each call that generates.
-        call: What generates; empty where it is the pipe itself.
-        arguments: What that call takes besides what a pipe's own does.
-    """
-
-    library: str = ""
-    imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    functions: tuple[Callable[..., Any], ...] = ()
-    patch: tuple[str, ...] = ()
-    before_call: tuple[str, ...] = ()
-    call: str = ""
-    arguments: Mapping[str, Value] = field(default_factory=dict)
-
-
 class Method(ABC):
     """One acceleration technique. Stateless: a pipe's state lives in the pipe."""
 
@@ -100,8 +76,22 @@ class Method(ABC):
     """Methods that are applied before this one where both are in a stack."""
     conflicts: ClassVar[Mapping[str, str]] = {}
     """Methods that cannot share a stack with this one, and why; either may say so."""
-    absorbs: ClassVar[frozenset[str]] = frozenset()
+    includes: ClassVar[frozenset[str]] = frozenset()
     """Methods that this one applies itself, through its library's combined loader."""
+    library: ClassVar[str] = ""
+    """The distribution that it needs besides torch and diffusers, as pip names it."""
+    accelerate: ClassVar[Callable[..., Generate]]
+    """A plain function that patches a pipe and returns the call that generates with the patch.
+
+    It takes the pipe, the call that the methods applied so far have left, and by keyword what it
+    names of the stack's parameters and of what `accelerate_arguments` of stack.py knows besides.
+    A trial calls it, and a script carries its source with all that it names of accel_space; for
+    the rest it imports torch, diffusers and the library, at its top. There is no undo to write:
+    the stack restores the pipe from a snapshot (`restore.py`).
+    """
+    halve: ClassVar[Callable[..., None] | None] = None
+    """A plain function of a pipe and a batch size, carried likewise: it halves what the method
+    keeps of a guided batch of that size, so that an unguided one can reuse it."""
 
     @abstractmethod
     def why_not(self, context: Context) -> str | None:
@@ -133,25 +123,6 @@ class Method(ABC):
             RefusedError: If the values, all numbers of the right kind, cannot work here.
         """
 
-    @abstractmethod
-    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
-        """Patch the pipe and return the call that generates with the patch.
-
-        There is no undo to write: the stack restores the pipe from a snapshot (`restore.py`).
-
-        Args:
-            pipe: The diffusers pipeline.
-            params: The parameters of the whole stack.
-            context: Where the stack works.
-            generate: The call that the methods applied so far have left.
-        """
-
-    @abstractmethod
-    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
-        """Write what `apply` does for a script. Loads no heavy library.
-
-        Args:
-            params: The parameters of the whole stack.
-            pipeline_class: Name of the diffusers pipeline class.
-            methods: Names of all methods of the stack.
-        """
+    def why_not_pipe(self, pipe: Any) -> str | None:
+        """Tell why the method cannot work on a pipe as it is now, or None if it can."""
+        return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from graphlib import TopologicalSorter
+from inspect import Parameter, signature
 from itertools import product
 from math import isfinite, prod
 from numbers import Real
@@ -15,7 +16,6 @@ from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
 from accel_space.method import (
     Choices,
-    Code,
     Context,
     Generate,
     Method,
@@ -58,21 +58,41 @@ def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
     return tuple(METHODS[name] for name in TopologicalSorter(before).static_order())
 
 
-def stack_code(params: Params, pipeline_class: str, methods: Iterable[str]) -> list[Code]:
-    """Write what a stack does for a script, in the order in which it is applied.
+def applied_methods(methods: Iterable[Method]) -> list[Method]:
+    """Those of a stack's methods that no other one of them applies itself."""
+    given = list(methods)
+    included = frozenset[str]().union(*(method.includes for method in given))
+    return [method for method in given if method.name not in included]
+
+
+def accelerate_arguments(
+    method: Method, methods: Iterable[Method], params: Params, steps: int
+) -> dict[str, Any]:
+    """What a method's `accelerate` is given by keyword, chosen by the names that it takes.
 
     Args:
+        method: The method.
+        methods: All methods of its stack.
         params: A value for every parameter of the stack.
-        pipeline_class: Name of the diffusers pipeline class.
-        methods: Names of its methods.
+        steps: num_inference_steps.
 
     Raises:
-        RefusedError: If a method is unknown, or two are in conflict.
+        RefusedError: If a parameter is missing.
     """
-    names = frozenset(methods)
-    return [
-        method.code(params, pipeline_class, names) for method in _applied_ones(find_methods(names))
-    ]
+    known = {
+        **params,
+        "steps": steps,
+        "halvers": [each.halve for each in methods if each.halve is not None],
+    }
+    arguments = {}
+    for name, parameter in signature(method.accelerate).parameters.items():
+        if parameter.kind is not Parameter.KEYWORD_ONLY:
+            continue
+        if name in known:
+            arguments[name] = known[name]
+        elif parameter.default is Parameter.empty:
+            raise RefusedError(f"{method.name} needs a value of {name}, and the point has none")
+    return arguments
 
 
 class Stack:
@@ -167,11 +187,15 @@ class Stack:
         denoiser = find_denoiser(pipe)
         if hasattr(denoiser, _MARK):
             raise RefusedError("this pipe is accelerated already; leave that stack first")
+        for method in self.methods:
+            if reason := method.why_not_pipe(pipe):
+                raise RefusedError(reason)
         with restored(pipe):
             setattr(denoiser, _MARK, True)
             generate: Generate = pipe
-            for method in _applied_ones(self.methods):
-                generate = method.apply(pipe, given, self.context, generate)
+            for method in applied_methods(self.methods):
+                arguments = accelerate_arguments(method, self.methods, given, self.context.steps)
+                generate = method.accelerate(pipe, generate, **arguments)
             yield generate
 
     @cached_property
@@ -204,12 +228,6 @@ class Stack:
 def _key(skipped: Skipped) -> _Key:
     """Equal for sets that skip the same, and only for them."""
     return tuple(skipped.items())
-
-
-def _applied_ones(methods: tuple[Method, ...]) -> list[Method]:
-    """Those of a stack's methods that no other one of them applies itself."""
-    absorbed = frozenset[str]().union(*(method.absorbs for method in methods))
-    return [method for method in methods if method.name not in absorbed]
 
 
 def _read_value(name: str, value: Value, choices: Choices) -> Value:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import re
 import sys
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,20 +13,19 @@ from typing import Annotated, Any
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from accel_space.method import Code
-from accel_space.methods import METHODS
-from accel_space.stack import stack_code
+from accel_space.method import Method
+from accel_space.stack import accelerate_arguments, applied_methods, find_methods
+from generator.carried import carry
+from generator.provenance import provenance, title
 from generator.source import Source
-from objectives.catalogue import PipelineEntry, find_pipeline
+from generator.written import WIDTH, literal, literals
+from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.protocol import Protocol
 from objectives.schedulers import CARRIED, SCHEDULERS
 from storage.records import StudyRecord, TrialRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-WIDTH = 88
-"""Longest line of a script: what ruff and black take unless told otherwise."""
 
 LIBRARIES = ("torch", "diffusers", "transformers")
 """What every script needs, as pip names it; a method's library comes on top."""
@@ -104,19 +101,28 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
     values = _read(study, trial)
     entry = find_pipeline(values.pipeline)
     protocol = values.protocol
-    codes = _codes(values, entry)
-    arguments = {key: value for code in codes for key, value in code.arguments.items()}
+    applied = _applied(values)
+    carried = carry(
+        function
+        for method, arguments in applied
+        for function in (method.accelerate, *arguments.get("halvers", []))
+    )
     imports = _imports(
         {"pathlib": ("Path",), "typing": ("Any",), "torch": ()},
         {"diffusers": (values.scheduler, entry.pipeline_class)},
-        *(code.imports for code in codes),
+        carried.imports,
     )
     return _template().render(
-        title=_title(values, entry),
-        provenance=_provenance(study, trial, values),
+        title=title(entry.name, values.scheduler, values.steps, values.methods),
+        provenance=provenance(study, trial, protocol),
         own_imports=[line for module, line in imports if _is_standard(module)],
-        library_imports=_lines(line for module, line in imports if not _is_standard(module)),
-        packages=_packages(study, codes),
+        library_imports=[
+            line
+            for module, lines in imports
+            if not _is_standard(module)
+            for line in lines.split("\n")
+        ],
+        packages=_packages(study, [method.library for method, _ in applied]),
         study=literal(study.name),
         trial=values.number,
         model=literals(source.model),
@@ -133,34 +139,11 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
         guidance_scale=protocol.guidance_scale,
         height=protocol.height,
         width=protocol.width,
-        functions=_sources(codes),
-        patch=_lines(line for code in codes for line in code.patch),
-        before_call=_lines(line for code in codes for line in code.before_call),
-        call=next((code.call for code in codes if code.call), "pipe"),
-        arguments={**entry.call, **arguments},
+        constants=carried.constants.values(),
+        functions=carried.functions.values(),
+        patch=_patches(applied),
+        arguments=entry.call,
     )
-
-
-def literal(text: str) -> str:
-    """Write a text as Python source that means it and nothing else."""
-    # In ASCII, so that what looks like one character is one.
-    written = ascii(text)
-    return f'"{written[1:-1]}"' if written[0] == "'" and '"' not in written else written
-
-
-def literals(text: str) -> list[str]:
-    """Write a text as literals that mean it together, each short enough for an indented line."""
-    pieces = [""]
-    for character in text:
-        if 4 + len(literal(pieces[-1] + character)) > WIDTH:
-            pieces.append("")
-        pieces[-1] += character
-    return [literal(piece) for piece in pieces]
-
-
-def plain(text: str) -> str:
-    """Keep of a text what can end neither a docstring nor a line of one."""
-    return re.sub(r"[^\w .,:;@()+/%=-]", "?", text, flags=re.ASCII)
 
 
 def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
@@ -186,82 +169,42 @@ def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
         ) from error
 
 
-def _codes(values: _Values, entry: PipelineEntry) -> list[Code]:
-    try:
-        return stack_code(values.params, entry.pipeline_class, values.methods)
-    except KeyError as error:
-        raise InputError(
-            f"a trial of {'+'.join(values.methods)} with {entry.name} has no {error}"
-        ) from error
-
-
-def _title(values: _Values, entry: PipelineEntry) -> str:
-    titles = [METHODS[method].title for method in values.methods]
-    title = (
-        f"{entry.name} with {values.scheduler} in {values.steps} steps, "
-        f"accelerated by {_listed(titles)}."
-    )
-    return textwrap.fill(title, WIDTH - len('"""'))
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-def _provenance(study: StudyRecord, trial: TrialRecord, values: _Values) -> str:
-    """What was measured, where and by which trial, for people."""
-    measured, protocol = trial.measurement, values.protocol
-    speed_low, speed_high = (float(end) for end in measured["speedup_ci"])
-    loss_low, loss_high = (float(end) for end in measured["clip_loss_ci"])
-    rows = {
-        "trial": f"{values.number} of {study.name}",
-        "parameters": ", ".join(f"{name}={value:g}" for name, value in values.params.items()),
-        "speedup": f"{float(trial.speedup):.2f}x (95%: {speed_low:.2f} to {speed_high:.2f})",
-        "latency": f"{float(measured['latency_s']):.3g} s a picture "
-        f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "
-        f"{float(measured['baseline_latency_s']):.3g} s without acceleration",
-        "CLIP loss": f"{float(trial.clip_loss):.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
-        **_confirmation(trial),
-        "pictures": f"{protocol.num_samples} of {protocol.height}x{protocol.width} pixels, "
-        f"{protocol.batch_size} at a time, {protocol.dtype}, seeds from {protocol.seed} on",
-        "prompts": protocol.prompts,
-        "model": protocol.model,
-        "scorer": protocol.scorer,
-        "device": study.device,
-        "versions": ", ".join(f"{name}=={version}" for name, version in study.versions.items()),
-    }
-    lines = [
-        textwrap.fill(
-            plain(text),
-            WIDTH,
-            initial_indent=f"    {label:<12}",
-            subsequent_indent=" " * 16,
-            break_on_hyphens=False,
-        )
-        for label, text in rows.items()
+def _applied(values: _Values) -> list[tuple[Method, dict[str, Any]]]:
+    """The methods that a script applies, in that order, with what each is given by keyword."""
+    methods = find_methods(values.methods)
+    return [
+        (method, accelerate_arguments(method, methods, values.params, values.steps))
+        for method in applied_methods(methods)
     ]
-    return "\n".join(["Written by accelfront from what it measured:", *lines])
 
 
-def _confirmation(trial: TrialRecord) -> dict[str, str]:
-    """What the trial came to on prompts that the search did not see, if that was measured."""
-    if trial.confirmed is None:
-        return {}
-    fast, speed_low, speed_high, loss, loss_low, loss_high = (
-        float(trial.confirmed[name] if end is None else trial.confirmed[f"{name}_ci"][end])
-        for name in ("speedup", "clip_loss")
-        for end in (None, 0, 1)
-    )
-    return {
-        "confirmed": f"{fast:.2f}x ({speed_low:.2f} to {speed_high:.2f}), CLIP loss {loss:.4f} "
-        f"({loss_low:.4f} to {loss_high:.4f}) on {int(trial.confirmed['samples'])} prompts that "
-        "the search did not see"
-    }
+def _patches(applied: Iterable[tuple[Method, Mapping[str, Any]]]) -> list[str]:
+    """The statements that apply methods to `pipe`, each to what the one before has left."""
+    lines = []
+    generate = "pipe"
+    for method, arguments in applied:
+        written = [f"{name}={_written(value)}" for name, value in arguments.items()]
+        call = f"{method.accelerate.__name__}(pipe, {generate}"
+        line = f"accelerated = {', '.join([call, *written])})"
+        if 4 + len(line) > WIDTH:
+            taken = ["pipe", generate, *written]
+            line = f"accelerated = {method.accelerate.__name__}(\n"
+            line += "".join(f"    {each},\n" for each in taken) + ")"
+        lines += line.split("\n")
+        generate = "accelerated"
+    return lines
 
 
-def _packages(study: StudyRecord, codes: Sequence[Code]) -> list[str]:
+def _written(value: Any) -> str:
+    """Write a number, or a list of functions."""
+    if isinstance(value, list):
+        return f"[{', '.join(function.__name__ for function in value)}]"
+    return repr(value)
+
+
+def _packages(study: StudyRecord, needed: Sequence[str]) -> list[str]:
     """What pip is to install, in the versions of the measurement as far as they are known."""
-    libraries = dict.fromkeys([*LIBRARIES, *(code.library for code in codes if code.library)])
+    libraries = dict.fromkeys([*LIBRARIES, *filter(None, needed)])
     packages = []
     for library in libraries:
         # Without the build, as in 2.12.0+cpu, which no index of packages has.
@@ -292,17 +235,6 @@ def _import_line(module: str, names: Sequence[str]) -> str:
 
 def _is_standard(module: str) -> bool:
     return module.partition(".")[0] in sys.stdlib_module_names
-
-
-def _sources(codes: Sequence[Code]) -> list[str]:
-    functions: dict[Callable[..., Any], None] = {
-        function: None for code in codes for function in code.functions
-    }
-    return [inspect.getsource(function).rstrip() for function in functions]
-
-
-def _lines(statements: Iterable[str]) -> list[str]:
-    return [line for statement in statements for line in statement.split("\n")]
 
 
 @cache

@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from accel_space.denoiser import conditional_half, find_denoiser, why_unguided
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
-from accel_space.methods.deepcache import halve_cached_features
-from accel_space.methods.pab import halve_broadcasts
+from accel_space.method import Choices, Context, Method, Params, Skipped, Space
 
 SHARES = range(1, 10)
 """Tenths of the steps; diffusers' own example cuts guidance off after 4."""
 
 DEFAULT_SHARE = 4
+
+
+def apply_cfg_cutoff(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    cutoff_step_index: int,
+    halvers: list[Callable[[Any, int], None]],
+) -> Callable[..., Any]:
+    """Guide up to and with a step, then halve the batch and what others keep of it."""
+    import torch
+
+    denoiser = find_denoiser(pipe)
+    forward = denoiser.forward
+    calls = 0
+
+    def cut_off(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= cutoff_step_index + 1:
+            return forward(*args, **kwargs)
+        batch = len(args[0])
+        if calls == cutoff_step_index + 2:
+            for halve in halvers:
+                halve(pipe, batch)
+        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
+        (prediction,) = forward(*args, **kwargs)
+        # Guiding between two equal predictions gives that one, at whatever scale.
+        return (torch.cat([prediction, prediction]),)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls = 0
+        return generate(*args, **kwargs)
+
+    denoiser.forward = cut_off
+    return generate_anew
 
 
 class CFGCutoff(Method):
@@ -24,6 +59,7 @@ class CFGCutoff(Method):
 
     name = "cfg_cutoff"
     title = "CFG cutoff"
+    accelerate = staticmethod(apply_cfg_cutoff)
     after = frozenset({"deepcache", "pab"})
     conflicts: ClassVar[Mapping[str, str]] = {"tgate": "both end the guidance"}
 
@@ -46,81 +82,5 @@ class CFGCutoff(Method):
 
     def skipped(self, params: Params, context: Context) -> Skipped:
         """See `Method.skipped`."""
-        guided = _guided_calls(params)
+        guided = int(params["cutoff_step_index"]) + 1
         return {"guidance": tuple(float(call >= guided) for call in range(context.calls))}
-
-    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
-        """See `Method.apply`."""
-        restart = cut_guidance_off(pipe, _guided_calls(params), _halvers(context.methods))
-
-        def generate_anew(*args: Any, **kwargs: Any) -> Any:
-            restart()
-            return generate(*args, **kwargs)
-
-        return generate_anew
-
-    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
-        """See `Method.code`."""
-        halvers = _halvers(methods)
-        names = ", ".join(halver.__name__ for halver in halvers)
-        return Code(
-            imports={"collections.abc": ("Callable",)},
-            functions=(find_denoiser, conditional_half, *halvers, cut_guidance_off),
-            patch=(
-                f"halvers = [{names}]",
-                f"restart = cut_guidance_off(pipe, {_guided_calls(params)}, halvers)",
-                "pipe.restart_guidance = restart",
-            ),
-            before_call=("pipe.restart_guidance()",),
-        )
-
-
-def cut_guidance_off(
-    pipe: Any, guided_calls: int, halvers: list[Callable[[Any, int], None]]
-) -> Callable[[], None]:
-    """Guide a pipe's denoiser in its first calls, and halve the batch from then on.
-
-    Args:
-        pipe: The diffusers pipeline.
-        guided_calls: How many calls are guided.
-        halvers: What halves the caches of other methods, by pipe and guided batch.
-
-    Returns:
-        What must be called before each picture.
-    """
-    import torch
-
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
-    calls = 0
-
-    def cut_off(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls <= guided_calls:
-            return forward(*args, **kwargs)
-        batch = len(args[0])
-        if calls == guided_calls + 1:
-            for halve in halvers:
-                halve(pipe, batch)
-        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
-        (prediction,) = forward(*args, **kwargs)
-        # Guiding between two equal predictions gives that one, at whatever scale.
-        return (torch.cat([prediction, prediction]),)
-
-    def restart() -> None:
-        nonlocal calls
-        calls = 0
-
-    denoiser.forward = cut_off
-    return restart
-
-
-def _guided_calls(params: Params) -> int:
-    return int(params["cutoff_step_index"]) + 1
-
-
-def _halvers(methods: Iterable[str]) -> list[Callable[[Any, int], None]]:
-    """What halves the caches of the other methods."""
-    known = {"deepcache": halve_cached_features, "pab": halve_broadcasts}
-    return [halver for name, halver in known.items() if name in methods]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from accel_space.denoiser import conditional_half
-from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Skipped, Space
 from accel_space.profile import Profile
 
 LAYERS_PER_BLOCK = 3
@@ -15,6 +14,29 @@ LAYERS_PER_BLOCK = 3
 
 INTERVALS = range(2, 6)
 BRANCHES = range(0, 4)
+
+
+def apply_deepcache(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    cache_interval: int,
+    cache_branch_id: int,
+) -> Callable[..., Any]:
+    """Recompute the UNet's deep part at every `cache_interval`-th step only."""
+    from DeepCache import DeepCacheSDHelper
+
+    helper = DeepCacheSDHelper(pipe=pipe)
+    helper.set_params(cache_interval=cache_interval, cache_branch_id=cache_branch_id)
+    helper.enable()
+    # Where tgate's combined loader leaves its helper too.
+    pipe.deepcache = helper
+    return generate
+
+
+def halve_cached_features(pipe: Any, batch: int) -> None:
+    """Halve what DeepCache keeps of a guided batch, for an unguided one."""
+    pipe.deepcache.cached_output = conditional_half(pipe.deepcache.cached_output, batch)
 
 
 class DeepCache(Method):
@@ -25,6 +47,9 @@ class DeepCache(Method):
 
     name = "deepcache"
     title = "DeepCache"
+    library = "DeepCache"
+    accelerate = staticmethod(apply_deepcache)
+    halve = staticmethod(halve_cached_features)
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
@@ -74,37 +99,14 @@ class DeepCache(Method):
             )
         }
 
-    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
-        """See `Method.apply`.
-
-        Raises:
-            RefusedError: If the pipe offloads its models, which drops half of the patch.
-        """
-        from DeepCache import DeepCacheSDHelper
-
-        refuse_offload(pipe)
-        helper = DeepCacheSDHelper(pipe=pipe)
-        helper.set_params(
-            cache_interval=int(params["cache_interval"]),
-            cache_branch_id=int(params["cache_branch_id"]),
-        )
-        helper.enable()
-        # Where tgate's combined loader leaves its helper too.
-        pipe.deepcache = helper
-        return generate
-
-    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
-        """See `Method.code`."""
-        interval, branch = (int(params[name]) for name in ("cache_interval", "cache_branch_id"))
-        return Code(
-            library="DeepCache",
-            imports={"DeepCache": ("DeepCacheSDHelper",)},
-            patch=(
-                "pipe.deepcache = DeepCacheSDHelper(pipe=pipe)",
-                f"pipe.deepcache.set_params(cache_interval={interval}, cache_branch_id={branch})",
-                "pipe.deepcache.enable()",
-            ),
-        )
+    def why_not_pipe(self, pipe: Any) -> str | None:
+        """See `Method.why_not_pipe`: CPU offload's hooks drop half of the patch after a call."""
+        if getattr(pipe, "_all_hooks", None):
+            return (
+                "DeepCache cannot work on a pipeline with CPU offload; "
+                "call pipe.remove_all_hooks() first"
+            )
+        return None
 
 
 def _layers_computed(branch: int, profile: Profile) -> int:
@@ -119,22 +121,3 @@ def _layers_computed(branch: int, profile: Profile) -> int:
     if block >= len(resnets):
         return sum(resnets) + len(resnets) - 1
     return sum(resnets[:block]) + block + min(layer, resnets[block])
-
-
-def halve_cached_features(pipe: Any, batch: int) -> None:
-    """Halve a guided batch's cached features, so that an unguided one can reuse them.
-
-    Args:
-        pipe: A pipe with DeepCache applied.
-        batch: The guided batch's size.
-    """
-    pipe.deepcache.cached_output = conditional_half(pipe.deepcache.cached_output, batch)
-
-
-def refuse_offload(pipe: Any) -> None:
-    """Raise RefusedError if CPU offload is on: its hooks drop DeepCache's patch after each call."""
-    if getattr(pipe, "_all_hooks", None):
-        raise RefusedError(
-            "DeepCache cannot work on a pipeline with CPU offload; "
-            "call pipe.remove_all_hooks() first"
-        )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
 from accel_space.denoiser import why_unguided
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
-from accel_space.methods.deepcache import refuse_offload
+from accel_space.method import Choices, Context, Method, Params, Skipped, Space
 
 GATE_STEPS = range(5, 20)
 SP_INTERVALS = range(2, 10)
@@ -18,39 +16,60 @@ FI_INTERVALS = range(1, 6)
 WARM_UPS = range(1, 4)
 
 
-DEEPCACHE_PARAMS = ("cache_interval", "cache_branch_id")
-"""What the combined loaders take."""
-
-
-FORGET_GATE = """\
-# After a call that failed behind the gate DeepCache still counts from there.
-pipe.deepcache.start_timestep = None"""
-
-
-@dataclass(frozen=True)
-class Loaders:
-    """tgate's loaders for one pipeline class, and what its authors recommend there.
-
-    Attributes:
-        alone: Name of the loader of T-GATE.
-        with_deepcache: Name of the loader of DeepCache and T-GATE; transformers, which DeepCache
-            refuses, have none.
-        gate_step: The recommended value.
-        sp_interval: The recommended value.
-    """
-
-    alone: str
-    with_deepcache: str = ""
-    gate_step: int = 10
-    sp_interval: int = 5
-
-
 LOADERS = {
-    "StableDiffusionPipeline": Loaders("TgateSDLoader", "TgateSDDeepCacheLoader"),
-    "StableDiffusionXLPipeline": Loaders("TgateSDXLLoader", "TgateSDXLDeepCacheLoader"),
-    "PixArtAlphaPipeline": Loaders("TgatePixArtAlphaLoader", gate_step=15, sp_interval=3),
-    "PixArtSigmaPipeline": Loaders("TgatePixArtSigmaLoader", gate_step=15, sp_interval=3),
+    "StableDiffusionPipeline": "TgateSD",
+    "StableDiffusionXLPipeline": "TgateSDXL",
+    "PixArtAlphaPipeline": "TgatePixArtAlpha",
+    "PixArtSigmaPipeline": "TgatePixArtSigma",
 }
+"""How tgate's loaders begin, by pipeline class; a UNet has one for DeepCache and T-GATE as well."""
+
+UNET_DEFAULTS, TRANSFORMER_DEFAULTS = (10, 5), (15, 3)
+"""The authors' gate_step and sp_interval."""
+
+
+def apply_tgate(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    gate_step: int,
+    sp_interval: int,
+    fi_interval: int,
+    warm_up: int,
+    cache_interval: int = 0,
+    cache_branch_id: int = 0,
+) -> Callable[..., Any]:
+    """Guide and attend to the prompt before `gate_step`; an interval adds DeepCache."""
+    import tgate
+
+    loader = LOADERS[type(pipe).__name__]
+    if cache_interval:
+        load = getattr(tgate, f"{loader}DeepCacheLoader")
+        load(pipe, cache_interval=cache_interval, cache_branch_id=cache_branch_id)
+    else:
+        getattr(tgate, f"{loader}Loader")(pipe)
+    calls = (type(pipe).__call__, pipe.tgate)
+    accepted = set.intersection(*(set(signature(call).parameters) for call in calls))
+
+    def gated(*args: Any, **kwargs: Any) -> Any:
+        # tgate swallows what it does not know, and is a copy of an older call.
+        unknown = sorted(kwargs.keys() - accepted)
+        if unknown:
+            name = type(pipe).__name__
+            raise TypeError(f"{name} with T-GATE takes no {unknown[0]!r}")
+        if cache_interval:
+            # After a call that failed behind the gate DeepCache would count from there.
+            pipe.deepcache.start_timestep = None
+        return pipe.tgate(
+            *args,
+            **kwargs,
+            gate_step=gate_step,
+            sp_interval=sp_interval,
+            fi_interval=fi_interval,
+            warm_up=warm_up,
+        )
+
+    return gated
 
 
 class TGate(Method):
@@ -63,7 +82,9 @@ class TGate(Method):
     name = "tgate"
     title = "T-GATE"
     after = frozenset({"deepcache"})
-    absorbs = frozenset({"deepcache"})
+    includes = frozenset({"deepcache"})
+    library = "tgate"
+    accelerate = staticmethod(apply_tgate)
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
@@ -91,14 +112,15 @@ class TGate(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        loaders = LOADERS[context.profile.pipeline_class]
+        unet = bool(context.profile.unet_resnets)
+        gate, interval = UNET_DEFAULTS if unet else TRANSFORMER_DEFAULTS
         gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
         alone = context.methods == {self.name}
         # In a stack nothing may be reused (see `skipped`), and there warm_up means nothing.
-        sp_intervals = Choices(tuple(SP_INTERVALS), default=loaders.sp_interval, least=1)
+        sp_intervals = Choices(tuple(SP_INTERVALS), default=interval, least=1)
         fi_intervals = Choices(tuple(FI_INTERVALS), default=1, least=1)
         return {
-            "gate_step": Choices(gates, default=min(loaders.gate_step, gates[-1])),
+            "gate_step": Choices(gates, default=min(gate, gates[-1])),
             "sp_interval": sp_intervals if alone else Choices((1,), default=1, least=1),
             "fi_interval": fi_intervals if alone else Choices((1,), default=1, least=1),
             "warm_up": Choices(tuple(WARM_UPS), default=2) if alone else Choices((0,), default=0),
@@ -132,57 +154,3 @@ class TGate(Method):
             "cross_attention": behind,
             "self_attention": tuple(map(float, reused)),
         }
-
-    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
-        """See `Method.apply`."""
-        import tgate
-
-        loaders = LOADERS[context.profile.pipeline_class]
-        if "deepcache" in context.methods:
-            refuse_offload(pipe)
-            cache = {name: int(params[name]) for name in DEEPCACHE_PARAMS}
-            getattr(tgate, loaders.with_deepcache)(pipe, **cache)
-        else:
-            getattr(tgate, loaders.alone)(pipe)
-        schedule = _schedule(params)
-        accepted = (
-            signature(type(pipe).__call__).parameters.keys()
-            & signature(pipe.tgate).parameters.keys()
-        )
-
-        def gated(*args: Any, **kwargs: Any) -> Any:
-            # tgate swallows what it does not know, and is a copy of an older call.
-            unknown = sorted(kwargs.keys() - accepted)
-            if unknown:
-                raise TypeError(
-                    f"{context.profile.pipeline_class} with T-GATE takes no {unknown[0]!r}"
-                )
-            if "deepcache" in context.methods:
-                # After a call that failed behind the gate DeepCache still counts from there.
-                pipe.deepcache.start_timestep = None
-            return pipe.tgate(*args, **kwargs, **schedule)
-
-        return gated
-
-    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
-        """See `Method.code`."""
-        loaders = LOADERS[pipeline_class]
-        combined = "deepcache" in methods
-        loader = loaders.with_deepcache if combined else loaders.alone
-        cache = {name: int(params[name]) for name in DEEPCACHE_PARAMS} if combined else {}
-        arguments = "".join(f", {name}={value}" for name, value in cache.items())
-        return Code(
-            library="tgate",
-            imports={"tgate": (loader,)},
-            patch=(f"{loader}(pipe{arguments})",),
-            before_call=(FORGET_GATE,) if combined else (),
-            call="pipe.tgate",
-            arguments=_schedule(params),
-        )
-
-
-def _schedule(params: Params) -> dict[str, int]:
-    """T-GATE's own parameters, as its call takes them."""
-    return {
-        name: int(params[name]) for name in ("gate_step", "sp_interval", "fi_interval", "warm_up")
-    }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from math import ceil, sqrt
 from typing import Any
 
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Code, Context, Generate, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Skipped, Space
 from accel_space.profile import Profile
 
 STRIDE = 2
@@ -16,7 +16,28 @@ STRIDE = 2
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
 """The prototype's 0.1-0.9; 0.8 and 0.9 merge no more than 0.75."""
 
-SEED = 0
+
+def apply_tome(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    ratio: float,
+    max_downsample: int,
+) -> Callable[..., Any]:
+    """Merge `ratio` of the tokens in self-attentions at `max_downsample` or finer."""
+    import tomesd
+    import torch
+
+    tomesd.apply_patch(pipe, ratio=ratio, max_downsample=max_downsample)
+
+    def seeded(*args: Any, **kwargs: Any) -> Any:
+        # tomesd would fork the global generator once and advance it from call to call,
+        # so that one seed gave two pictures.
+        generator = torch.Generator(pipe._execution_device).manual_seed(0)
+        pipe.unet._tome_info["args"]["generator"] = generator
+        return generate(*args, **kwargs)
+
+    return seeded
 
 
 class ToMe(Method):
@@ -24,6 +45,8 @@ class ToMe(Method):
 
     name = "tome"
     title = "ToMe"
+    library = "tomesd"
+    accelerate = staticmethod(apply_tome)
     after = frozenset({"deepcache", "tgate"})
 
     def why_not(self, context: Context) -> str | None:
@@ -63,38 +86,6 @@ class ToMe(Method):
             height, width = grid
             merged[f"tokens_{height}x{width}"] = (tokens / (height * width),) * context.calls
         return merged
-
-    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
-        """See `Method.apply`."""
-        import tomesd
-        import torch
-
-        tomesd.apply_patch(
-            pipe, ratio=float(params["ratio"]), max_downsample=int(params["max_downsample"])
-        )
-
-        def seeded(*args: Any, **kwargs: Any) -> Any:
-            # tomesd would fork the global generator once and advance it from call to call, so
-            # that one seed gave two pictures.
-            generator = torch.Generator(pipe._execution_device).manual_seed(SEED)
-            pipe.unet._tome_info["args"]["generator"] = generator
-            return generate(*args, **kwargs)
-
-        return seeded
-
-    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
-        """See `Method.code`."""
-        ratio, downsample = float(params["ratio"]), int(params["max_downsample"])
-        return Code(
-            library="tomesd",
-            imports={"tomesd": ()},
-            patch=(f"tomesd.apply_patch(pipe, ratio={ratio!r}, max_downsample={downsample})",),
-            before_call=(
-                "# Else tomesd would draw on, and one seed would give two pictures.",
-                f"merging = torch.Generator(pipe._execution_device).manual_seed({SEED})",
-                'pipe.unet._tome_info["args"]["generator"] = merging',
-            ),
-        )
 
 
 def _downsample(grid: tuple[int, int], profile: Profile) -> int:

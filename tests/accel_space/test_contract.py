@@ -6,7 +6,7 @@ parameters of its that come to the same to `SYNONYMS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,7 +19,6 @@ from diffusers import StableDiffusionPipeline
 
 from accel_space.errors import RefusedError
 from accel_space.method import (
-    Code,
     Context,
     Generate,
     Method,
@@ -56,11 +55,10 @@ def _fits(names: Names, family: str) -> bool:
 
 
 ALL_STACKS: list[Names] = [
-    names
-    for size in range(len(METHODS) + 1)
-    for names in combinations(METHODS, size)
-    if _compatible(names)
-]
+    names for size in range(3) for names in combinations(METHODS, size) if _compatible(names)
+] + [("deepcache", "tgate", "tome")]
+"""Every pair, and the prototype's three."""
+
 STACKS = [names for names in ALL_STACKS if names]
 
 
@@ -221,11 +219,9 @@ class FailsWhenApplied(Method):
     def skipped(self, params: Params, context: Context) -> Skipped:
         return {}
 
-    def apply(self, pipe: Any, params: Params, context: Context, generate: Generate) -> Generate:
+    @staticmethod
+    def accelerate(pipe: Any, generate: Generate) -> Generate:
         raise Broken
-
-    def code(self, params: Params, pipeline_class: str, methods: Iterable[str]) -> Code:
-        return Code()
 
 
 @every_stack
@@ -596,7 +592,7 @@ def test_a_method_is_filed_under_its_name_and_names_known_methods_only(name: str
 
     assert method.name == name
     assert method.title
-    assert method.after | method.conflicts.keys() | method.absorbs <= METHODS.keys() - {name}
+    assert method.after | method.conflicts.keys() | method.includes <= METHODS.keys() - {name}
 
 
 def test_the_order_of_methods_does_not_depend_on_the_order_of_names() -> None:

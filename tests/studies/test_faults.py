@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -215,14 +216,15 @@ def test_after_a_failed_trial_the_next_is_measured_on_a_sound_pipe(
     reason: str,
     loads: int,
 ) -> None:
-    apply = METHODS["deepcache"].apply
+    accelerate = METHODS["deepcache"].accelerate
     seen: list[str] = []
 
-    def fail_once(pipe: Any, *arguments: Any) -> Any:
-        monkeypatch.setattr(METHODS["deepcache"], "apply", apply)
+    @wraps(accelerate)
+    def fail_once(pipe: Any, generate: Any, **params: Any) -> Any:
+        monkeypatch.setattr(METHODS["deepcache"], "accelerate", accelerate)
         fault(pipe)
 
-    monkeypatch.setattr(METHODS["deepcache"], "apply", fail_once)
+    monkeypatch.setattr(METHODS["deepcache"], "accelerate", fail_once)
     plan = make_plan(make_request(steps=2, trials=2))
     outcome = run_study(plan, store, lambda progress: seen.append(progress.stage))
     assert [reason in why for why in outcome.failures.values()] == [True]

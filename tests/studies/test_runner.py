@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -200,14 +200,15 @@ def stop_after_pruned(progress: Progress) -> None:
 def test_a_failing_point_keeps_its_reason_and_the_study_goes_on(
     run: RunStudy, make_request: MakeRequest, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply = METHODS["deepcache"].apply
+    accelerate = METHODS["deepcache"].accelerate
 
-    def fail_at_three(pipe: Any, params: Any, context: Any, generate: Any) -> Any:
+    @wraps(accelerate)
+    def fail_at_three(pipe: Any, generate: Any, **params: Any) -> Any:
         if params["cache_branch_id"] == 3:
             raise KeyError("no such block")
-        return apply(pipe, params, context, generate)
+        return accelerate(pipe, generate, **params)
 
-    monkeypatch.setattr(METHODS["deepcache"], "apply", fail_at_three)
+    monkeypatch.setattr(METHODS["deepcache"], "accelerate", fail_at_three)
     outcome = run(make_request(), store)
     assert len(outcome.study.trials) == 3
     assert len(outcome.failures) == 1

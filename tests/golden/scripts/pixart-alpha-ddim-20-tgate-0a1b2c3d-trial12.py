@@ -23,13 +23,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 try:
+    import tgate
     import torch
     from diffusers import DDIMScheduler, PixArtAlphaPipeline
-    from tgate import TgatePixArtAlphaLoader
 except ImportError as error:
     packages = (
         "torch==2.13.0",
@@ -50,6 +52,54 @@ MODEL = (
 STEPS = 20
 GUIDANCE_SCALE = 4.5
 HEIGHT, WIDTH = 1024, 1024
+LOADERS = {
+    "StableDiffusionPipeline": "TgateSD",
+    "StableDiffusionXLPipeline": "TgateSDXL",
+    "PixArtAlphaPipeline": "TgatePixArtAlpha",
+    "PixArtSigmaPipeline": "TgatePixArtSigma",
+}
+
+
+def apply_tgate(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    gate_step: int,
+    sp_interval: int,
+    fi_interval: int,
+    warm_up: int,
+    cache_interval: int = 0,
+    cache_branch_id: int = 0,
+) -> Callable[..., Any]:
+    """Guide and attend to the prompt before `gate_step`; an interval adds DeepCache."""
+    loader = LOADERS[type(pipe).__name__]
+    if cache_interval:
+        load = getattr(tgate, f"{loader}DeepCacheLoader")
+        load(pipe, cache_interval=cache_interval, cache_branch_id=cache_branch_id)
+    else:
+        getattr(tgate, f"{loader}Loader")(pipe)
+    calls = (type(pipe).__call__, pipe.tgate)
+    accepted = set.intersection(*(set(signature(call).parameters) for call in calls))
+
+    def gated(*args: Any, **kwargs: Any) -> Any:
+        # tgate swallows what it does not know, and is a copy of an older call.
+        unknown = sorted(kwargs.keys() - accepted)
+        if unknown:
+            name = type(pipe).__name__
+            raise TypeError(f"{name} with T-GATE takes no {unknown[0]!r}")
+        if cache_interval:
+            # After a call that failed behind the gate DeepCache would count from there.
+            pipe.deepcache.start_timestep = None
+        return pipe.tgate(
+            *args,
+            **kwargs,
+            gate_step=gate_step,
+            sp_interval=sp_interval,
+            fi_interval=fi_interval,
+            warm_up=warm_up,
+        )
+
+    return gated
 
 
 def load_pipeline(model: str, device: str) -> Any:
@@ -72,7 +122,15 @@ def load_pipeline(model: str, device: str) -> Any:
     )
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    TgatePixArtAlphaLoader(pipe)
+    accelerated = apply_tgate(
+        pipe,
+        pipe,
+        gate_step=15,
+        sp_interval=3,
+        fi_interval=1,
+        warm_up=2,
+    )
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -88,7 +146,7 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe.tgate(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,
@@ -98,10 +156,6 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         output_type=output_type,
         use_resolution_binning=False,
         clean_caption=False,
-        gate_step=15,
-        sp_interval=3,
-        fi_interval=1,
-        warm_up=2,
     ).images
 
 

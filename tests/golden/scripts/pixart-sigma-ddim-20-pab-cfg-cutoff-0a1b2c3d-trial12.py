@@ -31,6 +31,10 @@ from typing import Any
 try:
     import torch
     from diffusers import DDIMScheduler, PixArtSigmaPipeline
+    from diffusers.hooks.pyramid_attention_broadcast import (
+        PyramidAttentionBroadcastConfig,
+        apply_pyramid_attention_broadcast,
+    )
 except ImportError as error:
     packages = (
         "torch==2.13.0",
@@ -50,35 +54,17 @@ MODEL = (
 STEPS = 20
 GUIDANCE_SCALE = 4.5
 HEIGHT, WIDTH = 1024, 1024
+TIMESTEPS = (100, 800)
 
 
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
-
-
-def broadcast_attention(
+def apply_pab(
     pipe: Any,
-    spatial_skip_range: int,
-    cross_skip_range: int,
-    timesteps: tuple[int, int],
-) -> Callable[[], None]:
-    """Compute a pipe's attentions only every so many steps.
-
-    Args:
-        pipe: The diffusers pipeline.
-        spatial_skip_range: Self-attention is computed every so many steps.
-        cross_skip_range: Cross-attention is computed every so many steps.
-        timesteps: Attention is reused at timesteps between these two only.
-
-    Returns:
-        What must be called before each picture.
-    """
-    from diffusers.hooks.pyramid_attention_broadcast import (
-        PyramidAttentionBroadcastConfig,
-        apply_pyramid_attention_broadcast,
-    )
-
+    generate: Callable[..., Any],
+    *,
+    spatial_attention_block_skip_range: int,
+    cross_attention_block_skip_range: int,
+) -> Callable[..., Any]:
+    """Compute self-attention and cross-attention only every so many steps."""
     denoiser = find_denoiser(pipe)
     current: list[Any] = []
     calls = 0
@@ -90,22 +76,29 @@ def broadcast_attention(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    def restart() -> None:
+    denoiser.register_forward_pre_hook(count)
+    config = PyramidAttentionBroadcastConfig(
+        spatial_attention_block_skip_range=spatial_attention_block_skip_range,
+        cross_attention_block_skip_range=cross_attention_block_skip_range,
+        spatial_attention_timestep_skip_range=TIMESTEPS,
+        cross_attention_timestep_skip_range=TIMESTEPS,
+        current_timestep_callback=lambda: current[calls - 1],
+    )
+    apply_pyramid_attention_broadcast(denoiser, config)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
         for state in broadcast_states(denoiser):
             state.reset()
+        return generate(*args, **kwargs)
 
-    denoiser.register_forward_pre_hook(count)
-    config = PyramidAttentionBroadcastConfig(
-        spatial_attention_block_skip_range=spatial_skip_range,
-        cross_attention_block_skip_range=cross_skip_range,
-        spatial_attention_timestep_skip_range=timesteps,
-        cross_attention_timestep_skip_range=timesteps,
-        current_timestep_callback=lambda: current[calls - 1],
-    )
-    apply_pyramid_attention_broadcast(denoiser, config)
-    return restart
+    return generate_anew
+
+
+def find_denoiser(pipe: Any) -> Any:
+    """The module that predicts the noise: the UNet, or the transformer in its place."""
+    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
@@ -117,6 +110,41 @@ def broadcast_states(denoiser: Any) -> Iterator[Any]:
             yield hook.state
 
 
+def apply_cfg_cutoff(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    cutoff_step_index: int,
+    halvers: list[Callable[[Any, int], None]],
+) -> Callable[..., Any]:
+    """Guide up to and with a step, then halve the batch and what others keep of it."""
+    denoiser = find_denoiser(pipe)
+    forward = denoiser.forward
+    calls = 0
+
+    def cut_off(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= cutoff_step_index + 1:
+            return forward(*args, **kwargs)
+        batch = len(args[0])
+        if calls == cutoff_step_index + 2:
+            for halve in halvers:
+                halve(pipe, batch)
+        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
+        (prediction,) = forward(*args, **kwargs)
+        # Guiding between two equal predictions gives that one, at whatever scale.
+        return (torch.cat([prediction, prediction]),)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls = 0
+        return generate(*args, **kwargs)
+
+    denoiser.forward = cut_off
+    return generate_anew
+
+
 def conditional_half(value: Any, batch: int) -> Any:
     """Keep of a guided batch the half that is given the prompts; it is the second.
 
@@ -124,8 +152,6 @@ def conditional_half(value: Any, batch: int) -> Any:
         value: A tensor, or containers of tensors; what is not of this batch stays.
         batch: The guided batch's size, twice the number of pictures.
     """
-    import torch
-
     if isinstance(value, dict):
         return {key: conditional_half(item, batch) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -136,55 +162,9 @@ def conditional_half(value: Any, batch: int) -> Any:
 
 
 def halve_broadcasts(pipe: Any, batch: int) -> None:
-    """Halve a guided batch's cached outputs, so that an unguided one can reuse them.
-
-    Args:
-        pipe: A pipe with PAB applied.
-        batch: The guided batch's size.
-    """
+    """Halve what PAB keeps of a guided batch, for an unguided one."""
     for state in broadcast_states(find_denoiser(pipe)):
         state.cache = conditional_half(state.cache, batch)
-
-
-def cut_guidance_off(
-    pipe: Any, guided_calls: int, halvers: list[Callable[[Any, int], None]]
-) -> Callable[[], None]:
-    """Guide a pipe's denoiser in its first calls, and halve the batch from then on.
-
-    Args:
-        pipe: The diffusers pipeline.
-        guided_calls: How many calls are guided.
-        halvers: What halves the caches of other methods, by pipe and guided batch.
-
-    Returns:
-        What must be called before each picture.
-    """
-    import torch
-
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
-    calls = 0
-
-    def cut_off(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls <= guided_calls:
-            return forward(*args, **kwargs)
-        batch = len(args[0])
-        if calls == guided_calls + 1:
-            for halve in halvers:
-                halve(pipe, batch)
-        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
-        (prediction,) = forward(*args, **kwargs)
-        # Guiding between two equal predictions gives that one, at whatever scale.
-        return (torch.cat([prediction, prediction]),)
-
-    def restart() -> None:
-        nonlocal calls
-        calls = 0
-
-    denoiser.forward = cut_off
-    return restart
 
 
 def load_pipeline(model: str, device: str) -> Any:
@@ -207,11 +187,19 @@ def load_pipeline(model: str, device: str) -> Any:
     )
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    restart = broadcast_attention(pipe, 2, 6, (100, 800))
-    pipe.restart_broadcast = restart
-    halvers = [halve_broadcasts]
-    restart = cut_guidance_off(pipe, 9, halvers)
-    pipe.restart_guidance = restart
+    accelerated = apply_pab(
+        pipe,
+        pipe,
+        spatial_attention_block_skip_range=2,
+        cross_attention_block_skip_range=6,
+    )
+    accelerated = apply_cfg_cutoff(
+        pipe,
+        accelerated,
+        cutoff_step_index=8,
+        halvers=[halve_broadcasts],
+    )
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -224,12 +212,10 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
     """
-    pipe.restart_broadcast()
-    pipe.restart_guidance()
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,

@@ -52,6 +52,41 @@ GUIDANCE_SCALE = 7.5
 HEIGHT, WIDTH = 512, 512
 
 
+def apply_cfg_cutoff(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    cutoff_step_index: int,
+    halvers: list[Callable[[Any, int], None]],
+) -> Callable[..., Any]:
+    """Guide up to and with a step, then halve the batch and what others keep of it."""
+    denoiser = find_denoiser(pipe)
+    forward = denoiser.forward
+    calls = 0
+
+    def cut_off(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= cutoff_step_index + 1:
+            return forward(*args, **kwargs)
+        batch = len(args[0])
+        if calls == cutoff_step_index + 2:
+            for halve in halvers:
+                halve(pipe, batch)
+        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
+        (prediction,) = forward(*args, **kwargs)
+        # Guiding between two equal predictions gives that one, at whatever scale.
+        return (torch.cat([prediction, prediction]),)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls = 0
+        return generate(*args, **kwargs)
+
+    denoiser.forward = cut_off
+    return generate_anew
+
+
 def find_denoiser(pipe: Any) -> Any:
     """The module that predicts the noise: the UNet, or the transformer in its place."""
     return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
@@ -64,8 +99,6 @@ def conditional_half(value: Any, batch: int) -> Any:
         value: A tensor, or containers of tensors; what is not of this batch stays.
         batch: The guided batch's size, twice the number of pictures.
     """
-    import torch
-
     if isinstance(value, dict):
         return {key: conditional_half(item, batch) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -73,47 +106,6 @@ def conditional_half(value: Any, batch: int) -> Any:
     if torch.is_tensor(value) and value.ndim > 0 and len(value) == batch:
         return value[batch // 2 :]
     return value
-
-
-def cut_guidance_off(
-    pipe: Any, guided_calls: int, halvers: list[Callable[[Any, int], None]]
-) -> Callable[[], None]:
-    """Guide a pipe's denoiser in its first calls, and halve the batch from then on.
-
-    Args:
-        pipe: The diffusers pipeline.
-        guided_calls: How many calls are guided.
-        halvers: What halves the caches of other methods, by pipe and guided batch.
-
-    Returns:
-        What must be called before each picture.
-    """
-    import torch
-
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
-    calls = 0
-
-    def cut_off(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls <= guided_calls:
-            return forward(*args, **kwargs)
-        batch = len(args[0])
-        if calls == guided_calls + 1:
-            for halve in halvers:
-                halve(pipe, batch)
-        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
-        (prediction,) = forward(*args, **kwargs)
-        # Guiding between two equal predictions gives that one, at whatever scale.
-        return (torch.cat([prediction, prediction]),)
-
-    def restart() -> None:
-        nonlocal calls
-        calls = 0
-
-    denoiser.forward = cut_off
-    return restart
 
 
 def load_pipeline(model: str, device: str) -> Any:
@@ -135,9 +127,8 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    halvers = []
-    restart = cut_guidance_off(pipe, 9, halvers)
-    pipe.restart_guidance = restart
+    accelerated = apply_cfg_cutoff(pipe, pipe, cutoff_step_index=8, halvers=[])
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -150,11 +141,10 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
     """
-    pipe.restart_guidance()
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ GUIDANCE_SCALE = 7.5
 HEIGHT, WIDTH = 512, 512
 
 
+def apply_deepcache(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    cache_interval: int,
+    cache_branch_id: int,
+) -> Callable[..., Any]:
+    """Recompute the UNet's deep part at every `cache_interval`-th step only."""
+    helper = DeepCacheSDHelper(pipe=pipe)
+    helper.set_params(cache_interval=cache_interval, cache_branch_id=cache_branch_id)
+    helper.enable()
+    # Where tgate's combined loader leaves its helper too.
+    pipe.deepcache = helper
+    return generate
+
+
 def load_pipeline(model: str, device: str) -> Any:
     """Load the pipeline and accelerate it.
 
@@ -72,9 +89,8 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    pipe.deepcache = DeepCacheSDHelper(pipe=pipe)
-    pipe.deepcache.set_params(cache_interval=3, cache_branch_id=0)
-    pipe.deepcache.enable()
+    accelerated = apply_deepcache(pipe, pipe, cache_interval=3, cache_branch_id=0)
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -90,7 +106,7 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,

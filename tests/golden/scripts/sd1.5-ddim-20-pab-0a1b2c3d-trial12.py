@@ -30,6 +30,10 @@ from typing import Any
 try:
     import torch
     from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from diffusers.hooks.pyramid_attention_broadcast import (
+        PyramidAttentionBroadcastConfig,
+        apply_pyramid_attention_broadcast,
+    )
 except ImportError as error:
     packages = (
         "torch==2.13.0",
@@ -50,35 +54,17 @@ VARIANT = "fp16"
 STEPS = 20
 GUIDANCE_SCALE = 7.5
 HEIGHT, WIDTH = 512, 512
+TIMESTEPS = (100, 800)
 
 
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
-
-
-def broadcast_attention(
+def apply_pab(
     pipe: Any,
-    spatial_skip_range: int,
-    cross_skip_range: int,
-    timesteps: tuple[int, int],
-) -> Callable[[], None]:
-    """Compute a pipe's attentions only every so many steps.
-
-    Args:
-        pipe: The diffusers pipeline.
-        spatial_skip_range: Self-attention is computed every so many steps.
-        cross_skip_range: Cross-attention is computed every so many steps.
-        timesteps: Attention is reused at timesteps between these two only.
-
-    Returns:
-        What must be called before each picture.
-    """
-    from diffusers.hooks.pyramid_attention_broadcast import (
-        PyramidAttentionBroadcastConfig,
-        apply_pyramid_attention_broadcast,
-    )
-
+    generate: Callable[..., Any],
+    *,
+    spatial_attention_block_skip_range: int,
+    cross_attention_block_skip_range: int,
+) -> Callable[..., Any]:
+    """Compute self-attention and cross-attention only every so many steps."""
     denoiser = find_denoiser(pipe)
     current: list[Any] = []
     calls = 0
@@ -90,22 +76,29 @@ def broadcast_attention(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    def restart() -> None:
+    denoiser.register_forward_pre_hook(count)
+    config = PyramidAttentionBroadcastConfig(
+        spatial_attention_block_skip_range=spatial_attention_block_skip_range,
+        cross_attention_block_skip_range=cross_attention_block_skip_range,
+        spatial_attention_timestep_skip_range=TIMESTEPS,
+        cross_attention_timestep_skip_range=TIMESTEPS,
+        current_timestep_callback=lambda: current[calls - 1],
+    )
+    apply_pyramid_attention_broadcast(denoiser, config)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
         for state in broadcast_states(denoiser):
             state.reset()
+        return generate(*args, **kwargs)
 
-    denoiser.register_forward_pre_hook(count)
-    config = PyramidAttentionBroadcastConfig(
-        spatial_attention_block_skip_range=spatial_skip_range,
-        cross_attention_block_skip_range=cross_skip_range,
-        spatial_attention_timestep_skip_range=timesteps,
-        cross_attention_timestep_skip_range=timesteps,
-        current_timestep_callback=lambda: current[calls - 1],
-    )
-    apply_pyramid_attention_broadcast(denoiser, config)
-    return restart
+    return generate_anew
+
+
+def find_denoiser(pipe: Any) -> Any:
+    """The module that predicts the noise: the UNet, or the transformer in its place."""
+    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
@@ -136,8 +129,13 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    restart = broadcast_attention(pipe, 2, 6, (100, 800))
-    pipe.restart_broadcast = restart
+    accelerated = apply_pab(
+        pipe,
+        pipe,
+        spatial_attention_block_skip_range=2,
+        cross_attention_block_skip_range=6,
+    )
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -150,11 +148,10 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
     """
-    pipe.restart_broadcast()
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,

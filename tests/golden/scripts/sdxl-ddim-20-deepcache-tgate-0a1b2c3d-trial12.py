@@ -24,13 +24,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 try:
+    import tgate
     import torch
     from diffusers import DDIMScheduler, StableDiffusionXLPipeline
-    from tgate import TgateSDXLDeepCacheLoader
 except ImportError as error:
     packages = (
         "torch==2.13.0",
@@ -52,6 +54,54 @@ VARIANT = "fp16"
 STEPS = 20
 GUIDANCE_SCALE = 5.0
 HEIGHT, WIDTH = 1024, 1024
+LOADERS = {
+    "StableDiffusionPipeline": "TgateSD",
+    "StableDiffusionXLPipeline": "TgateSDXL",
+    "PixArtAlphaPipeline": "TgatePixArtAlpha",
+    "PixArtSigmaPipeline": "TgatePixArtSigma",
+}
+
+
+def apply_tgate(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    gate_step: int,
+    sp_interval: int,
+    fi_interval: int,
+    warm_up: int,
+    cache_interval: int = 0,
+    cache_branch_id: int = 0,
+) -> Callable[..., Any]:
+    """Guide and attend to the prompt before `gate_step`; an interval adds DeepCache."""
+    loader = LOADERS[type(pipe).__name__]
+    if cache_interval:
+        load = getattr(tgate, f"{loader}DeepCacheLoader")
+        load(pipe, cache_interval=cache_interval, cache_branch_id=cache_branch_id)
+    else:
+        getattr(tgate, f"{loader}Loader")(pipe)
+    calls = (type(pipe).__call__, pipe.tgate)
+    accepted = set.intersection(*(set(signature(call).parameters) for call in calls))
+
+    def gated(*args: Any, **kwargs: Any) -> Any:
+        # tgate swallows what it does not know, and is a copy of an older call.
+        unknown = sorted(kwargs.keys() - accepted)
+        if unknown:
+            name = type(pipe).__name__
+            raise TypeError(f"{name} with T-GATE takes no {unknown[0]!r}")
+        if cache_interval:
+            # After a call that failed behind the gate DeepCache would count from there.
+            pipe.deepcache.start_timestep = None
+        return pipe.tgate(
+            *args,
+            **kwargs,
+            gate_step=gate_step,
+            sp_interval=sp_interval,
+            fi_interval=fi_interval,
+            warm_up=warm_up,
+        )
+
+    return gated
 
 
 def load_pipeline(model: str, device: str) -> Any:
@@ -73,7 +123,17 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    TgateSDXLDeepCacheLoader(pipe, cache_interval=3, cache_branch_id=0)
+    accelerated = apply_tgate(
+        pipe,
+        pipe,
+        gate_step=10,
+        sp_interval=1,
+        fi_interval=1,
+        warm_up=0,
+        cache_interval=3,
+        cache_branch_id=0,
+    )
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -86,12 +146,10 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
     """
-    # After a call that failed behind the gate DeepCache still counts from there.
-    pipe.deepcache.start_timestep = None
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe.tgate(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,
@@ -99,10 +157,6 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         width=WIDTH,
         generator=generators,
         output_type=output_type,
-        gate_step=10,
-        sp_interval=1,
-        fi_interval=1,
-        warm_up=0,
     ).images
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,26 @@ GUIDANCE_SCALE = 10.0
 HEIGHT, WIDTH = 64, 64
 
 
+def apply_tome(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    ratio: float,
+    max_downsample: int,
+) -> Callable[..., Any]:
+    """Merge `ratio` of the tokens in self-attentions at `max_downsample` or finer."""
+    tomesd.apply_patch(pipe, ratio=ratio, max_downsample=max_downsample)
+
+    def seeded(*args: Any, **kwargs: Any) -> Any:
+        # tomesd would fork the global generator once and advance it from call to call,
+        # so that one seed gave two pictures.
+        generator = torch.Generator(pipe._execution_device).manual_seed(0)
+        pipe.unet._tome_info["args"]["generator"] = generator
+        return generate(*args, **kwargs)
+
+    return seeded
+
+
 def load_pipeline(model: str, device: str) -> Any:
     """Load the pipeline and accelerate it.
 
@@ -68,7 +89,8 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    tomesd.apply_patch(pipe, ratio=0.5, max_downsample=2)
+    accelerated = apply_tome(pipe, pipe, ratio=0.5, max_downsample=2)
+    pipe.accelerated = accelerated
     return pipe
 
 
@@ -81,13 +103,10 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
     """
-    # Else tomesd would draw on, and one seed would give two pictures.
-    merging = torch.Generator(pipe._execution_device).manual_seed(0)
-    pipe.unet._tome_info["args"]["generator"] = merging
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    return pipe(
+    return pipe.accelerated(
         prompt=list(prompts),
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,

@@ -1,0 +1,107 @@
+"""The source that a script carries: functions of accel_space, with all that they name of it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+OURS = "accel_space"
+
+
+@dataclass
+class Carried:
+    """What a script carries; each name means one thing.
+
+    Attributes:
+        constants: Assignments, by name.
+        functions: Definitions, by name. What they import at their top is in `imports` instead.
+        imports: Names that all of it imports, by module; a module without names is imported itself.
+    """
+
+    constants: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
+    imports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def carry(functions: Iterable[Callable[..., Any]]) -> Carried:
+    """Collect the source of functions, and of what they name of accel_space.
+
+    Args:
+        functions: Functions at the top of modules of accel_space.
+    """
+    carried = Carried()
+    for function in functions:
+        _carry_name(carried, sys.modules[function.__module__], function.__name__)
+    return carried
+
+
+def _carry_name(carried: Carried, module: ModuleType, name: str) -> None:
+    """Carry what a module means by a name, and what that names; a builtin needs nothing."""
+    source, bindings = _read(module)
+    node = bindings.get(name)
+    if isinstance(node, ast.FunctionDef):
+        imports = [each for each in node.body if isinstance(each, ast.Import | ast.ImportFrom)]
+        if _is_new(carried.functions, name, _without(source, node, imports)):
+            for each in imports:
+                _carry_import(carried, each, [alias.name for alias in each.names])
+            _carry_named(carried, module, node)
+    elif isinstance(node, ast.Assign):
+        if _is_new(carried.constants, name, str(ast.get_source_segment(source, node))):
+            _carry_named(carried, module, node.value)
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        _carry_import(carried, node, [name])
+
+
+@cache
+def _read(module: ModuleType) -> tuple[str, dict[str, ast.stmt]]:
+    """A module's source, and the statement at its top that gives a name its meaning."""
+    source = inspect.getsource(module)
+    bindings: dict[str, ast.stmt] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            bindings[node.name] = node
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bindings |= {alias.name: node for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            bindings |= {ast.unparse(target): node for target in node.targets}
+    return source, bindings
+
+
+def _carry_named(carried: Carried, module: ModuleType, node: ast.AST) -> None:
+    for name in dict.fromkeys(each.id for each in ast.walk(node) if isinstance(each, ast.Name)):
+        _carry_name(carried, module, name)
+
+
+def _carry_import(carried: Carried, node: ast.Import | ast.ImportFrom, names: list[str]) -> None:
+    if isinstance(node, ast.Import):
+        for name in names:
+            carried.imports.setdefault(name, ())
+    elif str(node.module).partition(".")[0] == OURS:
+        for name in names:
+            _carry_name(carried, sys.modules[str(node.module)], name)
+    else:
+        known = carried.imports.get(str(node.module), ())
+        carried.imports[str(node.module)] = tuple(dict.fromkeys((*known, *names)))
+
+
+def _is_new(pieces: dict[str, str], name: str, text: str) -> bool:
+    """Keep a piece; tell whether it was not there yet."""
+    known = pieces.setdefault(name, text)
+    if known is not text and known != text:
+        raise ValueError(f"two methods of one script name different things {name}")
+    return known is text
+
+
+def _without(source: str, function: ast.FunctionDef, imports: list[Any]) -> str:
+    """The source of a function without some of its statements and the empty line behind them."""
+    lines = source.split("\n")
+    gone = {line for each in imports for line in range(each.lineno, each.end_lineno + 1)}
+    gone |= {line + 1 for line in gone if line + 1 not in gone and not lines[line].strip()}
+    own = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    return "\n".join(lines[line - 1] for line in own if line not in gone)
