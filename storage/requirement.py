@@ -32,10 +32,10 @@ def meets(trial: TrialRecord, requirement: Requirement, loss_budget: float) -> b
         return False
     measured = trial.judged
     fast = requirement.speedup is None or measured["speedup_ci"][0] >= requirement.speedup
-    # A latency of one pair alone has no interval to promise with.
-    latency = measured["latency_ci_s"]
     short = requirement.latency_s is None or (
-        latency is not None and latency[1] <= requirement.latency_s
+        # A latency of one pair alone has no interval to promise with.
+        measured["latency_ci_s"] is not None
+        and measured["latency_ci_s"][1] <= requirement.latency_s
     )
     good = bool(measured["clip_loss_ci"][1] <= loss_budget)
     return bool(fast and short and good)

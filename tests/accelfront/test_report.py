@@ -14,6 +14,7 @@ import optuna
 import pytest
 from PIL import Image
 
+from accelfront.reporting import page as page_module
 from accelfront.reporting.charts import comparison_chart, hypervolume_chart
 from accelfront.reporting.commands import Commands
 from accelfront.reporting.comparing import compare
@@ -336,6 +337,14 @@ def test_without_room_there_are_no_pictures(room: int) -> None:
     study = made_study(TRIALS)
     pictures = {(study.name, 0): picture_of(64)}
     assert fit_pictures(pictures, [report_study(study, Commands([study]))], room) == {}
+
+
+def test_a_page_without_room_for_any_picture_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made_study(TRIALS)
+    monkeypatch.setattr(page_module, "MOST_BYTES", 1_000_000)
+    page = render_page([study], {(study.name, 0): picture_of(50)})
+    assert "None of the 1 picture grids is on this page, as they would take it beyond" in page
+    assert "data:image/webp" not in page and "comes first" not in page
 
 
 def test_a_page_of_301_studies_of_100_points_has_room_for_pictures() -> None:
