@@ -73,8 +73,11 @@ def take_front(
         # From left to right, the unaccelerated pipeline among them.
         for _ in range(len(study.trials) + 1):
             page.keyboard.press("ArrowRight")
-            if told.inner_text().split("\n")[0] == f"Trial {bound.number}":
+            # A confirmed point says there what it is told by, behind a comma.
+            if told.inner_text().split("\n")[0].partition(",")[0] == f"Trial {bound.number}":
                 break
+        else:
+            raise RuntimeError(f"the chart does not tell of trial {bound.number}")
         # What shows where the keyboard is would hide points.
         page.add_style_tag(
             content=":focus-visible { outline: none !important; } .hoverlayer { display: none; }"
