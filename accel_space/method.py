@@ -95,7 +95,10 @@ class Method(ABC):
 
     @abstractmethod
     def why_not(self, context: Context) -> str | None:
-        """Tell why the method cannot work here, in words for people, or None if it can."""
+        """Tell why the method cannot work here, in words for people, or None if it can.
+
+        What to do stands behind a semicolon; without one the stack names the methods that can.
+        """
 
     @abstractmethod
     def space(self, context: Context) -> Space:

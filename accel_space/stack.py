@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 from inspect import Parameter, signature
@@ -109,7 +110,7 @@ class Stack:
         for method in self.methods:
             reason = method.why_not(context)
             if reason is not None:
-                raise RefusedError(reason)
+                raise RefusedError(reason if ";" in reason else reason + _way_on(context))
 
     @cached_property
     def space(self) -> Space:
@@ -223,6 +224,18 @@ class Stack:
             for method in self.methods
             for name, shares in method.skipped(params, self.context).items()
         }
+
+
+def _way_on(context: Context) -> str:
+    """Name the other methods that work in a context, as the end of a refusal."""
+    others = [
+        name
+        for name, method in METHODS.items()
+        if name not in context.methods
+        and method.why_not(replace(context, methods=frozenset({name}))) is None
+    ]
+    *most, last = others or [""]
+    return f"; use {', '.join(most)}{' or ' if most else ''}{last}" if last else ""
 
 
 def _key(skipped: Skipped) -> _Key:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import typer
 
+from accel_space.methods import METHODS
 from accelfront.counting import counted
 from accelfront.options import DEFAULT_STORAGE, AsJson, Storage
 
@@ -17,15 +18,12 @@ MODULES = {
     "torch": "torch",
     "diffusers": "diffusers",
     "transformers": "transformers",
-    "DeepCache": "DeepCache",
-    "tgate": "tgate",
-    "tomesd": "tomesd",
     "open_clip_torch": "open_clip",
     "optuna": "optuna",
     "optuna-dashboard": "optuna_dashboard",
     "sqlalchemy": "sqlalchemy",
 }
-"""Module by package of everything that a study needs."""
+"""Module by package of what every study needs; each method has its library besides."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,9 @@ def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     from accelfront.tables import plain_table, print_json
     from accelfront.terminal import console
 
-    findings = [_library(package) for package in MODULES]
+    libraries = [method.library for method in METHODS.values() if method.library]
+    findings = [_library(package, module) for package, module in MODULES.items()]
+    findings += [_library(library, library) for library in libraries]
     if all(finding.state == "ok" for finding in findings):
         # The rest cannot even be asked for without the libraries.
         findings += [*_devices(), *_pipelines(), _storage(storage)]
@@ -59,9 +59,9 @@ def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _library(package: str) -> Finding:
+def _library(package: str, module: str) -> Finding:
     try:
-        import_module(MODULES[package])
+        import_module(module)
         return Finding(package, "ok", version(package))
     except PackageNotFoundError:
         return Finding(package, "missing", f"pip install {package}")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from accel_space.method import Method
 from objectives.device import device_name, driver_version
+from objectives.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
-LIBRARIES = (
-    "torch", "diffusers", "transformers", "DeepCache", "tgate", "tomesd", "open_clip_torch",
-)  # fmt: skip
-"""Libraries whose version can change a latency or a picture."""
+LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch")
+"""Libraries whose version can change any latency or picture; methods have their own besides."""
 
 
 class Environment(BaseModel):
@@ -24,7 +25,7 @@ class Environment(BaseModel):
 
     Attributes:
         device: The device's name; part of a study's identity.
-        versions: Version by name: Python, the GPU's driver, and `LIBRARIES`.
+        versions: Version by name: Python, the GPU's driver, `LIBRARIES`, and those of the methods.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,22 +34,45 @@ class Environment(BaseModel):
     versions: dict[str, str]
 
 
-def this_environment(device: torch.device) -> Environment:
-    """Read the environment of this process."""
+def this_environment(device: torch.device, methods: Iterable[Method] = ()) -> Environment:
+    """Read the environment of this process, as far as a stack of methods uses it.
+
+    Raises:
+        InputError: If a method's library is not installed.
+    """
     import torch
 
     versions = {"python": platform.python_version(), "driver": driver_version(device)}
     versions |= {library: version(library) for library in LIBRARIES}
+    versions |= {
+        method.library: _version(method.library, method.name)
+        for method in methods
+        if method.library
+    }
     # Unlike the package's version this one tells CUDA builds apart.
     versions["torch"] = str(torch.__version__)
     return Environment(device=device_name(device), versions=versions)
 
 
+def _version(library: str, method: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        raise InputError(
+            f"{method} needs {library}, which is not installed; pip install {library}"
+        ) from None
+
+
 def version_drift(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """List what differs, as `torch 2.11.0 -> 2.12.0`; empty if nothing does."""
-    names = [*before, *(name for name in now if name not in before)]
+    """List what differs, as `torch 2.11.0 -> 2.12.0`; empty if nothing does.
+
+    Args:
+        before: Versions that were kept; what is not used now does not count, as earlier releases
+            kept the libraries of all methods.
+        now: Versions of what is used.
+    """
     return [
-        f"{name} {before.get(name) or 'none'} -> {now.get(name) or 'none'}"
-        for name in names
-        if before.get(name) != now.get(name)
+        f"{name} {before.get(name) or 'none'} -> {now[name] or 'none'}"
+        for name in now
+        if before.get(name) != now[name]
     ]

@@ -150,7 +150,7 @@ class Ledger:
         def free() -> None:
             for trial in self.study.get_trials(deepcopy=False, states=[TrialState.FAIL]):
                 met = trial.user_attrs.get(FAULT, self.versions)
-                if met != self.versions or self._plan.request.retry_failed:
+                if version_drift(met, self.versions) or self._plan.request.retry_failed:
                     release(self.store.engine, self.id, trial.number)
 
         self.patient(free)

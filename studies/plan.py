@@ -200,7 +200,14 @@ class Plan:
             **combination,
             **({"scheduler_settings": settings} if (settings := self.scheduler_settings) else {}),
             "protocol": self.protocol.model_dump(),
-            "environment": self.environment.model_dump(),
+            "environment": {
+                "device": self.environment.device,
+                "versions": {
+                    name: version
+                    for name, version in self.environment.versions.items()
+                    if name not in {method.library for method in self.stack.methods}
+                },
+            },
         }
 
 
@@ -238,7 +245,7 @@ def make_plan(request: StudyRequest) -> Plan:
         drawn=sample.prompts + sample.unseen,
         first=0,
         protocol=_protocol(request, entry, model, scorer, sample.prompts, default_dtype(device)),
-        environment=this_environment(device),
+        environment=this_environment(device, stack.methods),
         device=device,
         stack=stack,
         notes=sample.notes,

@@ -56,7 +56,7 @@ class DeepCache(Method):
         if not context.profile.unet_resnets:
             return (
                 f"DeepCache needs a UNet, and {context.profile.pipeline_class}'s denoiser is a "
-                "transformer; use tgate, pab or cfg_cutoff"
+                "transformer"
             )
         if not context.profile.has_mid_block:
             return "DeepCache wraps the UNet's mid block, and this UNet has none"

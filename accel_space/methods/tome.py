@@ -54,7 +54,7 @@ class ToMe(Method):
         if not context.profile.unet_resnets:
             return (
                 f"tomesd patches a UNet's blocks, and {context.profile.pipeline_class}'s denoiser "
-                "is a transformer; use tgate, pab or cfg_cutoff"
+                "is a transformer"
             )
         if not _mergeable_downsamples(context.profile):
             height, width = context.profile.latent_size

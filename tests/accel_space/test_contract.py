@@ -557,6 +557,7 @@ def test_a_stack_is_refused_in_words_or_has_choices_for_every_parameter(
         space = Stack(replace(context, steps=steps)).space
     except RefusedError as refusal:
         assert len(str(refusal).split()) > 5
+        assert "; " in str(refusal)
     else:
         assert space
         assert all(choices.values for choices in space.values())
@@ -570,8 +571,11 @@ def test_what_only_a_unet_can_do_is_refused_to_a_transformer_with_a_way_on(
 ) -> None:
     context = _context((name,), family)
 
-    with pytest.raises(RefusedError, match=r"UNet.*is a transformer; use tgate, pab or cfg_cutoff"):
+    with pytest.raises(RefusedError, match=r"UNet.*is a transformer; use .* or ") as refusal:
         Stack(context)
+
+    _, _, way_on = str(refusal.value).partition("; use ")
+    assert {*way_on.replace(" or ", ", ").split(", ")} == METHODS.keys() - UNET_METHODS
 
 
 def test_no_two_methods_share_a_parameter() -> None:

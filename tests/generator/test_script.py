@@ -33,7 +33,9 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "scripts"
 
 TRIALS = {script_name(study, trial): (study, trial) for study, trial in catalogue_trials()}
 
-ALLOWED = {"torch", "diffusers", "DeepCache", "tgate", "tomesd"} | sys.stdlib_module_names
+LIBRARIES = {method.library for method in METHODS.values() if method.library}
+
+ALLOWED = {"torch", "diffusers"} | LIBRARIES | sys.stdlib_module_names
 
 STEPS = 8
 

@@ -248,12 +248,27 @@ def test_other_library_versions_are_refused_unless_allowed(
     run(make_request(trials=1), store)
     study = load(store)
     environment = study.user_attrs[ENVIRONMENT]
-    environment["versions"]["tgate"] = "0.9"
+    environment["versions"]["DeepCache"] = "0.0.9"
     study.set_user_attr(ENVIRONMENT, environment)
-    with pytest.raises(StudyRefusedError, match=r"tgate 0\.9 -> 1\.0"):
+    with pytest.raises(StudyRefusedError, match=r"DeepCache 0\.0\.9 -> 0\.1"):
         run(make_request(trials=2), store)
     allowed = make_request(trials=2, allow_version_drift=True)
     assert run(allowed, store).measured == 1
+
+
+def test_a_library_that_the_stack_does_not_use_locks_no_study(
+    run: RunStudy, make_request: MakeRequest, store: Store
+) -> None:
+    # As the first release kept it, with the libraries of all methods.
+    run(make_request(trials=1), store)
+    study = load(store)
+    environment = study.user_attrs[ENVIRONMENT]
+    assert "DeepCache" in environment["versions"]
+    assert not {"tgate", "tomesd"} & environment["versions"].keys()
+    environment["versions"] |= {"tgate": "0.9", "tomesd": "0.1.3"}
+    study.set_user_attr(ENVIRONMENT, environment)
+
+    assert run(make_request(trials=2), store).measured == 1
 
 
 def test_the_loss_budget_of_a_study_stays_until_another_is_given(

@@ -112,7 +112,7 @@ def killed_after(writes: int, url: str, plan: Plan) -> None:
 
 def test_of_two_library_versions_at_once_one_is_refused(url: str, plan: Plan) -> None:
     def with_version(version: str) -> Callable[[], None]:
-        versions = {**plan.environment.versions, "tgate": version}
+        versions = {**plan.environment.versions, "DeepCache": version}
         environment = plan.environment.model_copy(update={"versions": versions})
         other = replace(plan, environment=environment, request=replace(plan.request, trials=4))
 
@@ -120,7 +120,7 @@ def test_of_two_library_versions_at_once_one_is_refused(url: str, plan: Plan) ->
             try:
                 work(url, other, lambda: time.sleep(0.05))
             except StudyRefusedError as error:
-                assert "tgate" in str(error)
+                assert "DeepCache" in str(error)
                 os._exit(2)
 
         return work_or_be_refused
