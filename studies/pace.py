@@ -9,7 +9,6 @@ from typing import Literal
 
 from storage.looks import Look
 from storage.records import TrialRecord
-from studies.confirmation import how_many
 from studies.disturbance import room_to_time_again
 
 Step = Literal["measured"] | Look
@@ -45,22 +44,17 @@ class Pace:
         return left + usual * draws
 
 
-def steps_to_come(
-    trials: list[TrialRecord], wanted: int, confirm: bool, one: bool
-) -> dict[Step, int]:
+def steps_to_come(trials: list[TrialRecord], wanted: int, confirmations: int) -> dict[Step, int]:
     """The steps of a search that is under way.
 
     Args:
         trials: The points measured so far.
         wanted: How many there are to be.
-        confirm: Whether the best ones will be confirmed.
-        one: Whether the search ends with one point that meets a requirement, confirmed alone.
+        confirmations: How many confirmations are to come.
     """
     disturbed = sum(not t.timed_again and bool(t.measurement.get("disturbed")) for t in trials)
-    confirmed = sum(trial.confirmed is not None for trial in trials)
-    confirmations = 1 if one else max(0, how_many(wanted) - confirmed)
     return {
         "measured": max(0, wanted - len(trials)),
         "timed again": min(disturbed, room_to_time_again(trials)),
-        "confirmed": confirmations if confirm else 0,
+        "confirmed": confirmations,
     }

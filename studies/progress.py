@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from storage.records import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from objectives.measurement import Measurement
 
 EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "interrupt", "others"]
 
@@ -62,3 +65,11 @@ class Outcome:
     unkept: str | None
     lacks_prompts: bool = False
     earlier: str = ""
+
+
+def in_words(measurement: Measurement) -> str:
+    """What a trial has measured, in a few words."""
+    words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
+    if not measurement.disturbed:
+        return words
+    return f"{words}, disturbed ({', '.join(measurement.disturbed)})"

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -17,12 +16,12 @@ from objectives.grid import Grid
 from objectives.measurement import Measurement
 from objectives.statistics import Estimate
 from storage.judgement import judged_bound
-from storage.looks import Look
-from storage.records import Point, TrialRecord
+from storage.records import Point, StudyRecord, TrialRecord
 from storage.requirement import Requirement, meets
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.benches import Benches, open_before_study
+from studies.confirmation import left_to_confirm
 from studies.deletion import deletions_told
 from studies.disturbance import marked
 from studies.earlier import earlier_note
@@ -35,10 +34,11 @@ from studies.interrupt import Interrupt, graceful_interrupt
 from studies.ledger import Ledger
 from studies.pace import Pace, Step, steps_to_come
 from studies.plan import DEFAULT_LOSS_BUDGET, Plan
-from studies.progress import EndReason, Outcome, Progress, Watch
+from studies.progress import EndReason, Outcome, Progress, Watch, in_words
+from studies.remeasurement import Remeasurement
 from studies.samplers import Proposal, make_proposer
 from studies.screening import Screen, is_hopeless
-from studies.second_looks import Due, SecondLooks, due_looks, take_look
+from studies.second_looks import Due
 from studies.stopping import Deadline, Plateau, Standstill
 from studies.warm_start import warm_points
 
@@ -88,11 +88,8 @@ class _Run:
         self.watch = watch
         self.last = ""
         self.pace = Pace()
-        self.pending: list[Due] | None = None
-        self.looked: Counter[Look] = Counter()
         opened = open_before_study(plan, store, workbench, self.tell_early)
         self.ledger = Ledger(plan, store, self.tell_early)
-        self.looks = SecondLooks(self.ledger)
         self.confirmation = plan.confirmation()
         self.benches = Benches(
             plan, self.confirmation, store, workbench, self.ledger.patient, self.tell, opened
@@ -112,6 +109,16 @@ class _Run:
         self.plateau = Plateau(self.ledger.loss_budget)
         self.standstill = Standstill()
         self.failures: dict[str, str] = {}
+        self.remeasurement = Remeasurement(
+            self.ledger,
+            self.benches,
+            self.confirmation is not None,
+            request.trial_timeout_s,
+            self.pace,
+            self.standstill,
+            self.failures,
+            self.tell,
+        )
         self.measured = 0
         self.ledger.reconsider(self.stays_given_up)
         self.ledger.free_failed()
@@ -168,6 +175,11 @@ class _Run:
             if reason is not None:
                 return reason
 
+    def read(self) -> StudyRecord:
+        """Read the study anew."""
+        self.record = self.ledger.read()
+        return self.record
+
     def nothing_left(self) -> EndReason:
         """How a run ends to which no further point is proposed."""
         if self.ledger.under_way():
@@ -182,65 +194,24 @@ class _Run:
         Returns:
             How the run ends; None if it does not, as what met the requirement does so no more.
         """
-        while (pending := self.due()) and not self.deadline.passed():
+        again = self.remeasurement
+        while (due := again.due(self.read, lambda: self.met)) and not self.deadline.passed():
             if stop.requested:
                 return "interrupt"
-            self.look(pending[0])
-            self.record = self.ledger.read()
+            self.look(due[0])
+            self.read()
             if reason == "requirement" and self.met is None:
-                self.pending = None
+                again.pending = None
                 return None
-        self.pending = []
+        again.pending = []
         self.tell("done")
         return reason
 
-    def due(self) -> list[Due]:
-        """The second looks that no worker is at and that have not failed in this run."""
-        # Claims first: one that ends in between is in the record then.
-        known = self.ledger.taken().keys() | self.failures.keys()
-        self.record = self.ledger.read()
-        record = replace(self.record, loss_budget=self.ledger.loss_budget)
-        looks = due_looks(record, self.met, self.confirmation is not None)
-        self.pending = [due for due in looks if due.key not in known]
-        return self.pending
-
     def look(self, due: Due) -> None:
-        """Take a second look at a point and store what it finds."""
+        """Take a second look at a point."""
         if self.benches.doubtful:
             self.restore()
-        bench = self.benches.confirming if due.look == "confirmed" else self.benches.search
-        trial_id = self.looks.begin(due)
-        if trial_id is None:
-            return self.standstill.note(due.key, self.ledger.taken())
-        self.standstill.end()
-        which = self.place_of(due)
-        doing = "confirming on unseen prompts" if due.look == "confirmed" else "timing again"
-        self.tell(f"{doing}, {which}: {point_key(due.first.params)}")
-        start = time.perf_counter()
-        timeout_s = self.plan.request.trial_timeout_s
-        try:
-            with self.looks.heartbeat(trial_id):
-                measurement = take_look(due, bench, self.record.trials, timeout_s)
-        except KeyboardInterrupt:
-            self.looks.fail(trial_id, "interrupted")
-            raise
-        except Exception as error:
-            failure = first_line(error)
-            self.failures[due.key] = failure
-            self.last = f"failed: {failure}"
-            self.benches.doubtful = True
-            self.looks.fail(trial_id, failure, is_own_fault(error))
-        else:
-            self.looks.keep(trial_id, due, measurement)
-            self.last = f"{due.look} {which}, {_in_words(measurement)}"
-            self.pace.note(due.look, time.perf_counter() - start)
-
-    def place_of(self, due: Due) -> str:
-        """Which of the second looks of its kind one is in this run, as `1 of 2`."""
-        alike = sum(other.look == due.look for other in self.pending or ())
-        most = self.looked[due.look] + alike
-        self.looked[due.look] += 1
-        return f"{self.looked[due.look]} of {most}"
+        self.last = self.remeasurement.take(due, self.record.trials) or self.last
 
     def enough(self) -> EndReason | None:
         """Why to start no further trial, if there is a reason."""
@@ -360,7 +331,7 @@ class _Run:
 
     def note(self, measurement: Measurement, kept: bool) -> None:
         """Keep the last trial's result for whoever watches."""
-        words = _in_words(measurement)
+        words = in_words(measurement)
         if not kept:
             self.last = f"{words}, dropped: this worker was silent and given up for dead"
         elif measurement.stopped_early:
@@ -392,11 +363,16 @@ class _Run:
 
     def steps_left(self) -> Mapping[Step, int]:
         """What this run has still to do: of second looks what is due, or will be."""
-        if self.pending is not None:
-            return Counter(due.look for due in self.pending)
-        is_asked = self.plan.request.requirement != Requirement()
-        confirms = self.confirmation is not None
-        return steps_to_come(self.record.trials, self.wanted, confirms, one=is_asked)
+        if self.remeasurement.pending is not None:
+            return Counter(due.look for due in self.remeasurement.pending)
+        trials = self.record.trials
+        confirmations = 0
+        if self.confirmation is not None:
+            # What meets a requirement is confirmed alone.
+            is_asked = self.plan.request.requirement != Requirement()
+            budget = self.ledger.loss_budget
+            confirmations = 1 if is_asked else left_to_confirm(trials, self.wanted, budget)
+        return steps_to_come(trials, self.wanted, confirmations)
 
     def outcome(self, reason: EndReason) -> Outcome:
         """Sum the run up."""
@@ -415,10 +391,3 @@ class _Run:
             lacks_prompts and reason in SETTLED,
             earlier=self.ledger.patient(lambda: earlier_note(self.plan, self.store)),
         )
-
-
-def _in_words(measurement: Measurement) -> str:
-    words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
-    if not measurement.disturbed:
-        return words
-    return f"{words}, disturbed ({', '.join(measurement.disturbed)})"

@@ -21,7 +21,7 @@ from storage.claims import claim, release
 from storage.failures import FAULT
 from storage.looks import LOOK, Look
 from storage.records import StudyRecord, TrialRecord
-from studies.confirmation import to_confirm
+from studies.confirmation import to_confirm, unsure_best
 from studies.disturbance import is_quieter, marked, to_time_again
 from studies.heartbeat import heartbeat
 from studies.rounding import rounded
@@ -38,10 +38,12 @@ class Due:
     Attributes:
         look: Which one.
         first: The point.
+        beyond: Whether it is the judged best, and none of those that were planned.
     """
 
     look: Look
     first: TrialRecord
+    beyond: bool = False
 
     @property
     def key(self) -> str:
@@ -54,18 +56,26 @@ class Due:
         return trial.timed_again if self.look == "timed again" else trial.confirmed is not None
 
 
-def due_looks(record: StudyRecord, met: TrialRecord | None, confirm: bool) -> list[Due]:
+def due_looks(
+    record: StudyRecord, met: TrialRecord | None, confirm: bool, beyond: bool = False
+) -> list[Due]:
     """The second looks that a study still wants, in order.
 
     Args:
         record: The study.
         met: The point that meets a requirement; it alone is confirmed then.
         confirm: Whether there are prompts to confirm on.
+        beyond: Whether the judged best is confirmed too where it is none of those planned.
     """
-    again = to_time_again(record.trials, record.front)
+    looks = [Due("timed again", t) for t in to_time_again(record.trials, record.front)]
+    if not confirm:
+        return looks
     best = to_confirm(record.trials, record.loss_budget) if met is None else [met]
-    unconfirmed = [trial for trial in best if confirm and trial.confirmed is None]
-    return [Due("timed again", t) for t in again] + [Due("confirmed", t) for t in unconfirmed]
+    looks += [Due("confirmed", trial) for trial in best if trial.confirmed is None]
+    last = unsure_best(record.trials, record.loss_budget) if beyond and met is None else None
+    if last is not None and last not in best:
+        looks.append(Due("confirmed", last, beyond=True))
+    return looks
 
 
 def take_look(

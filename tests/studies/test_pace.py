@@ -9,6 +9,7 @@ import pytest
 
 from storage.store import Store
 from stub_workbench import REQUEST
+from studies.confirmation import left_to_confirm
 from studies.pace import Pace, steps_to_come
 from studies.plan import make_plan
 from studies.progress import Progress
@@ -34,16 +35,19 @@ def test_each_kind_of_step_counts_by_what_it_took() -> None:
 
 
 def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
-    points = [made_trial(number, 1.5, 0.0) for number in range(3)]
-    assert steps_to_come(points, 8, confirm=True, one=False) == {
+    points = [made_trial(number, 1.5 - number / 10, -number / 100) for number in range(3)]
+    assert left_to_confirm(points, 8, 0.02) == 2
+    assert steps_to_come(points, 8, confirmations=2) == {
         "measured": 5, "timed again": 0, "confirmed": 2,
     }  # fmt: skip
-    points[1] = made_trial(1, 1.5, 0.0, disturbed=["slow"])
-    points[2] = replace(points[2], confirmed=points[2].measurement)
-    assert steps_to_come(points, 8, confirm=True, one=False)["timed again"] == 1
-    assert steps_to_come(points, 8, confirm=True, one=False)["confirmed"] == 1
-    assert steps_to_come(points, 8, confirm=True, one=True)["confirmed"] == 1
-    assert steps_to_come(points, 8, confirm=False, one=False)["confirmed"] == 0
+    assert steps_to_come([*points, made_trial(4, 1.5, 0.0, disturbed=["slow"])], 8, 0) == {
+        "measured": 4, "timed again": 1, "confirmed": 0,
+    }  # fmt: skip
+    points[1] = replace(points[1], confirmed=points[1].measurement)
+    assert left_to_confirm(points, 8, 0.02) == 1
+    # One that fell behind since is none of the two.
+    points[1] = replace(points[1], speedup=1.0, clip_loss=0.5)
+    assert left_to_confirm(points, 8, 0.02) == 2
 
 
 @pytest.mark.usefixtures("quiet_machine")

@@ -20,12 +20,13 @@ from accel_space.stack import point_key
 from objectives.measurement import Baseline, Measurement
 from storage.claims import list_claims
 from storage.front import best_inside
+from storage.judgement import judged_bound
 from storage.records import MEASUREMENT, POINT, StudyRecord, TrialRecord, read_studies
 from storage.requirement import Requirement
 from storage.store import Store, open_store
 from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
-from studies.confirmation import to_confirm
+from studies.confirmation import MOST_BEYOND, to_confirm
 from studies.interrupt import Interrupt
 from studies.ledger import Ledger
 from studies.plan import Plan, make_plan
@@ -35,8 +36,8 @@ from studies.samplers import make_proposer
 from studies.second_looks import SecondLooks, due_looks
 from tests.studies.conftest import MakeRequest
 
-LOSS_ON_UNSEEN = 0.01
-"""How lucky the search was, if nothing else is said."""
+LOSS_ON_UNSEEN = 1e-4
+"""How lucky the search was, if nothing else is said: too little for a best point to fall."""
 
 fork = multiprocessing.get_context("fork")
 
@@ -157,6 +158,36 @@ def test_a_continued_study_confirms_what_has_become_the_best(plan: Plan, store: 
     assert record.states == {"complete": 16}
 
 
+def test_a_run_confirms_on_until_its_judged_best_is_confirmed(plan: Plan, store: Store) -> None:
+    # Whatever is confirmed breaks the budget, and a lucky point is judged best in its place.
+    wide = replace(plan, request=replace(plan.request, trials=16, loss_budget=0.05))
+    lab = Lab(loss_on_unseen=0.5)
+    record = run_study(wide, store, workbench=lab).study
+    planned = to_confirm([replace(trial, confirmed=None) for trial in record.trials], 0.05)
+    assert lab.counts["confirmed"] == len(planned) + MOST_BEYOND, "and no more in one run"
+    best = judged_bound(record.trials, 0.05)
+    assert best is not None and best.confirmed is None
+    for _ in range(3):
+        record = run_study(wide, store, workbench=lab).study
+    assert judged_bound(record.trials, 0.05) is None
+    assert all(trial.confirmed for trial in record.trials if trial.clip_loss <= 0.05)
+
+
+def test_a_best_that_is_confirmed_ends_the_run(plan: Plan, store: Store) -> None:
+    # The first that is confirmed falls, the others keep what they had.
+    lab = Lab(loss_on_unseen=0.5)
+
+    def keep_the_others(what: str) -> None:
+        lab.loss_on_unseen = 0.5 if lab.counts.get("confirmed", 0) < 4 else 0.0
+
+    lab.act = keep_the_others
+    wide = replace(plan, request=replace(plan.request, trials=16))
+    record = run_study(wide, store, workbench=lab).study
+    assert lab.counts["confirmed"] == 4 + 1
+    best = judged_bound(record.trials, 0.02)
+    assert best is not None and best.confirmed is not None
+
+
 def test_nothing_is_confirmed_if_it_is_not_wanted_or_cannot_be(plan: Plan, store: Store) -> None:
     lab = Lab()
     unasked = make_plan(replace(plan.request, confirm=False))
@@ -208,7 +239,7 @@ def test_a_trial_that_stays_disturbed_keeps_its_mark(plan: Plan, store: Store) -
     assert trials[0].as_json()["disturbed"] == ["busy"]
 
 
-@pytest.mark.parametrize(("loss", "measured", "met"), [(0.0, 4, True), (LOSS_ON_UNSEEN, 8, False)])
+@pytest.mark.parametrize(("loss", "measured", "met"), [(0.0, 4, True), (0.01, 8, False)])
 def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
     plan: Plan, store: Store, loss: float, measured: int, met: bool
 ) -> None:
@@ -359,8 +390,9 @@ def test_a_real_study_ends_with_its_best_on_unseen_prompts(
     said: list[Progress] = []
     outcome = run_study(make_plan(request), store, said.append)
     assert (outcome.reason, outcome.measured) == ("trials", 2)
-    [trial] = [trial for trial in outcome.study.trials if trial.confirmed is not None]
-    assert trial.confirmed is not None
+    # On a busy machine the first one may turn out the slower one, and then the other is confirmed.
+    trial = judged_bound(outcome.study.trials, 0.9)
+    assert trial is not None and trial.confirmed is not None
     assert trial.confirmed["samples"] == 4
     assert trial.confirmed["clip_score"] != trial.measurement["clip_score"]
     assert trial.confirmed["speedup_ci"][0] <= trial.confirmed["speedup"]
