@@ -61,7 +61,7 @@ def import_(
 
 def _study_command(batch: Batch, storage: str) -> str:
     from studies.commands import study_command
-    from studies.plan import StudyRequest
+    from studies.request import StudyRequest
 
     combination = {**batch.combination, "methods": tuple(batch.combination["methods"])}
     request = StudyRequest(**combination, trials=max(DEFAULT_TRIALS, len(batch.points)))

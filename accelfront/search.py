@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from storage.records import StudyRecord
     from storage.store import Store
     from studies.bench import Workbench
-    from studies.plan import StudyRequest
+    from studies.request import StudyRequest
 
 
 @dataclass
@@ -91,7 +91,7 @@ class StudySearch:
 
     def _request(self, task: Task) -> StudyRequest:
         from generator.choice import search_goal
-        from studies.plan import StudyRequest
+        from studies.request import StudyRequest
 
         is_here = self.device.partition(":")[0] in ("cpu", "cuda")
         return StudyRequest(

@@ -115,7 +115,8 @@ def study(
     """Run one study, or go on with it: measure points and show the front of the best."""
     from accelfront.process import prepare_process
     from storage.requirement import Requirement
-    from studies.plan import StudyRequest, check_request, make_plan
+    from studies.plan import check_request, make_plan
+    from studies.request import StudyRequest
 
     requirement = Requirement(speedup=req_speedup, latency_s=req_time)
     request = StudyRequest(

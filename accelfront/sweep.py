@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from studies.engine import Row, Watch
-    from studies.plan import StudyRequest
+    from studies.request import StudyRequest
     from studies.sweep import Listed
 
 INTERRUPTED, IN_PART = 130, 3

@@ -6,7 +6,8 @@ import sys
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, make_plan
+from studies.request import StudyRequest
 
 
 def asked_plan(request: StudyRequest) -> Plan:

@@ -34,7 +34,8 @@ from random_models import build_model, build_scorer
 from result_files import keep_results, out_folder, results_path
 from storage.store import Store, open_store
 from studies.bench import Workbench
-from studies.plan import Plan, StudyRequest
+from studies.plan import Plan
+from studies.request import StudyRequest
 from studies.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"

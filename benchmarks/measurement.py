@@ -25,7 +25,8 @@ from result_files import keep_results, out_folder, results_path
 from storage.records import StudyRecord
 from storage.store import open_store
 from studies.bench import Workbench
-from studies.plan import Plan, StudyRequest
+from studies.plan import Plan
+from studies.request import StudyRequest
 from studies.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"

@@ -40,7 +40,8 @@ from objectives.loading import load_conditioning, load_pipeline
 from objectives.schedulers import make_scheduler
 from objectives.scorer import Embeddings, Scorer, clip_scores
 from result_files import out_folder
-from studies.plan import Plan, StudyRequest
+from studies.plan import Plan
+from studies.request import StudyRequest
 
 BASELINE_EVERY = 8
 """Points between two baseline batches where `--baseline-every` is not given: a device's speed

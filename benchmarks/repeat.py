@@ -31,7 +31,8 @@ from storage.errors import StorageError
 from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
 from studies.bench import Workbench
-from studies.plan import StudyRequest, make_plan
+from studies.plan import make_plan
+from studies.request import StudyRequest
 
 RESULTS = Path(__file__).parent / "results"
 

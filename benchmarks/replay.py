@@ -23,7 +23,8 @@ from storage.records import MEASUREMENT
 from studies.features import skipped_shares, work_features
 from studies.front_model import Surrogate
 from studies.front_sampler import spread_out
-from studies.plan import StudyRequest, make_stack
+from studies.plan import make_stack
+from studies.request import StudyRequest
 from studies.samplers import make_proposer
 from studies.screening import FIRST_LOOK, confidence, is_hopeless, looks
 

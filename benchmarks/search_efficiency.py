@@ -41,7 +41,7 @@ from grid_table import TABLES, load_table
 from replay import GOALS, MOST, SHARES, GivingUp, Replay, time_errors
 from result_files import keep_results, out_folder
 from step_times import TIMES
-from studies.plan import DEFAULT_LOSS_BUDGET
+from studies.request import DEFAULT_LOSS_BUDGET
 
 RESULTS = Path(__file__).parent / "results"
 

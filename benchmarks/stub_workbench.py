@@ -14,8 +14,9 @@ from accel_space.stack import Stack, point_key
 from objectives.measurement import Baseline, Measurement
 from storage.store import Store, open_store
 from studies.bench import Bench, Workbench
-from studies.plan import Plan, StudyRequest
+from studies.plan import Plan
 from studies.progress import Outcome, Watch
+from studies.request import StudyRequest
 from studies.runner import run_study
 
 REQUEST = StudyRequest(

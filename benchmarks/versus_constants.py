@@ -38,8 +38,9 @@ from storage.records import StudyRecord, TrialRecord, find_study
 from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.hints import point_in_space
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, make_plan
 from studies.progress import Progress
+from studies.request import StudyRequest
 from studies.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"

@@ -9,7 +9,7 @@ from typing import Any
 
 from objectives.catalogue import PIPELINES
 from storage.records import StudyRecord
-from studies.plan import StudyRequest
+from studies.request import StudyRequest
 
 MORE = 16
 """Points to ask for of a study that has hardly begun; beyond that twice as many as it has."""

@@ -18,8 +18,9 @@ from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.errors import StudyFailedError, StudyRefusedError
 from studies.interrupt import Interrupt
-from studies.plan import StudyRequest, make_plan
+from studies.plan import make_plan
 from studies.progress import Progress
+from studies.request import StudyRequest
 from studies.runner import run_study
 from studies.sweep import label
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from studies.plan import StudyRequest
+from studies.request import StudyRequest
 
 
 def given_files(request: StudyRequest) -> dict[str, str]:

@@ -18,7 +18,8 @@ from storage.hints import read_hints
 from storage.prototype import Entry
 from storage.records import Point
 from storage.store import Store
-from studies.plan import Plan, StudyRequest, make_stack
+from studies.plan import Plan, make_stack
+from studies.request import StudyRequest
 
 
 @dataclass

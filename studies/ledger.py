@@ -34,8 +34,9 @@ from studies.errors import StudyRefusedError
 from studies.files import given_files
 from studies.heartbeat import heartbeat
 from studies.note import refresh_note, study_note
-from studies.plan import DEFAULT_LOSS_BUDGET, Plan, StudyRequest
+from studies.plan import Plan
 from studies.recovery import recover
+from studies.request import DEFAULT_LOSS_BUDGET, StudyRequest
 from studies.rounding import rounded
 from studies.samplers import Proposal
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from accel_space.method import Context
@@ -28,79 +27,11 @@ from objectives.schedulers import (
     scheduler_settings,
 )
 from objectives.scorer import ScorerSource, find_scorer
-from storage.foreign import shown
-from storage.requirement import Requirement
+from studies.request import StudyRequest, check_numbers
 from studies.sample import Sample, draw_sample
 
 if TYPE_CHECKING:
     import torch
-
-SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
-
-DEFAULT_LOSS_BUDGET = 0.02
-
-GREATEST = 10**9
-"""No count is beyond it, nor a seed, to which trials and prompts are added; NumPy's end at 2**32.
-"""
-
-BudgetUse = Literal["set", "begin", "run"]
-"""What becomes of a requested loss budget: it is set as the study's own; it is given to a study
-that begins, and one that exists keeps its own; or it is this run's alone, as a task's is."""
-
-
-@dataclass(frozen=True)
-class StudyRequest:
-    """One study as a person asks for it; what is None takes the pipeline's default.
-
-    Attributes:
-        pipeline: A name of the catalogue.
-        scheduler: A scheduler's name.
-        steps: num_inference_steps.
-        methods: Names of the methods to stack.
-        trials: How many distinct points the study is to have measured in the end.
-        num_samples: How many prompts, one picture each.
-        batch_size: How many pictures are generated together.
-        seed: Of the noise, of the draw of prompts and of the sampler.
-        sampler: How points are chosen, one of `SAMPLERS`.
-        prompts: A file of prompts.
-        model: A folder in diffusers layout or an address, in place of the catalogue's model.
-        revision: The branch, tag or commit of an address.
-        scorer: The open_clip model that scores, as `find_scorer` takes it.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        timeout_s: Start no trial after this many seconds.
-        trial_timeout_s: Fail a trial that takes longer; checked between its batches.
-        requirement: End once a point meets it inside the loss budget.
-        loss_budget: The greatest CLIP loss allowed; None takes the study's own.
-        budget_use: What becomes of it.
-        allow_version_drift: Go on although libraries have changed since the study began.
-        retry_failed: Measure points again that failed for reasons of their own.
-        screening: Give hopeless points up after few prompts, in a search.
-        confirm: Measure the best points on unseen prompts in the end.
-    """
-
-    pipeline: str
-    scheduler: str
-    steps: int
-    methods: tuple[str, ...]
-    trials: int
-    num_samples: int | None = None
-    batch_size: int | None = None
-    seed: int = 0
-    sampler: str = "auto"
-    prompts: Path | None = None
-    model: str | None = None
-    revision: str | None = None
-    scorer: str | None = None
-    device: str = "auto"
-    timeout_s: float | None = None
-    trial_timeout_s: float | None = None
-    requirement: Requirement = field(default_factory=Requirement)
-    loss_budget: float | None = None
-    budget_use: BudgetUse = "set"
-    allow_version_drift: bool = False
-    screening: bool = True
-    retry_failed: bool = False
-    confirm: bool = True
 
 
 @dataclass(frozen=True)
@@ -259,7 +190,7 @@ def check_request(request: StudyRequest) -> None:
         InputError: If something given cannot be used.
         RefusedError: If a method is unknown, or two are in conflict.
     """
-    _check_numbers(request)
+    check_numbers(request)
     entry = find_pipeline(request.pipeline)
     find_methods(request.methods)
     _sample(request, entry)
@@ -295,45 +226,6 @@ def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Archit
             methods=frozenset(methods),
         )
     )
-
-
-def _check_numbers(request: StudyRequest) -> None:
-    requirement = request.requirement
-    ranges = {
-        # More steps than any model was trained for.
-        "--steps": (request.steps, 1, 1000),
-        "--trials": (request.trials, 1, GREATEST),
-        # From one prompt alone there is no interval.
-        "--num-samples": (request.num_samples, 2, GREATEST),
-        "--batch-size": (request.batch_size, 1, GREATEST),
-        "--seed": (request.seed, 0, GREATEST),
-    }
-    for option, (value, least, most) in ranges.items():
-        if value is not None and not least <= value <= most:
-            raise InputError(
-                f"{option} must be a whole number from {least} to {most}, and {shown(value)} was "
-                "given"
-            )
-    above_zero = {
-        "--timeout": request.timeout_s,
-        "--trial-timeout": request.trial_timeout_s,
-        "--req-time": requirement.latency_s,
-    }
-    for option, number in above_zero.items():
-        if number is not None and not number > 0:
-            raise InputError(f"{option} must be above 0, and {number:g} was given")
-    if requirement.speedup is not None and not requirement.speedup >= 1:
-        raise InputError(
-            f"--req-speedup must be 1 or more, and {requirement.speedup:g}, which was given, is "
-            "slower than the baseline"
-        )
-    if request.loss_budget is not None and not -1 < request.loss_budget < 1:
-        raise InputError(
-            "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "
-            f"{request.loss_budget:g} was given"
-        )
-    if request.sampler not in SAMPLERS:
-        raise InputError(f"unknown sampler {shown(request.sampler)}; use {', '.join(SAMPLERS)}")
 
 
 def _sample(request: StudyRequest, entry: PipelineEntry) -> Sample:

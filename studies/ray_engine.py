@@ -29,8 +29,8 @@ from storage.store import Store, open_store
 from studies.engine import Row, Standing, Watch
 from studies.errors import StudyFailedError
 from studies.interrupt import graceful_interrupt
-from studies.plan import StudyRequest
 from studies.ray_worker import Worker
+from studies.request import StudyRequest
 from studies.sweep import label
 
 RESTARTS = 3

@@ -14,8 +14,8 @@ from storage.store import open_store
 from studies.bench import Workbench
 from studies.engine import Row, Standing, run_one
 from studies.interrupt import Interrupt
-from studies.plan import StudyRequest
 from studies.progress import Progress
+from studies.request import StudyRequest
 from studies.sweep import label
 
 RETRY_S = 3.0

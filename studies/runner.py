@@ -33,9 +33,10 @@ from studies.hints import hinted_points
 from studies.interrupt import Interrupt, graceful_interrupt
 from studies.ledger import Ledger
 from studies.pace import Pace, Step, steps_to_come
-from studies.plan import DEFAULT_LOSS_BUDGET, Plan
+from studies.plan import Plan
 from studies.progress import EndReason, Outcome, Progress, Watch, in_words
 from studies.remeasurement import Remeasurement
+from studies.request import DEFAULT_LOSS_BUDGET
 from studies.samplers import Proposal, make_proposer
 from studies.screening import Screen, is_hopeless
 from studies.second_looks import Due

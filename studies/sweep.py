@@ -18,7 +18,8 @@ from objectives.files import read_text
 from objectives.schedulers import scheduler_name
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
-from studies.plan import StudyRequest, make_stack
+from studies.plan import make_stack
+from studies.request import StudyRequest
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,8 @@ from accel_space.stack import Stack, point_key
 from storage.front import pareto_front
 from storage.records import Point, TrialRecord, find_study, study_names
 from storage.store import Store
-from studies.plan import DEFAULT_LOSS_BUDGET, Plan
+from studies.plan import Plan
+from studies.request import DEFAULT_LOSS_BUDGET
 
 MOST = 4
 """Points taken over; the rest of the first design still covers the space."""

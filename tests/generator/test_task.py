@@ -16,7 +16,7 @@ from generator.task import Task, read_task, task_json, task_sentence
 from generator.words import METHOD_WORDS, PIPELINE_WORDS, SCHEDULER_WORDS, Kind
 from objectives.catalogue import PIPELINES
 from objectives.errors import InputError
-from studies.plan import DEFAULT_LOSS_BUDGET
+from studies.request import DEFAULT_LOSS_BUDGET
 
 # ruff: noqa: RUF001
 

@@ -21,7 +21,8 @@ from objectives.loading import load_conditioning, load_pipeline
 from objectives.objective import Objective
 from objectives.schedulers import make_scheduler
 from objectives.scorer import Embeddings, Scorer, clip_scores, find_scorer, foreign_doubt
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, make_plan
+from studies.request import StudyRequest
 from tests.objectives.test_objective import make_objective
 from tests.tiny_pipelines import tiny_sd
 

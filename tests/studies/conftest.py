@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.store import Store, open_store
-from studies.plan import StudyRequest
+from studies.request import StudyRequest
 from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]

@@ -13,8 +13,9 @@ from storage.records import FEASIBLE, LOSS_BUDGET
 from storage.requirement import Requirement
 from storage.store import Store
 from stub_workbench import REQUEST, StubWorkbench
-from studies.plan import DEFAULT_LOSS_BUDGET, BudgetUse, make_plan
+from studies.plan import make_plan
 from studies.progress import Outcome
+from studies.request import DEFAULT_LOSS_BUDGET, BudgetUse
 from studies.runner import run_study
 
 ANY_SPEED = Requirement(latency_s=3600.0)

@@ -22,7 +22,8 @@ from storage.requirement import Requirement
 from storage.store import Store
 from stub_workbench import StubWorkbench
 from studies.commands import going_on, study_command
-from studies.plan import SAMPLERS, StudyRequest, make_plan
+from studies.plan import make_plan
+from studies.request import SAMPLERS, StudyRequest
 from studies.runner import run_study
 from tests.studies.conftest import MakeRequest
 

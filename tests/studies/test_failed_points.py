@@ -16,8 +16,9 @@ from storage.store import Store
 from stub_workbench import REQUEST, StubObjective, StubWorkbench
 from studies.bench import Bench
 from studies.errors import StudyFailedError
-from studies.plan import SAMPLERS, Plan, make_plan
+from studies.plan import Plan, make_plan
 from studies.progress import Outcome
+from studies.request import SAMPLERS
 from studies.runner import run_study
 from tests import command_line
 

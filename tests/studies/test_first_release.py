@@ -13,7 +13,8 @@ import pytest
 from storage.records import StudyRecord, read_studies
 from storage.store import open_store
 from stub_workbench import REQUEST, StubWorkbench
-from studies.plan import StudyRequest, make_plan
+from studies.plan import make_plan
+from studies.request import StudyRequest
 from studies.runner import run_study
 from tests.command_line import Answer, run
 

@@ -19,7 +19,8 @@ from storage.records import DUPLICATE_OF, LOSS_BUDGET, StudyRecord, read_studies
 from storage.store import Store
 from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench
-from studies.plan import SAMPLERS, Plan, StudyRequest, make_plan
+from studies.plan import Plan, make_plan
+from studies.request import SAMPLERS, StudyRequest
 from studies.runner import run_study
 
 SEARCH = replace(

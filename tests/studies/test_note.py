@@ -10,7 +10,8 @@ from optuna_dashboard import get_note, save_note
 
 from storage.records import StudyRecord, TrialRecord
 from studies.note import END, refresh_note, study_note
-from studies.plan import Plan, StudyRequest, make_plan
+from studies.plan import Plan, make_plan
+from studies.request import StudyRequest
 from tests.studies.conftest import MakeRequest
 
 STORAGE = "postgresql+psycopg://me:***@host/studies"

@@ -22,7 +22,7 @@ from accel_space.stack import point_key
 from storage.claims import list_claims
 from storage.records import StudyRecord, read_studies
 from storage.store import Store, open_store
-from studies.plan import StudyRequest
+from studies.request import StudyRequest
 from tests.command_line import run
 from tests.studies.conftest import MakeRequest
 

@@ -30,8 +30,9 @@ from storage.store import Store, open_store
 from stub_workbench import StubWorkbench
 from studies.bench import Workbench
 from studies.errors import StudyFailedError, StudyRefusedError
-from studies.plan import StudyRequest, make_plan
+from studies.plan import make_plan
 from studies.progress import Outcome, Progress, Watch
+from studies.request import StudyRequest
 from studies.runner import run_study
 from tests import command_line
 from tests.studies.conftest import MakeRequest

@@ -10,7 +10,7 @@ from accel_space.method import Choices, Context
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.stack import Stack, point_key
 from storage.records import Point
-from studies.plan import SAMPLERS
+from studies.request import SAMPLERS
 from studies.samplers import Proposer, make_distributions
 from studies.samplers import make_proposer as make_any_proposer
 

@@ -14,7 +14,8 @@ from storage.records import read_studies
 from storage.store import Store
 from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError
-from studies.plan import SAMPLERS, make_plan
+from studies.plan import make_plan
+from studies.request import SAMPLERS
 from studies.stopping import MAX_FRUITLESS, Standstill
 from tests import command_line
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from storage.store import Store
 from stub_workbench import StubWorkbench
-from studies.plan import StudyRequest, make_plan
+from studies.plan import make_plan
 from studies.progress import Outcome
+from studies.request import StudyRequest
 from studies.runner import run_study
 from studies.warm_start import MOST, warm_points
 from tests.studies.conftest import MakeRequest
