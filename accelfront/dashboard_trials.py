@@ -26,15 +26,8 @@ from accelfront.dashboard_guard import Application
 from storage.errors import StorageError
 from storage.judgement import judged_front
 from storage.looks import LOOK
-from storage.records import (
-    DUPLICATE_OF,
-    FEASIBLE,
-    MEASUREMENT,
-    POINT,
-    StudyRecord,
-    TrialRecord,
-    read_study,
-)
+from storage.reading import read_study
+from storage.records import DUPLICATE_OF, FEASIBLE, MEASUREMENT, POINT, StudyRecord, TrialRecord
 from storage.shapes import MEASURED
 
 STUDY = re.compile(r"/api/studies/(\d+)")

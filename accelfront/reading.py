@@ -17,7 +17,7 @@ def read(store: Store, study: str | None = None) -> list[StudyRecord]:
         StorageError: If there is none that can be read.
     """
     from accelfront.tables import foreign_text
-    from storage.records import read_studies
+    from storage.reading import read_studies
 
     def tell(line: str) -> None:
         print(line, file=sys.stderr)

@@ -152,7 +152,7 @@ def study(
     from accelfront.terminal import console
     from accelfront.verdict import show, verdict
     from accelfront.view import StudyView
-    from storage.records import read_studies
+    from storage.reading import read_studies
     from storage.store import open_store
     from studies.runner import run_study
 
@@ -222,7 +222,7 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
     """What other studies measured alike tell of this one's baseline."""
     from accelfront.tables import weakness_text
     from generator.bounds import weak_baselines
-    from storage.records import read_studies
+    from storage.reading import read_studies
 
     alike = [each for each in read_studies(store) if each.protocol == study.protocol]
     own = tuple(study.combination[name] for name in ("pipeline", "scheduler", "steps"))

@@ -22,7 +22,8 @@ from accelfront.options import DEFAULT_STORAGE
 from accelfront.reporting.page import render_page
 from accelfront.reporting.pictures import front_pictures
 from result_files import out_folder
-from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord, TrialRecord
 from storage.store import Store, open_store
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"

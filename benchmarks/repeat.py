@@ -28,7 +28,8 @@ from objectives.protocol import Protocol
 from objectives.statistics import Estimate, across_runs, speedup
 from result_files import keep_results, out_folder
 from storage.errors import StorageError
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.plan import make_plan

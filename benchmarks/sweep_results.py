@@ -27,7 +27,8 @@ from generator.bounds import weak_baselines
 from objectives.errors import InputError
 from result_files import keep_results, out_folder
 from storage.errors import StorageError
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import open_store
 from studies.sweep import label, make_requests, read_sweep
 

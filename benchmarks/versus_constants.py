@@ -34,7 +34,8 @@ from accel_space.errors import RefusedError
 from accelfront.process import prepare_process
 from result_files import keep_results, out_folder
 from storage.hints import keep_hints
-from storage.records import StudyRecord, TrialRecord, find_study
+from storage.reading import find_study
+from storage.records import StudyRecord, TrialRecord
 from storage.store import Store, open_store
 from studies.bench import Workbench
 from studies.hints import point_in_space

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from storage.patience import Patience
-from storage.records import has_study
+from storage.reading import has_study
 from storage.store import Store
 from studies.bench import Bench, Workbench
 from studies.errors import StudyFailedError

@@ -27,6 +27,7 @@ from storage.errors import StorageError
 from storage.failures import FAULT, read_failures
 from storage.ours import given_up
 from storage.patience import Patience
+from storage.reading import read_study
 from storage.schema import creation_lock
 from storage.store import Store
 from studies.deletion import deleted
@@ -101,7 +102,7 @@ class Ledger:
             self.require_study()
             recover(self.study, self.store)
             failed = read_failures(self.store.engine, [self.id])[self.id]
-            return replace(records.read_study(self.study), failed=failed)
+            return replace(read_study(self.study), failed=failed)
 
         return self.patient(read)
 
@@ -336,7 +337,7 @@ def _open_study(plan: Plan, store: Store) -> optuna.Study:
         try:
             study = _make_study(plan, store)
             number_anew(store.engine, study._study_id, records.REASON)
-            records.read_study(study)
+            read_study(study)
         except (StorageError, StudyRefusedError):
             raise
         except ValueError as error:

@@ -24,7 +24,8 @@ from setproctitle import setproctitle
 
 from objectives.errors import InputError
 from storage.patience import Patience
-from storage.records import StudyRecord, find_study, study_names
+from storage.reading import find_study, study_names
+from storage.records import StudyRecord
 from storage.store import Store, open_store
 from studies.engine import Row, Standing, Watch
 from studies.errors import StudyFailedError

@@ -20,6 +20,7 @@ from storage import records
 from storage.claims import claim, release
 from storage.failures import FAULT
 from storage.looks import LOOK, Look
+from storage.reading import read_study
 from storage.records import StudyRecord, TrialRecord
 from studies.confirmation import to_confirm, unsure_best
 from studies.disturbance import is_quieter, marked, to_time_again
@@ -132,7 +133,7 @@ class SecondLooks:
             ledger.heart.record_heartbeat(trial_id)
             taken = claim(ledger.store.engine, ledger.id, due.key, number)
             # Another worker may have taken it and have ended meanwhile.
-            return taken and not due.is_done(records.read_study(study))
+            return taken and not due.is_done(read_study(study))
 
         if ledger.patient(take):
             return trial_id

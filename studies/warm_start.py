@@ -10,7 +10,8 @@ from math import prod
 
 from accel_space.stack import Stack, point_key
 from storage.front import pareto_front
-from storage.records import Point, TrialRecord, find_study, study_names
+from storage.reading import find_study, study_names
+from storage.records import Point, TrialRecord
 from storage.store import Store
 from studies.plan import Plan
 from studies.request import DEFAULT_LOSS_BUDGET

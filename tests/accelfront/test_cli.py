@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from storage.records import PROTOCOL, read_studies
+from storage.reading import read_studies
+from storage.records import PROTOCOL
 from storage.store import open_store
 from tests.command_line import modules_after, run, run_process
 from tests.made_studies import add_point, add_study

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import read_studies
+from storage.reading import read_studies
 from storage.store import open_store
 from tests.command_line import run
 from tests.generator import made_trials

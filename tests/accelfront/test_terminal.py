@@ -13,7 +13,7 @@ import pytest
 from accelfront.tables import plain_table
 from accelfront.terminal import CleanConsole, clean
 from storage import records
-from storage.records import study_names
+from storage.reading import study_names
 from storage.rows import STUDIES, STUDY_ATTRIBUTES
 from storage.store import open_store
 from tests.command_line import run

@@ -28,7 +28,8 @@ from objectives.errors import InputError
 from objectives.model import find_model
 from objectives.protocol import prompts_fingerprint
 from storage import records
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.schema import scripts
 from storage.scripts import ScriptRecord, keep_script
 from storage.store import open_store

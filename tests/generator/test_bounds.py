@@ -9,7 +9,7 @@ import pytest
 from generator.bounds import Bound, WeakBaseline, difficulty, weak_baselines
 from objectives.errors import InputError
 from storage.judgement import surest
-from storage.records import read_studies
+from storage.reading import read_studies
 from storage.requirement import Requirement, meets
 from storage.store import Store, open_store
 from tests.made_studies import add_point, add_study

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from generator.bounds import Bound, difficulty
 from generator.make_tasks import make_tasks
 from generator.task import Task, read_task, task_json, task_sentence
-from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord, TrialRecord
 from storage.requirement import Requirement, meets
 from storage.store import Store, open_store
 from tests.made_studies import add_point, add_study

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from storage.export import studies_json, trials_csv
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import Store
 from tests.made_studies import PROTOCOL, add_point, add_study
 

@@ -13,7 +13,8 @@ from optuna.trial import TrialState, create_trial
 
 from storage import records
 from storage.errors import StorageError
-from storage.records import StudyRecord, completed, read_studies, read_study
+from storage.reading import completed, read_studies, read_study
+from storage.records import StudyRecord
 from storage.rows import ATTRIBUTES, STUDY_ATTRIBUTES
 from storage.store import Store
 from tests.made_studies import add_point, add_study, confirm

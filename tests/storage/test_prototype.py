@@ -9,7 +9,8 @@ import pytest
 
 from storage.errors import StorageError
 from storage.prototype import read_search_params, write_search_params, write_speedup_bounds
-from storage.records import StudyRecord, TrialRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord, TrialRecord
 from storage.store import Store
 from tests.made_studies import add_point, add_study
 

@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 
 from storage import records
 from storage.errors import StorageError
-from storage.records import read_studies, read_study
+from storage.reading import read_studies, read_study
 from storage.store import Store
 from tests.made_reports import PROTOCOL, made_trial
 

@@ -17,7 +17,7 @@ from optuna_dashboard import get_note
 
 from accelfront.cli import app
 from objectives.embedded import SCORER_DIR
-from storage.records import read_studies
+from storage.reading import read_studies
 from storage.requirement import Requirement
 from storage.store import Store
 from stub_workbench import StubWorkbench

@@ -13,7 +13,8 @@ from sqlalchemy import Table, delete, insert, select
 
 from accel_space.stack import point_key
 from storage.claims import list_claims
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.rows import TRIALS
 from storage.schema import claims
 from storage.store import Store, open_store

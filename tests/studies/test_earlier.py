@@ -9,7 +9,7 @@ import pytest
 
 from objectives.embedded import PIPELINE_DIR
 from objectives.fingerprint import earlier_fingerprint
-from storage.records import read_studies
+from storage.reading import read_studies
 from storage.store import Store
 from stub_workbench import StubWorkbench
 from studies.earlier import earlier_note

@@ -11,7 +11,7 @@ import pytest
 from accel_space.method import Params
 from objectives.errors import MeasurementError
 from objectives.measurement import Measurement
-from storage.records import read_studies
+from storage.reading import read_studies
 from storage.store import Store
 from stub_workbench import REQUEST, StubObjective, StubWorkbench
 from studies.bench import Bench

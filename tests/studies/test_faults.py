@@ -24,7 +24,8 @@ import torch
 from accel_space.methods import METHODS
 from accel_space.stack import point_key
 from objectives.errors import MeasurementError
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import Store, open_store
 from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import open_store
 from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import make_plan

@@ -15,7 +15,8 @@ from accel_space.method import Params
 from accel_space.stack import point_key
 from objectives.measurement import Baseline, Measurement
 from storage.claims import list_claims
-from storage.records import DUPLICATE_OF, LOSS_BUDGET, StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import DUPLICATE_OF, LOSS_BUDGET, StudyRecord
 from storage.store import Store
 from stub_workbench import REQUEST, made_up
 from studies.bench import Bench, Workbench

@@ -20,7 +20,8 @@ from sqlalchemy import make_url
 
 from accel_space.stack import point_key
 from storage.claims import list_claims
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import Store, open_store
 from studies.request import StudyRequest
 from tests.command_line import run

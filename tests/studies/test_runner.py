@@ -24,7 +24,8 @@ from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from storage.claims import list_claims
 from storage.errors import StorageError
-from storage.records import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON, read_studies
+from storage.reading import read_studies
+from storage.records import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON
 from storage.requirement import Requirement
 from storage.store import Store, open_store
 from stub_workbench import StubWorkbench

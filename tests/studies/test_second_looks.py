@@ -21,7 +21,8 @@ from objectives.measurement import Baseline, Measurement
 from storage.claims import list_claims
 from storage.front import best_inside
 from storage.judgement import judged_bound
-from storage.records import MEASUREMENT, POINT, StudyRecord, TrialRecord, read_studies
+from storage.reading import read_studies
+from storage.records import MEASUREMENT, POINT, StudyRecord, TrialRecord
 from storage.requirement import Requirement
 from storage.store import Store, open_store
 from stub_workbench import REQUEST, made_up

@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from storage.records import read_studies
+from storage.reading import read_studies
 from storage.store import Store
 from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError

@@ -20,7 +20,8 @@ from sqlalchemy import Engine, MetaData, event, select
 
 from accel_space.stack import point_key
 from kill_workers import kill_workers
-from storage.records import StudyRecord, read_studies
+from storage.reading import read_studies
+from storage.records import StudyRecord
 from storage.store import open_store
 from stub_workbench import REQUEST, work
 from studies.errors import StudyRefusedError
