@@ -21,6 +21,9 @@ SAVE_ANEW = "save the pipeline anew with pipe.save_pretrained(FOLDER)"
 STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """By library, how the name of a part's weight file begins."""
 
+AUTO = ("AutoModel", "AutoPipeline", "AutoTokenizer", "AutoProcessor", "AutoFeature", "AutoImage")
+"""How the classes are named that become whatever class a folder says."""
+
 TOKENIZER_NAMES = ("merges.txt", "vocab.txt")
 TOKENIZER_KINDS = (".json", ".model")
 
@@ -97,10 +100,9 @@ def _library(folder: Path, part: str, kind: list[Any]) -> str:
         LoadError: If the class is from elsewhere, or is found by what else the folder says.
     """
     match kind:
-        case ["diffusers", str()]:
-            return "diffusers"
-        case ["transformers", str(name)] if not name.startswith("Auto"):
-            return "transformers"
+        # diffusers has AutoencoderKL, too, which is a class like any other.
+        case ["diffusers" | "transformers" as library, str(name)] if not name.startswith(AUTO):
+            return str(library)
     written = ".".join(map(str, kind))[:80]
     raise LoadError(
         f"the model's {part}",

@@ -83,12 +83,9 @@ def _from_pretrained(
         pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
             model.folder,
             dtype=getattr(torch, dtype),
-            variant=model.variant,
-            use_safetensors=True,
             local_files_only=True,
-            **{**entry.parts, **parts, **_encoders(model, dtype, {**entry.parts, **parts})},
+            **{**entry.parts, **parts, **_networks(model, dtype, {**entry.parts, **parts})},
         )
-        # Here, as a tensor that no file had is found out only now.
         return pipe.to(device)
     except torch.OutOfMemoryError as error:
         raise MeasurementError(
@@ -101,26 +98,28 @@ def _from_pretrained(
         raise LoadError(f"the model of {entry.name}", model.folder, error, REMEDY) from error
 
 
-def _encoders(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the networks of transformers, which draws tensors that no file has at random.
+def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the networks of a pipeline, each by itself, as the pipeline hides what was missing.
 
-    diffusers leaves such tensors empty, and moving them to the device fails.
+    transformers draws tensors that no file has at random, diffusers leaves them empty.
 
     Raises:
         LoadError: If a network lacks a tensor.
     """
+    import diffusers
     import torch
     import transformers
 
+    libraries = {"diffusers": diffusers, "transformers": transformers}
     loaded = {}
     for part in loaded_parts(
         model.folder, {name for name, value in parts.items() if value is None}
     ):
-        if part.library != "transformers" or not part.has_weights:
+        if not part.has_weights:
             continue
         where = model.folder / part.name
         variant = part_variant(where, model.variant)
-        loaded[part.name], told = getattr(transformers, part.class_name).from_pretrained(
+        loaded[part.name], told = getattr(libraries[part.library], part.class_name).from_pretrained(
             where,
             dtype=getattr(torch, dtype),
             use_safetensors=True,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from objectives.catalogue import PIPELINES
+from objectives.errors import LoadError
 from objectives.loading import default_dtype, load_conditioning, load_pipeline
 from objectives.model import Model, find_model
 from tests.tiny_pipelines import FAMILIES, draw, save_tiny, tiny_pipeline, tiny_sd
@@ -145,3 +147,42 @@ def test_embedded_pipelines_lack_no_tensor(name: str) -> None:
 def test_half_precision_is_for_gpus() -> None:
     assert default_dtype(CPU) == "float32"
     assert default_dtype(torch.device("cuda:0")) == "float16"
+
+
+@pytest.mark.parametrize("part", ["unet", "vae"])
+def test_a_network_that_lacks_tensors_is_told_by_its_part(
+    part: str, model: Model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "half"
+    shutil.copytree(model.folder, folder)
+    file = folder / part / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    for name in sorted(tensors)[-3:]:
+        del tensors[name]
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(LoadError, match=f"the model's {part} from .*: 3 of its tensors are in no"):
+        load_pipeline(ENTRY, find_model(ENTRY, str(folder), None), "float32", CPU)
+
+
+def test_attention_named_as_in_old_files_of_a_vae_is_found(model: Model, tmp_path: Path) -> None:
+    names = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    folder = tmp_path / "old"
+    shutil.copytree(model.folder, folder)
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    for new, old in names.items():
+        tensors = {name.replace(f".{new}.", f".{old}."): part for name, part in tensors.items()}
+    assert any(".query." in name for name in tensors)
+    save_file(tensors, file, metadata={"format": "pt"})
+    found = find_model(ENTRY, str(folder), None)
+    pictures = draw(load_pipeline(ENTRY, found, "float32", CPU))
+    assert pictures.equal(draw(tiny_sd()))
+
+
+def test_a_class_that_becomes_what_a_folder_says_is_refused(model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "auto"
+    shutil.copytree(model.folder, folder)
+    index = folder / "model_index.json"
+    index.write_text(index.read_text().replace("UNet2DConditionModel", "AutoModel"))
+    with pytest.raises(LoadError, match="no Auto classes"):
+        find_model(ENTRY, str(folder), None)
