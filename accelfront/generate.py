@@ -90,7 +90,8 @@ def generate(
     # Refuses shares that contradict each other before anything is done.
     difficulty(1.0, 1.0, easy, hard)
     scope = _scope(device, model)
-    store = open_store(storage, create=search_missing)
+    # A search is a worker like any other, and waits as one.
+    store = open_store(storage, create=search_missing, tell=_tell if search_missing else None)
     search = StudySearch(store, scope, device, model, trials, num_samples, scorer)
     emitter = Emitter(
         store=store,
@@ -119,6 +120,10 @@ def generate(
         raise typer.Exit(INTERRUPTED)
     if any(outcome.status != "emitted" for outcome in outcomes):
         raise typer.Exit(IN_PART)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr)
 
 
 def _read(sentences: Sequence[str], file: Path | None) -> list[Task | Unparsed]:
@@ -200,7 +205,10 @@ def _show(outcomes: Sequence[Outcome]) -> None:
 
     screen = console(highlight=False)
     written = plain_table("#", "speedup", "CLIP loss", "difficulty")
-    written.add_column("script", justify="left", no_wrap=True)
+    written.add_column("script", justify="left")
+    # A long path would have the words beside it broken.
+    for each in written.columns:
+        each.no_wrap = True
     left = plain_table("#")
     for column in ("status", "difficulty", "task and reason"):
         left.add_column(column, justify="left", overflow="fold")

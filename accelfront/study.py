@@ -157,9 +157,9 @@ def study(
     from studies.runner import run_study
 
     plan = make_plan(request)
-    store = open_store(storage, create=True)
     try:
         with StudyView(plan.study_name) as view:
+            store = open_store(storage, create=True, tell=view.tell)
             outcome = run_study(plan, store, view)
     except KeyboardInterrupt:
         print("Interrupted at once; the same command goes on.", file=sys.stderr)

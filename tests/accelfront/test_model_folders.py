@@ -162,24 +162,30 @@ def test_a_text_encoder_without_its_tensors_is_refused_and_not_drawn_at_random(
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "part"),
     [
-        other_layout,
-        other_width,
-        lambda m: change(m / "model_index.json", unet=["diffusers", "NoSuchModel"]),
-        lambda m: (m / "tokenizer/tokenizer.json").write_text("{"),
-        lambda m: change(m / "text_encoder/config.json", hidden_act="none such"),
+        (other_layout, "model's unet"),
+        (other_width, "model of SD1.5"),
+        (
+            lambda m: change(m / "model_index.json", unet=["diffusers", "NoSuchModel"]),
+            "model of SD1.5",
+        ),
+        (lambda m: (m / "tokenizer/tokenizer.json").write_text("{"), "model of SD1.5"),
+        (
+            lambda m: change(m / "text_encoder/config.json", hidden_act="none such"),
+            "model of SD1.5",
+        ),
     ],
     ids=["layout", "width", "class", "tokenizer", "activation"],
 )
 def test_what_only_loading_tells_leaves_no_study(
-    damage: Callable[[Path], object], folder: Path
+    damage: Callable[[Path], object], part: str, folder: Path
 ) -> None:
     damage(folder)
     answer = study(folder)
     assert answer.returncode == 2, answer.stderr
     *_, line = answer.stderr.splitlines()
-    assert line.startswith(f"accelfront: cannot load the model of SD1.5 from {folder}: ")
+    assert line.startswith(f"accelfront: cannot load the {part} from {folder}")
     assert "Traceback" not in answer.stderr
     store = open_store(f"sqlite:///{folder.parent / 'a.db'}")
     assert store.optuna.get_all_studies() == []

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from storage.store import open_store
 from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import Plan, make_plan
 from studies.runner import run_study
+from tests.command_line import run
 from tests.studies.test_faults import crash, is_whole, own_server
 
 __all__ = ["own_server"]
@@ -116,3 +118,23 @@ def test_a_database_that_does_not_exist_is_not_waited_for(postgres_url: str) -> 
     with pytest.raises(StorageError, match="does not exist"):
         open_store(postgres_url.replace("/test_", "/missing_"), create=True, tell=told.append)
     assert told == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("study", "--methods", "deepcache"),
+        ("generate", "tiny-shapes, deepcache, at least 1.2x", "--search-missing"),
+    ],
+    ids=lambda command: str(command[0]),
+)
+def test_commands_that_measure_wait_for_a_server_that_is_away(
+    command: tuple[str, ...], own_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.patience.WAIT_S", 1)
+    url = own_server.get_uri(driver="psycopg")
+    crash(own_server)
+    answer = run(*command, "--storage", url, cwd=tmp_path)
+    first, *_, last = [line for line in answer.stderr.splitlines() if "answer" in line]
+    assert first.startswith("the database does not answer (") and first.endswith("; waiting")
+    assert "did not answer for" in last
