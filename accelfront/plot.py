@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from accelfront.counting import counted
 from accelfront.tables import combination_text
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def _legend(study: StudyRecord, front: Sequence[TrialRecord], highest: float) ->
     }
     lines = ["   ".join(mark for mark, is_drawn in marks.items() if is_drawn)]
     if hidden:
-        lines.append(f"{hidden} dominated points are further up")
+        is_or_are = "is" if hidden == 1 else "are"
+        lines.append(f"{counted(hidden, 'dominated point')} {is_or_are} further up")
     return lines
 
 

@@ -101,7 +101,10 @@ def read_promise(script: Path) -> Promise:
     except OSError as error:
         raise InputError(f"cannot read the script {script}: {error.strerror}") from error
     except (SyntaxError, ValueError, RecursionError) as error:
-        raise InputError(f"{script} is no Python script: {error}") from error
+        where = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
+        raise InputError(
+            f"{script} is no Python script{where}; give scripts that `accelfront generate` wrote"
+        ) from error
     constants = {
         node.targets[0].id: node.value.value
         for node in tree.body

@@ -66,7 +66,7 @@ def test_what_loses_far_more_is_marked_on_the_edge_and_squeezes_nothing() -> Non
     rows, lines = rows_of(made_study(near + far)), lines_of(front_plot(made_study(near + far)))
     assert "▲2" in rows[0] and "▲" not in "".join(rows[1:])
     assert row_with("●0", rows) - row_with("●1", rows) >= 2
-    assert lines[-1] == "1 dominated points are further up"
+    assert lines[-1] == "1 dominated point is further up"
 
 
 def test_no_number_hides_a_point() -> None:

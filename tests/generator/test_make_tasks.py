@@ -134,7 +134,7 @@ trials = st.builds(
 
 
 @given(st.lists(trials, max_size=6), st.lists(st.floats(0.01, 1), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_trial_meets_every_made_task_by_interval(
     points: list[TrialRecord], ratios: list[float]
 ) -> None:

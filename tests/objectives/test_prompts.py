@@ -132,7 +132,7 @@ def _prompts(excluded: str) -> st.SearchStrategy[list[str]]:
     return st.lists(prompt, min_size=1).filter(lambda prompts: prompts[0][0] != "\ufeff")
 
 
-shared_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+shared_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @shared_folder

@@ -81,7 +81,7 @@ def read_back(command: str) -> StudyRequest:
     return request
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(REQUESTS)
 def test_a_command_asks_for_what_it_was_written_from(request: StudyRequest) -> None:
     assert read_back(study_command(request, "sqlite:///a b.db")) == request

@@ -234,7 +234,7 @@ def test_a_few_points_do_not_make_the_model_sure_of_values_without_rhyme() -> No
 fronts = st.lists(st.tuples(st.floats(0.5, 4), st.floats(-0.02, 0.05)), max_size=6)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(fronts, st.floats(0.5, 5), st.floats(-0.03, 0.05))
 def test_the_gain_of_a_sure_point_is_the_hypervolume_that_it_adds(
     front: list[tuple[float, float]], speedup: float, loss: float
