@@ -96,7 +96,6 @@ class _Run:
             plan, self.confirmation, store, workbench, self.ledger.patient, self.tell, opened
         )
         self.record = self.ledger.read()
-        self.ledger.patient.tell = self.tell
         self.ledger.refresh_note(self.record)
         self.proposer = make_proposer(
             request.sampler,
@@ -121,6 +120,8 @@ class _Run:
             self.tell,
         )
         self.measured = 0
+        # Only now is everything there that it tells of.
+        self.ledger.patient.tell = self.tell
         self.ledger.reconsider(self.stays_given_up)
         self.ledger.free_failed()
 
