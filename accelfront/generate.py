@@ -205,10 +205,10 @@ def _show(outcomes: Sequence[Outcome]) -> None:
 
     screen = console(highlight=False)
     written = plain_table("#", "speedup", "CLIP loss", "difficulty")
-    written.add_column("script", justify="left")
     # A long path would have the words beside it broken.
     for each in written.columns:
-        each.no_wrap = True
+        each.min_width = len(str(each.header))
+    written.add_column("script", justify="left", no_wrap=True)
     left = plain_table("#")
     for column in ("status", "difficulty", "task and reason"):
         left.add_column(column, justify="left", overflow="fold")
