@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from accel_space.profile import Profile, SchedulerProfile
+from accel_space.schedule import Static
 
 Value = int | float
 Params = Mapping[str, Value]
 """The parameters of a whole stack: names are the libraries' own and unique among methods."""
-
-Skipped = dict[str, tuple[float, ...]]
-"""What is left out, by name: at each denoiser call its share, from 0 (nothing) to 1 (all of it)."""
 
 Generate = Callable[..., Any]
 """Takes what the pipeline's own call takes and returns what it returns."""
@@ -72,6 +70,8 @@ class Method(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     """How people write the name."""
+    words: ClassVar[tuple[str, ...]]
+    """What it is called in a task; the first is how we write it there."""
     after: ClassVar[frozenset[str]] = frozenset()
     """Methods that are applied before this one where both are in a stack."""
     conflicts: ClassVar[Mapping[str, str]] = {}
@@ -108,7 +108,7 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def skipped(self, params: Params, context: Context) -> Skipped:
+    def schedule(self, params: Params, context: Context) -> Static:
         """Tell what these parameters make the pipeline leave out, and when.
 
         Two parameter sets are the same point if, and only if, they skip the same. A search learns
@@ -119,12 +119,15 @@ class Method(ABC):
             context: Where the stack works.
 
         Returns:
-            A value for each of `context.calls` calls. Names that methods share mean the same:
-            `guidance`, `self_attention`, `cross_attention`.
+            The shares of each of `context.calls` calls.
 
         Raises:
             RefusedError: If the values, all numbers of the right kind, cannot work here.
         """
+
+    def narrowed(self, params: Params, context: Context) -> Context:
+        """Tell in which context these parameters make the other methods of the stack work."""
+        return context
 
     def why_not_pipe(self, pipe: Any) -> str | None:
         """Tell why the method cannot work on a pipe as it is now, or None if it can."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -96,11 +96,17 @@ class SchedulerProfile:
         name: Name of the diffusers scheduler class.
         order: Denoiser calls per step.
         timesteps: The timesteps of one generation, in order of use.
+        timesteps_at: Those of another number of steps.
     """
 
     name: str
     order: int
     timesteps: tuple[float, ...]
+    timesteps_at: Callable[[int], tuple[float, ...]] = field(compare=False, repr=False)
+
+    def at(self, steps: int) -> SchedulerProfile:
+        """The same scheduler at another number of steps."""
+        return replace(self, timesteps=self.timesteps_at(steps))
 
     @property
     def repeats_timesteps(self) -> bool:

@@ -21,12 +21,12 @@ from accel_space.method import (
     Generate,
     Method,
     Params,
-    Skipped,
     Space,
     Value,
 )
 from accel_space.methods import METHODS
 from accel_space.restore import restored
+from accel_space.schedule import Skipped, stretched
 from storage.foreign import shown
 
 _MARK = "_accelfront_stack"
@@ -158,7 +158,7 @@ class Stack:
         return dict(self._points.get(_key(self._skipped(given)), given))
 
     def skipped(self, params: Params) -> Skipped:
-        """Tell what a parameter set leaves out, as `Method.skipped` does.
+        """Tell what a parameter set leaves out, as `Method.schedule` does.
 
         Args:
             params: A value for every parameter of the stack's space.
@@ -167,6 +167,14 @@ class Stack:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
         return self._skipped(self._read(params))
+
+    def context_of(self, method: Method, params: Params) -> Context:
+        """The context in which the others of the stack make a method work."""
+        context = self.context
+        for other in self.methods:
+            if other is not method:
+                context = other.narrowed(params, context)
+        return context
 
     @contextmanager
     def applied(self, pipe: Any, params: Params) -> Iterator[Generate]:
@@ -219,11 +227,11 @@ class Stack:
         }
 
     def _skipped(self, params: Params) -> Skipped:
-        return {
-            name: shares
-            for method in self.methods
-            for name, shares in method.skipped(params, self.context).items()
-        }
+        skipped: Skipped = {}
+        for method in self.methods:
+            schedule = method.schedule(params, self.context_of(method, params))
+            skipped |= stretched(schedule.skips, self.context.calls)
+        return skipped
 
 
 def _way_on(context: Context) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accel_space.methods import METHODS
 from accelfront.counting import counted
 from accelfront.options import (
     DEFAULT_STORAGE,
@@ -35,9 +36,7 @@ def study(
     steps: Annotated[int, typer.Option(help="num_inference_steps.")] = 20,
     methods: Annotated[
         str,
-        typer.Option(
-            help="Methods to stack, joined by commas: deepcache, tgate, tome, pab, cfg_cutoff."
-        ),
+        typer.Option(help=f"Methods to stack, joined by commas: {', '.join(METHODS)}."),
     ] = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Distinct points that the study is to have measured in the end.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from accel_space.methods import METHODS
+
 
 class Kind(Enum):
     """What a token is to the grammar."""
@@ -99,14 +101,7 @@ SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Schedulers as studies name them (class names of diffusers but for three), and their aliases."""
 
-METHOD_WORDS: dict[str, tuple[str, ...]] = {
-    "deepcache": ("DeepCache", "deep cache"),
-    "tgate": ("T-GATE", "temporal gate", "temporal gating"),
-    # Not "to me", which people also write.
-    "tome": ("ToMe", "tomesd", "token merging", "token merge", "令牌合并", "词元合并"),
-    "pab": ("PAB", "pyramid attention broadcast", "金字塔注意力广播"),
-    "cfg_cutoff": ("CFG cutoff", "CFG cut off", "guidance cutoff", "引导截断"),
-}
+METHOD_WORDS = {name: method.words for name, method in METHODS.items()}
 """Methods, and what else each is called; the first is how `task_sentence` writes it."""
 
 PHRASES: dict[Kind, tuple[str, ...]] = {

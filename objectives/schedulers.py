@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -153,16 +154,21 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
     name = type(scheduler).__name__
     try:
         own = deepcopy(scheduler)
-        own.set_timesteps(steps)
         profile = SchedulerProfile(
             name=name,
             order=own.order,
-            timesteps=tuple(float(timestep) for timestep in own.timesteps),
+            timesteps=_timesteps(own, steps),
+            timesteps_at=partial(_timesteps, deepcopy(scheduler)),
         )
         _step_through(own)
     except Exception as error:
         raise _unfit(f"{name} with {steps} steps", error) from error
     return profile
+
+
+def _timesteps(scheduler: Any, steps: int) -> tuple[float, ...]:
+    scheduler.set_timesteps(steps)
+    return tuple(float(timestep) for timestep in scheduler.timesteps)
 
 
 def _meant(config: Mapping[str, Any]) -> Settings:

@@ -164,7 +164,6 @@ def tiny_context(
         guidance_scale: Classifier-free guidance is on above 1.
     """
     scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
-    scheduler.set_timesteps(steps)
     describe, denoiser = (
         (Profile.from_unet_config, pipe.unet)
         if hasattr(pipe, "unet")
@@ -175,12 +174,18 @@ def tiny_context(
         scheduler=SchedulerProfile(
             name=type(scheduler).__name__,
             order=scheduler.order,
-            timesteps=tuple(scheduler.timesteps.tolist()),
+            timesteps=_timesteps(scheduler, steps),
+            timesteps_at=lambda count: _timesteps(scheduler, count),
         ),
         steps=steps,
         guidance_scale=guidance_scale,
         methods=frozenset(methods),
     )
+
+
+def _timesteps(scheduler: Any, steps: int) -> tuple[float, ...]:
+    scheduler.set_timesteps(steps)
+    return tuple(scheduler.timesteps.tolist())
 
 
 def draw(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from accel_space.denoiser import conditional_half, find_denoiser, why_unguided
-from accel_space.method import Choices, Context, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Space
+from accel_space.schedule import Static
 
 SHARES = range(1, 10)
 """Tenths of the steps; diffusers' own example cuts guidance off after 4."""
@@ -59,6 +60,7 @@ class CFGCutoff(Method):
 
     name = "cfg_cutoff"
     title = "CFG cutoff"
+    words = ("CFG cutoff", "CFG cut off", "guidance cutoff", "引导截断")
     accelerate = staticmethod(apply_cfg_cutoff)
     after = frozenset({"deepcache", "pab"})
     conflicts: ClassVar[Mapping[str, str]] = {"tgate": "both end the guidance"}
@@ -80,7 +82,7 @@ class CFGCutoff(Method):
         )
         return {"cutoff_step_index": Choices(tuple(sorted(set(cutoffs))), default=default)}
 
-    def skipped(self, params: Params, context: Context) -> Skipped:
-        """See `Method.skipped`."""
+    def schedule(self, params: Params, context: Context) -> Static:
+        """See `Method.schedule`."""
         guided = int(params["cutoff_step_index"]) + 1
-        return {"guidance": tuple(float(call >= guided) for call in range(context.calls))}
+        return Static({"guidance": tuple(float(call >= guided) for call in range(context.calls))})

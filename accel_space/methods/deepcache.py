@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from accel_space.denoiser import conditional_half
-from accel_space.method import Choices, Context, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.profile import Profile
+from accel_space.schedule import Static
 
 LAYERS_PER_BLOCK = 3
 """DeepCache 0.1.1 counts a branch as 3 x block + layer, whatever the UNet."""
@@ -47,6 +48,7 @@ class DeepCache(Method):
 
     name = "deepcache"
     title = "DeepCache"
+    words = ("DeepCache", "deep cache")
     library = "DeepCache"
     accelerate = staticmethod(apply_deepcache)
     halve = staticmethod(halve_cached_features)
@@ -80,8 +82,8 @@ class DeepCache(Method):
             "cache_branch_id": Choices(tuple(branches), default=0),
         }
 
-    def skipped(self, params: Params, context: Context) -> Skipped:
-        """See `Method.skipped`: the UNet's `depth`, of which no call leaves its way in out."""
+    def schedule(self, params: Params, context: Context) -> Static:
+        """See `Method.schedule`: the UNet's `depth`, of which no call leaves its way in out."""
         interval = int(params["cache_interval"])
         starts = [0]
         if "tgate" in context.methods:
@@ -92,12 +94,16 @@ class DeepCache(Method):
         *inner, last = context.profile.unet_resnets
         # The way in, which every branch computes, and the mid block, which none does, count as one.
         share = 1 - (computed + 1) / (sum(inner) + len(inner) + last + 2)
-        return {
-            "depth": tuple(
-                share if (step - max(each for each in starts if each <= step)) % interval else 0.0
-                for step in range(context.calls)
-            )
-        }
+        return Static(
+            {
+                "depth": tuple(
+                    share
+                    if (step - max(each for each in starts if each <= step)) % interval
+                    else 0.0
+                    for step in range(context.calls)
+                )
+            }
+        )
 
     def why_not_pipe(self, pipe: Any) -> str | None:
         """See `Method.why_not_pipe`: CPU offload's hooks drop half of the patch after a call."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from accel_space.denoiser import conditional_half, find_denoiser
-from accel_space.method import Choices, Context, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Space
+from accel_space.schedule import Static
 
 TIMESTEPS = (100, 800)
 """diffusers' default: attention is reused at timesteps between these two only."""
@@ -82,6 +83,7 @@ class PAB(Method):
 
     name = "pab"
     title = "PAB"
+    words = ("PAB", "pyramid attention broadcast", "金字塔注意力广播")
     accelerate = staticmethod(apply_pab)
     halve = staticmethod(halve_broadcasts)
     conflicts: ClassVar[Mapping[str, str]] = {
@@ -110,14 +112,16 @@ class PAB(Method):
             "cross_attention_block_skip_range": Choices(tuple(CROSS_RANGES), default=6, least=1),
         }
 
-    def skipped(self, params: Params, context: Context) -> Skipped:
-        """See `Method.skipped`."""
+    def schedule(self, params: Params, context: Context) -> Static:
+        """See `Method.schedule`."""
         spatial = int(params["spatial_attention_block_skip_range"])
         cross = int(params["cross_attention_block_skip_range"])
-        return {
-            "self_attention": _reused(spatial, context),
-            "cross_attention": _reused(cross, context),
-        }
+        return Static(
+            {
+                "self_attention": _reused(spatial, context),
+                "cross_attention": _reused(cross, context),
+            }
+        )
 
 
 def _reused(skip_range: int, context: Context) -> tuple[float, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from accel_space.denoiser import why_unguided
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Context, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Space
+from accel_space.schedule import Static
 
 GATE_STEPS = range(5, 20)
 SP_INTERVALS = range(2, 10)
@@ -81,6 +82,7 @@ class TGate(Method):
 
     name = "tgate"
     title = "T-GATE"
+    words = ("T-GATE", "temporal gate", "temporal gating")
     after = frozenset({"deepcache"})
     includes = frozenset({"deepcache"})
     library = "tgate"
@@ -116,7 +118,7 @@ class TGate(Method):
         gate, interval = UNET_DEFAULTS if unet else TRANSFORMER_DEFAULTS
         gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
         alone = context.methods == {self.name}
-        # In a stack nothing may be reused (see `skipped`), and there warm_up means nothing.
+        # In a stack nothing may be reused (see `schedule`), and there warm_up means nothing.
         sp_intervals = Choices(tuple(SP_INTERVALS), default=interval, least=1)
         fi_intervals = Choices(tuple(FI_INTERVALS), default=1, least=1)
         return {
@@ -126,8 +128,8 @@ class TGate(Method):
             "warm_up": Choices(tuple(WARM_UPS), default=2) if alone else Choices((0,), default=0),
         }
 
-    def skipped(self, params: Params, context: Context) -> Skipped:
-        """See `Method.skipped`."""
+    def schedule(self, params: Params, context: Context) -> Static:
+        """See `Method.schedule`."""
         gate, sp_interval, fi_interval, warm_up = (
             int(params[name]) for name in ("gate_step", "sp_interval", "fi_interval", "warm_up")
         )
@@ -148,9 +150,11 @@ class TGate(Method):
             )
         behind = tuple(float(step >= gate) for step in range(context.calls))
         if not context.profile.attention_grids:
-            return {"guidance": behind}
-        return {
-            "guidance": behind,
-            "cross_attention": behind,
-            "self_attention": tuple(map(float, reused)),
-        }
+            return Static({"guidance": behind})
+        return Static(
+            {
+                "guidance": behind,
+                "cross_attention": behind,
+                "self_attention": tuple(map(float, reused)),
+            }
+        )

@@ -7,8 +7,9 @@ from math import ceil, sqrt
 from typing import Any
 
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Context, Method, Params, Skipped, Space
+from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.profile import Profile
+from accel_space.schedule import Static
 
 STRIDE = 2
 """tomesd's default sx = sy: one token of each 2x2 cell is kept, so at most 3 of 4 can be merged."""
@@ -45,6 +46,8 @@ class ToMe(Method):
 
     name = "tome"
     title = "ToMe"
+    # Not "to me", which people also write.
+    words = ("ToMe", "tomesd", "token merging", "token merge", "令牌合并", "词元合并")
     library = "tomesd"
     accelerate = staticmethod(apply_tome)
     after = frozenset({"deepcache", "tgate"})
@@ -69,8 +72,8 @@ class ToMe(Method):
             "max_downsample": Choices(downsamples, default=downsamples[0]),
         }
 
-    def skipped(self, params: Params, context: Context) -> Skipped:
-        """See `Method.skipped`: of each token grid that is merged the share, all the time."""
+    def schedule(self, params: Params, context: Context) -> Static:
+        """See `Method.schedule`: of each token grid that is merged the share, all the time."""
         mergeable = _mergeable_downsamples(context.profile)
         merged = {}
         for grid in context.profile.attention_grids:
@@ -85,7 +88,7 @@ class ToMe(Method):
                 )
             height, width = grid
             merged[f"tokens_{height}x{width}"] = (tokens / (height * width),) * context.calls
-        return merged
+        return Static(merged)
 
 
 def _downsample(grid: tuple[int, int], profile: Profile) -> int:

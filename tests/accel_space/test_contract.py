@@ -23,11 +23,11 @@ from accel_space.method import (
     Generate,
     Method,
     Params,
-    Skipped,
     Space,
     Value,
 )
 from accel_space.methods import METHODS
+from accel_space.schedule import Skipped, Static
 from accel_space.stack import Stack, find_methods
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw, tiny_context, tiny_pipeline
@@ -126,6 +126,11 @@ def _stack(pipe: Any, names: Names, steps: int = FEW_STEPS) -> Stack:
     return Stack(tiny_context(pipe, names, steps))
 
 
+def _steps(stack: Stack) -> int:
+    """How many steps the default point takes."""
+    return int(stack.default.get("num_inference_steps", stack.context.steps))
+
+
 def _skipped(stack: Stack, params: Params) -> tuple[Any, ...]:
     return tuple(stack.skipped(params).items())
 
@@ -176,7 +181,7 @@ def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(names: Nam
     before = pipe_state(pipe)
 
     with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
-        _draw_few("SD1.5", generate, callback_on_step_end=break_after(FEW_STEPS - 2))
+        _draw_few("SD1.5", generate, callback_on_step_end=break_after(_steps(stack) - 2))
 
     assert_same_state(pipe_state(pipe), before)
     assert_draws_plainly(pipe, "SD1.5", scheduler)
@@ -191,7 +196,7 @@ def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
     calls = iter(range(FEW_STEPS))
 
     def break_in_the_middle(*_: Any) -> None:
-        if next(calls) == FEW_STEPS // 2:
+        if next(calls) == _steps(stack) // 2:
             raise Broken
 
     hook = _first_layer(pipe).register_forward_pre_hook(break_in_the_middle)
@@ -216,8 +221,8 @@ class FailsWhenApplied(Method):
     def space(self, context: Context) -> Space:
         return {}
 
-    def skipped(self, params: Params, context: Context) -> Skipped:
-        return {}
+    def schedule(self, params: Params, context: Context) -> Static:
+        return Static({})
 
     @staticmethod
     def accelerate(pipe: Any, generate: Generate) -> Generate:
@@ -319,8 +324,8 @@ def _watch_tokens(attention: Any, work: Work) -> None:
 
 
 def _deep_blocks_run_at_whole_steps_only(work: Work, skipped: Skipped, batch: int) -> None:
-    assert work.deep_steps == [step for step in range(STEPS) if not skipped["depth"][step]]
-    assert len(work.deep_steps) < STEPS
+    assert work.deep_steps == [step for step in range(work.step + 1) if not skipped["depth"][step]]
+    assert len(work.deep_steps) <= work.step
 
 
 def _attention_is_not_computed_where_it_is_skipped(
@@ -351,11 +356,16 @@ def _merged_tokens_do_not_reach_attention(work: Work, skipped: Skipped, batch: i
     for name, (share, *others) in skipped.items():
         height, width = map(int, name.removeprefix("tokens_").split("x"))
         merged[height * width] = height * width * share
-        assert others == [share] * (STEPS - 1)
+        assert others == [share] * work.step
     assert work.tokens_by_grid == {
         grid: {grid - merged.get(grid, 0)} for grid in work.tokens_by_grid
     }
     assert sum(merged.values()) > 0
+
+
+def _fewer_steps_are_taken(work: Work, skipped: Skipped, batch: int) -> None:
+    (share,) = set(skipped["steps"])
+    assert len(work.batches) == round(STEPS * (1 - share)) < STEPS
 
 
 PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
@@ -364,6 +374,7 @@ PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
     "tome": _merged_tokens_do_not_reach_attention,
     "pab": _attention_is_not_computed_where_it_is_skipped,
     "cfg_cutoff": _the_batch_is_halved_where_guidance_is_skipped,
+    "fewer_steps": _fewer_steps_are_taken,
 }
 
 
@@ -376,6 +387,8 @@ def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: N
     stack = _stack(pipe, names, STEPS)
     # Here the gate cuts DeepCache's rhythm, both of T-GATE's intervals bite, two grids are merged.
     wanted: dict[str, Value] = {"gate_step": 5, "fi_interval": 2, "max_downsample": 4}
+    # Still there when the gate comes.
+    wanted["num_inference_steps"] = 7
     params = {
         name: wanted[name] if wanted.get(name) in choices.values else choices.default
         for name, choices in stack.space.items()
@@ -386,7 +399,8 @@ def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: N
         draw(generate, batch, **CALLS[family])
 
     for method in stack.methods:
-        PROMISES[method.name](work, method.skipped(params, stack.context), batch)
+        schedule = method.schedule(params, stack.context_of(method, params))
+        PROMISES[method.name](work, schedule.skips, batch)
 
 
 # Sameness
@@ -410,6 +424,8 @@ SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
     "cfg_cutoff": [
         ({"cutoff_step_index": STEPS - 1}, {"cutoff_step_index": STEPS + 3}),
     ],
+    # Two numbers of steps never come to the same.
+    "fewer_steps": [],
 }
 """Parameters that must come to the same in every stack; the others are the stack's defaults."""
 
@@ -526,7 +542,7 @@ def test_a_call_does_not_depend_on_a_call_that_failed(pipe: Any, names: Names) -
     with stack.applied(pipe, stack.default) as generate:
         picture = _draw_few("SD1.5", generate)
         with pytest.raises(Broken):
-            _draw_few("SD1.5", generate, 2, callback_on_step_end=break_after(FEW_STEPS - 1))
+            _draw_few("SD1.5", generate, 2, callback_on_step_end=break_after(_steps(stack) - 1))
         assert torch.equal(_draw_few("SD1.5", generate), picture)
 
 

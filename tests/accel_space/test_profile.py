@@ -84,4 +84,5 @@ def test_schedulers_that_visit_a_timestep_twice_are_told(scheduler: str, repeats
 
 
 def test_a_repeat_is_found_wherever_it_stands() -> None:
-    assert SchedulerProfile("Any", order=1, timesteps=(3.0, 1.0, 2.0, 3.0)).repeats_timesteps
+    timesteps = (3.0, 1.0, 2.0, 3.0)
+    assert SchedulerProfile("Any", 1, timesteps, lambda _: timesteps).repeats_timesteps

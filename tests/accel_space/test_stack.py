@@ -145,6 +145,10 @@ FEW_METHODS = sorted(
 """All stacks but the full one, whose grid takes too long to walk in each example."""
 
 
+def _timesteps(steps: int) -> tuple[float, ...]:
+    return tuple(1000.0 * step // steps - 1 for step in range(steps, 0, -1))
+
+
 @st.composite
 def stacks(draw: st.DrawFn) -> Stack:
     sides = st.integers(2, 40)
@@ -157,9 +161,7 @@ def stacks(draw: st.DrawFn) -> Stack:
     )
     context = Context(
         profile=profile,
-        scheduler=SchedulerProfile(
-            "DDIMScheduler", 1, tuple(1000 * step // steps - 1 for step in range(steps, 0, -1))
-        ),
+        scheduler=SchedulerProfile("DDIMScheduler", 1, _timesteps(steps), _timesteps),
         steps=steps,
         guidance_scale=7.5,
         methods=frozenset(draw(st.sampled_from(FEW_METHODS))) - {""},

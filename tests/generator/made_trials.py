@@ -143,7 +143,7 @@ def default_point(pipeline: str, methods: Iterable[str]) -> Params | None:
     architecture = entry.architecture
     context = Context(
         profile=architecture.profile(*architecture.native_size),
-        scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(951, 0, -50))),
+        scheduler=SchedulerProfile("DDIMScheduler", 1, _timesteps(STEPS), _timesteps),
         steps=STEPS,
         guidance_scale=entry.guidance_scale,
         methods=frozenset(methods),
@@ -152,6 +152,10 @@ def default_point(pipeline: str, methods: Iterable[str]) -> Params | None:
         return Stack(context).default
     except RefusedError:
         return None
+
+
+def _timesteps(steps: int) -> tuple[float, ...]:
+    return tuple(float(1000 // steps * step + 1) for step in reversed(range(steps)))
 
 
 def catalogue_trials() -> list[tuple[StudyRecord, TrialRecord]]:

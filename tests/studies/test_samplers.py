@@ -17,11 +17,15 @@ from studies.samplers import make_proposer as make_any_proposer
 GRIDS = ((16, 16), (8, 8), (4, 4), (2, 2))
 
 
+def _timesteps(steps: int) -> tuple[float, ...]:
+    return tuple(map(float, range(steps)))
+
+
 def make_stack(*methods: str, steps: int = 20) -> Stack:
     return Stack(
         Context(
             profile=Profile("StableDiffusionPipeline", (2, 2, 2, 2), GRIDS[0], GRIDS),
-            scheduler=SchedulerProfile("DDIMScheduler", 1, tuple(range(steps))),
+            scheduler=SchedulerProfile("DDIMScheduler", 1, _timesteps(steps), _timesteps),
             steps=steps,
             guidance_scale=5.0,
             methods=frozenset(methods),

@@ -16,7 +16,7 @@ from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 def _whole_steps(methods: list[str], params: Params, steps: int) -> list[int]:
     context = tiny_context(tiny_sd(), methods, steps)
-    depth = DeepCache().skipped(params, context)["depth"]
+    depth = DeepCache().schedule(params, context).skips["depth"]
     return [step for step, share in enumerate(depth) if not share]
 
 

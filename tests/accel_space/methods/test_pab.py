@@ -21,7 +21,7 @@ POINT = {"spatial_attention_block_skip_range": 3, "cross_attention_block_skip_ra
 
 def _reused(steps: int, scheduler: str = "DDIMScheduler") -> list[list[int]]:
     """The calls that reuse self-attention, and those that reuse cross-attention."""
-    skipped = PAB().skipped(POINT, tiny_context(tiny_sd(scheduler), ["pab"], steps))
+    skipped = PAB().schedule(POINT, tiny_context(tiny_sd(scheduler), ["pab"], steps)).skips
     return [
         [call for call, share in enumerate(skipped[name]) if share]
         for name in ("self_attention", "cross_attention")

@@ -38,7 +38,7 @@ def test_a_schedule_is_computed_up_to_warm_up_then_by_interval_then_anew_from_th
     context = tiny_context(tiny_sd(), ["tgate"], 14)
     params = {"gate_step": 9, "sp_interval": 3, "fi_interval": 2, "warm_up": 2}
 
-    skipped = TGate().skipped(params, context)
+    skipped = TGate().schedule(params, context).skips
 
     assert skipped["guidance"] == skipped["cross_attention"] == (0,) * 9 + (1,) * 5
     reused = skipped["self_attention"]

@@ -48,7 +48,7 @@ def test_values_that_merge_no_more_are_one_point(
 def test_half_of_the_tokens_are_merged_down_to_the_wanted_grid(
     pipe: Any,
 ) -> None:
-    skipped = ToMe().skipped({"ratio": 0.5, "max_downsample": 2}, _context(pipe, (64, 64)))
+    skipped = ToMe().schedule({"ratio": 0.5, "max_downsample": 2}, _context(pipe, (64, 64))).skips
 
     assert set(skipped) == {"tokens_64x64", "tokens_32x32"}
     assert {share for shares in skipped.values() for share in shares} == {0.5}

@@ -1,0 +1,140 @@
+"""SD1.5 with DDIMScheduler in 20 steps, accelerated by fewer steps.
+
+Written by accelfront from what it measured:
+    trial       12 of SD1.5--DDIM--20--fewer_steps--0a1b2c3d
+    parameters  num_inference_steps=10
+    speedup     2.50x (95%: 2.40 to 2.60)
+    latency     0.12 s a picture in batches of 8, 0.3 s without acceleration
+    CLIP loss   0.0123 (95%: -0.0020 to 0.0266)
+    pictures    64 of 512x512 pixels, 8 at a time, float16, seeds from 0 on
+    prompts     prompts.txt@76543210
+    model       SD1.5@89abcdef
+    scorer      ViT-L-14:openai@01234567
+    device      NVIDIA H100 80GB HBM3
+    versions    python==3.11.9, driver==570.00, torch==2.13.0+cu130, diffusers==0.42.1,
+                transformers==5.23.0, DeepCache==0.1.1, tgate==1.0.0, tomesd==0.1.3,
+                open_clip_torch==3.3.0
+
+Equal seeds give the pictures of that trial:
+    python THIS_FILE --prompt "a red square" --out picture.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+try:
+    import torch
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+except ImportError as error:
+    packages = (
+        "torch==2.13.0",
+        "diffusers==0.42.1",
+        "transformers==5.23.0",
+    )
+    sys.exit(f"{error}; this script needs: pip install {' '.join(packages)}")
+
+STUDY = "SD1.5--DDIM--20--fewer_steps--0a1b2c3d"
+TRIAL = 12
+
+MODEL = (
+    # Where it was when this was written; --model names another place.
+    "stable-diffusion-v1-5/stable-diffusion-v1-5"
+)
+VARIANT = "fp16"
+
+STEPS = 20
+GUIDANCE_SCALE = 7.5
+HEIGHT, WIDTH = 512, 512
+
+
+def apply_fewer_steps(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    num_inference_steps: int,
+) -> Callable[..., Any]:
+    """Generate in `num_inference_steps` steps, whatever is asked for."""
+
+    def generate_in_fewer(*args: Any, **kwargs: Any) -> Any:
+        kwargs["num_inference_steps"] = num_inference_steps
+        return generate(*args, **kwargs)
+
+    return generate_in_fewer
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it.
+
+    Args:
+        model: A folder in diffusers layout, or an address on the Hugging Face Hub.
+        device: cpu, cuda or cuda:N. Weights are float16 on CUDA, else float32.
+    """
+    folder = Path(model)
+    plain = folder.is_dir() and not any(folder.glob(f"*/*.{VARIANT}.safetensors"))
+    pipe = StableDiffusionPipeline.from_pretrained(
+        model,
+        dtype=torch.float16 if device.startswith("cuda") else torch.float32,
+        variant=None if plain else VARIANT,
+        use_safetensors=True,
+        safety_checker=None,
+    )
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.to(device)
+    accelerated = apply_fewer_steps(pipe, pipe, num_inference_steps=10)
+    pipe.accelerated = accelerated
+    return pipe
+
+
+def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil") -> Any:
+    """Draw one picture for each prompt, all of them together.
+
+    Args:
+        pipe: What `load_pipeline` returned.
+        prompts: What to draw, at least one.
+        seed: The picture of prompt i starts from noise of seed + i.
+        output_type: pil for pictures; pt, np or latent as diffusers has them.
+    """
+    # On the CPU, so that every device starts from the same noise.
+    seeds = range(seed, seed + len(prompts))
+    generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
+    return pipe.accelerated(
+        prompt=list(prompts),
+        num_inference_steps=STEPS,
+        guidance_scale=GUIDANCE_SCALE,
+        height=HEIGHT,
+        width=WIDTH,
+        generator=generators,
+        output_type=output_type,
+    ).images
+
+
+def main() -> None:
+    """Draw one picture into a file."""
+    parser = argparse.ArgumentParser(description="Draw a picture as the trial did.")
+    parser.add_argument("--prompt", required=True, help="what to draw")
+    parser.add_argument("--out", type=Path, required=True, help="a picture file")
+    parser.add_argument("--seed", type=int, default=0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help="cpu, cuda or cuda:N")
+    parser.add_argument("--model", default=MODEL, help="a folder or a Hub address")
+    args = parser.parse_args()
+    if args.out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        parser.error(f"--out names a .png, .jpg or .webp file, and {args.out} is none")
+    if not args.out.parent.is_dir():
+        parser.error(f"the folder {args.out.parent} does not exist; create it first")
+    try:
+        pipe = load_pipeline(args.model, args.device)
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        parser.error(f"cannot load {args.model} on {args.device}: {reason}")
+    generate(pipe, [args.prompt], args.seed)[0].save(args.out)
+
+
+if __name__ == "__main__":
+    main()
