@@ -24,7 +24,7 @@ class Patience:
     """Repeats what failed because the database was away, for a bounded time.
 
     Attributes:
-        tell: Told in words that it waits.
+        tell: Told in words, once, that it waits.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda words: None) -> None:
@@ -60,6 +60,9 @@ class Patience:
             ) from error
 
     def _tell(self, state: RetryCallState) -> None:
+        """Say once that it waits: where lines stay on the screen, each try would add one."""
+        if state.attempt_number > 1:
+            return
         error = state.outcome and state.outcome.exception()
         words = f" ({reason(error)})" if error else ""
-        self.tell(f"the database does not answer{words}; waiting")
+        self.tell(f"the database does not answer{words}; waiting for up to {WAIT_S} s")

@@ -248,7 +248,7 @@ def make_files(folder: Path) -> None:
         (["study", "--storage", "sqlite:///missing/a.db"], "missing"),
         (["study", "--storage", "sqlite:///file/a.db"], "file"),
         (["study", "--storage", "sqlite:///notes.db"], "notes.db"),
-        (["study", "--storage", "postgresql+psycopg://u:secret@127.0.0.1:1/x"], "127.0.0.1"),
+        (["front", "--storage", "postgresql+psycopg://u:secret@127.0.0.1:1/x"], "127.0.0.1"),
         (["study", "--colour", "red"], "--colour"),
         (["front", "--storage", "sqlite:///none.db"], "none.db"),
         (["front", "--json", "--csv"], "--json"),

@@ -197,7 +197,7 @@ def test_a_study_that_is_there_stays_when_its_model_cannot_be_loaded(folder: Pat
     store = open_store(f"sqlite:///{folder.parent / 'a.db'}")
     [before] = store.optuna.get_all_studies()
     # The same model by all that is known of it, in a folder that cannot be loaded.
-    (folder / "unet" / "diffusers.py").write_text("raise AssertionError('it is never run')")
+    (folder / "scheduler" / "diffusers.py").write_text("raise AssertionError('it is never run')")
     answer = study(folder, "--trials", "2")
     assert answer.returncode == 2
     assert "cannot load the model" in answer.stderr
