@@ -113,9 +113,12 @@ def test_a_database_that_stays_away_ends_the_study_in_one_line(
 ) -> None:
     monkeypatch.setattr("storage.patience.WAIT_S", 2)
     url = own_server.get_uri(driver="psycopg").replace("postgres:@", "postgres:hunter2@")
+    start = time.monotonic()
     with pytest.raises(StudyFailedError) as ended:
         work(url, plan, lambda: crash(own_server))
-    assert re.search(r"did not answer for [1-4] s", str(ended.value))
+    told = re.search(r"did not answer for (\d+) s", str(ended.value))
+    # As long as it was, which is no more than the whole run.
+    assert told is not None and 1 <= int(told[1]) <= time.monotonic() - start + 1
     assert "the same command goes on" in str(ended.value)
     assert "hunter2" not in str(ended.value) and "\n" not in str(ended.value)
     own_server.ensure_postgres_running()
