@@ -1,5 +1,5 @@
 """`python -m accelfront`."""
 
-from accelfront.cli import main
+from accelfront.cli.app import main
 
 main()

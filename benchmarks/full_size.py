@@ -23,20 +23,20 @@ from pathlib import Path
 from typing import Any
 
 from accel_space.stack import Stack
-from accelfront.process import prepare_process
+from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
-from objectives.device import device_name, find_device
 from objectives.errors import InputError
 from objectives.measurement import Measurement
 from objectives.objective import MIN_PAIRS
 from objectives.statistics import Estimate, speedup
+from objectives.timing.device import device_name, find_device
 from random_models import build_model, build_scorer
 from result_files import keep_results, out_folder, results_path
-from storage.store import Store, open_store
-from studies.bench import Workbench
+from storage.database.opening import Store, open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.runner import run_study
+from studies.run.bench import Workbench
+from studies.run.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -27,17 +27,17 @@ import optuna
 from optuna.trial import TrialState
 
 from objectives.objective import Objective
-from objectives.scorer import Scorer
+from objectives.quality.scorer import Scorer
 from postgres import new_database, postgres
 from result_files import keep_results
-from storage.rows import TrialRow, read_trials
-from storage.store import open_store
+from storage.database.opening import open_store
+from storage.study_store.rows import TrialRow, read_trials
 from stub_workbench import REQUEST, StubWorkbench
-from studies.bench import Workbench
-from studies.ledger import Ledger
 from studies.plan import Plan, make_plan
-from studies.runner import run_study
-from studies.samplers import Extension, Search, Walk
+from studies.run.bench import Workbench
+from studies.run.ledger import Ledger
+from studies.run.runner import run_study
+from studies.search.samplers import Extension, Search, Walk
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from accel_space.stack import Stack
-from accelfront.process import prepare_process
+from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
 from objectives.statistics import speedup
 from result_files import keep_results, out_folder, results_path
-from storage.records import StudyRecord
-from storage.store import open_store
-from studies.bench import Workbench
+from storage.database.opening import open_store
+from storage.records.study import StudyRecord
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.runner import run_study
+from studies.run.bench import Workbench
+from studies.run.runner import run_study
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -23,17 +23,17 @@ from typing import Any
 import torch
 
 from accel_space.denoiser import find_denoiser
-from accelfront.process import prepare_process
+from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
 from objectives.objective import Objective
-from objectives.pace import paced
-from objectives.tally import Tally
+from objectives.timing.host_bound import paced
+from objectives.trial_recorder import Tally
 from random_models import build_model, build_scorer
 from result_files import keep_results, out_folder, results_path
-from storage.store import open_store
-from studies.bench import Workbench
+from storage.database.opening import open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
+from studies.run.bench import Workbench
 
 RESULTS = Path(__file__).parent / "results"
 

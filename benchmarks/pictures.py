@@ -17,14 +17,14 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from accelfront.dashboard_server import listen
-from accelfront.options import DEFAULT_STORAGE
-from accelfront.reporting.page import render_page
-from accelfront.reporting.pictures import front_pictures
+from accelfront.cli.options import DEFAULT_STORAGE
+from accelfront.dashboard.server import listen
+from accelfront.report.page import render_page
+from accelfront.report.pictures import front_pictures
 from result_files import out_folder
-from storage.reading import read_studies
-from storage.records import StudyRecord, TrialRecord
-from storage.store import Store, open_store
+from storage.database.opening import Store, open_store
+from storage.reading.studies import read_studies
+from storage.records.study import StudyRecord, TrialRecord
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 

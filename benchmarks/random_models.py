@@ -15,10 +15,10 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from objectives.architecture import known_parts
 from objectives.embedded import SCORER_DIR
 from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
-from objectives.loading import free_memory
+from objectives.model_files.architecture import known_parts
+from objectives.pipelines.loading import free_memory
 
 
 def build_model(pipeline: str, folder: Path, device: torch.device) -> None:

@@ -30,15 +30,15 @@ import numpy as np
 
 from accel_space.method import Generate, Params
 from accel_space.stack import point_key
-from accelfront.process import prepare_process
+from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
 from grid_table import TABLES, GridTable, save_table, table_name
-from objectives.conditioning import Conditioning
-from objectives.device import timed
 from objectives.generation import generate_pictures
-from objectives.loading import load_conditioning, load_pipeline
-from objectives.schedulers import make_scheduler
-from objectives.scorer import Embeddings, Scorer, clip_scores
+from objectives.pipelines.conditioning import Conditioning
+from objectives.pipelines.loading import load_conditioning, load_pipeline
+from objectives.pipelines.schedulers import make_scheduler
+from objectives.quality.scorer import Embeddings, Scorer, clip_scores
+from objectives.timing.device import timed
 from result_files import out_folder
 from studies.plan import Plan
 from studies.request import StudyRequest

@@ -22,18 +22,18 @@ from typing import Any
 
 import numpy as np
 
-from accelfront.process import prepare_process
+from accelfront.cli.process import prepare_process
 from objectives.errors import InputError
 from objectives.protocol import Protocol
 from objectives.statistics import Estimate, across_runs, speedup
 from result_files import keep_results, out_folder
+from storage.database.opening import Store, open_store
 from storage.errors import StorageError
-from storage.reading import read_studies
-from storage.records import StudyRecord
-from storage.store import Store, open_store
-from studies.bench import Workbench
+from storage.reading.studies import read_studies
+from storage.records.study import StudyRecord
 from studies.plan import make_plan
 from studies.request import StudyRequest
+from studies.run.bench import Workbench
 
 RESULTS = Path(__file__).parent / "results"
 

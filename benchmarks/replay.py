@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from accel_space.method import Context
 from accel_space.stack import Stack, point_key
 from grid_table import GridTable, load_table
-from objectives.catalogue import find_pipeline
 from objectives.objective import MAX_PAIRS
+from objectives.pipelines.catalogue import find_pipeline
 from objectives.statistics import Estimate, clip_loss
 from step_times import TIMES, Times, find_times, fit_times
-from storage.front import best_inside, hypervolume, least_loss, pareto_front
-from storage.records import MEASUREMENT
-from studies.features import skipped_shares, work_features
-from studies.front_model import Surrogate
-from studies.front_sampler import spread_out
+from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
+from storage.records.study import MEASUREMENT
 from studies.plan import make_stack
 from studies.request import StudyRequest
-from studies.samplers import make_proposer
-from studies.screening import FIRST_LOOK, confidence, is_hopeless, looks
+from studies.run.screening import FIRST_LOOK, confidence, is_hopeless, looks
+from studies.search.features import skipped_shares, work_features
+from studies.search.front_model import Surrogate
+from studies.search.front_sampler import spread_out
+from studies.search.samplers import make_proposer
 
 GivingUp = Literal["screened", "foreseen"]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from result_files import keep_results
-from storage.store import open_store
+from storage.database.opening import open_store
 from storage_load import fill
 from stub_workbench import REQUEST
 from studies.plan import make_plan

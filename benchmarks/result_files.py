@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from accelfront.output import put_out
+from accelfront.cli.output import put_out
 
 
 def out_folder(text: str) -> Path:

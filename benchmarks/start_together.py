@@ -24,9 +24,9 @@ from optuna.trial import TrialState
 from accel_space.stack import point_key
 from postgres import new_database, postgres
 from result_files import keep_results
-from storage.claims import list_claims
-from storage.records import DUPLICATE_OF, POINT
-from storage.store import open_store
+from storage.database.opening import open_store
+from storage.records.study import DUPLICATE_OF, POINT
+from storage.study_store.claims import list_claims
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from accel_space.stack import Stack, point_key
 from grid_table import TABLES, GridTable, load_table
-from studies.features import skipped_shares, work_shares
+from studies.search.features import skipped_shares, work_shares
 
 TIMES = TABLES / "times"
 

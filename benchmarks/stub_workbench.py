@@ -12,12 +12,12 @@ import numpy as np
 from accel_space.method import Params
 from accel_space.stack import Stack, point_key
 from objectives.measurement import Baseline, Measurement
-from storage.store import Store, open_store
-from studies.bench import Bench, Workbench
+from storage.database.opening import Store, open_store
 from studies.plan import Plan
-from studies.progress import Outcome, Watch
 from studies.request import StudyRequest
-from studies.runner import run_study
+from studies.run.bench import Bench, Workbench
+from studies.run.progress import Outcome, Watch
+from studies.run.runner import run_study
 
 REQUEST = StudyRequest(
     pipeline="tiny-shapes",

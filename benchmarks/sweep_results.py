@@ -22,14 +22,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from accelfront.tables import weakness_text
+from accelfront.screen.tables import weakness_text
 from generator.bounds import weak_baselines
 from objectives.errors import InputError
 from result_files import keep_results, out_folder
+from storage.database.opening import open_store
 from storage.errors import StorageError
-from storage.reading import read_studies
-from storage.records import StudyRecord
-from storage.store import open_store
+from storage.reading.studies import read_studies
+from storage.records.study import StudyRecord
 from studies.sweep import label, make_requests, read_sweep
 
 RESULTS = Path(__file__).parent / "results"

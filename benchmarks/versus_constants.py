@@ -31,18 +31,18 @@ from typing import Any
 import optuna
 
 from accel_space.errors import RefusedError
-from accelfront.process import prepare_process
+from accelfront.cli.process import prepare_process
 from result_files import keep_results, out_folder
-from storage.hints import keep_hints
-from storage.reading import find_study
-from storage.records import StudyRecord, TrialRecord
-from storage.store import Store, open_store
-from studies.bench import Workbench
-from studies.hints import point_in_space
+from storage.database.imported_points import keep_hints
+from storage.database.opening import Store, open_store
+from storage.reading.studies import find_study
+from storage.records.study import StudyRecord, TrialRecord
 from studies.plan import Plan, make_plan
-from studies.progress import Progress
 from studies.request import StudyRequest
-from studies.runner import run_study
+from studies.run.bench import Workbench
+from studies.run.progress import Progress
+from studies.run.runner import run_study
+from studies.search.imported_points import point_in_space
 
 RESULTS = Path(__file__).parent / "results"
 

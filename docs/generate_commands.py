@@ -8,7 +8,7 @@ from typing import Any
 import typer.main
 from typer.core import TyperGroup
 
-from accelfront.cli import app
+from accelfront.cli.app import app
 
 PAGE = Path(__file__).with_name("commands.md")
 

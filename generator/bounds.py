@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from objectives.errors import InputError
-from storage.records import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord, TrialRecord
 
 Difficulty = Literal["easy", "normal", "hard"]
 

@@ -1,6 +1,6 @@
 """Choosing the trial that serves a task: a measured point of one study, by interval.
 
-Points are compared by what they are judged by (storage/judgement.py), here as everywhere.
+Points are compared by what they are judged by (storage/records/judgement.py), here as everywhere.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Literal
 
 from generator.bounds import EASY, HARD, Difficulty, difficulty
 from generator.make_tasks import LEAST_SPEEDUP
-from generator.task import Task
-from objectives.catalogue import find_pipeline
-from objectives.fingerprint import split_fingerprint
-from objectives.model import is_own
-from storage.judgement import judged_bound, surest
-from storage.records import StudyRecord, TrialRecord
-from storage.requirement import Requirement, meets
+from generator.tasks.task import Task
+from objectives.model_files.fingerprint import split_fingerprint
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.model import is_own
+from storage.records.judgement import judged_bound, surest
+from storage.records.requirement import Requirement, meets
+from storage.records.study import StudyRecord, TrialRecord
 
 Policy = Literal["fastest", "closest", "best-quality"]
 

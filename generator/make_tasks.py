@@ -8,9 +8,9 @@ from decimal import ROUND_DOWN, Decimal
 from pydantic import ValidationError
 
 from generator.bounds import is_searched, reach_text
-from generator.task import Task
-from storage.judgement import surest
-from storage.records import StudyRecord
+from generator.tasks.task import Task
+from storage.records.judgement import surest
+from storage.records.study import StudyRecord
 
 LEAST_SPEEDUP = 1.0
 """What is no faster than the baseline is no task."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.choice import Choice
-from storage.records import StudyRecord
+from storage.records.study import StudyRecord
 
 
 def pace_text(choice: Choice) -> str:

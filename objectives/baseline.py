@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from objectives.errors import MeasurementError, reason_of
-from objectives.images import refuse_degenerate
 from objectives.measurement import Baseline
-from objectives.scorer import Embeddings, Scorer, clip_scores
+from objectives.quality.images import refuse_degenerate
+from objectives.quality.scorer import Embeddings, Scorer, clip_scores
 
 if TYPE_CHECKING:
     import torch

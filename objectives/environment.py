@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from accel_space.method import Method
-from objectives.device import device_name, driver_version
 from objectives.errors import InputError
+from objectives.timing.device import device_name, driver_version
 
 if TYPE_CHECKING:
     import torch

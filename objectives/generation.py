@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from accel_space.method import Generate
-from objectives.conditioning import Conditioning
+from objectives.pipelines.conditioning import Conditioning
 from objectives.protocol import Protocol
 
 if TYPE_CHECKING:

@@ -11,18 +11,18 @@ import numpy as np
 from accel_space.denoiser import find_denoiser
 from accel_space.method import Generate, Params
 from accel_space.stack import Stack
-from objectives import device as devices
 from objectives.baseline import doubt_of, draw_baseline
-from objectives.conditioning import Conditioning, Plain
 from objectives.errors import MeasurementError
 from objectives.generation import batches_of, generate_pictures
-from objectives.images import psnr_db, refuse_degenerate
 from objectives.measurement import Baseline, Estimates, Hopeless, Measurement
-from objectives.pace import Pace, paced
+from objectives.pipelines.conditioning import Conditioning, Plain
 from objectives.protocol import Protocol
-from objectives.scorer import Scorer, clip_scores
+from objectives.quality.images import psnr_db, refuse_degenerate
+from objectives.quality.scorer import Scorer, clip_scores
 from objectives.statistics import clip_loss
-from objectives.tally import Tally
+from objectives.timing import device as devices
+from objectives.timing.host_bound import Pace, paced
+from objectives.trial_recorder import Tally
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from objectives.conditioning import Timed
+from objectives.pipelines.conditioning import Timed
 
 
 class Protocol(BaseModel):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from objectives.catalogue import PIPELINES
-from storage.records import StudyRecord
+from objectives.pipelines.catalogue import PIPELINES
+from storage.records.study import StudyRecord
 from studies.request import StudyRequest
 
 MORE = 16

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import optuna
 
-from objectives.fingerprint import is_earlier, split_fingerprint
-from storage import records
-from storage.store import Store
+from objectives.model_files.fingerprint import is_earlier, split_fingerprint
+from storage.database.opening import Store
+from storage.records import study as records
 from studies.plan import Plan
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import optuna
 
-from storage.records import StudyRecord
-from storage.requirement import Requirement
+from storage.records.requirement import Requirement
+from storage.records.study import StudyRecord
 from studies.commands import study_words
 from studies.files import with_whole_paths
 from studies.plan import Plan

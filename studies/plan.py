@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from accel_space.method import Context
 from accel_space.stack import Stack, find_methods
-from objectives.architecture import Architecture
-from objectives.catalogue import PipelineEntry, find_pipeline
-from objectives.conditioning import Embedded, Plain
-from objectives.device import find_device
 from objectives.environment import Environment, this_environment
 from objectives.errors import InputError
-from objectives.loading import default_dtype
-from objectives.model import Model, check_folder, find_folder, find_model
-from objectives.protocol import Protocol, prompts_fingerprint
-from objectives.schedulers import (
+from objectives.model_files.architecture import Architecture
+from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.conditioning import Embedded, Plain
+from objectives.pipelines.loading import default_dtype
+from objectives.pipelines.model import Model, check_folder, find_folder, find_model
+from objectives.pipelines.schedulers import (
     Settings,
     make_scheduler,
     scheduler_name,
     scheduler_profile,
     scheduler_settings,
 )
-from objectives.scorer import ScorerSource, find_scorer
+from objectives.protocol import Protocol, prompts_fingerprint
+from objectives.quality.scorer import ScorerSource, find_scorer
+from objectives.timing.device import find_device
 from studies.request import StudyRequest, check_numbers
 from studies.sample import Sample, draw_sample
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from objectives.errors import InputError
 from storage.foreign import shown
-from storage.requirement import Requirement
+from storage.records.requirement import Requirement
 
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 

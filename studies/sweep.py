@@ -12,10 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accel_space.errors import RefusedError
 from accel_space.stack import find_methods
-from objectives.catalogue import find_pipeline
 from objectives.errors import InputError
 from objectives.files import read_text
-from objectives.schedulers import scheduler_name
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.schedulers import scheduler_name
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
 from studies.plan import make_stack

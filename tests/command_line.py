@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from accelfront.cli import main
+from accelfront.cli.app import main
 
 HEAVY = ("torch", "diffusers", "transformers", "open_clip", "plotly", "ray")
 
@@ -60,7 +60,7 @@ def modules_after(*arguments: str, cwd: Path) -> set[str]:
         "import sys, atexit\n"
         f"atexit.register(lambda: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))\n"
         f"sys.argv = ['accelfront', *{arguments!r}]\n"
-        "from accelfront.cli import main\n"
+        "from accelfront.cli.app import main\n"
         "main()"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True)

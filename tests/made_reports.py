@@ -8,10 +8,10 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from storage import records
-from storage.looks import LOOK
-from storage.records import StudyRecord, TrialRecord
-from storage.store import Store
+from storage.database.opening import Store
+from storage.records import study as records
+from storage.records.remeasurement import LOOK
+from storage.records.study import StudyRecord, TrialRecord
 
 PROTOCOL = {
     "num_samples": 8, "batch_size": 4, "width": 64, "height": 64, "dtype": "float32",

@@ -7,9 +7,9 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from storage import records
-from storage.looks import LOOK
-from storage.store import Store
+from storage.database.opening import Store
+from storage.records import study as records
+from storage.records.remeasurement import LOOK
 
 PROTOCOL = {
     "model": "a/model@0123abcd", "scorer": "a scorer", "prompts": "prompts.txt@0123abcd",

@@ -33,7 +33,7 @@ def test_packages_of_our_names_before_ours_on_the_path_are_none(tmp_path: Path) 
     path = os.pathsep.join([str(tmp_path), str(HOUSE)])
     code = "import sys; sys.argv = ['accelfront', 'studies', '--storage', 'sqlite:///none.db']; "
     done = subprocess.run(
-        [sys.executable, "-c", f"{code} from accelfront.cli import main; main()"],
+        [sys.executable, "-c", f"{code} from accelfront.cli.app import main; main()"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,

@@ -23,8 +23,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from storage.records import POINT
-from storage.store import open_store
+from storage.database.opening import open_store
+from storage.records.study import POINT
 from tests import command_line
 from tests.command_line import Answer
 from tests.made_studies import confirm

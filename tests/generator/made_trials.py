@@ -12,12 +12,12 @@ from accel_space.method import Context, Params
 from accel_space.methods import METHODS
 from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack
-from generator.script import render_script
-from generator.source import Source
-from objectives.catalogue import PIPELINES, PipelineEntry, find_pipeline
-from objectives.model import find_model
-from objectives.schedulers import scheduler_name, scheduler_settings
-from storage.records import StudyRecord, TrialRecord
+from generator.artefacts.script import render_script
+from generator.artefacts.source import Source
+from objectives.pipelines.catalogue import PIPELINES, PipelineEntry, find_pipeline
+from objectives.pipelines.model import find_model
+from objectives.pipelines.schedulers import scheduler_name, scheduler_settings
+from storage.records.study import StudyRecord, TrialRecord
 
 STEPS = 20
 

@@ -8,10 +8,10 @@ import pytest
 
 from generator.bounds import Bound, WeakBaseline, difficulty, weak_baselines
 from objectives.errors import InputError
-from storage.judgement import surest
-from storage.reading import read_studies
-from storage.requirement import Requirement, meets
-from storage.store import Store, open_store
+from storage.database.opening import Store, open_store
+from storage.reading.studies import read_studies
+from storage.records.judgement import surest
+from storage.records.requirement import Requirement, meets
 from tests.made_studies import add_point, add_study
 
 

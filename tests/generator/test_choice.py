@@ -17,8 +17,8 @@ from generator.choice import (
     nearest,
     task_difficulty,
 )
-from generator.task import Task
-from storage.records import StudyRecord, TrialRecord
+from generator.tasks.task import Task
+from storage.records.study import StudyRecord, TrialRecord
 
 FAST = (3.0, 2.9, 3.1), (0.05, 0.04, 0.06)
 BEST = (2.0, 1.9, 2.1), (0.015, 0.01, 0.019)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from generator.artefacts.emit import Emitter, Outcome
 from generator.choice import (
     Policy,
     Rules,
@@ -18,13 +19,12 @@ from generator.choice import (
     nearest,
     task_difficulty,
 )
-from generator.emit import Emitter, Outcome
 from generator.make_tasks import make_tasks
-from storage.judgement import surest
-from storage.records import StudyRecord, TrialRecord
-from storage.store import open_store
+from storage.database.opening import open_store
+from storage.records.judgement import surest
+from storage.records.study import StudyRecord, TrialRecord
+from tests.generator.artefacts.test_emit import NOT_ASKED, make_study, make_task
 from tests.generator.made_trials import rendered
-from tests.generator.test_emit import NOT_ASKED, make_study, make_task
 
 
 def confirm(trial: TrialRecord, speedup: float, loss: float) -> TrialRecord:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from generator.bounds import Bound, difficulty
 from generator.make_tasks import make_tasks
-from generator.task import Task, read_task, task_json, task_sentence
-from storage.reading import read_studies
-from storage.records import StudyRecord, TrialRecord
-from storage.requirement import Requirement, meets
-from storage.store import Store, open_store
+from generator.tasks.task import Task, read_task, task_json, task_sentence
+from storage.database.opening import Store, open_store
+from storage.reading.studies import read_studies
+from storage.records.requirement import Requirement, meets
+from storage.records.study import StudyRecord, TrialRecord
 from tests.made_studies import add_point, add_study
 
 RATIOS = (0.8, 0.9, 0.95)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from objectives.scorer import Scorer, find_scorer
+from objectives.quality.scorer import Scorer, find_scorer
 from tests.tiny_pipelines import tiny_tokenizer
 
 CPU = torch.device("cpu")

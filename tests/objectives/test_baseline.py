@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from objectives.architecture import known_parts
 from objectives.baseline import doubt_of
-from objectives.catalogue import PIPELINES
 from objectives.embedded import DIT_DIR
 from objectives.errors import MeasurementError
 from objectives.generation import generate_pictures
-from objectives.loading import load_conditioning, load_pipeline
+from objectives.model_files.architecture import known_parts
 from objectives.objective import Objective
-from objectives.schedulers import make_scheduler
-from objectives.scorer import Embeddings, Scorer, clip_scores, find_scorer, foreign_doubt
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.loading import load_conditioning, load_pipeline
+from objectives.pipelines.schedulers import make_scheduler
+from objectives.quality.scorer import Embeddings, Scorer, clip_scores, find_scorer, foreign_doubt
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from tests.objectives.test_objective import make_objective

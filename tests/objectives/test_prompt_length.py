@@ -4,10 +4,10 @@ import open_clip
 import pytest
 from transformers import CLIPTokenizer
 
-from objectives.conditioning import Plain, encode
 from objectives.embedded import PIPELINE_DIR
+from objectives.pipelines.conditioning import Plain, encode
 from objectives.prompt_length import cut_off_by_pipeline, cut_off_by_scorer, length_notes
-from objectives.scorer import Scorer, find_scorer
+from objectives.quality.scorer import Scorer, find_scorer
 from tests.tiny_pipelines import tiny_pipeline
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from storage.store import Store, open_store
+from storage.database.opening import Store, open_store
 from tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.store import Store, open_store
+from storage.database.opening import Store, open_store
 from studies.request import StudyRequest
 from tests.postgres import postgres_server, postgres_url
 
@@ -52,4 +52,4 @@ def store(storage_url: str) -> Store:
 @pytest.fixture
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is timed again, however busy the machine that runs the tests is."""
-    monkeypatch.setattr("studies.second_looks.to_time_again", lambda trials, front: [])
+    monkeypatch.setattr("studies.run.second_looks.to_time_again", lambda trials, front: [])

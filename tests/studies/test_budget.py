@@ -9,14 +9,14 @@ import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
 
-from storage.records import FEASIBLE, LOSS_BUDGET
-from storage.requirement import Requirement
-from storage.store import Store
+from storage.database.opening import Store
+from storage.records.requirement import Requirement
+from storage.records.study import FEASIBLE, LOSS_BUDGET
 from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import make_plan
-from studies.progress import Outcome
 from studies.request import DEFAULT_LOSS_BUDGET, BudgetUse
-from studies.runner import run_study
+from studies.run.progress import Outcome
+from studies.run.runner import run_study
 
 ANY_SPEED = Requirement(latency_s=3600.0)
 """Every made-up point is as fast."""

@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna_dashboard import get_note
 
-from accelfront.cli import app
+from accelfront.cli.app import app
 from objectives.embedded import SCORER_DIR
-from storage.reading import read_studies
-from storage.requirement import Requirement
-from storage.store import Store
+from storage.database.opening import Store
+from storage.reading.studies import read_studies
+from storage.records.requirement import Requirement
 from stub_workbench import StubWorkbench
 from studies.commands import going_on, study_command
 from studies.plan import make_plan
 from studies.request import SAMPLERS, StudyRequest
-from studies.runner import run_study
+from studies.run.runner import run_study
 from tests.studies.conftest import MakeRequest
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)

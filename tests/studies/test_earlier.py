@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from objectives.embedded import PIPELINE_DIR
-from objectives.fingerprint import earlier_fingerprint
-from storage.reading import read_studies
-from storage.store import Store
+from objectives.model_files.fingerprint import earlier_fingerprint
+from storage.database.opening import Store
+from storage.reading.studies import read_studies
 from stub_workbench import StubWorkbench
 from studies.earlier import earlier_note
 from studies.plan import Plan, make_plan
-from studies.runner import run_study
+from studies.run.runner import run_study
 from tests.command_line import run
 from tests.studies.conftest import MakeRequest
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.reading import read_studies
-from storage.records import StudyRecord
-from storage.store import open_store
+from storage.database.opening import open_store
+from storage.reading.studies import read_studies
+from storage.records.study import StudyRecord
 from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import make_plan
 from studies.request import StudyRequest
-from studies.runner import run_study
+from studies.run.runner import run_study
 from tests.command_line import Answer, run
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "databases"

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna_dashboard import get_note, save_note
 
-from storage.records import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord, TrialRecord
 from studies.note import END, refresh_note, study_note
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest

@@ -7,7 +7,7 @@ import pytest
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError
-from storage.requirement import Requirement
+from storage.records.requirement import Requirement
 from studies.plan import make_plan
 from tests.studies.conftest import MakeRequest
 

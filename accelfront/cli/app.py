@@ -1,0 +1,136 @@
+"""The `accelfront` command: its subcommands, and how errors leave it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from contextlib import nullcontext
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelfront.cli.reading import bounds, dashboard, doctor, export, front, report, studies, tasks
+from accelfront.cli.running import generate, import_, study, sweep, verify
+from accelfront.screen.terminal import clean_streams
+from storage.foreign import is_text, shown
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+STAND_INS = ("ACCELFRONT_STORAGE", "ACCELFRONT_ARTIFACTS")
+"""Variables of the environment that say what an option could."""
+
+app = typer.Typer(
+    name="accelfront",
+    help="Find how much faster a diffusion pipeline can go before its pictures get worse.",
+    invoke_without_command=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def accelfront(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Find how much faster a diffusion pipeline can go before its pictures get worse."""
+    if version:
+        print(f"accelfront {metadata.version('accelfront')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+app.command("study")(study.study)
+app.command("sweep")(sweep.sweep)
+app.command("studies")(studies.studies)
+app.command("front")(front.front)
+app.command("bounds")(bounds.bounds)
+app.command("tasks")(tasks.tasks)
+app.command("generate")(generate.generate)
+app.command("verify")(verify.verify)
+app.command("export")(export.export)
+app.command("import")(import_.import_)
+app.command("dashboard")(dashboard.dashboard)
+app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 3 in part, 130 interrupted."""
+    _prepare_streams()
+    asks_for_help = len(sys.argv) == 1 or {"-h", "--help"} & set(sys.argv)
+    # Help is our own text, and has colours.
+    with nullcontext() if asks_for_help else clean_streams():
+        code = _run()
+    sys.exit(code or 0)
+
+
+def _run() -> int:
+    try:
+        _refuse_what_is_no_text()
+        code: int | None = app(standalone_mode=False)
+        # Here, as at the interpreter's end nothing could be told any more.
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        code = _complain(error.format_message(), BAD_INPUT)
+    except typer.Abort:
+        code = _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except Exception as error:
+        code = _told(error)
+    return code or 0
+
+
+def _prepare_streams() -> None:
+    """Let every text be printed wherever the output goes."""
+    # Somebody may have closed it, as `>&-` does.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A locale may have few characters.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _refuse_what_is_no_text() -> None:
+    """Look at the arguments and at what stands in for them.
+
+    Raises:
+        typer.BadParameter: If one is not UTF-8.
+    """
+    given = [*sys.argv[1:], *(os.environ[name] for name in STAND_INS if name in os.environ)]
+    for text in given:
+        if not is_text(text):
+            raise typer.BadParameter(f"{shown(text)} is not UTF-8 text; write or name it anew")
+
+
+def _told(error: Exception) -> int:
+    """Print an error that was written for people; raise any other one, which is a defect."""
+    # Only now, as a command that met one of these has loaded their packages anyway.
+    from accel_space.errors import RefusedError
+    from objectives.errors import InputError, MeasurementError
+    from storage.database.faults import DATABASE_ERRORS, reason
+    from storage.errors import DatabaseFailedError, StorageError
+    from studies.errors import StudyFailedError, StudyRefusedError
+
+    if isinstance(error, RefusedError | InputError | StorageError | StudyRefusedError):
+        return _complain(str(error), BAD_INPUT)
+    if isinstance(error, MeasurementError | StudyFailedError | DatabaseFailedError):
+        return _complain(str(error), FAILED)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return _complain("no space is left where the output goes; make room there", FAILED)
+    if isinstance(error, DATABASE_ERRORS):
+        return _complain(f"the storage failed: {reason(error)}", FAILED)
+    raise error
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"accelfront: {message}", file=sys.stderr)
+    return code

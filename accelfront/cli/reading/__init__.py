@@ -1,0 +1,1 @@
+"""Commands that only read a storage, or this machine; none of them imports torch."""

@@ -1,0 +1,145 @@
+"""`accelfront bounds`: the greatest speedup of each study inside the loss budget."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_storage
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from generator.bounds import Bound
+    from storage.records.study import StudyRecord
+
+LossBudget = Annotated[
+    float | None,
+    typer.Option(
+        "--req-score-loss",
+        help="The loss budget: greatest CLIP loss allowed, as 0.02 for 2%. Default: each study's.",
+    ),
+]
+
+OneStudy = Annotated[str | None, typer.Argument(help="Read this study only.")]
+
+
+def bounds(
+    study: OneStudy = None,
+    storage: Storage = DEFAULT_STORAGE,
+    req_score_loss: LossBudget = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the greatest measured speedup of each study inside the loss budget."""
+    from accelfront.screen.plot import bounds_plot
+    from accelfront.screen.tables import doubts, print_json, weakness_text
+    from accelfront.screen.terminal import console
+    from generator.bounds import Bound, weak_baselines
+
+    records = read_at(storage, study, req_score_loss)
+    found = [Bound.of(record) for record in records]
+    if as_json:
+        print_json(
+            [
+                {**bound.as_json(), "command": onward(bound.study, storage) or None}
+                for bound in found
+            ]
+        )
+        return
+    console().print(_table(found), bounds_plot(found))
+    for line in [*map(weakness_text, weak_baselines(records)), *doubts(records)]:
+        console().print(line, highlight=False, markup=False)
+    tell_unreached(records, storage)
+
+
+def onward(study: StudyRecord, storage: str) -> str:
+    """The command that goes on with a study that has hardly begun; empty if it has."""
+    from generator.bounds import is_searched
+    from storage.database.opening import open_store
+    from studies.commands import going_on, study_command
+
+    if is_searched(study):
+        return ""
+    return study_command(going_on(study), named_storage(open_store(storage).name))
+
+
+def tell_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
+    """Tell of studies that have hardly begun, with the command that goes on, on stderr."""
+    from generator.bounds import reach_text
+
+    for study in studies:
+        if command := onward(study, storage):
+            print(f"{study.name}: not reached yet, {reach_text(study)}; to go on:", file=sys.stderr)
+            print(command, file=sys.stderr)
+
+
+def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:
+    """Read studies, with another loss budget than their own if one is given.
+
+    Raises:
+        InputError: If that is no share of a score.
+        StorageError: If there is no such database or study.
+    """
+    from dataclasses import replace
+
+    from accelfront.cli.reading.stored import read
+    from objectives.errors import InputError
+    from storage.database.opening import open_store
+
+    if loss_budget is not None and not -1 < loss_budget < 1:
+        raise InputError(
+            "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "
+            f"{loss_budget:g} was given"
+        )
+    records = read(open_store(storage), study)
+    if loss_budget is None:
+        return records
+    return [replace(record, loss_budget=loss_budget) for record in records]
+
+
+def _table(found: list[Bound]) -> Table:
+    from accelfront.screen.models import ModelNames
+    from accelfront.screen.tables import (
+        AGAIN,
+        combination_text,
+        plain_table,
+        searched_params,
+        speedup_text,
+    )
+    from generator.bounds import is_searched, reach_text
+
+    table = plain_table("bound", "CLIP loss", "budget", "#")
+    table.add_column("parameters", justify="left")
+    table.add_column("study", justify="left", overflow="fold")
+    models = ModelNames(bound.study for bound in found)
+    for bound in found:
+        study, trial = bound.study, bound.trial
+        cells = [
+            "none" if is_searched(study) else "none yet",
+            "-",
+            f"{study.loss_budget:.1%}",
+            "-",
+            reach_text(study),
+        ]
+        if trial is not None:
+            looks = trial.looks
+            cells[0] = "\n".join(map(speedup_text, looks))
+            cells[1] = "\n".join(
+                f"{'* ' if look['clip_loss'] > study.loss_budget else ''}{look['clip_loss']:.1%}"
+                for look in looks
+            )
+            cells[3:] = str(trial.number), searched_params(study, trial)
+        pipeline, scheduler, steps, methods = combination_text(study)
+        # The digest tells studies of one combination apart.
+        digest = study.name.rpartition("--")[2]
+        table.add_row(
+            *cells, models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
+        )
+    table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
+    if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
+        table.caption += f"\n{AGAIN}, and judged by that; * over the loss budget"
+    table.caption_justify = "left"
+    return table

@@ -1,0 +1,69 @@
+"""`accelfront dashboard`: studies in a browser."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Annotated
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, Storage
+
+
+def dashboard(
+    storage: Storage = DEFAULT_STORAGE,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free one.")
+    ] = 8080,
+    listen_anywhere: Annotated[
+        bool,
+        typer.Option(
+            "--listen-anywhere",
+            help="Allow a --host that others reach. There is no login: whoever reaches it reads "
+            "all studies and can delete them.",
+        ),
+    ] = False,
+) -> None:
+    """Show studies and their trials' pictures in a browser, until Ctrl-C."""
+    from accelfront.dashboard.server import listen
+    from storage.database.opening import open_store
+
+    _check_host(host, listen_anywhere)
+    server = listen(host, port, open_store(storage))
+    try:
+        print("Ctrl-C ends it.", file=sys.stderr)
+        # Last: whoever waits for the address may use it, or end it, at once.
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{server.server_port}/", flush=True)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    finally:
+        server.server_close()
+
+
+def _check_host(host: str, listen_anywhere: bool) -> None:
+    from objectives.errors import InputError
+
+    if _is_loopback(host):
+        return
+    if not listen_anywhere:
+        raise InputError(
+            f"--host {host} can be reached by others, and the dashboard has no login: they could "
+            "delete studies; use an SSH tunnel to 127.0.0.1, or add --listen-anywhere"
+        )
+    print(
+        f"WARNING: anyone who reaches {host} can read and delete all studies; there is no login.",
+        file=sys.stderr,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

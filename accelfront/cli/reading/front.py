@@ -1,0 +1,65 @@
+"""`accelfront front`: the Pareto front of each study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+
+if TYPE_CHECKING:
+    from storage.records.study import StudyRecord
+
+
+def front(
+    study: Annotated[str | None, typer.Argument(help="Show this study only.")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Show the Pareto front of speedup against CLIP loss."""
+    from accelfront.cli.reading.stored import read
+    from accelfront.report.commands import Commands, storage_to_name
+    from accelfront.screen.models import ModelNames
+    from accelfront.screen.plot import front_plot
+    from accelfront.screen.tables import doubts, failures_text, front_table, print_json
+    from accelfront.screen.terminal import console
+    from accelfront.screen.verdict import show, verdict
+    from storage.database.opening import open_store
+
+    if as_json and as_csv:
+        raise typer.BadParameter("give --json or --csv, not both")
+    store = open_store(storage)
+    records = read(store, study)
+    if as_json:
+        print_json([record.as_json() for record in records])
+    elif as_csv:
+        _print_csv(records)
+    else:
+        every = records if study is None else read(store)
+        commands, models = Commands(every, storage_to_name(store)), ModelNames(every)
+        for record in records:
+            console().print(
+                front_table(record, models.below(record.name, record)),
+                front_plot(record),
+                *doubts([record]),
+                markup=False,
+            )
+            for line in failures_text(record.failed, "could not be measured"):
+                console().print(line, soft_wrap=True, markup=False)
+            show(verdict(record, commands))
+            print()
+
+
+def _print_csv(records: list[StudyRecord]) -> None:
+    """One row a point; intervals take two columns, parameters one each."""
+    from storage.reading.export import csv_text, flat_cells
+
+    rows = []
+    for record in records:
+        for trial in record.front:
+            point = trial.as_json()
+            params = point.pop("params")
+            rows.append({"study": record.name, **flat_cells(point), **params})
+    print(csv_text(rows), end="")

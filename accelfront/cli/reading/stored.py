@@ -1,0 +1,29 @@
+"""Reading studies for a command: what cannot be read, or is not ours, is told on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from storage.database.opening import Store
+    from storage.records.study import StudyRecord
+
+
+def read(store: Store, study: str | None = None) -> list[StudyRecord]:
+    """Read the studies of a database, by name, or the one that is named.
+
+    Raises:
+        StorageError: If there is none that can be read.
+    """
+    from accelfront.screen.tables import foreign_text
+    from storage.reading.studies import read_studies
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    records = read_studies(store, study, tell)
+    for record in records:
+        if record.foreign_trials:
+            tell(f"{record.name}: {foreign_text(record)}")
+    return records

@@ -1,0 +1,62 @@
+"""`accelfront tasks`: tasks that measured trials meet."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, Storage
+from accelfront.cli.output import OutFile, put_out
+from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at, tell_unreached
+
+
+def tasks(
+    study: OneStudy = None,
+    storage: Storage = DEFAULT_STORAGE,
+    ratios: Annotated[
+        str, typer.Option(help="Shares of each bound to ask for, joined by commas.")
+    ] = "0.8,0.9,0.95",
+    req_score_loss: LossBudget = None,
+    file_format: Annotated[
+        Literal["sentences", "jsonl"], typer.Option("--format", help="How a line holds its task.")
+    ] = "sentences",
+    language: Annotated[Literal["en", "zh"], typer.Option(help="Of the sentences.")] = "en",
+    out: OutFile = None,
+) -> None:
+    """Make tasks, one a line, that a measured trial meets: shares of each study's bound."""
+    from generator.make_tasks import make_tasks
+    from generator.tasks.task import task_json, task_sentence
+    from objectives.errors import InputError
+
+    shares = _read_ratios(ratios)
+    records = read_at(storage, study, req_score_loss)
+    made, told = make_tasks(records, shares)
+    for line in told:
+        print(line, file=sys.stderr)
+    tell_unreached(records, storage)
+    if not made:
+        raise InputError("no task could be made; measure more points, or allow a greater loss")
+    if file_format == "jsonl":
+        lines = [json.dumps(task_json(task), ensure_ascii=False) for task in made]
+    else:
+        lines = [task_sentence(task, language) for task in made]
+    put_out("".join(f"{line}\n" for line in lines), out)
+
+
+def _read_ratios(text: str) -> list[float]:
+    from objectives.errors import InputError
+    from storage.foreign import shown
+
+    try:
+        ratios = [float(part) for part in text.split(",")]
+    except ValueError:
+        ratios = []
+    if not ratios or not all(0 < ratio <= 1 for ratio in ratios):
+        raise InputError(
+            "--ratios are shares of the bound, above 0 and 1 at most, such as 0.8,0.9; "
+            f"{shown(text)} was given"
+        )
+    return ratios

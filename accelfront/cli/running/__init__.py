@@ -1,0 +1,1 @@
+"""Commands that load a pipeline: studies, sweeps, scripts and their verification."""

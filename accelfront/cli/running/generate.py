@@ -1,0 +1,232 @@
+"""`accelfront generate`: scripts for tasks."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+
+if TYPE_CHECKING:
+    from generator.artefacts.emit import Outcome
+    from generator.choice import Scope
+    from generator.tasks.task import Task
+    from generator.tasks.task_files import Unparsed
+    from storage.database.opening import Store
+    from storage.records.study import StudyRecord
+
+IN_PART, INTERRUPTED = 3, 130
+
+
+def generate(
+    task: Annotated[
+        list[str] | None,
+        typer.Argument(help="A sentence in English or Chinese, or a JSON object.", metavar="TASK"),
+    ] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(help="A .txt, .jsonl or .yaml file of tasks.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder of the scripts.")] = Path("scripts"),
+    storage: Storage = DEFAULT_STORAGE,
+    policy: Annotated[
+        Literal["fastest", "closest", "best-quality"],
+        typer.Option(help="Which of the trials that meet a task."),
+    ] = "fastest",
+    easy: Annotated[
+        float, typer.Option(help="A wish below this share of the bound is easy.")
+    ] = 0.8,
+    hard: Annotated[
+        float, typer.Option(help="A wish above this share of the bound is hard.")
+    ] = 1.2,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Whose measurements count: auto, cpu, cuda, cuda:N, or another machine's device "
+            "by the name that its studies have."
+        ),
+    ] = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The model that scripts load: a folder in diffusers layout, or an address on the "
+            "Hugging Face Hub. Default: the study's."
+        ),
+    ] = None,
+    search_missing: Annotated[
+        bool, typer.Option("--search-missing", help="Run a study where no trial meets a task.")
+    ] = False,
+    trials: Annotated[
+        int,
+        typer.Option(min=1, help="Distinct points that such a study is to have measured at most."),
+    ] = 32,
+    num_samples: Annotated[
+        int | None,
+        typer.Option(min=2, help="Its prompts, one picture each. Default: the pipeline's."),
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="Its scorer, as `accelfront study` takes it. Default: the pipeline's."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a script for each task that a measured trial meets; exit code 3 if any is left."""
+    from accelfront.cli.output import put_out
+    from accelfront.cli.running.search import StudySearch
+    from accelfront.screen.tables import print_json
+    from generator.artefacts.emit import Emitter
+    from generator.bounds import difficulty
+    from generator.choice import Rules
+    from storage.database.opening import open_store
+
+    asked = _read(task or [], tasks)
+    if model is not None and Path(model).is_dir():
+        # Scripts run from anywhere.
+        model = str(Path(model).resolve())
+    # Refuses shares that contradict each other before anything is done.
+    difficulty(1.0, 1.0, easy, hard)
+    scope = _scope(device, model)
+    # A search is a worker like any other, and waits as one.
+    store = open_store(storage, create=search_missing, tell=_tell if search_missing else None)
+    search = StudySearch(store, scope, device, model, trials, num_samples, scorer)
+    emitter = Emitter(
+        store=store,
+        studies={study.name: study for study in _studies(store, may_be_none=search_missing)},
+        scope=scope,
+        rules=Rules(policy, easy, hard),
+        search=search,
+        put=put_out,
+        out=_writable(out),
+        model=model,
+        search_missing=search_missing,
+    )
+    outcomes: list[Outcome] = []
+    interrupted = False
+    try:
+        for each in asked:
+            outcomes.append(emitter.emit(each))
+    except KeyboardInterrupt:
+        interrupted = True
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+    if as_json:
+        print_json([outcome.as_json() for outcome in outcomes])
+    else:
+        _show(outcomes)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if any(outcome.status != "emitted" for outcome in outcomes):
+        raise typer.Exit(IN_PART)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr)
+
+
+def _read(sentences: Sequence[str], file: Path | None) -> list[Task | Unparsed]:
+    """All tasks, those of the command line first.
+
+    Raises:
+        InputError: If there is none, or the file cannot be read.
+    """
+    from generator.tasks.task import read_task
+    from generator.tasks.task_files import Unparsed, read_tasks
+    from objectives.errors import InputError
+
+    asked: list[Task | Unparsed] = []
+    for text in sentences:
+        try:
+            asked.append(read_task(text))
+        except InputError as error:
+            asked.append(Unparsed(text, str(error)))
+    if file is not None:
+        asked += read_tasks(file)
+    if not asked:
+        raise InputError(
+            "no task was given; write one in quotes, such as "
+            '"tiny-shapes, 20 steps, deepcache, at least 1.5x", or give --tasks FILE'
+        )
+    return asked
+
+
+def _scope(device: str, model: str | None) -> Scope:
+    from generator.choice import Scope
+    from objectives.errors import InputError
+    from objectives.model_files.hub import ADDRESS
+    from objectives.pipelines.model import fingerprints
+    from objectives.timing.device import names_meant
+
+    if model is None or (ADDRESS.fullmatch(model) and not Path(model).is_dir()):
+        return Scope(names_meant(device), model)
+    if not Path(model).is_dir():
+        raise InputError(f"--model {model} is neither a folder nor an address such as owner/name")
+    # A folder's name says nothing, and it may have been measured under another one.
+    return Scope(names_meant(device), fingerprints(Path(model)))
+
+
+def _studies(store: Store, may_be_none: bool) -> list[StudyRecord]:
+    from accelfront.cli.reading.stored import read
+    from storage.errors import NoStudiesError
+
+    try:
+        return read(store)
+    except NoStudiesError:
+        if not may_be_none:
+            raise
+        return []
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made if it is missing.
+
+    Raises:
+        InputError: If no file can be written there.
+    """
+    from objectives.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise InputError(
+            f"cannot write into {folder}: {error.strerror}; name another folder with --out"
+        ) from error
+
+
+def _show(outcomes: Sequence[Outcome]) -> None:
+    """Tell what was written, then what was left and why."""
+    from accelfront.screen.tables import plain_table
+    from accelfront.screen.terminal import console, print_whole
+    from generator.tasks.lexer import quote
+
+    screen = console(highlight=False)
+    written = plain_table("#", "speedup", "CLIP loss", "difficulty")
+    # A long path would have the words beside it broken.
+    for each in written.columns:
+        each.min_width = len(str(each.header))
+    written.add_column("script", justify="left", no_wrap=True)
+    left = plain_table("#")
+    for column in ("status", "difficulty", "task and reason"):
+        left.add_column(column, justify="left", overflow="fold")
+    for number, outcome in enumerate(outcomes, 1):
+        hard = outcome.difficulty or "-"
+        if outcome.status == "emitted" and outcome.chosen:
+            trial = outcome.chosen.trial
+            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}"
+            written.add_row(str(number), *figures, hard, str(outcome.path))
+        else:
+            reason = f"{quote(outcome.task)}\n{outcome.reason}"
+            left.add_row(str(number), outcome.status, hard, reason)
+    for table in (written, left):
+        if table.row_count:
+            print_whole(screen, table)
+    for number, outcome in enumerate(outcomes, 1):
+        if outcome.command:
+            # On one line, to be copied.
+            screen.print(f"{number}: {outcome.command}", soft_wrap=True)
+        elif outcome.status == "emitted" and outcome.reason:
+            print(f"{number}: {outcome.reason}", file=sys.stderr)

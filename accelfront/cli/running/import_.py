@@ -1,0 +1,80 @@
+"""`accelfront import`: points from a file of the grid search, to be measured again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, DEFAULT_TRIALS, Storage, named_storage
+from accelfront.screen.counting import counted
+
+if TYPE_CHECKING:
+    from studies.search.imported_points import Batch
+
+IN_PART = 3
+
+
+def import_(
+    file_format: Annotated[
+        Literal["search-params"], typer.Argument(metavar="FORMAT", help="search-params.")
+    ],
+    file: Annotated[Path, typer.Argument(help="The file to read.")],
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Let studies measure a file's points before any other; its own figures are not taken over."""
+    from accelfront.cli.process import prepare_process
+    from objectives.errors import InputError
+    from storage.database.imported_points import keep_hints
+    from storage.database.opening import open_store
+    from storage.errors import StorageError
+    from storage.reading.prototype import read_search_params
+    from studies.search.imported_points import sort_entries
+
+    try:
+        entries, problems = read_search_params(_read(file))
+    except StorageError as error:
+        raise InputError(f"{file} is no search-params file, as it {error}") from error
+    if entries:
+        # Not sooner, as it takes seconds and a bad file needs none of it.
+        prepare_process()
+    batches, misfits = sort_entries(entries)
+    problems += misfits
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not batches:
+        raise InputError(f"{file} holds no point that a study could measure; nothing was kept")
+    store = open_store(storage, create=True)
+    for batch in batches:
+        new = keep_hints(store.engine, batch.combination, batch.points)
+        print(
+            f"{counted(batch.entries, 'entry')}: {counted(len(batch.points), 'point')}, {new} new; "
+            f"`{_study_command(batch, store.name)}` measures them first",
+            file=sys.stderr,
+        )
+    if problems:
+        print(f"left out of the file: {counted(len(problems), 'entry')}", file=sys.stderr)
+        raise typer.Exit(IN_PART)
+
+
+def _study_command(batch: Batch, storage: str) -> str:
+    from studies.commands import study_command
+    from studies.request import StudyRequest
+
+    combination = {**batch.combination, "methods": tuple(batch.combination["methods"])}
+    request = StudyRequest(**combination, trials=max(DEFAULT_TRIALS, len(batch.points)))
+    return study_command(request, named_storage(storage))
+
+
+def _read(file: Path) -> str:
+    from objectives.errors import InputError
+    from objectives.files import read_text
+
+    try:
+        return read_text(file)
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}; name a JSON file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no text in UTF-8; name a JSON file") from error

@@ -1,0 +1,112 @@
+"""How `accelfront generate` runs the studies that tasks lack."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from accelfront.cli.options import named_storage
+
+if TYPE_CHECKING:
+    from generator.choice import Scope
+    from generator.tasks.task import Task
+    from storage.database.opening import Store
+    from storage.records.study import StudyRecord
+    from studies.request import StudyRequest
+    from studies.run.bench import Workbench
+
+
+@dataclass
+class StudySearch:
+    """Runs the studies that tasks lack, as `accelfront study` does.
+
+    Attributes:
+        store: Where they are kept.
+        scope: Where they must be measured to serve.
+        device: As `--device` has it, as all that follows.
+        model: The model.
+        trials: How many distinct points at most.
+        num_samples: How many prompts.
+        scorer: The scorer.
+    """
+
+    store: Store
+    scope: Scope
+    device: str
+    model: str | None
+    trials: int
+    num_samples: int | None
+    scorer: str | None
+
+    def run(self, task: Task) -> StudyRecord:
+        """Run a study of a task's combination until a point meets the task.
+
+        Raises:
+            InputError: If this machine is not the one whose measurements count.
+            KeyboardInterrupt: If a person has ended it.
+        """
+        from accelfront.cli.process import prepare_process
+
+        prepare_process()
+        from accelfront.screen.view import StudyView
+        from objectives.errors import InputError
+        from studies.plan import make_plan
+        from studies.run.runner import run_study
+
+        plan = make_plan(self._request(task))
+        here = plan.environment.device
+        if not self.scope.device.fullmatch(here):
+            raise InputError(
+                f"a search here would measure on {here}, and --device asks for {self.device}; "
+                "use auto, cpu or cuda:N to search"
+            )
+        with StudyView(plan.study_name) as view:
+            outcome = run_study(plan, self.store, view, self._workbench)
+        if outcome.earlier:
+            print(outcome.earlier, file=sys.stderr)
+        if outcome.reason == "interrupt":
+            raise KeyboardInterrupt
+        return outcome.study
+
+    def command(self, task: Task) -> str:
+        """The command that does the same."""
+        from studies.commands import study_command
+
+        return study_command(self._request(task), named_storage(self.store.name))
+
+    def onward(self, study: StudyRecord) -> str:
+        """The command that measures more of a study."""
+        from studies.commands import going_on, study_command
+
+        return study_command(going_on(study), named_storage(self.store.name))
+
+    @cached_property
+    def _workbench(self) -> Workbench:
+        """Shared by the searches, so that tasks of one pipeline load it once."""
+        from studies.run.bench import Workbench
+
+        return Workbench()
+
+    def _request(self, task: Task) -> StudyRequest:
+        from generator.choice import search_goal
+        from studies.request import StudyRequest
+
+        is_here = self.device.partition(":")[0] in ("cpu", "cuda")
+        return StudyRequest(
+            pipeline=task.pipeline,
+            scheduler=task.scheduler,
+            steps=task.steps,
+            methods=task.methods,
+            trials=self.trials,
+            num_samples=self.num_samples,
+            # A task's seconds per image are those of a picture drawn alone.
+            batch_size=None if task.latency_s is None else 1,
+            model=self.model,
+            scorer=self.scorer,
+            device=self.device if is_here else "auto",
+            requirement=search_goal(task),
+            loss_budget=task.loss_budget,
+            budget_use="run",
+        )

@@ -1,0 +1,264 @@
+"""`accelfront study`: run or resume one study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accel_space.methods import METHODS
+from accelfront.cli.options import (
+    DEFAULT_STORAGE,
+    DEFAULT_TRIALS,
+    AsJson,
+    NoConfirm,
+    NoScreening,
+    RetryFailed,
+    Storage,
+)
+from accelfront.screen.counting import counted
+
+if TYPE_CHECKING:
+    from storage.database.opening import Store
+    from storage.records.study import StudyRecord
+    from studies.run.progress import Outcome
+
+INTERRUPTED = 130
+
+
+def study(
+    pipeline: Annotated[str, typer.Option(help="A pipeline of the catalogue.")] = "tiny-shapes",
+    scheduler: Annotated[
+        str, typer.Option(help="DDIM, DPM-Solver++, UniPC, or a scheduler class of diffusers.")
+    ] = "DDIM",
+    steps: Annotated[int, typer.Option(help="num_inference_steps.")] = 20,
+    methods: Annotated[
+        str,
+        typer.Option(help=f"Methods to stack, joined by commas: {', '.join(METHODS)}."),
+    ] = "deepcache,tgate",
+    trials: Annotated[
+        int, typer.Option(help="Distinct points that the study is to have measured in the end.")
+    ] = DEFAULT_TRIALS,
+    storage: Storage = DEFAULT_STORAGE,
+    num_samples: Annotated[
+        int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pictures generated together. Default: the pipeline's.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of the noise, the draw of prompts and the sampler.")
+    ] = 0,
+    sampler: Annotated[
+        str, typer.Option(help="How points are chosen: auto, grid, gp, tpe, nsga2 or random.")
+    ] = "auto",
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .txt, .tsv, .csv or .jsonl file, of which prompts are drawn by --seed. "
+            "Default: the pipeline's."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder in diffusers layout, or an address on the Hugging Face Hub. "
+            "Default: the pipeline's."
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="The branch, tag or commit of an address.")
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            help="The open_clip model that scores: ARCHITECTURE:TAG, ARCHITECTURE:FILE, a folder, "
+            "or tiny-shapes. Default: the pipeline's."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    timeout: Annotated[
+        float | None, typer.Option(help="Start no trial after this many seconds.")
+    ] = None,
+    trial_timeout: Annotated[
+        float | None,
+        typer.Option(help="Fail a trial that takes longer than this many seconds."),
+    ] = None,
+    req_speedup: Annotated[
+        float | None, typer.Option(help="End once a point is this much faster in the loss budget.")
+    ] = None,
+    req_time: Annotated[
+        float | None,
+        typer.Option(
+            help="End once a picture takes at most so many seconds in the loss budget, in batches "
+            "of --batch-size."
+        ),
+    ] = None,
+    req_score_loss: Annotated[
+        float | None,
+        typer.Option(help="The loss budget: greatest CLIP loss allowed, as 0.02 for 2%."),
+    ] = None,
+    allow_version_drift: Annotated[
+        bool,
+        typer.Option(
+            "--allow-version-drift", help="Go on although libraries changed since the study began."
+        ),
+    ] = False,
+    no_screening: NoScreening = False,
+    no_confirm: NoConfirm = False,
+    retry_failed: RetryFailed = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one study, or go on with it: measure points and show the front of the best."""
+    from accelfront.cli.process import prepare_process
+    from storage.records.requirement import Requirement
+    from studies.plan import check_request, make_plan
+    from studies.request import StudyRequest
+
+    requirement = Requirement(speedup=req_speedup, latency_s=req_time)
+    request = StudyRequest(
+        pipeline=pipeline,
+        scheduler=scheduler,
+        steps=steps,
+        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        trials=trials,
+        num_samples=num_samples,
+        batch_size=batch_size,
+        seed=seed,
+        sampler=sampler,
+        prompts=prompts,
+        model=model,
+        revision=revision,
+        scorer=scorer,
+        device=device,
+        timeout_s=timeout,
+        trial_timeout_s=trial_timeout,
+        requirement=requirement,
+        loss_budget=req_score_loss,
+        allow_version_drift=allow_version_drift,
+        screening=not no_screening,
+        confirm=not no_confirm,
+        retry_failed=retry_failed,
+    )
+    check_request(request)
+    prepare_process()
+    from accelfront.report.commands import Commands, storage_to_name
+    from accelfront.screen.models import ModelNames
+    from accelfront.screen.plot import front_plot
+    from accelfront.screen.tables import front_table, print_json
+    from accelfront.screen.terminal import console
+    from accelfront.screen.verdict import show, verdict
+    from accelfront.screen.view import StudyView
+    from storage.database.opening import open_store
+    from storage.reading.studies import read_studies
+    from studies.run.runner import run_study
+
+    plan = make_plan(request)
+    try:
+        with StudyView(plan.study_name) as view:
+            store = open_store(storage, create=True, tell=view.tell)
+            outcome = run_study(plan, store, view)
+    except KeyboardInterrupt:
+        print("Interrupted at once; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    for line in _summary(outcome, store, asked=requirement != Requirement()):
+        print(line, file=sys.stderr)
+    if as_json:
+        print_json([outcome.study.as_json()])
+    else:
+        title = ModelNames([outcome.study]).below(outcome.study.name, outcome.study)
+        console().print(front_table(outcome.study, title), front_plot(outcome.study))
+        commands = Commands(read_studies(store), storage_to_name(store))
+        show(verdict(outcome.study, commands))
+    if outcome.reason == "interrupt":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
+    """What the run did and how to go on."""
+    from accelfront.screen.tables import failures_text, waiting_text
+
+    study = outcome.study
+    done, distinct = len(study.trials), study.space["distinct"]
+    reasons = {
+        "trials": "Give a greater --trials to go on.",
+        "points": "No point is left to measure.",
+        "requirement": "A point meets the requirement.",
+        "timeout": "Time is up; the same command goes on.",
+        "plateau": "The last points brought no gain; the same command goes on.",
+        "interrupt": "Interrupted; the same command goes on.",
+        "others": "Other workers measure what is left.",
+    }
+    lines = [
+        f"{done} of {distinct} points measured, {outcome.measured} of them now; "
+        f"kept in {store.name}. {reasons[outcome.reason]}"
+    ]
+    if outcome.met is not None:
+        lines.append(
+            f"trial {outcome.met.number} meets it, at {outcome.met.judged_speedup:.2f}x and "
+            f"{outcome.met.judged['latency_s']:.3g} s a picture in batches of "
+            f"{study.protocol['batch_size']}"
+        )
+    elif asked:
+        lines.append("no measured point meets the requirement with its whole interval")
+    lines += _second_looks(outcome)
+    if waiting := waiting_text(study):
+        lines.append(waiting)
+    lines += [study.doubt] if study.doubt else []
+    lines += _weakness(study, store)
+    if outcome.earlier:
+        lines.append(outcome.earlier)
+    if outcome.unkept is not None:
+        lines.append(f"{outcome.unkept}; the numbers are kept")
+    lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
+    before = [each for each in study.failed if each.point not in outcome.failures]
+    return lines + failures_text(before, "failed before, and not tried again")
+
+
+def _weakness(study: StudyRecord, store: Store) -> list[str]:
+    """What other studies measured alike tell of this one's baseline."""
+    from accelfront.screen.tables import weakness_text
+    from generator.bounds import weak_baselines
+    from storage.reading.studies import read_studies
+
+    alike = [each for each in read_studies(store) if each.protocol == study.protocol]
+    own = tuple(study.combination[name] for name in ("pipeline", "scheduler", "steps"))
+    return [
+        weakness_text(weak)
+        for weak in weak_baselines(alike)
+        if (weak.pipeline, weak.scheduler, weak.steps) == own
+    ]
+
+
+def _second_looks(outcome: Outcome) -> list[str]:
+    """What was disturbed, and what the best points are worth on other prompts."""
+    from storage.records.remeasurement import disturbed_by
+
+    study, lines = outcome.study, []
+    disturbed = [trial for trial in study.trials if any(map(disturbed_by, trial.looks))]
+    if disturbed:
+        again = sum(t.timed_again and bool(disturbed_by(t.measurement)) for t in disturbed)
+        words = sorted(
+            {w for trial in disturbed for look in trial.looks for w in disturbed_by(look)}
+        )
+        lines.append(
+            f"{counted(len(disturbed), 'trial')} {'was' if len(disturbed) == 1 else 'were'} "
+            f"disturbed ({', '.join(words)}), {again} of them also when timed again; doubt the "
+            "latency"
+        )
+    confirmed = [trial for trial in study.trials if trial.confirmed is not None]
+    for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):
+        assert trial.confirmed is not None
+        lines.append(
+            f"trial {trial.number} on {trial.confirmed['samples']} unseen prompts: "
+            f"{trial.confirmed['speedup']:.2f}x, loss {trial.confirmed['clip_loss']:.1%} "
+            f"(in the search {trial.speedup:.2f}x, {trial.clip_loss:.1%})"
+        )
+    if outcome.lacks_prompts:
+        lines.append(
+            "the prompts' file has none left to confirm the best points on; a longer one "
+            "(--prompts) or a smaller --num-samples leaves some"
+        )
+    return lines

@@ -1,0 +1,234 @@
+"""`accelfront sweep`: run or resume all studies of a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, RetryFailed
+from accelfront.screen.counting import counted
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from studies.engines.local import Row, Watch
+    from studies.request import StudyRequest
+    from studies.sweep import Listed
+
+INTERRUPTED, IN_PART = 130, 3
+
+Engine = Callable[["Sequence[StudyRequest]", str, "Watch"], "Iterator[Row]"]
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="A YAML file, as those in studies/.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the studies and run none.")
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Only studies whose name matches, as in 'SDXL--*--tgate'."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ACCELFRONT_STORAGE",
+            show_envvar=True,
+            help=f"Where studies are kept. Default: what the file says, else {DEFAULT_STORAGE}.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="local: here, one study after the other. ray: on a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: auto (the cluster that this machine is part of, the default), "
+            "HOST:PORT, or local (this machine alone)."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --engine ray. Default: one for each GPU; without GPUs, each node."
+        ),
+    ] = None,
+    no_screening: NoScreening = False,
+    no_confirm: NoConfirm = False,
+    retry_failed: RetryFailed = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run all studies that a file crosses, or go on with them."""
+    from objectives.errors import InputError
+    from studies.sweep import label, list_study, make_requests, read_sweep
+
+    # First what needs no heavy library, so that it is told at once.
+    if engine == "local" and (address is not None or workers is not None):
+        raise InputError("--address and --workers are for --engine ray; add it or leave them out")
+    content = read_sweep(file)
+
+    from accelfront.cli.process import prepare_process
+
+    prepare_process()
+    from studies.engines.local import run_here
+
+    requests = [
+        replace(
+            request,
+            screening=not no_screening,
+            confirm=not no_confirm,
+            retry_failed=retry_failed,
+        )
+        for request in make_requests(content, file.parent, device)
+    ]
+    chosen = [each for each in requests if only is None or fnmatch(label(each), only)]
+    if not chosen:
+        raise InputError(
+            f"--only {only} matches no study of {len(requests)}; "
+            f"their names are like {label(requests[0])}"
+        )
+    if dry_run:
+        _show_list([list_study(request) for request in chosen], as_json)
+        return
+    run = run_here if engine == "local" else _ray_engine(address or "auto", workers)
+    rows = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
+    # On unlike devices one combination makes several studies.
+    _show_rows(rows, max(len(chosen), len(rows)), as_json)
+    _tell_budgets(rows, content.loss_budget)
+    if any(row.state == "interrupted" for row in rows):
+        raise typer.Exit(INTERRUPTED)
+    if any(row.state == "failed" for row in rows):
+        raise typer.Exit(IN_PART)
+
+
+def _ray_engine(address: str, workers: int | None) -> Engine:
+    from accelfront.cli.process import prepare_process
+    from objectives.errors import InputError
+
+    try:
+        from studies.engines.ray_engine import run_on_ray
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--engine ray needs {error.name}, which is not installed: pip install '.[ray]'"
+        ) from error
+    return partial(run_on_ray, address=address, workers=workers, prepare=prepare_process)
+
+
+def _run(engine: Engine, requests: list[StudyRequest], storage: str) -> list[Row]:
+    """Run the studies, with a live view and a word on each that fails."""
+    from accelfront.screen.view import SweepView
+
+    rows: list[Row] = []
+    with SweepView() as view:
+        for row in engine(requests, storage, view):
+            rows.append(row)
+            if row.state == "failed":
+                view.tell(f"{row.label} failed: {row.reason}")
+    return rows
+
+
+def _show_list(listed: list[Listed], as_json: bool) -> None:
+    from accelfront.screen.tables import plain_table, print_json
+    from accelfront.screen.terminal import console
+
+    if as_json:
+        print_json(
+            [
+                {
+                    "combination": each.label,
+                    "pipeline": each.request.pipeline,
+                    "scheduler": each.request.scheduler,
+                    "steps": each.request.steps,
+                    "methods": list(each.request.methods),
+                    "points": each.points,
+                    "grid": each.grid,
+                    "trials": min(each.request.trials, each.points),
+                    "refused": each.refused,
+                }
+                for each in listed
+            ]
+        )
+    else:
+        table = plain_table("trials", "points", "grid")
+        table.add_column("study", justify="left")
+        for each in listed:
+            trials = str(min(each.request.trials, each.points))
+            words = each.label + (f"\nrefused: {each.refused}" if each.refused else "")
+            table.add_row(trials, str(each.points), str(each.grid), words)
+        console().print(table)
+    trials, points, grid = (
+        sum(counts)
+        for counts in zip(
+            *((min(x.request.trials, x.points), x.points, x.grid) for x in listed), strict=True
+        )
+    )
+    print(
+        f"{counted(len(listed), 'study')}: {counted(trials, 'trial')}, of "
+        f"{counted(points, 'distinct point')}, "
+        f"of {counted(grid, 'parameter set')} of the full grids",
+        file=sys.stderr,
+    )
+
+
+def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
+    from accelfront.screen.tables import doubts, print_json, weakness_text
+    from accelfront.screen.terminal import console
+    from generator.bounds import weak_baselines
+
+    if as_json:
+        print_json([row.as_json() for row in rows])
+    else:
+        console().print(_table(rows))
+    studies = [row.study for row in rows if row.study is not None]
+    for line in [*map(weakness_text, weak_baselines(studies)), *doubts(studies)]:
+        print(line, file=sys.stderr)
+    counts = {state: sum(row.state == state for row in rows) for state in ("done", "failed")}
+    measured = sum(row.measured for row in rows)
+    print(
+        f"{counts['done']} of {counted(wanted, 'study')} done, {counts['failed']} failed; "
+        f"{counted(measured, 'point')} measured now. The same command goes on with what is left.",
+        file=sys.stderr,
+    )
+
+
+def _tell_budgets(rows: list[Row], asked: float | None) -> None:
+    """Say where the file's loss budget is not that of studies which were there before."""
+    kept = {row.study.loss_budget for row in rows if row.study is not None} - {asked}
+    if asked is None or not kept:
+        return
+    budgets = " and ".join(f"{budget:.1%}" for budget in sorted(kept))
+    print(
+        f"studies that were there before keep their loss budget of {budgets}, and the file's "
+        f"{asked:.1%} is for new ones; `accelfront study ... --req-score-loss {asked:g}` changes "
+        "one",
+        file=sys.stderr,
+    )
+
+
+def _table(rows: list[Row]) -> Table:
+    from accelfront.screen.tables import plain_table
+
+    table = plain_table("points", "best", "loss")
+    table.add_column("study", justify="left")
+    for row in rows:
+        study = row.study
+        best = None if study is None else study.bound
+        words = row.label + (f"\n{row.state}: {row.reason}" if row.reason else "")
+        table.add_row(
+            "-" if study is None else f"{len(study.trials)}/{study.space['distinct']}",
+            "-" if best is None else f"{best.judged_speedup:.2f}x",
+            "-" if best is None else f"{best.judged_loss:.1%}",
+            words,
+        )
+    table.caption = "best: the greatest speedup inside the loss budget"
+    table.caption_justify = "left"
+    return table

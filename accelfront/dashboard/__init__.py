@@ -1,0 +1,1 @@
+"""optuna-dashboard, guarded, with its trials in words."""

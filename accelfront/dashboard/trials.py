@@ -1,0 +1,183 @@
+"""What optuna-dashboard says of a trial, put into words on its way to the browser.
+
+A trial's measurement is one long line of JSON there, which makes the page scroll sideways and which
+nobody reads. And version 0.21 knows nothing of where Optuna 5 keeps constraints, by which the page
+greys out what is infeasible. The database keeps both as they are.
+
+Of our studies it also judges points as `front` does: by a second timing or a confirmation where
+there is one. The best trials are the front inside the loss budget, and second looks say what they
+are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+from pydantic import ValidationError
+
+from accelfront.dashboard.guard import Application
+from storage.errors import StorageError
+from storage.reading.studies import read_study
+from storage.records.judgement import judged_front
+from storage.records.remeasurement import LOOK
+from storage.records.shapes import MEASURED
+from storage.records.study import (
+    DUPLICATE_OF,
+    FEASIBLE,
+    MEASUREMENT,
+    POINT,
+    StudyRecord,
+    TrialRecord,
+)
+
+STUDY = re.compile(r"/api/studies/(\d+)")
+
+NOTES = ("look", "disturbed")
+"""What few measurements have: that it looked at a point again, and what disturbed it."""
+
+
+def in_words(application: Application, storage: BaseStorage) -> Application:
+    """Wrap optuna-dashboard so that trials are told of in words.
+
+    Args:
+        application: optuna-dashboard's.
+        storage: The one that it reads.
+    """
+
+    def answer(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        asked = STUDY.fullmatch(environ["PATH_INFO"])
+        if asked is None or environ["REQUEST_METHOD"] != "GET":
+            return application(environ, start_response)
+        head: list[Any] = []
+        # All trials, as some of the best may be older than those that the page asks for.
+        whole = {**environ, "QUERY_STRING": ""}
+        body = b"".join(application(whole, lambda *given: head.extend(given)))
+        status, headers, *rest = head
+        if status.startswith("200"):
+            study = json.loads(body)
+            trials = storage.get_all_trials(int(asked[1]), deepcopy=False)
+            _tell(study, trials)
+            if (record := _record(study["name"], storage)) is not None:
+                _judge(study, record)
+            study["trials"] = study["trials"][_after(environ["QUERY_STRING"]) :]
+            body = json.dumps(study).encode()
+            headers = [pair for pair in headers if pair[0].lower() != "content-length"]
+            headers.append(("Content-Length", str(len(body))))
+        start_response(status, headers, *rest)
+        return [body]
+
+    return answer
+
+
+def _after(query: str) -> int:
+    """How many trials the page has already; it asks for the others."""
+    given = parse_qs(query).get("after", ["0"])[0]
+    return int(given) if given.isdecimal() else 0
+
+
+def _record(name: str, storage: BaseStorage) -> StudyRecord | None:
+    """The study as our commands read it; None if it is not ours."""
+    try:
+        return read_study(optuna.load_study(study_name=name, storage=storage))
+    except (KeyError, StorageError):
+        return None
+
+
+def _tell(study: dict[str, Any], trials: Iterable[FrozenTrial]) -> None:
+    """Put what we say of its trials into the answer about a study."""
+    by_number = {trial.number: trial for trial in trials}
+    told = {number: _words(trial.user_attrs) for number, trial in by_number.items()}
+    for each in study["trials"] + study["best_trials"]:
+        number = each["number"]
+        each["user_attrs"] = [
+            {"key": key, "value": str(value)} for key, value in told[number].items()
+        ]
+        each["constraints"] = list(by_number[number].constraints.values())
+    names = dict.fromkeys(name for words in told.values() for name in words)
+    study["union_user_attrs"] = [
+        {"key": name, "sortable": all(_is_number(words.get(name, 0)) for words in told.values())}
+        for name in names
+    ]
+
+
+def _judge(study: dict[str, Any], record: StudyRecord) -> None:
+    """Let each point have the figures by which it is judged, and the best be those of the front."""
+    by_number = {each["number"]: each for each in study["trials"]}
+    # What was stored since the answer was made comes with the next one.
+    points = [trial for trial in record.trials if trial.number in by_number]
+    for trial in points:
+        each, excess = by_number[trial.number], trial.judged_loss - record.loss_budget
+        each["values"] = [trial.judged_speedup, trial.judged_loss]
+        each["constraints"] = [excess]
+        others = [attr for attr in each["user_attrs"] if attr["key"] != FEASIBLE]
+        judged = {FEASIBLE: str(excess <= 0), **_judgement(trial)}
+        each["user_attrs"] = [{"key": k, "value": v} for k, v in judged.items()] + others
+    study["best_trials"] = [
+        by_number[trial.number]
+        for trial in judged_front(points)
+        if trial.judged_loss <= record.loss_budget
+    ]
+
+
+def _judgement(trial: TrialRecord) -> dict[str, str]:
+    """What a point's figures are of, where they are not those of its first measurement."""
+    if trial.confirmed is not None:
+        return {
+            "judged": "on unseen prompts",
+            "in the search": f"{trial.speedup:.2f}x, loss {trial.clip_loss:.1%}",
+        }
+    return {"judged": "timed again"} if trial.timed_again else {}
+
+
+def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's attributes, of which none is long; the point is among its parameters."""
+    words = {key: value for key, value in attributes.items() if key not in (MEASUREMENT, POINT)}
+    if DUPLICATE_OF in words:
+        words = {"no point of its own": _repetition(attributes), **words}
+    try:
+        measured: Mapping[str, Any] = MEASURED.validate_python(attributes.get(MEASUREMENT))
+    except ValidationError:
+        # It has none yet, or one that accelfront did not write.
+        return words
+    (slow, fast), (best, worst) = measured["speedup_ci"], measured["clip_loss_ci"]
+    return words | {
+        "speedup, 95%": f"{slow:.2f}x to {fast:.2f}x",
+        "CLIP loss, 95%": f"{best:.1%} to {worst:.1%}",
+        "s/picture": _short(measured["latency_s"]),
+        "s/picture, baseline": _short(measured["baseline_latency_s"]),
+        "similar": _short(measured["image_similarity"]),
+        **{name: _joined(measured[name]) for name in NOTES if measured.get(name)},
+        **_pace(measured),
+    }
+
+
+def _repetition(attributes: Mapping[str, Any]) -> str:
+    """What a trial is that repeats a point; the page calls most of them pruned."""
+    measured = attributes.get(MEASUREMENT)
+    look = measured.get(LOOK) if isinstance(measured, Mapping) else None
+    done = {"confirmed": "confirms", "timed again": "times again"}.get(str(look), "repeats")
+    return f"{done} trial {attributes[DUPLICATE_OF]}"
+
+
+def _pace(measured: Mapping[str, Any]) -> dict[str, Any]:
+    share = measured.get("gpu_bound")
+    return {} if share is None else {"GPU sets the pace": f"{share:.0%}"}
+
+
+def _joined(note: str | list[str]) -> str:
+    return note if isinstance(note, str) else ", ".join(note)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")

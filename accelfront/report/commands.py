@@ -1,0 +1,126 @@
+"""The command that emits the script of one measured point."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple, get_args
+
+from pydantic import ValidationError
+
+from accelfront.cli.options import DEFAULT_STORAGE
+from generator.choice import Policy, Scope, by_trust, choose, serves
+from generator.tasks.task import Task, task_sentence
+from objectives.timing.device import names_meant
+from storage.database.opening import Store
+from storage.records.front import pareto_front
+from storage.records.study import StudyRecord, TrialRecord
+
+
+class Commands:
+    """Writes the `accelfront generate` commands that emit the scripts of a storage's points."""
+
+    def __init__(self, studies: Iterable[StudyRecord], storage: str | None = None) -> None:
+        """Take in what `generate` would choose from.
+
+        Args:
+            studies: All studies of the storage, or those of the combinations asked for.
+            storage: The storage to name; None leaves it to the command's default.
+        """
+        self._storage = storage
+        self._alike: dict[str, list[StudyRecord]] = {}
+        for study in studies:
+            self._alike.setdefault(_combination(study), []).append(study)
+        self._before: dict[tuple[str, str], dict[str, list[TrialRecord]]] = {}
+
+    def of(self, study: StudyRecord, trial: TrialRecord) -> str | None:
+        """Write the command of a point.
+
+        It asks for what the point is judged by, as `generate` chooses by that.
+
+        Returns:
+            The command; None if every task that the point serves gets another one,
+            as one of a study of more prompts, or if no task can ask for it.
+        """
+        task = _task_for(study, trial)
+        if task is None or not serves(trial, task):
+            return None
+        if any(serves(other, task) for other in self._trusted_more(study)):
+            return None
+        for policy in get_args(Policy):
+            choice = choose([study], task, policy)
+            if choice is not None and choice.trial.number == trial.number:
+                words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
+                if policy != "fastest":
+                    words += ["--policy", policy]
+                if self._storage is not None:
+                    words += ["--storage", self._storage]
+                return shlex.join(words)
+        return None
+
+    def _trusted_more(self, study: StudyRecord) -> list[TrialRecord]:
+        """Points of the studies that `generate` asks first; one of them serves if any point does.
+
+        Worked out once for all studies of a combination: hundreds may share one.
+        """
+        key = _combination(study), study.device
+        if key not in self._before:
+            scope = Scope(names_meant(study.device))
+            self._before[key] = {}
+            found: list[TrialRecord] = []
+            # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
+            for other in by_trust(self._alike[key[0]]):
+                if scope.why_not(other) is None:
+                    self._before[key][other.name] = found
+                    found = _sure_front([*found, *other.trials])
+        return self._before[key].get(study.name, [])
+
+
+class _Sure(NamedTuple):
+    """A point by what it is sure to give."""
+
+    speedup: float
+    clip_loss: float
+    trial: TrialRecord
+
+
+def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The points that are enough to tell whether any point meets a wish by interval."""
+    sure = [
+        _Sure(trial.judged["speedup_ci"][0], trial.judged["clip_loss_ci"][1], trial)
+        for trial in trials
+    ]
+    return [each.trial for each in pareto_front(sure)]
+
+
+def storage_to_name(store: Store) -> str | None:
+    """The storage that a command names: a file that is not the default.
+
+    A server's name and user are left to $ACCELFRONT_STORAGE, as commands are handed on.
+    """
+    is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
+    return store.name if is_named else None
+
+
+def _combination(study: StudyRecord) -> str:
+    return json.dumps(study.combination, sort_keys=True)
+
+
+def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:
+    """What asks for as much as a point is sure to give; None if no task can say it."""
+    judged = trial.judged
+    try:
+        return Task(
+            **study.combination,
+            speedup=_rounded(judged["speedup_ci"][0], ROUND_FLOOR),
+            loss_budget=_rounded(judged["clip_loss_ci"][1], ROUND_CEILING),
+        )
+    except ValidationError:
+        return None
+
+
+def _rounded(number: float, rounding: str) -> float:
+    """Four decimals; through text, as 2.3 * 100 is below 230."""
+    return float(Decimal(repr(float(number))).quantize(Decimal("0.0001"), rounding))

@@ -1,0 +1,193 @@
+"""What the report says of studies, worked out of their records; no HTML and no chart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, median, stdev
+from typing import Any
+
+from accelfront.report.commands import Commands
+from accelfront.screen.verdict import Verdict, verdict
+from generator.make_tasks import LEAST_SPEEDUP
+from storage.records.front import hypervolume, pareto_front
+from storage.records.remeasurement import disturbed_by
+from storage.records.study import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A point of a study's front.
+
+    Attributes:
+        trial: The point.
+        inside: Whether it keeps the loss budget.
+        command: What emits its script; None if no task singles it out.
+    """
+
+    trial: TrialRecord
+    inside: bool
+    command: str | None
+
+    @property
+    def why_no_command(self) -> str:
+        """Why no script is offered."""
+        if self.trial.judged["speedup_ci"][0] < LEAST_SPEEDUP:
+            return "not sure to be faster than the pipeline alone"
+        return "no task gets this point"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time of a search, in seconds.
+
+    Attributes:
+        searched: On the completed points.
+        again: On second looks at some of them.
+        distinct: On all distinct points of the space at the mean cost of a completed one.
+        grid: On the full grid of parameter sets at the same.
+    """
+
+    searched: float
+    again: float
+    distinct: float
+    grid: float
+
+    @property
+    def spent(self) -> float:
+        """On all of it."""
+        return self.searched + self.again
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far a study's figures can be trusted.
+
+    Attributes:
+        drift: Least and greatest baseline latency of a trial, relative to their median.
+        noise: Spread of a trial's baseline batches (standard deviation / mean), median over the
+            trials; None if no trial had two batches.
+        interval: Width of the speedup's interval / speedup, median over the trials.
+        disturbed: Trials that something disturbed, such as another process on the GPU.
+    """
+
+    drift: tuple[float, float]
+    noise: float | None
+    interval: float
+    disturbed: int
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """One study.
+
+    Attributes:
+        record: The study as it is stored.
+        front: Its front, fastest first.
+        dominated: Its other points.
+        bound: The fastest point inside the loss budget.
+        verdict: What to use of it.
+        hypervolumes: The hypervolume after each point, in the order of the trials.
+        cost: What the search cost; None without points, as is the next.
+        quality: How well was measured.
+    """
+
+    record: StudyRecord
+    front: list[FrontPoint]
+    dominated: list[TrialRecord]
+    bound: TrialRecord | None
+    verdict: Verdict
+    hypervolumes: list[float]
+    cost: Cost | None
+    quality: Quality | None
+
+
+def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
+    """Work out what the report says of a study.
+
+    Args:
+        study: The study.
+        commands: Of the storage that it is in.
+    """
+    trials, budget = study.trials, study.loss_budget
+    front = study.front
+    on_front = {trial.number for trial in front}
+    return StudyReport(
+        record=study,
+        front=[
+            FrontPoint(
+                trial,
+                inside=trial.judged_loss <= budget,
+                command=commands.of(study, trial),
+            )
+            for trial in front
+        ],
+        dominated=[trial for trial in trials if trial.number not in on_front],
+        bound=study.bound,
+        verdict=verdict(study, commands),
+        hypervolumes=_hypervolumes(trials, budget),
+        cost=_cost(study) if trials else None,
+        quality=_quality(trials) if trials else None,
+    )
+
+
+def _hypervolumes(trials: Iterable[TrialRecord], loss_budget: float) -> list[float]:
+    """The hypervolume after each trial."""
+    front: list[TrialRecord] = []
+    values = []
+    for trial in trials:
+        # All that counts: a search of a thousand points is not gone through a thousand times.
+        front = pareto_front([*front, trial])
+        values.append(hypervolume(front, loss_budget))
+    return values
+
+
+def study_titles(studies: Sequence[StudyRecord]) -> dict[str, str]:
+    """A title for each study by its name; those of one combination bear what tells them apart."""
+    titles = {study.name: ", ".join(_parts(study)) for study in studies}
+    often = Counter(titles.values())
+    return {
+        name: f"{title} ({name.rpartition('--')[2]})" if often[title] > 1 else title
+        for name, title in titles.items()
+    }
+
+
+def _parts(study: StudyRecord) -> tuple[str, ...]:
+    combination = study.combination
+    steps, methods = f"{combination['steps']} steps", " + ".join(combination["methods"])
+    return combination["pipeline"], combination["scheduler"], steps, methods
+
+
+def _cost(study: StudyRecord) -> Cost:
+    searched = [_seconds(trial.first_timing or trial.measurement) for trial in study.trials]
+    again = [_seconds(trial.measurement) for trial in study.trials if trial.timed_again]
+    again += [_seconds(trial.confirmed) for trial in study.trials if trial.confirmed is not None]
+    each = mean(searched)
+    return Cost(
+        searched=sum(searched),
+        again=sum(again),
+        distinct=each * study.space["distinct"],
+        grid=each * study.space["grid"],
+    )
+
+
+def _seconds(measured: Mapping[str, Any]) -> float:
+    return float(sum(measured["seconds"].values()))
+
+
+def _quality(trials: Sequence[TrialRecord]) -> Quality:
+    measured = [trial.measurement for trial in trials]
+    baselines = [each["baseline_latency_s"] for each in measured]
+    middle = median(baselines)
+    batches = [each["baseline_latencies_s"] for each in measured]
+    noises = [stdev(latencies) / mean(latencies) for latencies in batches if len(latencies) > 1]
+    widths = [
+        (each["speedup_ci"][1] - each["speedup_ci"][0]) / each["speedup"] for each in measured
+    ]
+    return Quality(
+        drift=(min(baselines) / middle - 1, max(baselines) / middle - 1),
+        noise=median(noises) if noises else None,
+        interval=median(widths),
+        disturbed=sum(any(map(disturbed_by, trial.looks)) for trial in trials),
+    )

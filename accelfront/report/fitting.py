@@ -1,0 +1,92 @@
+"""Which picture grids go into a page of bounded size, and how large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from itertools import accumulate
+
+from PIL import Image, UnidentifiedImageError
+
+from accelfront.report.data import FrontPoint, StudyReport
+
+Key = tuple[str, int]
+"""A study's name and a trial's number."""
+
+Pictures = Mapping[Key, bytes]
+"""WebP pictures."""
+
+LEAST_BYTES = 9_000
+"""Of a shrunk grid: with less, four pairs of pictures say nothing any more."""
+
+MOST_PIXELS = 4_000_000
+"""Of a grid that is shrunk; one of four pairs has half a million, but a file may claim any."""
+
+TAG = 200
+"""Characters around a picture."""
+
+
+def fit_pictures(pictures: Pictures, reports: Iterable[StudyReport], room: int) -> dict[Key, bytes]:
+    """Choose pictures, and shrink the largest where that lets more of them in.
+
+    Args:
+        pictures: By study and trial.
+        reports: The studies; their bounds come first, then what else is inside the budget.
+        room: Characters that the pictures may take in the page.
+
+    Returns:
+        The chosen ones, some smaller than given; all as given if there is room.
+    """
+    ranked = sorted(
+        (_rank(report, point), (report.record.name, point.trial.number))
+        for report in reports
+        for point in report.front
+    )
+    keys = [key for _, key in ranked if key in pictures]
+    least = accumulate(_characters(min(len(pictures[key]), LEAST_BYTES)) for key in keys)
+    chosen = sum(needed <= room for needed in least)
+    fitted: dict[Key, bytes] = {}
+    # From small to large, so that what a small one leaves is for the larger ones.
+    for place, key in enumerate(sorted(keys[:chosen], key=lambda key: len(pictures[key]))):
+        share = (room // (chosen - place) - TAG) * 3 // 4
+        picture: bytes | None = pictures[key]
+        if len(pictures[key]) > share:
+            picture = _shrunk(pictures[key], share)
+        if picture is not None:
+            fitted[key] = picture
+            room -= _characters(len(picture))
+    return fitted
+
+
+def _rank(report: StudyReport, point: FrontPoint) -> int:
+    """What people look at first."""
+    if report.bound is not None and point.trial.number == report.bound.number:
+        return 0
+    return 1 if point.inside else 2
+
+
+def _characters(size: int) -> int:
+    return math.ceil(size / 3) * 4 + TAG
+
+
+def _shrunk(picture: bytes, most: int) -> bytes | None:
+    """The picture at fewer pixels, in at most so many bytes; None if it is no sound picture."""
+    try:
+        with Image.open(BytesIO(picture), formats=["WEBP"]) as image:
+            if math.prod(image.size) > MOST_PIXELS:
+                return None
+            full = image.convert("RGB")
+    except (UnidentifiedImageError, OSError):
+        return None
+    # A picture at half its sides takes about a third of the bytes.
+    scale = (most / len(picture)) ** 0.7
+    while True:
+        width, height = (max(1, round(length * scale)) for length in full.size)
+        file = BytesIO()
+        full.resize((width, height), Image.Resampling.LANCZOS).save(file, "WEBP", quality=80)
+        if file.tell() <= most:
+            return file.getvalue()
+        if width * height == 1:
+            return None
+        scale *= 0.8

@@ -1,0 +1,1 @@
+"""What commands print: tables, plots, live views, and text that is safe in a terminal."""

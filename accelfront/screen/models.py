@@ -1,0 +1,45 @@
+"""Which studies are listed with the name of their model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.model import foreign_model
+from storage.records.study import StudyRecord
+
+
+class ModelNames:
+    """What a list of studies says of their models, where it must say something.
+
+    That is where a model is not the catalogue's own, and where the own address stands for several
+    models, as its revisions are.
+    """
+
+    def __init__(self, studies: Iterable[StudyRecord]) -> None:
+        """Look through the studies of a list."""
+        own: dict[str, set[str]] = {}
+        for study in studies:
+            pipeline, model = study.combination["pipeline"], study.protocol.get("model", "")
+            entry = PIPELINES.get(pipeline)
+            # An embedded model is one, whatever the rule of its fingerprint.
+            if entry is not None and isinstance(entry.model, str):
+                if not foreign_model(pipeline, model):
+                    own.setdefault(pipeline, set()).add(model)
+        self._several = {pipeline for pipeline, models in own.items() if len(models) > 1}
+
+    def told(self, pipeline: str, protocol: Mapping[str, Any]) -> str:
+        """The model to name, with its fingerprint; empty if there is nothing to tell.
+
+        Args:
+            pipeline: Of the study.
+            protocol: Of the study.
+        """
+        model = str(protocol.get("model", ""))
+        return model if pipeline in self._several else foreign_model(pipeline, model)
+
+    def below(self, text: str, study: StudyRecord) -> str:
+        """A text, with the model to name on a line below."""
+        model = self.told(study.combination["pipeline"], study.protocol)
+        return f"{text}\n{model}" if model else text

@@ -1,0 +1,180 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+from accelfront.screen.counting import counted
+from accelfront.screen.terminal import json_text
+
+if TYPE_CHECKING:
+    from generator.bounds import WeakBaseline
+    from storage.records.study import StudyRecord, TrialRecord
+    from storage.study_store.failures import Failure
+
+DISTURBED = "!"
+
+HOST_BOUND = 0.5
+"""A GPU that sets the pace for a smaller share of the time waits more than it is waited for."""
+
+AGAIN = "second line: measured again, on prompts that the search did not see"
+
+
+def print_json(content: Any) -> None:
+    """Print JSON on stdout."""
+    print(json_text(content))
+
+
+def plain_table(*columns: str, title: str | None = None) -> Table:
+    """A table that reads as well without colours and in a file."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for column in columns:
+        table.add_column(column, justify="right", overflow="fold")
+    return table
+
+
+def front_table(study: StudyRecord, title: str | None = None) -> Table:
+    """The front of a study, fastest first; points outside the loss budget are dim and marked.
+
+    Args:
+        study: The study.
+        title: What the table is of; None is the name of the study.
+    """
+    from storage.records.remeasurement import disturbed_by
+
+    table = plain_table(
+        "#", "speedup", "s/picture", "CLIP loss", "similar", title=title or study.name
+    )
+    table.add_column("parameters", justify="left")
+    front = study.front
+    for trial in front:
+        looks = trial.looks
+        table.add_row(
+            "\n".join(
+                f"{'' if again else trial.number}{DISTURBED if disturbed_by(look) else ''}"
+                for again, look in enumerate(looks)
+            ),
+            "\n".join(map(speedup_text, looks)),
+            f"{trial.measurement['latency_s']:#.3g}".rstrip("."),
+            "\n".join(_loss(look, study.loss_budget) for look in looks),
+            f"{trial.measurement['image_similarity']:.3f}",
+            searched_params(study, trial),
+            style=None if trial.judged_loss <= study.loss_budget else "dim",
+        )
+    notes = {
+        "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
+        AGAIN: any(trial.confirmed is not None for trial in front),
+        f"* over the loss budget of {study.loss_budget:.1%}": any(
+            look["clip_loss"] > study.loss_budget for trial in front for look in trial.looks
+        ),
+        f"{DISTURBED} disturbed while that line was measured: doubt its latency": any(
+            disturbed_by(look) for trial in front for look in trial.looks
+        ),
+    }
+    table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
+    table.caption_justify = "left"
+    return table
+
+
+def _loss(look: Mapping[str, Any], budget: float) -> str:
+    # A tenth of a percent is worth its columns near the budget alone.
+    low, high = (
+        f"{100 * loss:.1f}" if abs(loss) < 0.0995 else f"{100 * loss:.0f}"
+        for loss in look["clip_loss_ci"]
+    )
+    mark = "* " if look["clip_loss"] > budget else ""
+    return f"{mark}{look['clip_loss']:.1%} {low}..{high}"
+
+
+def speedup_text(look: Mapping[str, Any]) -> str:
+    """A speedup and its interval."""
+    low, high = look["speedup_ci"]
+    return f"{look['speedup']:.2f}x {low:.2f}-{high:.2f}"
+
+
+def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
+    """A point's parameters, those left out that have one choice only."""
+    choices = study.space["choices"]
+    return "\n".join(
+        f"{name}={value:g}"
+        for name, value in trial.params.items()
+        if len(choices.get(name, ())) != 1
+    )
+
+
+def combination_text(study: StudyRecord) -> Sequence[str]:
+    """The cells of a study's combination: pipeline, scheduler, steps, methods."""
+    combination = study.combination
+    return (
+        combination["pipeline"],
+        combination["scheduler"],
+        str(combination["steps"]),
+        "+".join(combination["methods"]),
+    )
+
+
+def foreign_text(study: StudyRecord) -> str:
+    """What to know of a study's complete trials that are not ours."""
+    count = study.foreign_trials
+    were, said = ("was", "it says") if count == 1 else ("were", "they say")
+    told = f"{counted(count, 'trial')} {were} not measured by accelfront"
+    return f"{told}; what {said} counts for nothing"
+
+
+def weakness_text(weak: WeakBaseline) -> str:
+    """What to think of losses against a baseline that is poor itself."""
+    scheduler, steps = weak.better
+    return (
+        f"{weak.pipeline} {weak.scheduler} {weak.steps} without acceleration scores "
+        f"{weak.shortfall:.1%} less than {scheduler} {steps}: a small loss against it says little"
+    )
+
+
+def doubts(studies: Iterable[StudyRecord]) -> list[str]:
+    """What to think of the losses of studies, each once; most have nothing to be said."""
+    told: dict[str, None] = {}
+    for study in studies:
+        if study.doubt:
+            pipeline, scheduler, steps, _ = combination_text(study)
+            told[f"{pipeline} {scheduler} {steps}: {study.doubt}"] = None
+    return list(told)
+
+
+def waiting_text(study: StudyRecord) -> str:
+    """What to think of a best point at which the GPU waits for its host; empty if it does not."""
+    best = study.bound
+    share = None if best is None else best.judged.get("gpu_bound")
+    if best is None or share is None or share >= HOST_BOUND:
+        return ""
+    return (
+        f"trial {best.number}: the GPU sets the pace {share:.0%} of the time and else waits for "
+        "its host, and another host means another speedup; a greater --batch-size gives the GPU "
+        "more to do"
+    )
+
+
+def failures_text(failures: Sequence[Failure], words: str) -> list[str]:
+    """A line for each reason for which points failed, and one on how to try them again.
+
+    Args:
+        failures: What failed for reasons of its own.
+        words: What is said of it.
+    """
+    reasons: dict[str, list[str]] = {}
+    for failure in failures:
+        reasons.setdefault(failure.reason, []).append(failure.point)
+    lines = [
+        f"{words}: {points[0]}{f' and {len(points) - 1} more' if points[1:] else ''}: {reason}"
+        for reason, points in reasons.items()
+    ]
+    return [*lines, "`accelfront study` with --retry-failed tries them again"] if lines else []

@@ -1,0 +1,178 @@
+"""The live views of a running study and of a running sweep, on stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from accel_space.stack import point_key
+from accelfront.screen.terminal import console
+
+if TYPE_CHECKING:
+    from studies.engines.local import Standing
+    from studies.run.progress import Progress
+
+
+class _View:
+    """Redrawn in place on a terminal; elsewhere what changes is printed, a line each."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        self._console = console(stderr=True)
+        self._live = Live(console=self._console, transient=True, refresh_per_second=4)
+        self._noted: set[str] = set()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def tell(self, line: str) -> None:
+        """Print a line that stays."""
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def note(self, progress: Progress) -> None:
+        """Print what a person should know of what is measured, each line once."""
+        for line in progress.notes:
+            if line not in self._noted:
+                self.tell(line)
+                self._noted.add(line)
+
+
+class StudyView(_View):
+    """Shows the progress of one study."""
+
+    def __init__(self, title: str) -> None:
+        """Show nothing yet.
+
+        Args:
+            title: The study's name.
+        """
+        super().__init__()
+        self._title = title
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        if not self._console.is_terminal:
+            self.tell(self._title)
+        return super().__enter__()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a change."""
+        self.note(progress)
+        if self._console.is_terminal:
+            self._live.update(_panel(self._title, progress))
+            return
+        line = _line(progress)
+        if line != self._shown:
+            self.tell(line)
+            self._shown = line
+
+
+class SweepView(_View):
+    """Shows where all workers of a sweep stand."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        super().__init__()
+        self._standings: dict[int, Standing] = {}
+        self._shown: set[tuple[str, str]] = set()
+
+    def __call__(self, standing: Standing) -> None:
+        """Show where one worker stands now."""
+        self._standings[standing.worker] = standing
+        if standing.progress is not None:
+            self.note(standing.progress)
+        if self._console.is_terminal:
+            self._live.update(
+                Group(*(self._part(each) for _, each in sorted(self._standings.items())))
+            )
+            return
+        title = _prefix(standing) + standing.title
+        self._tell_once(title, title)
+        if standing.progress is not None:
+            line = _line(standing.progress)
+            self._tell_once(title, f"{title}: {line}" if standing.worker else line)
+
+    def _tell_once(self, title: str, line: str) -> None:
+        if (title, line) not in self._shown:
+            self.tell(line)
+            self._shown.add((title, line))
+
+    def _part(self, standing: Standing) -> Group:
+        """One worker's part: all there is to know of a lone one, two lines of one among several."""
+        progress = standing.progress
+        title = _prefix(standing) + standing.title
+        if progress is None:
+            return Group(Text(title, style="bold"))
+        if len(self._standings) == 1:
+            return _panel(title, progress)
+        return Group(
+            Text(title, style="bold"), _bar(progress), Text(f"now   {progress.stage}", "dim")
+        )
+
+
+def _prefix(standing: Standing) -> str:
+    """What tells the workers apart; nothing if there is only the command itself."""
+    if not standing.worker:
+        return ""
+    place = f" ({standing.place})" if standing.place else ""
+    return f"worker {standing.worker}{place}: "
+
+
+def _panel(title: str, progress: Progress) -> Group:
+    return Group(
+        Text(title, style="bold"),
+        _bar(progress),
+        Text(f"best  {_best(progress)}"),
+        Text(f"      {point_key(progress.best.params) if progress.best else ''}"),
+        Text(f"last  {progress.last or '-'}"),
+        Text(f"now   {progress.stage}", style="dim"),
+    )
+
+
+def _bar(progress: Progress) -> Table:
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=progress.wanted, completed=progress.done, width=30),
+        f"{progress.done}/{progress.wanted} points",
+        _time_left(progress),
+    )
+    return bar
+
+
+def _line(progress: Progress) -> str:
+    if not progress.last:
+        return progress.stage
+    return (
+        f"{progress.done}/{progress.wanted}  {progress.last}; "
+        f"best {_best(progress)}; {_time_left(progress)}"
+    )
+
+
+def _best(progress: Progress) -> str:
+    best = progress.best
+    if best is None:
+        return f"none inside the loss budget of {progress.loss_budget:.1%} yet"
+    return f"{best.judged_speedup:.2f}x, loss {best.judged_loss:.1%} (trial {best.number})"
+
+
+def _time_left(progress: Progress) -> str:
+    seconds = progress.left_s
+    if seconds is None:
+        return ""
+    return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

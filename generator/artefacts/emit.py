@@ -1,0 +1,273 @@
+"""From tasks to scripts: what became of each one, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from accel_space.errors import RefusedError
+from generator.artefacts.script import render_script, script_name
+from generator.artefacts.source import find_source, model_note
+from generator.bounds import Difficulty, is_searched, reach_text
+from generator.choice import (
+    Choice,
+    Rules,
+    Scope,
+    by_trust,
+    choose,
+    is_within_bound,
+    nearest,
+    passed_over,
+    task_difficulty,
+    timed_otherwise,
+)
+from generator.make_tasks import LEAST_SPEEDUP
+from generator.notes import batches_text, pace_text
+from generator.tasks.task import Task
+from generator.tasks.task_files import Unparsed
+from storage.database.opening import Store
+from storage.database.scripts import ScriptRecord, keep_script
+from storage.records.remeasurement import disturbed_by
+from storage.records.study import StudyRecord, TrialRecord
+
+Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        task: The task as it was written.
+        status: What it is now.
+        reason: Why; of an emitted one what there is to know.
+        command: What would search for it; empty if nothing would.
+        difficulty: Of the wish against the bound, where both are known.
+        chosen: The trial of the script, or the one that comes nearest.
+        path: The script.
+    """
+
+    task: str
+    status: Status
+    reason: str
+    command: str = ""
+    difficulty: Difficulty | None = None
+    chosen: Choice | None = None
+    path: Path | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `generate --json`."""
+        chosen = self.chosen
+        return {
+            "task": self.task,
+            "status": self.status,
+            "reason": self.reason + (f"; to search it: {self.command}" if self.command else ""),
+            "difficulty": self.difficulty,
+            "study": None if chosen is None else chosen.study.name,
+            "trial": None if chosen is None else chosen.trial.number,
+            "model": None if chosen is None else chosen.study.protocol["model"],
+            "path": None if self.path is None else str(self.path),
+            "speedup": None if chosen is None else chosen.trial.judged_speedup,
+            "clip_loss": None if chosen is None else chosen.trial.judged_loss,
+            "latency_s": None if chosen is None else chosen.trial.judged["latency_s"],
+            "batch_size": None if chosen is None else chosen.study.protocol.get("batch_size"),
+        }
+
+
+class Search(Protocol):
+    """How a missing study is made."""
+
+    def run(self, task: Task) -> StudyRecord:
+        """Run a study of a task's combination until a point meets the task."""
+
+    def command(self, task: Task) -> str:
+        """The command that does the same."""
+
+    def onward(self, study: StudyRecord) -> str:
+        """The command that measures more of a study."""
+
+
+@dataclass(frozen=True)
+class Emitter:
+    """Emits scripts for tasks, one after the other, from one storage into one folder.
+
+    Attributes:
+        store: Where scripts are recorded.
+        studies: What it holds, by name; what is searched comes to them.
+        scope: Which of them may serve.
+        rules: How to choose.
+        search: How to search, or what to tell who would.
+        put: Writes a text to a file, all of it or nothing.
+        out: The folder of the scripts.
+        model: The folder or address that scripts load by default; None is the study's.
+        search_missing: Search where no point serves.
+    """
+
+    store: Store
+    studies: dict[str, StudyRecord]
+    scope: Scope
+    rules: Rules
+    search: Search
+    put: Callable[[str, Path], None]
+    out: Path
+    model: str | None = None
+    search_missing: bool = False
+
+    def emit(self, task: Task | Unparsed) -> Outcome:
+        """Emit the script of a task, or say why not; only an interruption stops what follows."""
+        if isinstance(task, Unparsed):
+            return Outcome(task.text, "unparsed", task.reason)
+        try:
+            return self._emit(task)
+        except RefusedError as error:
+            return Outcome(task.text, "infeasible", str(error))
+        except (ValueError, RuntimeError, OSError) as error:
+            # What ours, torch and the Hub raise when a study or a file cannot be made.
+            return Outcome(task.text, "failed", " ".join(str(error).split()))
+
+    def _emit(self, task: Task) -> Outcome:
+        usable, unusable = self._studies_of(task)
+        choice = choose(usable, task, self.rules.policy)
+        is_open = is_within_bound(usable, task) or not any(map(is_searched, usable))
+        if choice is None and self.search_missing and is_open:
+            study = self.search.run(task)
+            self.studies[study.name] = study
+            usable, unusable = self._studies_of(task)
+            choice = choose(usable, task, self.rules.policy)
+        if choice is not None:
+            return self._write(task, choice, usable)
+        if not usable:
+            return Outcome(
+                task.text,
+                "not-searched",
+                "; ".join(unusable) or "no study has measured this combination",
+                self.search.command(task),
+            )
+        near = nearest(usable, task)
+        within_bound = is_within_bound(usable, task)
+        reason = _shortfall(task, near, within_bound)
+        if not any(map(is_searched, usable)):
+            return Outcome(
+                task.text,
+                "not-searched",
+                f"not reached yet, {reach_text(near.study)}: {reason}",
+                self.search.onward(near.study),
+                chosen=near,
+            )
+        if within_bound and not self.search_missing:
+            reason += "; --search-missing would measure more"
+        return Outcome(
+            task.text,
+            "infeasible",
+            reason,
+            difficulty=task_difficulty(near.study, task, self.rules),
+            chosen=near,
+        )
+
+    def _studies_of(self, task: Task) -> tuple[list[StudyRecord], list[str]]:
+        """Studies that may serve a task, the most trusted first, and why others may not."""
+        combination = {
+            "pipeline": task.pipeline,
+            "scheduler": task.scheduler,
+            "steps": task.steps,
+            "methods": list(task.methods),
+        }
+        measured = [
+            study
+            for study in self.studies.values()
+            if study.combination == combination and study.trials
+        ]
+        reasons = {
+            study.name: self.scope.why_not(study) or timed_otherwise(study, task)
+            for study in measured
+        }
+        usable = [study for study in measured if reasons[study.name] is None]
+        return by_trust(usable), list(dict.fromkeys(filter(None, reasons.values())))
+
+    def _write(self, task: Task, choice: Choice, usable: Sequence[StudyRecord]) -> Outcome:
+        study, trial = choice.study, choice.trial
+        text = render_script(study, trial, find_source(study, self.model))
+        path = self.out / script_name(study, trial)
+        self.put(text, path)
+        # Behind the file, so that no record tells of a script that is not there.
+        keep_script(
+            self.store.engine,
+            ScriptRecord(
+                task=task.text,
+                study=study.name,
+                trial=trial.number,
+                sha256=sha256(text.encode()).hexdigest(),
+                path=str(path.resolve()),
+            ),
+        )
+        notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
+        notes.append(pace_text(choice))
+        if passed := passed_over(choice, task):
+            notes.append(passed)
+        if len(usable) > 1:
+            notes.append(
+                f"of {len(usable)} studies of this combination that of "
+                f"{study.protocol['num_samples']} prompts on {study.device} was taken"
+            )
+        return Outcome(
+            task.text,
+            "emitted",
+            "; ".join(notes),
+            difficulty=task_difficulty(study, task, self.rules),
+            chosen=choice,
+            path=path,
+        )
+
+
+def _judgement(trial: TrialRecord) -> list[str]:
+    """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
+    notes = []
+    if trial.confirmed is not None:
+        confirmed = trial.confirmed
+        speed_low, speed_high = confirmed["speedup_ci"]
+        loss_low, loss_high = (100 * loss for loss in confirmed["clip_loss_ci"])
+        notes.append(
+            f"trial {trial.number} was judged on {confirmed['samples']} prompts that the search "
+            f"did not see: {confirmed['speedup']:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
+            f"{confirmed['clip_loss']:.1%} ({loss_low:.1f}..{loss_high:.1f}), in the search "
+            f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"
+        )
+    if disturbed := disturbed_by(trial.judged):
+        notes.append(f"its latencies were disturbed ({', '.join(disturbed)})")
+    return notes
+
+
+def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
+    """Why no point serves a task, and which one comes nearest."""
+    study, trial = near.study, near.trial
+    if trial.judged_loss > task.loss_budget:
+        why = "no point is inside the loss budget, the nearest is"
+    elif trial.judged_speedup <= LEAST_SPEEDUP:
+        why = "no point inside the loss budget is faster than the pipeline alone, the fastest is"
+    elif within_bound:
+        why = "no point meets it with its whole interval, the nearest is"
+    else:
+        why = "beyond the bound, which is" if is_searched(study) else "the fastest so far is"
+    judged = trial.judged
+    speed_low, speed_high = judged["speedup_ci"]
+    loss_low, loss_high = (100 * loss for loss in judged["clip_loss_ci"])
+    sentence = (
+        f"{_wish(task)} is wanted: {why} trial {trial.number} with {trial.judged_speedup:.2f}x "
+        f"({speed_low:.3f}-{speed_high:.3f}), {judged['latency_s']:.3g} s per image "
+        f"{batches_text(study)} and loss {trial.judged_loss:.1%} "
+        f"({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
+        f"{study.space['distinct']} points are measured"
+    )
+    return "; ".join([sentence, *_judgement(trial)])
+
+
+def _wish(task: Task) -> str:
+    parts = [
+        *([f"{task.speedup:g}x"] if task.speedup is not None else []),
+        *([f"{task.latency_s:g} s per image"] if task.latency_s is not None else []),
+        f"loss at most {task.loss_budget:.3g}",
+    ]
+    return " with ".join([", ".join(parts[:-1]) or "1x or more", parts[-1]])

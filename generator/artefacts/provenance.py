@@ -1,0 +1,86 @@
+"""What a script says of itself: what it draws with, and what was measured of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from accel_space.methods import METHODS
+from generator.artefacts.written import WIDTH, plain
+from objectives.protocol import Protocol
+from storage.records.study import StudyRecord, TrialRecord
+
+
+def title(pipeline: str, scheduler: str, steps: int, methods: Sequence[str]) -> str:
+    """Write a script's first sentence.
+
+    Args:
+        pipeline: A name of the catalogue.
+        scheduler: Name of a diffusers scheduler class.
+        steps: num_inference_steps.
+        methods: Names of methods.
+    """
+    titles = _listed([METHODS[method].title for method in methods])
+    sentence = f"{pipeline} with {scheduler} in {steps} steps, accelerated by {titles}."
+    return textwrap.fill(sentence, WIDTH - len('"""'))
+
+
+def provenance(study: StudyRecord, trial: TrialRecord, protocol: Protocol) -> str:
+    """Write what was measured, where and by which trial.
+
+    Args:
+        study: The trial's study.
+        trial: The trial.
+        protocol: How it was measured.
+    """
+    measured = trial.measurement
+    speed_low, speed_high = (float(end) for end in measured["speedup_ci"])
+    loss_low, loss_high = (float(end) for end in measured["clip_loss_ci"])
+    rows = {
+        "trial": f"{trial.number} of {study.name}",
+        "parameters": ", ".join(f"{name}={value:g}" for name, value in trial.params.items()),
+        "speedup": f"{float(trial.speedup):.2f}x (95%: {speed_low:.2f} to {speed_high:.2f})",
+        "latency": f"{float(measured['latency_s']):.3g} s a picture "
+        f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "
+        f"{float(measured['baseline_latency_s']):.3g} s without acceleration",
+        "CLIP loss": f"{float(trial.clip_loss):.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
+        **_confirmation(trial),
+        "pictures": f"{protocol.num_samples} of {protocol.height}x{protocol.width} pixels, "
+        f"{protocol.batch_size} at a time, {protocol.dtype}, seeds from {protocol.seed} on",
+        "prompts": protocol.prompts,
+        "model": protocol.model,
+        "scorer": protocol.scorer,
+        "device": study.device,
+        "versions": ", ".join(f"{name}=={version}" for name, version in study.versions.items()),
+    }
+    lines = [
+        textwrap.fill(
+            plain(text),
+            WIDTH,
+            initial_indent=f"    {label:<12}",
+            subsequent_indent=" " * 16,
+            break_on_hyphens=False,
+        )
+        for label, text in rows.items()
+    ]
+    return "\n".join(["Written by accelfront from what it measured:", *lines])
+
+
+def _confirmation(trial: TrialRecord) -> dict[str, str]:
+    """What the trial came to on prompts that the search did not see, if that was measured."""
+    if trial.confirmed is None:
+        return {}
+    fast, speed_low, speed_high, loss, loss_low, loss_high = (
+        float(trial.confirmed[name] if end is None else trial.confirmed[f"{name}_ci"][end])
+        for name in ("speedup", "clip_loss")
+        for end in (None, 0, 1)
+    )
+    return {
+        "confirmed": f"{fast:.2f}x ({speed_low:.2f} to {speed_high:.2f}), CLIP loss {loss:.4f} "
+        f"({loss_low:.4f} to {loss_high:.4f}) on {int(trial.confirmed['samples'])} prompts that "
+        "the search did not see"
+    }
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

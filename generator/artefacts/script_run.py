@@ -1,0 +1,203 @@
+"""Running a script beside the stack that it was written from, in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from accel_space.method import Context, Generate
+from accel_space.stack import Stack
+from objectives.errors import InputError
+from objectives.generation import generate_pictures
+from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.conditioning import Conditioning
+from objectives.pipelines.loading import default_dtype, load_conditioning, load_pipeline
+from objectives.pipelines.model import Model, find_model
+from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
+from objectives.protocol import Protocol
+from objectives.quality.images import psnr_db
+from objectives.timing.device import find_device, timed
+from objectives.timing.interference import Lookout
+
+if TYPE_CHECKING:
+    import torch
+
+PAIRS = 5
+"""Timed pairs of script and baseline, as many as a trial has at most."""
+
+
+class Job(BaseModel):
+    """A script, and the trial that it was written of.
+
+    Attributes:
+        script: The script.
+        pipeline: A name of the catalogue.
+        scheduler: A scheduler's name.
+        scheduler_settings: What it is given besides the pipeline's own configuration.
+        steps: num_inference_steps.
+        methods: Names of the stack's methods.
+        params: The trial's point.
+        protocol: How the trial was measured.
+        prompts: Prompts of one batch, the protocol's first.
+        model: The folder or address that both load.
+        revision: The commit of an address; None for the main branch.
+        device: Where: cpu or cuda:N.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    script: Path
+    pipeline: str
+    scheduler: str
+    scheduler_settings: Settings
+    steps: int
+    methods: list[str]
+    params: dict[str, int | float]
+    protocol: Protocol
+    prompts: list[str]
+    model: str
+    revision: str | None
+    device: str
+
+
+class Rehearsal(BaseModel):
+    """What a script did.
+
+    Attributes:
+        equal: Whether its pictures are the stack's, bit for bit.
+        psnr_db: PSNR of each picture against the stack's.
+        latencies_s: Seconds per picture of the script's timed calls.
+        baseline_latencies_s: The same of the unaccelerated pipeline beside each.
+        disturbed: What disturbed them, some of objectives/timing/interference.py's `SEEN`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    equal: bool
+    psnr_db: list[float]
+    latencies_s: list[float]
+    baseline_latencies_s: list[float]
+    disturbed: list[str]
+
+
+class _Stage:
+    """The script and the plain pipeline, loaded side by side."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._entry = find_pipeline(job.pipeline)
+        self._device = find_device(job.device)
+        model = find_model(self._entry, job.model, job.revision)
+        self._script = _import(job.script)
+        self._scripted = self._script.load_pipeline(job.model, job.device)
+        if self._entry.encodes_once:
+            _encode_once(self._scripted)
+        self._plain, self._conditioning = _load_plain(job, self._entry, model, self._device)
+        self._stack = _stack(job, model, self._plain.scheduler)
+
+    def run(self) -> Rehearsal:
+        """Compare the pictures, which warms the script up, then time it."""
+        pictures = self._draw_with_script()
+        with self._stack.applied(self._plain, self._job.params) as generate:
+            expected = self._draw(generate)
+        self._draw(self._plain)
+        latencies: list[float] = []
+        baseline_latencies: list[float] = []
+        lookout = Lookout()
+        for pair in range(PAIRS):
+            both = [
+                (latencies, self._draw_with_script),
+                (baseline_latencies, lambda: self._draw(self._plain)),
+            ]
+            # Which one goes first alternates, so that a drift of the device's speed cancels.
+            for seconds, draw in both if pair % 2 else reversed(both):
+                with lookout.kept():
+                    seconds.append(timed(self._device, draw)[1] / len(self._job.prompts))
+        return Rehearsal(
+            equal=bool((pictures == expected).all()),
+            psnr_db=psnr_db(pictures, expected),
+            latencies_s=latencies,
+            baseline_latencies_s=baseline_latencies,
+            disturbed=lookout.report(self._device),
+        )
+
+    def _draw_with_script(self) -> torch.Tensor:
+        job = self._job
+        pictures: torch.Tensor = self._script.generate(
+            self._scripted, job.prompts, job.protocol.seed, output_type="pt"
+        )
+        return pictures
+
+    def _draw(self, generate: Generate) -> torch.Tensor:
+        """Draw as a trial does."""
+        job = self._job
+        return generate_pictures(
+            generate,
+            self._conditioning,
+            range(len(job.prompts)),
+            job.protocol,
+            job.steps,
+            self._entry.call,
+        )
+
+
+def _import(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("emitted_script", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is no Python file; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _encode_once(pipe: Any) -> None:
+    """Keep what a pipe encodes, as the trial's latencies begin at the embeddings."""
+    encode = pipe.encode_prompt
+    known: dict[tuple[str, ...], Any] = {}
+
+    def encode_prompt(prompt: list[str], *args: Any, **kwargs: Any) -> Any:
+        key = tuple(prompt)
+        if key not in known:
+            known[key] = encode(prompt, *args, **kwargs)
+        return known[key]
+
+    pipe.encode_prompt = encode_prompt
+
+
+def _load_plain(
+    job: Job, entry: PipelineEntry, model: Model, device: torch.device
+) -> tuple[Any, Conditioning]:
+    dtype = default_dtype(device)
+    conditioning = load_conditioning(entry, model, job.prompts, dtype, device)
+    pipe = load_pipeline(entry, model, dtype, device)
+    config = pipe.scheduler.config
+    pipe.scheduler = make_scheduler(job.scheduler, config, job.scheduler_settings)
+    return pipe, conditioning
+
+
+def _stack(job: Job, model: Model, scheduler: Any) -> Stack:
+    protocol = job.protocol
+    return Stack(
+        Context(
+            profile=model.architecture.profile(protocol.height, protocol.width),
+            scheduler=scheduler_profile(scheduler, job.steps),
+            steps=job.steps,
+            guidance_scale=protocol.guidance_scale,
+            methods=frozenset(job.methods),
+        )
+    )
+
+
+def main() -> None:
+    """Read a Job on stdin and write its Rehearsal to the file that is named."""
+    (out,) = sys.argv[1:]
+    rehearsal = _Stage(Job.model_validate_json(sys.stdin.read())).run()
+    Path(out).write_text(rehearsal.model_dump_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Where the script of a study loads its model from: a place that is known to hold that model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from objectives.errors import InputError
+from objectives.model_files.fingerprint import split_fingerprint
+from objectives.model_files.hub import ADDRESS
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.model import COMMIT, Origin, fingerprints, foreign_model, is_own
+from storage.records.study import StudyRecord
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a script loads by default.
+
+    Attributes:
+        model: A folder or an address.
+        revision: The commit of an address; None where it is not known.
+        variant: The variant of its weights, where it has one.
+    """
+
+    model: str
+    revision: str | None = None
+    variant: str | None = None
+
+
+def find_source(study: StudyRecord, given: str | None = None) -> Source:
+    """Find what the scripts of a study are to load.
+
+    Args:
+        study: The study.
+        given: The folder or address that a person names; None is where the study had its model.
+
+    Raises:
+        InputError: If no place is known that holds the model which the study measured.
+    """
+    entry = find_pipeline(study.combination["pipeline"])
+    measured = study.protocol["model"]
+    origin = _origin(study)
+    name, digits = split_fingerprint(measured)
+    address = given or name
+    if not Path(address).is_dir() and ADDRESS.fullmatch(address):
+        if origin.address != address:
+            return Source(address, variant=entry.variant)
+        return Source(address, origin.commit, origin.variant)
+    if given is None and isinstance(entry.model, Path) and is_own(entry, measured):
+        return Source(str(entry.model.resolve()))
+    folder = given or origin.folder
+    if folder is None:
+        raise InputError(
+            f"{study.name} measured the model {measured}, and this storage does not tell which "
+            "folder that was; give it with --model FOLDER"
+        )
+    _check(Path(folder), digits, study)
+    return Source(folder, variant=entry.variant)
+
+
+def model_note(study: StudyRecord) -> str:
+    """What to say of a study's model: nothing if it is the catalogue's own."""
+    foreign = foreign_model(study.combination["pipeline"], study.protocol["model"])
+    return f"the model is {foreign}, and not the catalogue's own" if foreign else ""
+
+
+def _origin(study: StudyRecord) -> Origin:
+    try:
+        origin = Origin.model_validate(study.origin)
+    except ValidationError as error:
+        raise InputError(f"{study.name} does not tell where its model is from") from error
+    if origin.commit is not None and not COMMIT.fullmatch(origin.commit):
+        raise InputError(f"{study.name} names a commit of its model that is none")
+    return origin
+
+
+def _check(folder: Path, digits: str, study: StudyRecord) -> None:
+    """Check that a folder holds the model that a study measured."""
+    remedy = "give a folder that does with --model FOLDER"
+    measured = study.protocol["model"]
+    if not folder.is_dir():
+        raise InputError(
+            f"{study.name} measured the model {measured} of {folder}, which is gone; {remedy}"
+        )
+    if digits not in fingerprints(folder):
+        raise InputError(
+            f"{study.name} measured the model {measured}, which {folder} does not hold; {remedy}"
+        )

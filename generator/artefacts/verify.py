@@ -1,0 +1,226 @@
+"""Holding a script against the trial that it was written of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generator.artefacts.promise import Promise, Verdict, asked_latency, read_promise
+from generator.artefacts.script_run import Job, Rehearsal
+from objectives.errors import InputError
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.model import find_model
+from objectives.prompts import draw_prompts, read_prompts
+from objectives.protocol import Protocol, prompts_fingerprint
+from objectives.statistics import Estimate, latency, speedup
+from objectives.timing.device import device_name, find_device
+from storage.records.study import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+LEAST_PSNR_DB = 40.0
+"""Pictures on CUDA, where kernels sum in another order each time, are the same from here on."""
+
+
+def judge(
+    script: Path,
+    studies: Mapping[str, StudyRecord],
+    engine: Engine,
+    model: str | None,
+    prompts: Path | None,
+    device: str,
+) -> Verdict:
+    """Give a verdict on any file, so that one that cannot be held to a trial stops no others.
+
+    Args:
+        script: The file.
+        studies: As `verify` takes them, as all that follows.
+        engine: Of the database, which tells the tasks that scripts were written for.
+        model: The model.
+        prompts: The file of prompts.
+        device: The device.
+    """
+    promise = None
+    try:
+        promise = read_promise(script)
+        asked_s = asked_latency(engine, promise)
+        return verify(promise, studies, model, prompts, device, asked_s)
+    except (ValueError, RuntimeError, OSError) as error:
+        # What ours, torch and the Hub raise of a script, a study or a model that is not as it was.
+        return Verdict(script, promise, broken=(" ".join(str(error).split()),))
+
+
+def verify(
+    promise: Promise,
+    studies: Mapping[str, StudyRecord],
+    model: str | None,
+    prompts: Path | None,
+    device: str,
+    asked_s: float | None = None,
+) -> Verdict:
+    """Run a script in a fresh process and hold its pictures and its speed against its trial.
+
+    It draws the protocol's first batch with the study's seeds. Its pictures must be those of the
+    trial's stack: bit for bit on a CPU, from `LEAST_PSNR_DB` on on CUDA. Its speedup is measured
+    in pairs with the unaccelerated pipeline, and is kept if its interval reaches that of the trial
+    or lies above it. The seconds per picture that a task asked for are kept if
+    the interval of those measured, in batches of the study's size, reaches down to them. On another
+    device than the study's no speed was ever promised, and it is measured only.
+
+    Args:
+        promise: What the script says of itself.
+        studies: The studies of the database, by name.
+        model: The folder or address to load; None is the script's own.
+        prompts: The study's file of prompts; None is the pipeline's.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        asked_s: The most seconds per picture that a task asked for; None if none did.
+
+    Raises:
+        InputError: If there is no such study, trial or device, or the model or the prompts are not
+            those that were measured.
+    """
+    study, trial = _find_trial(promise, studies)
+    low, high = trial.judged["speedup_ci"]
+    expected = Estimate(trial.judged_speedup, low, high)
+    where = find_device(device)
+    job = _job(promise, study, trial, model, prompts, str(where))
+    rehearsal = _rehearse(job)
+    if isinstance(rehearsal, str):
+        return Verdict(promise.script, promise, expected, broken=(f"it does not run: {rehearsal}",))
+    # Of its pairs alone: how far other runs differ is in the trial's interval.
+    measured = speedup(rehearsal.baseline_latencies_s, rehearsal.latencies_s)
+    taken = latency(rehearsal.latencies_s)
+    same_device = device_name(where) == study.device
+    broken = [_pictures_differ(rehearsal, exactly=where.type == "cpu")]
+    if same_device:
+        broken += [
+            _is_slower(measured, expected, rehearsal.disturbed),
+            _takes_longer(taken, asked_s, len(job.prompts), rehearsal.disturbed),
+        ]
+    return Verdict(
+        promise.script,
+        promise,
+        expected,
+        equal=rehearsal.equal,
+        psnr_db=min(rehearsal.psnr_db),
+        measured=measured,
+        latency=taken,
+        asked_s=asked_s,
+        disturbed=tuple(rehearsal.disturbed),
+        broken=tuple(filter(None, broken)),
+        note="" if same_device else f"its speed was promised on {study.device} only",
+    )
+
+
+def _find_trial(
+    promise: Promise, studies: Mapping[str, StudyRecord]
+) -> tuple[StudyRecord, TrialRecord]:
+    study = studies.get(promise.study)
+    trials = [] if study is None else [t for t in study.trials if t.number == promise.trial]
+    if study is None or not trials:
+        raise InputError(
+            f"{promise.script} is of trial {promise.trial} of {promise.study}, which this storage "
+            "does not hold; give the --storage that it was written from"
+        )
+    return study, trials[0]
+
+
+def _job(
+    promise: Promise,
+    study: StudyRecord,
+    trial: TrialRecord,
+    given: str | None,
+    prompts: Path | None,
+    device: str,
+) -> Job:
+    protocol = Protocol.model_validate(study.protocol)
+    entry = find_pipeline(study.combination["pipeline"])
+    model = given or promise.model
+    revision = promise.revision if model == promise.model else None
+    found = find_model(entry, model, revision)
+    if not found.is_measured(protocol.model):
+        raise InputError(
+            f"{study.name} measured the model {protocol.model}, and {model} is {found.name}; "
+            "give --model"
+        )
+    path = prompts or entry.prompts
+    some = draw_prompts(read_prompts(path), protocol.prompts_seed)[: protocol.num_samples]
+    if prompts_fingerprint(some) != protocol.prompts.rpartition("@")[2]:
+        raise InputError(
+            f"{study.name} was measured with the prompts {protocol.prompts}, and those of {path} "
+            "are others; give --prompts FILE"
+        )
+    return Job(
+        script=promise.script.resolve(),
+        **study.combination,
+        scheduler_settings=study.scheduler_settings,
+        params=trial.params,
+        protocol=protocol,
+        prompts=some[: protocol.batch_size],
+        model=model,
+        revision=revision,
+        device=device,
+    )
+
+
+def _rehearse(job: Job) -> Rehearsal | str:
+    """What the script did, or what it died of."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "rehearsal.json"
+        # -P: what lies beside the script must not be imported in place of a library.
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "generator.artefacts.script_run", out],
+            input=job.model_dump_json(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return Rehearsal.model_validate_json(out.read_text(encoding="utf-8"))
+    said = done.stderr.strip().splitlines()
+    return said[-1] if said else f"its process ended with {done.returncode}"
+
+
+def _pictures_differ(rehearsal: Rehearsal, exactly: bool) -> str:
+    """How far the pictures are from the trial's; empty if they are the same."""
+    least = min(rehearsal.psnr_db)
+    if rehearsal.equal or (not exactly and least >= LEAST_PSNR_DB):
+        return ""
+    wanted = "equal" if exactly else f"within {LEAST_PSNR_DB:g} dB"
+    return f"its pictures are not those of the trial: PSNR {least:.1f} dB, and not {wanted}"
+
+
+def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str]) -> str:
+    """How much is missing of the speedup; empty if it is kept."""
+    if measured.high >= expected.low:
+        return ""
+    missing = 1 - measured.value / expected.low
+    return (
+        f"it is {measured.value:.2f}x as fast as the baseline ({measured.low:.2f} to "
+        f"{measured.high:.2f}), {missing:.0%} less than the trial's {expected.low:.2f} to "
+        f"{expected.high:.2f}{_excuse(disturbed)}"
+    )
+
+
+def _takes_longer(
+    taken: Estimate, asked_s: float | None, batch_size: int, disturbed: Sequence[str]
+) -> str:
+    """By how much a picture takes longer than a task asked for; empty if it does not."""
+    if asked_s is None or taken.low <= asked_s:
+        return ""
+    return (
+        f"it takes {taken.value:.3g} s a picture ({taken.low:.3g} to {taken.high:.3g}) in batches "
+        f"of {batch_size}, {taken.value / asked_s - 1:.0%} more than the {asked_s:g} s that a task "
+        f"asked for{_excuse(disturbed)}"
+    )
+
+
+def _excuse(disturbed: Sequence[str]) -> str:
+    if not disturbed:
+        return ""
+    return f"; disturbed ({', '.join(disturbed)}), so try again on an idle machine"

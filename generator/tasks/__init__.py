@@ -1,0 +1,1 @@
+"""Tasks: from sentences and files to what is asked for."""

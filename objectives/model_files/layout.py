@@ -1,0 +1,169 @@
+"""What is loaded of a model folder in diffusers layout: which parts, and which files of each.
+
+This follows `DiffusionPipeline.from_pretrained` with `use_safetensors=True`, so that what cannot be
+loaded is refused before anything is, and a fingerprint covers what is loaded and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from objectives.errors import LoadError
+from objectives.model_files.architecture import read_config
+from objectives.model_files.weights import sharded_files, tensor_shapes
+
+INDEX = "model_index.json"
+
+SAVE_ANEW = "save the pipeline anew with pipe.save_pretrained(FOLDER)"
+
+STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
+"""By library, how the name of a part's weight file begins."""
+
+AUTO = ("AutoModel", "AutoPipeline", "AutoTokenizer", "AutoProcessor", "AutoFeature", "AutoImage")
+"""How the classes are named that become whatever class a folder says."""
+
+TOKENIZER_NAMES = ("merges.txt", "vocab.txt")
+TOKENIZER_KINDS = (".json", ".model")
+
+
+class Part(NamedTuple):
+    """A part of a pipeline, such as its `vae`.
+
+    Attributes:
+        name: What the pipeline calls it, as does its folder.
+        library: `diffusers` or `transformers`.
+        class_name: Of the library.
+    """
+
+    name: str
+    library: str
+    class_name: str
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is a network."""
+        kind = self.class_name
+        helpers = ("Scheduler", "Processor", "FeatureExtractor")
+        return "Tokenizer" not in kind and not kind.endswith(helpers)
+
+
+def loaded_files(folder: Path, not_loaded: Collection[str], variant: str | None) -> dict[str, Path]:
+    """The files that a pipeline is loaded from, by their names in the folder.
+
+    Args:
+        folder: The model folder.
+        not_loaded: Parts of it that are left out.
+        variant: The variant of the weights, taken by each part that has it.
+
+    Raises:
+        LoadError: If a part is of a kind that is not loaded, or its weights are missing, broken or
+            not in safetensors.
+    """
+    files = {INDEX: folder / INDEX}
+    for part in loaded_parts(folder, not_loaded):
+        for path in _files_of(folder, part, variant):
+            files[f"{part.name}/{path.name}"] = path
+    return files
+
+
+def loaded_parts(folder: Path, not_loaded: Collection[str]) -> list[Part]:
+    """The parts that a pipeline is made of.
+
+    Args:
+        folder: As `loaded_files` takes it, as what follows.
+        not_loaded: Parts that are left out.
+
+    Raises:
+        LoadError: If a part is of a kind that is not loaded.
+    """
+    return [
+        Part(name, _library(folder, name, kind), str(kind[1]))
+        for name, kind in read_config(folder, INDEX).items()
+        # The rest are options of the pipeline, and parts that it does without.
+        if isinstance(kind, list) and name not in not_loaded and kind != [None, None]
+    ]
+
+
+def part_variant(where: Path, variant: str | None) -> str | None:
+    """The variant of the weights that is taken of a part's folder; None for plain file names."""
+    names = (path.name for path in where.iterdir())
+    has_it = variant and any(name.partition(".")[2].startswith(variant) for name in names)
+    return variant if has_it else None
+
+
+def _library(folder: Path, part: str, kind: list[Any]) -> str:
+    """The library of a part's class.
+
+    Raises:
+        LoadError: If the class is from elsewhere, or is found by what else the folder says.
+    """
+    match kind:
+        # diffusers has AutoencoderKL, too, which is a class like any other.
+        case ["diffusers" | "transformers" as library, str(name)] if not name.startswith(AUTO):
+            return str(library)
+    written = ".".join(map(str, kind))[:80]
+    raise LoadError(
+        f"the model's {part}",
+        folder / INDEX,
+        f"it is {written}, and only classes that diffusers or transformers have by name are "
+        "loaded, no Auto classes",
+        SAVE_ANEW,
+    )
+
+
+def _files_of(folder: Path, part: Part, variant: str | None) -> Iterator[Path]:
+    where = folder / part.name
+    if not where.is_dir():
+        raise LoadError(f"the model's {part.name}", where, "there is no such folder", SAVE_ANEW)
+    if part.has_weights:
+        yield where / "config.json"
+        yield from _weights(part, where, part_variant(where, variant))
+    elif part.class_name.endswith("Scheduler"):
+        yield where / "scheduler_config.json"
+    elif "Tokenizer" in part.class_name:
+        yield from tokenizer_files(where)
+    else:
+        yield where / "preprocessor_config.json"
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files of a folder that a tokenizer may be loaded from."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if (path.suffix in TOKENIZER_KINDS or path.name in TOKENIZER_NAMES) and path.is_file()
+    )
+
+
+def _weights(part: Part, where: Path, variant: str | None) -> list[Path]:
+    """A part's weight files, with the index of those that are in pieces.
+
+    Raises:
+        LoadError: If they are missing, broken or not in safetensors.
+    """
+    told, library = f"the model's {part.name}", part.library
+    if library == "transformers" and (where / "adapter_config.json").exists():
+        # transformers would load it, and the model that it names, where peft is installed.
+        raise LoadError(told, where, "an adapter lies beside its weights", "fuse it into them")
+    names = sorted(path.name for path in where.iterdir())
+    tag = f".{variant}" if variant else ""
+    whole = where / f"{STEMS[library]}{tag}.safetensors"
+    index = where / f"{STEMS[library]}.safetensors.index{tag}.json"
+    # diffusers prefers the pieces, transformers the whole.
+    if index.exists() and (library == "diffusers" or not whole.exists()):
+        weights, files = sharded_files(told, index), [index]
+    elif whole.exists():
+        weights, files = [whole], []
+    else:
+        pickled = ", ".join(name for name in names if name.endswith((".bin", ".ckpt", ".pt")))
+        reason = (
+            f"there is none, only {pickled}, and no pickle is loaded"
+            if pickled
+            else ("there is no such file")
+        )
+        raise LoadError(told, whole, reason, f"{SAVE_ANEW}, which writes safetensors")
+    for path in weights:
+        tensor_shapes(told, path)
+    return files + weights

@@ -1,0 +1,1 @@
+"""Pipelines: the catalogue, what a family shares, loading, schedulers."""

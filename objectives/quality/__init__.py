@@ -1,0 +1,1 @@
+"""Quality: what of pictures is measured, and the pictures that a person looks at."""

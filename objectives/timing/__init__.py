@@ -1,0 +1,1 @@
+"""Timing: the device, who sets its pace, and what interferes."""

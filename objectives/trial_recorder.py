@@ -1,0 +1,117 @@
+"""What one trial has measured so far, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from objectives.errors import MeasurementError
+from objectives.measurement import Baseline, Clock, Partial
+from objectives.statistics import (
+    Estimate,
+    across_runs,
+    geometric_mean,
+    latency,
+    latency_across_runs,
+    speedup,
+)
+from objectives.timing.interference import Lookout
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class Tally:
+    """The figures of one trial while it runs.
+
+    Attributes:
+        latencies: Seconds per picture of each accelerated batch of a pair.
+        baseline_latencies: The same of its baseline batch.
+        psnr: In dB, of each picture of a pair.
+        scores: CLIP score per prompt.
+        cosines: CLIP cosine to the baseline's picture, per prompt.
+        peak_memory: In MiB, of each accelerated batch; empty on a CPU.
+        clock: Where the wall time goes.
+        lookout: What disturbs the pairs.
+        gpu_bound: As `Measurement` has it.
+        baseline_gpu_bound: As `Measurement` has it.
+        timeout_s: The trial's time; None is any.
+        start: When it began, as `time.monotonic` tells it.
+    """
+
+    latencies: list[float] = field(default_factory=list)
+    baseline_latencies: list[float] = field(default_factory=list)
+    psnr: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    cosines: list[float] = field(default_factory=list)
+    peak_memory: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    lookout: Lookout = field(default_factory=Lookout)
+    gpu_bound: float | None = None
+    baseline_gpu_bound: float | None = None
+    timeout_s: float | None = None
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the trial has had its time."""
+        return self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s
+
+    def refuse_late(self) -> None:
+        """Raise MeasurementError if the trial has had its time."""
+        if self.is_late:
+            raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
+
+    def partial(self, baseline: Baseline, batches: int, of_batches: int) -> Partial:
+        """What there is for a look in between.
+
+        Args:
+            baseline: What the trial is measured against.
+            batches: How many batches are scored.
+            of_batches: How many there are to be.
+        """
+        return Partial(
+            latencies_s=self.latencies,
+            baseline_latencies_s=self.baseline_latencies,
+            scores=self.scores,
+            baseline_scores=baseline.scores[: len(self.scores)],
+            batches=batches,
+            of_batches=of_batches,
+        )
+
+    def timing(self, device: torch.device, faster: Estimate | None = None) -> dict[str, Any]:
+        """The fields of a `Measurement` that come from the pairs.
+
+        Args:
+            device: Where they were timed.
+            faster: The speedup to report; None is that of the pairs.
+        """
+        within = faster or speedup(self.baseline_latencies, self.latencies)
+        faster = across_runs(within, self._pace_shift)
+        host_share = 0.0 if self.gpu_bound is None else 1 - self.gpu_bound
+        spread = latency_across_runs(latency(self.latencies), host_share)
+        disturbed = self.lookout.report(device)
+        return {
+            "speedup": faster.value,
+            "speedup_ci": (faster.low, faster.high),
+            "latency_s": spread.value,
+            "latency_ci_s": (spread.low, spread.high) if len(self.latencies) > 1 else None,
+            "baseline_latency_s": geometric_mean(self.baseline_latencies),
+            "latencies_s": self.latencies,
+            "baseline_latencies_s": self.baseline_latencies,
+            "peak_memory_mib": max(self.peak_memory, default=None),
+            "device_shared": "shared" in disturbed,
+            "gpu_bound": self.gpu_bound,
+            "baseline_gpu_bound": self.baseline_gpu_bound,
+            "disturbed": disturbed,
+            "seconds": self.clock.seconds,
+        }
+
+    @property
+    def _pace_shift(self) -> float:
+        """How far the point moves the pace between GPU and host; on a CPU they are one."""
+        if self.gpu_bound is None or self.baseline_gpu_bound is None:
+            return 0.0
+        return abs(self.gpu_bound - self.baseline_gpu_bound)

@@ -1,0 +1,45 @@
+"""Baselines, kept so that each is generated and scored once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from storage.database.schema import baselines
+
+
+def baseline_key(identity: Mapping[str, Any]) -> str:
+    """The key of a baseline, from everything that its pictures depend on."""
+    return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def find_baseline(engine: Engine, key: str) -> tuple[list[float], NDArray[np.float32]] | None:
+    """Find a stored baseline: its CLIP scores, and its embeddings of shape (pictures, width)."""
+    columns = (baselines.c.scores, baselines.c.embeddings)
+    with engine.connect() as connection:
+        row = connection.execute(select(*columns).where(baselines.c.key == key)).first()
+    if row is None:
+        return None
+    scores = json.loads(row.scores)
+    return scores, np.frombuffer(row.embeddings, dtype="<f4").reshape(len(scores), -1)
+
+
+def keep_baseline(
+    engine: Engine, key: str, scores: list[float], embeddings: NDArray[np.float32]
+) -> None:
+    """Keep a baseline. If another worker kept its own meanwhile, that one stays."""
+    row = insert(baselines).values(
+        key=key, scores=json.dumps(scores), embeddings=embeddings.astype("<f4").tobytes()
+    )
+    try:
+        with engine.begin() as connection:
+            connection.execute(row)
+    except IntegrityError:
+        return

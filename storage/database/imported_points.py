@@ -1,0 +1,48 @@
+"""Hints: points from elsewhere, such as an imported file, that studies measure before any other.
+
+They belong to a combination and not to a study: a point that was good under one protocol or on one
+device is worth measuring again under any.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+
+from storage.database.schema import hints
+from storage.records.study import Point
+
+
+def keep_hints(engine: Engine, combination: Mapping[str, Any], points: Sequence[Point]) -> int:
+    """Keep points for all studies of a combination, after those that are kept already.
+
+    Args:
+        engine: Of a database that was opened with `create`.
+        combination: Pipeline, scheduler, steps and methods, in their one spelling.
+        points: Canonical points.
+
+    Returns:
+        How many of them were not kept yet.
+    """
+    known = read_hints(engine, combination)
+    # Equal points may be given; a dict keeps each once and in order.
+    new = {json.dumps(point): None for point in points if point not in known}
+    rows = [{"combination": _key(combination), "point": text} for text in new]
+    if rows:
+        with engine.begin() as connection:
+            connection.execute(insert(hints), rows)
+    return len(rows)
+
+
+def read_hints(engine: Engine, combination: Mapping[str, Any]) -> list[Point]:
+    """The points kept for a combination, in the order in which they came."""
+    wanted = select(hints.c.point).where(hints.c.combination == _key(combination))
+    with engine.connect() as connection:
+        return [json.loads(text) for text in connection.scalars(wanted.order_by(hints.c.id))]
+
+
+def _key(combination: Mapping[str, Any]) -> str:
+    return json.dumps(combination, sort_keys=True)

@@ -1,0 +1,1 @@
+"""Studies read back, and exported."""

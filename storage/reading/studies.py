@@ -1,0 +1,164 @@
+"""Studies read back: all of a database in a few queries, or one through Optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+import optuna
+from optuna.trial import FrozenTrial
+from pydantic import ValidationError
+
+from storage.database.opening import Store
+from storage.errors import NoStudiesError, StorageError
+from storage.reading.trials import RawTrial, Sorted, sort_trials
+from storage.records.remeasurement import join_looks
+from storage.records.shapes import STUDY, parsed, why_not
+from storage.records.study import LOSS_BUDGET, STUDY_KEYS, StudyRecord, TrialRecord
+from storage.study_store.failures import read_failures
+from storage.study_store.rows import StudyRow, collector_paused, read_study_rows, read_trials
+
+
+def read_study(study: optuna.Study) -> StudyRecord:
+    """Read a study of ours, through what its storage object has read already.
+
+    Raises:
+        StorageError: If its attributes are not those of a study of ours.
+    """
+    trials = study.get_trials(deepcopy=False)
+    return _record(study.study_name, study.user_attrs, map(RawTrial.of_optuna, trials))
+
+
+def read_studies(
+    store: Store, name: str | None = None, tell: Callable[[str], None] = lambda line: None
+) -> list[StudyRecord]:
+    """Read the studies of a database, by name.
+
+    Args:
+        store: An open database.
+        name: Read this study only.
+        tell: Told of each study of ours that cannot be read; the others are.
+
+    Raises:
+        NoStudiesError: If there is no study.
+        StorageError: If there is none of this name, or none that can be read.
+    """
+    rows = read_study_rows(store.engine, STUDY_KEYS)
+    if name is not None:
+        _require(store, name, [row.name for row in rows.values()])
+    ours = {
+        study_id: row
+        for study_id, row in sorted(rows.items(), key=lambda item: item[1].name)
+        if name in (None, row.name) and LOSS_BUDGET in row.attributes
+    }
+    if not ours:
+        raise NoStudiesError(f"{store.name} holds no studies; `accelfront study` makes some")
+    records, problems = [], []
+    with collector_paused():
+        trials = read_trials(store.engine, ours)
+        failures = read_failures(store.engine, ours)
+        for study_id, row in ours.items():
+            try:
+                own = map(RawTrial.of_row, trials.pop(study_id))
+                record = _record(row.name, _attributes(row), own)
+                records.append(replace(record, failed=failures[study_id]))
+            except StorageError as error:
+                problems.append(str(error))
+    if not records:
+        raise StorageError(f"{store.name} holds no study that can be read: {problems[0]}")
+    for problem in problems:
+        tell(f"left out: {problem}")
+    return records
+
+
+def has_study(store: Store, name: str) -> bool:
+    """Whether a database has a study of this name, with trials or without."""
+    try:
+        store.optuna.get_study_id_from_name(name)
+    except KeyError:
+        return False
+    return True
+
+
+def find_study(store: Store, name: str) -> StudyRecord | None:
+    """Read the study of this name, if there is one, it is ours and can be read."""
+    try:
+        [study] = read_studies(store, name)
+    except StorageError:
+        return None
+    return study
+
+
+def study_names(store: Store) -> list[str]:
+    """The names of all studies of a database; Optuna's own list reads all that they hold."""
+    return [row.name for row in read_study_rows(store.engine, ()).values()]
+
+
+def completed(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
+    """The distinct points that were measured in full, by trial number."""
+    return _points(sort_trials(map(RawTrial.of_optuna, trials)))
+
+
+def _attributes(row: StudyRow) -> dict[str, object]:
+    return {key: parsed(text) for key, text in row.attributes.items()}
+
+
+def _require(store: Store, name: str, names: Sequence[str]) -> None:
+    """Raise StorageError if a study is not among those there are."""
+    if name not in names:
+        near = ", ".join(get_close_matches(name, names, n=3, cutoff=0)) or "none"
+        raise StorageError(
+            f"{store.name} has no study {name!r}; of its {len(names)} the nearest: {near}"
+        )
+
+
+def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]) -> StudyRecord:
+    try:
+        attributes = STUDY.validate_python(content)
+    except ValidationError as error:
+        raise StorageError(
+            f"study {name} is not as accelfront keeps one: {why_not(error)}; restore it from a "
+            "copy, or delete it"
+        ) from error
+    found = sort_trials(trials)
+    return StudyRecord(
+        name=name,
+        combination=dict(attributes["combination"]),
+        device=attributes["environment"]["device"],
+        loss_budget=attributes["loss_budget"],
+        protocol=dict(attributes["protocol"]),
+        versions=attributes["environment"]["versions"],
+        space=dict(attributes["space"]),
+        trials=_points(found),
+        states=dict(found.states),
+        # Not there in what the first release measured, which gave none.
+        scheduler_settings=attributes.get("scheduler_settings", {}),
+        doubt=attributes.get("doubt", ""),
+        origin=attributes.get("model_origin", {}),
+        files=attributes.get("files", {}),
+        foreign_trials=found.foreign,
+    )
+
+
+def _points(found: Sorted) -> list[TrialRecord]:
+    """The distinct points, joined to their second looks."""
+    points = (
+        TrialRecord(
+            each["number"], each["point"], each["speedup"], each["clip_loss"], each["measurement"]
+        )
+        for each in found.points
+    )
+    return join_looks(_distinct(points), found.looks)
+
+
+def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The first trial of each point.
+
+    A worker that was suspended in the middle of its last write may complete a point that another
+    one was given meanwhile.
+    """
+    first: dict[frozenset[tuple[str, float]], TrialRecord] = {}
+    for trial in trials:
+        first.setdefault(frozenset(trial.params.items()), trial)
+    return list(first.values())

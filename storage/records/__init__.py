@@ -1,0 +1,1 @@
+"""Records: what travels between rooms, and how it compares. Knows no database and no torch."""

@@ -1,0 +1,51 @@
+"""The one order in which measured points are compared for people, and in which they are chosen.
+
+The best of many points was lucky too. So a point that was confirmed is judged by its confirmation,
+on prompts that did not choose it, and any other one by what the search measured of it.
+
+A search itself goes by its own figures (`StudyRecord.searched_front`), as those are of the same
+prompts for all its points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from storage.records.front import best_inside, pareto_front
+
+if TYPE_CHECKING:
+    from storage.records.study import TrialRecord
+
+
+class Judged(NamedTuple):
+    """A point by what it is judged by, as fronts and bounds compare it."""
+
+    speedup: float
+    clip_loss: float
+    trial: TrialRecord
+
+
+def judged_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The points that no other one matches or beats in both objectives, fastest first."""
+    return [each.trial for each in pareto_front(_judged(trials))]
+
+
+def judged_bound(trials: Iterable[TrialRecord], loss_budget: float) -> TrialRecord | None:
+    """The fastest point inside the loss budget by its mean, or None if there is none."""
+    best = best_inside(_judged(trials), loss_budget)
+    return None if best is None else best.trial
+
+
+def surest(trials: Sequence[TrialRecord], loss_budget: float) -> TrialRecord | None:
+    """The point that meets the greatest wish by interval, as a choice of trial demands it.
+
+    Of the points that keep the loss budget with their whole interval, it is the one whose speedup
+    has the greatest low end; None if no point keeps the budget so.
+    """
+    keeping = [trial for trial in trials if trial.judged["clip_loss_ci"][1] <= loss_budget]
+    return max(keeping, key=lambda trial: trial.judged["speedup_ci"][0], default=None)
+
+
+def _judged(trials: Iterable[TrialRecord]) -> list[Judged]:
+    return [Judged(trial.judged_speedup, trial.judged_loss, trial) for trial in trials]

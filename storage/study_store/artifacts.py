@@ -1,0 +1,104 @@
+"""Pictures of trials: files in a folder beside the database, listed in the database.
+
+Optuna's artifact store, so that optuna-dashboard shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+import optuna
+from optuna.artifacts import ArtifactMeta, FileSystemArtifactStore
+from optuna.artifacts._upload import ARTIFACTS_ATTR_PREFIX
+from optuna.storages._rdb import models
+from sqlalchemy import select
+
+from storage.database.opening import Store
+from storage.errors import StorageError
+
+FOLDER = "accelfront-artifacts"
+
+FOLDER_VARIABLE = "ACCELFRONT_ARTIFACTS"
+"""Names another folder; workers on several machines need one that all of them share."""
+
+
+def artifact_folder(store: Store) -> Path:
+    """Where the pictures of a database's trials are: an absolute path, which may not exist yet.
+
+    `$ACCELFRONT_ARTIFACTS` if it is set; else beside a SQLite file, and for a server in the working
+    folder.
+    """
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given:
+        return Path(given).absolute()
+    url = store.engine.url
+    if url.get_backend_name() == "sqlite":
+        return Path(str(url.database)).absolute().parent / FOLDER
+    return Path(FOLDER).absolute()
+
+
+def list_pictures(store: Store) -> dict[tuple[str, int], list[str]]:
+    """The files of the WebP pictures that are listed in a database.
+
+    In one query: Optuna's own way reads every trial of every study.
+
+    Returns:
+        The files' names in the folder, by the study's name and the trial's number.
+    """
+    studies, trials, attributes = (
+        model.__table__
+        for model in (models.StudyModel, models.TrialModel, models.TrialSystemAttributeModel)
+    )
+    wanted = (
+        select(studies.c.study_name, trials.c.number, attributes.c.value_json)
+        .join_from(trials, studies, studies.c.study_id == trials.c.study_id)
+        .join(attributes, attributes.c.trial_id == trials.c.trial_id)
+        .where(attributes.c.key.startswith(ARTIFACTS_ATTR_PREFIX, autoescape=True))
+    )
+    found: dict[tuple[str, int], list[str]] = {}
+    with store.engine.connect() as connection:
+        for study, number, content in connection.execute(wanted):
+            # Text within text: Optuna keeps the entry as JSON, and each attribute is JSON.
+            meta = json.loads(json.loads(content))
+            if meta["mimetype"] == "image/webp":
+                found.setdefault((study, number), []).append(meta["artifact_id"])
+    return found
+
+
+def keep_picture(folder: Path, trial: optuna.Trial, name: str, content: bytes) -> None:
+    """Add a WebP picture to a running trial.
+
+    Args:
+        folder: As `artifact_folder` names it; it is made if it is missing.
+        trial: A trial that runs: Optuna lets nothing be added to a finished one.
+        name: A file name for people.
+        content: The file's bytes.
+
+    Raises:
+        StorageError: If the file cannot be written; the trial is as it was.
+    """
+    key = str(uuid.uuid4())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            FileSystemArtifactStore(folder).write(key, BytesIO(content))
+        except OSError:
+            # Of a full disk half a file is left.
+            (folder / key).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"pictures cannot be kept in {folder}: {error.strerror}; make room there, or name "
+            f"another folder in ${FOLDER_VARIABLE}"
+        ) from error
+    # Last, and so not by `upload_artifact`, which lists a file before it is written: of a file that
+    # is not there, optuna-dashboard can neither show nor delete the study.
+    meta = ArtifactMeta(key, name, "image/webp", None)
+    trial.storage.set_trial_system_attr(
+        trial._trial_id, ARTIFACTS_ATTR_PREFIX + key, json.dumps(asdict(meta))
+    )

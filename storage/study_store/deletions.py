@@ -1,0 +1,91 @@
+"""What is left of deleted studies and trials, put right before a study goes on.
+
+SQLite enforces no foreign keys and gives the numbers of deleted rows out again, so that what is
+left of a row would be taken for the next one's. And Optuna numbers a trial by how many there are
+before it, so that after a deletion two would have one number.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from optuna.storages._rdb import models
+from optuna.trial import TrialState
+from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, update
+
+from storage.database.schema import claims
+from storage.study_store.rows import ATTRIBUTES, TRIALS
+
+PLACEHOLDER = "it takes the place of a deleted trial"
+
+
+def put_right(engine: Engine) -> None:
+    """Remove what deleted studies and trials left, and let the others' numbers be whole again.
+
+    Args:
+        engine: Of a database in which no other process begins a study now.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            _remove_orphans(connection)
+        holder = exists().where(
+            TRIALS.c.study_id == claims.c.study_id, TRIALS.c.number == claims.c.trial_number
+        )
+        connection.execute(delete(claims).where(~holder))
+
+
+def number_anew(engine: Engine, study_id: int, reason: str) -> None:
+    """Fill the gaps among the numbers of a study's trials, so that the next one gets a free one.
+
+    Of two trials with one number the later one gets another; then a failed trial takes the place of
+    each deleted one.
+
+    Args:
+        engine: As above.
+        study_id: Optuna's number of the study.
+        reason: Name of the attribute that tells why a trial failed.
+    """
+    wanted = select(TRIALS.c.trial_id, TRIALS.c.number).where(TRIALS.c.study_id == study_id)
+    with engine.begin() as connection:
+        rows = connection.execute(wanted.order_by(TRIALS.c.trial_id)).all()
+        first: dict[int, int] = {}
+        for trial_id, number in rows:
+            first.setdefault(number, trial_id)
+        free = iter(sorted(set(range(len(rows))) - first.keys()))
+        for trial_id, number in rows:
+            if first[number] != trial_id:
+                first[new := next(free)] = trial_id
+                moved = update(TRIALS).where(TRIALS.c.trial_id == trial_id)
+                connection.execute(moved.values(number=new))
+        for number in sorted(set(range(max(first, default=-1))) - first.keys()):
+            _add_placeholder(connection, study_id, number, reason)
+
+
+def shares_number(engine: Engine, trial_id: int) -> bool:
+    """Whether another trial of the study has a trial's number, as trials were deleted before it."""
+    same = TRIALS.alias()
+    others = (
+        select(func.count())
+        .select_from(TRIALS)
+        .join(same, (same.c.study_id == TRIALS.c.study_id) & (same.c.number == TRIALS.c.number))
+        .where(TRIALS.c.trial_id == trial_id)
+    )
+    with engine.connect() as connection:
+        return bool(connection.scalar(others) != 1)
+
+
+def _remove_orphans(connection: Connection) -> None:
+    """Remove every row of Optuna's tables whose parent is gone, parents before their children."""
+    for table in models.BaseModel.metadata.sorted_tables:
+        for key in table.foreign_keys:
+            parents = select(key.column)
+            connection.execute(delete(table).where(key.parent.not_in(parents)))
+
+
+def _add_placeholder(connection: Connection, study_id: int, number: int, reason: str) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    row = {"study_id": study_id, "number": number, "state": TrialState.FAIL}
+    times = {"datetime_start": now, "datetime_complete": now}
+    added = insert(TRIALS).values(**row, **times).returning(TRIALS.c.trial_id)
+    attribute = {"trial_id": connection.scalar(added), "key": reason}
+    connection.execute(insert(ATTRIBUTES).values(**attribute, value_json=f'"{PLACEHOLDER}"'))

@@ -1,0 +1,1 @@
+"""Engines: what runs the studies of a sweep, here or over a Ray cluster."""

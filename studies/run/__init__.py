@@ -1,0 +1,1 @@
+"""The loop of one study: proposing, measuring, screening, measuring again, stopping."""

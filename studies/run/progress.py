@@ -1,0 +1,75 @@
+"""What a run of a study tells: where it stands, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from storage.records.study import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from objectives.measurement import Measurement
+
+EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "interrupt", "others"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a person watching wants to know.
+
+    Attributes:
+        stage: What happens now, in words.
+        done: Distinct points measured in full.
+        wanted: How many there are to be.
+        loss_budget: The greatest CLIP loss allowed.
+        best: The fastest point inside the loss budget, if there is one.
+        last: What became of the last trial, in words; empty before the first.
+        left_s: Seconds that the run will take yet, second looks among them; None if unknown.
+        notes: What a person should know of what is measured, a line each; to be told once.
+    """
+
+    stage: str
+    done: int
+    wanted: int
+    loss_budget: float
+    best: TrialRecord | None
+    last: str
+    left_s: float | None
+    notes: tuple[str, ...] = ()
+
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        study: The study as it is stored now.
+        reason: Why the run ended.
+        measured: How many points this run measured in full.
+        met: The fastest point that meets the requirement, if one does.
+        failures: Why points could not be measured, by point.
+        unkept: Why pictures of a trial could not be kept; None if all were.
+        lacks_prompts: Whether nothing was confirmed for want of unseen prompts.
+        earlier: What to say of a study of an earlier release that was not gone on with.
+    """
+
+    study: StudyRecord
+    reason: EndReason
+    measured: int
+    met: TrialRecord | None
+    failures: dict[str, str]
+    unkept: str | None
+    lacks_prompts: bool = False
+    earlier: str = ""
+
+
+def in_words(measurement: Measurement) -> str:
+    """What a trial has measured, in a few words."""
+    words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
+    if not measurement.disturbed:
+        return words
+    return f"{words}, disturbed ({', '.join(measurement.disturbed)})"

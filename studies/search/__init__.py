@@ -1,0 +1,1 @@
+"""Which point comes next: samplers, the surrogate and its features, warm starts."""

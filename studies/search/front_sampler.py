@@ -1,0 +1,190 @@
+"""The sampler behind `auto`: it learns what skipped work costs and gains, and extends the front."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from accel_space.errors import RefusedError
+from accel_space.stack import Stack, point_key
+from storage.records.study import DUPLICATE_OF, MEASUREMENT, Point
+from studies.search.features import Matrix, loss_features, skipped_shares, work_features
+from studies.search.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain
+from studies.search.point_sampler import PointSampler
+
+STARTERS = 3
+"""Points that come before the models are asked: the default, then ever the one farthest off. Of 2,
+3 and 4, tried on the recorded grids (benchmarks/tables) with prompts drawn anew, 3 find the front
+soonest."""
+
+BEND = 0.04
+"""The CLIP loss beyond which losses may be told apart less well, being hopeless alike: twice the
+default loss budget. Of none, one budget and two, tried on the same grids, two find the front
+soonest."""
+
+LEAST_ERROR = 1e-3
+"""Of the loss of a point that was given up, whatever its few prompts agree on."""
+
+LEAST_SHARE = 0.02
+"""Of the baseline's time: no prediction is faster than 50x."""
+
+LUCK = (-4.0,)
+"""Of points that promise nothing likely, those come first that would gain most with this luck."""
+
+
+class Seen(NamedTuple):
+    """What is known of a point.
+
+    Attributes:
+        speedup: Baseline latency / accelerated latency.
+        clip_loss: Relative loss of the mean CLIP score.
+        error: Standard deviation of the loss; 0 for a point that was measured in full.
+    """
+
+    speedup: float
+    clip_loss: float
+    error: float = 0.0
+
+
+class FrontSampler(PointSampler):
+    """Proposes the point that is expected to extend the front inside the loss budget most.
+
+    A gain over the baseline counts as no loss, so that no trial goes to slow points that may score
+    better by chance.
+
+    A picture takes the time of the work that is left, so that a few measured points tell the
+    speedup of all; the loss is learned by a Gaussian process over what is skipped, and when. Points
+    that others measure now count as if they turned out as predicted, so that workers spread.
+
+    Trials tell what is known of points, never which are free: a point that was given up may come
+    back to be measured in full.
+
+    Attributes:
+        taken: Keys of the points that are not free, as the claims tell; at least one is free.
+    """
+
+    def __init__(self, stack: Stack, loss_budget: float, seed: int) -> None:
+        """Describe all points of the stack.
+
+        Args:
+            stack: The methods and their space.
+            loss_budget: The greatest CLIP loss allowed.
+            seed: Decides between points of equal worth.
+        """
+        self._stack = stack
+        self._budget = loss_budget
+        self._random = np.random.default_rng(seed)
+        self._points = stack.points
+        self._index = {point_key(point): index for index, point in enumerate(self._points)}
+        skipped = skipped_shares(stack)
+        features = loss_features(skipped)
+        self._loss = Surrogate(features, smoothness=1.5, bend=BEND)
+        self._time = Surrogate(work_features(skipped), smoothness=2.5)
+        self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
+        self.taken: Collection[str] = ()
+
+    def choose(self, study: optuna.Study, trial: FrozenTrial) -> Point:
+        """The best point, or the next best ones for workers that choose at the same time."""
+        measured, running, choosing = self._read(study, trial)
+        taken = {self._index[key] for key in self.taken if key in self._index}
+        begun = len(measured) >= 2 and len(measured.keys() | taken | running) >= STARTERS
+        order = self._by_gain(measured, running - measured.keys()) if begun else self._starters
+        free = [index for index in order if index not in taken]
+        free = free or [index for index in range(len(self._points)) if index not in taken]
+        # What others are about to claim comes last; one of them may have died before it did.
+        left = [index for index in free if index not in running] or free
+        return self._points[left[min(choosing, len(left) - 1)]]
+
+    def _by_gain(self, measured: dict[int, Seen], pending: set[int]) -> list[int]:
+        """All points, the one that promises most first."""
+        speedup, loss = self._believe(measured)
+        predicted = loss.at(0)
+        # What few prompts say of a point that was given up is no part of a front.
+        front = [(seen.speedup, seen.clip_loss) for seen in measured.values() if not seen.error]
+        front += [(speedup[i], predicted[i]) for i in pending]
+        gain, chance = (
+            expected_gain(speedup, loss, front, self._budget, standings)
+            for standings in (QUANTILES, LUCK)
+        )
+        order: list[int] = np.lexsort((self._random.random(len(gain)), -chance, -gain)).tolist()
+        return order
+
+    def _believe(self, measured: dict[int, Seen]) -> tuple[Vector, Belief]:
+        """Predict speedup and loss of every point."""
+        known = list(measured)
+        speedups, losses, errors = map(np.array, zip(*measured.values(), strict=True))
+        share = self._time.predict(known, 1 / speedups).at(0)
+        return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses, errors)
+
+    def _read(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> tuple[dict[int, Seen], set[int], int]:
+        """Read what the study's trials tell.
+
+        Returns:
+            What is known of points, in full or as far as one was measured that was given up; the
+            points that others are at; how many earlier trials have no point yet.
+        """
+        measured: dict[int, Seen] = {}
+        partly: dict[int, Seen] = {}
+        running = set()
+        choosing = 0
+        for each in study.get_trials(deepcopy=False):
+            if each.number == trial.number or DUPLICATE_OF in each.user_attrs:
+                continue
+            if each.params.keys() != self._stack.space.keys():
+                choosing += each.state == TrialState.RUNNING and each.number < trial.number
+                continue
+            index = self._place(each)
+            if index is None:
+                continue
+            # What others told Optuna of a point, accelfront did not measure; nor did it what
+            # nobody claimed.
+            claimed = point_key(self._points[index]) in self.taken
+            is_ours = MEASUREMENT in each.user_attrs
+            if each.state == TrialState.COMPLETE and claimed and is_ours:
+                measured.setdefault(index, Seen(each.values[0], each.values[1]))
+            elif each.state == TrialState.PRUNED and is_ours:
+                partly[index] = _partly(each.user_attrs[MEASUREMENT])
+            elif each.state == TrialState.RUNNING:
+                running.add(index)
+        return partly | measured, running, choosing
+
+    def _place(self, trial: FrozenTrial) -> int | None:
+        """Where a trial's point is among all; None if it is none, as others add what they like."""
+        try:
+            return self._index.get(point_key(self._stack.canonical(trial.params)))
+        except RefusedError:
+            return None
+
+
+def _partly(measurement: Mapping[str, Any]) -> Seen:
+    """What a point that was given up had until then.
+
+    Its interval's low end is two deviations away or more; the high end, that of the long tail of
+    losses, says less of them.
+    """
+    loss = measurement["clip_loss"]
+    error = max(LEAST_ERROR, (loss - measurement["clip_loss_ci"][0]) / 2)
+    return Seen(measurement["speedup"], loss, error)
+
+
+def spread_out(features: Matrix, first: int, count: int) -> Sequence[int]:
+    """Rows that cover a space early: the first, then ever the one farthest from all before.
+
+    Args:
+        features: Shape (points, features).
+        first: The row to begin with.
+        count: How many rows at most.
+    """
+    order = [first]
+    distance = np.full(len(features), np.inf)
+    while len(order) < min(count, len(features)):
+        distance = np.minimum(distance, ((features - features[order[-1]]) ** 2).sum(axis=1))
+        distance[order] = -1
+        order.append(int(distance.argmax()))
+    return order

@@ -1,0 +1,114 @@
+"""Hints between a file and a study: checked on their way in, and taken up when a study starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from accel_space.errors import RefusedError
+from accel_space.method import Params
+from accel_space.stack import Stack, find_methods, point_key
+from objectives.errors import InputError
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.schedulers import scheduler_name
+from storage.database.imported_points import read_hints
+from storage.database.opening import Store
+from storage.foreign import plain
+from storage.reading.prototype import Entry
+from storage.records.study import Point
+from studies.plan import Plan, make_stack
+from studies.request import StudyRequest
+
+
+@dataclass
+class Batch:
+    """What a file holds of one combination.
+
+    Attributes:
+        combination: Pipeline, scheduler, steps and methods, in their one spelling.
+        stack: The methods, on the architecture of the catalogue's own model.
+        points: The points, each once.
+        entries: How many entries name them.
+    """
+
+    combination: dict[str, Any]
+    stack: Stack
+    points: list[Point] = field(default_factory=list)
+    entries: int = 0
+
+
+def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
+    """Check a file's entries against the spaces of their combinations; no model is needed.
+
+    Args:
+        entries: What `read_search_params` found.
+
+    Returns:
+        The usable points by combination, and a line for each other entry that says why.
+    """
+    batches: dict[str, Batch] = {}
+    problems = []
+    for entry in entries:
+        try:
+            combination = _combination(entry)
+            key = json.dumps(combination)
+            if key not in batches:
+                batches[key] = Batch(combination, _stack(entry))
+            batch = batches[key]
+            point = point_in_space(batch.stack, entry.params)
+        except (InputError, RefusedError) as error:
+            problems.append(f"{plain(entry.key)}: {error}")
+            continue
+        batch.entries += 1
+        if point not in batch.points:
+            batch.points.append(point)
+    return [batch for batch in batches.values() if batch.points], problems
+
+
+def hinted_points(plan: Plan, store: Store) -> list[Point]:
+    """The points kept for the plan's combination that are in its study's space.
+
+    A hint was checked under the protocol of its import; one that cannot work under this protocol,
+    such as one for larger pictures, is none here.
+    """
+    points = []
+    for hint in read_hints(store.engine, plan.combination):
+        try:
+            points.append(point_in_space(plan.stack, hint))
+        except RefusedError:
+            continue
+    return points
+
+
+def point_in_space(stack: Stack, params: Params) -> Point:
+    """The point of a study's space that computes what the given parameters do.
+
+    Raises:
+        RefusedError: If a parameter is missing or unknown, its value cannot work, or no point of
+            the space computes this.
+    """
+    point = stack.canonical(params)
+    if point not in stack.points:
+        choices = "; ".join(
+            f"{name} {', '.join(f'{value:g}' for value in choices.values)}"
+            for name, choices in stack.space.items()
+        )
+        raise RefusedError(f"{point_key(point)} is outside the study's space, which is {choices}")
+    return point
+
+
+def _combination(entry: Entry) -> dict[str, Any]:
+    return {
+        "pipeline": find_pipeline(entry.pipeline).name,
+        "scheduler": scheduler_name(entry.scheduler),
+        "steps": entry.steps,
+        "methods": [method.name for method in find_methods(entry.methods)],
+    }
+
+
+def _stack(entry: Entry) -> Stack:
+    pipeline = find_pipeline(entry.pipeline)
+    request = StudyRequest(entry.pipeline, entry.scheduler, entry.steps, entry.methods, trials=1)
+    return make_stack(request, pipeline, pipeline.architecture)

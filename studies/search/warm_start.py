@@ -1,0 +1,117 @@
+"""Warm start: what the studies of a stack's parts or its neighbours found says where to begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from accel_space.stack import Stack, point_key
+from storage.database.opening import Store
+from storage.reading.studies import find_study, study_names
+from storage.records.front import pareto_front
+from storage.records.study import Point, TrialRecord
+from studies.plan import Plan
+from studies.request import DEFAULT_LOSS_BUDGET
+
+MOST = 4
+"""Points taken over; the rest of the first design still covers the space."""
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """A point of the stack with what its parts promise of it."""
+
+    params: Point
+    speedup: float
+    clip_loss: float
+
+
+def warm_points(plan: Plan, store: Store) -> list[Point]:
+    """Where to begin: points that join the best ones of the parts, else the neighbours' best.
+
+    Only studies of the same pipeline, protocol and device count.
+
+    Args:
+        plan: The study that is to start.
+        store: Where other studies are.
+    """
+    return _from_parts(plan, store) or _from_neighbour(plan, store)
+
+
+def _from_parts(plan: Plan, store: Store) -> list[Point]:
+    """Points that join the fronts of a stack's parts, the most promising first.
+
+    Speedups are taken to multiply and losses to add up, which is wrong in detail and right enough
+    to begin with. Parts have the same scheduler and steps; a lone method has none.
+    """
+    methods = plan.combination["methods"]
+    if len(methods) < 2:
+        return []
+    parts = [find_study(store, plan.study_name_of([method])) for method in methods]
+    fronts = [part.front for part in parts if part is not None]
+    if len(fronts) < len(methods):
+        return []
+    front = pareto_front(list(_join(plan.stack, fronts)))
+    budget = DEFAULT_LOSS_BUDGET if plan.request.loss_budget is None else plan.request.loss_budget
+    inside = [guess for guess in front if guess.clip_loss <= budget]
+    return [guess.params for guess in (inside or front[::-1])[:MOST]]
+
+
+def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
+    """The fastest points that lose little in the study with the nearest number of steps.
+
+    Its scheduler may be another one. What its parameters come to here is only nearly the same.
+    """
+    pipeline, scheduler, steps, methods, _ = plan.study_name.split("--")
+
+    def distance(name: str) -> tuple[int, bool]:
+        _, other_scheduler, other_steps, *_ = name.split("--")
+        return abs(int(other_steps) - int(steps)), other_scheduler != scheduler
+
+    # Others name their studies as they like.
+    digests = "|".join(map(re.escape, plan.digests))
+    alike = re.compile(
+        rf"{re.escape(pipeline)}--[^/]+?--\d{{1,9}}--{re.escape(methods)}--({digests})"
+    )
+    names = [name for name in study_names(store) if alike.fullmatch(name) and name.count("--") == 4]
+    for name in sorted(names, key=distance):
+        study = find_study(store, name)
+        if name == plan.study_name or study is None or not study.trials:
+            continue
+        inside = [trial for trial in study.front if trial.judged_loss <= study.loss_budget]
+        points = (_nearest(plan.stack, trial.params) for trial in inside or study.front[::-1])
+        return list({point_key(point): point for point in points}.values())[:MOST]
+    return []
+
+
+def _nearest(stack: Stack, params: Point) -> Point:
+    """The point of a stack whose values are nearest to those given."""
+    return stack.canonical(
+        {
+            name: min(choices.values, key=lambda value: abs(value - params[name]))
+            for name, choices in stack.space.items()
+        }
+    )
+
+
+def _join(stack: Stack, fronts: Sequence[Sequence[TrialRecord]]) -> Iterable[_Guess]:
+    """Every choice of one point a part, as points of the stack, each once."""
+    seen: set[str] = set()
+    for trials in product(*fronts):
+        params = {
+            # A stack may leave a parameter no choice that its method alone has.
+            name: value if value in stack.space[name].values else stack.space[name].default
+            for trial in trials
+            for name, value in trial.params.items()
+        }
+        point = stack.canonical(params)
+        if (key := point_key(point)) not in seen:
+            seen.add(key)
+            yield _Guess(
+                point,
+                prod(trial.judged_speedup for trial in trials),
+                sum(trial.judged_loss for trial in trials),
+            )

@@ -1,0 +1,306 @@
+"""The dashboard as a browser sees it: a real server over a real database."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+
+from accelfront.dashboard.server import listen
+from objectives.quality.picture_grid import Grid
+from storage.database.opening import open_store
+from storage.records.study import FEASIBLE, MEASUREMENT, POINT
+from storage.study_store.artifacts import artifact_folder, keep_picture
+from tests.command_line import run
+from tests.made_reports import keep, made_study, made_trial
+
+MEASURED = {
+    **made_trial(0, 2.0, 0.01).measurement,
+    "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
+    "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
+    "gpu_bound": 0.404,
+    "latencies_s": [0.27123456] * 5, "seconds": {"generate": 6.1234, "score": 4.1234},
+}  # fmt: skip
+
+COMMAND = [sys.executable, "-m", "accelfront", "dashboard"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running dashboard."""
+
+    address: str
+    process: subprocess.Popen[str] | None
+
+    def get(self, path: str) -> tuple[str, bytes]:
+        """Content type and body of a page."""
+        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+            return answer.headers["Content-Type"], answer.read()
+
+    def get_json(self, path: str) -> Any:
+        return json.loads(self.get(path)[1])
+
+
+@pytest.fixture(scope="module")
+def grid() -> bytes:
+    pictures = Grid()
+    pictures.add(range(4), torch.full((4, 3, 64, 64), 0.2), torch.full((4, 3, 64, 64), 0.8))
+    content = pictures.webp()
+    assert content is not None
+    return content
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory, grid: bytes) -> str:
+    """A study with one trial inside its loss budget and one outside, each with its grid."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('dashboard')}/a.db"
+    store = open_store(url, create=True)
+    study = optuna.create_study(
+        study_name="a-study", storage=store.optuna, directions=["maximize", "minimize"]
+    )
+    for loss in (0.01, 0.5):
+        trial = study.ask()
+        trial.set_user_attr(FEASIBLE, loss <= 0.02)
+        trial.set_user_attr(POINT, {"cache_interval": 2})
+        trial.set_user_attr(MEASUREMENT, MEASURED)
+        trial.set_constraint("clip_loss", loss - 0.02)
+        keep_picture(artifact_folder(store), trial, "grid.webp", grid)
+        study.tell(trial, [2 + loss, loss])
+    store.engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="module")
+def server(storage: str) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [*COMMAND, "--storage", storage, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    yield Server(address, process)
+    process.kill()
+    process.communicate()
+
+
+def test_the_address_is_printed_and_answers(server: Server) -> None:
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", server.address)
+    kind, page = server.get("dashboard")
+    assert kind.startswith("text/html") and b"<title>Optuna Dashboard" in page
+
+
+def test_a_trial_carries_its_grid(server: Server, grid: bytes) -> None:
+    [summary] = server.get_json("api/studies")["study_summaries"]
+    assert summary["study_name"] == "a-study"
+    trials = server.get_json(f"api/studies/{summary['study_id']}")["trials"]
+    assert len(trials) == 2
+    for trial in trials:
+        [artifact] = trial["artifacts"]
+        path = f"artifacts/{trial['study_id']}/{trial['trial_id']}/{artifact['artifact_id']}"
+        assert server.get(path) == ("image/webp", grid)
+
+
+def test_infeasible_trials_can_be_told_from_the_others(server: Server) -> None:
+    trials = server.get_json("api/studies/1")["trials"]
+    # The page greys a trial out if one of its constraints is above 0.
+    assert [trial["constraints"] for trial in trials] == [[pytest.approx(-0.01)], [0.48]]
+    assert [trial["user_attrs"][0] for trial in trials] == [
+        {"key": "feasible", "value": value} for value in ("True", "False")
+    ]
+
+
+def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
+    study = server.get_json("api/studies/1")
+    for trial in study["trials"] + study["best_trials"]:
+        told = {each["key"]: each["value"] for each in trial["user_attrs"]}
+        assert told["speedup, 95%"] == "1.90x to 2.10x"
+        assert told["CLIP loss, 95%"] == "-1.0% to 2.5%"
+        assert told["s/picture"] == "0.271"
+        assert told["disturbed"] == "outlier, slow"
+        assert told["GPU sets the pace"] == "40%"
+        # As wide as the page is on any screen.
+        assert max(len(name) + len(value) for name, value in told.items()) < 40
+    columns = {each["key"]: each["sortable"] for each in study["union_user_attrs"]}
+    assert columns["s/picture"] and not columns["speedup, 95%"]
+    assert MEASUREMENT not in columns
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Iterator[tuple[str, Server]]:
+    """Trial 1 was lucky, trial 2 gave the same twice, 3 is over the budget on unseen prompts."""
+    again = {1: (1.6, 0.008), 2: (1.9, 0.004), 3: (2.3, 0.05)}
+    searched = {0: (1.2, -0.005), 1: (2.0, 0.002), 2: (1.9, 0.004), 3: (2.3, 0.005)}
+    trials = [
+        replace(
+            made_trial(number, *figures),
+            confirmed=made_trial(number, *again[number]).measurement if number in again else None,
+        )
+        for number, figures in searched.items()
+    ]
+    url = f"sqlite:///{tmp_path}/judged.db"
+    store = open_store(url, create=True)
+    keep(store, made_study(trials))
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield url, Server(f"http://127.0.0.1:{server.server_port}/", None)
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_best_trials_are_the_front_inside_the_budget(judged: tuple[str, Server]) -> None:
+    url, server = judged
+    study = server.get_json("api/studies/1")
+    best = [(trial["number"], *trial["values"]) for trial in study["best_trials"]]
+    assert best == [(2, 1.9, 0.004), (0, 1.2, -0.005)]
+    [front] = json.loads(run("front", "--storage", url, "--json").stdout)
+    assert [point["trial"] for point in front["front"]] == [3, 2, 0]
+    # The page draws its own front of what is feasible.
+    assert [trial["values"] for trial in study["trials"][:4]] == [
+        [1.2, -0.005], [1.6, 0.008], [1.9, 0.004], [2.3, 0.05],
+    ]  # fmt: skip
+    assert [trial["constraints"][0] > 0 for trial in study["trials"][:4]] == [False] * 3 + [True]
+
+
+def test_second_looks_and_what_they_found_are_told(judged: tuple[str, Server]) -> None:
+    _, server = judged
+    trials = server.get_json("api/studies/1")["trials"]
+    told = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in trials]
+    assert (told[1]["judged"], told[1]["in the search"]) == (
+        "on unseen prompts",
+        "2.00x, loss 0.2%",
+    )
+    assert (told[3]["feasible"], "judged" in told[0]) == ("False", False)
+    assert [trial["state"] for trial in trials[4:]] == ["Pruned"] * 3
+    assert told[4]["no point of its own"] == "confirms trial 1"
+
+
+def test_a_page_that_has_trials_gets_the_others_and_all_of_the_best(
+    judged: tuple[str, Server],
+) -> None:
+    _, server = judged
+    study = server.get_json("api/studies/1?after=5")
+    assert [trial["number"] for trial in study["trials"]] == [5, 6]
+    assert [trial["number"] for trial in study["best_trials"]] == [2, 0]
+
+
+def test_trials_under_way_have_no_measurement_to_tell(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/a.db", create=True)
+    optuna.create_study(storage=store.optuna).ask().set_user_attr("reason", "none yet")
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    running = Server(f"http://127.0.0.1:{server.server_port}/", None)
+    [trial] = running.get_json("api/studies/1")["trials"]
+    assert trial["user_attrs"] == [{"key": "reason", "value": "none yet"}]
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        running.get("api/studies/7")
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_renamed_study_keeps_its_measurements(storage: str, tmp_path: Path) -> None:
+    copy = tmp_path / "b.db"
+    shutil.copy(storage.removeprefix("sqlite:///"), copy)
+    store = open_store(f"sqlite:///{copy}")
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/api/studies/1"
+    Server(address, None).get("")
+    asked = urllib.request.Request(
+        f"{address}/rename", b'{"study_name": "b"}', {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(asked, timeout=30).close()
+    server.shutdown()
+    server.server_close()
+    renamed = optuna.load_study(study_name="b", storage=store.optuna)
+    assert [trial.user_attrs[MEASUREMENT] for trial in renamed.trials] == [MEASURED] * 2
+
+
+def test_looking_changes_nothing_in_the_database(server: Server, storage: str) -> None:
+    server.get_json("api/studies/1")
+    study = optuna.load_study(study_name="a-study", storage=open_store(storage).optuna)
+    assert [trial.constraints.keys() for trial in study.trials] == [{"clip_loss"}] * 2
+
+
+def test_a_taken_port_is_told_in_a_line(server: Server, storage: str) -> None:
+    port = server.address.rstrip("/").rpartition(":")[2]
+    answer = run("dashboard", "--storage", storage, "--port", port)
+    assert answer.returncode == 2
+    assert "Address already in use; give another --port" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
+def test_other_hosts_than_this_one_are_refused_with_the_reason(storage: str, host: str) -> None:
+    answer = run("dashboard", "--storage", storage, "--port", "0", "--host", host)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "no login" in answer.stderr and "--listen-anywhere" in answer.stderr
+
+
+def test_listening_anywhere_warns(storage: str) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        # Ends at once, as the port is taken; the warning comes first.
+        port = str(taken.getsockname()[1])
+        options = ("--host", "0.0.0.0", "--listen-anywhere", "--port", port)
+        answer = run("dashboard", "--storage", storage, *options)
+    assert "WARNING: anyone who reaches 0.0.0.0 can read and delete" in answer.stderr
+    assert "cannot listen on 0.0.0.0" in answer.stderr
+
+
+def test_a_missing_database_is_told_and_not_made(tmp_path: Path) -> None:
+    answer = run("dashboard", "--storage", f"sqlite:///{tmp_path}/none.db", "--port", "0")
+    assert answer.returncode == 2
+    assert "`accelfront study` makes one" in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_trial_page_shows_the_grid_and_is_no_wider_than_the_screen(server: Server) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on the path")
+    with playwright.sync_playwright() as driver:
+        page = driver.chromium.launch(executable_path=browser).new_page(
+            viewport={"width": 1280, "height": 900}
+        )
+        page.goto(f"{server.address}dashboard/studies/1/trials?numbers=0")
+        page.locator("img[src^='/artifacts/1/1/']").wait_for()
+        assert "grid.webp" in page.content()
+        assert "1.90x to 2.10x" in page.content()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.context.browser.close()
+
+
+def test_ctrl_c_ends_it_without_a_fuss(storage: str) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--storage", storage, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr.strip()) == (0, "Ctrl-C ends it.")
+
+
+def test_it_needs_no_torch() -> None:
+    code = "import sys, accelfront.dashboard.server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,80 @@
+"""The tables that people read, as a pipe of 80 columns gets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from accelfront.screen.tables import front_table, waiting_text
+from storage.records.study import StudyRecord
+from tests.made_reports import made_study, made_trial
+
+AGAIN = {
+    "speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.031, "clip_loss_ci": [0.001, 0.123],
+}  # fmt: skip
+
+
+def lines_of(study: StudyRecord) -> list[str]:
+    file = StringIO()
+    Console(file=file, width=80).print(front_table(study))
+    return file.getvalue().splitlines()
+
+
+def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each() -> None:
+    trial = replace(made_trial(7, 2.0, 0.01, disturbed=["outlier"]), confirmed=AGAIN)
+    lines = lines_of(made_study([trial]))
+    [first] = [number for number, line in enumerate(lines) if "7!" in line]
+    assert "2.00x 1.95-2.05" in lines[first] and " 1.0% 0.0..2.0" in lines[first]
+    assert "1.87x 1.80-1.90" in lines[first + 1] and "* 3.1% 0.1..12" in lines[first + 1]
+    caption = "\n".join(lines)
+    for note in ("second line", "* over the loss budget of 2.0%", "! disturbed"):
+        assert note in caption
+
+
+def test_a_confirmation_that_was_disturbed_is_marked_on_its_own_line() -> None:
+    shaken = AGAIN | {"disturbed": ["busy"], "latency_s": 0.5, "samples": 8}
+    trial = replace(made_trial(7, 2.0, 0.01), confirmed=shaken)
+    lines = lines_of(made_study([trial]))
+    [first] = [number for number, line in enumerate(lines) if "2.00x" in line]
+    assert lines[first].split()[0] == "7" and lines[first + 1].split()[0] == "!"
+    assert "! disturbed" in "\n".join(lines)
+    assert trial.as_json()["confirmed"]["disturbed"] == ["busy"]
+    assert "disturbed" not in trial.as_json()
+
+
+def test_a_plain_front_has_no_notes_that_it_does_not_need() -> None:
+    text = "\n".join(lines_of(made_study([made_trial(0, 2.0, 0.01)])))
+    for note in ("second line", "over the loss budget", "disturbed", "!"):
+        assert note not in text
+
+
+def test_poor_points_of_many_parameters_stay_on_their_lines() -> None:
+    trial = made_trial(123, 2.34, 0.5, clip_loss_ci=[0.381, 0.612], disturbed=["outlier"])
+    lines = lines_of(made_study([trial]))
+    assert any("2.34x 2.29-2.39" in line and "* 50.0% 38..61" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "shown"), [(0.19, "0.190"), (0.2084, "0.208"), (3.0, "3.00"), (123.4, "123")]
+)
+def test_a_latency_has_three_digits(latency_s: float, shown: str) -> None:
+    trial = made_trial(7, 2.0, 0.01, latency_s=latency_s)
+    assert f" {shown} " in "\n".join(lines_of(made_study([trial])))
+
+
+@pytest.mark.parametrize(("share", "waits"), [(0.4, True), (0.9, False), (None, False)])
+def test_a_best_point_that_waits_for_its_host_is_told(share: float | None, waits: bool) -> None:
+    slower = made_trial(0, 1.5, 0.01, gpu_bound=0.1)
+    lossy = made_trial(2, 9.0, 0.9, gpu_bound=0.1)
+    study = made_study([slower, made_trial(1, 2.0, 0.01, gpu_bound=share), lossy])
+    assert bool(waiting_text(study)) is waits
+    if waits:
+        assert waiting_text(study).startswith("trial 1: the GPU sets the pace 40% of the time")
+
+
+def test_nothing_waits_where_nothing_is_inside_the_loss_budget() -> None:
+    assert waiting_text(made_study([made_trial(0, 2.0, 0.9, gpu_bound=0.1)])) == ""

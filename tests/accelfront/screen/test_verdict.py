@@ -1,0 +1,68 @@
+"""What to use of a study, told on the screen and in the report."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accelfront.report.commands import Commands
+from accelfront.screen.verdict import verdict
+from storage.database.opening import open_store
+from storage.records.study import StudyRecord, TrialRecord
+from tests.command_line import run
+from tests.made_reports import keep, made_study, made_trial
+
+SURE = made_trial(0, 1.5, 0.005)
+LUCKY = replace(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.008).measurement)
+
+
+def words(*trials: TrialRecord) -> str:
+    study = made_study(trials)
+    return verdict(study, Commands([study])).words
+
+
+def test_the_fastest_point_that_is_sure_is_to_be_used() -> None:
+    told = words(SURE, LUCKY, made_trial(2, 2.5, 0.015))
+    assert told == "Use trial 1: 1.90x at a loss of 0.8%, confirmed on unseen prompts."
+    assert words(SURE).endswith(
+        "trial 0: 1.50x at a loss of 0.5%, not confirmed on unseen prompts."
+    )
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [
+        ([], "no point is inside the loss budget of 2.0%; 0 of 50 points are measured"),
+        ([made_trial(0, 2.0, 0.1)], "no point is inside the loss budget of 2.0%; 1 of 50"),
+        ([made_trial(0, 0.73, -0.01)], "is faster than the pipeline alone"),
+        ([made_trial(0, 1.02, 0.0)], "may be 0.97x at 1.0%; an idle machine makes that narrower"),
+        (
+            [made_trial(0, 2.0, 0.015)],
+            "may be 1.95x at 2.5%; a greater --num-samples makes that narrower",
+        ),
+    ],
+)
+def test_where_nothing_is_sure_the_reason_is_told(trials: list[TrialRecord], told: str) -> None:
+    assert told in words(*trials)
+
+
+@pytest.fixture
+def study() -> StudyRecord:
+    whole: dict[str, Any] = {"prompts": "some.txt@76543210", "guidance_scale": 7.5, "seed": 0}
+    return made_study([SURE, LUCKY], timed="prompt to picture", **whole)
+
+
+def test_the_command_below_it_writes_that_trial(study: StudyRecord, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    keep(open_store(url, create=True), study)
+    *_, told, command = run("front", "--storage", url).stdout.rstrip().splitlines()
+    assert told.startswith("Use trial 1: ")
+    answer = run(*shlex.split(command)[1:], "--out", str(tmp_path))
+    assert answer.returncode == 0 and len(list(tmp_path.glob("*trial1.py"))) == 1
+    page = tmp_path / "a.html"
+    run("report", "--storage", url, "--out", str(page))
+    assert page.read_text().count("<strong>Use trial 1: 1.90x at a loss of 0.8%") == 2

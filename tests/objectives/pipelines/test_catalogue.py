@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from objectives.errors import InputError
+from objectives.pipelines.catalogue import PIPELINES, find_pipeline
+from objectives.prompts import read_prompts
+
+
+@pytest.mark.parametrize("name", ["tiny-shapes", "Tiny-Shapes", "TINY-SHAPES"])
+def test_pipeline_is_found_whatever_the_case(name: str) -> None:
+    assert find_pipeline(name) is PIPELINES["tiny-shapes"]
+
+
+@pytest.mark.parametrize("name", ["", "SD9", "stable"])
+def test_unknown_pipeline_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(InputError, match=f"unknown pipeline '{name}'; the catalogue has tiny-shap"):
+        find_pipeline(name)
+
+
+def test_an_unknown_pipeline_is_told_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"--pipeline SDXL --model FOLDER.*adding-a") as refusal:
+        find_pipeline("FLUX")
+    assert "did you mean" not in str(refusal.value)
+
+
+def test_near_miss_is_told_the_name_that_was_meant() -> None:
+    with pytest.raises(InputError, match=r"did you mean SDXL\?"):
+        find_pipeline("SDXL1")
+
+
+@pytest.mark.parametrize("entry", PIPELINES.values(), ids=lambda entry: entry.name)
+def test_every_entry_can_be_measured_by_its_defaults(entry: object) -> None:
+    entry = find_pipeline(entry.name)  # type: ignore[attr-defined]
+    assert len(read_prompts(entry.prompts)) >= entry.num_samples >= entry.batch_size >= 1
+    height, width = entry.architecture.native_size
+    assert entry.architecture.profile(height, width).pipeline_class == entry.pipeline_class
+    assert entry.guidance_scale > 1

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from storage.records.study import TrialRecord
+from stub_workbench import made_up
+from studies.run.disturbance import LEAST_AGAIN, is_quieter, marked, reasons, to_time_again
+
+T_OF_THREE = 4.303
+"""Student's t at 95% from three readings."""
+
+
+def pairs(width: float) -> dict[str, list[float]]:
+    """Three pairs whose speedup has an interval so wide on either side, as a share of it."""
+    apart = width / T_OF_THREE * 3**0.5
+    return {
+        "baseline_latencies_s": [1 + apart, 1.0, 1 / (1 + apart)],
+        "latencies_s": [0.5] * 3,
+    }
+
+
+def measured(baseline_s: float = 0.5, width: float = 0.02, **changes: Any) -> dict[str, Any]:
+    return {
+        **pairs(width),
+        "baseline_latency_s": baseline_s,
+        "disturbed": [],
+        **changes,
+    }
+
+
+QUIET = [measured(baseline_s) for baseline_s in (0.48, 0.5, 0.5, 0.52, 0.55)]
+
+
+@pytest.mark.parametrize(
+    ("trial", "found"),
+    [
+        pytest.param(measured(), [], id="quiet"),
+        pytest.param(measured(0.58), [], id="a-little-slower"),
+        pytest.param(measured(0.7), ["slow"], id="slow"),
+        pytest.param(measured(0.3), [], id="faster-than-usual"),
+        pytest.param(measured(width=0.3), ["uneven"], id="uneven"),
+        pytest.param(measured(0.7, 0.3), ["slow", "uneven"], id="both"),
+        pytest.param(measured(0.7, disturbed=["busy"]), ["busy", "slow"], id="seen-too"),
+        pytest.param(
+            measured(disturbed=["shared", "throttled"]), ["shared", "throttled"], id="gpu"
+        ),
+        pytest.param(measured(disturbed=["slow"]), [], id="slow-no-more"),
+    ],
+)
+def test_a_trial_is_told_by_what_it_saw_and_by_the_others(
+    trial: dict[str, Any], found: list[str]
+) -> None:
+    assert reasons(trial, QUIET) == found
+
+
+def test_of_few_others_nothing_is_usual() -> None:
+    assert reasons(measured(9.0, 0.9), QUIET[:2]) == []
+    assert reasons(measured(9.0, disturbed=["busy"]), []) == ["busy"]
+
+
+def test_on_a_machine_that_is_never_quiet_wide_is_usual() -> None:
+    noisy = [measured(width=0.2) for _ in range(6)]
+    assert reasons(measured(width=0.3), noisy) == []
+
+
+def test_pairs_that_agree_to_the_twentieth_are_never_uneven() -> None:
+    exact = [measured(width=0.001) for _ in range(6)]
+    assert reasons(measured(width=0.04), exact) == []
+
+
+def test_most_trials_may_be_slow_and_are_still_told() -> None:
+    others = [measured(0.5)] * 3 + [measured(0.8)] * 5
+    assert reasons(measured(0.8), others) == ["slow"]
+
+
+def test_a_measurement_of_an_earlier_release_is_quiet_by_itself() -> None:
+    old = measured()
+    del old["disturbed"]
+    assert reasons(old, []) == []
+
+
+def test_the_timing_with_fewer_reasons_is_kept_then_the_closer_one() -> None:
+    calm = made_up({"a": 1})
+    busy = calm.model_copy(update={"disturbed": ["busy"]})
+    wide = calm.model_copy(update=pairs(0.2))
+    assert is_quieter(calm, busy) and not is_quieter(busy, calm)
+    assert is_quieter(calm, wide) and not is_quieter(wide, calm)
+    assert is_quieter(wide, busy)
+    assert not is_quieter(calm, calm)
+
+
+def make_trials(count: int, slow: int) -> list[TrialRecord]:
+    baselines = [0.9] * slow + [0.5] * (count - slow)
+    return [
+        TrialRecord(number, {"a": number}, 2.0, 0.0, measured(baseline_s))
+        for number, baseline_s in enumerate(baselines)
+    ]
+
+
+def test_a_bounded_share_is_timed_again_the_front_first() -> None:
+    trials = make_trials(40, slow=20)
+    due = to_time_again(trials, front=trials[7:8])
+    assert len(due) == 10
+    assert due[0].number == 7
+    assert all(trial.number < 20 for trial in due)
+    assert len(to_time_again(make_trials(4, slow=1), [])) == 1
+    assert len(to_time_again(make_trials(7, slow=4), [])) == LEAST_AGAIN
+    assert to_time_again(make_trials(8, slow=0), []) == []
+
+
+def test_no_point_is_timed_again_twice() -> None:
+    trials = make_trials(8, slow=2)
+    done = [
+        TrialRecord(t.number, t.params, 2.0, 0.0, t.measurement, timed_again=t.number < 2)
+        for t in trials
+    ]
+    assert to_time_again(done, []) == []
+
+
+def test_what_a_second_timing_met_too_is_not_timed_again() -> None:
+    shared = measured(disturbed=["shared"])
+    first, *rest = (TrialRecord(n, {"a": n}, 2.0, 0.0, shared) for n in range(8))
+    assert to_time_again([first, *rest], []) == [first, rest[0]]
+    first = replace(first, timed_again=True)
+    assert to_time_again([first, *rest], []) == []
+    slow = replace(rest[3], measurement=measured(0.9, disturbed=["shared"]))
+    assert to_time_again([first, *rest[:3], slow, *rest[4:]], []) == [slow]
+
+
+def test_a_second_timing_that_was_quiet_lets_the_others_be_timed_again() -> None:
+    shared = measured(disturbed=["shared"])
+    first = TrialRecord(0, {"a": 0}, 2.0, 0.0, measured(), timed_again=True)
+    rest = [TrialRecord(n, {"a": n}, 2.0, 0.0, shared) for n in range(1, 9)]
+    assert to_time_again([first, *rest], []) == rest[:1]
+
+
+def test_a_new_measurement_is_marked_beside_those_before() -> None:
+    trials = make_trials(6, slow=0)
+    slow = made_up({"a": 1}).model_copy(update={"baseline_latency_s": 0.9, "disturbed": ["busy"]})
+    assert marked(slow, trials).disturbed == ["busy", "slow"]
+    assert marked(made_up({"a": 1}), trials).disturbed == []

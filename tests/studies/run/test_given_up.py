@@ -1,0 +1,153 @@
+"""Points that a search gives up early, on real storage with made-up measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from accel_space.method import Params
+from accel_space.stack import point_key
+from objectives.measurement import Baseline, Measurement
+from storage.database.opening import Store
+from storage.reading.studies import read_studies
+from storage.records.study import DUPLICATE_OF, LOSS_BUDGET, StudyRecord
+from storage.study_store.claims import list_claims
+from stub_workbench import REQUEST, made_up
+from studies.plan import Plan, make_plan
+from studies.request import SAMPLERS, StudyRequest
+from studies.run.bench import Bench, Workbench
+from studies.run.runner import run_study
+
+SEARCH = replace(
+    REQUEST,
+    methods=("deepcache",),
+    steps=20,
+    sampler="auto",
+    loss_budget=0.02,
+    confirm=False,
+    trials=3,
+)
+"""A study of 16 points by the default sampler."""
+
+SEARCHING = [name for name in SAMPLERS if name != "grid"]
+"""The samplers that give points up."""
+
+
+@dataclass
+class Lab(Workbench):
+    """The first point is slow and good; each one after it is faster, and far beyond the budget."""
+
+    gives_up: bool = True
+    measured: int = 0
+
+    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
+        """See `Workbench.open`."""
+        objective: Any = self
+        return Bench(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
+
+    def measure(
+        self, point: Params, baseline: Baseline, hopeless: Any, *ignored: Any
+    ) -> Measurement:
+        self.measured += 1
+        speedup, loss = (1.1, 0.0) if self.measured == 1 else (2 + 0.1 * self.measured, 0.1)
+        return made_up(point).model_copy(
+            update={
+                "speedup": speedup,
+                "speedup_ci": (speedup - 0.01, speedup + 0.01),
+                "clip_loss": loss,
+                "clip_loss_ci": (loss - 0.01, loss + 0.01),
+                "stopped_early": self.gives_up and hopeless is not None and self.measured > 1,
+            }
+        )
+
+
+def given_up(store: Store) -> set[int]:
+    """Trials that were given up and hold their points."""
+    [name] = optuna.get_all_study_names(store.optuna)
+    study = optuna.load_study(study_name=name, storage=store.optuna)
+    holding = {claim.trial_number for claim in list_claims(store.engine, study._study_id)}
+    trials = study.get_trials(states=[TrialState.PRUNED])
+    own = [trial for trial in trials if DUPLICATE_OF not in trial.user_attrs]
+    return {trial.number for trial in own} & holding
+
+
+def run(request: StudyRequest, store: Store) -> StudyRecord:
+    run_study(make_plan(request), store, workbench=Lab())
+    [record] = read_studies(store)
+    return record
+
+
+@pytest.mark.parametrize("sampler", SEARCHING)
+def test_as_many_points_as_are_wanted_may_be_given_up(store: Store, sampler: str) -> None:
+    record = run(replace(SEARCH, sampler=sampler), store)
+    assert record.states == {"complete": 3, "pruned": 3}
+    assert len(given_up(store)) == 3
+    assert record.trials[0].clip_loss == 0
+
+
+def test_without_screening_none_is_given_up(store: Store) -> None:
+    record = run(replace(SEARCH, screening=False), store)
+    assert record.states == {"complete": 3}
+
+
+def test_a_walk_gives_none_up(store: Store) -> None:
+    record = run(replace(SEARCH, sampler="grid"), store)
+    assert record.states == {"complete": 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "still"),
+    [
+        pytest.param({}, 3, id="nothing-changed"),
+        pytest.param({"loss_budget": 0.05}, 3, id="a-little-more-budget"),
+        pytest.param({"loss_budget": 0.2}, 0, id="enough-budget"),
+        pytest.param({"loss_budget": 0.2, "budget_use": "run"}, 0, id="enough-for-a-task"),
+        pytest.param({"screening": False}, 0, id="no-screening"),
+        pytest.param({"sampler": "grid"}, 0, id="every-point-is-wanted"),
+    ],
+)
+def test_points_come_back_once_they_are_not_hopeless(
+    store: Store, changes: dict[str, Any], still: int
+) -> None:
+    run(SEARCH, store)
+    run(replace(SEARCH, **changes), store)
+    assert len(given_up(store)) == still
+
+
+def test_a_task_of_a_smaller_budget_gives_up_nothing_that_the_study_wants(store: Store) -> None:
+    run(SEARCH, store)
+    [name] = optuna.get_all_study_names(store.optuna)
+    optuna.load_study(study_name=name, storage=store.optuna).set_user_attr(LOSS_BUDGET, 0.2)
+    assert len(given_up(store)) == 3
+    run(replace(SEARCH, budget_use="run"), store)
+    assert given_up(store) == set()
+
+
+EVERY, NO_SCREENING, WIDER = {"trials": 16}, {"screening": False}, {"loss_budget": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "changes"),
+    [
+        *((sampler, EVERY) for sampler in ("auto", "grid")),
+        *((sampler, NO_SCREENING) for sampler in SAMPLERS),
+        ("auto", WIDER),
+    ],
+)
+def test_points_that_came_back_are_measured_in_full_and_once(
+    store: Store, sampler: str, changes: dict[str, Any]
+) -> None:
+    run(replace(SEARCH, trials=5), store)
+    assert len(given_up(store)) == 5
+    # Of 16 points 6 are untouched, so that others must come back.
+    again = replace(replace(SEARCH, sampler=sampler, trials=14), **changes)
+    outcome = run_study(make_plan(again), store, workbench=Lab(gives_up=False))
+    keys = [point_key(trial.params) for trial in outcome.study.trials]
+    assert len(keys) == len(set(keys)) == outcome.study.states["complete"] == again.trials
+    assert outcome.reason in ("trials", "points")

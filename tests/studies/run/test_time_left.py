@@ -1,0 +1,69 @@
+"""The time that a run says is left, second looks among it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from storage.database.opening import Store
+from stub_workbench import REQUEST
+from studies.plan import make_plan
+from studies.run.confirmation import left_to_confirm
+from studies.run.progress import Progress
+from studies.run.runner import run_study
+from studies.run.time_left import Pace, steps_to_come
+from tests.made_reports import made_trial
+from tests.studies.run.test_second_looks import Lab
+
+
+def test_nothing_is_promised_before_anything_was_measured() -> None:
+    assert Pace().left_s({"measured": 8, "confirmed": 2}) is None
+
+
+def test_each_kind_of_step_counts_by_what_it_took() -> None:
+    pace = Pace()
+    pace.note("measured", 10.0)
+    pace.note("measured", 20.0)
+    assert pace.left_s({"measured": 2}) == 30
+    # As long as a point each, and the unaccelerated pictures before the first one.
+    assert pace.left_s({"measured": 2, "confirmed": 2}) == 30 + 30 + 15
+    pace.note("confirmed", 40.0)
+    assert pace.left_s({"confirmed": 1, "timed again": 1}) == 40 + 15
+    assert pace.left_s({}) == 0
+
+
+def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
+    points = [made_trial(number, 1.5 - number / 10, -number / 100) for number in range(3)]
+    assert left_to_confirm(points, 8, 0.02) == 2
+    assert steps_to_come(points, 8, confirmations=2) == {
+        "measured": 5, "timed again": 0, "confirmed": 2,
+    }  # fmt: skip
+    assert steps_to_come([*points, made_trial(4, 1.5, 0.0, disturbed=["slow"])], 8, 0) == {
+        "measured": 4, "timed again": 1, "confirmed": 0,
+    }  # fmt: skip
+    points[1] = replace(points[1], confirmed=points[1].measurement)
+    assert left_to_confirm(points, 8, 0.02) == 1
+    # One that fell behind since is none of the two.
+    points[1] = replace(points[1], speedup=1.0, clip_loss=0.5)
+    assert left_to_confirm(points, 8, 0.02) == 2
+
+
+@pytest.mark.usefixtures("quiet_machine")
+def test_a_run_tells_how_long_its_second_looks_will_take(store: Store) -> None:
+    seen: list[Progress] = []
+    plan = make_plan(replace(REQUEST, trials=8, loss_budget=0.03))
+    lab = Lab(act=lambda what: time.sleep(0.2 if what == "confirmed" else 0.1))
+    run_study(plan, store, seen.append, lab)
+    searched = [each for each in seen if each.stage.startswith("measuring")]
+    # Of the last point there is that left, and two confirmations with their baseline.
+    assert searched[-1].left_s is not None and searched[-1].left_s > 0.35
+    first, second = (each for each in seen if each.stage.startswith("confirming"))
+    assert first.stage.startswith("confirming on unseen prompts, 1 of 2: ")
+    assert second.stage.startswith("confirming on unseen prompts, 2 of 2: ")
+    assert second.last.startswith("confirmed 1 of 2, ")
+    assert first.left_s is not None and first.left_s > 0.25
+    assert second.left_s is not None and second.left_s > 0.19
+    assert (seen[-1].stage, seen[-1].left_s) == ("done", 0)
+    assert seen[-1].last.startswith("confirmed 2 of 2, ")
