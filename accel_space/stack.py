@@ -260,12 +260,3 @@ def _read_value(name: str, value: Value, choices: Choices) -> Value:
             f"not {shown(value)}"
         )
     return kind(value)
-
-
-def point_key(point: Params) -> str:
-    """Write a point as text, as in `cache_interval=3 cache_branch_id=0`.
-
-    Args:
-        point: A point as `Stack.canonical` gives it; equal points have equal text, and only they.
-    """
-    return " ".join(f"{name}={value:.15g}" for name, value in point.items())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_space.stack import point_key
+from storage.records.points import point_key
 
 TABLES = Path(__file__).parent / "tables"
 

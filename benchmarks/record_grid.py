@@ -29,7 +29,6 @@ from typing import Any
 import numpy as np
 
 from accel_space.method import Generate, Params
-from accel_space.stack import point_key
 from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
 from grid_table import TABLES, GridTable, save_table, table_name
@@ -40,6 +39,7 @@ from objectives.pipelines.schedulers import make_scheduler
 from objectives.quality.scorer import Embeddings, Scorer, clip_scores
 from objectives.timing.device import timed
 from result_files import out_folder
+from storage.records.points import point_key
 from studies.plan import Plan
 from studies.request import StudyRequest
 

@@ -21,10 +21,10 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from accel_space.stack import point_key
 from postgres import new_database, postgres
 from result_files import keep_results
 from storage.database.opening import open_store
+from storage.records.points import point_key
 from storage.records.study import DUPLICATE_OF, POINT
 from storage.study_store.claims import list_claims
 

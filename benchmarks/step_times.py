@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
 from grid_table import TABLES, GridTable, load_table
+from storage.records.points import point_key
 from studies.search.features import skipped_shares, work_shares
 
 TIMES = TABLES / "times"

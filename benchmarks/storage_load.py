@@ -27,11 +27,11 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from sqlalchemy import Connection, insert, text
 
-from accel_space.stack import point_key
 from postgres import new_database, postgres
 from result_files import keep_results, results_path
 from storage.database.opening import Store, open_store
 from storage.records import study as records
+from storage.records.points import point_key
 from storage.study_store.claims import list_claims
 from stub_workbench import REQUEST, made_up, work
 from studies.plan import Plan, make_plan

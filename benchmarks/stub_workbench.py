@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from accel_space.method import Params
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store, open_store
+from storage.records.points import point_key
 from studies.plan import Plan
 from studies.request import StudyRequest
 from studies.run.bench import Bench, Workbench

@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from accel_space.stack import point_key
 from accelfront.screen.terminal import console
+from storage.records.points import point_key
 
 if TYPE_CHECKING:
     from studies.engines.local import Standing

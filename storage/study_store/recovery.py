@@ -10,9 +10,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
-from accel_space.stack import point_key
 from storage.database.opening import GRACE_S, Store
 from storage.reading.trials import RawTrial
+from storage.records.points import point_key
 from storage.records.study import DUPLICATE_OF, MEASUREMENT, POINT, REASON
 from storage.study_store.claims import Claim, claim, list_claims, release
 from storage.study_store.failures import FAULT

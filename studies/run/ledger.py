@@ -13,7 +13,6 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import TrialState
 
-from accel_space.stack import point_key
 from objectives.environment import version_drift
 from objectives.measurement import Measurement
 from storage.database.opening import Store
@@ -22,6 +21,7 @@ from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import given_up
 from storage.records import study as records
+from storage.records.points import point_key
 from storage.study_store.artifacts import artifact_folder, keep_picture
 from storage.study_store.claims import claim, list_claims, release
 from storage.study_store.deletions import shares_number

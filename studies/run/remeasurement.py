@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from accel_space.stack import point_key
+from storage.records.points import point_key
 from storage.records.remeasurement import Look
 from storage.records.study import StudyRecord, TrialRecord
 from studies.run.benches import Benches

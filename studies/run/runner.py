@@ -11,12 +11,12 @@ from typing import Any
 from optuna.exceptions import UpdateFinishedTrialError
 
 from accel_space.errors import RefusedError
-from accel_space.stack import point_key
 from objectives.measurement import Measurement
 from objectives.quality.picture_grid import Grid
 from objectives.statistics import Estimate
 from storage.database.opening import Store
 from storage.records.judgement import judged_bound
+from storage.records.points import point_key
 from storage.records.requirement import Requirement, meets
 from storage.records.study import Point, StudyRecord, TrialRecord
 from studies.earlier import earlier_note

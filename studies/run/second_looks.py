@@ -14,10 +14,10 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from accel_space.stack import point_key
 from objectives.measurement import Measurement
 from storage.reading.studies import read_study
 from storage.records import study as records
+from storage.records.points import point_key
 from storage.records.remeasurement import LOOK, Look
 from storage.records.study import StudyRecord, TrialRecord
 from storage.study_store.claims import claim, release

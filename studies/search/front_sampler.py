@@ -10,7 +10,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.errors import RefusedError
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
+from storage.records.points import point_key
 from storage.records.study import DUPLICATE_OF, MEASUREMENT, Point
 from studies.search.features import Matrix, loss_features, skipped_shares, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain

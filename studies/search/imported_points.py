@@ -9,7 +9,7 @@ from typing import Any
 
 from accel_space.errors import RefusedError
 from accel_space.method import Params
-from accel_space.stack import Stack, find_methods, point_key
+from accel_space.stack import Stack, find_methods
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name
@@ -17,6 +17,7 @@ from storage.database.imported_points import read_hints
 from storage.database.opening import Store
 from storage.foreign import plain
 from storage.reading.prototype import Entry
+from storage.records.points import point_key
 from storage.records.study import Point
 from studies.plan import Plan, make_stack
 from studies.request import StudyRequest

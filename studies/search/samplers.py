@@ -22,7 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Space
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
+from storage.records.points import point_key
 from storage.records.study import Point
 from studies.search.front_sampler import FrontSampler
 from studies.search.point_sampler import PointSampler

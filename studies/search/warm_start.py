@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
 from storage.database.opening import Store
 from storage.reading.studies import find_study, study_names
 from storage.records.front import pareto_front
+from storage.records.points import point_key
 from storage.records.study import Point, TrialRecord
 from studies.plan import Plan
 from studies.request import DEFAULT_LOSS_BUDGET

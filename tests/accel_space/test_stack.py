@@ -12,7 +12,8 @@ from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Value
 from accel_space.methods import METHODS
 from accel_space.profile import Profile, SchedulerProfile
-from accel_space.stack import Stack, find_methods, point_key
+from accel_space.stack import Stack, find_methods
+from storage.records.points import point_key
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd
 
 

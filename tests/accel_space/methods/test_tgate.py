@@ -9,7 +9,8 @@ import torch
 
 from accel_space.errors import RefusedError
 from accel_space.methods.tgate import TGate
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
+from storage.records.points import point_key
 from tests.tiny_pipelines import (
     CALLS,
     FAMILIES,

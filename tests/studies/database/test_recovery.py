@@ -11,8 +11,8 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from accel_space.stack import point_key
 from storage.database.opening import Store, open_store
+from storage.records.points import point_key
 from storage.records.study import MEASUREMENT, POINT, REASON
 from storage.study_store.claims import Claim, claim, list_claims
 from storage.study_store.recovery import recover

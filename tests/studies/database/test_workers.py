@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, MetaData, event, select
 
-from accel_space.stack import point_key
 from kill_workers import kill_workers
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
+from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from stub_workbench import REQUEST, work
 from studies.errors import StudyRefusedError

@@ -18,9 +18,9 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import make_url
 
-from accel_space.stack import point_key
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
+from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.claims import list_claims
 from studies.request import StudyRequest

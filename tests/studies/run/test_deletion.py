@@ -11,10 +11,10 @@ import optuna
 import pytest
 from sqlalchemy import Table, delete, insert, select
 
-from accel_space.stack import point_key
 from storage.database.opening import Store, open_store
 from storage.database.schema import claims
 from storage.reading.studies import read_studies
+from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.claims import list_claims
 from storage.study_store.rows import TRIALS

@@ -9,8 +9,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from accel_space.stack import point_key
 from storage.database.opening import open_store
+from storage.records.points import point_key
 from storage.records.study import MEASUREMENT, POINT, REASON
 from stub_workbench import REQUEST, work
 from studies.plan import Plan, make_plan

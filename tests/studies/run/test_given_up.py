@@ -12,10 +12,10 @@ import pytest
 from optuna.trial import TrialState
 
 from accel_space.method import Params
-from accel_space.stack import point_key
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
+from storage.records.points import point_key
 from storage.records.study import DUPLICATE_OF, LOSS_BUDGET, StudyRecord
 from storage.study_store.claims import list_claims
 from stub_workbench import REQUEST, made_up

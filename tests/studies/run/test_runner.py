@@ -19,12 +19,12 @@ from optuna_dashboard import get_note
 from PIL import Image
 
 from accel_space.methods import METHODS
-from accel_space.stack import point_key
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
+from storage.records.points import point_key
 from storage.records.requirement import Requirement
 from storage.records.study import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON
 from storage.study_store.claims import list_claims

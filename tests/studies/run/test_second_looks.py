@@ -16,12 +16,12 @@ from optuna.trial import TrialState
 from sqlalchemy import event
 
 from accel_space.method import Params
-from accel_space.stack import point_key
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.front import best_inside
 from storage.records.judgement import judged_bound
+from storage.records.points import point_key
 from storage.records.requirement import Requirement
 from storage.records.study import MEASUREMENT, POINT, StudyRecord, TrialRecord
 from storage.study_store.claims import list_claims

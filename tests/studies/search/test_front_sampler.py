@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
 from storage.records.front import hypervolume
+from storage.records.points import point_key
 from storage.records.study import MEASUREMENT, Point
 from studies.search.features import loss_features, skipped_shares, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, expected_gain

@@ -8,7 +8,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from accel_space.method import Choices, Context
 from accel_space.profile import Profile, SchedulerProfile
-from accel_space.stack import Stack, point_key
+from accel_space.stack import Stack
+from storage.records.points import point_key
 from storage.records.study import Point
 from studies.request import SAMPLERS
 from studies.search.samplers import Proposer, make_distributions
