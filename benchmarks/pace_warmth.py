@@ -26,8 +26,8 @@ from accel_space.denoiser import find_denoiser
 from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
 from objectives.objective import Objective
-from objectives.timing.host_bound import paced
-from objectives.trial_recorder import Tally
+from objectives.timing.host_bound import watch_host
+from objectives.trial_recorder import TrialRecorder
 from random_models import build_model, build_scorer
 from result_files import keep_results, out_folder, results_path
 from storage.database.opening import open_store
@@ -103,11 +103,11 @@ def watched(plan: Plan, database: str) -> dict[str, Any]:
     objective, point = bench.objective, plan.stack.default
     batch = objective._batches[0]
     baseline = [
-        reading(objective, lambda: objective._run_baseline(batch, bench.baseline, Tally()))
+        reading(objective, lambda: objective._run_baseline(batch, bench.baseline, TrialRecorder()))
         for _ in range(BASELINE_BATCHES)
     ]
     accelerated = [
-        reading(objective, lambda: objective._run_point(batch, point, Tally()))
+        reading(objective, lambda: objective._run_point(batch, point, TrialRecorder()))
         for _ in range(POINT_BATCHES)
     ]
     trial = objective.measure(point, bench.baseline)
@@ -121,9 +121,9 @@ def watched(plan: Plan, database: str) -> dict[str, Any]:
 def reading(objective: Objective, run: Callable[[], object]) -> dict[str, float | None]:
     """Watch one batch."""
     start = perf_counter()
-    with paced(find_denoiser(objective._pipe), torch.device("cuda")) as pace:
+    with watch_host(find_denoiser(objective._pipe), torch.device("cuda")) as share:
         run()
-    return {"gpu_bound": pace.gpu_bound, "seconds": round(perf_counter() - start, 3)}
+    return {"gpu_bound": share.gpu_bound, "seconds": round(perf_counter() - start, 3)}
 
 
 def as_markdown(results: dict[str, Any]) -> str:

@@ -128,7 +128,7 @@ def trials_of(run: dict[str, Any]) -> dict[tuple[int, int, str], dict[str, Any]]
 
 
 def shift_of(trial: Mapping[str, Any]) -> float:
-    """How far a point moves the pace between GPU and host, 0 where that was not kept."""
+    """By how much a point changes the host-bound share, 0 where that was not kept."""
     point, baseline = trial.get("gpu_bound"), trial.get("baseline_gpu_bound")
     return 0.0 if point is None or baseline is None else abs(point - baseline)
 
@@ -170,7 +170,7 @@ def compared(
         "study": study,
         "trial": trial,
         "speedup": within.value,
-        "pace_shift": shift,
+        "host_bound_shift": shift,
         "pairs_ci": [within.low, within.high],
         "speedup_ci": [across.low, across.high],
         "disturbed": first.get("disturbed", []),
@@ -222,8 +222,8 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"{results['inside']:.0%} of the second speedups lie inside the first interval (target "
         f"{TARGET:.0%}: {kept}), and {results['inside_pairs']:.0%} inside that of the pairs alone. "
         f"The second is {ratio['median']:.3f} of the first (median; 90% from {ratio['low']:.3f} to "
-        f"{ratio['high']:.3f}). Shift: by how much the share of time in which the GPU sets the "
-        "pace differs between baseline and point, 0 where that was not kept.",
+        f"{ratio['high']:.3f}). Shift: by how much the host-bound "
+        "share differs between baseline and point, 0 where that was not kept.",
         "",
         "| study | trial | first, its pairs | other runs | shift | second | inside | disturbed |",
         "|---|---|---|---|---|---|---|---|",
@@ -233,7 +233,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         (low, high), (lower, higher) = point["pairs_ci"], point["speedup_ci"]
         lines.append(
             f"| {point['study']} | {point['trial']} | {point['speedup']:.2f}x ({low:.2f} to "
-            f"{high:.2f}) | {lower:.2f} to {higher:.2f} | {point['pace_shift']:.2f} "
+            f"{high:.2f}) | {lower:.2f} to {higher:.2f} | {point['host_bound_shift']:.2f} "
             f"| {point['again']:.2f}x | {'yes' if point['inside'] else 'no'} | {marks} |"
         )
     return "\n".join(lines) + "\n"

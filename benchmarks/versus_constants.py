@@ -33,7 +33,7 @@ import optuna
 from accel_space.errors import RefusedError
 from accelfront.cli.process import prepare_process
 from result_files import keep_results, out_folder
-from storage.database.imported_points import keep_hints
+from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store, open_store
 from storage.reading.studies import find_study
 from storage.records.study import StudyRecord, TrialRecord
@@ -137,7 +137,7 @@ def constants(plan: Plan, store: Store, workbench: Workbench) -> dict[str, Any]:
         point = point_in_space(plan.stack, params)
     except RefusedError as error:
         return {"refused": str(error)}
-    keep_hints(store.engine, plan.combination, [point])
+    keep_imported_points(store.engine, plan.combination, [point])
     plan = replace(plan, request=replace(plan.request, trials=1))
     study = run_study(plan, store, _say, workbench).study
     return row(study, study.trials[0], seconds(study, store), is_whole=True)

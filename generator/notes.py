@@ -6,7 +6,7 @@ from generator.choice import Choice
 from storage.records.study import StudyRecord
 
 
-def pace_text(choice: Choice) -> str:
+def latency_text(choice: Choice) -> str:
     """Seconds per image, and how that was timed beside how the script draws."""
     study = choice.study
     text = f"{choice.trial.judged['latency_s']:.3g} s per image {batches_text(study)}"

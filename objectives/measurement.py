@@ -74,7 +74,7 @@ class Measurement(BaseModel):
         baseline_clip_score: The baseline's on the same prompts.
         peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
         device_shared: Whether another process was seen on the GPU.
-        gpu_bound: Share of the denoiser's time in which the GPU set the pace and not its host, 0 to
+        gpu_bound: Share of the denoiser's time in which the GPU did not wait for its host, 0 to
             1; None on a CPU, of points given up early, and in studies from before it was kept.
         baseline_gpu_bound: The baseline's.
         disturbed: What disturbed it, as studies/run/disturbance.py tells; empty if nothing did.

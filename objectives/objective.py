@@ -21,8 +21,8 @@ from objectives.quality.images import psnr_db, refuse_degenerate
 from objectives.quality.scorer import Scorer, clip_scores
 from objectives.statistics import clip_loss
 from objectives.timing import device as devices
-from objectives.timing.host_bound import Pace, paced
-from objectives.trial_recorder import Tally
+from objectives.timing.host_bound import HostBoundShare, watch_host
+from objectives.trial_recorder import TrialRecorder
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ class Objective:
         self._batches = batches_of(len(prompts), protocol.batch_size)
         self._prompts = scorer.embed_prompts(prompts)
         self._is_warm = False
-        self._baseline_pace: Pace | None = None
+        self._baseline_share: HostBoundShare | None = None
 
     def measure_baseline(self) -> Baseline:
         """Generate and score the protocol's prompts without acceleration.
@@ -103,7 +103,7 @@ class Objective:
         Raises:
             MeasurementError: If it does not.
         """
-        self._run_baseline(self._batches[0], baseline, Tally())
+        self._run_baseline(self._batches[0], baseline, TrialRecorder())
 
     def measure(
         self,
@@ -118,7 +118,7 @@ class Objective:
         The first batch warms the accelerated pipe up and is scored, the others are timed in
         pairs with a baseline batch of the same prompts; which of the two goes first alternates, so
         that a drift of the device's speed cancels. On a GPU a warm batch that is not timed shows
-        who sets the pace: one that is scored only, or else one more.
+        the host-bound share: one that is scored only, or else one more.
 
         Args:
             point: A value for every parameter of the stack.
@@ -133,28 +133,30 @@ class Objective:
             MeasurementError: If the pictures are none, if the baseline's pictures have changed, or
                 if it takes too long.
         """
-        tally = Tally(timeout_s=timeout_s)
-        self._warm_baseline_up(baseline, tally)
+        recorder = TrialRecorder(timeout_s=timeout_s)
+        self._warm_baseline_up(baseline, recorder)
         full = self._full_batches
-        images = self._run_point(self._batches[0], point, tally)[0]
-        self._score(images, 0, baseline, tally)
+        images = self._run_point(self._batches[0], point, recorder)[0]
+        self._score(images, 0, baseline, recorder)
         for index, batch in enumerate(self._batches[1:], start=1):
-            if batch in full and len(tally.latencies) < MAX_PAIRS:
-                images = self._run_pair(batch, point, baseline, tally, look)
-            elif batch in full and tally.gpu_bound is None:
-                images = self._watch_point(batch, point, tally)
+            if batch in full and len(recorder.latencies) < MAX_PAIRS:
+                images = self._run_pair(batch, point, baseline, recorder, look)
+            elif batch in full and recorder.gpu_bound is None:
+                images = self._watch_point(batch, point, recorder)
             else:
-                images = self._run_point(batch, point, tally)[0]
-            self._score(images, index, baseline, tally)
-            if hopeless is not None and tally.latencies and batch is not self._batches[-1]:
-                given_up = hopeless(tally.partial(baseline, index + 1, len(self._batches)))
+                images = self._run_point(batch, point, recorder)[0]
+            self._score(images, index, baseline, recorder)
+            if hopeless is not None and recorder.latencies and batch is not self._batches[-1]:
+                given_up = hopeless(recorder.partial(baseline, index + 1, len(self._batches)))
                 if given_up is not None:
-                    return self._measurement(baseline, tally, given_up)
-        while len(tally.latencies) < MIN_PAIRS:
-            self._run_pair(full[len(tally.latencies) % len(full)], point, baseline, tally, look)
-        if self._device.type == "cuda" and tally.gpu_bound is None and not tally.is_late:
-            self._watch_point(full[0], point, tally)
-        return self._measurement(baseline, tally)
+                    return self._measurement(baseline, recorder, given_up)
+        while len(recorder.latencies) < MIN_PAIRS:
+            self._run_pair(
+                full[len(recorder.latencies) % len(full)], point, baseline, recorder, look
+            )
+        if self._device.type == "cuda" and recorder.gpu_bound is None and not recorder.is_late:
+            self._watch_point(full[0], point, recorder)
+        return self._measurement(baseline, recorder)
 
     def time_again(
         self,
@@ -174,14 +176,14 @@ class Objective:
         Raises:
             MeasurementError: As `measure` does.
         """
-        tally = Tally(timeout_s=timeout_s)
+        recorder = TrialRecorder(timeout_s=timeout_s)
         full = self._full_batches
-        self._warm_baseline_up(baseline, tally)
-        tally.gpu_bound = before.gpu_bound
-        self._run_point(full[0], point, tally)
+        self._warm_baseline_up(baseline, recorder)
+        recorder.gpu_bound = before.gpu_bound
+        self._run_point(full[0], point, recorder)
         for pair in range(len(before.latencies_s)):
-            self._run_pair(full[(pair + 1) % len(full)], point, baseline, tally, look=None)
-        timing = tally.timing(self._device)
+            self._run_pair(full[(pair + 1) % len(full)], point, baseline, recorder, look=None)
+        timing = recorder.timing(self._device)
         return before.model_copy(update=timing)
 
     @property
@@ -190,23 +192,23 @@ class Objective:
         size = len(self._batches[0])
         return [batch for batch in self._batches if len(batch) == size]
 
-    def _warm_baseline_up(self, baseline: Baseline, tally: Tally) -> None:
-        """Warm the pipe up where another run has made the baseline, and see who sets its pace."""
+    def _warm_baseline_up(self, baseline: Baseline, recorder: TrialRecorder) -> None:
+        """Warm the pipe up where another run made the baseline; read its host-bound share."""
         if not self._is_warm:
-            self._run_baseline(self._batches[0], baseline, tally)
+            self._run_baseline(self._batches[0], baseline, recorder)
             self._is_warm = True
-        if self._device.type == "cuda" and self._baseline_pace is None:
-            with paced(find_denoiser(self._pipe), self._device) as pace:
-                self._run_baseline(self._batches[0], baseline, tally)
-            self._baseline_pace = pace
-        if self._baseline_pace is not None:
-            tally.baseline_gpu_bound = self._baseline_pace.gpu_bound
+        if self._device.type == "cuda" and self._baseline_share is None:
+            with watch_host(find_denoiser(self._pipe), self._device) as share:
+                self._run_baseline(self._batches[0], baseline, recorder)
+            self._baseline_share = share
+        if self._baseline_share is not None:
+            recorder.baseline_gpu_bound = self._baseline_share.gpu_bound
 
-    def _watch_point(self, batch: range, point: Params, tally: Tally) -> torch.Tensor:
-        """Generate with the stack applied, warm and untimed, and see who sets the pace."""
-        with paced(find_denoiser(self._pipe), self._device) as pace:
-            images = self._run_point(batch, point, tally)[0]
-        tally.gpu_bound = pace.gpu_bound
+    def _watch_point(self, batch: range, point: Params, recorder: TrialRecorder) -> torch.Tensor:
+        """Generate with the stack applied, warm and untimed, and read the host-bound share."""
+        with watch_host(find_denoiser(self._pipe), self._device) as share:
+            images = self._run_point(batch, point, recorder)[0]
+        recorder.gpu_bound = share.gpu_bound
         return images
 
     def _run_pair(
@@ -214,45 +216,47 @@ class Objective:
         batch: range,
         point: Params,
         baseline: Baseline,
-        tally: Tally,
+        recorder: TrialRecorder,
         look: Look | None,
     ) -> torch.Tensor:
         """Time a batch with and without acceleration; return the accelerated pictures."""
-        with tally.lookout.kept():
-            if len(tally.latencies) % 2:
-                reference, baseline_latency = self._run_baseline(batch, baseline, tally)
-                images, accelerated_latency = self._run_point(batch, point, tally)
+        with recorder.monitor.watching():
+            if len(recorder.latencies) % 2:
+                reference, baseline_latency = self._run_baseline(batch, baseline, recorder)
+                images, accelerated_latency = self._run_point(batch, point, recorder)
             else:
-                images, accelerated_latency = self._run_point(batch, point, tally)
-                reference, baseline_latency = self._run_baseline(batch, baseline, tally)
-        tally.latencies.append(accelerated_latency)
-        tally.baseline_latencies.append(baseline_latency)
-        tally.psnr += psnr_db(images, reference)
+                images, accelerated_latency = self._run_point(batch, point, recorder)
+                reference, baseline_latency = self._run_baseline(batch, baseline, recorder)
+        recorder.latencies.append(accelerated_latency)
+        recorder.baseline_latencies.append(baseline_latency)
+        recorder.psnr += psnr_db(images, reference)
         if look is not None:
             look(batch, reference, images)
         return images
 
-    def _run_point(self, batch: range, point: Params, tally: Tally) -> tuple[torch.Tensor, float]:
+    def _run_point(
+        self, batch: range, point: Params, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, float]:
         """Generate with the stack applied: pictures, and seconds per picture."""
-        tally.refuse_late()
+        recorder.refuse_late()
         start = time.perf_counter()
         with self._stack.applied(self._pipe, point) as generate:
             devices.reset_peak_memory(self._device)
             images, seconds = devices.timed(self._device, lambda: self._generate(generate, batch))
-        tally.clock.add("generate", seconds)
-        tally.clock.add("patch", time.perf_counter() - start - seconds)
+        recorder.clock.add("generate", seconds)
+        recorder.clock.add("patch", time.perf_counter() - start - seconds)
         peak = devices.peak_memory_mib(self._device)
-        tally.peak_memory += [] if peak is None else [peak]
+        recorder.peak_memory += [] if peak is None else [peak]
         return images, seconds / len(batch)
 
     def _run_baseline(
-        self, batch: range, baseline: Baseline, tally: Tally
+        self, batch: range, baseline: Baseline, recorder: TrialRecorder
     ) -> tuple[torch.Tensor, float]:
         """Generate without acceleration, and hold the pictures against the stored baseline's."""
-        tally.refuse_late()
-        with tally.clock.phase("baseline"):
+        recorder.refuse_late()
+        with recorder.clock.phase("baseline"):
             images, seconds = devices.timed(self._device, lambda: self._generate(self._pipe, batch))
-        with tally.clock.phase("score"):
+        with recorder.clock.phase("score"):
             embeddings = self._scorer.embed_images(images)
         cosines = (embeddings * baseline.embeddings[batch]).sum(axis=1)
         # The other way round a NaN would pass.
@@ -273,27 +277,31 @@ class Objective:
             self._call,
         )
 
-    def _score(self, images: torch.Tensor, index: int, baseline: Baseline, tally: Tally) -> None:
-        with tally.clock.phase("score"):
+    def _score(
+        self, images: torch.Tensor, index: int, baseline: Baseline, recorder: TrialRecorder
+    ) -> None:
+        with recorder.clock.phase("score"):
             refuse_degenerate(images)
             embeddings = self._scorer.embed_images(images)
             indices = self._batches[index]
-            tally.scores += clip_scores(embeddings, self._prompts[indices])
-            tally.cosines += [float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)]
+            recorder.scores += clip_scores(embeddings, self._prompts[indices])
+            recorder.cosines += [
+                float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)
+            ]
 
     def _measurement(
-        self, baseline: Baseline, tally: Tally, given_up: Estimates | None = None
+        self, baseline: Baseline, recorder: TrialRecorder, given_up: Estimates | None = None
     ) -> Measurement:
-        scores = baseline.scores[: len(tally.scores)]
-        faster, loss = given_up or (None, clip_loss(scores, tally.scores))
+        scores = baseline.scores[: len(recorder.scores)]
+        faster, loss = given_up or (None, clip_loss(scores, recorder.scores))
         return Measurement(
-            **tally.timing(self._device, faster),
+            **recorder.timing(self._device, faster),
             clip_loss=loss.value,
             clip_loss_ci=(loss.low, loss.high),
-            image_similarity=float(np.mean(tally.cosines)),
-            psnr_db=float(np.mean(tally.psnr)),
-            clip_score=float(np.mean(tally.scores)),
+            image_similarity=float(np.mean(recorder.cosines)),
+            psnr_db=float(np.mean(recorder.psnr)),
+            clip_score=float(np.mean(recorder.scores)),
             baseline_clip_score=float(np.mean(scores)),
-            samples=len(tally.scores),
+            samples=len(recorder.scores),
             stopped_early=given_up is not None,
         )

@@ -21,7 +21,7 @@ RUN_TO_RUN = 0.02
 same kind, beyond what varies within a run."""
 
 HOST_TO_HOST = 0.2
-"""What a point adds to that whose pace shifts wholly from the GPU to the host: hosts differ more
+"""What a point adds to that whose host-bound share rises from 0 to 1: hosts differ more
 than GPUs do. Both were chosen on 91 pairs of runs of four pipelines on H100s; 98% of the second
 speedups then lie inside the first interval, 75% without (benchmarks/results/repeat-*.md)."""
 
@@ -57,7 +57,7 @@ def speedup(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Esti
     return _geometric(_log_ratios(baseline_s, accelerated_s))
 
 
-def across_runs(within: Estimate, pace_shift: float) -> Estimate:
+def across_runs(within: Estimate, host_bound_shift: float) -> Estimate:
     """Widen the interval of a speedup so that it holds for other runs too.
 
     Pairs tell only what varies within one run. From run to run more does, and most where the
@@ -66,14 +66,14 @@ def across_runs(within: Estimate, pace_shift: float) -> Estimate:
 
     Args:
         within: The speedup as `speedup` estimates it.
-        pace_shift: By how much the share of time in which the GPU sets the pace differs between the
+        host_bound_shift: By how much the host-bound share differs between the
             baseline and the point, 0 to 1.
 
     Returns:
         The same value; the interval's half-width on the scale of logarithms is the root of the sum
         of both squares.
     """
-    return _widened(within, hypot(RUN_TO_RUN, HOST_TO_HOST * pace_shift))
+    return _widened(within, hypot(RUN_TO_RUN, HOST_TO_HOST * host_bound_shift))
 
 
 def latency_across_runs(within: Estimate, host_share: float) -> Estimate:
@@ -81,7 +81,7 @@ def latency_across_runs(within: Estimate, host_share: float) -> Estimate:
 
     Args:
         within: The latency as `latency` estimates it.
-        host_share: The share of time in which the host sets the pace, 0 to 1.
+        host_share: The host-bound share, 0 to 1.
     """
     return _widened(within, hypot(LATENCY_RUN_TO_RUN, LATENCY_HOST_TO_HOST * host_share))
 

@@ -16,14 +16,14 @@ from objectives.statistics import (
     latency_across_runs,
     speedup,
 )
-from objectives.timing.interference import Lookout
+from objectives.timing.interference import InterferenceMonitor
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass
-class Tally:
+class TrialRecorder:
     """The figures of one trial while it runs.
 
     Attributes:
@@ -34,7 +34,7 @@ class Tally:
         cosines: CLIP cosine to the baseline's picture, per prompt.
         peak_memory: In MiB, of each accelerated batch; empty on a CPU.
         clock: Where the wall time goes.
-        lookout: What disturbs the pairs.
+        monitor: What disturbs the pairs.
         gpu_bound: As `Measurement` has it.
         baseline_gpu_bound: As `Measurement` has it.
         timeout_s: The trial's time; None is any.
@@ -48,7 +48,7 @@ class Tally:
     cosines: list[float] = field(default_factory=list)
     peak_memory: list[float] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
-    lookout: Lookout = field(default_factory=Lookout)
+    monitor: InterferenceMonitor = field(default_factory=InterferenceMonitor)
     gpu_bound: float | None = None
     baseline_gpu_bound: float | None = None
     timeout_s: float | None = None
@@ -89,10 +89,10 @@ class Tally:
             faster: The speedup to report; None is that of the pairs.
         """
         within = faster or speedup(self.baseline_latencies, self.latencies)
-        faster = across_runs(within, self._pace_shift)
+        faster = across_runs(within, self._host_bound_shift)
         host_share = 0.0 if self.gpu_bound is None else 1 - self.gpu_bound
         spread = latency_across_runs(latency(self.latencies), host_share)
-        disturbed = self.lookout.report(device)
+        disturbed = self.monitor.report(device)
         return {
             "speedup": faster.value,
             "speedup_ci": (faster.low, faster.high),
@@ -110,8 +110,8 @@ class Tally:
         }
 
     @property
-    def _pace_shift(self) -> float:
-        """How far the point moves the pace between GPU and host; on a CPU they are one."""
+    def _host_bound_shift(self) -> float:
+        """By how much the point changes the host-bound share; on a CPU there is none."""
         if self.gpu_bound is None or self.baseline_gpu_bound is None:
             return 0.0
         return abs(self.gpu_bound - self.baseline_gpu_bound)

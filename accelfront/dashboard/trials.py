@@ -154,7 +154,7 @@ def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
         "s/picture, baseline": _short(measured["baseline_latency_s"]),
         "similar": _short(measured["image_similarity"]),
         **{name: _joined(measured[name]) for name in NOTES if measured.get(name)},
-        **_pace(measured),
+        **_host_bound_share(measured),
     }
 
 
@@ -166,9 +166,9 @@ def _repetition(attributes: Mapping[str, Any]) -> str:
     return f"{done} trial {attributes[DUPLICATE_OF]}"
 
 
-def _pace(measured: Mapping[str, Any]) -> dict[str, Any]:
+def _host_bound_share(measured: Mapping[str, Any]) -> dict[str, Any]:
     share = measured.get("gpu_bound")
-    return {} if share is None else {"GPU sets the pace": f"{share:.0%}"}
+    return {} if share is None else {"host-bound share": f"{1 - share:.0%}"}
 
 
 def _joined(note: str | list[str]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DISTURBED = "!"
 
 HOST_BOUND = 0.5
-"""A GPU that sets the pace for a smaller share of the time waits more than it is waited for."""
+"""A GPU that waits for its host for a greater share of the time is held up by it."""
 
 AGAIN = "second line: measured again, on prompts that the search did not see"
 
@@ -154,12 +154,11 @@ def waiting_text(study: StudyRecord) -> str:
     """What to think of a best point at which the GPU waits for its host; empty if it does not."""
     best = study.bound
     share = None if best is None else best.judged.get("gpu_bound")
-    if best is None or share is None or share >= HOST_BOUND:
+    if best is None or share is None or 1 - share <= HOST_BOUND:
         return ""
     return (
-        f"trial {best.number}: the GPU sets the pace {share:.0%} of the time and else waits for "
-        "its host, and another host means another speedup; a greater --batch-size gives the GPU "
-        "more to do"
+        f"trial {best.number}: the GPU waits for its host {1 - share:.0%} of the time, so another "
+        "host means another speedup; a greater --batch-size gives the GPU more to do"
     )
 
 

@@ -15,7 +15,7 @@ from accelfront.screen.terminal import console
 from storage.records.points import point_key
 
 if TYPE_CHECKING:
-    from studies.engines.local import Standing
+    from studies.engines.local import WorkerStatus
     from studies.run.progress import Progress
 
 
@@ -89,49 +89,49 @@ class SweepView(_View):
     def __init__(self) -> None:
         """Show nothing yet."""
         super().__init__()
-        self._standings: dict[int, Standing] = {}
+        self._statuses: dict[int, WorkerStatus] = {}
         self._shown: set[tuple[str, str]] = set()
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, status: WorkerStatus) -> None:
         """Show where one worker stands now."""
-        self._standings[standing.worker] = standing
-        if standing.progress is not None:
-            self.note(standing.progress)
+        self._statuses[status.worker] = status
+        if status.progress is not None:
+            self.note(status.progress)
         if self._console.is_terminal:
             self._live.update(
-                Group(*(self._part(each) for _, each in sorted(self._standings.items())))
+                Group(*(self._part(each) for _, each in sorted(self._statuses.items())))
             )
             return
-        title = _prefix(standing) + standing.title
+        title = _prefix(status) + status.title
         self._tell_once(title, title)
-        if standing.progress is not None:
-            line = _line(standing.progress)
-            self._tell_once(title, f"{title}: {line}" if standing.worker else line)
+        if status.progress is not None:
+            line = _line(status.progress)
+            self._tell_once(title, f"{title}: {line}" if status.worker else line)
 
     def _tell_once(self, title: str, line: str) -> None:
         if (title, line) not in self._shown:
             self.tell(line)
             self._shown.add((title, line))
 
-    def _part(self, standing: Standing) -> Group:
+    def _part(self, status: WorkerStatus) -> Group:
         """One worker's part: all there is to know of a lone one, two lines of one among several."""
-        progress = standing.progress
-        title = _prefix(standing) + standing.title
+        progress = status.progress
+        title = _prefix(status) + status.title
         if progress is None:
             return Group(Text(title, style="bold"))
-        if len(self._standings) == 1:
+        if len(self._statuses) == 1:
             return _panel(title, progress)
         return Group(
             Text(title, style="bold"), _bar(progress), Text(f"now   {progress.stage}", "dim")
         )
 
 
-def _prefix(standing: Standing) -> str:
+def _prefix(status: WorkerStatus) -> str:
     """What tells the workers apart; nothing if there is only the command itself."""
-    if not standing.worker:
+    if not status.worker:
         return ""
-    place = f" ({standing.place})" if standing.place else ""
-    return f"worker {standing.worker}{place}: "
+    place = f" ({status.place})" if status.place else ""
+    return f"worker {status.worker}{place}: "
 
 
 def _panel(title: str, progress: Progress) -> Group:

@@ -25,7 +25,7 @@ from generator.choice import (
     timed_otherwise,
 )
 from generator.make_tasks import LEAST_SPEEDUP
-from generator.notes import batches_text, pace_text
+from generator.notes import batches_text, latency_text
 from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
@@ -204,7 +204,7 @@ class Emitter:
             ),
         )
         notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
-        notes.append(pace_text(choice))
+        notes.append(latency_text(choice))
         if passed := passed_over(choice, task):
             notes.append(passed)
         if len(usable) > 1:

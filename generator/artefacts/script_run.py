@@ -21,7 +21,7 @@ from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_
 from objectives.protocol import Protocol
 from objectives.quality.images import psnr_db
 from objectives.timing.device import find_device, timed
-from objectives.timing.interference import Lookout
+from objectives.timing.interference import InterferenceMonitor
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +64,7 @@ class Job(BaseModel):
     device: str
 
 
-class Rehearsal(BaseModel):
+class ScriptRun(BaseModel):
     """What a script did.
 
     Attributes:
@@ -84,7 +84,7 @@ class Rehearsal(BaseModel):
     disturbed: list[str]
 
 
-class _Stage:
+class _SideBySide:
     """The script and the plain pipeline, loaded side by side."""
 
     def __init__(self, job: Job) -> None:
@@ -99,7 +99,7 @@ class _Stage:
         self._plain, self._conditioning = _load_plain(job, self._entry, model, self._device)
         self._stack = _stack(job, model, self._plain.scheduler)
 
-    def run(self) -> Rehearsal:
+    def run(self) -> ScriptRun:
         """Compare the pictures, which warms the script up, then time it."""
         pictures = self._draw_with_script()
         with self._stack.applied(self._plain, self._job.params) as generate:
@@ -107,7 +107,7 @@ class _Stage:
         self._draw(self._plain)
         latencies: list[float] = []
         baseline_latencies: list[float] = []
-        lookout = Lookout()
+        monitor = InterferenceMonitor()
         for pair in range(PAIRS):
             both = [
                 (latencies, self._draw_with_script),
@@ -115,14 +115,14 @@ class _Stage:
             ]
             # Which one goes first alternates, so that a drift of the device's speed cancels.
             for seconds, draw in both if pair % 2 else reversed(both):
-                with lookout.kept():
+                with monitor.watching():
                     seconds.append(timed(self._device, draw)[1] / len(self._job.prompts))
-        return Rehearsal(
+        return ScriptRun(
             equal=bool((pictures == expected).all()),
             psnr_db=psnr_db(pictures, expected),
             latencies_s=latencies,
             baseline_latencies_s=baseline_latencies,
-            disturbed=lookout.report(self._device),
+            disturbed=monitor.report(self._device),
         )
 
     def _draw_with_script(self) -> torch.Tensor:
@@ -193,10 +193,10 @@ def _stack(job: Job, model: Model, scheduler: Any) -> Stack:
 
 
 def main() -> None:
-    """Read a Job on stdin and write its Rehearsal to the file that is named."""
+    """Read a Job on stdin and write its ScriptRun to the file named by the argument."""
     (out,) = sys.argv[1:]
-    rehearsal = _Stage(Job.model_validate_json(sys.stdin.read())).run()
-    Path(out).write_text(rehearsal.model_dump_json(), encoding="utf-8")
+    script_run = _SideBySide(Job.model_validate_json(sys.stdin.read())).run()
+    Path(out).write_text(script_run.model_dump_json(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.artefacts.promise import Promise, Verdict, asked_latency, read_promise
-from generator.artefacts.script_run import Job, Rehearsal
+from generator.artefacts.script_run import Job, ScriptRun
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
@@ -89,29 +89,31 @@ def verify(
     expected = Estimate(trial.judged_speedup, low, high)
     where = find_device(device)
     job = _job(promise, study, trial, model, prompts, str(where))
-    rehearsal = _rehearse(job)
-    if isinstance(rehearsal, str):
-        return Verdict(promise.script, promise, expected, broken=(f"it does not run: {rehearsal}",))
+    script_run = _run_script(job)
+    if isinstance(script_run, str):
+        return Verdict(
+            promise.script, promise, expected, broken=(f"it does not run: {script_run}",)
+        )
     # Of its pairs alone: how far other runs differ is in the trial's interval.
-    measured = speedup(rehearsal.baseline_latencies_s, rehearsal.latencies_s)
-    taken = latency(rehearsal.latencies_s)
+    measured = speedup(script_run.baseline_latencies_s, script_run.latencies_s)
+    taken = latency(script_run.latencies_s)
     same_device = device_name(where) == study.device
-    broken = [_pictures_differ(rehearsal, exactly=where.type == "cpu")]
+    broken = [_pictures_differ(script_run, exactly=where.type == "cpu")]
     if same_device:
         broken += [
-            _is_slower(measured, expected, rehearsal.disturbed),
-            _takes_longer(taken, asked_s, len(job.prompts), rehearsal.disturbed),
+            _is_slower(measured, expected, script_run.disturbed),
+            _takes_longer(taken, asked_s, len(job.prompts), script_run.disturbed),
         ]
     return Verdict(
         promise.script,
         promise,
         expected,
-        equal=rehearsal.equal,
-        psnr_db=min(rehearsal.psnr_db),
+        equal=script_run.equal,
+        psnr_db=min(script_run.psnr_db),
         measured=measured,
         latency=taken,
         asked_s=asked_s,
-        disturbed=tuple(rehearsal.disturbed),
+        disturbed=tuple(script_run.disturbed),
         broken=tuple(filter(None, broken)),
         note="" if same_device else f"its speed was promised on {study.device} only",
     )
@@ -168,10 +170,10 @@ def _job(
     )
 
 
-def _rehearse(job: Job) -> Rehearsal | str:
+def _run_script(job: Job) -> ScriptRun | str:
     """What the script did, or what it died of."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "rehearsal.json"
+        out = Path(folder) / "script-run.json"
         # -P: what lies beside the script must not be imported in place of a library.
         done = subprocess.run(
             [sys.executable, "-P", "-m", "generator.artefacts.script_run", out],
@@ -181,15 +183,15 @@ def _rehearse(job: Job) -> Rehearsal | str:
             check=False,
         )
         if done.returncode == 0:
-            return Rehearsal.model_validate_json(out.read_text(encoding="utf-8"))
+            return ScriptRun.model_validate_json(out.read_text(encoding="utf-8"))
     said = done.stderr.strip().splitlines()
     return said[-1] if said else f"its process ended with {done.returncode}"
 
 
-def _pictures_differ(rehearsal: Rehearsal, exactly: bool) -> str:
+def _pictures_differ(script_run: ScriptRun, exactly: bool) -> str:
     """How far the pictures are from the trial's; empty if they are the same."""
-    least = min(rehearsal.psnr_db)
-    if rehearsal.equal or (not exactly and least >= LEAST_PSNR_DB):
+    least = min(script_run.psnr_db)
+    if script_run.equal or (not exactly and least >= LEAST_PSNR_DB):
         return ""
     wanted = "equal" if exactly else f"within {LEAST_PSNR_DB:g} dB"
     return f"its pictures are not those of the trial: PSNR {least:.1f} dB, and not {wanted}"

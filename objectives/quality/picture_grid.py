@@ -24,7 +24,7 @@ GAP_PX = 4
 WHITE = (255, 255, 255)
 
 
-class Grid:
+class PictureGrid:
     """Collects pairs of pictures, and draws the baseline's above the accelerated ones."""
 
     def __init__(self) -> None:

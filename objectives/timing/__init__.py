@@ -1,1 +1,1 @@
-"""Timing: the device, who sets its pace, and what interferes."""
+"""Timing: the device, its host-bound share, and what interferes."""

@@ -1,4 +1,4 @@
-"""Who sets the pace of a denoiser: the GPU, or the host that hands it its work."""
+"""The host-bound share: how much of its time a GPU waits for the host that hands it its work."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ APART_S = 1e-3
 can wait on a GPU, and asking costs a hundredth of it."""
 
 
-class Pace:
-    """Time in which the GPU had work waiting, and in which it waited for work.
+class HostBoundShare:
+    """How long the GPU had work waiting, and how long it waited for its host.
 
     Attributes:
         gpu_s: Seconds at whose end the GPU was still at what it had been handed before them.
@@ -29,16 +29,17 @@ class Pace:
 
     @property
     def gpu_bound(self) -> float | None:
-        """Share of the time in which the GPU set the pace, 0 to 1; None if nothing was watched."""
+        """One less the host-bound share, 0 to 1; None if nothing was watched."""
         watched = self.gpu_s + self.host_s
         return self.gpu_s / watched if watched else None
 
 
 @contextmanager
-def paced(denoiser: Any, device: torch.device) -> Iterator[Pace]:
-    """Watch who sets the pace while a denoiser runs; costs it a little, so not while it is timed.
+def watch_host(denoiser: Any, device: torch.device) -> Iterator[HostBoundShare]:
+    """Watch whether the GPU waits for its host while a denoiser runs.
 
-    To be used on a warm one: the first call waits for kernels to be loaded and chosen.
+    Watching slows the denoiser a little, so do not time it meanwhile. Use it on a warm pipeline:
+    the first call waits for kernels to be loaded and chosen.
 
     The host hands the GPU its work ahead of time. Each block of the denoiser leaves a mark behind
     its work; if the GPU has passed a mark when the host comes to the next one, it had run dry.
@@ -52,9 +53,9 @@ def paced(denoiser: Any, device: torch.device) -> Iterator[Pace]:
     """
     import torch
 
-    pace = Pace()
+    share = HostBoundShare()
     if device.type != "cuda":
-        yield pace
+        yield share
         return
     mark = torch.Event(device)
     since = 0.0
@@ -70,9 +71,9 @@ def paced(denoiser: Any, device: torch.device) -> Iterator[Pace]:
             return
         if since:
             if mark.query():
-                pace.host_s += now - since
+                share.host_s += now - since
             else:
-                pace.gpu_s += now - since
+                share.gpu_s += now - since
         mark.record(torch.cuda.current_stream(device))
         since = now
 
@@ -82,11 +83,11 @@ def paced(denoiser: Any, device: torch.device) -> Iterator[Pace]:
         if isinstance(module, torch.nn.ModuleList)
         for block in module
     }
-    # A scheduler may wait for the GPU between two steps: that wait is neither's pace.
+    # A scheduler may wait for the GPU between two steps: that wait belongs to neither.
     hooks = [denoiser.register_forward_pre_hook(begun)]
     hooks += [block.register_forward_hook(reached) for block in blocks]
     try:
-        yield pace
+        yield share
     finally:
         for hook in hooks:
             hook.remove()

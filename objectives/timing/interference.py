@@ -26,7 +26,7 @@ SEEN = ("shared", "throttled", "busy")
 TASKS = Path("/proc/self/task")
 
 
-class Lookout:
+class InterferenceMonitor:
     """Watches the machine while pairs are timed."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Lookout:
         self._waited_ns = 0
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def watching(self) -> Iterator[None]:
         """Watch what happens inside."""
         before = _schedule()
         try:

@@ -1,4 +1,4 @@
-"""Hints: points from elsewhere, such as an imported file, that studies measure before any other.
+"""Imported points: points of another origin that studies measure before any other.
 
 They belong to a combination and not to a study: a point that was good under one protocol or on one
 device is worth measuring again under any.
@@ -12,11 +12,13 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
-from storage.database.schema import hints
+from storage.database.schema import imported_points
 from storage.records.study import Point
 
 
-def keep_hints(engine: Engine, combination: Mapping[str, Any], points: Sequence[Point]) -> int:
+def keep_imported_points(
+    engine: Engine, combination: Mapping[str, Any], points: Sequence[Point]
+) -> int:
     """Keep points for all studies of a combination, after those that are kept already.
 
     Args:
@@ -27,21 +29,25 @@ def keep_hints(engine: Engine, combination: Mapping[str, Any], points: Sequence[
     Returns:
         How many of them were not kept yet.
     """
-    known = read_hints(engine, combination)
+    known = read_imported_points(engine, combination)
     # Equal points may be given; a dict keeps each once and in order.
     new = {json.dumps(point): None for point in points if point not in known}
     rows = [{"combination": _key(combination), "point": text} for text in new]
     if rows:
         with engine.begin() as connection:
-            connection.execute(insert(hints), rows)
+            connection.execute(insert(imported_points), rows)
     return len(rows)
 
 
-def read_hints(engine: Engine, combination: Mapping[str, Any]) -> list[Point]:
+def read_imported_points(engine: Engine, combination: Mapping[str, Any]) -> list[Point]:
     """The points kept for a combination, in the order in which they came."""
-    wanted = select(hints.c.point).where(hints.c.combination == _key(combination))
+    wanted = select(imported_points.c.point).where(
+        imported_points.c.combination == _key(combination)
+    )
     with engine.connect() as connection:
-        return [json.loads(text) for text in connection.scalars(wanted.order_by(hints.c.id))]
+        return [
+            json.loads(text) for text in connection.scalars(wanted.order_by(imported_points.c.id))
+        ]
 
 
 def _key(combination: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Engine, NullPool, create_engine
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from storage.database.faults import reason
-from storage.database.retry import Patience
+from storage.database.retry import DatabaseRetry
 from storage.database.schema import (
     add_missing_tables,
     create_tables,
@@ -80,7 +80,7 @@ def open_store(url: str, create: bool = False, tell: Callable[[str], None] | Non
     with _explained(name, parsed):
         if parsed.get_backend_name() == "sqlite":
             _check_file(Path(str(parsed.database)), create)
-        return open_it() if tell is None else Patience(tell)(open_it)
+        return open_it() if tell is None else DatabaseRetry(tell)(open_it)
 
 
 def _check_file(path: Path, create: bool) -> None:

@@ -20,7 +20,7 @@ MAX_PAUSE_S = 5
 Result = TypeVar("Result")
 
 
-class Patience:
+class DatabaseRetry:
     """Repeats what failed because the database was away, for a bounded time.
 
     Attributes:

@@ -68,7 +68,8 @@ claims = Table(
     UniqueConstraint("study_id", "point"),
 )
 
-hints = Table(
+imported_points = Table(
+    # Named so by earlier releases, whose databases stay readable.
     "accelfront_hints",
     metadata,
     Column("id", Integer, primary_key=True),

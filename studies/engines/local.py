@@ -1,6 +1,6 @@
 """Engines: what runs the studies of a sweep. The one here runs them in this process, in order.
 
-An engine takes requests, a storage and a watch, and yields a row for each study as it ends. The
+An engine takes requests, a storage and a watch, and yields a result for each study as it ends. The
 other engine is studies/engines/ray_engine.py.
 """
 
@@ -28,7 +28,7 @@ State = Literal["done", "failed", "interrupted", "others"]
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyResult:
     """How one study of a sweep ended.
 
     Attributes:
@@ -58,7 +58,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Standing:
+class WorkerStatus:
     """Where one worker stands.
 
     Attributes:
@@ -74,10 +74,10 @@ class Standing:
     progress: Progress | None
 
 
-Watch = Callable[[Standing], None]
+Watch = Callable[[WorkerStatus], None]
 
 
-def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> Iterator[Row]:
+def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> Iterator[StudyResult]:
     """Run studies one after the other, up to the one that is interrupted.
 
     Args:
@@ -90,18 +90,18 @@ def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> It
     """
 
     def wait(words: str) -> None:
-        watch(Standing(0, "", words, None))
+        watch(WorkerStatus(0, "", words, None))
 
     store = open_store(storage, create=True, tell=wait)
     workbench = Workbench()
     for number, request in enumerate(requests, start=1):
 
         def tell(study: str, progress: Progress | None, number: int = number) -> None:
-            watch(Standing(0, "", f"[{number}/{len(requests)}] {study}", progress))
+            watch(WorkerStatus(0, "", f"[{number}/{len(requests)}] {study}", progress))
 
-        row = run_one(request, store, workbench, tell)
-        yield row
-        if row.state == "interrupted":
+        result = run_one(request, store, workbench, tell)
+        yield result
+        if result.state == "interrupted":
             return
 
 
@@ -111,7 +111,7 @@ def run_one(
     workbench: Workbench,
     tell: Callable[[str, Progress | None], None],
     interrupt: Interrupt | None = None,
-) -> Row:
+) -> StudyResult:
     """Run or resume one study of a sweep; one that fails leaves the others a chance.
 
     Args:
@@ -133,7 +133,7 @@ def run_one(
             interrupt,
         )
     except KeyboardInterrupt:
-        return Row(name, "interrupted", "interrupted at once", None, 0)
+        return StudyResult(name, "interrupted", "interrupted at once", None, 0)
     except (
         InputError,
         RefusedError,
@@ -142,10 +142,10 @@ def run_one(
         StudyFailedError,
         StudyRefusedError,
     ) as error:
-        return Row(name, "failed", str(error), None, 0)
+        return StudyResult(name, "failed", str(error), None, 0)
     study, measured = outcome.study, outcome.measured
     if outcome.reason == "interrupt":
-        return Row(name, "interrupted", "", study, measured)
+        return StudyResult(name, "interrupted", "", study, measured)
     if outcome.reason == "others":
-        return Row(name, "others", "other workers measure what is left", study, measured)
-    return Row(name, "done", outcome.earlier, study, measured)
+        return StudyResult(name, "others", "other workers measure what is left", study, measured)
+    return StudyResult(name, "done", outcome.earlier, study, measured)

@@ -24,10 +24,10 @@ from setproctitle import setproctitle
 
 from objectives.errors import InputError
 from storage.database.opening import Store, open_store
-from storage.database.retry import Patience
+from storage.database.retry import DatabaseRetry
 from storage.reading.studies import find_study, study_names
 from storage.records.study import StudyRecord
-from studies.engines.local import Row, Standing, Watch
+from studies.engines.local import StudyResult, Watch, WorkerStatus
 from studies.engines.ray_worker import Worker
 from studies.errors import StudyFailedError
 from studies.request import StudyRequest
@@ -52,7 +52,7 @@ def run_on_ray(
     address: str,
     workers: int | None,
     prepare: Callable[[], None],
-) -> Iterator[Row]:
+) -> Iterator[StudyResult]:
     """Run studies on a Ray cluster until all are done, and tell how each ended.
 
     Args:
@@ -73,9 +73,9 @@ def run_on_ray(
             "--engine ray needs a Postgres that all nodes reach, and a SQLite file was given; "
             "give --storage postgresql+psycopg://user@host/database"
         )
-    patient = Patience(lambda words: watch(Standing(0, "", words, None)))
-    store = open_store(storage, create=True, tell=patient.tell)
-    before = patient(lambda: _stored(store, requests))
+    retry = DatabaseRetry(lambda words: watch(WorkerStatus(0, "", words, None)))
+    store = open_store(storage, create=True, tell=retry.tell)
+    before = retry(lambda: _stored(store, requests))
     # Ray tells of lost nodes on stdout, which is for data.
     with redirect_stdout(sys.stderr), _connected(address):
         device, count, share = _shares(requests[0].device, workers)
@@ -95,8 +95,8 @@ def run_on_ray(
     errors = [member.error for member in crew if member.error is not None]
     if len(errors) == len(crew):
         raise errors[-1]
-    after = patient(lambda: _stored(store, requests))
-    yield from _rows(requests, crew, before, after, interrupted)
+    after = retry(lambda: _stored(store, requests))
+    yield from _results(requests, crew, before, after, interrupted)
 
 
 @dataclass
@@ -110,7 +110,7 @@ class _Member:
         requests: As above.
         asked: The answer to where it stands, to come; it comes once the worker has a place.
         work: The end of its work, to come; None before it has a place and after it ended.
-        rows: How its studies ended; None as long as it has not.
+        results: How its studies ended; None as long as it has not.
         error: What ended it for good.
     """
 
@@ -120,27 +120,27 @@ class _Member:
     requests: Sequence[StudyRequest]
     asked: Any = None
     work: Any = None
-    rows: list[Row] | None = None
+    results: list[StudyResult] | None = None
     error: Exception | None = None
 
     def look(self, watch: Watch, stopping: bool) -> None:
         """Hear what it has to say, and set it to work if it is new or was started anew."""
-        if self.rows is not None or self.error is not None:
+        if self.results is not None or self.error is not None:
             return
         if self.asked is None:
-            self.asked = self.actor.standing.remote()
+            self.asked = self.actor.status.remote()
         try:
             if _is_there(self.asked):
-                standing = ray.get(self.asked)
+                status = ray.get(self.asked)
                 self.asked = None
-                watch(standing)
+                watch(status)
                 if self.work is None and not stopping:
                     # By argument, as a constructor's are kept by Ray: the URL may hold a password.
                     self.work = self.actor.work.remote(self.storage, self.requests)
             if self.work is not None and _is_there(self.work):
-                self.rows = ray.get(self.work)
+                self.results = ray.get(self.work)
                 self.work = None
-                watch(Standing(self.number, "", "ended", None))
+                watch(WorkerStatus(self.number, "", "ended", None))
         except RayTaskError as error:
             # Its text is the traceback over there.
             error.cause.__cause__ = error
@@ -150,12 +150,12 @@ class _Member:
                 lost = f"worker {self.number} died, and Ray does not start it again"
                 self._end(StudyFailedError(lost), watch)
             elif self.work is not None:
-                watch(Standing(self.number, "", "lost; Ray starts it anew where it can", None))
+                watch(WorkerStatus(self.number, "", "lost; Ray starts it anew where it can", None))
             self.asked = self.work = None
 
     def _end(self, error: Exception, watch: Watch) -> None:
         self.error, self.work = error, None
-        watch(Standing(self.number, "", f"given up: {type(error).__name__}: {error}", None))
+        watch(WorkerStatus(self.number, "", f"given up: {type(error).__name__}: {error}", None))
 
 
 def _see_through(crew: Sequence[_Member], watch: Watch) -> bool:
@@ -164,7 +164,7 @@ def _see_through(crew: Sequence[_Member], watch: Watch) -> bool:
     Returns:
         Whether a person has interrupted.
     """
-    with graceful_interrupt(lambda words: watch(Standing(0, "", words, None))) as interrupt:
+    with graceful_interrupt(lambda words: watch(WorkerStatus(0, "", words, None))) as interrupt:
         stopping = False
         try:
             while _is_under_way(crew, stopping):
@@ -191,7 +191,7 @@ def _is_under_way(crew: Sequence[_Member], stopping: bool) -> bool:
     """
     if any(member.work is not None for member in crew):
         return True
-    if stopping or any(member.rows is not None for member in crew):
+    if stopping or any(member.results is not None for member in crew):
         return False
     return any(member.error is None for member in crew)
 
@@ -263,20 +263,24 @@ def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, StudyRe
     return {name: study for name, study in found.items() if study is not None}
 
 
-def _rows(
+def _results(
     requests: Sequence[StudyRequest],
     crew: Sequence[_Member],
     before: dict[str, StudyRecord],
     after: dict[str, StudyRecord],
     interrupted: bool,
-) -> Iterator[Row]:
-    """How each study ended: a row for each device that measured it."""
-    told = [row for member in crew for row in member.rows or []]
+) -> Iterator[StudyResult]:
+    """How each study ended: a result for each device that measured it."""
+    told = [result for member in crew for result in member.results or []]
     for request in requests:
         name = label(request)
-        mine = [row for row in told if row.label == name]
-        done = {row.study.name for row in mine if row.study is not None and row.state == "done"}
-        reason = next((row.reason for row in mine if row.state == "failed"), "")
+        mine = [result for result in told if result.label == name]
+        done = {
+            result.study.name
+            for result in mine
+            if result.study is not None and result.state == "done"
+        }
+        reason = next((result.reason for result in mine if result.state == "failed"), "")
         grown = {
             study
             for study, record in after.items()
@@ -287,13 +291,15 @@ def _rows(
             known = len(before[study].trials) if study in before else 0
             measured = len(after[study].trials) - known
             if study in done:
-                yield Row(name, "done", reason, after[study], measured)
+                yield StudyResult(name, "done", reason, after[study], measured)
             elif interrupted:
-                yield Row(name, "interrupted", "", after[study], measured)
+                yield StudyResult(name, "interrupted", "", after[study], measured)
             else:
-                yield Row(name, "failed", reason or "its workers died", after[study], measured)
+                yield StudyResult(
+                    name, "failed", reason or "its workers died", after[study], measured
+                )
         if not done | grown:
             if interrupted and not reason:
-                yield Row(name, "interrupted", "", None, 0)
+                yield StudyResult(name, "interrupted", "", None, 0)
             else:
-                yield Row(name, "failed", reason or "its workers died", None, 0)
+                yield StudyResult(name, "failed", reason or "its workers died", None, 0)

@@ -11,7 +11,7 @@ from itertools import groupby
 import ray
 
 from storage.database.opening import open_store
-from studies.engines.local import Row, Standing, run_one
+from studies.engines.local import StudyResult, WorkerStatus, run_one
 from studies.request import StudyRequest
 from studies.run.bench import Workbench
 from studies.run.interrupt import Interrupt
@@ -34,47 +34,49 @@ class Worker:
         """
         prepare()
         gpus = [f"GPU {gpu}" for gpu in ray.get_gpu_ids()]
-        self._standing = Standing(number, " ".join([socket.gethostname(), *gpus]), "started", None)
+        self._status = WorkerStatus(
+            number, " ".join([socket.gethostname(), *gpus]), "started", None
+        )
         self._interrupt = Interrupt()
 
-    def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[Row]:
+    def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[StudyResult]:
         """Run studies, over and over until nothing is left to measure or to wait for."""
-        store = open_store(storage, tell=self._stand)
+        store = open_store(storage, tell=self._report)
         workbench = Workbench()
         places = {label(each): f"[{n}/{len(requests)}]" for n, each in enumerate(requests, start=1)}
-        rows: dict[str, Row] = {}
-        left = in_order(requests, self._standing.worker)
+        results: dict[str, StudyResult] = {}
+        left = in_order(requests, self._status.worker)
         while left:
             for request in left:
                 name = label(request)
 
                 def tell(study: str, progress: Progress | None, place: str = places[name]) -> None:
-                    self._stand(f"{place} {study}", progress)
+                    self._report(f"{place} {study}", progress)
 
-                rows[name] = run_one(request, store, workbench, tell, self._interrupt)
+                results[name] = run_one(request, store, workbench, tell, self._interrupt)
                 if self._interrupt.requested:
-                    return list(rows.values())
+                    return list(results.values())
             # What failed was tried again; it would be so each time.
             left = [
                 replace(each, retry_failed=False)
                 for each in left
-                if rows[label(each)].state == "others"
+                if results[label(each)].state == "others"
             ]
             if left:
-                self._stand(f"waiting for other workers at {len(left)} studies")
+                self._report(f"waiting for other workers at {len(left)} studies")
                 time.sleep(RETRY_S)
-        return list(rows.values())
+        return list(results.values())
 
-    def standing(self) -> Standing:
+    def status(self) -> WorkerStatus:
         """Where this worker stands now."""
-        return self._standing
+        return self._status
 
     def stop(self) -> None:
         """End after the running trial."""
         self._interrupt.requested = True
 
-    def _stand(self, title: str, progress: Progress | None = None) -> None:
-        self._standing = replace(self._standing, title=title, progress=progress)
+    def _report(self, title: str, progress: Progress | None = None) -> None:
+        self._status = replace(self._status, title=title, progress=progress)
 
 
 def in_order(requests: Sequence[StudyRequest], worker: int) -> list[StudyRequest]:

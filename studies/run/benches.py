@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from storage.database.opening import Store
-from storage.database.retry import Patience
+from storage.database.retry import DatabaseRetry
 from storage.reading.studies import has_study
 from studies.errors import StudyFailedError
 from studies.plan import Plan
@@ -27,10 +27,10 @@ def open_before_study(
     Returns:
         None if the study is there; it may have nothing left to measure.
     """
-    patient = Patience(tell)
-    if patient(lambda: has_study(store, plan.study_name)):
+    retry = DatabaseRetry(tell)
+    if retry(lambda: has_study(store, plan.study_name)):
         return None
-    return patient(lambda: workbench.open(plan, store, tell))
+    return retry(lambda: workbench.open(plan, store, tell))
 
 
 class Benches:
@@ -48,7 +48,7 @@ class Benches:
         confirmation: Plan | None,
         store: Store,
         workbench: Workbench,
-        patient: Patience,
+        retry: DatabaseRetry,
         tell: Callable[[str], None],
         opened: Bench | None = None,
     ) -> None:
@@ -59,7 +59,7 @@ class Benches:
             confirmation: The same on unseen prompts; None if there are none.
             store: Where baselines are kept.
             workbench: What is loaded already, and what keeps it for the next study.
-            patient: Waits for the database.
+            retry: Waits for the database.
             tell: Told in words what takes time.
             opened: The search's bench, where it is loaded already.
         """
@@ -68,7 +68,7 @@ class Benches:
         self._confirmation = confirmation
         self._store = store
         self._workbench = workbench
-        self._patient = patient
+        self._retry = retry
         self._tell = tell
         self.doubtful = False
         self.notes = () if opened is None else opened.notes
@@ -121,7 +121,7 @@ class Benches:
             self._workbench.forget()
 
     def _open(self, plan: Plan) -> Bench:
-        bench = self._patient(lambda: self._workbench.open(plan, self._store, self._tell))
+        bench = self._retry(lambda: self._workbench.open(plan, self._store, self._tell))
         self.notes = bench.notes
         return bench
 

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from objectives.environment import version_drift
 from objectives.measurement import Measurement
 from storage.database.opening import Store
-from storage.database.retry import Patience
+from storage.database.retry import DatabaseRetry
 from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import given_up
@@ -44,7 +44,7 @@ class Ledger:
     Every method waits for a database that is away, and may be repeated.
 
     Attributes:
-        patient: How it waits.
+        retry: How it waits.
         store: The database.
         study: The study in it.
         id: The study's number in it; another study's once this one is deleted.
@@ -67,18 +67,18 @@ class Ledger:
             StorageError: If what is kept of the study is not as accelfront keeps it.
             StudyRefusedError: If it was begun with other library versions or another space.
         """
-        self.patient = Patience(tell)
+        self.retry = DatabaseRetry(tell)
         self._plan = plan
         self.store = store
         self._pictures = artifact_folder(store)
         self.unkept: str | None = None
-        self.study = self.patient(lambda: open_study(plan, store))
-        self.identity = self.patient(lambda: self.study.user_attrs[records.IDENTITY])
+        self.study = self.retry(lambda: open_study(plan, store))
+        self.identity = self.retry(lambda: self.study.user_attrs[records.IDENTITY])
         self.loss_budget = self.study_budget
         if plan.request.budget_use == "run" and plan.request.loss_budget is not None:
             self.loss_budget = plan.request.loss_budget
         self.id: int = self.study._study_id
-        self.patient(lambda: recover(self.study, store, begun=False))
+        self.retry(lambda: recover(self.study, store, begun=False))
 
     @property
     def study_budget(self) -> float:
@@ -86,7 +86,7 @@ class Ledger:
 
         Read anew each time, as a command elsewhere may set another one.
         """
-        budget: float = self.patient(lambda: self.study.user_attrs[records.LOSS_BUDGET])
+        budget: float = self.retry(lambda: self.study.user_attrs[records.LOSS_BUDGET])
         return budget
 
     def read(self) -> records.StudyRecord:
@@ -98,7 +98,7 @@ class Ledger:
             failed = read_failures(self.store.engine, [self.id])[self.id]
             return replace(read_study(self.study), failed=failed)
 
-        return self.patient(read)
+        return self.retry(read)
 
     def require_study(self) -> None:
         """Raise StudyFailedError if the study was deleted, whoever has its number now."""
@@ -113,7 +113,7 @@ class Ledger:
 
     def taken(self) -> dict[str, int]:
         """Trial number by key of the points that are measured or under way."""
-        held = self.patient(lambda: list_claims(self.store.engine, self.id))
+        held = self.retry(lambda: list_claims(self.store.engine, self.id))
         return {each.point: each.trial_number for each in held}
 
     def under_way(self) -> int:
@@ -138,7 +138,7 @@ class Ledger:
                 if known is not None and not hopeless(known):
                     release(self.store.engine, self.id, trial.number)
 
-        self.patient(free)
+        self.retry(free)
 
     def free_failed(self) -> None:
         """Free what failed for reasons of its own with other versions, or all that is asked for."""
@@ -149,7 +149,7 @@ class Ledger:
                 if version_drift(met, self.versions) or self._plan.request.retry_failed:
                     release(self.store.engine, self.id, trial.number)
 
-        self.patient(free)
+        self.retry(free)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -159,7 +159,7 @@ class Ledger:
     def _claimed(self, state: TrialState) -> int:
         """How many trials of a state hold a claim, second looks left out."""
         # In this order, as a claim is never younger than its trial.
-        trials = self.patient(lambda: self.study.get_trials(deepcopy=False, states=[state]))
+        trials = self.retry(lambda: self.study.get_trials(deepcopy=False, states=[state]))
         claimed = set(self.taken().values())
         own = [trial for trial in trials if records.DUPLICATE_OF not in trial.user_attrs]
         return sum(trial.number in claimed for trial in own)
@@ -187,7 +187,7 @@ class Ledger:
             return claim(self.store.engine, self.id, key, trial.number, wanted)
 
         try:
-            return self.patient(take)
+            return self.retry(take)
         except UpdateFinishedTrialError:
             return False
 
@@ -206,11 +206,11 @@ class Ledger:
     def refresh_note(self, record: records.StudyRecord) -> None:
         """Say in the study's note what it has found so far and how to go on."""
         note = study_note(self._plan, record, self.store.name)
-        self.patient(lambda: refresh_note(self.study, note))
+        self.retry(lambda: refresh_note(self.study, note))
 
     def doubt(self, doubt: str) -> None:
         """Keep why a small loss says little in this study; empty if there is no reason."""
-        self.patient(lambda: self.study.set_user_attr(records.DOUBT, doubt))
+        self.retry(lambda: self.study.set_user_attr(records.DOUBT, doubt))
 
     def keep(
         self,
@@ -243,9 +243,9 @@ class Ledger:
             trial.set_user_attr(records.MEASUREMENT, rounded(content))
 
         try:
-            self.patient(note)
+            self.retry(note)
             if picture is not None:
-                self.patient(lambda: self._keep_picture(trial, picture))
+                self.retry(lambda: self._keep_picture(trial, picture))
         except UpdateFinishedTrialError:
             return False
         # Last, as it makes the trial count: a worker killed before leaves no half a point.
@@ -268,7 +268,7 @@ class Ledger:
             return ended == state
 
         try:
-            return self.patient(finish)
+            return self.retry(finish)
         except UpdateFinishedTrialError:
             return False
 
@@ -296,7 +296,7 @@ class Ledger:
             return values
 
         try:
-            values = self.patient(mark)
+            values = self.retry(mark)
         except UpdateFinishedTrialError:
             return
         # Without values: given up early, failed in this run, or under way in another worker.
@@ -318,6 +318,6 @@ class Ledger:
                 trial.set_user_attr(FAULT, self.versions)
 
         with suppress(UpdateFinishedTrialError):
-            self.patient(note)
+            self.retry(note)
         if self._finish(trial, TrialState.FAIL) and not own_fault:
-            self.patient(lambda: release(self.store.engine, self.id, trial.number))
+            self.retry(lambda: release(self.store.engine, self.id, trial.number))

@@ -17,7 +17,7 @@ from studies.run.ledger import Ledger
 from studies.run.progress import in_words
 from studies.run.second_looks import Due, SecondLooks, due_looks, take_look
 from studies.run.stopping import Standstill
-from studies.run.time_left import Pace
+from studies.run.time_left import StepTimes
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Remeasurement:
         benches: What measures.
         confirms: Whether there are prompts to confirm on.
         timeout_s: As `Objective.measure` takes it.
-        pace: Told how long each look took.
+        step_times: Told how long each look took.
         standstill: Told of looks that others took first.
         failures: Why something could not be measured in this run, by key; added to.
         tell: Told in words what happens now.
@@ -40,7 +40,7 @@ class Remeasurement:
     benches: Benches
     confirms: bool
     timeout_s: float | None
-    pace: Pace
+    step_times: StepTimes
     standstill: Standstill
     failures: dict[str, str]
     tell: Callable[[str], None]
@@ -99,7 +99,7 @@ class Remeasurement:
             looks.fail(trial_id, failure, is_own_fault(error))
             return f"failed: {failure}"
         looks.keep(trial_id, due, measurement)
-        self.pace.note(due.look, time.perf_counter() - start)
+        self.step_times.note(due.look, time.perf_counter() - start)
         return f"{due.look} {which}, {in_words(measurement)}"
 
     def _place_of(self, due: Due) -> str:

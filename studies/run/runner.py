@@ -12,7 +12,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from accel_space.errors import RefusedError
 from objectives.measurement import Measurement
-from objectives.quality.picture_grid import Grid
+from objectives.quality.picture_grid import PictureGrid
 from objectives.statistics import Estimate
 from storage.database.opening import Store
 from storage.records.judgement import judged_bound
@@ -37,9 +37,9 @@ from studies.run.remeasurement import Remeasurement
 from studies.run.screening import Screen, is_hopeless
 from studies.run.second_looks import Due
 from studies.run.stopping import Deadline, Plateau, Standstill
-from studies.run.time_left import Pace, Step, steps_to_come
+from studies.run.time_left import Step, StepTimes, steps_to_come
 from studies.search.enqueued import as_enqueued
-from studies.search.imported_points import hinted_points
+from studies.search.imported_points import imported_points
 from studies.search.samplers import Proposal, make_proposer
 from studies.search.warm_start import warm_points
 
@@ -88,12 +88,12 @@ class _Run:
         self.store = store
         self.watch = watch
         self.last = ""
-        self.pace = Pace()
+        self.step_times = StepTimes()
         opened = open_before_study(plan, store, workbench, self.tell_early)
         self.ledger = Ledger(plan, store, self.tell_early)
         self.confirmation = plan.confirmation()
         self.benches = Benches(
-            plan, self.confirmation, store, workbench, self.ledger.patient, self.tell, opened
+            plan, self.confirmation, store, workbench, self.ledger.retry, self.tell, opened
         )
         self.record = self.ledger.read()
         self.ledger.refresh_note(self.record)
@@ -114,33 +114,34 @@ class _Run:
             self.benches,
             self.confirmation is not None,
             request.trial_timeout_s,
-            self.pace,
+            self.step_times,
             self.standstill,
             self.failures,
             self.tell,
         )
         self.measured = 0
         # Only now is everything there that it tells of.
-        self.ledger.patient.tell = self.tell
+        self.ledger.retry.tell = self.tell
         self.ledger.reconsider(self.stays_given_up)
         self.ledger.free_failed()
 
     def seed(self) -> int:
         """Of the sampler: another one for each worker that joins, which would else say the same."""
-        patient, study = self.ledger.patient, self.ledger.study
-        return self.plan.request.seed + len(patient(lambda: study.get_trials(deepcopy=False)))
+        retry, study = self.ledger.retry, self.ledger.study
+        return self.plan.request.seed + len(retry(lambda: study.get_trials(deepcopy=False)))
 
     def first_points(self) -> list[Point]:
-        """What to measure before the sampler is asked: hints, and what the parts' studies found.
+        """The points to measure before the sampler is asked.
 
-        The samplers to compare with take no hint from other studies.
+        Imported points come first, then the best points of the studies of the stack's parts. The
+        samplers that serve as a comparison take nothing from other studies.
         """
-        patient = self.ledger.patient
-        hinted = patient(lambda: hinted_points(self.plan, self.store))
+        retry = self.ledger.retry
+        imported = retry(lambda: imported_points(self.plan, self.store))
         if self.plan.request.sampler != "auto":
-            return hinted
-        warm = patient(lambda: warm_points(self.plan, self.store))
-        return hinted + [point for point in warm if point not in hinted]
+            return imported
+        warm = retry(lambda: warm_points(self.plan, self.store))
+        return imported + [point for point in warm if point not in imported]
 
     @property
     def screens(self) -> bool:
@@ -254,7 +255,7 @@ class _Run:
         taken = self.ledger.taken()
         known = taken.keys() | self.failures.keys()
         try:
-            proposal = self.ledger.patient(lambda: self.proposer.propose(self.ledger.study, known))
+            proposal = self.ledger.retry(lambda: self.proposer.propose(self.ledger.study, known))
         except UpdateFinishedTrialError:
             # It took so long that another worker gave the trial up.
             self.standstill.note("given up for dead before it was chosen", self.ledger.taken())
@@ -281,12 +282,12 @@ class _Run:
         except KeyboardInterrupt:
             self.ledger.fail(proposal.trial, "interrupted")
             raise
-        self.pace.note("measured", time.perf_counter() - start)
+        self.step_times.note("measured", time.perf_counter() - start)
         return True
 
     def measure_and_keep(self, bench: Bench, proposal: Proposal, sampling_s: float) -> None:
         """Measure a claimed point and store what came of it."""
-        grid = Grid()
+        grid = PictureGrid()
         try:
             measurement = self.measure(bench, proposal, grid)
             picture = grid.webp()
@@ -307,7 +308,7 @@ class _Run:
         if done:
             self.last += f"; {done}"
 
-    def measure(self, bench: Bench, proposal: Proposal, grid: Grid) -> Measurement:
+    def measure(self, bench: Bench, proposal: Proposal, grid: PictureGrid) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
         trials = self.record.trials
         screen = Screen(trials, self.record.searched_front, self.screening_budget)
@@ -358,7 +359,7 @@ class _Run:
                 loss_budget=self.ledger.loss_budget,
                 best=judged_bound(trials, self.ledger.loss_budget),
                 last=self.last,
-                left_s=self.pace.left_s(self.steps_left()),
+                left_s=self.step_times.left_s(self.steps_left()),
                 notes=self.plan.notes + self.benches.notes,
             )
         )
@@ -391,5 +392,5 @@ class _Run:
             self.failures,
             unkept,
             lacks_prompts and reason in SETTLED,
-            earlier=self.ledger.patient(lambda: earlier_note(self.plan, self.store)),
+            earlier=self.ledger.retry(lambda: earlier_note(self.plan, self.store)),
         )

@@ -118,14 +118,14 @@ class SecondLooks:
             Its number in the database; None if another worker is at it, or was.
         """
         ledger, study = self._ledger, self._ledger.study
-        first = ledger.patient(lambda: study.get_trials(deepcopy=False))[due.first.number]
+        first = ledger.retry(lambda: study.get_trials(deepcopy=False))[due.first.number]
         trial = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=first.params,
             distributions=first.distributions,
             user_attrs={records.POINT: due.first.params, records.DUPLICATE_OF: first.number},
         )
-        trial_id = ledger.patient(lambda: study._storage.create_new_trial(ledger.id, trial))
+        trial_id = ledger.retry(lambda: study._storage.create_new_trial(ledger.id, trial))
         number = self._number(trial_id)
 
         def take() -> bool:
@@ -135,7 +135,7 @@ class SecondLooks:
             # Another worker may have taken it and have ended meanwhile.
             return taken and not due.is_done(read_study(study))
 
-        if ledger.patient(take):
+        if ledger.retry(take):
             return trial_id
         self._end(trial_id, TrialState.FAIL)
         return None
@@ -146,7 +146,7 @@ class SecondLooks:
 
     def keep(self, trial_id: int, due: Due, measurement: Measurement) -> None:
         """Store what was found, unless the worker was given up for dead meanwhile."""
-        self._ledger.patient(self._ledger.require_study)
+        self._ledger.retry(self._ledger.require_study)
         content = {LOOK: due.look, **rounded(measurement.model_dump())}
         self._note(trial_id, records.MEASUREMENT, content)
         self._end(trial_id, TrialState.PRUNED)
@@ -167,18 +167,18 @@ class SecondLooks:
     def _note(self, trial_id: int, name: str, value: object) -> None:
         storage = self._ledger.study._storage
         with suppress(UpdateFinishedTrialError):
-            self._ledger.patient(lambda: storage.set_trial_user_attr(trial_id, name, value))
+            self._ledger.retry(lambda: storage.set_trial_user_attr(trial_id, name, value))
 
     def _end(self, trial_id: int, state: TrialState, keeps_claim: bool = False) -> None:
         """End the trial: without values, as it is no point of its own and samplers take none."""
         ledger = self._ledger
         with suppress(UpdateFinishedTrialError):
-            ledger.patient(lambda: ledger.study._storage.set_trial_state_values(trial_id, state))
+            ledger.retry(lambda: ledger.study._storage.set_trial_state_values(trial_id, state))
         if not keeps_claim:
             number = self._number(trial_id)
-            ledger.patient(lambda: release(ledger.store.engine, ledger.id, number))
+            ledger.retry(lambda: release(ledger.store.engine, ledger.id, number))
 
     def _number(self, trial_id: int) -> int:
         ledger = self._ledger
-        number: int = ledger.patient(lambda: ledger.study._storage.get_trial(trial_id)).number
+        number: int = ledger.retry(lambda: ledger.study._storage.get_trial(trial_id)).number
         return number

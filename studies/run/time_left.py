@@ -15,7 +15,7 @@ Step = Literal["measured"] | Look
 """A point of the search is measured; a second look is named as its trial is."""
 
 
-class Pace:
+class StepTimes:
     """What this process has measured of its own steps."""
 
     def __init__(self) -> None:

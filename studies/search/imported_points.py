@@ -1,4 +1,4 @@
-"""Hints between a file and a study: checked on their way in, and taken up when a study starts."""
+"""Imported points: checked when a file is imported, and measured first when a study starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from accel_space.stack import Stack, find_methods
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name
-from storage.database.imported_points import read_hints
+from storage.database.imported_points import read_imported_points
 from storage.database.opening import Store
 from storage.foreign import plain
 from storage.reading.prototype import Entry
@@ -68,16 +68,16 @@ def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
     return [batch for batch in batches.values() if batch.points], problems
 
 
-def hinted_points(plan: Plan, store: Store) -> list[Point]:
+def imported_points(plan: Plan, store: Store) -> list[Point]:
     """The points kept for the plan's combination that are in its study's space.
 
-    A hint was checked under the protocol of its import; one that cannot work under this protocol,
-    such as one for larger pictures, is none here.
+    They were checked when they were imported, for the catalogue's own model and picture size. A
+    point that does not fit this plan, such as one for larger pictures, is left out.
     """
     points = []
-    for hint in read_hints(store.engine, plan.combination):
+    for point in read_imported_points(store.engine, plan.combination):
         try:
-            points.append(point_in_space(plan.stack, hint))
+            points.append(point_in_space(plan.stack, point))
         except RefusedError:
             continue
     return points

@@ -20,7 +20,7 @@ from objectives.protocol import Protocol
 from objectives.quality.images import PSNR_CEILING_DB
 from objectives.quality.scorer import Scorer, find_scorer
 from objectives.statistics import Estimate, latency
-from objectives.timing.host_bound import Pace, paced
+from objectives.timing.host_bound import HostBoundShare, watch_host
 from tests.tiny_pipelines import GUIDANCE_SCALE, LATENT_SIZE, draw, tiny_context, tiny_sd
 
 CPU = torch.device("cpu")
@@ -374,7 +374,7 @@ def test_baseline_with_a_mean_score_below_zero_is_refused(
 
 
 class Watched:
-    """Notes how many batches were drawn before each one whose pace is watched."""
+    """Notes how many batches were drawn before each one whose host-bound share is read."""
 
     def __init__(self, pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.drawn = 0
@@ -387,17 +387,17 @@ class Watched:
             return decode(*args, **kwargs)
 
         monkeypatch.setattr(pipe.vae, "decode", counting)
-        monkeypatch.setattr("objectives.objective.paced", self._paced)
+        monkeypatch.setattr("objectives.objective.watch_host", self._watch_host)
 
     @contextmanager
-    def _paced(self, denoiser: Any, device: torch.device) -> Iterator[Pace]:
+    def _watch_host(self, denoiser: Any, device: torch.device) -> Iterator[HostBoundShare]:
         self.before.append(self.drawn)
-        with paced(denoiser, device) as pace:
-            yield pace
+        with watch_host(denoiser, device) as share:
+            yield share
         self.inside.append(self.drawn - self.before[-1])
 
 
-def test_a_points_pace_is_watched_in_a_warm_batch_behind_all_timed_ones(
+def test_a_points_host_bound_share_is_read_in_a_warm_batch_after_all_timed_ones(
     pipe: Any, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objective = make_objective(pipe, scorer, samples=18, batch_size=2)
@@ -406,8 +406,8 @@ def test_a_points_pace_is_watched_in_a_warm_batch_behind_all_timed_ones(
 
     objective.measure(PLAIN, baseline)
 
-    # One that warms up, five pairs; then three are scored only. On a CPU there is no pace to see,
-    # so that each of them is looked at in vain.
+    # One that warms up, five pairs; then three are scored only. On a CPU there is no share to read,
+    # so that each of them is watched in vain.
     assert watched.before == [11, 12, 13]
     assert watched.inside == [1, 1, 1]
 

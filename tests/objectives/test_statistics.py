@@ -79,7 +79,7 @@ def test_an_interval_far_wider_than_runs_differ_stays_as_it_is() -> None:
     assert across_runs(wide, 0.0).high == pytest.approx(4.0, rel=0.01)
 
 
-def test_a_latency_differs_more_from_run_to_run_than_a_speedup_and_most_at_the_hosts_pace() -> None:
+def test_a_latency_differs_more_from_run_to_run_than_a_speedup_and_most_where_host_bound() -> None:
     exact = Estimate(2.0, 2.0, 2.0)
     on_gpu, on_host = latency_across_runs(exact, 0.0), latency_across_runs(exact, 1.0)
     assert on_gpu.high == pytest.approx(2 * math.exp(1.96 * 0.05), rel=1e-4)

@@ -27,7 +27,7 @@ def import_(
     """Let studies measure a file's points before any other; its own figures are not taken over."""
     from accelfront.cli.process import prepare_process
     from objectives.errors import InputError
-    from storage.database.imported_points import keep_hints
+    from storage.database.imported_points import keep_imported_points
     from storage.database.opening import open_store
     from storage.errors import StorageError
     from storage.reading.prototype import read_search_params
@@ -48,7 +48,7 @@ def import_(
         raise InputError(f"{file} holds no point that a study could measure; nothing was kept")
     store = open_store(storage, create=True)
     for batch in batches:
-        new = keep_hints(store.engine, batch.combination, batch.points)
+        new = keep_imported_points(store.engine, batch.combination, batch.points)
         print(
             f"{counted(batch.entries, 'entry')}: {counted(len(batch.points), 'point')}, {new} new; "
             f"`{_study_command(batch, store.name)}` measures them first",

@@ -18,13 +18,13 @@ from accelfront.screen.counting import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from studies.engines.local import Row, Watch
+    from studies.engines.local import StudyResult, Watch
     from studies.request import StudyRequest
     from studies.sweep import Listed
 
 INTERRUPTED, IN_PART = 130, 3
 
-Engine = Callable[["Sequence[StudyRequest]", str, "Watch"], "Iterator[Row]"]
+Engine = Callable[["Sequence[StudyRequest]", str, "Watch"], "Iterator[StudyResult]"]
 
 
 def sweep(
@@ -100,13 +100,13 @@ def sweep(
         _show_list([list_study(request) for request in chosen], as_json)
         return
     run = run_here if engine == "local" else _ray_engine(address or "auto", workers)
-    rows = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
+    results = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
     # On unlike devices one combination makes several studies.
-    _show_rows(rows, max(len(chosen), len(rows)), as_json)
-    _tell_budgets(rows, content.loss_budget)
-    if any(row.state == "interrupted" for row in rows):
+    _show_results(results, max(len(chosen), len(results)), as_json)
+    _tell_budgets(results, content.loss_budget)
+    if any(result.state == "interrupted" for result in results):
         raise typer.Exit(INTERRUPTED)
-    if any(row.state == "failed" for row in rows):
+    if any(result.state == "failed" for result in results):
         raise typer.Exit(IN_PART)
 
 
@@ -123,17 +123,17 @@ def _ray_engine(address: str, workers: int | None) -> Engine:
     return partial(run_on_ray, address=address, workers=workers, prepare=prepare_process)
 
 
-def _run(engine: Engine, requests: list[StudyRequest], storage: str) -> list[Row]:
+def _run(engine: Engine, requests: list[StudyRequest], storage: str) -> list[StudyResult]:
     """Run the studies, with a live view and a word on each that fails."""
     from accelfront.screen.view import SweepView
 
-    rows: list[Row] = []
+    results: list[StudyResult] = []
     with SweepView() as view:
-        for row in engine(requests, storage, view):
-            rows.append(row)
-            if row.state == "failed":
-                view.tell(f"{row.label} failed: {row.reason}")
-    return rows
+        for result in engine(requests, storage, view):
+            results.append(result)
+            if result.state == "failed":
+                view.tell(f"{result.label} failed: {result.reason}")
+    return results
 
 
 def _show_list(listed: list[Listed], as_json: bool) -> None:
@@ -179,30 +179,32 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
     )
 
 
-def _show_rows(rows: list[Row], wanted: int, as_json: bool) -> None:
+def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> None:
     from accelfront.screen.tables import doubts, print_json, weakness_text
     from accelfront.screen.terminal import console
     from generator.bounds import weak_baselines
 
     if as_json:
-        print_json([row.as_json() for row in rows])
+        print_json([result.as_json() for result in results])
     else:
-        console().print(_table(rows))
-    studies = [row.study for row in rows if row.study is not None]
+        console().print(_table(results))
+    studies = [result.study for result in results if result.study is not None]
     for line in [*map(weakness_text, weak_baselines(studies)), *doubts(studies)]:
         print(line, file=sys.stderr)
-    counts = {state: sum(row.state == state for row in rows) for state in ("done", "failed")}
-    measured = sum(row.measured for row in rows)
+    done, failed = (
+        sum(result.state == state for result in results) for state in ("done", "failed")
+    )
+    measured = sum(result.measured for result in results)
     print(
-        f"{counts['done']} of {counted(wanted, 'study')} done, {counts['failed']} failed; "
+        f"{done} of {counted(wanted, 'study')} done, {failed} failed; "
         f"{counted(measured, 'point')} measured now. The same command goes on with what is left.",
         file=sys.stderr,
     )
 
 
-def _tell_budgets(rows: list[Row], asked: float | None) -> None:
+def _tell_budgets(results: list[StudyResult], asked: float | None) -> None:
     """Say where the file's loss budget is not that of studies which were there before."""
-    kept = {row.study.loss_budget for row in rows if row.study is not None} - {asked}
+    kept = {result.study.loss_budget for result in results if result.study is not None} - {asked}
     if asked is None or not kept:
         return
     budgets = " and ".join(f"{budget:.1%}" for budget in sorted(kept))
@@ -214,15 +216,15 @@ def _tell_budgets(rows: list[Row], asked: float | None) -> None:
     )
 
 
-def _table(rows: list[Row]) -> Table:
+def _table(results: list[StudyResult]) -> Table:
     from accelfront.screen.tables import plain_table
 
     table = plain_table("points", "best", "loss")
     table.add_column("study", justify="left")
-    for row in rows:
-        study = row.study
+    for result in results:
+        study = result.study
         best = None if study is None else study.bound
-        words = row.label + (f"\n{row.state}: {row.reason}" if row.reason else "")
+        words = result.label + (f"\n{result.state}: {result.reason}" if result.reason else "")
         table.add_row(
             "-" if study is None else f"{len(study.trials)}/{study.space['distinct']}",
             "-" if best is None else f"{best.judged_speedup:.2f}x",

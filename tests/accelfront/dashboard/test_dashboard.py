@@ -22,7 +22,7 @@ import pytest
 import torch
 
 from accelfront.dashboard.server import listen
-from objectives.quality.picture_grid import Grid
+from objectives.quality.picture_grid import PictureGrid
 from storage.database.opening import open_store
 from storage.records.study import FEASIBLE, MEASUREMENT, POINT
 from storage.study_store.artifacts import artifact_folder, keep_picture
@@ -58,7 +58,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def grid() -> bytes:
-    pictures = Grid()
+    pictures = PictureGrid()
     pictures.add(range(4), torch.full((4, 3, 64, 64), 0.2), torch.full((4, 3, 64, 64), 0.8))
     content = pictures.webp()
     assert content is not None
@@ -134,7 +134,7 @@ def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
         assert told["CLIP loss, 95%"] == "-1.0% to 2.5%"
         assert told["s/picture"] == "0.271"
         assert told["disturbed"] == "outlier, slow"
-        assert told["GPU sets the pace"] == "40%"
+        assert told["host-bound share"] == "60%"
         # As wide as the page is on any screen.
         assert max(len(name) + len(value) for name, value in told.items()) < 40
     columns = {each["key"]: each["sortable"] for each in study["union_user_attrs"]}

@@ -73,7 +73,7 @@ def test_a_best_point_that_waits_for_its_host_is_told(share: float | None, waits
     study = made_study([slower, made_trial(1, 2.0, 0.01, gpu_bound=share), lossy])
     assert bool(waiting_text(study)) is waits
     if waits:
-        assert waiting_text(study).startswith("trial 1: the GPU sets the pace 40% of the time")
+        assert waiting_text(study).startswith("trial 1: the GPU waits for its host 60% of the time")
 
 
 def test_nothing_waits_where_nothing_is_inside_the_loss_budget() -> None:

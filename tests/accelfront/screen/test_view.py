@@ -6,7 +6,7 @@ import pytest
 
 from accelfront.screen.view import StudyView, SweepView
 from storage.records.study import TrialRecord
-from studies.engines.local import Standing
+from studies.engines.local import WorkerStatus
 from studies.run.progress import Progress
 
 BEST = TrialRecord(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012, {})
@@ -63,16 +63,16 @@ def test_a_terminal_gets_all_a_person_wants_to_know(
         assert part in text
 
 
-def sweep_shown(capsys: pytest.CaptureFixture[str], *standings: Standing) -> list[str]:
+def sweep_shown(capsys: pytest.CaptureFixture[str], *statuses: WorkerStatus) -> list[str]:
     with SweepView() as view:
-        for standing in standings:
-            view(standing)
+        for status in statuses:
+            view(status)
     captured = capsys.readouterr()
     assert captured.out == ""
     return captured.err.splitlines()
 
 
-AT_WORK = Standing(1, "host GPU 0", "[1/2] a--DDIM--20--tgate--0123abcd", MEASURING)
+AT_WORK = WorkerStatus(1, "host GPU 0", "[1/2] a--DDIM--20--tgate--0123abcd", MEASURING)
 
 
 def test_each_line_of_a_sweep_tells_whose_it_is_and_comes_once(

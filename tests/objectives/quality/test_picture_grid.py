@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from objectives.quality.picture_grid import GAP_PX, MAX_BYTES, MAX_PICTURES, SIDE_PX, Grid
+from objectives.quality.picture_grid import GAP_PX, MAX_BYTES, MAX_PICTURES, SIDE_PX, PictureGrid
 
 RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -25,12 +25,12 @@ def decode(content: bytes | None) -> Image.Image:
 
 
 def test_no_pair_makes_no_grid() -> None:
-    assert Grid().webp() is None
+    assert PictureGrid().webp() is None
 
 
 @pytest.mark.parametrize("size", [(64, 64), (1024, 1024)])
 def test_the_baseline_is_above_and_the_accelerated_picture_below(size: tuple[int, int]) -> None:
-    grid = Grid()
+    grid = PictureGrid()
     grid.add(range(2), plain(RED, 2, size), plain(BLUE, 2, size))
     image = decode(grid.webp())
     assert image.size == (2 * SIDE_PX + GAP_PX, 2 * SIDE_PX + GAP_PX)
@@ -40,20 +40,20 @@ def test_the_baseline_is_above_and_the_accelerated_picture_below(size: tuple[int
 
 
 def test_oblong_pictures_keep_their_shape() -> None:
-    grid = Grid()
+    grid = PictureGrid()
     grid.add(range(1), plain(RED, 1, (256, 512)), plain(BLUE, 1, (256, 512)))
     assert decode(grid.webp()).size == (SIDE_PX, SIDE_PX + GAP_PX)
 
 
 def test_pictures_are_collected_over_pairs_each_once_and_no_more_than_fit() -> None:
-    grid = Grid()
+    grid = PictureGrid()
     for indices in (range(3), range(3), range(3, 6), range(6, 9)):
         grid.add(indices, plain(RED, 3, (8, 8)), plain(BLUE, 3, (8, 8)))
     assert decode(grid.webp()).width == MAX_PICTURES * (SIDE_PX + GAP_PX) - GAP_PX
 
 
 def test_what_happens_to_a_tensor_afterwards_does_not_show() -> None:
-    grid = Grid()
+    grid = PictureGrid()
     baseline = plain(RED, 1, (64, 64)).clone()
     grid.add(range(1), baseline, plain(BLUE, 1, (64, 64)))
     before = grid.webp()
@@ -62,7 +62,7 @@ def test_what_happens_to_a_tensor_afterwards_does_not_show() -> None:
 
 
 def test_half_precision_and_values_out_of_range_are_taken() -> None:
-    grid = Grid()
+    grid = PictureGrid()
     grid.add(range(1), plain((1.5, -0.5, 0.0), 1, (64, 64)).half(), plain(BLUE, 1, (64, 64)).half())
     red, green, _ = np.asarray(decode(grid.webp()))[64, 64]
     assert red > 240 and green < 15
@@ -70,7 +70,7 @@ def test_half_precision_and_values_out_of_range_are_taken() -> None:
 
 def test_even_noise_stays_within_the_bound() -> None:
     noise = torch.rand(2, MAX_PICTURES, 3, 512, 512, generator=torch.Generator().manual_seed(0))
-    grid = Grid()
+    grid = PictureGrid()
     grid.add(range(MAX_PICTURES), noise[0], noise[1])
     content = grid.webp()
     assert content is not None

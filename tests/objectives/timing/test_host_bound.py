@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from objectives.timing.host_bound import paced
+from objectives.timing.host_bound import watch_host
 
 
 class Denoiser(torch.nn.Module):
@@ -23,12 +23,12 @@ class Denoiser(torch.nn.Module):
 def run(denoiser: Denoiser, device: torch.device, rows: int) -> float | None:
     width = next(denoiser.parameters()).shape[0]
     x = torch.zeros(rows, width, device=device)
-    with torch.no_grad(), paced(denoiser, device) as pace:
+    with torch.no_grad(), watch_host(denoiser, device) as share:
         for _ in range(3):
             x = denoiser(x)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return pace.gpu_bound
+    return share.gpu_bound
 
 
 def test_on_a_cpu_nothing_is_watched() -> None:
@@ -36,7 +36,7 @@ def test_on_a_cpu_nothing_is_watched() -> None:
 
 
 @pytest.mark.gpu
-def test_much_work_a_launch_is_the_gpus_pace_and_little_the_hosts() -> None:
+def test_large_launches_are_not_host_bound_and_small_ones_are() -> None:
     device = torch.device("cuda:0")
     much, little = Denoiser(2048).to(device), Denoiser(16).to(device)
     run(much, device, rows=1), run(little, device, rows=1)  # Kernels are loaded.
@@ -48,6 +48,6 @@ def test_much_work_a_launch_is_the_gpus_pace_and_little_the_hosts() -> None:
 @pytest.mark.gpu
 def test_no_hook_stays_behind_also_after_an_error() -> None:
     denoiser = Denoiser(4)
-    with pytest.raises(ZeroDivisionError), paced(denoiser, torch.device("cuda:0")):
+    with pytest.raises(ZeroDivisionError), watch_host(denoiser, torch.device("cuda:0")):
         raise ZeroDivisionError
     assert not any(block._forward_hooks for block in denoiser.blocks)

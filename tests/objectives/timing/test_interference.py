@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from objectives.timing import device as devices
-from objectives.timing.interference import BUSY, Lookout
+from objectives.timing.interference import BUSY, InterferenceMonitor
 
 fork = multiprocessing.get_context("fork")
 
@@ -43,19 +43,19 @@ def test_a_rival_for_the_cpu_is_noticed() -> None:
     core = min(allowed)
     os.sched_setaffinity(0, {core})
     try:
-        lookout = Lookout()
-        with rival(core), lookout.kept():
+        monitor = InterferenceMonitor()
+        with rival(core), monitor.watching():
             work()
     finally:
         os.sched_setaffinity(0, allowed)
-    assert 3 * BUSY < lookout.waited < 1
-    assert lookout.report(torch.device("cpu")) == ["busy"]
+    assert 3 * BUSY < monitor.waited < 1
+    assert monitor.report(torch.device("cpu")) == ["busy"]
 
 
 def test_nothing_watched_is_nothing_noticed() -> None:
-    lookout = Lookout()
-    assert lookout.waited == 0
-    assert lookout.report(torch.device("cpu")) == []
+    monitor = InterferenceMonitor()
+    assert monitor.waited == 0
+    assert monitor.report(torch.device("cpu")) == []
 
 
 @pytest.mark.parametrize(

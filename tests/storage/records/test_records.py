@@ -158,7 +158,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("kept", "told"), [({"gpu_bound": 0.4}, 0.4), ({"gpu_bound": None}, None)])
-def test_a_point_tells_who_set_its_pace_where_that_is_known(
+def test_a_point_tells_its_gpu_bound_share_where_that_is_known(
     kept: dict[str, Any], told: float | None
 ) -> None:
     measured = made_trial(0, 2.0, 0.01, **kept).as_json()

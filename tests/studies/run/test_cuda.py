@@ -41,7 +41,7 @@ def test_every_stack_is_measured_in_half_precision_and_leaves_the_pipe_as_it_was
     assert "NVIDIA" in outcome.study.device
 
 
-def test_a_resumed_study_reads_who_sets_the_pace_beside_its_timed_pairs(
+def test_a_resumed_study_reads_the_host_bound_share_beside_its_timed_pairs(
     make_request: MakeRequest, store: Store
 ) -> None:
     # Of pipelines this small a reading says little: from run to run it is anything from 0 to 1.

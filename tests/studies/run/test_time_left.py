@@ -13,25 +13,25 @@ from studies.plan import make_plan
 from studies.run.confirmation import left_to_confirm
 from studies.run.progress import Progress
 from studies.run.runner import run_study
-from studies.run.time_left import Pace, steps_to_come
+from studies.run.time_left import StepTimes, steps_to_come
 from tests.made_reports import made_trial
 from tests.studies.run.test_second_looks import Lab
 
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:
-    assert Pace().left_s({"measured": 8, "confirmed": 2}) is None
+    assert StepTimes().left_s({"measured": 8, "confirmed": 2}) is None
 
 
 def test_each_kind_of_step_counts_by_what_it_took() -> None:
-    pace = Pace()
-    pace.note("measured", 10.0)
-    pace.note("measured", 20.0)
-    assert pace.left_s({"measured": 2}) == 30
+    step_times = StepTimes()
+    step_times.note("measured", 10.0)
+    step_times.note("measured", 20.0)
+    assert step_times.left_s({"measured": 2}) == 30
     # As long as a point each, and the unaccelerated pictures before the first one.
-    assert pace.left_s({"measured": 2, "confirmed": 2}) == 30 + 30 + 15
-    pace.note("confirmed", 40.0)
-    assert pace.left_s({"confirmed": 1, "timed again": 1}) == 40 + 15
-    assert pace.left_s({}) == 0
+    assert step_times.left_s({"measured": 2, "confirmed": 2}) == 30 + 30 + 15
+    step_times.note("confirmed", 40.0)
+    assert step_times.left_s({"confirmed": 1, "timed again": 1}) == 40 + 15
+    assert step_times.left_s({}) == 0
 
 
 def test_what_will_be_confirmed_is_counted_from_the_start() -> None:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from accel_space.errors import RefusedError
-from storage.database.imported_points import keep_hints
+from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store
 from storage.reading.prototype import Entry
 from studies.plan import make_plan
-from studies.search.imported_points import hinted_points, point_in_space, sort_entries
+from studies.search.imported_points import imported_points, point_in_space, sort_entries
 from tests.studies.conftest import MakeRequest
 from tests.studies.search.test_samplers import make_stack
 
@@ -93,13 +93,13 @@ def test_a_point_outside_the_space_is_refused_with_the_space() -> None:
         point_in_space(stack, OUTSIDE)
 
 
-def test_a_study_gets_the_hints_of_its_combination_that_fit(
+def test_a_study_gets_the_imported_points_of_its_combination_that_fit(
     make_request: MakeRequest, store: Store
 ) -> None:
     plan = make_plan(make_request())
     fitting: dict[str, int | float] = {"cache_interval": 5, "cache_branch_id": 3}
     # As of a protocol, or a release, with other choices.
-    keep_hints(store.engine, plan.combination, [OUTSIDE])
-    keep_hints(store.engine, plan.combination, [{"ratio": 0.5}, fitting])
-    keep_hints(store.engine, {**plan.combination, "steps": 7}, [plan.stack.default])
-    assert hinted_points(plan, store) == [fitting]
+    keep_imported_points(store.engine, plan.combination, [OUTSIDE])
+    keep_imported_points(store.engine, plan.combination, [{"ratio": 0.5}, fitting])
+    keep_imported_points(store.engine, {**plan.combination, "steps": 7}, [plan.stack.default])
+    assert imported_points(plan, store) == [fitting]
