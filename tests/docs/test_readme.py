@@ -1,0 +1,62 @@
+"""What the README promises of pipelines, methods and installing."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from accel_space.errors import RefusedError
+from accel_space.methods import METHODS
+from objectives.pipelines.catalogue import PIPELINES
+from studies.plan import make_stack
+from studies.request import StudyRequest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _table_of_methods() -> tuple[list[list[str]], dict[str, list[str]]]:
+    """The pipelines of each column, and by method its cells."""
+    section = README.partition("## Pipelines and methods")[2].partition("\n## ")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section.splitlines()
+        if line.startswith("|")
+    ]
+    return [cell.split(", ") for cell in head[1:]], {row[0].strip("`"): row[1:] for row in rows}
+
+
+def _works(method: str, pipeline: str) -> bool:
+    entry = PIPELINES[pipeline]
+    request = StudyRequest(pipeline, "DDIM", 20, (method,), trials=1)
+    try:
+        make_stack(request, entry, entry.architecture)
+    except RefusedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_table_says_on_which_pipelines_a_method_works(method: str) -> None:
+    columns, cells = _table_of_methods()
+    assert {name for column in columns for name in column} == set(PIPELINES)
+    said = {
+        name: cell == "yes"
+        for column, cell in zip(columns, cells[method], strict=True)
+        for name in column
+    }
+    assert said == {name: _works(method, name) for name in PIPELINES}
+
+
+def test_the_torch_that_pip_keeps_is_the_one_of_the_project() -> None:
+    said = re.findall(r"(torch|torchvision) (\d+\.\d+)", README.partition("## Three commands")[0])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(said) == {("torch", "2.6"), ("torchvision", "0.21")}
+    assert {f"{name}>={version}" for name, version in said} <= set(project["dependencies"])
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.splitlines()) <= 130
