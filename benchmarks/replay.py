@@ -20,7 +20,7 @@ from objectives.statistics import Estimate, clip_loss
 from step_times import TIMES, Times, find_times, fit_times
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.points import point_key
-from storage.records.study import MEASUREMENT
+from storage.study_store.attributes import MEASUREMENT
 from studies.plan import make_stack
 from studies.request import StudyRequest
 from studies.run.screening import FIRST_LOOK, confidence, is_hopeless, looks

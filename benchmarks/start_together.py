@@ -25,7 +25,7 @@ from postgres import new_database, postgres
 from result_files import keep_results
 from storage.database.opening import open_store
 from storage.records.points import point_key
-from storage.records.study import DUPLICATE_OF, POINT
+from storage.study_store.attributes import DUPLICATE_OF, POINT
 from storage.study_store.claims import list_claims
 
 RESULTS = Path(__file__).parent / "results"

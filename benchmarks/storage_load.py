@@ -30,8 +30,8 @@ from sqlalchemy import Connection, insert, text
 from postgres import new_database, postgres
 from result_files import keep_results, results_path
 from storage.database.opening import Store, open_store
-from storage.records import study as records
 from storage.records.points import point_key
+from storage.study_store import attributes as keys
 from storage.study_store.claims import list_claims
 from stub_workbench import REQUEST, made_up, work
 from studies.plan import Plan, make_plan
@@ -73,9 +73,9 @@ def load(url: str, plan: Plan, workers: int) -> dict[str, Any]:
     complete = [
         trial
         for trial in study.get_trials(deepcopy=False)
-        if trial.state == TrialState.COMPLETE and records.DUPLICATE_OF not in trial.user_attrs
+        if trial.state == TrialState.COMPLETE and keys.DUPLICATE_OF not in trial.user_attrs
     ]
-    points = Counter(point_key(trial.user_attrs[records.POINT]) for trial in complete)
+    points = Counter(point_key(trial.user_attrs[keys.POINT]) for trial in complete)
     claims = {claim.point for claim in list_claims(store.engine, study._study_id)}
     store.engine.dispose()
     return {
@@ -140,15 +140,15 @@ def _fill_study(
 
     name = f"{plan.study_name}{study_id:04}"
     attributes = {
-        records.COMBINATION: plan.combination,
-        records.PROTOCOL: plan.protocol.model_dump(),
-        records.ENVIRONMENT: plan.environment.model_dump(),
-        records.SPACE: {
+        keys.COMBINATION: plan.combination,
+        keys.PROTOCOL: plan.protocol.model_dump(),
+        keys.ENVIRONMENT: plan.environment.model_dump(),
+        keys.SPACE: {
             "distinct": len(plan.stack.points),
             "grid": plan.stack.grid_size,
             "choices": {name: list(each.values) for name, each in plan.stack.space.items()},
         },
-        records.LOSS_BUDGET: 0.02,
+        keys.LOSS_BUDGET: 0.02,
     }
     add(models.StudyModel, [{"study_id": study_id, "study_name": name}])
     directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
@@ -197,9 +197,9 @@ def _fill_study(
             {"trial_id": first + number, "key": key, "value_json": json.dumps(value)}
             for number, (point, figures) in enumerate(measured)
             for key, value in (
-                (records.POINT, point),
-                (records.FEASIBLE, True),
-                (records.MEASUREMENT, figures.model_dump()),
+                (keys.POINT, point),
+                (keys.FEASIBLE, True),
+                (keys.MEASUREMENT, figures.model_dump()),
             )
         ],
     )

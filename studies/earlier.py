@@ -8,7 +8,7 @@ import optuna
 
 from objectives.model_files.fingerprint import is_earlier, split_fingerprint
 from storage.database.opening import Store
-from storage.records import study as records
+from storage.study_store import attributes as keys
 from studies.plan import Plan
 
 
@@ -38,8 +38,8 @@ def _reasons(attributes: Mapping[str, object], plan: Plan) -> list[str]:
     """Why a study of the first release is not the plan's; none if it is another altogether."""
     match attributes:
         case {
-            records.PROTOCOL: {"model": str(model), **protocol},
-            records.ENVIRONMENT: {"device": plan.environment.device},
+            keys.PROTOCOL: {"model": str(model), **protocol},
+            keys.ENVIRONMENT: {"device": plan.environment.device},
         } if split_fingerprint(model)[0] == split_fingerprint(plan.protocol.model)[0]:
             reasons = []
             if is_earlier(model):

@@ -9,9 +9,9 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import Store
-from storage.records import study as records
 from storage.records.remeasurement import LOOK
 from storage.records.study import StudyRecord, TrialRecord
+from storage.study_store import attributes as keys
 
 PROTOCOL = {
     "num_samples": 8, "batch_size": 4, "width": 64, "height": 64, "dtype": "float32",
@@ -85,11 +85,11 @@ def keep(store: Store, study: StudyRecord) -> None:
         study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
     )
     attributes = {
-        records.COMBINATION: study.combination,
-        records.PROTOCOL: study.protocol,
-        records.ENVIRONMENT: {"device": study.device, "versions": study.versions},
-        records.SPACE: study.space,
-        records.LOSS_BUDGET: study.loss_budget,
+        keys.COMBINATION: study.combination,
+        keys.PROTOCOL: study.protocol,
+        keys.ENVIRONMENT: {"device": study.device, "versions": study.versions},
+        keys.SPACE: study.space,
+        keys.LOSS_BUDGET: study.loss_budget,
     }
     for key, value in attributes.items():
         kept.set_user_attr(key, value)
@@ -99,8 +99,8 @@ def keep(store: Store, study: StudyRecord) -> None:
                 state=TrialState.COMPLETE,
                 values=[trial.speedup, trial.clip_loss],
                 user_attrs={
-                    records.POINT: trial.params,
-                    records.MEASUREMENT: dict(trial.measurement),
+                    keys.POINT: trial.params,
+                    keys.MEASUREMENT: dict(trial.measurement),
                 },
             )
         )
@@ -111,9 +111,9 @@ def keep(store: Store, study: StudyRecord) -> None:
                 create_trial(
                     state=TrialState.PRUNED,
                     user_attrs={
-                        records.POINT: trial.params,
-                        records.DUPLICATE_OF: trial.number,
-                        records.MEASUREMENT: {LOOK: "confirmed", **trial.confirmed},
+                        keys.POINT: trial.params,
+                        keys.DUPLICATE_OF: trial.number,
+                        keys.MEASUREMENT: {LOOK: "confirmed", **trial.confirmed},
                     },
                 )
             )

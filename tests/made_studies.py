@@ -8,8 +8,8 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import Store
-from storage.records import study as records
 from storage.records.remeasurement import LOOK
+from storage.study_store import attributes as keys
 
 PROTOCOL = {
     "model": "a/model@0123abcd", "scorer": "a scorer", "prompts": "prompts.txt@0123abcd",
@@ -43,11 +43,11 @@ def add_study(
     )
     choices = {"cache_interval": [2, 3, 4, 5], "warm_up": [1, 2, 3], "ratio": [0.1, 0.5]}
     attributes: dict[str, Any] = {
-        records.COMBINATION: combination,
-        records.PROTOCOL: PROTOCOL,
-        records.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
-        records.SPACE: {"distinct": 24, "grid": 24, "choices": choices},
-        records.LOSS_BUDGET: 0.02,
+        keys.COMBINATION: combination,
+        keys.PROTOCOL: PROTOCOL,
+        keys.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
+        keys.SPACE: {"distinct": 24, "grid": 24, "choices": choices},
+        keys.LOSS_BUDGET: 0.02,
     }
     for key, value in attributes.items():
         study.set_user_attr(key, value)
@@ -63,7 +63,7 @@ def add_point(
 ) -> None:
     """A completed point."""
     measurement = _measurement(speedup, loss) | {"baseline_clip_score": baseline_clip_score}
-    attributes = {records.POINT: point, records.MEASUREMENT: measurement}
+    attributes = {keys.POINT: point, keys.MEASUREMENT: measurement}
     study.add_trial(
         create_trial(state=TrialState.COMPLETE, values=[speedup[0], loss[0]], user_attrs=attributes)
     )
@@ -74,11 +74,11 @@ def confirm(
 ) -> None:
     """A second look at a completed point, on prompts that the search did not see."""
     measured = study.get_trials(states=(TrialState.COMPLETE,))
-    [first] = [trial for trial in measured if trial.user_attrs[records.POINT] == point]
+    [first] = [trial for trial in measured if trial.user_attrs[keys.POINT] == point]
     attributes = {
-        records.POINT: point,
-        records.DUPLICATE_OF: first.number,
-        records.MEASUREMENT: _measurement(speedup, loss) | {LOOK: "confirmed"},
+        keys.POINT: point,
+        keys.DUPLICATE_OF: first.number,
+        keys.MEASUREMENT: _measurement(speedup, loss) | {LOOK: "confirmed"},
     }
     study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attributes))
 

@@ -28,14 +28,8 @@ from storage.reading.studies import read_study
 from storage.records.judgement import judged_front
 from storage.records.remeasurement import LOOK
 from storage.records.shapes import MEASURED
-from storage.records.study import (
-    DUPLICATE_OF,
-    FEASIBLE,
-    MEASUREMENT,
-    POINT,
-    StudyRecord,
-    TrialRecord,
-)
+from storage.records.study import StudyRecord, TrialRecord
+from storage.study_store.attributes import DUPLICATE_OF, FEASIBLE, MEASUREMENT, POINT
 
 STUDY = re.compile(r"/api/studies/(\d+)")
 

@@ -13,8 +13,8 @@ from accelfront.screen.terminal import json_text
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
+    from storage.records.failure import Failure
     from storage.records.study import StudyRecord, TrialRecord
-    from storage.study_store.failures import Failure
 
 DISTURBED = "!"
 

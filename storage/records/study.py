@@ -1,4 +1,4 @@
-"""Studies as they are kept: what is on a study and on its trials, by name."""
+"""Studies as they are read back: what each holds, and what it comes to."""
 
 from __future__ import annotations
 
@@ -6,42 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.records.failure import Failure
 from storage.records.front import pareto_front
 from storage.records.judgement import judged_bound, judged_front
 from storage.records.remeasurement import disturbed_by
-from storage.study_store.failures import Failure
-
-# Attributes of an Optuna study.
-IDENTITY = "identity"
-"""Tells a study from one of the same name, or number, that was deleted."""
-COMBINATION = "combination"
-SCHEDULER_SETTINGS = "scheduler_settings"
-PROTOCOL = "protocol"
-ENVIRONMENT = "environment"
-SPACE = "space"
-LOSS_BUDGET = "loss_budget"
-DOUBT = "doubt"
-ORIGIN = "model_origin"
-FILES = "files"
-"""Where the prompts and the scorer that a person gave lay at last; no part of the identity."""
-STUDY_KEYS = (
-    COMBINATION,
-    SCHEDULER_SETTINGS,
-    PROTOCOL,
-    ENVIRONMENT,
-    SPACE,
-    LOSS_BUDGET,
-    DOUBT,
-    ORIGIN,
-    FILES,
-)
-
-# Attributes of an Optuna trial.
-POINT = "point"
-MEASUREMENT = "measurement"
-FEASIBLE = "feasible"
-REASON = "reason"
-DUPLICATE_OF = "duplicate_of"
 
 CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
 """What `front --json` shows of a confirmation."""

@@ -20,7 +20,7 @@ from storage.database.processes import (
     this_host,
 )
 from storage.database.schema import claims, serialize
-from storage.records.study import DUPLICATE_OF
+from storage.study_store.attributes import DUPLICATE_OF
 from storage.study_store.rows import ATTRIBUTES, TRIALS
 
 IDENTITY = ("study_id", "point", "trial_number", "host", "pid")

@@ -6,30 +6,14 @@ Their trials keep their claims, so that no later run measures them again with th
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 from sqlalchemy import Engine, and_, select
 
 from storage.database.schema import claims
+from storage.records.failure import Failure
 from storage.records.shapes import parsed
+from storage.study_store.attributes import FAULT, REASON
 from storage.study_store.rows import ATTRIBUTES, TRIALS
-
-FAULT = "fault"
-"""On a trial that failed for a reason of its own: the versions of the libraries that it met."""
-
-
-class Failure(NamedTuple):
-    """A point, or a second look at one, that is not tried again.
-
-    Attributes:
-        trial: The trial's number.
-        point: The key of what was claimed.
-        reason: Why it failed.
-    """
-
-    trial: int
-    point: str
-    reason: str
 
 
 def read_failures(engine: Engine, study_ids: Collection[int]) -> dict[int, list[Failure]]:
@@ -40,7 +24,7 @@ def read_failures(engine: Engine, study_ids: Collection[int]) -> dict[int, list[
         select(claims.c.study_id, TRIALS.c.number, claims.c.point, reason.c.value_json)
         .join(TRIALS, holds)
         .join(fault, and_(fault.c.trial_id == TRIALS.c.trial_id, fault.c.key == FAULT))
-        .join(reason, and_(reason.c.trial_id == TRIALS.c.trial_id, reason.c.key == "reason"))
+        .join(reason, and_(reason.c.trial_id == TRIALS.c.trial_id, reason.c.key == REASON))
         .where(claims.c.study_id.in_(study_ids), TRIALS.c.state == "FAIL")
         .order_by(claims.c.study_id, TRIALS.c.number)
     )

@@ -13,9 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.database.opening import GRACE_S, Store
 from storage.reading.trials import RawTrial
 from storage.records.points import point_key
-from storage.records.study import DUPLICATE_OF, MEASUREMENT, POINT, REASON
+from storage.study_store.attributes import DUPLICATE_OF, FAULT, MEASUREMENT, POINT, REASON
 from storage.study_store.claims import Claim, claim, list_claims, release
-from storage.study_store.failures import FAULT
 
 
 def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:

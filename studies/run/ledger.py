@@ -20,12 +20,14 @@ from storage.database.retry import DatabaseRetry
 from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import given_up
-from storage.records import study as records
 from storage.records.points import point_key
+from storage.records.study import StudyRecord
+from storage.study_store import attributes as keys
 from storage.study_store.artifacts import artifact_folder, keep_picture
+from storage.study_store.attributes import FAULT
 from storage.study_store.claims import claim, list_claims, release
 from storage.study_store.deletions import shares_number
-from storage.study_store.failures import FAULT, read_failures
+from storage.study_store.failures import read_failures
 from storage.study_store.heartbeat import heartbeat
 from storage.study_store.recovery import recover
 from storage.study_store.rounding import rounded
@@ -73,7 +75,7 @@ class Ledger:
         self._pictures = artifact_folder(store)
         self.unkept: str | None = None
         self.study = self.retry(lambda: open_study(plan, store))
-        self.identity = self.retry(lambda: self.study.user_attrs[records.IDENTITY])
+        self.identity = self.retry(lambda: self.study.user_attrs[keys.IDENTITY])
         self.loss_budget = self.study_budget
         if plan.request.budget_use == "run" and plan.request.loss_budget is not None:
             self.loss_budget = plan.request.loss_budget
@@ -86,13 +88,13 @@ class Ledger:
 
         Read anew each time, as a command elsewhere may set another one.
         """
-        budget: float = self.retry(lambda: self.study.user_attrs[records.LOSS_BUDGET])
+        budget: float = self.retry(lambda: self.study.user_attrs[keys.LOSS_BUDGET])
         return budget
 
-    def read(self) -> records.StudyRecord:
+    def read(self) -> StudyRecord:
         """The study as it is stored now, after what dead workers left was put right."""
 
-        def read() -> records.StudyRecord:
+        def read() -> StudyRecord:
             self.require_study()
             recover(self.study, self.store)
             failed = read_failures(self.store.engine, [self.id])[self.id]
@@ -102,7 +104,7 @@ class Ledger:
 
     def require_study(self) -> None:
         """Raise StudyFailedError if the study was deleted, whoever has its number now."""
-        if self.study.user_attrs.get(records.IDENTITY) != self.identity:
+        if self.study.user_attrs.get(keys.IDENTITY) != self.identity:
             raise deleted(self.study.study_name)
 
     def require_own_number(self, trial_id: int) -> None:
@@ -161,7 +163,7 @@ class Ledger:
         # In this order, as a claim is never younger than its trial.
         trials = self.retry(lambda: self.study.get_trials(deepcopy=False, states=[state]))
         claimed = set(self.taken().values())
-        own = [trial for trial in trials if records.DUPLICATE_OF not in trial.user_attrs]
+        own = [trial for trial in trials if keys.DUPLICATE_OF not in trial.user_attrs]
         return sum(trial.number in claimed for trial in own)
 
     def claim(self, proposal: Proposal, wanted: int) -> bool:
@@ -180,7 +182,7 @@ class Ledger:
         def take() -> bool:
             self.require_study()
             self.require_own_number(trial._trial_id)
-            trial.set_user_attr(records.POINT, proposal.point)
+            trial.set_user_attr(keys.POINT, proposal.point)
             # Before the claim: one without a heartbeat could not be told from a dead worker's.
             self.heart.record_heartbeat(trial._trial_id)
             key = point_key(proposal.point)
@@ -203,14 +205,14 @@ class Ledger:
         # Optuna starts heartbeats in `optimize` only, and its loop knows no points.
         return heartbeat(self.heart, trial._trial_id)
 
-    def refresh_note(self, record: records.StudyRecord) -> None:
+    def refresh_note(self, record: StudyRecord) -> None:
         """Say in the study's note what it has found so far and how to go on."""
         note = study_note(self._plan, record, self.store.name)
         self.retry(lambda: refresh_note(self.study, note))
 
     def doubt(self, doubt: str) -> None:
         """Keep why a small loss says little in this study; empty if there is no reason."""
-        self.retry(lambda: self.study.set_user_attr(records.DOUBT, doubt))
+        self.retry(lambda: self.study.set_user_attr(keys.DOUBT, doubt))
 
     def keep(
         self,
@@ -237,10 +239,10 @@ class Ledger:
 
         def note() -> None:
             self.require_study()
-            trial.set_user_attr(records.FEASIBLE, excess <= 0)
+            trial.set_user_attr(keys.FEASIBLE, excess <= 0)
             trial.set_constraint("clip_loss", excess)
             content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
-            trial.set_user_attr(records.MEASUREMENT, rounded(content))
+            trial.set_user_attr(keys.MEASUREMENT, rounded(content))
 
         try:
             self.retry(note)
@@ -287,7 +289,7 @@ class Ledger:
         """
 
         def mark() -> Sequence[float] | None:
-            trial.set_user_attr(records.DUPLICATE_OF, first)
+            trial.set_user_attr(keys.DUPLICATE_OF, first)
             known = None if first is None else self.study.get_trials(deepcopy=False)[first]
             if known is None or known.state != TrialState.COMPLETE:
                 return None
@@ -313,7 +315,7 @@ class Ledger:
         """
 
         def note() -> None:
-            trial.set_user_attr(records.REASON, reason)
+            trial.set_user_attr(keys.REASON, reason)
             if own_fault:
                 trial.set_user_attr(FAULT, self.versions)
 

@@ -15,7 +15,7 @@ from storage.database.opening import Store
 from storage.database.schema import creation_lock
 from storage.errors import StorageError
 from storage.reading.studies import read_study
-from storage.records import study as records
+from storage.study_store import attributes as keys
 from storage.study_store.deletions import number_anew, put_right
 from studies.errors import StudyRefusedError
 from studies.files import given_files
@@ -39,7 +39,7 @@ def open_study(plan: Plan, store: Store) -> optuna.Study:
         put_right(store.engine)
         try:
             study = _make_study(plan, store)
-            number_anew(store.engine, study._study_id, records.REASON)
+            number_anew(store.engine, study._study_id, keys.REASON)
             read_study(study)
         except (StorageError, StudyRefusedError):
             raise
@@ -63,16 +63,16 @@ def _make_study(plan: Plan, store: Store) -> optuna.Study:
             study.set_metric_names(["speedup", "clip_loss"])
     stack = plan.stack
     identity = {
-        records.IDENTITY: uuid4().hex,
-        records.COMBINATION: plan.combination,
-        records.SCHEDULER_SETTINGS: plan.scheduler_settings,
-        records.PROTOCOL: plan.protocol.model_dump(),
-        records.SPACE: {
+        keys.IDENTITY: uuid4().hex,
+        keys.COMBINATION: plan.combination,
+        keys.SCHEDULER_SETTINGS: plan.scheduler_settings,
+        keys.PROTOCOL: plan.protocol.model_dump(),
+        keys.SPACE: {
             "distinct": len(stack.points),
             "grid": stack.grid_size,
             "choices": {name: list(choices.values) for name, choices in stack.space.items()},
         },
-        records.ENVIRONMENT: plan.environment.model_dump(),
+        keys.ENVIRONMENT: plan.environment.model_dump(),
     }
     known = study.user_attrs
     _refuse_drift(plan, known)
@@ -80,16 +80,16 @@ def _make_study(plan: Plan, store: Store) -> optuna.Study:
         if name not in known:
             study.set_user_attr(name, value)
     origin = plan.model.origin.model_dump(exclude_none=True)
-    if known.get(records.ORIGIN) != origin:
+    if known.get(keys.ORIGIN) != origin:
         # The latest place: the same model may have lain elsewhere before.
-        study.set_user_attr(records.ORIGIN, origin)
+        study.set_user_attr(keys.ORIGIN, origin)
     files = given_files(plan.request)
-    if known.get(records.FILES, {}) != files:
-        study.set_user_attr(records.FILES, files)
+    if known.get(keys.FILES, {}) != files:
+        study.set_user_attr(keys.FILES, files)
     # Last, as it marks the study as complete for readers.
-    budget = _own_budget(plan.request, known.get(records.LOSS_BUDGET))
-    if known.get(records.LOSS_BUDGET) != budget:
-        study.set_user_attr(records.LOSS_BUDGET, budget)
+    budget = _own_budget(plan.request, known.get(keys.LOSS_BUDGET))
+    if known.get(keys.LOSS_BUDGET) != budget:
+        study.set_user_attr(keys.LOSS_BUDGET, budget)
     return study
 
 
@@ -103,8 +103,8 @@ def _own_budget(request: StudyRequest, known: float | None) -> float:
 
 def _refuse_drift(plan: Plan, known: dict[str, Any]) -> None:
     """Raise StudyRefusedError if a study cannot go on where it was left."""
-    if records.ENVIRONMENT in known and not plan.request.allow_version_drift:
-        before = known[records.ENVIRONMENT]["versions"]
+    if keys.ENVIRONMENT in known and not plan.request.allow_version_drift:
+        before = known[keys.ENVIRONMENT]["versions"]
         drift = version_drift(before, plan.environment.versions)
         if drift:
             raise StudyRefusedError(
@@ -112,7 +112,7 @@ def _refuse_drift(plan: Plan, known: dict[str, Any]) -> None:
                 "take another --storage, or go on with --allow-version-drift"
             )
     space = {name: list(choices.values) for name, choices in plan.stack.space.items()}
-    if records.SPACE in known and known[records.SPACE]["choices"] != space:
+    if keys.SPACE in known and known[keys.SPACE]["choices"] != space:
         raise StudyRefusedError(
             "this study was begun by another release of accelfront with other choices of "
             "parameters; take another --storage"

@@ -16,12 +16,12 @@ from optuna.trial import TrialState
 
 from objectives.measurement import Measurement
 from storage.reading.studies import read_study
-from storage.records import study as records
 from storage.records.points import point_key
 from storage.records.remeasurement import LOOK, Look
 from storage.records.study import StudyRecord, TrialRecord
+from storage.study_store import attributes as keys
+from storage.study_store.attributes import FAULT
 from storage.study_store.claims import claim, release
-from storage.study_store.failures import FAULT
 from storage.study_store.heartbeat import heartbeat
 from storage.study_store.rounding import rounded
 from studies.run.confirmation import to_confirm, unsure_best
@@ -123,7 +123,7 @@ class SecondLooks:
             state=TrialState.RUNNING,
             params=first.params,
             distributions=first.distributions,
-            user_attrs={records.POINT: due.first.params, records.DUPLICATE_OF: first.number},
+            user_attrs={keys.POINT: due.first.params, keys.DUPLICATE_OF: first.number},
         )
         trial_id = ledger.retry(lambda: study._storage.create_new_trial(ledger.id, trial))
         number = self._number(trial_id)
@@ -148,7 +148,7 @@ class SecondLooks:
         """Store what was found, unless the worker was given up for dead meanwhile."""
         self._ledger.retry(self._ledger.require_study)
         content = {LOOK: due.look, **rounded(measurement.model_dump())}
-        self._note(trial_id, records.MEASUREMENT, content)
+        self._note(trial_id, keys.MEASUREMENT, content)
         self._end(trial_id, TrialState.PRUNED)
 
     def fail(self, trial_id: int, reason: str, own_fault: bool = False) -> None:
@@ -159,7 +159,7 @@ class SecondLooks:
             reason: Why.
             own_fault: Whether it would fail again; it is left to nobody then.
         """
-        self._note(trial_id, records.REASON, reason)
+        self._note(trial_id, keys.REASON, reason)
         if own_fault:
             self._note(trial_id, FAULT, self._ledger.versions)
         self._end(trial_id, TrialState.FAIL, keeps_claim=own_fault)

@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack
 from storage.records.points import point_key
-from storage.records.study import DUPLICATE_OF, MEASUREMENT, Point
+from storage.records.study import Point
+from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT
 from studies.search.features import Matrix, loss_features, skipped_shares, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain
 from studies.search.point_sampler import PointSampler

@@ -24,7 +24,7 @@ import pytest
 from optuna.trial import TrialState
 
 from storage.database.opening import open_store
-from storage.records.study import POINT
+from storage.study_store.attributes import POINT
 from tests import command_line
 from tests.command_line import Answer
 from tests.made_studies import confirm

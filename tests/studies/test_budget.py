@@ -11,7 +11,7 @@ from optuna_dashboard import get_note
 
 from storage.database.opening import Store
 from storage.records.requirement import Requirement
-from storage.records.study import FEASIBLE, LOSS_BUDGET
+from storage.study_store.attributes import FEASIBLE, LOSS_BUDGET
 from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import make_plan
 from studies.request import DEFAULT_LOSS_BUDGET, BudgetUse

@@ -19,7 +19,7 @@ import pytest
 
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
-from storage.records.study import PROTOCOL
+from storage.study_store.attributes import PROTOCOL
 from tests.command_line import modules_after, run, run_process
 from tests.made_studies import add_point, add_study
 

@@ -15,7 +15,7 @@ from objectives.embedded import PIPELINE_DIR, V_DIR
 from objectives.timing.device import device_name
 from storage.database.opening import open_store
 from storage.database.scripts import read_scripts
-from storage.records import study as records
+from storage.study_store import attributes as keys
 from tests.command_line import modules_after, run
 from tests.generator.made_trials import made_study
 from tests.made_studies import add_point, add_study
@@ -56,8 +56,8 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     study = add_study(store, "deepcache")
     made, _ = made_study("tiny-shapes", ["deepcache"], {})
     here = {"device": device_name(torch.device("cpu")), "versions": made.versions}
-    study.set_user_attr(records.PROTOCOL, made.protocol)
-    study.set_user_attr(records.ENVIRONMENT, here)
+    study.set_user_attr(keys.PROTOCOL, made.protocol)
+    study.set_user_attr(keys.ENVIRONMENT, here)
     for number in range(POINTS):
         speedup, loss = 1.3 + 0.1 * number, 0.006 + 0.01 * number
         add_point(

@@ -31,8 +31,8 @@ from storage.database.opening import open_store
 from storage.database.schema import scripts
 from storage.database.scripts import ScriptRecord, keep_script
 from storage.reading.studies import read_studies
-from storage.records import study as records
 from storage.records.study import StudyRecord
+from storage.study_store import attributes as keys
 from tests.command_line import run
 from tests.generator.made_trials import made_study
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
@@ -103,11 +103,11 @@ def _store(study: StudyRecord, url: str) -> StudyRecord:
         study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
     )
     attributes: dict[str, Any] = {
-        records.COMBINATION: study.combination,
-        records.PROTOCOL: study.protocol,
-        records.ENVIRONMENT: {"device": study.device, "versions": study.versions},
-        records.SPACE: study.space,
-        records.LOSS_BUDGET: study.loss_budget,
+        keys.COMBINATION: study.combination,
+        keys.PROTOCOL: study.protocol,
+        keys.ENVIRONMENT: {"device": study.device, "versions": study.versions},
+        keys.SPACE: study.space,
+        keys.LOSS_BUDGET: study.loss_budget,
     }
     for key, value in attributes.items():
         stored.set_user_attr(key, value)
@@ -120,7 +120,7 @@ def _store(study: StudyRecord, url: str) -> StudyRecord:
             create_trial(
                 state=TrialState.COMPLETE,
                 values=[interval[0], trial.clip_loss],
-                user_attrs={records.POINT: point, records.MEASUREMENT: measurement},
+                user_attrs={keys.POINT: point, keys.MEASUREMENT: measurement},
             )
         )
     [read] = read_studies(store)

@@ -24,8 +24,8 @@ import torch
 from accelfront.dashboard.server import listen
 from objectives.quality.picture_grid import PictureGrid
 from storage.database.opening import open_store
-from storage.records.study import FEASIBLE, MEASUREMENT, POINT
 from storage.study_store.artifacts import artifact_folder, keep_picture
+from storage.study_store.attributes import FEASIBLE, MEASUREMENT, POINT
 from tests.command_line import run
 from tests.made_reports import keep, made_study, made_trial
 

@@ -14,7 +14,7 @@ from accelfront.screen.tables import plain_table
 from accelfront.screen.terminal import CleanConsole, clean
 from storage.database.opening import open_store
 from storage.reading.studies import study_names
-from storage.records import study as records
+from storage.study_store import attributes as keys
 from storage.study_store.rows import STUDIES, STUDY_ATTRIBUTES
 from tests.command_line import run
 from tests.made_studies import add_point, add_study
@@ -32,7 +32,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     study = add_study(store, "deepcache", pipeline="tiny-shapes", digest=HOSTILE)
     add_point(study, {f"cache{HOSTILE}": 3}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.015))
     study.set_user_attr(
-        records.ENVIRONMENT, {"device": DEVICE, "versions": {f"torch{HOSTILE}": HOSTILE}}
+        keys.ENVIRONMENT, {"device": DEVICE, "versions": {f"torch{HOSTILE}": HOSTILE}}
     )
     broken = add_study(store, "tome", digest=HOSTILE)
     with store.engine.begin() as connection:

@@ -14,8 +14,8 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.studies import completed, read_studies, read_study
-from storage.records import study as records
 from storage.records.study import StudyRecord
+from storage.study_store import attributes as keys
 from storage.study_store.rows import ATTRIBUTES, STUDY_ATTRIBUTES
 from tests.made_studies import add_point, add_study, confirm
 
@@ -48,18 +48,18 @@ def by_enqueue(study: optuna.Study) -> None:
 
 
 def with_half_of_our_attributes(study: optuna.Study) -> None:
-    study.add_trial(create_trial(values=[9.0, -0.5], user_attrs={records.POINT: POINT}))
+    study.add_trial(create_trial(values=[9.0, -0.5], user_attrs={keys.POINT: POINT}))
 
 
 def with_other_shapes(study: optuna.Study) -> None:
-    attributes: dict[str, Any] = {records.POINT: [3, 2], records.MEASUREMENT: "fast"}
+    attributes: dict[str, Any] = {keys.POINT: [3, 2], keys.MEASUREMENT: "fast"}
     study.add_trial(create_trial(values=[9.0, -0.5], user_attrs=attributes))
 
 
 def with_beyond_all_figures(study: optuna.Study) -> None:
     [ours] = completed(study.get_trials(deepcopy=False))
     measured = {**ours.measurement, "latency_s": 1e300}
-    attributes = {records.POINT: {"warm_up": 1}, records.MEASUREMENT: measured}
+    attributes = {keys.POINT: {"warm_up": 1}, keys.MEASUREMENT: measured}
     study.add_trial(create_trial(values=[1e300, -0.5], user_attrs=attributes))
 
 
@@ -122,13 +122,13 @@ def test_a_second_look_that_is_none_of_ours_is_left_out(
 
 
 BROKEN = {
-    "combination without steps": (records.COMBINATION, '{"pipeline": "x", "methods": ["tome"]}'),
-    "no JSON": (records.PROTOCOL, "{"),
-    "a lone surrogate": (records.ENVIRONMENT, '{"device": "\\ud800", "versions": {}}'),
-    "a number of 5,000 digits": (records.SPACE, "1" * 5000),
-    "brackets without end": (records.SPACE, "[" * 3000),
-    "a budget beyond all": (records.LOSS_BUDGET, "1e400"),
-    "text for a list": (records.COMBINATION, '{"methods": "deepcache"}'),
+    "combination without steps": (keys.COMBINATION, '{"pipeline": "x", "methods": ["tome"]}'),
+    "no JSON": (keys.PROTOCOL, "{"),
+    "a lone surrogate": (keys.ENVIRONMENT, '{"device": "\\ud800", "versions": {}}'),
+    "a number of 5,000 digits": (keys.SPACE, "1" * 5000),
+    "brackets without end": (keys.SPACE, "[" * 3000),
+    "a budget beyond all": (keys.LOSS_BUDGET, "1e400"),
+    "text for a list": (keys.COMBINATION, '{"methods": "deepcache"}'),
 }
 
 

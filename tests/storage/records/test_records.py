@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies, read_study
-from storage.records import study as records
+from storage.study_store import attributes as keys
 from tests.made_reports import PROTOCOL, made_trial
 
 COMBINATION = {
@@ -37,11 +37,11 @@ def make_study(store: Store, name: str = "one") -> optuna.Study:
         study_name=name, storage=store.optuna, directions=["maximize", "minimize"]
     )
     attributes = {
-        records.COMBINATION: COMBINATION,
-        records.PROTOCOL: PROTOCOL,
-        records.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
-        records.SPACE: {"distinct": 16, "grid": 16, "choices": {"ratio": [0.1, 0.5]}},
-        records.LOSS_BUDGET: 0.02,
+        keys.COMBINATION: COMBINATION,
+        keys.PROTOCOL: PROTOCOL,
+        keys.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
+        keys.SPACE: {"distinct": 16, "grid": 16, "choices": {"ratio": [0.1, 0.5]}},
+        keys.LOSS_BUDGET: 0.02,
     }
     for key, value in attributes.items():
         study.set_user_attr(key, value)
@@ -64,13 +64,13 @@ def add_trial(
     state: TrialState = TrialState.COMPLETE,
     duplicate_of: int | str | None = "not a duplicate",
 ) -> None:
-    attributes: dict[str, Any] = {records.POINT: point}
+    attributes: dict[str, Any] = {keys.POINT: point}
     if duplicate_of != "not a duplicate":
-        attributes[records.DUPLICATE_OF] = duplicate_of
+        attributes[keys.DUPLICATE_OF] = duplicate_of
     elif state in (TrialState.COMPLETE, TrialState.PRUNED):
-        attributes[records.MEASUREMENT] = measurement(*values)
+        attributes[keys.MEASUREMENT] = measurement(*values)
     if state == TrialState.FAIL:
-        attributes[records.REASON] = "black pictures"
+        attributes[keys.REASON] = "black pictures"
     complete = state == TrialState.COMPLETE
     trial = create_trial(state=state, values=values if complete else None, user_attrs=attributes)
     study.add_trial(trial)
@@ -189,7 +189,7 @@ def test_studies_of_others_and_unfinished_ones_are_left_out(store: Store) -> Non
     begun = optuna.create_study(
         study_name="begun", storage=store.optuna, directions=["maximize", "minimize"]
     )
-    begun.set_user_attr(records.COMBINATION, COMBINATION)
+    begun.set_user_attr(keys.COMBINATION, COMBINATION)
     with pytest.raises(StorageError, match="holds no studies"):
         read_studies(store)
     make_study(store)

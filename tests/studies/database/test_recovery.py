@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from storage.database.opening import Store, open_store
 from storage.records.points import point_key
-from storage.records.study import MEASUREMENT, POINT, REASON
+from storage.study_store.attributes import MEASUREMENT, POINT, REASON
 from storage.study_store.claims import Claim, claim, list_claims
 from storage.study_store.recovery import recover
 from stub_workbench import REQUEST, work

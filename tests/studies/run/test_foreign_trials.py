@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import open_store
 from storage.records.points import point_key
-from storage.records.study import MEASUREMENT, POINT, REASON
+from storage.study_store.attributes import MEASUREMENT, POINT, REASON
 from stub_workbench import REQUEST, work
 from studies.plan import Plan, make_plan
 

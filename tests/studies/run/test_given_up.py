@@ -16,7 +16,8 @@ from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
-from storage.records.study import DUPLICATE_OF, LOSS_BUDGET, StudyRecord
+from storage.records.study import StudyRecord
+from storage.study_store.attributes import DUPLICATE_OF, LOSS_BUDGET
 from storage.study_store.claims import list_claims
 from stub_workbench import REQUEST, made_up
 from studies.plan import Plan, make_plan

@@ -26,7 +26,7 @@ from storage.errors import StorageError
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
 from storage.records.requirement import Requirement
-from storage.records.study import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON
+from storage.study_store.attributes import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON
 from storage.study_store.claims import list_claims
 from stub_workbench import StubWorkbench
 from studies.errors import StudyFailedError, StudyRefusedError

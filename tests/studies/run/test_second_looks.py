@@ -23,7 +23,8 @@ from storage.records.front import best_inside
 from storage.records.judgement import judged_bound
 from storage.records.points import point_key
 from storage.records.requirement import Requirement
-from storage.records.study import MEASUREMENT, POINT, StudyRecord, TrialRecord
+from storage.records.study import StudyRecord, TrialRecord
+from storage.study_store.attributes import MEASUREMENT, POINT
 from storage.study_store.claims import list_claims
 from stub_workbench import REQUEST, made_up
 from studies.plan import Plan, make_plan

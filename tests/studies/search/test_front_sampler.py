@@ -12,7 +12,8 @@ from optuna.trial import TrialState, create_trial
 from accel_space.stack import Stack
 from storage.records.front import hypervolume
 from storage.records.points import point_key
-from storage.records.study import MEASUREMENT, Point
+from storage.records.study import Point
+from storage.study_store.attributes import MEASUREMENT
 from studies.search.features import loss_features, skipped_shares, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, expected_gain
 from studies.search.front_sampler import LUCK, FrontSampler, spread_out

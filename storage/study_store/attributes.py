@@ -1,0 +1,37 @@
+"""What is kept on an Optuna study and on its trials, by the names of their user attributes."""
+
+from __future__ import annotations
+
+# Of a study.
+IDENTITY = "identity"
+"""Tells a study from one of the same name, or number, that was deleted."""
+COMBINATION = "combination"
+SCHEDULER_SETTINGS = "scheduler_settings"
+PROTOCOL = "protocol"
+ENVIRONMENT = "environment"
+SPACE = "space"
+LOSS_BUDGET = "loss_budget"
+DOUBT = "doubt"
+ORIGIN = "model_origin"
+FILES = "files"
+"""Where the prompts and the scorer that a person gave lay at last; no part of the identity."""
+STUDY_KEYS = (
+    COMBINATION,
+    SCHEDULER_SETTINGS,
+    PROTOCOL,
+    ENVIRONMENT,
+    SPACE,
+    LOSS_BUDGET,
+    DOUBT,
+    ORIGIN,
+    FILES,
+)
+
+# Of a trial.
+POINT = "point"
+MEASUREMENT = "measurement"
+FEASIBLE = "feasible"
+REASON = "reason"
+DUPLICATE_OF = "duplicate_of"
+FAULT = "fault"
+"""On a trial that failed for a reason of its own: the versions of the libraries that it met."""
