@@ -1,15 +1,17 @@
-"""What methods share: a pipe's denoiser, and the guided batch that it is given."""
+"""What methods share: the guided batch that a denoiser is given."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from accel_space.family import Guidance
 from accel_space.method import Context
 
-
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
+UNGUIDED: dict[Guidance, str] = {
+    "embedded": "takes the guidance scale as an input, as latent consistency models do",
+    "none": "was trained to draw without guidance",
+}
+"""Why a denoiser is never given a guided batch."""
 
 
 def why_unguided(title: str, context: Context) -> str | None:
@@ -24,11 +26,8 @@ def why_unguided(title: str, context: Context) -> str | None:
             f"{title} halves the guided batch, and guidance_scale {context.guidance_scale:g} "
             "is off; use a guidance_scale above 1"
         )
-    if context.profile.embeds_guidance:
-        return (
-            f"{title} halves the guided batch, and a UNet that takes the guidance scale as an "
-            "input, as latent consistency models do, is never run with one"
-        )
+    if reason := UNGUIDED.get(context.profile.guidance):
+        return f"{title} halves the guided batch, and this denoiser is given none: it {reason}"
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from accel_space.family import Family
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.schedule import Static
 
@@ -59,6 +60,11 @@ class Context:
     methods: frozenset[str]
 
     @property
+    def family(self) -> Family:
+        """The pipeline's family."""
+        return self.profile.family
+
+    @property
     def calls(self) -> int:
         """How often one generation calls the denoiser."""
         return len(self.scheduler.timesteps)
@@ -84,14 +90,15 @@ class Method(ABC):
     """A plain function that patches a pipe and returns the call that generates with the patch.
 
     It takes the pipe, the call that the methods applied so far have left, and by keyword what it
-    names of the stack's parameters and of what `accelerate_arguments` of stack.py knows besides.
+    names of the stack's parameters, of the values of `Family`, and of what `accelerate_arguments`
+    of stack.py knows besides.
     A trial calls it, and a script carries its source with all that it names of accel_space; for
     the rest it imports torch, diffusers and the library, at its top. There is no undo to write:
     the stack restores the pipe from a snapshot (`restore.py`).
     """
     halve: ClassVar[Callable[..., None] | None] = None
-    """A plain function of a pipe and a batch size, carried likewise: it halves what the method
-    keeps of a guided batch of that size, so that an unguided one can reuse it."""
+    """A plain function of a pipe, its denoiser and a batch size, carried likewise: it halves what
+    the method keeps of a guided batch of that size, so that an unguided one can reuse it."""
 
     @abstractmethod
     def why_not(self, context: Context) -> str | None:

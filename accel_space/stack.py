@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 from inspect import Parameter, signature
@@ -13,8 +13,8 @@ from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
-from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
+from accel_space.family import Family
 from accel_space.method import (
     Choices,
     Context,
@@ -67,7 +67,7 @@ def applied_methods(methods: Iterable[Method]) -> list[Method]:
 
 
 def accelerate_arguments(
-    method: Method, methods: Iterable[Method], params: Params, steps: int
+    method: Method, methods: Iterable[Method], params: Params, steps: int, family: Family
 ) -> dict[str, Any]:
     """What a method's `accelerate` is given by keyword, chosen by the names that it takes.
 
@@ -76,11 +76,13 @@ def accelerate_arguments(
         methods: All methods of its stack.
         params: A value for every parameter of the stack.
         steps: num_inference_steps.
+        family: The pipeline's.
 
     Raises:
         RefusedError: If a parameter is missing.
     """
     known = {
+        **asdict(family),
         **params,
         "steps": steps,
         "halvers": [each.halve for each in methods if each.halve is not None],
@@ -193,7 +195,7 @@ class Stack:
         given = self._read(params)
         self._skipped(given)
         # Pipes may share a denoiser, and that is what the methods patch.
-        denoiser = find_denoiser(pipe)
+        denoiser = self.context.family.denoiser_of(pipe)
         if hasattr(denoiser, _MARK):
             raise RefusedError("this pipe is accelerated already; leave that stack first")
         for method in self.methods:
@@ -203,7 +205,9 @@ class Stack:
             setattr(denoiser, _MARK, True)
             generate: Generate = pipe
             for method in applied_methods(self.methods):
-                arguments = accelerate_arguments(method, self.methods, given, self.context.steps)
+                arguments = accelerate_arguments(
+                    method, self.methods, given, self.context.steps, self.context.family
+                )
                 generate = method.accelerate(pipe, generate, **arguments)
             yield generate
 

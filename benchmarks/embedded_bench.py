@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from accel_space.denoiser import find_denoiser
 from embedded_methods import Applied
 from objectives.embedded import DIT_DIR, PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, V_DIR, XL_DIR
 from objectives.embedded.draw import PIXELS, draw
 from objectives.embedded.tokenizer import LENGTH
 from objectives.embedded.world import parse_caption
+from objectives.pipelines.families import family_of
 
 PACKAGES: Final = (
     "torch",
@@ -152,7 +152,8 @@ class Bench:
         torch 2.11 gives half-precision noise on a CPU eleven random bits a value and no tails
         beyond 3.9 (pytorch/pytorch issue 166853), and pictures suffer; torch 2.14 does not.
         """
-        config = find_denoiser(self.pipe).config
+        family = family_of(type(self.pipe).__name__).values
+        config = family.denoiser_of(self.pipe).config
         shape = (1, config.in_channels, config.sample_size, config.sample_size)
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 

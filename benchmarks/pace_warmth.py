@@ -22,7 +22,6 @@ from typing import Any
 
 import torch
 
-from accel_space.denoiser import find_denoiser
 from accelfront.cli.process import prepare_process
 from asked_plan import asked_plan
 from objectives.objective import Objective
@@ -121,7 +120,7 @@ def watched(plan: Plan, database: str) -> dict[str, Any]:
 def reading(objective: Objective, run: Callable[[], object]) -> dict[str, float | None]:
     """Watch one batch."""
     start = perf_counter()
-    with watch_host(find_denoiser(objective._pipe), torch.device("cuda")) as share:
+    with watch_host(objective._denoiser, torch.device("cuda")) as share:
         run()
     return {"gpu_bound": share.gpu_bound, "seconds": round(perf_counter() - start, 3)}
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from objectives.embedded import SCORER_DIR
 from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
-from objectives.model_files.architecture import known_parts
+from objectives.pipelines.architecture import known_parts
 from objectives.pipelines.loading import free_memory
 
 

@@ -140,7 +140,7 @@ class Recorder:
                 indices,
                 self.plan.protocol,
                 self.plan.request.steps,
-                self.plan.entry.call,
+                self.plan.entry.family.call,
             )
             images, seconds = timed(self.plan.device, call)
             embeddings.append(self.scorer.embed_images(images))

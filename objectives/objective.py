@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accel_space.denoiser import find_denoiser
 from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives.baseline import doubt_of, draw_baseline
@@ -71,6 +70,7 @@ class Objective:
         self._scorer = scorer
         self._protocol = protocol
         self._device = device
+        self._denoiser = stack.context.family.denoiser_of(pipe)
         self._conditioning = conditioning or Plain(prompts)
         self._call = dict(call or {})
         self._batches = batches_of(len(prompts), protocol.batch_size)
@@ -198,7 +198,7 @@ class Objective:
             self._run_baseline(self._batches[0], baseline, recorder)
             self._is_warm = True
         if self._device.type == "cuda" and self._baseline_share is None:
-            with watch_host(find_denoiser(self._pipe), self._device) as share:
+            with watch_host(self._denoiser, self._device) as share:
                 self._run_baseline(self._batches[0], baseline, recorder)
             self._baseline_share = share
         if self._baseline_share is not None:
@@ -206,7 +206,7 @@ class Objective:
 
     def _watch_point(self, batch: range, point: Params, recorder: TrialRecorder) -> torch.Tensor:
         """Generate with the stack applied, warm and untimed, and read the host-bound share."""
-        with watch_host(find_denoiser(self._pipe), self._device) as share:
+        with watch_host(self._denoiser, self._device) as share:
             images = self._run_point(batch, point, recorder)[0]
         recorder.gpu_bound = share.gpu_bound
         return images

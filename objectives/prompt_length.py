@@ -16,7 +16,7 @@ def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str]) -> list[str]:
         pipe: A pipeline with its tokenizers, all of which read each prompt.
         prompts: What it is to draw.
     """
-    tokenizers = [getattr(pipe, name, None) for name in ("tokenizer", "tokenizer_2")]
+    tokenizers = [part for name, part in pipe.components.items() if name.startswith("tokenizer")]
     # Pipelines with T5 cut off earlier than their tokenizer would.
     own = signature(pipe.encode_prompt).parameters.get("max_sequence_length")
     cut = set()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from objectives.pipelines.conditioning import Timed
+from objectives.pipelines.family import Dtype
 
 
 class Protocol(BaseModel):
@@ -42,7 +42,7 @@ class Protocol(BaseModel):
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     guidance_scale: float = Field(ge=0)
-    dtype: Literal["float16", "float32"]
+    dtype: Dtype
     seed: int = Field(ge=0)
     timed: Timed = "prompt to picture"
 

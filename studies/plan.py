@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from accel_space.method import Context
 from accel_space.stack import Stack, find_methods
 from objectives.environment import Environment, this_environment
 from objectives.errors import InputError
-from objectives.model_files.architecture import Architecture
+from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
-from objectives.pipelines.conditioning import Embedded, Plain
-from objectives.pipelines.loading import default_dtype
+from objectives.pipelines.family import Dtype
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
 from objectives.pipelines.schedulers import (
     Settings,
@@ -175,7 +174,9 @@ def make_plan(request: StudyRequest) -> Plan:
         ),
         drawn=sample.prompts + sample.unseen,
         first=0,
-        protocol=_protocol(request, entry, model, scorer, sample.prompts, default_dtype(device)),
+        protocol=_protocol(
+            request, entry, model, scorer, sample.prompts, entry.family.dtype_on(device)
+        ),
         environment=this_environment(device, stack.methods),
         device=device,
         stack=stack,
@@ -245,7 +246,7 @@ def _protocol(
     model: Model,
     scorer: ScorerSource,
     prompts: list[str],
-    dtype: Literal["float16", "float32"],
+    dtype: Dtype,
 ) -> Protocol:
     file = request.prompts or entry.prompts
     height, width = model.architecture.native_size
@@ -261,5 +262,5 @@ def _protocol(
         guidance_scale=entry.guidance_scale,
         dtype=dtype,
         seed=request.seed,
-        timed=(Embedded if entry.encodes_once else Plain).timed,
+        timed=entry.family.timed,
     )

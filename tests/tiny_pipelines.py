@@ -7,7 +7,7 @@ for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import ascii_lowercase, digits
 from typing import Any
@@ -33,6 +33,8 @@ from transformers import (
 
 from accel_space.method import Context
 from accel_space.profile import Profile, SchedulerProfile
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.families import family_of
 
 LATENT_SIZE = 16
 """Four blocks bring 16x16 down to 2x2, the smallest grid on which ToMe has something to merge."""
@@ -50,16 +52,7 @@ FAMILIES = ("SD1.5", "SD2.1", "SDXL", "PixArt-alpha", "PixArt-Sigma")
 PICTURE_SIZE = 32
 """Pixels of a side of what `tiny_pipeline` draws; a latent pixel stands for 2x2 of them."""
 
-CALLS: dict[str, dict[str, Any]] = {
-    family: {
-        # A tiny transformer is of no size that has bins, and bs4 is not needed for clean captions.
-        "use_resolution_binning": False,
-        "clean_caption": False,
-    }
-    if family.startswith("PixArt")
-    else {}
-    for family in FAMILIES
-}
+CALLS: dict[str, Mapping[str, Any]] = {name: PIPELINES[name].family.call for name in FAMILIES}
 """What a family's call must be given besides what every call is given."""
 
 _TEXT_WIDTH = 16
@@ -164,13 +157,8 @@ def tiny_context(
         guidance_scale: Classifier-free guidance is on above 1.
     """
     scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
-    describe, denoiser = (
-        (Profile.from_unet_config, pipe.unet)
-        if hasattr(pipe, "unet")
-        else (Profile.from_transformer_config, pipe.transformer)
-    )
     return Context(
-        profile=describe(type(pipe).__name__, denoiser.config, (LATENT_SIZE, LATENT_SIZE)),
+        profile=tiny_profile(pipe),
         scheduler=SchedulerProfile(
             name=type(scheduler).__name__,
             order=scheduler.order,
@@ -181,6 +169,23 @@ def tiny_context(
         guidance_scale=guidance_scale,
         methods=frozenset(methods),
     )
+
+
+def tiny_profile(pipe: Any, latent_size: tuple[int, int] = (LATENT_SIZE, LATENT_SIZE)) -> Profile:
+    """Describe a pipeline to the methods at any size.
+
+    Args:
+        pipe: The pipeline, of a family that is known.
+        latent_size: (height, width) of the latent.
+    """
+    name = type(pipe).__name__
+    config = family_of(name).config.model_validate(dict(denoiser_of(pipe).config))
+    return config.profile(name, latent_size)
+
+
+def denoiser_of(pipe: Any) -> Any:
+    """The module that predicts the noise."""
+    return family_of(type(pipe).__name__).values.denoiser_of(pipe)
 
 
 def _timesteps(scheduler: Any, steps: int) -> tuple[float, ...]:

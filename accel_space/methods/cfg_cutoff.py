@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from accel_space.denoiser import conditional_half, find_denoiser, why_unguided
+from accel_space.denoiser import conditional_half, why_unguided
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
@@ -19,14 +19,16 @@ def apply_cfg_cutoff(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
+    latents_keyword: str,
     cutoff_step_index: int,
-    halvers: list[Callable[[Any, int], None]],
+    halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
     """Guide up to and with a step, then halve the batch and what others keep of it."""
     import torch
 
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
+    guided = getattr(pipe, denoiser)
+    forward = guided.forward
     calls = 0
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
@@ -34,10 +36,10 @@ def apply_cfg_cutoff(
         calls += 1
         if calls <= cutoff_step_index + 1:
             return forward(*args, **kwargs)
-        batch = len(args[0])
+        batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
         if calls == cutoff_step_index + 2:
             for halve in halvers:
-                halve(pipe, batch)
+                halve(pipe, guided, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
         # Guiding between two equal predictions gives that one, at whatever scale.
@@ -48,7 +50,7 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    denoiser.forward = cut_off
+    guided.forward = cut_off
     return generate_anew
 
 

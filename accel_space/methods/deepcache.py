@@ -21,13 +21,18 @@ def apply_deepcache(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     cache_interval: int,
     cache_branch_id: int,
 ) -> Callable[..., Any]:
     """Recompute the UNet's deep part at every `cache_interval`-th step only."""
+    from types import SimpleNamespace
+
     from DeepCache import DeepCacheSDHelper
 
-    helper = DeepCacheSDHelper(pipe=pipe)
+    # The helper looks for a `unet`, whatever the pipeline calls it.
+    parts = SimpleNamespace(unet=getattr(pipe, denoiser), scheduler=pipe.scheduler)
+    helper = DeepCacheSDHelper(pipe=parts)
     helper.set_params(cache_interval=cache_interval, cache_branch_id=cache_branch_id)
     helper.enable()
     # Where tgate's combined loader leaves its helper too.
@@ -35,7 +40,7 @@ def apply_deepcache(
     return generate
 
 
-def halve_cached_features(pipe: Any, batch: int) -> None:
+def halve_cached_features(pipe: Any, denoiser: Any, batch: int) -> None:
     """Halve what DeepCache keeps of a guided batch, for an unguided one."""
     pipe.deepcache.cached_output = conditional_half(pipe.deepcache.cached_output, batch)
 
@@ -55,10 +60,15 @@ class DeepCache(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if not context.profile.unet_resnets:
+        if not context.profile.down_resnets:
             return (
-                f"DeepCache needs a UNet, and {context.profile.pipeline_class}'s denoiser is a "
-                "transformer"
+                "DeepCache needs a UNet's way down and way up, and the denoiser of "
+                f"{context.profile.pipeline_class} has none"
+            )
+        if context.family.latents_keyword:
+            return (
+                "DeepCache finds the timestep by its place in a call, and "
+                f"{context.profile.pipeline_class} calls its denoiser by keywords"
             )
         if not context.profile.has_mid_block:
             return "DeepCache wraps the UNet's mid block, and this UNet has none"
@@ -76,7 +86,7 @@ class DeepCache(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        branches = range(min(len(BRANCHES), LAYERS_PER_BLOCK * len(context.profile.unet_resnets)))
+        branches = range(min(len(BRANCHES), LAYERS_PER_BLOCK * len(context.profile.down_resnets)))
         return {
             "cache_interval": Choices(tuple(INTERVALS), default=3, least=1),
             "cache_branch_id": Choices(tuple(branches), default=0),
@@ -91,7 +101,7 @@ class DeepCache(Method):
             gate = int(params["gate_step"])
             starts += [gate - 1, gate]
         computed = _layers_computed(int(params["cache_branch_id"]), context.profile)
-        *inner, last = context.profile.unet_resnets
+        *inner, last = context.profile.down_resnets
         # The way in, which every branch computes, and the mid block, which none does, count as one.
         share = 1 - (computed + 1) / (sum(inner) + len(inner) + last + 2)
         return Static(
@@ -123,7 +133,7 @@ def _layers_computed(branch: int, profile: Profile) -> int:
     would take it up, though in a block of one resnet it still calls the downsampler.
     """
     block, layer = divmod(branch, LAYERS_PER_BLOCK)
-    resnets = profile.unet_resnets
+    resnets = profile.down_resnets
     if block >= len(resnets):
         return sum(resnets) + len(resnets) - 1
     return sum(resnets[:block]) + block + min(layer, resnets[block])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from accel_space.denoiser import conditional_half, find_denoiser
+from accel_space.denoiser import conditional_half
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
@@ -20,6 +20,7 @@ def apply_pab(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     spatial_attention_block_skip_range: int,
     cross_attention_block_skip_range: int,
 ) -> Callable[..., Any]:
@@ -29,7 +30,7 @@ def apply_pab(
         apply_pyramid_attention_broadcast,
     )
 
-    denoiser = find_denoiser(pipe)
+    broadcasting = getattr(pipe, denoiser)
     current: list[Any] = []
     calls = 0
 
@@ -40,7 +41,7 @@ def apply_pab(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    denoiser.register_forward_pre_hook(count)
+    broadcasting.register_forward_pre_hook(count)
     config = PyramidAttentionBroadcastConfig(
         spatial_attention_block_skip_range=spatial_attention_block_skip_range,
         cross_attention_block_skip_range=cross_attention_block_skip_range,
@@ -48,21 +49,21 @@ def apply_pab(
         cross_attention_timestep_skip_range=TIMESTEPS,
         current_timestep_callback=lambda: current[calls - 1],
     )
-    apply_pyramid_attention_broadcast(denoiser, config)
+    apply_pyramid_attention_broadcast(broadcasting, config)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
-        for state in broadcast_states(denoiser):
+        for state in broadcast_states(broadcasting):
             state.reset()
         return generate(*args, **kwargs)
 
     return generate_anew
 
 
-def halve_broadcasts(pipe: Any, batch: int) -> None:
+def halve_broadcasts(pipe: Any, denoiser: Any, batch: int) -> None:
     """Halve what PAB keeps of a guided batch, for an unguided one."""
-    for state in broadcast_states(find_denoiser(pipe)):
+    for state in broadcast_states(denoiser):
         state.cache = conditional_half(state.cache, batch)
 
 
@@ -95,7 +96,7 @@ class PAB(Method):
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
         if not context.profile.attention_grids:
-            return "PAB reuses attention, and this UNet has none"
+            return "PAB reuses attention, and this denoiser has none"
         if not any(_reused(2, context)):
             low, high = TIMESTEPS
             return (

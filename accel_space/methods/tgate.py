@@ -25,7 +25,12 @@ LOADERS = {
 }
 """How tgate's loaders begin, by pipeline class; a UNet has one for DeepCache and T-GATE as well."""
 
-UNET_DEFAULTS, TRANSFORMER_DEFAULTS = (10, 5), (15, 3)
+DEFAULTS = {
+    "StableDiffusionPipeline": (10, 5),
+    "StableDiffusionXLPipeline": (10, 5),
+    "PixArtAlphaPipeline": (15, 3),
+    "PixArtSigmaPipeline": (15, 3),
+}
 """The authors' gate_step and sp_interval."""
 
 
@@ -114,8 +119,7 @@ class TGate(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        unet = bool(context.profile.unet_resnets)
-        gate, interval = UNET_DEFAULTS if unet else TRANSFORMER_DEFAULTS
+        gate, interval = DEFAULTS[context.profile.pipeline_class]
         gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
         alone = context.methods == {self.name}
         # In a stack nothing may be reused (see `schedule`), and there warm_up means nothing.

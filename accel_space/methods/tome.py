@@ -22,6 +22,7 @@ def apply_tome(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     ratio: float,
     max_downsample: int,
 ) -> Callable[..., Any]:
@@ -29,13 +30,14 @@ def apply_tome(
     import tomesd
     import torch
 
-    tomesd.apply_patch(pipe, ratio=ratio, max_downsample=max_downsample)
+    patched = getattr(pipe, denoiser)
+    tomesd.apply_patch(patched, ratio=ratio, max_downsample=max_downsample)
 
     def seeded(*args: Any, **kwargs: Any) -> Any:
         # tomesd would fork the global generator once and advance it from call to call,
         # so that one seed gave two pictures.
         generator = torch.Generator(pipe._execution_device).manual_seed(0)
-        pipe.unet._tome_info["args"]["generator"] = generator
+        patched._tome_info["args"]["generator"] = generator
         return generate(*args, **kwargs)
 
     return seeded
@@ -54,10 +56,15 @@ class ToMe(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if not context.profile.unet_resnets:
+        if context.family.adaptive_norms:
             return (
-                f"tomesd patches a UNet's blocks, and {context.profile.pipeline_class}'s denoiser "
-                "is a transformer"
+                f"tomesd patches a UNet's blocks, and {context.profile.pipeline_class}'s take the "
+                "timestep as well"
+            )
+        if context.family.latents_keyword:
+            return (
+                "tomesd finds the latents by their place in a call, and "
+                f"{context.profile.pipeline_class} calls its denoiser by keywords"
             )
         if not _mergeable_downsamples(context.profile):
             height, width = context.profile.latent_size

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from accel_space.family import Family
 from accel_space.method import Method
 from accel_space.stack import accelerate_arguments, applied_methods, find_methods
 from generator.artefacts.carried import carry
@@ -101,7 +102,7 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
     values = _read(study, trial)
     entry = find_pipeline(values.pipeline)
     protocol = values.protocol
-    applied = _applied(values)
+    applied = _applied(values, entry.family.values)
     carried = carry(
         function
         for method, arguments in applied
@@ -135,6 +136,7 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
             for name, value in sorted(values.scheduler_settings.items())
         },
         parts=entry.parts,
+        gpu_dtype=entry.family.gpu_dtype,
         steps=values.steps,
         guidance_scale=protocol.guidance_scale,
         height=protocol.height,
@@ -142,7 +144,7 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
         constants=carried.constants.values(),
         functions=carried.functions.values(),
         patch=_patches(applied),
-        arguments=entry.call,
+        arguments=entry.family.call,
     )
 
 
@@ -169,11 +171,11 @@ def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
         ) from error
 
 
-def _applied(values: _Values) -> list[tuple[Method, dict[str, Any]]]:
+def _applied(values: _Values, family: Family) -> list[tuple[Method, dict[str, Any]]]:
     """The methods that a script applies, in that order, with what each is given by keyword."""
     methods = find_methods(values.methods)
     return [
-        (method, accelerate_arguments(method, methods, values.params, values.steps))
+        (method, accelerate_arguments(method, methods, values.params, values.steps, family))
         for method in applied_methods(methods)
     ]
 

@@ -15,7 +15,7 @@ from objectives.errors import InputError
 from objectives.generation import generate_pictures
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
 from objectives.pipelines.conditioning import Conditioning
-from objectives.pipelines.loading import default_dtype, load_conditioning, load_pipeline
+from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
 from objectives.protocol import Protocol
@@ -94,7 +94,7 @@ class _SideBySide:
         model = find_model(self._entry, job.model, job.revision)
         self._script = _import(job.script)
         self._scripted = self._script.load_pipeline(job.model, job.device)
-        if self._entry.encodes_once:
+        if self._entry.family.encoders:
             _encode_once(self._scripted)
         self._plain, self._conditioning = _load_plain(job, self._entry, model, self._device)
         self._stack = _stack(job, model, self._plain.scheduler)
@@ -141,7 +141,7 @@ class _SideBySide:
             range(len(job.prompts)),
             job.protocol,
             job.steps,
-            self._entry.call,
+            self._entry.family.call,
         )
 
 
@@ -171,7 +171,7 @@ def _encode_once(pipe: Any) -> None:
 def _load_plain(
     job: Job, entry: PipelineEntry, model: Model, device: torch.device
 ) -> tuple[Any, Conditioning]:
-    dtype = default_dtype(device)
+    dtype = entry.family.dtype_on(device)
     conditioning = load_conditioning(entry, model, job.prompts, dtype, device)
     pipe = load_pipeline(entry, model, dtype, device)
     config = pipe.scheduler.config

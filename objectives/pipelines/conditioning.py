@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from objectives.prompt_length import cut_off_by_pipeline
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 Timed = Literal["prompt to picture", "embedding to picture"]
 """What is inside a latency."""
-
-ENCODED_TOGETHER = 8
 
 
 class Conditioning(ABC):
@@ -61,63 +59,43 @@ class Plain(Conditioning):
 
 
 class Embedded(Conditioning):
-    """Embeddings of T5 with their masks: shapes (prompts, tokens, width) and (prompts, tokens)."""
+    """Embeddings of the prompts, made beforehand."""
 
     timed = "embedding to picture"
 
     def __init__(
         self,
-        prompt: list[torch.Tensor],
-        negative: list[torch.Tensor],
+        rows: Mapping[str, torch.Tensor],
+        shared: Mapping[str, torch.Tensor],
+        fixed: Mapping[str, Any],
         cut_off: Sequence[str] = (),
     ) -> None:
-        """Keep the embeddings.
+        """Keep the embeddings, by the arguments of the pipeline's call that take them.
 
         Args:
-            prompt: Embeddings and mask, a row for each prompt.
-            negative: The same of the empty prompt, one row.
+            rows: Tensors with a row for each prompt.
+            shared: Tensors that are such a row for every prompt, as those of the empty prompt are.
+            fixed: What the call needs besides to take them.
             cut_off: The prompts that were too long to be encoded in full.
         """
-        self._prompt = prompt
-        self._negative = negative
+        self._rows = rows
+        self._shared = shared
+        self._fixed = fixed
         self._cut_off = cut_off
 
     def part(self, indices: range) -> Embedded:
         """See `Conditioning.part`."""
-        parts = [part[indices.start : indices.stop] for part in self._prompt]
-        return Embedded(parts, self._negative)
+        return Embedded(self._part(indices), self._shared, self._fixed)
 
     def call(self, indices: range) -> dict[str, Any]:
         """See `Conditioning.call`."""
-        embeds, mask = (part[indices.start : indices.stop] for part in self._prompt)
-        no_embeds, no_mask = (part.expand(len(indices), *part.shape[1:]) for part in self._negative)
-        return {
-            "prompt_embeds": embeds,
-            "prompt_attention_mask": mask,
-            "negative_prompt": None,
-            "negative_prompt_embeds": no_embeds,
-            "negative_prompt_attention_mask": no_mask,
-        }
+        count = len(indices)
+        shared = {name: row.expand(count, *row.shape) for name, row in self._shared.items()}
+        return {**self._part(indices), **shared, **self._fixed}
+
+    def _part(self, indices: range) -> dict[str, torch.Tensor]:
+        return {name: rows[indices.start : indices.stop] for name, rows in self._rows.items()}
 
     def cut_off(self, pipe: Any) -> list[str]:
         """See `Conditioning.cut_off`; the pipe that draws has no tokenizer any more."""
         return list(self._cut_off)
-
-
-def encode(pipe: Any, prompts: Sequence[str]) -> Embedded:
-    """Encode prompts with a PixArt pipeline's own text encoder.
-
-    Args:
-        pipe: A PixArt pipeline with its tokenizer and text encoder; it needs nothing else.
-        prompts: At least one.
-    """
-    import torch
-
-    parts: list[tuple[torch.Tensor, ...]] = []
-    with torch.inference_mode():
-        for start in range(0, len(prompts), ENCODED_TOGETHER):
-            batch = list(prompts[start : start + ENCODED_TOGETHER])
-            parts.append(pipe.encode_prompt(batch, device=pipe.device, clean_caption=False))
-    embeds, mask, negative, negative_mask = (torch.cat(part) for part in zip(*parts, strict=True))
-    cut_off = cut_off_by_pipeline(pipe, prompts)
-    return Embedded([embeds, mask], [negative[:1], negative_mask[:1]], cut_off)

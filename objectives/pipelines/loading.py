@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from objectives.errors import LoadError, MeasurementError, reason_of
 from objectives.model_files.layout import loaded_parts, part_variant
 from objectives.pipelines.catalogue import PipelineEntry
-from objectives.pipelines.conditioning import Conditioning, Embedded, Plain, encode
+from objectives.pipelines.conditioning import Conditioning, Plain
 from objectives.pipelines.model import Model
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ REMEDY = "save it anew with pipe.save_pretrained(FOLDER), or give another --mode
 def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.device) -> Any:
     """Load a pipeline from its folder: safetensors only, no code, no network.
 
-    A pipeline that `encodes_once` is loaded without its text encoder.
+    A family's `encoders` are left out.
 
     Args:
         entry: The pipeline's entry in the catalogue.
@@ -29,8 +29,7 @@ def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.
         dtype: Name of the torch dtype of the weights.
         device: Where the pipeline is to run.
     """
-    parts = {"text_encoder": None, "tokenizer": None} if entry.encodes_once else {}
-    pipe = _from_pretrained(entry, model, dtype, device, parts)
+    pipe = _from_pretrained(entry, model, dtype, device, entry.family.encoders)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -44,8 +43,8 @@ def load_conditioning(
 ) -> Conditioning:
     """Make ready what the pipeline is told to draw.
 
-    Where the pipeline `encodes_once`, its text encoder is loaded alone, encodes all prompts and is
-    freed again, so that it never sits beside the denoiser.
+    A family's `encoders` are loaded alone, encode all prompts and are freed again, so that they
+    never sit beside the denoiser.
 
     Args:
         entry: The pipeline's entry in the catalogue.
@@ -54,10 +53,11 @@ def load_conditioning(
         dtype: Name of the torch dtype of the weights.
         device: Where to encode.
     """
-    if not entry.encodes_once:
+    family = entry.family
+    if not family.encoders:
         return Plain(prompts)
-    encoder = _from_pretrained(entry, model, dtype, device, {"transformer": None, "vae": None})
-    encoded: Embedded = encode(encoder, prompts)
+    encoder = _from_pretrained(entry, model, dtype, device, (family.values.denoiser, "vae"))
+    encoded = family.encode(encoder, prompts)
     del encoder
     free_memory()
     return encoded
@@ -68,9 +68,9 @@ def _from_pretrained(
     model: Model,
     dtype: str,
     device: torch.device,
-    parts: Mapping[str, None],
+    left_out: Sequence[str],
 ) -> Any:
-    """Load what there is of a pipeline but the `parts` that are None.
+    """Load what there is of a pipeline but the parts that are left out.
 
     Raises:
         LoadError: If diffusers or transformers cannot make sense of a file.
@@ -79,12 +79,13 @@ def _from_pretrained(
     import diffusers
     import torch
 
+    parts = {**entry.parts, **dict.fromkeys(left_out)}
     try:
         pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
             model.folder,
             dtype=getattr(torch, dtype),
             local_files_only=True,
-            **{**entry.parts, **parts, **_networks(model, dtype, {**entry.parts, **parts})},
+            **{**parts, **_networks(model, dtype, parts)},
         )
         return pipe.to(device)
     except torch.OutOfMemoryError as error:
@@ -142,8 +143,3 @@ def free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def default_dtype(device: torch.device) -> Literal["float16", "float32"]:
-    """fp16 on CUDA, fp32 on a CPU, where fp16 is no faster and less is exact."""
-    return "float16" if device.type == "cuda" else "float32"

@@ -11,7 +11,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from objectives.errors import InputError
-from objectives.model_files.architecture import Architecture, read_architecture, read_config
 from objectives.model_files.fingerprint import (
     EARLIER_DIGITS,
     earlier_fingerprint,
@@ -19,7 +18,8 @@ from objectives.model_files.fingerprint import (
     split_fingerprint,
 )
 from objectives.model_files.hub import ADDRESS, fetch_model
-from objectives.model_files.layout import INDEX, loaded_files
+from objectives.model_files.layout import INDEX, loaded_files, read_config
+from objectives.pipelines.architecture import Architecture, read_architecture
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
 
 COMMIT = re.compile("[0-9a-f]{40}")

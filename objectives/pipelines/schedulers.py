@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import partial
 from inspect import signature
@@ -10,6 +10,7 @@ from typing import Any
 
 from accel_space.profile import SchedulerProfile
 from objectives.errors import InputError
+from objectives.pipelines.families import class_of, family_of
 from objectives.spelling import likely
 from storage.foreign import shown
 
@@ -57,11 +58,6 @@ DOES_NOT: Settings = {
 }
 """What a scheduler does that does not know these names."""
 
-CORRECTED: dict[str, Settings] = {
-    "StableDiffusionPipeline": {"clip_sample": False, "steps_offset": 1}
-}
-"""What a pipeline's constructor sets whatever the file says (in diffusers 0.42)."""
-
 
 def scheduler_name(name: str) -> str:
     """The one name of a scheduler that studies are filed under.
@@ -96,7 +92,8 @@ def scheduler_settings(name: str, config: Mapping[str, Any], pipeline_class: str
     Args:
         name: As `scheduler_name` returns it.
         config: Contents of the pipeline's scheduler_config.json.
-        pipeline_class: Name of the diffusers pipeline class, which may correct it.
+        pipeline_class: Name of the diffusers pipeline class, which may correct it, and whose
+            family may take certain schedulers alone.
 
     Returns:
         Those of `CARRIED` that the scheduler would else have another value of.
@@ -104,9 +101,12 @@ def scheduler_settings(name: str, config: Mapping[str, Any], pipeline_class: str
     Raises:
         InputError: If that scheduler does not suit the pipeline's own one.
     """
+    suitable = family_of(pipeline_class).schedulers
+    if suitable and SCHEDULERS.get(name, name) not in suitable:
+        raise _unsuitable(name, pipeline_class, suitable)
     made = make_scheduler(name, config, {})
     known = signature(type(made)).parameters
-    meant = _meant(config) | CORRECTED.get(pipeline_class, {})
+    meant = _meant(config) | dict(class_of(pipeline_class).scheduler)
     lacking = [key for key in meant if key in REQUIRED and key not in known]
     for key in lacking:
         if meant[key] != DOES_NOT.get(key):
@@ -213,8 +213,12 @@ def _check_suits(name: str, class_name: str, config: Any) -> None:
     own = config.get("_class_name")
     listed = getattr(getattr(diffusers, own or "", None), "_compatibles", [])
     if listed and class_name not in {own, *listed}:
-        names = ", ".join(each.removesuffix("Scheduler") for each in listed)
-        raise InputError(f"{name} does not suit this pipeline; with {own} go {names}")
+        raise _unsuitable(name, own, listed)
+
+
+def _unsuitable(name: str, beside: str, suitable: Iterable[str]) -> InputError:
+    names = ", ".join(each.removesuffix("Scheduler") for each in suitable)
+    return InputError(f"{name} does not suit this pipeline; with {beside} go {names}")
 
 
 def _unfit(what: str, error: Exception) -> InputError:

@@ -78,7 +78,7 @@ class Workbench:
             plan.prompts,
             plan.device,
             loaded.conditioning.part(plan.places),
-            plan.entry.call,
+            plan.entry.family.call,
         )
         key = baseline_key(plan.baseline_identity)
         found = find_baseline(store.engine, key)

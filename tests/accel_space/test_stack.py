@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Value
 from accel_space.methods import METHODS
-from accel_space.profile import Profile, SchedulerProfile
+from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack, find_methods
+from objectives.pipelines.unet import UNetConfig
 from storage.records.points import point_key
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd
 
@@ -155,11 +156,8 @@ def stacks(draw: st.DrawFn) -> Stack:
     sides = st.integers(2, 40)
     blocks = draw(st.lists(st.sampled_from(["DownBlock2D", "CrossAttnDownBlock2D"]), max_size=4))
     steps = draw(st.integers(2, 30))
-    profile = Profile.from_unet_config(
-        "StableDiffusionPipeline",
-        {"down_block_types": [*blocks, "DownBlock2D"]},
-        (draw(sides), draw(sides)),
-    )
+    unet = UNetConfig(sample_size=64, down_block_types=[*blocks, "DownBlock2D"])
+    profile = unet.profile("StableDiffusionPipeline", (draw(sides), draw(sides)))
     context = Context(
         profile=profile,
         scheduler=SchedulerProfile("DDIMScheduler", 1, _timesteps(steps), _timesteps),
@@ -265,7 +263,7 @@ def test_a_point_that_leaves_nothing_out_is_none() -> None:
 def test_what_reuses_attention_finds_none_in_a_unet_without() -> None:
     pipe = tiny_sd(**BARE, mid_block_type="UNetMidBlock2D")
 
-    with pytest.raises(RefusedError, match="PAB reuses attention, and this UNet has none"):
+    with pytest.raises(RefusedError, match="PAB reuses attention, and this denoiser has none"):
         Stack(tiny_context(pipe, ["pab"]))
     gates = Stack(tiny_context(pipe, ["tgate"])).points
     assert [point["gate_step"] for point in gates] == [5, 6, 7]

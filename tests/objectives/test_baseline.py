@@ -15,8 +15,8 @@ from objectives.baseline import doubt_of
 from objectives.embedded import DIT_DIR
 from objectives.errors import MeasurementError
 from objectives.generation import generate_pictures
-from objectives.model_files.architecture import known_parts
 from objectives.objective import Objective
+from objectives.pipelines.architecture import known_parts
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.schedulers import make_scheduler
@@ -69,7 +69,7 @@ def drawn(plan: Plan, settings: dict[str, Any], scorer: Scorer) -> tuple[Embeddi
     pipe.scheduler = make_scheduler(name, pipe.scheduler.config, settings)
     conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
     pictures = generate_pictures(
-        pipe, conditioning, plan.places, plan.protocol, plan.request.steps, plan.entry.call
+        pipe, conditioning, plan.places, plan.protocol, plan.request.steps, plan.entry.family.call
     )
     return scorer.embed_images(pictures), scorer.embed_prompts(plan.prompts)
 

@@ -5,7 +5,8 @@ import pytest
 from transformers import CLIPTokenizer
 
 from objectives.embedded import PIPELINE_DIR
-from objectives.pipelines.conditioning import Plain, encode
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.conditioning import Plain
 from objectives.prompt_length import cut_off_by_pipeline, cut_off_by_scorer, length_notes
 from objectives.quality.scorer import Scorer, find_scorer
 from tests.tiny_pipelines import tiny_pipeline
@@ -42,7 +43,7 @@ def test_what_only_the_second_tokenizer_cuts_off_is_found() -> None:
 def test_t5_reads_what_its_pipeline_says_and_is_remembered(family: str, limit: int) -> None:
     pipe = tiny_pipeline(family)
     fits, cut = (of_length(pipe, "tokenizer", limit + more) for more in (0, 1))
-    conditioning = encode(pipe, [fits, cut])
+    conditioning = PIPELINES[family].family.encode(pipe, [fits, cut])
     pipe.tokenizer = None
     assert conditioning.cut_off(pipe) == [cut]
 

@@ -8,10 +8,18 @@ import pytest
 import torch
 from diffusers.callbacks import SDCFGCutoffCallback, SDXLCFGCutoffCallback
 
-from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack
-from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw, tiny_context, tiny_pipeline, tiny_sd
+from tests.tiny_pipelines import (
+    CALLS,
+    FAMILIES,
+    STEPS,
+    denoiser_of,
+    draw,
+    tiny_context,
+    tiny_pipeline,
+    tiny_sd,
+)
 
 
 def _cut(pipe: Any, index: int, batch: int = 1, **call: Any) -> torch.Tensor:
@@ -51,7 +59,7 @@ def test_behind_the_cutoff_only_the_prompts_predictions_count(family: str) -> No
         prompts = output[0].chunk(2)[1]
         return (torch.cat([prompts, prompts]),) if calls > 3 else output
 
-    find_denoiser(pipe).register_forward_hook(overwrite_unguided)
+    denoiser_of(pipe).register_forward_hook(overwrite_unguided)
     torch.testing.assert_close(picture, draw(pipe, 2, **CALLS[family]), rtol=1e-4, atol=1e-4)
     assert calls == STEPS
 

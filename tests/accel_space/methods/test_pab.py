@@ -10,11 +10,18 @@ from diffusers.hooks.pyramid_attention_broadcast import (
     apply_pyramid_attention_broadcast,
 )
 
-from accel_space.denoiser import find_denoiser
 from accel_space.errors import RefusedError
 from accel_space.methods.pab import PAB
 from accel_space.stack import Stack
-from tests.tiny_pipelines import CALLS, FAMILIES, draw, tiny_context, tiny_pipeline, tiny_sd
+from tests.tiny_pipelines import (
+    CALLS,
+    FAMILIES,
+    denoiser_of,
+    draw,
+    tiny_context,
+    tiny_pipeline,
+    tiny_sd,
+)
 
 POINT = {"spatial_attention_block_skip_range": 3, "cross_attention_block_skip_range": 2}
 
@@ -60,7 +67,7 @@ def test_the_picture_is_that_of_diffusers_own_pab(family: str, scheduler: str) -
         nonlocal now
         now = next(timesteps)
 
-    denoiser = find_denoiser(pipe)
+    denoiser = denoiser_of(pipe)
     denoiser.register_forward_pre_hook(advance)
     config: dict[str, Any] = {**POINT, "current_timestep_callback": lambda: now}
     apply_pyramid_attention_broadcast(denoiser, PyramidAttentionBroadcastConfig(**config))
@@ -76,7 +83,7 @@ def test_every_attention_of_the_denoiser_takes_part(family: str) -> None:
     with stack.applied(pipe, stack.default):
         attentions = {
             name: module
-            for name, module in find_denoiser(pipe).named_modules()
+            for name, module in denoiser_of(pipe).named_modules()
             if name.endswith(("attn1", "attn2"))
         }
         assert attentions

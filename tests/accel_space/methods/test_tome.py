@@ -9,13 +9,12 @@ import torch
 from accel_space.errors import RefusedError
 from accel_space.method import Context
 from accel_space.methods.tome import ToMe
-from accel_space.profile import Profile
 from accel_space.stack import Stack
-from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
+from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_profile, tiny_sd
 
 
 def _context(pipe: Any, latent_size: tuple[int, int]) -> Context:
-    profile = Profile.from_unet_config(type(pipe).__name__, pipe.unet.config, latent_size)
+    profile = tiny_profile(pipe, latent_size)
     return replace(tiny_context(pipe, ["tome"]), profile=profile)
 
 

@@ -214,7 +214,7 @@ def test_a_script_draws_what_the_stack_draws(
             width=PICTURE_SIZE,
             generator=[torch.Generator().manual_seed(seed) for seed in (3, 4)],
             output_type="pt",
-            **find_pipeline(family).call,
+            **find_pipeline(family).family.call,
         ).images
 
     first, second = drawn(family, names)

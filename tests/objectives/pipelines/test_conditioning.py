@@ -11,8 +11,13 @@ def test_a_part_of_the_prompts_begins_at_its_own_first_one() -> None:
 
 
 def test_a_part_of_the_embeddings_is_that_of_its_prompts() -> None:
-    embeds, mask = torch.arange(5.0).view(5, 1, 1), torch.ones(5, 1)
-    empty = [torch.zeros(1, 1, 1), torch.ones(1, 1)]
-    call = Embedded([embeds, mask], empty).part(range(2, 5)).call(range(1, 3))
+    rows = {"prompt_embeds": torch.arange(5.0).view(5, 1, 1), "mask": torch.ones(5, 1)}
+    empty = {"negative_prompt_embeds": torch.tensor([[7.0]])}
+    embedded = Embedded(rows, empty, {"negative_prompt": None})
+
+    call = embedded.part(range(2, 5)).call(range(1, 3))
+
     assert call["prompt_embeds"].flatten().tolist() == [3.0, 4.0]
-    assert call["negative_prompt_embeds"].shape == (2, 1, 1)
+    assert call["mask"].shape == (2, 1)
+    assert call["negative_prompt_embeds"].tolist() == [[[7.0]], [[7.0]]]
+    assert call["negative_prompt"] is None

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from objectives.errors import LoadError
 from objectives.pipelines.catalogue import PIPELINES
-from objectives.pipelines.loading import default_dtype, load_conditioning, load_pipeline
+from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
 from tests.tiny_pipelines import FAMILIES, draw, save_tiny, tiny_pipeline, tiny_sd
 
@@ -71,19 +71,20 @@ def test_conditioning_draws_what_the_prompts_draw(family: str, tmp_path: Path) -
     prompts = ["a red square", "two blue circles", "a red star"]
     conditioning = load_conditioning(entry, model, prompts, "float32", CPU)
     bare = load_pipeline(entry, model, "float32", CPU)
-    assert entry.encodes_once == (bare.text_encoder is None)
-    whole = replace(entry, encodes_once=False)
+    assert bool(entry.family.encoders) == (bare.text_encoder is None)
+    whole = DiffusionPipeline.from_pretrained(model.folder, **entry.parts)
+    whole.set_progress_bar_config(disable=True)
     told = {
         "num_inference_steps": 2,
         "guidance_scale": 4.0,
         "output_type": "pt",
-        **entry.call,
+        **entry.family.call,
     }
     pictures, expected = (
         pipe(**words, **told, generator=[torch.Generator().manual_seed(7)] * 2).images
         for pipe, words in (
             (bare, conditioning.call(range(1, 3))),
-            (load_pipeline(whole, model, "float32", CPU), {"prompt": prompts[1:]}),
+            (whole, {"prompt": prompts[1:]}),
         )
     )
     assert torch.allclose(pictures, expected, atol=1e-5)
@@ -122,31 +123,31 @@ def test_tensors_named_as_on_the_hub_are_all_found(
     part: str,
     named: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     entry = PIPELINES[family]
+    monkeypatch.setattr(type(entry.family), "encoders", ())
     folder = save_tiny(family, tmp_path / "m")
     file = folder / part / "model.safetensors"
     save_file(named(load_file(file)), file, metadata={"format": "pt"})
     model = find_model(entry, str(folder), None)
-    whole = replace(entry, encodes_once=False)
-    loaded = getattr(load_pipeline(whole, model, "float32", CPU), part)
+    loaded = getattr(load_pipeline(entry, model, "float32", CPU), part)
     saved = getattr(tiny_pipeline(family), part)
     for name, tensor in saved.state_dict().items():
         assert loaded.state_dict()[name].equal(tensor), name
 
 
 @pytest.mark.parametrize("name", [name for name in PIPELINES if name.startswith("tiny-shapes")])
-def test_embedded_pipelines_lack_no_tensor(name: str) -> None:
+def test_embedded_pipelines_lack_no_tensor(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = PIPELINES[name]
-    pipe = load_pipeline(
-        replace(entry, encodes_once=False), find_model(entry, None, None), "float32", CPU
-    )
+    monkeypatch.setattr(type(entry.family), "encoders", ())
+    pipe = load_pipeline(entry, find_model(entry, None, None), "float32", CPU)
     assert pipe.text_encoder is not None
 
 
 def test_half_precision_is_for_gpus() -> None:
-    assert default_dtype(CPU) == "float32"
-    assert default_dtype(torch.device("cuda:0")) == "float16"
+    assert ENTRY.family.dtype_on(CPU) == "float32"
+    assert ENTRY.family.dtype_on(torch.device("cuda:0")) == "float16"
 
 
 @pytest.mark.parametrize("part", ["unet", "vae"])

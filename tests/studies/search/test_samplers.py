@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from accel_space.method import Choices, Context
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.stack import Stack
+from objectives.pipelines.unet import UNET
 from storage.records.points import point_key
 from storage.records.study import Point
 from studies.request import SAMPLERS
@@ -25,7 +26,9 @@ def _timesteps(steps: int) -> tuple[float, ...]:
 def make_stack(*methods: str, steps: int = 20) -> Stack:
     return Stack(
         Context(
-            profile=Profile("StableDiffusionPipeline", (2, 2, 2, 2), GRIDS[0], GRIDS),
+            profile=Profile(
+                "StableDiffusionPipeline", UNET, GRIDS[0], GRIDS, (2, 2, 2, 2), has_mid_block=True
+            ),
             scheduler=SchedulerProfile("DDIMScheduler", 1, _timesteps(steps), _timesteps),
             steps=steps,
             guidance_scale=5.0,

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from accel_space.profile import Profile
 from objectives.errors import InputError
-from objectives.model_files.architecture import ARCHITECTURES, known_architecture, read_architecture
+from objectives.pipelines.architecture import ARCHITECTURES, known_architecture, read_architecture
 from objectives.pipelines.catalogue import PIPELINES
-from tests.tiny_pipelines import FAMILIES, PICTURE_SIZE, save_tiny, tiny_sd
+from tests.tiny_pipelines import FAMILIES, PICTURE_SIZE, save_tiny, tiny_profile, tiny_sd
 
 SD = "StableDiffusionPipeline"
 
@@ -31,10 +30,8 @@ def changeable_folder(model_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("size", [(16, 16), (24, 8)])
 def test_profile_is_that_of_the_loaded_pipe(model_folder: Path, size: tuple[int, int]) -> None:
-    pipe = tiny_sd()
     # Its VAE has one block: a latent pixel is a pixel.
-    loaded = Profile.from_unet_config(SD, pipe.unet.config, size)
-    assert read_architecture(model_folder, SD).profile(*size) == loaded
+    assert read_architecture(model_folder, SD).profile(*size) == tiny_profile(tiny_sd(), size)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -43,7 +40,7 @@ def test_every_family_is_read_with_its_native_size(family: str, tmp_path: Path) 
     architecture = read_architecture(folder, PIPELINES[family].pipeline_class)
     assert architecture.native_size == (PICTURE_SIZE, PICTURE_SIZE)
     is_transformer = family.startswith("PixArt")
-    assert (not architecture.profile(*architecture.native_size).unet_resnets) == is_transformer
+    assert (not architecture.profile(*architecture.native_size).down_resnets) == is_transformer
 
 
 @pytest.mark.parametrize(
@@ -61,7 +58,7 @@ def test_models_of_the_catalogue_are_known_without_a_download(
 ) -> None:
     architecture = known_architecture(name)
     assert architecture.native_size == (size, size)
-    assert len(architecture.profile(size, size).unet_resnets) == blocks
+    assert len(architecture.profile(size, size).down_resnets) == blocks
     assert architecture.pipeline_class == PIPELINES[name].pipeline_class
 
 

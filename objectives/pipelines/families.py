@@ -1,0 +1,28 @@
+"""The families, a file each; a new one is added here."""
+
+from __future__ import annotations
+
+from objectives.pipelines.family import FamilyAdapter, PipelineClass
+from objectives.pipelines.pixart import PixArt
+from objectives.pipelines.unet import UNet
+
+FAMILIES: list[FamilyAdapter] = [UNet(), PixArt()]
+
+
+def family_of(pipeline_class: str) -> FamilyAdapter:
+    """The family of a diffusers pipeline class that the catalogue names.
+
+    Args:
+        pipeline_class: Name of the class.
+    """
+    (family,) = (family for family in FAMILIES if pipeline_class in family.classes)
+    return family
+
+
+def class_of(pipeline_class: str) -> PipelineClass:
+    """What is known of a diffusers pipeline class that the catalogue names.
+
+    Args:
+        pipeline_class: As `family_of` takes it.
+    """
+    return family_of(pipeline_class).classes[pipeline_class]

@@ -1,0 +1,113 @@
+"""The interface of a family: what its pipelines share and no configuration file says."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from accel_space.family import Family
+from accel_space.profile import Profile
+from objectives.pipelines.conditioning import Conditioning, Embedded, Plain, Timed
+
+if TYPE_CHECKING:
+    import torch
+
+Dtype = Literal["float16", "float32"]
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class DenoiserConfig(BaseModel, ABC):
+    """What the configuration of a denoiser must say, and what that means.
+
+    Attributes:
+        sample_size: The side of the latents that it was made for, or height and width.
+        in_channels: Channels of what it is given.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    sample_size: Count | Annotated[Sequence[Count], Field(min_length=2, max_length=2)]
+    in_channels: Count = 4
+
+    @property
+    def native_latent_size(self) -> tuple[int, int]:
+        """(height, width) of the latents that it was made for, in latent pixels."""
+        side = self.sample_size
+        return (side, side) if isinstance(side, int) else (side[0], side[1])
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latents, before they are packed."""
+        return self.in_channels
+
+    @property
+    def patch(self) -> int:
+        """Latent pixels that a picture's sides must be a multiple of."""
+        return 1
+
+    @abstractmethod
+    def profile(self, pipeline_class: str, latent_size: tuple[int, int]) -> Profile:
+        """Describe a pipeline with such a denoiser to the methods.
+
+        Args:
+            pipeline_class: Name of the diffusers pipeline class.
+            latent_size: (height, width) of the latent, in latent pixels.
+        """
+
+
+@dataclass(frozen=True)
+class PipelineClass:
+    """A diffusers pipeline class of a family.
+
+    Attributes:
+        parts: What its `from_pretrained` takes so that nothing but the model is timed.
+        scheduler: What its constructor sets of the scheduler whatever the file says.
+    """
+
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    scheduler: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FamilyAdapter(ABC):
+    """One family: what is asked of it to load its pipelines, to call and to describe them."""
+
+    values: ClassVar[Family]
+    """What methods ask."""
+    classes: ClassVar[Mapping[str, PipelineClass]]
+    """Its diffusers pipeline classes, by name."""
+    config: ClassVar[type[DenoiserConfig]]
+    """How the configuration of its denoisers is read."""
+    call: ClassVar[Mapping[str, Any]] = {}
+    """What its calls take besides prompt, size, steps, guidance, seeds and output."""
+    encoders: ClassVar[tuple[str, ...]] = ()
+    """Parts that encode the prompts once and are then freed, as they are too large to sit beside
+    the denoiser; latencies then begin at the embeddings. Without any each call encodes its own."""
+    gpu_dtype: ClassVar[Dtype] = "float16"
+    """Of the weights on a GPU."""
+    schedulers: ClassVar[frozenset[str]] = frozenset()
+    """The scheduler classes that suit; if empty, those that diffusers lists as exchangeable with
+    the model's own."""
+
+    def encode(self, pipe: Any, prompts: Sequence[str]) -> Embedded:
+        """Encode prompts; only asked of a family with `encoders`.
+
+        Args:
+            pipe: A pipeline with its `encoders`, without denoiser and VAE.
+            prompts: At least one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has encoders and must encode with them")
+
+    @property
+    def timed(self) -> Timed:
+        """What is inside a latency."""
+        kind: type[Conditioning] = Embedded if self.encoders else Plain
+        return kind.timed
+
+    def dtype_on(self, device: torch.device) -> Dtype:
+        """Of the weights: fp32 on a CPU, where half precision is no faster and less is exact."""
+        return self.gpu_dtype if device.type == "cuda" else "float32"
