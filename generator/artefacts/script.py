@@ -198,10 +198,15 @@ def _patches(applied: Iterable[tuple[Method, Mapping[str, Any]]]) -> list[str]:
 
 
 def _written(value: Any) -> str:
-    """Write a number, or a list of functions."""
+    """Write a number, a text, or several of them or of functions."""
     if isinstance(value, list):
-        return f"[{', '.join(function.__name__ for function in value)}]"
-    return repr(value)
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, tuple):
+        comma = "," if len(value) == 1 else ""
+        return f"({', '.join(map(_written, value))}{comma})"
+    if callable(value):
+        return str(value.__name__)
+    return literal(value) if isinstance(value, str) else repr(value)
 
 
 def _packages(study: StudyRecord, needed: Sequence[str]) -> list[str]:

@@ -61,11 +61,12 @@ def apply_pab(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     spatial_attention_block_skip_range: int,
     cross_attention_block_skip_range: int,
 ) -> Callable[..., Any]:
     """Compute self-attention and cross-attention only every so many steps."""
-    denoiser = find_denoiser(pipe)
+    broadcasting = getattr(pipe, denoiser)
     current: list[Any] = []
     calls = 0
 
@@ -76,7 +77,7 @@ def apply_pab(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    denoiser.register_forward_pre_hook(count)
+    broadcasting.register_forward_pre_hook(count)
     config = PyramidAttentionBroadcastConfig(
         spatial_attention_block_skip_range=spatial_attention_block_skip_range,
         cross_attention_block_skip_range=cross_attention_block_skip_range,
@@ -84,21 +85,16 @@ def apply_pab(
         cross_attention_timestep_skip_range=TIMESTEPS,
         current_timestep_callback=lambda: current[calls - 1],
     )
-    apply_pyramid_attention_broadcast(denoiser, config)
+    apply_pyramid_attention_broadcast(broadcasting, config)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
-        for state in broadcast_states(denoiser):
+        for state in broadcast_states(broadcasting):
             state.reset()
         return generate(*args, **kwargs)
 
     return generate_anew
-
-
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
@@ -114,12 +110,14 @@ def apply_cfg_cutoff(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
+    latents_keyword: str,
     cutoff_step_index: int,
-    halvers: list[Callable[[Any, int], None]],
+    halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
     """Guide up to and with a step, then halve the batch and what others keep of it."""
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
+    guided = getattr(pipe, denoiser)
+    forward = guided.forward
     calls = 0
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
@@ -127,10 +125,10 @@ def apply_cfg_cutoff(
         calls += 1
         if calls <= cutoff_step_index + 1:
             return forward(*args, **kwargs)
-        batch = len(args[0])
+        batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
         if calls == cutoff_step_index + 2:
             for halve in halvers:
-                halve(pipe, batch)
+                halve(pipe, guided, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
         # Guiding between two equal predictions gives that one, at whatever scale.
@@ -141,7 +139,7 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    denoiser.forward = cut_off
+    guided.forward = cut_off
     return generate_anew
 
 
@@ -161,9 +159,9 @@ def conditional_half(value: Any, batch: int) -> Any:
     return value
 
 
-def halve_broadcasts(pipe: Any, batch: int) -> None:
+def halve_broadcasts(pipe: Any, denoiser: Any, batch: int) -> None:
     """Halve what PAB keeps of a guided batch, for an unguided one."""
-    for state in broadcast_states(find_denoiser(pipe)):
+    for state in broadcast_states(denoiser):
         state.cache = conditional_half(state.cache, batch)
 
 
@@ -190,12 +188,15 @@ def load_pipeline(model: str, device: str) -> Any:
     accelerated = apply_pab(
         pipe,
         pipe,
+        denoiser="transformer",
         spatial_attention_block_skip_range=2,
         cross_attention_block_skip_range=6,
     )
     accelerated = apply_cfg_cutoff(
         pipe,
         accelerated,
+        denoiser="transformer",
+        latents_keyword="",
         cutoff_step_index=8,
         halvers=[halve_broadcasts],
     )

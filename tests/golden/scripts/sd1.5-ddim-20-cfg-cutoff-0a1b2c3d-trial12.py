@@ -56,12 +56,14 @@ def apply_cfg_cutoff(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
+    latents_keyword: str,
     cutoff_step_index: int,
-    halvers: list[Callable[[Any, int], None]],
+    halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
     """Guide up to and with a step, then halve the batch and what others keep of it."""
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
+    guided = getattr(pipe, denoiser)
+    forward = guided.forward
     calls = 0
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
@@ -69,10 +71,10 @@ def apply_cfg_cutoff(
         calls += 1
         if calls <= cutoff_step_index + 1:
             return forward(*args, **kwargs)
-        batch = len(args[0])
+        batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
         if calls == cutoff_step_index + 2:
             for halve in halvers:
-                halve(pipe, batch)
+                halve(pipe, guided, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
         # Guiding between two equal predictions gives that one, at whatever scale.
@@ -83,13 +85,8 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    denoiser.forward = cut_off
+    guided.forward = cut_off
     return generate_anew
-
-
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def conditional_half(value: Any, batch: int) -> Any:
@@ -127,7 +124,14 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_cfg_cutoff(pipe, pipe, cutoff_step_index=8, halvers=[])
+    accelerated = apply_cfg_cutoff(
+        pipe,
+        pipe,
+        denoiser="unet",
+        latents_keyword="",
+        cutoff_step_index=8,
+        halvers=[],
+    )
     pipe.accelerated = accelerated
     return pipe
 

@@ -25,6 +25,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 try:
@@ -58,11 +59,14 @@ def apply_deepcache(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     cache_interval: int,
     cache_branch_id: int,
 ) -> Callable[..., Any]:
     """Recompute the UNet's deep part at every `cache_interval`-th step only."""
-    helper = DeepCacheSDHelper(pipe=pipe)
+    # The helper looks for a `unet`, whatever the pipeline calls it.
+    parts = SimpleNamespace(unet=getattr(pipe, denoiser), scheduler=pipe.scheduler)
+    helper = DeepCacheSDHelper(pipe=parts)
     helper.set_params(cache_interval=cache_interval, cache_branch_id=cache_branch_id)
     helper.enable()
     # Where tgate's combined loader leaves its helper too.
@@ -89,7 +93,13 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_deepcache(pipe, pipe, cache_interval=3, cache_branch_id=0)
+    accelerated = apply_deepcache(
+        pipe,
+        pipe,
+        denoiser="unet",
+        cache_interval=3,
+        cache_branch_id=0,
+    )
     pipe.accelerated = accelerated
     return pipe
 

@@ -25,6 +25,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 try:
@@ -58,11 +59,14 @@ def apply_deepcache(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     cache_interval: int,
     cache_branch_id: int,
 ) -> Callable[..., Any]:
     """Recompute the UNet's deep part at every `cache_interval`-th step only."""
-    helper = DeepCacheSDHelper(pipe=pipe)
+    # The helper looks for a `unet`, whatever the pipeline calls it.
+    parts = SimpleNamespace(unet=getattr(pipe, denoiser), scheduler=pipe.scheduler)
+    helper = DeepCacheSDHelper(pipe=parts)
     helper.set_params(cache_interval=cache_interval, cache_branch_id=cache_branch_id)
     helper.enable()
     # Where tgate's combined loader leaves its helper too.
@@ -74,12 +78,14 @@ def apply_cfg_cutoff(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
+    latents_keyword: str,
     cutoff_step_index: int,
-    halvers: list[Callable[[Any, int], None]],
+    halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
     """Guide up to and with a step, then halve the batch and what others keep of it."""
-    denoiser = find_denoiser(pipe)
-    forward = denoiser.forward
+    guided = getattr(pipe, denoiser)
+    forward = guided.forward
     calls = 0
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
@@ -87,10 +93,10 @@ def apply_cfg_cutoff(
         calls += 1
         if calls <= cutoff_step_index + 1:
             return forward(*args, **kwargs)
-        batch = len(args[0])
+        batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
         if calls == cutoff_step_index + 2:
             for halve in halvers:
-                halve(pipe, batch)
+                halve(pipe, guided, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
         # Guiding between two equal predictions gives that one, at whatever scale.
@@ -101,13 +107,8 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    denoiser.forward = cut_off
+    guided.forward = cut_off
     return generate_anew
-
-
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def conditional_half(value: Any, batch: int) -> Any:
@@ -126,7 +127,7 @@ def conditional_half(value: Any, batch: int) -> Any:
     return value
 
 
-def halve_cached_features(pipe: Any, batch: int) -> None:
+def halve_cached_features(pipe: Any, denoiser: Any, batch: int) -> None:
     """Halve what DeepCache keeps of a guided batch, for an unguided one."""
     pipe.deepcache.cached_output = conditional_half(pipe.deepcache.cached_output, batch)
 
@@ -150,10 +151,18 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_deepcache(pipe, pipe, cache_interval=3, cache_branch_id=0)
+    accelerated = apply_deepcache(
+        pipe,
+        pipe,
+        denoiser="unet",
+        cache_interval=3,
+        cache_branch_id=0,
+    )
     accelerated = apply_cfg_cutoff(
         pipe,
         accelerated,
+        denoiser="unet",
+        latents_keyword="",
         cutoff_step_index=8,
         halvers=[halve_cached_features],
     )

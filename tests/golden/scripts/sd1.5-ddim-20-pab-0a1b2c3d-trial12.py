@@ -61,11 +61,12 @@ def apply_pab(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     spatial_attention_block_skip_range: int,
     cross_attention_block_skip_range: int,
 ) -> Callable[..., Any]:
     """Compute self-attention and cross-attention only every so many steps."""
-    denoiser = find_denoiser(pipe)
+    broadcasting = getattr(pipe, denoiser)
     current: list[Any] = []
     calls = 0
 
@@ -76,7 +77,7 @@ def apply_pab(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    denoiser.register_forward_pre_hook(count)
+    broadcasting.register_forward_pre_hook(count)
     config = PyramidAttentionBroadcastConfig(
         spatial_attention_block_skip_range=spatial_attention_block_skip_range,
         cross_attention_block_skip_range=cross_attention_block_skip_range,
@@ -84,21 +85,16 @@ def apply_pab(
         cross_attention_timestep_skip_range=TIMESTEPS,
         current_timestep_callback=lambda: current[calls - 1],
     )
-    apply_pyramid_attention_broadcast(denoiser, config)
+    apply_pyramid_attention_broadcast(broadcasting, config)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
-        for state in broadcast_states(denoiser):
+        for state in broadcast_states(broadcasting):
             state.reset()
         return generate(*args, **kwargs)
 
     return generate_anew
-
-
-def find_denoiser(pipe: Any) -> Any:
-    """The module that predicts the noise: the UNet, or the transformer in its place."""
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
@@ -132,6 +128,7 @@ def load_pipeline(model: str, device: str) -> Any:
     accelerated = apply_pab(
         pipe,
         pipe,
+        denoiser="unet",
         spatial_attention_block_skip_range=2,
         cross_attention_block_skip_range=6,
     )

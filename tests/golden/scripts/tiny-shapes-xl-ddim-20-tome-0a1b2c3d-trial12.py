@@ -57,17 +57,19 @@ def apply_tome(
     pipe: Any,
     generate: Callable[..., Any],
     *,
+    denoiser: str,
     ratio: float,
     max_downsample: int,
 ) -> Callable[..., Any]:
     """Merge `ratio` of the tokens in self-attentions at `max_downsample` or finer."""
-    tomesd.apply_patch(pipe, ratio=ratio, max_downsample=max_downsample)
+    patched = getattr(pipe, denoiser)
+    tomesd.apply_patch(patched, ratio=ratio, max_downsample=max_downsample)
 
     def seeded(*args: Any, **kwargs: Any) -> Any:
         # tomesd would fork the global generator once and advance it from call to call,
         # so that one seed gave two pictures.
         generator = torch.Generator(pipe._execution_device).manual_seed(0)
-        pipe.unet._tome_info["args"]["generator"] = generator
+        patched._tome_info["args"]["generator"] = generator
         return generate(*args, **kwargs)
 
     return seeded
@@ -89,7 +91,7 @@ def load_pipeline(model: str, device: str) -> Any:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_tome(pipe, pipe, ratio=0.5, max_downsample=2)
+    accelerated = apply_tome(pipe, pipe, denoiser="unet", ratio=0.5, max_downsample=2)
     pipe.accelerated = accelerated
     return pipe
 
