@@ -66,7 +66,7 @@ def apply_pab(
     cross_attention_block_skip_range: int,
 ) -> Callable[..., Any]:
     """Compute self-attention and cross-attention only every so many steps."""
-    broadcasting = getattr(pipe, denoiser)
+    module = getattr(pipe, denoiser)
     current: list[Any] = []
     calls = 0
 
@@ -77,7 +77,7 @@ def apply_pab(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    broadcasting.register_forward_pre_hook(count)
+    module.register_forward_pre_hook(count)
     config = PyramidAttentionBroadcastConfig(
         spatial_attention_block_skip_range=spatial_attention_block_skip_range,
         cross_attention_block_skip_range=cross_attention_block_skip_range,
@@ -85,12 +85,12 @@ def apply_pab(
         cross_attention_timestep_skip_range=TIMESTEPS,
         current_timestep_callback=lambda: current[calls - 1],
     )
-    apply_pyramid_attention_broadcast(broadcasting, config)
+    apply_pyramid_attention_broadcast(module, config)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
-        for state in broadcast_states(broadcasting):
+        for state in broadcast_states(module):
             state.reset()
         return generate(*args, **kwargs)
 
@@ -116,8 +116,8 @@ def apply_cfg_cutoff(
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
     """Guide up to and with a step, then halve the batch and what others keep of it."""
-    guided = getattr(pipe, denoiser)
-    forward = guided.forward
+    module = getattr(pipe, denoiser)
+    forward = module.forward
     calls = 0
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
@@ -128,7 +128,7 @@ def apply_cfg_cutoff(
         batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
         if calls == cutoff_step_index + 2:
             for halve in halvers:
-                halve(pipe, guided, batch)
+                halve(pipe, module, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
         # Guiding between two equal predictions gives that one, at whatever scale.
@@ -139,7 +139,7 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    guided.forward = cut_off
+    module.forward = cut_off
     return generate_anew
 
 

@@ -84,8 +84,8 @@ def apply_cfg_cutoff(
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
     """Guide up to and with a step, then halve the batch and what others keep of it."""
-    guided = getattr(pipe, denoiser)
-    forward = guided.forward
+    module = getattr(pipe, denoiser)
+    forward = module.forward
     calls = 0
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ def apply_cfg_cutoff(
         batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
         if calls == cutoff_step_index + 2:
             for halve in halvers:
-                halve(pipe, guided, batch)
+                halve(pipe, module, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
         # Guiding between two equal predictions gives that one, at whatever scale.
@@ -107,7 +107,7 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    guided.forward = cut_off
+    module.forward = cut_off
     return generate_anew
 
 

@@ -66,7 +66,7 @@ def apply_pab(
     cross_attention_block_skip_range: int,
 ) -> Callable[..., Any]:
     """Compute self-attention and cross-attention only every so many steps."""
-    broadcasting = getattr(pipe, denoiser)
+    module = getattr(pipe, denoiser)
     current: list[Any] = []
     calls = 0
 
@@ -77,7 +77,7 @@ def apply_pab(
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
-    broadcasting.register_forward_pre_hook(count)
+    module.register_forward_pre_hook(count)
     config = PyramidAttentionBroadcastConfig(
         spatial_attention_block_skip_range=spatial_attention_block_skip_range,
         cross_attention_block_skip_range=cross_attention_block_skip_range,
@@ -85,12 +85,12 @@ def apply_pab(
         cross_attention_timestep_skip_range=TIMESTEPS,
         current_timestep_callback=lambda: current[calls - 1],
     )
-    apply_pyramid_attention_broadcast(broadcasting, config)
+    apply_pyramid_attention_broadcast(module, config)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
-        for state in broadcast_states(broadcasting):
+        for state in broadcast_states(module):
             state.reset()
         return generate(*args, **kwargs)
 

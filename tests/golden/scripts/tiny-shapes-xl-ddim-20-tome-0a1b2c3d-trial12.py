@@ -62,14 +62,14 @@ def apply_tome(
     max_downsample: int,
 ) -> Callable[..., Any]:
     """Merge `ratio` of the tokens in self-attentions at `max_downsample` or finer."""
-    patched = getattr(pipe, denoiser)
-    tomesd.apply_patch(patched, ratio=ratio, max_downsample=max_downsample)
+    module = getattr(pipe, denoiser)
+    tomesd.apply_patch(module, ratio=ratio, max_downsample=max_downsample)
 
     def seeded(*args: Any, **kwargs: Any) -> Any:
         # tomesd would fork the global generator once and advance it from call to call,
         # so that one seed gave two pictures.
         generator = torch.Generator(pipe._execution_device).manual_seed(0)
-        patched._tome_info["args"]["generator"] = generator
+        module._tome_info["args"]["generator"] = generator
         return generate(*args, **kwargs)
 
     return seeded
