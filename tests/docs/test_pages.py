@@ -40,3 +40,17 @@ def test_links_to_sections_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_use_the_words_of_today(page: Path) -> None:
     assert OLD_WORDS.findall(page.read_text(encoding="utf-8")) == []
+
+
+def test_contributing_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("## Where things are")[2].partition("\n## ")[0]
+    first_cells = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    named = set(re.findall(r"`([a-z_/]+)/`", "".join(map("".join, first_cells)))) - {"reading"}
+    rooms = {
+        str(init.parent.relative_to(ROOT))
+        for top in ("accelfront", "studies", "generator", "objectives", "accel_space", "storage")
+        for init in (ROOT / top).rglob("__init__.py")
+    }
+    assert rooms <= named
+    assert [name for name in named if not (ROOT / name).is_dir()] == []
