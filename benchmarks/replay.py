@@ -18,6 +18,7 @@ from objectives.objective import MAX_PAIRS
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.statistics import Estimate, clip_loss
 from step_times import TIMES, Times, find_times, fit_times
+from storage.records.budgets import Budgets
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT
@@ -169,7 +170,7 @@ class Replay:
         """
         random = np.random.default_rng(seed)
         study = optuna.create_study(directions=["maximize", "minimize"])
-        proposer = make_proposer(sampler, self.stack, 1, seed, loss_budget=self.loss_budget)
+        proposer = make_proposer(sampler, self.stack, 1, seed, budgets=Budgets(self.loss_budget))
         known: dict[str, Point | None] = {}
         found = Found(prompts=random.permutation(len(self.table.baseline_scores)))
         repeats = 0

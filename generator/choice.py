@@ -16,6 +16,7 @@ from generator.tasks.task import Task
 from objectives.model_files.fingerprint import split_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import is_own
+from storage.records.budgets import Budgets
 from storage.records.judgement import judged_bound, surest
 from storage.records.requirement import Requirement, meets
 from storage.records.study import StudyRecord, TrialRecord
@@ -111,18 +112,24 @@ def choose(studies: Sequence[StudyRecord], task: Task, policy: Policy) -> Choice
         policy: Which one to take of several that serve.
     """
     for study in studies:
-        serving = [trial for trial in study.trials if serves(trial, task)]
+        budgets = budgets_for(study, task)
+        serving = [trial for trial in study.trials if serves(trial, task, budgets)]
         if serving:
             return Choice(study, min(serving, key=lambda trial: _rank(trial, task, policy)))
     return None
 
 
-def serves(trial: TrialRecord, task: Task) -> bool:
+def serves(trial: TrialRecord, task: Task, budgets: Budgets) -> bool:
     """Whether a point meets all that a task asks for, with its whole intervals.
 
     Those of a confirmed one are from prompts that the search did not see.
     """
-    return meets(trial, Requirement(_least_speedup(task), task.latency_s), task.loss_budget)
+    return meets(trial, Requirement(_least_speedup(task), task.latency_s), budgets)
+
+
+def budgets_for(study: StudyRecord, task: Task) -> Budgets:
+    """What a study's points must keep to serve: the task's loss budget, the study's others."""
+    return study.budgets.with_loss(task.loss_budget)
 
 
 def search_goal(task: Task) -> Requirement:
@@ -134,8 +141,7 @@ def search_goal(task: Task) -> Requirement:
 
 def is_within_bound(studies: Sequence[StudyRecord], task: Task) -> bool:
     """Whether a point meets a task by its means, or no point tells yet where the bound is."""
-    trials = [trial for study in studies for trial in study.trials]
-    inside = [trial for trial in trials if trial.judged_loss <= task.loss_budget]
+    inside = [trial for trial in _allowed(studies) if trial.judged_loss <= task.loss_budget]
     return not inside or any(
         trial.judged_speedup >= _least_speedup(task)
         and (task.latency_s is None or trial.judged["latency_s"] <= task.latency_s)
@@ -147,22 +153,31 @@ def nearest(studies: Sequence[StudyRecord], task: Task) -> Choice:
     """The point that comes nearest to a task that none serves.
 
     Beyond the bound it is the bound; within, the point that can promise most; and where no point
-    is inside the loss budget, that of the least loss.
+    is inside the budgets, that of the least loss.
 
     Args:
         studies: With at least one point among them.
         task: What is asked for.
     """
     homes = {id(trial): study for study in studies for trial in study.trials}
-    trials = [trial for study in studies for trial in study.trials]
-    bound = judged_bound(trials, task.loss_budget)
+    allowed, budget = _allowed(studies), Budgets(task.loss_budget)
+    bound = judged_bound(allowed, budget)
     if bound is None:
+        trials = allowed or [trial for study in studies for trial in study.trials]
         found = min(trials, key=lambda trial: trial.judged_loss)
     elif is_within_bound(studies, task):
-        found = surest(trials, task.loss_budget) or bound
+        sure = [t for t in allowed if homes[id(t)].budgets.surely_allow(t.judged)]
+        found = surest(sure, budget) or bound
     else:
         found = bound
     return Choice(homes[id(found)], found)
+
+
+def _allowed(studies: Iterable[StudyRecord]) -> list[TrialRecord]:
+    """The points that meet the conditions of their own studies by their means."""
+    return [
+        trial for study in studies for trial in study.trials if study.budgets.allow(trial.judged)
+    ]
 
 
 def task_difficulty(study: StudyRecord, task: Task, rules: Rules) -> Difficulty | None:
@@ -171,7 +186,7 @@ def task_difficulty(study: StudyRecord, task: Task, rules: Rules) -> Difficulty 
     Returns:
         None if nothing fast is wished for, or the study has no point inside the budget.
     """
-    bound = judged_bound(study.trials, task.loss_budget)
+    bound = judged_bound(study.trials, budgets_for(study, task))
     if bound is None or (task.speedup is None and task.latency_s is None):
         return None
     wanted = task.speedup or 0.0
@@ -188,21 +203,21 @@ def passed_over(choice: Choice, task: Task) -> str:
     loss budget by its mean there; the fastest one is told of. One that serves as well and is faster
     was left by the policy, which people know of.
     """
-    chosen = choice.trial.judged_speedup
+    chosen, budgets = choice.trial.judged_speedup, budgets_for(choice.study, task)
     faster = [
         (speedup, loss, trial)
         for trial in choice.study.trials
         if trial.number != choice.trial.number
         for speedup, loss in _looks(trial)
         if speedup > chosen and loss <= task.loss_budget
-        if trial.judged_speedup <= chosen or not serves(trial, task)
+        if trial.judged_speedup <= chosen or not serves(trial, task, budgets)
     ]
     if not faster:
         return ""
     speedup, loss, trial = max(faster, key=lambda each: each[0])
     return (
         f"trial {trial.number} looked faster, {speedup:.2f}x at a loss of {loss:.1%}, and was "
-        f"passed over: {_lack(trial, task)}"
+        f"passed over: {_lack(trial, task, budgets)}"
     )
 
 
@@ -211,12 +226,14 @@ def _looks(trial: TrialRecord) -> set[tuple[float, float]]:
     return {(trial.speedup, trial.clip_loss), (trial.judged_speedup, trial.judged_loss)}
 
 
-def _lack(trial: TrialRecord, task: Task) -> str:
+def _lack(trial: TrialRecord, task: Task, budgets: Budgets) -> str:
     """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
     judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
     slowest, loss = judged["speedup_ci"][0], judged["clip_loss_ci"][1]
     if loss > task.loss_budget:
         return f"{where}its loss may be {loss:.1%}, and {task.loss_budget:.1%} is allowed"
+    if not budgets.surely_allow(judged):
+        return f"{where}{budgets.why_not(judged)}"
     if slowest < _least_speedup(task):
         return f"{where}it may be {slowest:.2f}x only, and {_least_speedup(task):.2f}x is wanted"
     latency = judged["latency_ci_s"]

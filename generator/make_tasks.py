@@ -36,7 +36,7 @@ def make_tasks(
     told = []
     for study in studies:
         bound = study.bound
-        sure = surest(study.trials, study.loss_budget)
+        sure = surest(study.trials, study.budgets)
         if bound is None or sure is None:
             told.append(
                 f"{study.name}: no task, as no point keeps the loss budget of "

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import Store
+from storage.records.budgets import Budgets
 from storage.records.remeasurement import LOOK
 from storage.records.study import StudyRecord, TrialRecord
 from storage.study_store import attributes as keys
@@ -69,7 +70,7 @@ def made_study(
             "methods": list(methods),
         },
         device=device,
-        loss_budget=0.02,
+        budgets=Budgets(0.02),
         protocol=PROTOCOL | protocol,
         versions={"torch": "2.12.0"},
         space={"distinct": 50, "grid": 100, "choices": {name: [1, 2] for name in names}},

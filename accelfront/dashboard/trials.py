@@ -107,15 +107,15 @@ def _judge(study: dict[str, Any], record: StudyRecord) -> None:
     # What was stored since the answer was made comes with the next one.
     points = [trial for trial in record.trials if trial.number in by_number]
     for trial in points:
-        each, excess = by_number[trial.number], trial.judged_loss - record.loss_budget
+        each = by_number[trial.number]
         each["values"] = [trial.judged_speedup, trial.judged_loss]
-        each["constraints"] = [excess]
+        each["constraints"] = list(record.budgets.excess(trial.judged).values())
         others = [attr for attr in each["user_attrs"] if attr["key"] != FEASIBLE]
-        judged = {FEASIBLE: str(excess <= 0), **_judgement(trial)}
+        judged = {FEASIBLE: str(max(each["constraints"]) <= 0), **_judgement(trial)}
         each["user_attrs"] = [{"key": k, "value": v} for k, v in judged.items()] + others
     study["best_trials"] = [
         by_number[trial.number]
-        for trial in judged_front(points)
+        for trial in judged_front(points, record.budgets)
         if trial.judged_loss <= record.loss_budget
     ]
 

@@ -11,10 +11,11 @@ from typing import NamedTuple, get_args
 from pydantic import ValidationError
 
 from accelfront.cli.options import DEFAULT_STORAGE
-from generator.choice import Policy, Scope, by_trust, choose, serves
+from generator.choice import Policy, Scope, budgets_for, by_trust, choose, serves
 from generator.tasks.task import Task, task_sentence
 from objectives.timing.device import names_meant
 from storage.database.opening import Store
+from storage.records.budgets import Budgets
 from storage.records.front import pareto_front
 from storage.records.study import StudyRecord, TrialRecord
 
@@ -45,9 +46,10 @@ class Commands:
             as one of a study of more prompts, or if no task can ask for it.
         """
         task = _task_for(study, trial)
-        if task is None or not serves(trial, task):
+        if task is None or not serves(trial, task, budgets_for(study, task)):
             return None
-        if any(serves(other, task) for other in self._trusted_more(study)):
+        allowed = Budgets(task.loss_budget)
+        if any(serves(other, task, allowed) for other in self._trusted_more(study)):
             return None
         for policy in get_args(Policy):
             choice = choose([study], task, policy)
@@ -74,7 +76,9 @@ class Commands:
             for other in by_trust(self._alike[key[0]]):
                 if scope.why_not(other) is None:
                     self._before[key][other.name] = found
-                    found = _sure_front([*found, *other.trials])
+                    allow = other.budgets.surely_allow
+                    sure = [trial for trial in other.trials if allow(trial.judged)]
+                    found = _sure_front([*found, *sure])
         return self._before[key].get(study.name, [])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
@@ -126,20 +126,21 @@ def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
         dominated=[trial for trial in trials if trial.number not in on_front],
         bound=study.bound,
         verdict=verdict(study, commands),
-        hypervolumes=_hypervolumes(trials, budget),
+        hypervolumes=_hypervolumes(study),
         cost=_cost(study) if trials else None,
         quality=_quality(trials) if trials else None,
     )
 
 
-def _hypervolumes(trials: Iterable[TrialRecord], loss_budget: float) -> list[float]:
+def _hypervolumes(study: StudyRecord) -> list[float]:
     """The hypervolume after each trial."""
     front: list[TrialRecord] = []
     values = []
-    for trial in trials:
+    for trial in study.trials:
         # All that counts: a search of a thousand points is not gone through a thousand times.
-        front = pareto_front([*front, trial])
-        values.append(hypervolume(front, loss_budget))
+        if study.budgets.allow(trial.measurement):
+            front = pareto_front([*front, trial])
+        values.append(hypervolume(front, study.loss_budget))
     return values
 
 

@@ -34,7 +34,7 @@ def verdict(study: StudyRecord, commands: Commands) -> Verdict:
         commands: Of the storage that it is in.
     """
     wanted = Requirement(LEAST_SPEEDUP)
-    sure = [trial for trial in study.trials if meets(trial, wanted, study.loss_budget)]
+    sure = [trial for trial in study.trials if meets(trial, wanted, study.budgets)]
     if not sure:
         return Verdict(_nothing_sure(study))
     best = max(sure, key=lambda trial: (trial.judged_speedup, -trial.judged_loss))
@@ -53,7 +53,7 @@ def show(found: Verdict) -> None:
 
 def _nothing_sure(study: StudyRecord) -> str:
     """Why there is nothing to use yet, and what would help."""
-    bound, budget = study.bound, f"the loss budget of {study.loss_budget:.1%}"
+    bound, budget = study.bound, study.budgets.in_words()
     if bound is None:
         done = f"{len(study.trials)} of {study.space['distinct']} points are measured"
         return f"Nothing to use yet: no point is inside {budget}; {done}."

@@ -167,7 +167,7 @@ def _line(progress: Progress) -> str:
 def _best(progress: Progress) -> str:
     best = progress.best
     if best is None:
-        return f"none inside the loss budget of {progress.loss_budget:.1%} yet"
+        return f"none inside {progress.budgets.in_words()} yet"
     return f"{best.judged_speedup:.2f}x, loss {best.judged_loss:.1%} (trial {best.number})"
 
 

@@ -101,10 +101,7 @@ def write_speedup_bounds(studies: Sequence[StudyRecord]) -> tuple[dict[str, floa
     for study in studies:
         bound = study.bound
         if bound is None:
-            left.append(
-                f"{study.name}: left out, as no point is inside the loss budget of "
-                f"{study.loss_budget:.1%}"
-            )
+            left.append(f"{study.name}: left out, as no point is inside {study.budgets.in_words()}")
             continue
         key = _key(study, study.loss_budget)
         if key in bounds:

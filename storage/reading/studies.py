@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from storage.database.opening import Store
 from storage.errors import NoStudiesError, StorageError
 from storage.reading.trials import RawTrial, Sorted, sort_trials
+from storage.records.budgets import Budgets
 from storage.records.remeasurement import join_looks
 from storage.records.shapes import STUDY, parsed, why_not
 from storage.records.study import StudyRecord, TrialRecord
@@ -127,7 +128,7 @@ def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]
         name=name,
         combination=dict(attributes["combination"]),
         device=attributes["environment"]["device"],
-        loss_budget=attributes["loss_budget"],
+        budgets=Budgets(attributes["loss_budget"], attributes.get("budgets", {})),
         protocol=dict(attributes["protocol"]),
         versions=attributes["environment"]["versions"],
         space=dict(attributes["space"]),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from storage.records.budgets import Budgets
 from storage.records.front import best_inside, pareto_front
 
 if TYPE_CHECKING:
@@ -26,26 +27,33 @@ class Judged(NamedTuple):
     trial: TrialRecord
 
 
-def judged_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The points that no other one matches or beats in both objectives, fastest first."""
-    return [each.trial for each in pareto_front(_judged(trials))]
+def judged_front(trials: Iterable[TrialRecord], budgets: Budgets) -> list[TrialRecord]:
+    """The points that no other one matches or beats in both objectives, fastest first.
+
+    Points that break a condition take no part.
+    """
+    return [each.trial for each in pareto_front(_judged(trials, budgets))]
 
 
-def judged_bound(trials: Iterable[TrialRecord], loss_budget: float) -> TrialRecord | None:
-    """The fastest point inside the loss budget by its mean, or None if there is none."""
-    best = best_inside(_judged(trials), loss_budget)
+def judged_bound(trials: Iterable[TrialRecord], budgets: Budgets) -> TrialRecord | None:
+    """The fastest point inside all budgets by its means, or None if there is none."""
+    best = best_inside(_judged(trials, budgets), budgets.clip_loss)
     return None if best is None else best.trial
 
 
-def surest(trials: Sequence[TrialRecord], loss_budget: float) -> TrialRecord | None:
+def surest(trials: Sequence[TrialRecord], budgets: Budgets) -> TrialRecord | None:
     """The point that meets the greatest wish by interval, as a choice of trial demands it.
 
-    Of the points that keep the loss budget with their whole interval, it is the one whose speedup
-    has the greatest low end; None if no point keeps the budget so.
+    Of the points that keep all budgets with their whole intervals, it is the one whose speedup has
+    the greatest low end; None if no point keeps the budgets so.
     """
-    keeping = [trial for trial in trials if trial.judged["clip_loss_ci"][1] <= loss_budget]
+    keeping = [trial for trial in trials if budgets.surely_keep(trial.judged)]
     return max(keeping, key=lambda trial: trial.judged["speedup_ci"][0], default=None)
 
 
-def _judged(trials: Iterable[TrialRecord]) -> list[Judged]:
-    return [Judged(trial.judged_speedup, trial.judged_loss, trial) for trial in trials]
+def _judged(trials: Iterable[TrialRecord], budgets: Budgets) -> list[Judged]:
+    return [
+        Judged(trial.judged_speedup, trial.judged_loss, trial)
+        for trial in trials
+        if budgets.allow(trial.judged)
+    ]

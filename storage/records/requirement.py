@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage.records.budgets import Budgets
 from storage.records.study import TrialRecord
 
 
@@ -20,13 +21,13 @@ class Requirement:
     latency_s: float | None = None
 
 
-def meets(trial: TrialRecord, requirement: Requirement, loss_budget: float) -> bool:
-    """Whether a point meets a requirement inside the loss budget, by interval and not by luck.
+def meets(trial: TrialRecord, requirement: Requirement, budgets: Budgets) -> bool:
+    """Whether a point meets a requirement inside all budgets, by interval and not by luck.
 
     Args:
         trial: A measured point; a confirmed one is judged by its confirmation.
         requirement: What is asked for; asking for nothing is never met.
-        loss_budget: The greatest CLIP loss allowed, which the whole interval must keep.
+        budgets: What is allowed, which the whole intervals must keep.
     """
     if requirement == Requirement():
         return False
@@ -37,5 +38,4 @@ def meets(trial: TrialRecord, requirement: Requirement, loss_budget: float) -> b
         measured["latency_ci_s"] is not None
         and measured["latency_ci_s"][1] <= requirement.latency_s
     )
-    good = bool(measured["clip_loss_ci"][1] <= loss_budget)
-    return bool(fast and short and good)
+    return bool(fast and short) and budgets.surely_keep(measured)

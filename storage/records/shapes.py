@@ -85,6 +85,16 @@ class Study(TypedDict):
     environment: Environment
     space: Space
     loss_budget: Annotated[float, Field(gt=-1, lt=1)]
+    budgets: NotRequired[dict[str, Number]]
+
+
+@with_config(STRICT)
+class Metric(TypedDict):
+    """What a measurement keeps of a metric besides the fields that it always had."""
+
+    value: Number
+    loss: Number
+    loss_ci: Interval
 
 
 @with_config(STRICT)
@@ -112,6 +122,7 @@ class Measured(TypedDict):
     samples: Count
     stopped_early: bool
     seconds: dict[str, Number]
+    metrics: NotRequired[dict[str, Metric]]
 
 
 @with_config(STRICT)

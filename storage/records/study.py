@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.records.budgets import Budgets
 from storage.records.failure import Failure
 from storage.records.front import pareto_front
 from storage.records.judgement import judged_bound, judged_front
@@ -99,7 +100,7 @@ class StudyRecord:
         name: The study's name.
         combination: Its pipeline, scheduler, steps and methods.
         device: The device's name.
-        loss_budget: The greatest CLIP loss allowed, as the latest run had it.
+        budgets: What it allows, as the latest run had it.
         protocol: As objectives/protocol.py lists it.
         versions: Of the libraries it was measured with.
         space: Distinct points of its space, and parameter sets of the full grid.
@@ -119,7 +120,7 @@ class StudyRecord:
     name: str
     combination: dict[str, Any]
     device: str
-    loss_budget: float
+    budgets: Budgets
     protocol: dict[str, Any]
     versions: dict[str, str]
     space: dict[str, Any]
@@ -133,19 +134,34 @@ class StudyRecord:
     failed: Sequence[Failure] = ()
 
     @property
+    def loss_budget(self) -> float:
+        """The greatest CLIP loss allowed."""
+        return self.budgets.clip_loss
+
+    @property
     def front(self) -> list[TrialRecord]:
         """The non-dominated points by what they are judged by, fastest first."""
-        return judged_front(self.trials)
+        return judged_front(self.trials, self.budgets)
 
     @property
     def searched_front(self) -> list[TrialRecord]:
         """The non-dominated points by what the search measured: what a search compares with."""
-        return pareto_front(self.trials)
+        return pareto_front(self.allowed)
+
+    @property
+    def allowed(self) -> list[TrialRecord]:
+        """The points that met all conditions in the search."""
+        return [trial for trial in self.trials if self.budgets.allow(trial.measurement)]
 
     @property
     def bound(self) -> TrialRecord | None:
-        """The fastest point inside the study's loss budget; None if there is none."""
-        return judged_bound(self.trials, self.loss_budget)
+        """The fastest point inside all budgets of the study; None if there is none."""
+        return judged_bound(self.trials, self.budgets)
+
+    @property
+    def ruled_out(self) -> list[TrialRecord]:
+        """The points that break a condition, and so are on no front."""
+        return [trial for trial in self.trials if not self.budgets.allow(trial.judged)]
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `front --json`."""
@@ -160,4 +176,6 @@ class StudyRecord:
             "foreign_trials": self.foreign_trials,
             "front": [trial.as_json() for trial in self.front],
             "failed": [failure._asdict() for failure in self.failed],
+            "budgets": self.budgets.limits(),
+            "ruled_out": [trial.number for trial in self.ruled_out],
         }

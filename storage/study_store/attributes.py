@@ -11,6 +11,8 @@ PROTOCOL = "protocol"
 ENVIRONMENT = "environment"
 SPACE = "space"
 LOSS_BUDGET = "loss_budget"
+BUDGETS = "budgets"
+"""All budgets but that of the CLIP loss; not there on a study that has none."""
 DOUBT = "doubt"
 ORIGIN = "model_origin"
 FILES = "files"
@@ -22,6 +24,7 @@ STUDY_KEYS = (
     ENVIRONMENT,
     SPACE,
     LOSS_BUDGET,
+    BUDGETS,
     DOUBT,
     ORIGIN,
     FILES,

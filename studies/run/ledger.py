@@ -20,6 +20,7 @@ from storage.database.retry import DatabaseRetry
 from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import given_up
+from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store import attributes as keys
@@ -51,7 +52,7 @@ class Ledger:
         study: The study in it.
         id: The study's number in it; another study's once this one is deleted.
         identity: What no other study has.
-        loss_budget: The greatest CLIP loss that this run allows.
+        budgets: What this run allows.
         unkept: Why pictures of a trial could not be kept; None if all were.
     """
 
@@ -76,20 +77,20 @@ class Ledger:
         self.unkept: str | None = None
         self.study = self.retry(lambda: open_study(plan, store))
         self.identity = self.retry(lambda: self.study.user_attrs[keys.IDENTITY])
-        self.loss_budget = self.study_budget
+        self.budgets = self.study_budgets
         if plan.request.budget_use == "run" and plan.request.loss_budget is not None:
-            self.loss_budget = plan.request.loss_budget
+            self.budgets = self.budgets.with_loss(plan.request.loss_budget)
         self.id: int = self.study._study_id
         self.retry(lambda: recover(self.study, store, begun=False))
 
     @property
-    def study_budget(self) -> float:
-        """The study's own loss budget; what is stored of a trial goes by it, whoever measured it.
+    def study_budgets(self) -> Budgets:
+        """The study's own budgets; what is stored of a trial goes by them, whoever measured it.
 
-        Read anew each time, as a command elsewhere may set another one.
+        Read anew each time, as a command elsewhere may set other ones.
         """
-        budget: float = self.retry(lambda: self.study.user_attrs[keys.LOSS_BUDGET])
-        return budget
+        attributes = self.retry(lambda: self.study.user_attrs)
+        return Budgets(attributes[keys.LOSS_BUDGET], attributes.get(keys.BUDGETS, {}))
 
     def read(self) -> StudyRecord:
         """The study as it is stored now, after what dead workers left was put right."""
@@ -234,13 +235,14 @@ class Ledger:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
         """
         start = time.perf_counter()
-        excess = measurement.clip_loss - self.study_budget
         content = measurement.model_dump()
+        excess = self.study_budgets.excess(content)
 
         def note() -> None:
             self.require_study()
-            trial.set_user_attr(keys.FEASIBLE, excess <= 0)
-            trial.set_constraint("clip_loss", excess)
+            trial.set_user_attr(keys.FEASIBLE, max(excess.values()) <= 0)
+            for name, beyond in excess.items():
+                trial.set_constraint(name, beyond)
             content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
             trial.set_user_attr(keys.MEASUREMENT, rounded(content))
 
@@ -293,7 +295,9 @@ class Ledger:
             known = None if first is None else self.study.get_trials(deepcopy=False)[first]
             if known is None or known.state != TrialState.COMPLETE:
                 return None
-            trial.set_constraint("clip_loss", known.values[1] - self.study_budget)
+            measured = known.user_attrs[keys.MEASUREMENT]
+            for name, beyond in self.study_budgets.excess(measured).items():
+                trial.set_constraint(name, beyond)
             values: list[float] = known.values
             return values
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from storage.records.budgets import Budgets
 from storage.records.study import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class Progress:
         stage: What happens now, in words.
         done: Distinct points measured in full.
         wanted: How many there are to be.
-        loss_budget: The greatest CLIP loss allowed.
-        best: The fastest point inside the loss budget, if there is one.
+        budgets: What is allowed.
+        best: The fastest point inside all budgets, if there is one.
         last: What became of the last trial, in words; empty before the first.
         left_s: Seconds that the run will take yet, second looks among them; None if unknown.
         notes: What a person should know of what is measured, a line each; to be told once.
@@ -32,7 +33,7 @@ class Progress:
     stage: str
     done: int
     wanted: int
-    loss_budget: float
+    budgets: Budgets
     best: TrialRecord | None
     last: str
     left_s: float | None

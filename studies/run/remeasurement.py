@@ -59,7 +59,7 @@ class Remeasurement:
         """
         # Claims first: one that ends in between is in the record then.
         known = self.ledger.taken().keys() | self.failures.keys()
-        record = replace(read(), loss_budget=self.ledger.loss_budget)
+        record = replace(read(), budgets=self.ledger.budgets)
         looks = due_looks(record, met(), self.confirms, self._beyond < MOST_BEYOND)
         self.pending = [due for due in looks if due.key not in known]
         return self.pending

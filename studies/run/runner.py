@@ -15,6 +15,7 @@ from objectives.measurement import Measurement
 from objectives.quality.picture_grid import PictureGrid
 from objectives.statistics import Estimate
 from storage.database.opening import Store
+from storage.records.budgets import Budgets
 from storage.records.judgement import judged_bound
 from storage.records.points import point_key
 from storage.records.requirement import Requirement, meets
@@ -102,11 +103,11 @@ class _Run:
             plan.stack,
             request.trials,
             self.seed(),
-            loss_budget=self.ledger.loss_budget,
+            budgets=self.ledger.budgets,
             first=self.first_points(),
         )
         self.deadline = Deadline(request.timeout_s)
-        self.plateau = Plateau(self.ledger.loss_budget)
+        self.plateau = Plateau(self.ledger.budgets)
         self.standstill = Standstill()
         self.failures: dict[str, str] = {}
         self.remeasurement = Remeasurement(
@@ -151,7 +152,7 @@ class _Run:
     @property
     def screening_budget(self) -> float:
         """The loss budget of screening: what is given up is hopeless for the study as well."""
-        return max(self.ledger.loss_budget, self.record.loss_budget)
+        return max(self.ledger.budgets.clip_loss, self.record.loss_budget)
 
     @property
     def wanted(self) -> int:
@@ -161,8 +162,8 @@ class _Run:
     @property
     def met(self) -> TrialRecord | None:
         """The fastest point that meets the requirement."""
-        request, budget = self.plan.request, self.ledger.loss_budget
-        meeting = [t for t in self.record.trials if meets(t, request.requirement, budget)]
+        request, budgets = self.plan.request, self.ledger.budgets
+        meeting = [t for t in self.record.trials if meets(t, request.requirement, budgets)]
         return max(meeting, key=lambda trial: trial.judged_speedup, default=None)
 
     def work(self, stop: Interrupt) -> EndReason:
@@ -345,8 +346,8 @@ class _Run:
 
     def tell_early(self, stage: str) -> None:
         """Tell whoever watches what happens before anything is known of the study."""
-        budget = self.plan.request.loss_budget or DEFAULT_LOSS_BUDGET
-        self.watch(Progress(stage, 0, self.wanted, budget, best=None, last="", left_s=None))
+        budgets = Budgets(self.plan.request.loss_budget or DEFAULT_LOSS_BUDGET)
+        self.watch(Progress(stage, 0, self.wanted, budgets, best=None, last="", left_s=None))
 
     def tell(self, stage: str) -> None:
         """Tell whoever watches what happens now."""
@@ -356,8 +357,8 @@ class _Run:
                 stage=stage,
                 done=len(trials),
                 wanted=self.wanted,
-                loss_budget=self.ledger.loss_budget,
-                best=judged_bound(trials, self.ledger.loss_budget),
+                budgets=self.ledger.budgets,
+                best=judged_bound(trials, self.ledger.budgets),
                 last=self.last,
                 left_s=self.step_times.left_s(self.steps_left()),
                 notes=self.plan.notes + self.benches.notes,
@@ -373,8 +374,8 @@ class _Run:
         if self.confirmation is not None:
             # What meets a requirement is confirmed alone.
             is_asked = self.plan.request.requirement != Requirement()
-            budget = self.ledger.loss_budget
-            confirmations = 1 if is_asked else left_to_confirm(trials, self.wanted, budget)
+            budgets = self.ledger.budgets
+            confirmations = 1 if is_asked else left_to_confirm(trials, self.wanted, budgets)
         return steps_to_come(trials, self.wanted, confirmations)
 
     def outcome(self, reason: EndReason) -> Outcome:

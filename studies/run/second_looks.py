@@ -71,9 +71,9 @@ def due_looks(
     looks = [Due("timed again", t) for t in to_time_again(record.trials, record.front)]
     if not confirm:
         return looks
-    best = to_confirm(record.trials, record.loss_budget) if met is None else [met]
+    best = to_confirm(record.trials, record.budgets) if met is None else [met]
     looks += [Due("confirmed", trial) for trial in best if trial.confirmed is None]
-    last = unsure_best(record.trials, record.loss_budget) if beyond and met is None else None
+    last = unsure_best(record.trials, record.budgets) if beyond and met is None else None
     if last is not None and last not in best:
         looks.append(Due("confirmed", last, beyond=True))
     return looks

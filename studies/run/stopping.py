@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from storage.records.budgets import Budgets
 from storage.records.front import hypervolume
 from storage.records.study import TrialRecord
 from studies.errors import StudyFailedError
@@ -60,13 +61,14 @@ class Standstill:
 class Plateau:
     """Watches the hypervolume of a run."""
 
-    loss_budget: float
+    budgets: Budgets
     best: float = -1.0
     best_at: int = 0
 
     def reached(self, trials: Sequence[TrialRecord]) -> bool:
         """Whether the hypervolume stopped growing in this run, from all points measured so far."""
-        volume = hypervolume(trials, self.loss_budget)
+        allowed = [trial for trial in trials if self.budgets.allow(trial.measurement)]
+        volume = hypervolume(allowed, self.budgets.clip_loss)
         if volume > self.best * (1 + PLATEAU_GAIN) or self.best < 0:
             self.best, self.best_at = volume, len(trials)
         return len(trials) - self.best_at >= PLATEAU_POINTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import optuna
@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack
+from storage.records.budgets import Budgets, figure
 from storage.records.points import point_key
 from storage.records.study import Point
 from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT
@@ -34,6 +35,12 @@ LEAST_ERROR = 1e-3
 LEAST_SHARE = 0.02
 """Of the baseline's time: no prediction is faster than 50x."""
 
+LEAST_KNOWN = 2
+"""Points that a model needs; before, every point may keep a budget."""
+
+LEAST_DEVIATION = 1e-12
+"""Of a prediction: one that is sure is divided by."""
+
 LUCK = (-4.0,)
 """Of points that promise nothing likely, those come first that would gain most with this luck."""
 
@@ -44,22 +51,27 @@ class Seen(NamedTuple):
     Attributes:
         speedup: Baseline latency / accelerated latency.
         clip_loss: Relative loss of the mean CLIP score.
+        excess: How far it is beyond each of the other budgets, by name; without what is not known.
+        is_allowed: Whether it keeps all of those.
         error: Standard deviation of the loss; 0 for a point that was measured in full.
     """
 
     speedup: float
     clip_loss: float
+    excess: Mapping[str, float]
+    is_allowed: bool
     error: float = 0.0
 
 
 class FrontSampler(PointSampler):
-    """Proposes the point that is expected to extend the front inside the loss budget most.
+    """Proposes the point that is expected to extend the front inside all budgets most.
 
     A gain over the baseline counts as no loss, so that no trial goes to slow points that may score
     better by chance.
 
     A picture takes the time of the work that is left, so that a few measured points tell the
-    speedup of all; the loss is learned by a Gaussian process over what is skipped, and when. Points
+    speedup of all; the loss is learned by a Gaussian process over what is skipped, and when, and so
+    is by how much a point exceeds each other budget: a gain counts by the chance to keep it. Points
     that others measure now count as if they turned out as predicted, so that workers spread.
 
     Trials tell what is known of points, never which are free: a point that was given up may come
@@ -69,22 +81,23 @@ class FrontSampler(PointSampler):
         taken: Keys of the points that are not free, as the claims tell; at least one is free.
     """
 
-    def __init__(self, stack: Stack, loss_budget: float, seed: int) -> None:
+    def __init__(self, stack: Stack, budgets: Budgets, seed: int) -> None:
         """Describe all points of the stack.
 
         Args:
             stack: The methods and their space.
-            loss_budget: The greatest CLIP loss allowed.
+            budgets: What is allowed.
             seed: Decides between points of equal worth.
         """
         self._stack = stack
-        self._budget = loss_budget
+        self._budgets = budgets
         self._random = np.random.default_rng(seed)
         self._points = stack.points
         self._index = {point_key(point): index for index, point in enumerate(self._points)}
         skipped = skipped_shares(stack)
         features = loss_features(skipped)
         self._loss = Surrogate(features, smoothness=1.5, bend=BEND)
+        self._excess = {name: Surrogate(features, smoothness=1.5) for name in budgets.conditions}
         self._time = Surrogate(work_features(skipped), smoothness=2.5)
         self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
         self.taken: Collection[str] = ()
@@ -106,10 +119,15 @@ class FrontSampler(PointSampler):
         speedup, loss = self._believe(measured)
         predicted = loss.at(0)
         # What few prompts say of a point that was given up is no part of a front.
-        front = [(seen.speedup, seen.clip_loss) for seen in measured.values() if not seen.error]
-        front += [(speedup[i], predicted[i]) for i in pending]
+        front = [
+            (seen.speedup, seen.clip_loss)
+            for seen in measured.values()
+            if seen.is_allowed and not seen.error
+        ]
+        kept = self._chance_to_keep(measured)
+        front += [(speedup[i], predicted[i]) for i in pending if kept[i] >= 0.5]
         gain, chance = (
-            expected_gain(speedup, loss, front, self._budget, standings)
+            kept * expected_gain(speedup, loss, front, self._budgets.clip_loss, standings)
             for standings in (QUANTILES, LUCK)
         )
         order: list[int] = np.lexsort((self._random.random(len(gain)), -chance, -gain)).tolist()
@@ -118,9 +136,27 @@ class FrontSampler(PointSampler):
     def _believe(self, measured: dict[int, Seen]) -> tuple[Vector, Belief]:
         """Predict speedup and loss of every point."""
         known = list(measured)
-        speedups, losses, errors = map(np.array, zip(*measured.values(), strict=True))
+        seen = measured.values()
+        speedups, losses, errors = (
+            np.array([getattr(each, name) for each in seen])
+            for name in ("speedup", "clip_loss", "error")
+        )
         share = self._time.predict(known, 1 / speedups).at(0)
         return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses, errors)
+
+    def _chance_to_keep(self, measured: dict[int, Seen]) -> Vector:
+        """How likely every point is to keep all budgets but that of the loss."""
+        from scipy.special import ndtr
+
+        chance = np.ones(len(self._points))
+        for name, surrogate in self._excess.items():
+            known = [index for index, seen in measured.items() if name in seen.excess]
+            if len(known) < LEAST_KNOWN:
+                continue
+            excess = np.array([measured[index].excess[name] for index in known])
+            belief = surrogate.predict(known, excess)
+            chance *= ndtr(-belief.mean / np.maximum(belief.deviation, LEAST_DEVIATION))
+        return chance
 
     def _read(
         self, study: optuna.Study, trial: FrozenTrial
@@ -149,12 +185,35 @@ class FrontSampler(PointSampler):
             claimed = point_key(self._points[index]) in self.taken
             is_ours = MEASUREMENT in each.user_attrs
             if each.state == TrialState.COMPLETE and claimed and is_ours:
-                measured.setdefault(index, Seen(each.values[0], each.values[1]))
+                measured.setdefault(index, self._seen(each, *each.values))
             elif each.state == TrialState.PRUNED and is_ours:
-                partly[index] = _partly(each.user_attrs[MEASUREMENT])
+                partly[index] = self._partly(each)
             elif each.state == TrialState.RUNNING:
                 running.add(index)
         return partly | measured, running, choosing
+
+    def _partly(self, trial: FrozenTrial) -> Seen:
+        """What a point that was given up had until then.
+
+        Its interval's low end is two deviations away or more; the high end, that of the long tail
+        of losses, says less of them.
+        """
+        measured = trial.user_attrs[MEASUREMENT]
+        loss = measured["clip_loss"]
+        error = max(LEAST_ERROR, (loss - measured["clip_loss_ci"][0]) / 2)
+        return self._seen(trial, measured["speedup"], loss, error)
+
+    def _seen(
+        self, trial: FrozenTrial, speedup: float, clip_loss: float, error: float = 0.0
+    ) -> Seen:
+        """What a measured trial tells; its constraints may be those of other budgets."""
+        measured = trial.user_attrs[MEASUREMENT]
+        excess = {
+            name: known.value - most
+            for name, most in self._budgets.conditions.items()
+            if (known := figure(measured, name)) is not None
+        }
+        return Seen(speedup, clip_loss, excess, self._budgets.allow(measured), error)
 
     def _place(self, trial: FrozenTrial) -> int | None:
         """Where a trial's point is among all; None if it is none, as others add what they like."""
@@ -162,17 +221,6 @@ class FrontSampler(PointSampler):
             return self._index.get(point_key(self._stack.canonical(trial.params)))
         except RefusedError:
             return None
-
-
-def _partly(measurement: Mapping[str, Any]) -> Seen:
-    """What a point that was given up had until then.
-
-    Its interval's low end is two deviations away or more; the high end, that of the long tail of
-    losses, says less of them.
-    """
-    loss = measurement["clip_loss"]
-    error = max(LEAST_ERROR, (loss - measurement["clip_loss_ci"][0]) / 2)
-    return Seen(measurement["speedup"], loss, error)
 
 
 def spread_out(features: Matrix, first: int, count: int) -> Sequence[int]:

@@ -23,8 +23,10 @@ from optuna.trial import FrozenTrial, TrialState
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Space
 from accel_space.stack import Stack
+from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.study import Point
+from storage.study_store.constraints import BudgetedStudy
 from studies.search.front_sampler import FrontSampler
 from studies.search.point_sampler import PointSampler
 
@@ -116,9 +118,12 @@ class Search(Proposer):
         starters: Sequence[Point],
         distributions: dict[str, BaseDistribution],
         seed: int,
+        budgets: Budgets,
     ) -> None:
         self._stack = stack
         self._sampler = sampler
+        self._budgets = budgets
+        self._budgeted: BudgetedStudy | None = None
         self._starters = Walk(starters, distributions)
         self._distributions = distributions
         self._random = np.random.default_rng(seed)
@@ -136,8 +141,10 @@ class Search(Proposer):
             self._repeats = 0
             self._random.shuffle(unseen)
             return _ask_for(study, unseen, self._distributions)
-        study.sampler = self._sampler
-        trial = _ask(study, self._distributions)
+        if self._budgeted is None:
+            self._budgeted = BudgetedStudy(study, self._budgets)
+        self._budgeted.sampler = self._sampler
+        trial = _ask(self._budgeted, self._distributions)
         point = _point_of(trial, self._stack)
         self._repeats = self._repeats + 1 if point_key(point) in taken else 0
         return Proposal(trial, point)
@@ -148,7 +155,7 @@ def make_proposer(
     stack: Stack,
     trials: int,
     seed: int,
-    loss_budget: float,
+    budgets: Budgets,
     first: Sequence[Point] = (),
 ) -> Proposer:
     """Choose how to choose.
@@ -159,18 +166,18 @@ def make_proposer(
         stack: The methods and their space.
         trials: How many distinct points may be measured.
         seed: Of the sampler.
-        loss_budget: The greatest CLIP loss allowed.
+        budgets: What is allowed.
         first: Points of the space that are proposed before any other, whatever the sampler.
     """
     distributions = make_distributions(stack.space)
     if name == "grid":
         return Walk([*first, *stack.points], distributions)
     if name == "auto":
-        sampler = FrontSampler(stack, loss_budget, seed)
+        sampler = FrontSampler(stack, budgets, seed)
         return Extension(stack, sampler, first, distributions, trials >= len(stack.points))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return Search(stack, _SAMPLERS[name](seed), first, distributions, seed)
+        return Search(stack, _SAMPLERS[name](seed), first, distributions, seed, budgets)
 
 
 def make_distributions(space: Space) -> dict[str, BaseDistribution]:

@@ -17,6 +17,7 @@ from generator.artefacts.source import Source
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry, find_pipeline
 from objectives.pipelines.model import find_model
 from objectives.pipelines.schedulers import scheduler_name, scheduler_settings
+from storage.records.budgets import Budgets
 from storage.records.study import StudyRecord, TrialRecord
 
 STEPS = 20
@@ -97,7 +98,7 @@ def made_study(
             "methods": list(methods),
         },
         device="NVIDIA H100 80GB HBM3",
-        loss_budget=0.02,
+        budgets=Budgets(0.02),
         protocol={
             "model": own_model(entry),
             "scorer": f"{entry.scorer}@01234567",

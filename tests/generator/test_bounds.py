@@ -74,20 +74,20 @@ def test_the_surest_point_meets_all_that_any_point_meets_by_interval(store: Stor
     # Inside the budget, but perhaps by luck.
     add_point(study, {"cache_interval": 4}, (3.0, 2.9, 3.1), (0.01, 0.0, 0.03))
     [record] = read_studies(store)
-    trial = surest(record.trials, record.loss_budget)
+    trial = surest(record.trials, record.budgets)
     assert trial is not None
     low = trial.measurement["speedup_ci"][0]
     assert low == 1.9
-    assert meets(trial, Requirement(speedup=low), record.loss_budget)
+    assert meets(trial, Requirement(speedup=low), record.budgets)
     beyond = Requirement(speedup=low + 0.01)
-    assert not any(meets(each, beyond, record.loss_budget) for each in record.trials)
+    assert not any(meets(each, beyond, record.budgets) for each in record.trials)
 
 
 def test_no_point_is_sure_if_none_keeps_the_budget_with_its_whole_interval(store: Store) -> None:
     study = add_study(store, "deepcache")
     add_point(study, {"cache_interval": 3}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.03))
     [record] = read_studies(store)
-    assert surest(record.trials, record.loss_budget) is None
+    assert surest(record.trials, record.budgets) is None
 
 
 def add_measured(store: Store, scheduler: str, score: float, pipeline: str = "tiny-shapes") -> None:

@@ -18,6 +18,7 @@ from generator.choice import (
     task_difficulty,
 )
 from generator.tasks.task import Task
+from storage.records.budgets import Budgets
 from storage.records.study import StudyRecord, TrialRecord
 
 FAST = (3.0, 2.9, 3.1), (0.05, 0.04, 0.06)
@@ -48,7 +49,9 @@ def make_study(*points: Any, prompts: int = 32, device: str = "a CPU", name: str
         for number, (speedup, loss) in enumerate(points)
     ]
     protocol = {"num_samples": prompts, "model": "tiny@0a1b2c3d"}
-    return StudyRecord(name, {"pipeline": "tiny-shapes"}, device, 0.5, protocol, {}, {}, trials, {})
+    return StudyRecord(
+        name, {"pipeline": "tiny-shapes"}, device, Budgets(0.5), protocol, {}, {}, trials, {}
+    )
 
 
 def make_task(**wanted: float) -> Task:

@@ -21,6 +21,7 @@ from generator.choice import (
 )
 from generator.make_tasks import make_tasks
 from storage.database.opening import open_store
+from storage.records.budgets import Budgets
 from storage.records.judgement import surest
 from storage.records.study import StudyRecord, TrialRecord
 from tests.generator.artefacts.test_emit import NOT_ASKED, make_study, make_task
@@ -176,7 +177,7 @@ def test_a_script_that_slows_down_is_refused_in_plain_words(tmp_path: Path) -> N
 
 def test_tasks_are_made_from_what_a_choice_goes_by(study: StudyRecord) -> None:
     confirmed = with_fast(study, 1.7, 0.005)
-    sure = surest(confirmed.trials, 0.02)
+    sure = surest(confirmed.trials, Budgets(0.02))
     assert sure is not None and sure.number == 0
     [task], told = make_tasks([confirmed], [1.0])
     assert task.speedup == 1.65

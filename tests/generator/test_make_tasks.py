@@ -14,6 +14,7 @@ from generator.make_tasks import make_tasks
 from generator.tasks.task import Task, read_task, task_json, task_sentence
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
+from storage.records.budgets import Budgets
 from storage.records.requirement import Requirement, meets
 from storage.records.study import StudyRecord, TrialRecord
 from tests.made_studies import add_point, add_study
@@ -103,7 +104,7 @@ def test_a_study_of_a_pipeline_that_is_not_known_here_gets_no_task(store: Store)
 
 def test_the_loss_budget_of_a_task_is_that_of_reading(store: Store, study: optuna.Study) -> None:
     [record] = read_studies(store)
-    [task], _ = make_tasks([replace(record, loss_budget=0.1)], [0.8])
+    [task], _ = make_tasks([replace(record, budgets=Budgets(0.1))], [0.8])
     assert (task.speedup, task.loss_budget) == (3.2, 0.1)
 
 
@@ -141,12 +142,14 @@ def test_a_trial_meets_every_made_task_by_interval(
     combination = {
         "pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 20, "methods": ["tome"],
     }  # fmt: skip
-    study = StudyRecord("one", combination, "a CPU", 0.02, {}, {}, {"distinct": 24}, points, {})
+    study = StudyRecord(
+        "one", combination, "a CPU", Budgets(0.02), {}, {}, {"distinct": 24}, points, {}
+    )
     tasks, _ = make_tasks([study], ratios)
     bound = Bound.of(study).trial
     for task in tasks:
         wish = Requirement(speedup=task.speedup)
-        assert any(meets(trial, wish, task.loss_budget) for trial in points)
+        assert any(meets(trial, wish, Budgets(task.loss_budget)) for trial in points)
         assert bound is not None
         assert speedup_of(task) <= bound.speedup
         assert difficulty(speedup_of(task), bound.speedup) != "hard"

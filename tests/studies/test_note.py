@@ -8,6 +8,7 @@ import optuna
 import pytest
 from optuna_dashboard import get_note, save_note
 
+from storage.records.budgets import Budgets
 from storage.records.study import StudyRecord, TrialRecord
 from studies.note import END, refresh_note, study_note
 from studies.plan import Plan, make_plan
@@ -28,7 +29,7 @@ def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> StudyRecord:
         name=plan.study_name,
         combination=plan.combination,
         device="a CPU",
-        loss_budget=0.02,
+        budgets=Budgets(0.02),
         protocol=plan.protocol.model_dump(),
         versions={},
         space={"distinct": 16},

@@ -97,7 +97,7 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
     records = read(open_store(storage), study)
     if loss_budget is None:
         return records
-    return [replace(record, loss_budget=loss_budget) for record in records]
+    return [replace(record, budgets=record.budgets.with_loss(loss_budget)) for record in records]
 
 
 def _table(found: list[Bound]) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from accelfront.screen.view import StudyView, SweepView
+from storage.records.budgets import Budgets
 from storage.records.study import TrialRecord
 from studies.engines.local import WorkerStatus
 from studies.run.progress import Progress
@@ -15,7 +16,7 @@ MEASURING = Progress(
     stage="measuring cache_interval=5",
     done=7,
     wanted=10,
-    loss_budget=0.02,
+    budgets=Budgets(0.02),
     best=BEST,
     last="1.50x, loss 3.0%",
     left_s=60.0,

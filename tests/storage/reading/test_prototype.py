@@ -11,6 +11,7 @@ from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.prototype import read_search_params, write_search_params, write_speedup_bounds
 from storage.reading.studies import read_studies
+from storage.records.budgets import Budgets
 from storage.records.study import StudyRecord, TrialRecord
 from tests.made_studies import add_point, add_study
 
@@ -32,7 +33,7 @@ def made_study(*points: tuple[float, float], name: str = "one") -> StudyRecord:
             "methods": ["tgate", "deepcache"],
         },
         device="a CPU",
-        loss_budget=0.02,
+        budgets=Budgets(0.02),
         protocol={},
         versions={},
         space={},
@@ -83,7 +84,7 @@ def test_of_two_studies_with_one_key_the_greater_bound_stays_and_this_is_told() 
 
 
 def test_another_loss_budget_gives_other_points_and_keys() -> None:
-    study = replace(made_study((4.0, 0.03), (3.0, 0.01)), loss_budget=0.05)
+    study = replace(made_study((4.0, 0.03), (3.0, 0.01)), budgets=Budgets(0.05))
     content, _ = write_search_params([study])
     bounds, _ = write_speedup_bounds([study])
     assert [ast.literal_eval(key)[3:5] for key in content] == [(4.0, 0.05), (3.0, 0.05)]

@@ -19,6 +19,7 @@ from accel_space.method import Params
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
+from storage.records.budgets import Budgets
 from storage.records.front import best_inside
 from storage.records.judgement import judged_bound
 from storage.records.points import point_key
@@ -156,7 +157,7 @@ def test_a_continued_study_confirms_what_has_become_the_best(plan: Plan, store: 
     record = run_study(more, store, workbench=lab).study
     assert len(record.trials) == 16
     assert lab.counts["searched"] == 16
-    assert to_confirm(record.trials, record.loss_budget) == []
+    assert to_confirm(record.trials, record.budgets) == []
     assert record.states == {"complete": 16}
 
 
@@ -165,13 +166,13 @@ def test_a_run_confirms_on_until_its_judged_best_is_confirmed(plan: Plan, store:
     wide = replace(plan, request=replace(plan.request, trials=16, loss_budget=0.05))
     lab = Lab(loss_on_unseen=0.5)
     record = run_study(wide, store, workbench=lab).study
-    planned = to_confirm([replace(trial, confirmed=None) for trial in record.trials], 0.05)
+    planned = to_confirm([replace(trial, confirmed=None) for trial in record.trials], Budgets(0.05))
     assert lab.counts["confirmed"] == len(planned) + MOST_BEYOND, "and no more in one run"
-    best = judged_bound(record.trials, 0.05)
+    best = judged_bound(record.trials, Budgets(0.05))
     assert best is not None and best.confirmed is None
     for _ in range(3):
         record = run_study(wide, store, workbench=lab).study
-    assert judged_bound(record.trials, 0.05) is None
+    assert judged_bound(record.trials, Budgets(0.05)) is None
     assert all(trial.confirmed for trial in record.trials if trial.clip_loss <= 0.05)
 
 
@@ -186,7 +187,7 @@ def test_a_best_that_is_confirmed_ends_the_run(plan: Plan, store: Store) -> None
     wide = replace(plan, request=replace(plan.request, trials=16))
     record = run_study(wide, store, workbench=lab).study
     assert lab.counts["confirmed"] == 4 + 1
-    best = judged_bound(record.trials, 0.02)
+    best = judged_bound(record.trials, Budgets(0.02))
     assert best is not None and best.confirmed is not None
 
 
@@ -326,7 +327,7 @@ def test_workers_share_the_looks(plan: Plan, storage_url: str) -> None:
     store = open_store(storage_url)
     record = read(store)
     assert record.states == {"complete": 16}
-    assert to_confirm(record.trials, record.loss_budget) == []
+    assert to_confirm(record.trials, record.budgets) == []
     # Two that propose one point leave a pruned trial too, and nothing is measured there.
     ended = load(store).get_trials(states=(TrialState.PRUNED,))
     looks = [trial.user_attrs for trial in ended if MEASUREMENT in trial.user_attrs]
@@ -341,7 +342,7 @@ def test_a_look_that_ends_while_a_point_is_claimed_makes_no_room_for_it(
     ledger = Ledger(plan, store)
     looks = SecondLooks(ledger)
     under_way = looks.begin(due_looks(done, None, confirm=True)[0])
-    proposer = make_proposer("grid", plan.stack, 9, seed=0, loss_budget=0.02)
+    proposer = make_proposer("grid", plan.stack, 9, seed=0, budgets=Budgets(0.02))
     proposal = proposer.propose(ledger.study, ledger.taken())
     assert under_way is not None and proposal is not None
     ended: list[int] = []
@@ -379,10 +380,10 @@ def test_those_to_be_chosen_are_confirmed_in_the_order_of_choice() -> None:
         (1.2, -0.01), (1.5, 0.0), (2.0, 0.015), (2.2, 0.025), (2.4, 0.028), (3, 0.1)
     )
     behind = [replace(trial, number=10 + trial.number) for trial in make_trials(*[(1.0, 0.2)] * 26)]
-    assert numbers(to_confirm(front + behind, 0.02)) == [2, 1, 0, 3, 4]
-    assert numbers(to_confirm(front + behind[:2], 0.02)) == [2, 1]
-    assert numbers(to_confirm(front[:1], 0.02)) == [0], "one at least"
-    assert to_confirm(front[5:], 0.02) == [], "it is surely beyond the budget"
+    assert numbers(to_confirm(front + behind, Budgets(0.02))) == [2, 1, 0, 3, 4]
+    assert numbers(to_confirm(front + behind[:2], Budgets(0.02))) == [2, 1]
+    assert numbers(to_confirm(front[:1], Budgets(0.02))) == [0], "one at least"
+    assert to_confirm(front[5:], Budgets(0.02)) == [], "it is surely beyond the budget"
 
 
 def test_a_real_study_ends_with_its_best_on_unseen_prompts(
@@ -393,7 +394,7 @@ def test_a_real_study_ends_with_its_best_on_unseen_prompts(
     outcome = run_study(make_plan(request), store, said.append)
     assert (outcome.reason, outcome.measured) == ("trials", 2)
     # On a busy machine the first one may turn out the slower one, and then the other is confirmed.
-    trial = judged_bound(outcome.study.trials, 0.9)
+    trial = judged_bound(outcome.study.trials, Budgets(0.9))
     assert trial is not None and trial.confirmed is not None
     assert trial.confirmed["samples"] == 4
     assert trial.confirmed["clip_score"] != trial.measurement["clip_score"]

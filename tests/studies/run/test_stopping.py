@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from storage.records.budgets import Budgets
 from storage.records.requirement import Requirement, meets
 from storage.records.study import TrialRecord
 from studies.run.stopping import PLATEAU_POINTS, Deadline, Plateau
@@ -32,27 +33,27 @@ def make_trial(**measured: Any) -> TrialRecord:
     ],
 )
 def test_a_requirement_is_met_by_the_interval(requirement: Requirement, met: bool) -> None:
-    assert meets(make_trial(), requirement, loss_budget=0.02) is met
+    assert meets(make_trial(), requirement, budgets=Budgets(0.02)) is met
 
 
 def test_a_latency_without_an_interval_promises_nothing() -> None:
     trial = make_trial()
     alone = replace(trial, measurement={**trial.measurement, "latency_ci_s": None})
-    assert not meets(alone, Requirement(latency_s=9.0), loss_budget=0.02)
-    assert meets(alone, Requirement(speedup=1.8), loss_budget=0.02)
+    assert not meets(alone, Requirement(latency_s=9.0), Budgets(0.02))
+    assert meets(alone, Requirement(speedup=1.8), Budgets(0.02))
 
 
 def test_the_whole_loss_interval_must_keep_the_budget() -> None:
     requirement = Requirement(speedup=1.5)
-    assert meets(make_trial(), requirement, loss_budget=0.015)
-    assert not meets(make_trial(), requirement, loss_budget=0.01)
+    assert meets(make_trial(), requirement, Budgets(0.015))
+    assert not meets(make_trial(), requirement, Budgets(0.01))
 
 
 def test_a_plateau_is_reached_after_points_without_gain_in_this_run() -> None:
     def trials(count: int, speedup: float = 2.0) -> list[TrialRecord]:
         return [TrialRecord(number, {}, speedup, 0.0, {}) for number in range(count)]
 
-    plateau = Plateau(loss_budget=0.02)
+    plateau = Plateau(Budgets(0.02))
     assert not plateau.reached(trials(50))
     assert not plateau.reached(trials(50 + PLATEAU_POINTS - 1))
     assert not plateau.reached(trials(50 + PLATEAU_POINTS, speedup=3.0))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from storage.database.opening import Store
+from storage.records.budgets import Budgets
 from stub_workbench import REQUEST
 from studies.plan import make_plan
 from studies.run.confirmation import left_to_confirm
@@ -36,7 +37,7 @@ def test_each_kind_of_step_counts_by_what_it_took() -> None:
 
 def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
     points = [made_trial(number, 1.5 - number / 10, -number / 100) for number in range(3)]
-    assert left_to_confirm(points, 8, 0.02) == 2
+    assert left_to_confirm(points, 8, Budgets(0.02)) == 2
     assert steps_to_come(points, 8, confirmations=2) == {
         "measured": 5, "timed again": 0, "confirmed": 2,
     }  # fmt: skip
@@ -44,10 +45,10 @@ def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
         "measured": 4, "timed again": 1, "confirmed": 0,
     }  # fmt: skip
     points[1] = replace(points[1], confirmed=points[1].measurement)
-    assert left_to_confirm(points, 8, 0.02) == 1
+    assert left_to_confirm(points, 8, Budgets(0.02)) == 1
     # One that fell behind since is none of the two.
     points[1] = replace(points[1], speedup=1.0, clip_loss=0.5)
-    assert left_to_confirm(points, 8, 0.02) == 2
+    assert left_to_confirm(points, 8, Budgets(0.02)) == 2
 
 
 @pytest.mark.usefixtures("quiet_machine")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
 from accel_space.stack import Stack
+from storage.records.budgets import Budgets
 from storage.records.front import hypervolume
 from storage.records.points import point_key
 from storage.records.study import Point
@@ -52,7 +53,7 @@ class Measured:
 def search(name: str, stack: Stack, truth: Truth, evaluations: int, seed: int = 0) -> float:
     """The share of the hypervolume that so many distinct points find."""
     study = make_study()
-    proposer = make_proposer(name, stack, 1, seed, loss_budget=BUDGET)
+    proposer = make_proposer(name, stack, 1, seed, budgets=Budgets(BUDGET))
     found: dict[str, Measured] = {}
     while len(found) < evaluations:
         proposal = proposer.propose(study, found.keys())
@@ -77,7 +78,7 @@ def test_points_that_others_measure_now_are_left_to_them() -> None:
     stack = make_stack("deepcache", "tgate")
     truth = Truth(stack)
     study = make_study()
-    sampler = FrontSampler(stack, BUDGET, seed=0)
+    sampler = FrontSampler(stack, Budgets(BUDGET), seed=0)
     study.sampler = sampler
     distributions = make_distributions(stack.space)
     keys = []
@@ -99,7 +100,7 @@ def test_a_worker_that_finds_others_choosing_leaves_them_the_best_points() -> No
     distributions = make_distributions(stack.space)
     points = []
     for study in (alone, second):
-        study.sampler = FrontSampler(stack, BUDGET, seed=0)
+        study.sampler = FrontSampler(stack, Budgets(BUDGET), seed=0)
         points.append(stack.canonical(study.ask(distributions).params))
     assert points[0] == stack.default
     assert points[1] != stack.default
@@ -107,7 +108,7 @@ def test_a_worker_that_finds_others_choosing_leaves_them_the_best_points() -> No
 
 def made_study(stack: Stack) -> tuple[optuna.Study, FrontSampler]:
     study = make_study()
-    study.sampler = sampler = FrontSampler(stack, BUDGET, seed=0)
+    study.sampler = sampler = FrontSampler(stack, Budgets(BUDGET), seed=0)
     return study, sampler
 
 

@@ -10,6 +10,7 @@ from accel_space.method import Choices, Context
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.stack import Stack
 from objectives.pipelines.unet import UNET
+from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.study import Point
 from studies.request import SAMPLERS
@@ -44,7 +45,7 @@ def make_study() -> optuna.Study:
 def make_proposer(
     name: str, stack: Stack, trials: int, seed: int, first: Sequence[Point] = ()
 ) -> Proposer:
-    return make_any_proposer(name, stack, trials, seed, loss_budget=0.02, first=first)
+    return make_any_proposer(name, stack, trials, seed, budgets=Budgets(0.02), first=first)
 
 
 def test_auto_begins_with_the_default_and_covers_the_space_early() -> None:

@@ -1,0 +1,118 @@
+"""Budgets: how much quality a point may lose, and how much memory it may take.
+
+This is the one place that tells whether a measurement keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+CLIP_LOSS = "clip_loss"
+
+MEMORY = "memory_mib"
+
+MIB_PER_GIB = 1024
+
+UNKNOWN = 1.0
+"""How far beyond its budget a figure that is not known is told to be."""
+
+
+class Figure(NamedTuple):
+    """What a budget limits.
+
+    Attributes:
+        value: As measured.
+        high: The high end of its interval; infinite where no interval is kept.
+    """
+
+    value: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What a study allows.
+
+    The CLIP loss is the second objective: a point beyond its budget stays on the front, marked, as
+    it shows what a greater budget would bring. All other budgets are conditions: a point that
+    breaks one is on no front.
+
+    Attributes:
+        clip_loss: The greatest CLIP loss.
+        conditions: By the name of another metric its greatest loss; under `memory_mib` the most
+            peak memory.
+    """
+
+    clip_loss: float
+    conditions: Mapping[str, float] = field(default_factory=dict)
+
+    def with_loss(self, clip_loss: float) -> Budgets:
+        """The same conditions with another greatest CLIP loss."""
+        return replace(self, clip_loss=clip_loss)
+
+    def limits(self) -> dict[str, float]:
+        """Every budget by name, always in one order."""
+        return {CLIP_LOSS: self.clip_loss, **dict(sorted(self.conditions.items()))}
+
+    def excess(self, measured: Mapping[str, Any]) -> dict[str, float]:
+        """By how much a measurement exceeds each budget; none above 0 is kept."""
+        return {
+            name: UNKNOWN if (known := figure(measured, name)) is None else known.value - most
+            for name, most in self.limits().items()
+        }
+
+    def allow(self, measured: Mapping[str, Any]) -> bool:
+        """Whether a measurement meets all conditions by its means.
+
+        A figure that is not known meets none: a budget is there to be sure of.
+        """
+        figures = ((figure(measured, name), most) for name, most in self.conditions.items())
+        return all(known is not None and known.value <= most for known, most in figures)
+
+    def surely_allow(self, measured: Mapping[str, Any]) -> bool:
+        """Whether a measurement meets all conditions with the whole of its intervals."""
+        figures = ((figure(measured, name), most) for name, most in self.conditions.items())
+        return all(known is not None and known.high <= most for known, most in figures)
+
+    def in_words(self) -> str:
+        """All budgets, as the words that follow `inside`."""
+        conditions = [f"a {title(n)} of {amount(n, v)}" for n, v in sorted(self.conditions.items())]
+        return " and ".join([f"the loss budget of {self.clip_loss:.1%}", *conditions])
+
+    def why_not(self, measured: Mapping[str, Any]) -> str:
+        """Which condition a measurement may break, in words; empty if it meets all."""
+        for name, most in sorted(self.conditions.items()):
+            known = figure(measured, name)
+            if known is None:
+                return f"its {title(name)} was not measured, and {amount(name, most)} is allowed"
+            if known.high > most:
+                may = amount(name, known.high)
+                return f"its {title(name)} may be {may}, and {amount(name, most)} is allowed"
+        return ""
+
+    def surely_keep(self, measured: Mapping[str, Any]) -> bool:
+        """Whether a measurement keeps all budgets with the whole of its intervals."""
+        return bool(measured["clip_loss_ci"][1] <= self.clip_loss) and self.surely_allow(measured)
+
+
+def title(name: str) -> str:
+    """What a budget of this name limits, in words."""
+    return "peak memory" if name == MEMORY else f"{name.removesuffix('_loss')} loss"
+
+
+def amount(name: str, value: float) -> str:
+    """A value of a budget or of what it limits, in words."""
+    return f"{value / MIB_PER_GIB:.3g} GiB" if name == MEMORY else f"{100 * value:.3g}%"
+
+
+def figure(measured: Mapping[str, Any], name: str) -> Figure | None:
+    """The figure of a measurement that a budget of this name limits; None if it is not known."""
+    if name == CLIP_LOSS:
+        return Figure(measured["clip_loss"], measured["clip_loss_ci"][1])
+    if name == MEMORY:
+        peak = measured["peak_memory_mib"]
+        return None if peak is None else Figure(peak, peak)
+    metric = measured.get("metrics", {}).get(name)
+    return None if metric is None else Figure(metric["loss"], metric["loss_ci"][1])

@@ -1,0 +1,66 @@
+"""Budgets as Optuna knows them: one constraint a budget, kept when it is not above 0."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from copy import copy
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.records.budgets import CLIP_LOSS, UNKNOWN, Budgets
+from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT
+
+
+class BudgetedStudy(optuna.Study):
+    """A study whose trials have the constraints that its budgets mean today.
+
+    What was told of a trial is of the budgets of its time, and Optuna changes no finished trial.
+    Its samplers need the constraints of all trials to be of the same budgets; GPSampler fails else.
+    """
+
+    def __init__(self, study: optuna.Study, budgets: Budgets) -> None:
+        """Show a study as it is under budgets.
+
+        Args:
+            study: The study; nothing is changed in it.
+            budgets: What is allowed.
+        """
+        super().__init__(study.study_name, study._storage)
+        self._budgets = budgets
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        """All that samplers read goes through here."""
+        trials = super()._get_trials(deepcopy, states, use_cache)
+        measured = {t.number: t.user_attrs[MEASUREMENT] for t in trials if _is_measured(t)}
+        return [self._judged(trial, measured) for trial in trials]
+
+    def _judged(self, trial: FrozenTrial, measured: dict[int, dict[str, object]]) -> FrozenTrial:
+        if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            return trial
+        known = measured.get(trial.user_attrs.get(DUPLICATE_OF, trial.number))
+        if known is not None:
+            excess = self._budgets.excess(known)
+        else:
+            # What others told Optuna has the two values alone.
+            excess = dict.fromkeys(self._budgets.limits(), UNKNOWN)
+            if trial.values:
+                excess[CLIP_LOSS] = trial.values[1] - self._budgets.clip_loss
+        judged = copy(trial)
+        judged.system_attrs = {
+            key: value
+            for key, value in trial.system_attrs.items()
+            if not key.startswith("constraints")
+        }
+        for name, beyond in excess.items():
+            judged.set_constraint(name, beyond)
+        return judged
+
+
+def _is_measured(trial: FrozenTrial) -> bool:
+    return MEASUREMENT in trial.user_attrs and DUPLICATE_OF not in trial.user_attrs
