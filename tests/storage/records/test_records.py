@@ -24,6 +24,7 @@ COMBINATION = {
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
     "doubt", "trials", "foreign_trials", "front", "failed",
+    "budgets", "ruled_out",
 ]  # fmt: skip
 
 POINT_FIELDS = [
@@ -143,6 +144,8 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "trials": 2,
         "foreign_trials": 0,
         "failed": [],
+        "budgets": {"clip_loss": 0.02},
+        "ruled_out": [],
     }
     assert point == {
         "trial": 0,
