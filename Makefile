@@ -43,10 +43,10 @@ docs: $(STAMP)  ## Write docs/commands.md, the reference of the command line
 	@$(BIN)/python docs/generate_commands.py
 
 bench: $(STAMP)  ## Measure the measuring: A/A check and overhead, into benchmarks/results
-	@$(BIN)/python benchmarks/measurement.py
+	@$(BIN)/python -m benchmarks.measuring.measurement
 
 bench-search: $(STAMP)  ## Search the recorded grids again with every sampler
-	@$(BIN)/python benchmarks/search_efficiency.py
+	@$(BIN)/python -m benchmarks.search.efficiency
 
 dashboard: $(STAMP)  ## Look at the studies in a browser [STORAGE]
 	@$(BIN)/accelfront dashboard $(STORAGE_OPTION)

@@ -147,7 +147,7 @@ def clip_loss(
     than to the other. The interval is Student's t, and on the side of the long tail Hall's
     transformation of it, which takes that skewness out. On the other side Hall's would be narrower
     than Student's, more than so few prompts can tell: each end is the farther one of the two.
-    `benchmarks/loss_intervals.py` holds this against other intervals.
+    `benchmarks/measuring/loss_intervals.py` holds this against other intervals.
 
     Args:
         baseline: CLIP score per prompt of the baseline, at least one.

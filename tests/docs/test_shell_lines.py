@@ -142,9 +142,9 @@ def _run_in_shell(text: str, folder: Path) -> Answer:
 
 @cache
 def _known_options(*program: str) -> set[str]:
-    """The options that a program's help names; of a script those in its source, as it is heavy."""
-    if program[-1].endswith(".py"):
-        text = _read(ROOT / program[-1])
+    """The options in a program's help; of a benchmark those in its source, as its help is slow."""
+    if program[-1].startswith("benchmarks."):
+        text = _read(ROOT.joinpath(*program[-1].split(".")).with_suffix(".py"))
     else:
         ours = program[0] == "accelfront"
         done = _run_accelfront([*program[1:], "--help"]) if ours else _run([*program, "--help"])
@@ -162,8 +162,8 @@ def _problem_of_options(command: list[str]) -> str:
         return done.stderr if done.returncode else ""
     if name == "accelfront" and rest:
         program = [name] if rest[0].startswith("-") else [name, rest[0]]
-    elif name == "python" and rest and rest[0].startswith("benchmarks/"):
-        program = [name, rest[0]]
+    elif name == "python" and len(rest) > 1 and rest[1].startswith("benchmarks."):
+        program = [name, *rest[:2]]
     elif name == "pytest":
         program = [name]
     else:

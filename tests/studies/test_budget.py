@@ -9,10 +9,10 @@ import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
 
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
 from storage.database.opening import Store
 from storage.records.requirement import Requirement
 from storage.study_store.attributes import FEASIBLE, LOSS_BUDGET
-from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import make_plan
 from studies.request import DEFAULT_LOSS_BUDGET, BudgetUse
 from studies.run.progress import Outcome

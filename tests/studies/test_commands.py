@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from optuna_dashboard import get_note
 
 from accelfront.cli.app import app
+from benchmarks.storage.stub_workbench import StubWorkbench
 from objectives.embedded import SCORER_DIR
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.requirement import Requirement
-from stub_workbench import StubWorkbench
 from studies.commands import going_on, study_command
 from studies.plan import make_plan
 from studies.request import SAMPLERS, StudyRequest

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.storage.stub_workbench import StubWorkbench
 from objectives.embedded import PIPELINE_DIR
 from objectives.model_files.fingerprint import earlier_fingerprint
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
-from stub_workbench import StubWorkbench
 from studies.earlier import earlier_note
 from studies.plan import Plan, make_plan
 from studies.run.runner import run_study

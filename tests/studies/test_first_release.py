@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord
-from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.runner import run_study

@@ -22,12 +22,12 @@ import pytest
 import torch
 
 from accel_space.methods import METHODS
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench, work
 from objectives.errors import MeasurementError
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
 from storage.records.study import StudyRecord
-from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.run.progress import Progress

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event, make_url
 
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
 from storage.database.opening import open_store
 from storage.errors import DatabaseFailedError, StorageError
-from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import Plan, make_plan
 from studies.run.runner import run_study
 from tests.command_line import run

@@ -11,12 +11,12 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import text
 
+from benchmarks.storage.stub_workbench import REQUEST, work
 from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT, POINT, REASON
 from storage.study_store.claims import Claim, claim, list_claims
 from storage.study_store.recovery import recover
-from stub_workbench import REQUEST, work
 from studies.plan import make_plan
 
 

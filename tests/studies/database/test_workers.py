@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, MetaData, event, select
 
-from kill_workers import kill_workers
+from benchmarks.storage.kill_workers import kill_workers
+from benchmarks.storage.stub_workbench import REQUEST, work
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
 from storage.records.study import StudyRecord
-from stub_workbench import REQUEST, work
 from studies.errors import StudyRefusedError
 from studies.plan import Plan, make_plan
 from tests.command_line import run

@@ -11,6 +11,7 @@ import optuna
 import pytest
 from sqlalchemy import Table, delete, insert, select
 
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench, work
 from storage.database.opening import Store, open_store
 from storage.database.schema import claims
 from storage.reading.studies import read_studies
@@ -18,7 +19,6 @@ from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.claims import list_claims
 from storage.study_store.rows import TRIALS
-from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError
 from studies.plan import make_plan
 from tests import command_line

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.storage.stub_workbench import made_up
 from storage.records.study import TrialRecord
-from stub_workbench import made_up
 from studies.run.disturbance import LEAST_AGAIN, is_quieter, marked, reasons, to_time_again
 
 T_OF_THREE = 4.303

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from accel_space.method import Params
+from benchmarks.storage.stub_workbench import REQUEST, StubObjective, StubWorkbench
 from objectives.errors import MeasurementError
 from objectives.measurement import Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
-from stub_workbench import REQUEST, StubObjective, StubWorkbench
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS

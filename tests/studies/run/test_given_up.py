@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from accel_space.method import Params
+from benchmarks.storage.stub_workbench import REQUEST, made_up
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
@@ -19,7 +20,6 @@ from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.attributes import DUPLICATE_OF, LOSS_BUDGET
 from storage.study_store.claims import list_claims
-from stub_workbench import REQUEST, made_up
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS, StudyRequest
 from studies.run.bench import Bench, Workbench

@@ -19,6 +19,7 @@ from optuna_dashboard import get_note
 from PIL import Image
 
 from accel_space.methods import METHODS
+from benchmarks.storage.stub_workbench import StubWorkbench
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from storage.database.opening import Store, open_store
@@ -28,7 +29,6 @@ from storage.records.points import point_key
 from storage.records.requirement import Requirement
 from storage.study_store.attributes import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT, POINT, REASON
 from storage.study_store.claims import list_claims
-from stub_workbench import StubWorkbench
 from studies.errors import StudyFailedError, StudyRefusedError
 from studies.plan import make_plan
 from studies.request import StudyRequest

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from sqlalchemy import event
 
 from accel_space.method import Params
+from benchmarks.storage.stub_workbench import REQUEST, made_up
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
@@ -27,7 +28,6 @@ from storage.records.requirement import Requirement
 from storage.records.study import StudyRecord, TrialRecord
 from storage.study_store.attributes import MEASUREMENT, POINT
 from storage.study_store.claims import list_claims
-from stub_workbench import REQUEST, made_up
 from studies.plan import Plan, make_plan
 from studies.run.bench import Bench, Workbench
 from studies.run.confirmation import MOST_BEYOND, to_confirm

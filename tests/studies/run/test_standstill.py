@@ -10,9 +10,9 @@ from itertools import count
 
 import pytest
 
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench, work
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
-from stub_workbench import REQUEST, StubWorkbench, work
 from studies.errors import StudyFailedError
 from studies.plan import make_plan
 from studies.request import SAMPLERS

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.storage.stub_workbench import REQUEST
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
-from stub_workbench import REQUEST
 from studies.plan import make_plan
 from studies.run.confirmation import left_to_confirm
 from studies.run.progress import Progress

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from benchmarks.storage.stub_workbench import StubWorkbench
 from storage.database.opening import Store
-from stub_workbench import StubWorkbench
 from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.progress import Outcome

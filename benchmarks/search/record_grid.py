@@ -1,6 +1,6 @@
 """Record complete grids: every point of a combination's space, for the replay benchmark.
 
-    python benchmarks/record_grid.py --methods deepcache,tgate --steps 20 --seconds 600
+    python -m benchmarks.search.record_grid --methods deepcache,tgate --steps 20 --seconds 600
 
 generates the protocol's prompts at one point after the other, in a random order, and adds a line
 for each to a file of parts; the same command goes on there. `--shard 0/4` to `3/4` let four GPUs
@@ -30,15 +30,15 @@ import numpy as np
 
 from accel_space.method import Generate, Params
 from accelfront.cli.process import prepare_process
-from asked_plan import asked_plan
-from grid_table import TABLES, GridTable, save_table, table_name
+from benchmarks.shared.asked_plan import asked_plan
+from benchmarks.shared.grid_table import TABLES, GridTable, save_table, table_name
+from benchmarks.shared.result_files import out_folder
 from objectives.generation import generate_pictures
 from objectives.pipelines.conditioning import Conditioning
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.schedulers import make_scheduler
 from objectives.quality.scorer import Embeddings, Scorer, clip_scores
 from objectives.timing.device import timed
-from result_files import out_folder
 from storage.records.points import point_key
 from studies.plan import Plan
 from studies.request import StudyRequest

@@ -1,8 +1,9 @@
 """How true and how cheap a measurement is: A/A check, one whole study, and where its time goes.
 
-`python benchmarks/measurement.py [--device auto] [--repeats 10]` (50 for figures to publish) writes
-`benchmarks/results/measurement-<pipeline>-<device>.json` and `.md`. With the model and the scorer
-that full_size.py writes, it does so at real size.
+    python -m benchmarks.measuring.measurement --device auto --repeats 10
+
+writes `benchmarks/results/measurement-<pipeline>-<device>.json` and `.md`; figures to publish take
+50 repeats. With the model and the scorer that full_size.py writes, it measures at real size.
 """
 
 from __future__ import annotations
@@ -19,17 +20,15 @@ from typing import Any
 
 from accel_space.stack import Stack
 from accelfront.cli.process import prepare_process
-from asked_plan import asked_plan
+from benchmarks.shared.asked_plan import asked_plan
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
 from objectives.statistics import speedup
-from result_files import keep_results, out_folder, results_path
 from storage.database.opening import open_store
 from storage.records.study import StudyRecord
 from studies.plan import Plan
 from studies.request import StudyRequest
 from studies.run.bench import Workbench
 from studies.run.runner import run_study
-
-RESULTS = Path(__file__).parent / "results"
 
 WORK = ("generate", "baseline", "score")
 """What a trial is for; all else that it spends time on is overhead."""
@@ -171,7 +170,8 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"# Measurement quality on {environment['device']}",
         "",
         f"{', '.join(results['dates'])}; {versions}. {results['combination']['pipeline']}, DDIM, "
-        f"{results['combination']['steps']} steps. Made by `python benchmarks/measurement.py`.",
+        f"{results['combination']['steps']} steps. Made by "
+        "`python -m benchmarks.measuring.measurement`.",
         "",
         *(line for check in results["aa_checks"].values() for line in aa_lines(check)),
         *(study_lines(results["study"]) if "study" in results else []),

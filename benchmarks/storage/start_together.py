@@ -1,4 +1,6 @@
-"""Start one study several times at once on nothing: `python benchmarks/start_together.py`.
+"""Start one study several times at once on nothing.
+
+    python -m benchmarks.storage.start_together
 
 Each is the command line as a user types it, with the shipped pipeline really generating and scoring
 on the CPU; on an empty Postgres, then on an empty SQLite.
@@ -15,20 +17,17 @@ import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
-from postgres import new_database, postgres
-from result_files import keep_results
+from benchmarks.shared.result_files import RESULTS, keep_results
+from benchmarks.storage.postgres import new_database, postgres
 from storage.database.opening import open_store
 from storage.records.points import point_key
 from storage.study_store.attributes import DUPLICATE_OF, POINT
 from storage.study_store.claims import list_claims
-
-RESULTS = Path(__file__).parent / "results"
 
 COMMAND = (
     "accelfront", "study", "--methods", "deepcache,tgate", "--steps", "20", "--num-samples", "2",

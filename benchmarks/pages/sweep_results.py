@@ -1,7 +1,7 @@
 """Keep what a sweep has found: its database, its fronts and its bounds.
 
     accelfront sweep studies/offline-prototype.yaml --storage sqlite:///offline-prototype.db
-    python benchmarks/sweep_results.py studies/offline-prototype.yaml offline-prototype.db
+    python -m benchmarks.pages.sweep_results studies/offline-prototype.yaml offline-prototype.db
 
 Writes `sweep-<file>.db.gz` (the SQLite file, compacted), `.json` (every study with its front, as
 `accelfront front --json` prints it) and `.md` (the bounds) into `benchmarks/results`. Unpacked, the
@@ -23,16 +23,14 @@ from statistics import median
 from typing import Any
 
 from accelfront.screen.tables import weakness_text
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from generator.bounds import weak_baselines
 from objectives.errors import InputError
-from result_files import keep_results, out_folder
 from storage.database.opening import open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord
 from studies.sweep import label, make_requests, read_sweep
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
@@ -108,7 +106,7 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
         "",
         f"{results['date']}, {', '.join(sorted({study.device for study in studies}))}; {versions}. "
         f"{protocol['num_samples']} prompts in batches of {protocol['batch_size']}, "
-        f"{protocol['dtype']}. Made by `python benchmarks/sweep_results.py`.",
+        f"{protocol['dtype']}. Made by `python -m benchmarks.pages.sweep_results`.",
         "",
         f"{wanted - len(results['missing'])} of {wanted} studies have a front; {points:,} points "
         f"measured, of {distinct:,} that differ, of {grid:,} parameter sets of the full grids. "

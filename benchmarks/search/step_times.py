@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_space.stack import Stack
-from grid_table import TABLES, GridTable, load_table
+from benchmarks.shared.grid_table import TABLES, GridTable, load_table
 from storage.records.points import point_key
 from studies.search.features import skipped_shares, work_shares
 

@@ -1,4 +1,6 @@
-"""Load a storage as a team would: `python benchmarks/storage_load.py`.
+"""Load a storage as a team would.
+
+    python -m benchmarks.storage.storage_load
 
 32 workers on one Postgres and 4 on one SQLite file measure 2,000 and 200 points with a stub in
 place of the GPU second; then `front` and `studies` read a database of 200 studies x 200 trials.
@@ -18,7 +20,6 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -27,16 +28,14 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from sqlalchemy import Connection, insert, text
 
-from postgres import new_database, postgres
-from result_files import keep_results, results_path
+from benchmarks.shared.result_files import RESULTS, keep_results, results_path
+from benchmarks.storage.postgres import new_database, postgres
+from benchmarks.storage.stub_workbench import REQUEST, made_up, work
 from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from storage.study_store import attributes as keys
 from storage.study_store.claims import list_claims
-from stub_workbench import REQUEST, made_up, work
 from studies.plan import Plan, make_plan
-
-RESULTS = Path(__file__).parent / "results"
 
 GPU_S = 1.0
 

@@ -1,7 +1,7 @@
 """Do speedups come out the same on another day? Measures the fronts of studies again.
 
 `accelfront study --storage sqlite:///repeat.db ...` on one machine, then on another one of the same
-kind, or in another process, `python benchmarks/repeat.py sqlite:///repeat.db`. It writes
+kind, or in another process, `python -m benchmarks.measuring.repeat sqlite:///repeat.db`. It writes
 `benchmarks/results/repeat-<device>.json` and `.md`, and nothing into the studies. With JSON files
 of full_size.py in place of a storage, each pipeline's in the order in which they were measured, it
 compares what any two of one pipeline have both measured. Intervals are drawn anew from the pairs
@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from accelfront.cli.process import prepare_process
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from objectives.errors import InputError
 from objectives.protocol import Protocol
 from objectives.statistics import Estimate, across_runs, speedup
-from result_files import keep_results, out_folder
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
@@ -34,8 +34,6 @@ from storage.records.study import StudyRecord
 from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.bench import Workbench
-
-RESULTS = Path(__file__).parent / "results"
 
 TARGET = 0.9
 """So many speedups must lie inside the intervals of the first time, else those are too narrow."""
@@ -216,7 +214,7 @@ def as_markdown(results: dict[str, Any]) -> str:
     lines = [
         f"# Speedups measured again on {results['device']}",
         "",
-        f"{results['date']}; {versions}. Made by `python benchmarks/repeat.py`.",
+        f"{results['date']}; {versions}. Made by `python -m benchmarks.measuring.repeat`.",
         "",
         f"{len(points)} points of {len({point['study'] for point in points})} studies. "
         f"{results['inside']:.0%} of the second speedups lie inside the first interval (target "

@@ -1,8 +1,8 @@
 """How good an embedded pipeline is, and how much each method costs it.
 
-    python benchmarks/embedded_quality.py                   # tiny-shapes, wants a GPU
-    python benchmarks/embedded_quality.py --captions 16 --no-methods --steps 20 --out FOLDER
-    python benchmarks/embedded_quality.py --pipeline tiny-shapes-xl --scan 3,5,7.5,10,12,15
+    python -m benchmarks.embedded.quality                   # tiny-shapes, wants a GPU
+    python -m benchmarks.embedded.quality --captions 16 --no-methods --steps 20 --out FOLDER
+    python -m benchmarks.embedded.quality --pipeline tiny-shapes-xl --scan 3,5,7.5,10,12,15
 
 Writes NAME-quality.json, NAME-quality.md and NAME-grid.webp (embedded-* for tiny-shapes), prints
 the tables, and exits with 1 if a threshold of the embedded pipelines does not hold. A scan writes
@@ -20,10 +20,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from embedded_bench import SUBJECTS, Bench, environment, save_grid
-from embedded_methods import BRANCHES, INTERVALS, Applied, methods_for, plain
+from benchmarks.embedded.methods import BRANCHES, INTERVALS, Applied, methods_for, plain
+from benchmarks.embedded.pipeline import SUBJECTS, EmbeddedPipeline, environment, save_grid
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
-from result_files import keep_results, out_folder
 
 SCAN_SEED: Final = 1000
 SEED: Final = 2000
@@ -48,29 +48,31 @@ GRID_METHODS: Final = (
 
 
 def measure(
-    bench: Bench, steps: int, methods: Mapping[str, Applied]
+    embedded: EmbeddedPipeline, steps: int, methods: Mapping[str, Applied]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Measure the baseline and the methods at a number of steps.
 
     Returns:
         The figures, and the baseline's and the grid methods' pictures by name.
     """
-    baseline = bench.generate(plain, steps)
-    score = bench.scores(baseline)
+    baseline = embedded.generate(plain, steps)
+    score = embedded.scores(baseline)
     figures: dict[str, Any] = {
         "clip": float(score.mean()),
         "clip_error": float(score.std() / len(score) ** 0.5),
-        "correct": dict(correctness(bench.embed(baseline), bench.scenes, bench.embed_text)),
+        "correct": dict(
+            correctness(embedded.embed(baseline), embedded.scenes, embedded.embed_text)
+        ),
         "methods": {},
     }
     pictures = {"baseline": baseline}
     for name, applied in methods.items():
-        made = bench.generate(applied, steps)
-        figures["methods"][name] = asdict(bench.compare(made, baseline))
+        made = embedded.generate(applied, steps)
+        figures["methods"][name] = asdict(embedded.compare(made, baseline))
         if name in GRID_METHODS:
             pictures[name] = made
         print(f"{steps} steps, {name}: {figures['methods'][name]}", file=sys.stderr, flush=True)
-    figures["undone"] = bool(torch.equal(bench.generate(plain, steps), baseline))
+    figures["undone"] = bool(torch.equal(embedded.generate(plain, steps), baseline))
     return figures, pictures
 
 
@@ -163,20 +165,20 @@ def _method_tables(steps: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def scan(bench: Bench, guidances: Sequence[float]) -> list[dict[str, float]]:
+def scan(embedded: EmbeddedPipeline, guidances: Sequence[float]) -> list[dict[str, float]]:
     """Measure the baseline and a few methods at several guidance scales.
 
     Returns:
         For each guidance its CLIP score as a share of real renders', the least attribute's share
         of right pictures, and each method's loss in percent.
     """
-    real = float(bench.scores(bench.render()).mean())
-    every = methods_for(bench.pipe, SCAN_STEPS)
+    real = float(embedded.scores(embedded.render()).mean())
+    every = methods_for(embedded.pipe, SCAN_STEPS)
     methods = {name: every[name] for name in SCAN_METHODS if name in every}
     rows = []
     for guidance in guidances:
-        bench.guidance = guidance
-        figures, _ = measure(bench, SCAN_STEPS, methods)
+        embedded.guidance = guidance
+        figures, _ = measure(embedded, SCAN_STEPS, methods)
         losses = {name: found["loss"] for name, found in figures["methods"].items()}
         least = min(figures["correct"].values())
         rows.append(
@@ -205,12 +207,12 @@ def scan_table(pipeline: str, rows: Sequence[Mapping[str, float]]) -> str:
 
 
 def evaluate(
-    bench: Bench, pipeline: str, steps: Sequence[int], with_methods: bool, grid: Path
+    embedded: EmbeddedPipeline, pipeline: str, steps: Sequence[int], with_methods: bool, grid: Path
 ) -> dict[str, Any]:
     """Measure the references and, at each number of steps, the baseline and all methods.
 
     Args:
-        bench: The bench.
+        embedded: The embedded.
         pipeline: Name of its pipeline.
         steps: Numbers of steps.
         with_methods: Whether the methods are measured too.
@@ -219,22 +221,22 @@ def evaluate(
     Returns:
         The figures, with what they have to reach under `checks`.
     """
-    real = bench.render()
-    rebuilt = bench.through_vae(real)
+    real = embedded.render()
+    rebuilt = embedded.through_vae(real)
     figures: dict[str, Any] = {
         "pipeline": pipeline,
-        "environment": environment(bench),
+        "environment": environment(embedded),
         "reference": {
-            "real": float(bench.scores(real).mean()),
-            "vae": float(bench.scores(rebuilt).mean()),
-            "vae_psnr": bench.compare(rebuilt, real).psnr,
-            "shuffled": float(bench.scores(real, shift=1).mean()),
+            "real": float(embedded.scores(real).mean()),
+            "vae": float(embedded.scores(rebuilt).mean()),
+            "vae_psnr": embedded.compare(rebuilt, real).psnr,
+            "shuffled": float(embedded.scores(real, shift=1).mean()),
         },
         "steps": {},
     }
     for count in steps:
-        methods = methods_for(bench.pipe, count) if with_methods else {}
-        figures["steps"][str(count)], pictures = measure(bench, count, methods)
+        methods = methods_for(embedded.pipe, count) if with_methods else {}
+        figures["steps"][str(count)], pictures = measure(embedded, count, methods)
         if count == steps[0]:
             save_grid([column[:16] for column in (real, *pictures.values())], grid)
     figures["checks"] = checks(figures)
@@ -255,22 +257,24 @@ def main() -> int:
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
     parser.add_argument("--no-methods", dest="methods", action="store_false",
                         help="measure the baseline alone")  # fmt: skip
-    parser.add_argument("--out", type=out_folder, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     subject = SUBJECTS[options.pipeline]
     guidance = subject.guidance if options.guidance is None else options.guidance
     seed = (SCAN_SEED if options.scan else SEED) if options.seed is None else options.seed
-    bench = Bench(subject, options.device, guidance, options.captions, options.batch, seed)
+    embedded = EmbeddedPipeline(
+        subject, options.device, guidance, options.captions, options.batch, seed
+    )
     if options.scan:
-        rows = scan(bench, options.scan)
-        where = {**environment(bench), "guidance": options.scan}
+        rows = scan(embedded, options.scan)
+        where = {**environment(embedded), "guidance": options.scan}
         scanned = {"pipeline": options.pipeline, "environment": where, "rows": rows}
         page = scan_table(options.pipeline, rows)
         keep_results(f"{subject.files}-scan", scanned, page, options.out)
         print(page)
         return 0
     figures = evaluate(
-        bench,
+        embedded,
         options.pipeline,
         options.steps,
         options.methods,

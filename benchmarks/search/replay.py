@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from accel_space.method import Context
 from accel_space.stack import Stack
-from grid_table import GridTable, load_table
+from benchmarks.search.step_times import TIMES, Times, find_times, fit_times
+from benchmarks.shared.grid_table import GridTable, load_table
 from objectives.objective import MAX_PAIRS
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.statistics import Estimate, clip_loss
-from step_times import TIMES, Times, find_times, fit_times
 from storage.records.budgets import Budgets
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.points import point_key

@@ -1,6 +1,6 @@
 """What the methods gain at real size: SD1.5, SD2.1, SDXL and PixArt-alpha with random weights.
 
-    python benchmarks/full_size.py --pipeline SD1.5 --seconds 600
+    python -m benchmarks.measuring.full_size --pipeline SD1.5 --seconds 600
 
 builds the pipeline at its true architecture as a folder in diffusers layout and runs the studies
 that `accelfront study --model FOLDER` runs, one of each stack, at its default point. A latency does
@@ -24,21 +24,19 @@ from typing import Any
 
 from accel_space.stack import Stack
 from accelfront.cli.process import prepare_process
-from asked_plan import asked_plan
+from benchmarks.measuring.random_models import build_model, build_scorer
+from benchmarks.shared.asked_plan import asked_plan
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
 from objectives.errors import InputError
 from objectives.measurement import Measurement
 from objectives.objective import MIN_PAIRS
 from objectives.statistics import Estimate, speedup
 from objectives.timing.device import device_name, find_device
-from random_models import build_model, build_scorer
-from result_files import keep_results, out_folder, results_path
 from storage.database.opening import Store, open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
 from studies.run.bench import Workbench
 from studies.run.runner import run_study
-
-RESULTS = Path(__file__).parent / "results"
 
 UNET_STACKS = (
     ("deepcache",),
@@ -196,7 +194,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"{versions}. Random weights, DDIM, fp16: speedups mean what they say, "
         "CLIP values mean nothing and are not shown. Default point of each stack, at least "
         f"{MIN_PAIRS} pairs a trial, intervals of the pairs alone. Made by `python "
-        f"benchmarks/full_size.py --pipeline {results['pipeline']}`.",
+        f"-m benchmarks.measuring.full_size --pipeline {results['pipeline']}`.",
         "",
     ]
     for setting in results["settings"]:

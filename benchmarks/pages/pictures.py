@@ -1,7 +1,7 @@
 """The pictures of the README: a front with its pictures, and a trial in the dashboard.
 
     make study
-    python benchmarks/pictures.py
+    python -m benchmarks.pages.pictures
 
 takes them from a database with the Chromium on the PATH, into `docs/images`: of one study the front
 as the report draws it, with the bound's grid of pictures, and the bound's page in the dashboard.
@@ -10,7 +10,6 @@ as the report draws it, with the bound's grid of pictures, and the bound's page 
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -21,14 +20,13 @@ from accelfront.cli.options import DEFAULT_STORAGE
 from accelfront.dashboard.server import listen
 from accelfront.report.page import render_page
 from accelfront.report.pictures import front_pictures
-from result_files import out_folder
+from benchmarks.shared.chromium import find_chromium
+from benchmarks.shared.result_files import out_folder
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord, TrialRecord
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 WIDTH, HEIGHT = 1100, 1080
 
@@ -51,11 +49,6 @@ def main() -> None:
         take_front(browser, store, study, bound, options.out / "front.png")
         take_dashboard(browser, store, study, bound, options.out / "dashboard.png")
         browser.close()
-
-
-def find_chromium() -> str | None:
-    """The Chromium on the PATH, if there is one."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def take_front(

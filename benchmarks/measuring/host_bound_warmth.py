@@ -1,13 +1,13 @@
-"""Who sets the pace: how `gpu_bound` reads in cold batches, in warm ones, and in a trial.
+"""How `gpu_bound` reads in cold batches, in warm ones, and in a trial.
 
-    python benchmarks/pace_warmth.py --work models    # once for a fresh study ...
-    python benchmarks/pace_warmth.py --work models    # ... and once for one that is resumed
+    python -m benchmarks.measuring.host_bound_warmth --work models  # a fresh study
+    python -m benchmarks.measuring.host_bound_warmth --work models  # the same, resumed
 
 Runs the unaccelerated SD1.5 at full size, with random weights, and the default point of two stacks
 batch by batch, each batch watched; then a trial of the point as a study measures it. The first
 command builds the models and the study in `--work`; in the second one the baseline is kept already,
 so that its first batch there is the first that the process draws. Needs CUDA. Each writes its part
-of `benchmarks/results/pace-warmth-<device>.json` and `.md`.
+of `benchmarks/results/host-bound-warmth-<device>.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ from typing import Any
 import torch
 
 from accelfront.cli.process import prepare_process
-from asked_plan import asked_plan
+from benchmarks.measuring.random_models import build_model, build_scorer
+from benchmarks.shared.asked_plan import asked_plan
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
 from objectives.objective import Objective
 from objectives.timing.host_bound import watch_host
 from objectives.trial_recorder import TrialRecorder
-from random_models import build_model, build_scorer
-from result_files import keep_results, out_folder, results_path
 from storage.database.opening import open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
 from studies.run.bench import Workbench
-
-RESULTS = Path(__file__).parent / "results"
 
 STACKS = (("tgate",), ("deepcache", "tgate"))
 
@@ -53,7 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
-    database = options.work / "pace.db"
+    database = options.work / "warmth.db"
     process = "resumed" if database.exists() else "fresh"
     plans = [plan_of(methods, options.work) for methods in STACKS]
     readings = {
@@ -61,7 +59,7 @@ def main() -> None:
         for methods, plan in zip(STACKS, plans, strict=True)
     }
     environment = plans[0].environment.model_dump()
-    name = f"pace-warmth {environment['device']}"
+    name = f"host-bound-warmth {environment['device']}"
     path = results_path(name, options.out)
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"processes": {}}
     results = {
@@ -145,7 +143,7 @@ def as_markdown(results: dict[str, Any]) -> str:
             "batches and its trial follow one another as the columns do, the stacks as the rows. "
             "The fresh process made the study, and so drew its baseline before; in the resumed "
             "one, which found it kept, the first batch is the first that it drew at all. Made by "
-            "`python benchmarks/pace_warmth.py`.",
+            "`python -m benchmarks.measuring.host_bound_warmth`.",
             "",
             "| process | stack | baseline, batch by batch | point, batch by batch "
             "| trial: baseline | trial: point | trial: speedup |",

@@ -1,4 +1,6 @@
-"""Kill workers at random moments and count what is lost: `python benchmarks/kill_workers.py`.
+"""Kill workers at random moments and count what is lost.
+
+    python -m benchmarks.storage.kill_workers
 
 Workers are real processes on real storage. By default a sleep stands for the GPU second; with
 `--real` the shipped pipeline generates and scores on the CPU.
@@ -20,26 +22,23 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
+from benchmarks.shared.result_files import RESULTS, keep_results
+from benchmarks.storage.postgres import new_database, postgres
+from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
 from objectives.objective import Objective
 from objectives.quality.scorer import Scorer
-from postgres import new_database, postgres
-from result_files import keep_results
 from storage.database.opening import open_store
 from storage.study_store.rows import TrialRow, read_trials
-from stub_workbench import REQUEST, StubWorkbench
 from studies.plan import Plan, make_plan
 from studies.run.bench import Workbench
 from studies.run.ledger import Ledger
 from studies.run.runner import run_study
 from studies.search.samplers import Extension, Search, Walk
-
-RESULTS = Path(__file__).parent / "results"
 
 PLACES = ("sampler", "generation", "scoring", "write")
 ALL_PLACES = (*PLACES, "opening", "elsewhere")

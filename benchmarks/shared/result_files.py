@@ -10,6 +10,8 @@ from typing import Any
 
 from accelfront.cli.output import put_out
 
+RESULTS = Path(__file__).parents[1] / "results"
+
 
 def out_folder(text: str) -> Path:
     """Make a folder before hours are spent on what it is for, as a type of argparse."""

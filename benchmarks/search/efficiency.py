@@ -1,6 +1,6 @@
 """How many evaluations each sampler needs, replayed on recorded grids; no GPU, no pictures.
 
-    python benchmarks/search_efficiency.py
+    python -m benchmarks.search.efficiency
 
 searches every table of `benchmarks/tables` (record_grid.py makes them) with each sampler and seed,
 through the same proposers that `accelfront study` uses, and answers each proposal from the table:
@@ -37,13 +37,11 @@ from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from grid_table import TABLES, load_table
-from replay import GOALS, MOST, SHARES, GivingUp, Replay, time_errors
-from result_files import keep_results, out_folder
-from step_times import TIMES
+from benchmarks.search.replay import GOALS, MOST, SHARES, GivingUp, Replay, time_errors
+from benchmarks.search.step_times import TIMES
+from benchmarks.shared.grid_table import TABLES, load_table
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from studies.request import DEFAULT_LOSS_BUDGET
-
-RESULTS = Path(__file__).parent / "results"
 
 GIVING_UP: tuple[tuple[str, GivingUp], ...] = (
     ("auto", "screened"),
@@ -248,9 +246,9 @@ def as_markdown(results: dict[str, Any]) -> str:
         "# What a search costs",
         "",
         f"{results['date']}, {results['machine']}, optuna {results['optuna']}; "
-        "`python benchmarks/search_efficiency.py`. Median evaluations (quartiles) until so much of "
-        f"the hypervolume inside a loss budget of {results['loss_budget']:.0%} is found, the bound "
-        f"within 1%, or 90% of its gain; `-`: not within {MOST}. Seconds: the median time of "
+        "`python -m benchmarks.search.efficiency`. Median evaluations (quartiles) until so much "
+        f"of the hypervolume inside a loss budget of {results['loss_budget']:.0%} is found, the "
+        f"bound within 1%, or 90% of its gain; `-`: not within {MOST}. Seconds: the median time of "
         "generating until 99%, baseline batches included."
         + (" Prompts are drawn anew with each seed." if results["redrawn"] else ""),
     ]

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from embedded_methods import Applied
+from benchmarks.embedded.methods import Applied
 from objectives.embedded import DIT_DIR, PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, V_DIR, XL_DIR
 from objectives.embedded.draw import PIXELS, draw
 from objectives.embedded.tokenizer import LENGTH
@@ -72,7 +72,7 @@ class Measured:
     psnr: float
 
 
-class Bench:
+class EmbeddedPipeline:
     """The pipeline, its scorer and the captions on one device."""
 
     def __init__(
@@ -171,19 +171,19 @@ class Bench:
         )
 
 
-def environment(bench: Bench) -> dict[str, Any]:
+def environment(pipeline: EmbeddedPipeline) -> dict[str, Any]:
     """Say where and how the figures were taken."""
-    cuda = bench.device.type == "cuda"
+    cuda = pipeline.device.type == "cuda"
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "device": torch.cuda.get_device_name() if cuda else "CPU",
-        "dtype": str(bench.pipe.dtype).removeprefix("torch."),
+        "dtype": str(pipeline.pipe.dtype).removeprefix("torch."),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
-        "captions": len(bench.captions),
-        "guidance": bench.guidance,
-        "batch": bench.batch,
-        "seed": bench.seed,
+        "captions": len(pipeline.captions),
+        "guidance": pipeline.guidance,
+        "batch": pipeline.batch,
+        "seed": pipeline.seed,
     }
 
 

@@ -1,6 +1,6 @@
-"""The chart of what a search costs, from the figures that search_efficiency.py keeps.
+"""The chart of what a search costs, from the figures that efficiency.py keeps.
 
-    python benchmarks/search_chart.py
+    python -m benchmarks.search.chart
 
 draws `benchmarks/results/search-efficiency.png` with the Chromium on the PATH: for each table the
 share of its points that each sampler evaluates until it has 99% of the hypervolume.
@@ -17,10 +17,9 @@ from typing import Any
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
-from pictures import find_chromium
-from replay import MOST
-
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.search.replay import MOST
+from benchmarks.shared.chromium import find_chromium
+from benchmarks.shared.result_files import RESULTS
 
 COLOURS = ("#0072b2", "#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#999999")
 """Okabe and Ito's, which colour-blind people tell apart."""
@@ -34,7 +33,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS / "search-efficiency.json")
     options = parser.parse_args()
     if not options.results.is_file():
-        parser.error(f"there is no {options.results}; search_efficiency.py makes it")
+        parser.error(f"there is no {options.results}; efficiency.py makes it")
     results = json.loads(options.results.read_text(encoding="utf-8"))
     chromium = find_chromium()
     if chromium is None:

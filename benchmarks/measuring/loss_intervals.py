@@ -1,6 +1,6 @@
 """How often intervals hold the truth: of losses from few prompts, of speedups from few pairs.
 
-    python benchmarks/loss_intervals.py
+    python -m benchmarks.measuring.loss_intervals
 
 draws samples from populations whose truth is known. Losses: normal ones, and those of points of
 the recorded grids (`benchmarks/tables`), whose 64 prompts stand for all prompts there are. Each
@@ -13,17 +13,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from grid_table import TABLES, Array, load_table
-from interval_candidates import CANDIDATES, Ends, Interval
+from benchmarks.measuring.interval_candidates import CANDIDATES, Ends, Interval
+from benchmarks.shared.grid_table import TABLES, Array, load_table
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from objectives.statistics import clip_loss, speedup
-from result_files import keep_results, out_folder
-
-RESULTS = Path(__file__).parent / "results"
 
 PROMPTS = (2, 3, 4, 8, 16, 32, 64)
 
@@ -165,7 +162,7 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "# How often intervals at 95% hold the truth",
         "",
-        f"{results['date']}; made by `python {Path(__file__).parent.name}/loss_intervals.py`. "
+        f"{results['date']}; made by `python -m benchmarks.measuring.loss_intervals`. "
         f"Of each population {results['samples']} samples (of the normal one ten times as many).",
         "",
         "## Losses: share of intervals that hold the truth, by number of prompts",

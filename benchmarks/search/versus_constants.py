@@ -1,6 +1,6 @@
 """Copied constants, a grid and a search: what each finds inside the loss budget, and its cost.
 
-    python benchmarks/versus_constants.py --methods deepcache tgate tome deepcache,tgate --trials 20
+    python -m benchmarks.search.versus_constants --methods deepcache tgate deepcache,tgate
 
 measures, for each stack of one combination and under one protocol,
 
@@ -32,7 +32,7 @@ import optuna
 
 from accel_space.errors import RefusedError
 from accelfront.cli.process import prepare_process
-from result_files import keep_results, out_folder
+from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store, open_store
 from storage.reading.studies import find_study
@@ -43,8 +43,6 @@ from studies.run.bench import Workbench
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from studies.search.imported_points import point_in_space
-
-RESULTS = Path(__file__).parent / "results"
 
 CONSTANTS: dict[str, dict[str, int | float]] = {
     # github.com/horseee/DeepCache
@@ -220,7 +218,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"{protocol['dtype']}. The request is {WISH:.0%} of the speedup that the whole study found "
         "inside the loss budget; seconds are those of the trials, loading left out. Intervals at "
         "95%; again: on prompts that the search did not see. Made by "
-        "`python benchmarks/versus_constants.py`.",
+        "`python -m benchmarks.search.versus_constants`.",
     ]
     for stack in results["stacks"]:
         lines += [

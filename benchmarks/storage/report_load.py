@@ -1,4 +1,6 @@
-"""What a report of many studies costs: `python benchmarks/report_load.py`.
+"""What a report of many studies costs.
+
+    python -m benchmarks.storage.report_load
 
 Writes a database of 301 studies of one combination, among which all commands of the page
 choose, and of 100 trials each; then measures `accelfront report` in a process of its own.
@@ -6,6 +8,7 @@ choose, and of 100 trials each; then measures `accelfront report` in a process o
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -19,13 +22,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from result_files import keep_results
+from benchmarks.shared.result_files import RESULTS, keep_results
+from benchmarks.storage.storage_load import fill
+from benchmarks.storage.stub_workbench import REQUEST
 from storage.database.opening import open_store
-from storage_load import fill
-from stub_workbench import REQUEST
 from studies.plan import make_plan
-
-RESULTS = Path(__file__).parent / "results"
 
 STUDIES = 301
 
@@ -64,6 +65,8 @@ def report_cost(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write `results/report-load.json` and `.md`."""
+    description = __doc__.partition("\n")[0] if __doc__ else None
+    argparse.ArgumentParser(description=description).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = report_cost(Path(folder))
     content: dict[str, Any] = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from storage.records.points import point_key
 
-TABLES = Path(__file__).parent / "tables"
+TABLES = Path(__file__).parents[1] / "tables"
 
 Array = NDArray[np.floating[Any]]
 

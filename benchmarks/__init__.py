@@ -1,0 +1,1 @@
+"""Where every figure comes from: `python -m benchmarks.ROOM.SCRIPT`, a room for each subject."""

@@ -1,0 +1,1 @@
+"""How good the embedded pipelines are, and what the methods cost them."""

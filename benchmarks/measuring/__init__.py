@@ -1,0 +1,1 @@
+"""How true, how repeatable and how cheap measurements are, and what methods gain at real size."""

@@ -1,0 +1,1 @@
+"""What pages show: the pictures of the README, the tables of sweeps."""

@@ -1,0 +1,1 @@
+"""What databases bear: killed workers, common starts, many workers, large reports."""
