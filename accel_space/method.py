@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from accel_space.family import Family
 from accel_space.profile import Profile, SchedulerProfile
-from accel_space.schedule import Static
+from accel_space.schedule import Schedule
 
 Value = int | float
 Params = Mapping[str, Value]
@@ -115,18 +115,19 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def schedule(self, params: Params, context: Context) -> Static:
+    def schedule(self, params: Params, context: Context) -> Schedule:
         """Tell what these parameters make the pipeline leave out, and when.
 
-        Two parameter sets are the same point if, and only if, they skip the same. A search learns
-        from it which points resemble each other.
+        Two parameter sets are the same point if, and only if, their schedules are equal. A search
+        learns from it which points resemble each other.
 
         Args:
             params: The parameters of the whole stack; they need not be values of `space`.
             context: Where the stack works.
 
         Returns:
-            The shares of each of `context.calls` calls.
+            The shares of each of `context.calls` calls, or the features that a search learns from
+            where shares are not known beforehand (`Dynamic`) or not left out at all (`Lossless`).
 
         Raises:
             RefusedError: If the values, all numbers of the right kind, cannot work here.

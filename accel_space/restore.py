@@ -44,7 +44,8 @@ class _Snapshot:
             if isinstance(value, dict) and ("_hooks" in name or name == "_modules")
         ]
         registry = self._attributes.get("_diffusers_hook")
-        contents = list(vars(registry).values()) if registry is not None else []
+        # The registry's own attributes too: one of them is a list of the registries below it.
+        contents = [vars(registry), *vars(registry).values()] if registry is not None else []
         self._dicts += [(value, dict(value)) for value in contents if isinstance(value, dict)]
         self._lists = [(value, list(value)) for value in contents if isinstance(value, list)]
 

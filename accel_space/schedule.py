@@ -1,26 +1,102 @@
-"""Schedules: what a point makes the pipeline leave out, and when."""
+"""Schedules: what a point changes in a generation, as far as that is known before it runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 Skipped = dict[str, tuple[float, ...]]
 """What is left out, by name: at each denoiser call its share, from 0 (nothing) to 1 (all of it)."""
 
+Features = Mapping[str, float]
+"""What a model learns from where shares do not tell it, by name."""
+
 
 @dataclass(frozen=True)
 class Static:
-    """A schedule that is known before anything runs.
+    """Known before anything runs.
 
     Attributes:
         skips: What each call leaves out. Names that methods share mean the same: `guidance`,
             `self_attention`, `cross_attention`.
+        features: What tells points apart that leave out the same and fill it in differently.
     """
 
     skips: Skipped
+    features: Features = field(default_factory=dict)
 
 
-def stretched(skips: Skipped, calls: int) -> Skipped:
+@dataclass(frozen=True)
+class Dynamic:
+    """Decided while running, from what the denoiser computes.
+
+    Attributes:
+        features: What the decisions depend on, such as a threshold.
+    """
+
+    features: Features
+
+
+@dataclass(frozen=True)
+class Lossless:
+    """The time alone changes: every picture stays the plain one.
+
+    Attributes:
+        features: What the time depends on.
+    """
+
+    features: Features = field(default_factory=dict)
+
+
+Schedule = Static | Dynamic | Lossless
+
+
+@dataclass(frozen=True)
+class StackSchedule:
+    """What all methods of a stack change together; equal ones are one point.
+
+    Attributes:
+        skips: As `Static` has it, at each call of the stack's context.
+        features: Those of static and dynamic schedules, as `method.feature`.
+        time_features: Those of lossless ones.
+        is_plain: Whether nothing changes: this is the plain pipe.
+    """
+
+    skips: Skipped
+    features: Features
+    time_features: Features
+    is_plain: bool
+
+    @classmethod
+    def of(cls, schedules: Mapping[str, Schedule], calls: int) -> StackSchedule:
+        """Put the schedules of a stack together.
+
+        Args:
+            schedules: By method.
+            calls: Of the denoiser, in the stack's context.
+        """
+        skips: Skipped = {}
+        features: dict[str, float] = {}
+        time_features: dict[str, float] = {}
+        for name, schedule in schedules.items():
+            if isinstance(schedule, Static):
+                skips |= _stretched(schedule.skips, calls)
+            own = time_features if isinstance(schedule, Lossless) else features
+            own |= {f"{name}.{feature}": value for feature, value in schedule.features.items()}
+        is_plain = all(isinstance(each, Static) for each in schedules.values()) and not any(
+            any(shares) for shares in skips.values()
+        )
+        return cls(skips, features, time_features, is_plain)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal schedules, and only for them."""
+        return tuple(
+            tuple(each.items()) for each in (self.skips, self.features, self.time_features)
+        )
+
+
+def _stretched(skips: Skipped, calls: int) -> Skipped:
     """Lay shares of as many calls or fewer out over `calls` calls; none of them is lost."""
     return {
         name: tuple(shares[call * len(shares) // calls] for call in range(calls))

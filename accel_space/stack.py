@@ -26,12 +26,10 @@ from accel_space.method import (
 )
 from accel_space.methods import METHODS
 from accel_space.restore import restored
-from accel_space.schedule import Skipped, stretched
+from accel_space.schedule import StackSchedule
 from storage.foreign import shown
 
 _MARK = "_accelfront_stack"
-
-_Key = tuple[tuple[str, tuple[float, ...]], ...]
 
 
 def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
@@ -55,8 +53,15 @@ def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
                 raise RefusedError(
                     f"{name} and {other} cannot be used together: {reason}; leave one of them out"
                 )
-    before = {name: sorted(METHODS[name].after & wanted) for name in sorted(wanted)}
+    before = {name: sorted(_earlier(METHODS[name]) & wanted) for name in sorted(wanted)}
     return tuple(METHODS[name] for name in TopologicalSorter(before).static_order())
+
+
+def _earlier(method: Method) -> frozenset[str]:
+    """Methods that are applied before one: what it names, and whose caches it is to halve."""
+    if "halvers" not in signature(method.accelerate).parameters:
+        return method.after
+    return method.after | {name for name, other in METHODS.items() if other.halve is not None}
 
 
 def applied_methods(methods: Iterable[Method]) -> list[Method]:
@@ -99,7 +104,13 @@ def accelerate_arguments(
 
 
 class Stack:
-    """The methods of one combination, in one context. A stack of no methods is the plain pipe."""
+    """The methods of one combination, in one context. A stack of no methods is the plain pipe.
+
+    Attributes:
+        context: Where they work.
+        methods: In the order in which they are applied.
+        space: The choices of every parameter, in the order of the prototype's grid.
+    """
 
     def __init__(self, context: Context) -> None:
         """Check that the context's methods can work together in it.
@@ -113,15 +124,7 @@ class Stack:
             reason = method.why_not(context)
             if reason is not None:
                 raise RefusedError(reason if ";" in reason else reason + _way_on(context))
-
-    @cached_property
-    def space(self) -> Space:
-        """The choices of every parameter, in the order of the prototype's grid."""
-        return {
-            name: choices
-            for method in self.methods
-            for name, choices in method.space(self.context).items()
-        }
+        self.space = _common_space(self.methods, context)
 
     @property
     def default(self) -> dict[str, Value]:
@@ -136,8 +139,8 @@ class Stack:
         """
         return [
             dict(point)
-            for key, point in self._points.items()
-            if not self.methods or any(any(shares) for _, shares in key)
+            for point, schedule in self._points.values()
+            if not (self.methods and schedule.is_plain)
         ]
 
     @property
@@ -157,10 +160,12 @@ class Stack:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
         given = self._read(params)
-        return dict(self._points.get(_key(self._skipped(given)), given))
+        schedule = self._schedule(given)
+        point, _ = self._points.get(schedule.key, (given, schedule))
+        return dict(point)
 
-    def skipped(self, params: Params) -> Skipped:
-        """Tell what a parameter set leaves out, as `Method.schedule` does.
+    def schedule(self, params: Params) -> StackSchedule:
+        """Tell what a parameter set changes, as `Method.schedule` does.
 
         Args:
             params: A value for every parameter of the stack's space.
@@ -168,7 +173,7 @@ class Stack:
         Raises:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
-        return self._skipped(self._read(params))
+        return self._schedule(self._read(params))
 
     def context_of(self, method: Method, params: Params) -> Context:
         """The context in which the others of the stack make a method work."""
@@ -193,7 +198,7 @@ class Stack:
             RefusedError: If the pipe is accelerated already, or a value cannot work.
         """
         given = self._read(params)
-        self._skipped(given)
+        self._schedule(given)
         # Pipes may share a denoiser, and that is what the methods patch.
         denoiser = self.context.family.denoiser_of(pipe)
         if hasattr(denoiser, _MARK):
@@ -212,11 +217,12 @@ class Stack:
             yield generate
 
     @cached_property
-    def _points(self) -> dict[_Key, dict[str, Value]]:
-        points: dict[_Key, dict[str, Value]] = {}
+    def _points(self) -> dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]]:
+        points: dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]] = {}
         for values in product(*(choices.values for choices in self.space.values())):
             point = dict(zip(self.space, values, strict=True))
-            points.setdefault(_key(self._skipped(point)), point)
+            schedule = self._schedule(point)
+            points.setdefault(schedule.key, (point, schedule))
         return points
 
     def _read(self, params: Params) -> dict[str, Value]:
@@ -230,12 +236,32 @@ class Stack:
             name: _read_value(name, params[name], choices) for name, choices in self.space.items()
         }
 
-    def _skipped(self, params: Params) -> Skipped:
-        skipped: Skipped = {}
-        for method in self.methods:
-            schedule = method.schedule(params, self.context_of(method, params))
-            skipped |= stretched(schedule.skips, self.context.calls)
-        return skipped
+    def _schedule(self, params: Params) -> StackSchedule:
+        schedules = {
+            method.name: method.schedule(params, self.context_of(method, params))
+            for method in self.methods
+        }
+        return StackSchedule.of(schedules, self.context.calls)
+
+
+def _common_space(methods: Iterable[Method], context: Context) -> Space:
+    """The parameters of several methods together.
+
+    Raises:
+        RefusedError: If two of them call a parameter the same.
+    """
+    space: Space = {}
+    owners: dict[str, str] = {}
+    for method in methods:
+        for name, choices in method.space(context).items():
+            if name in space:
+                raise RefusedError(
+                    f"{owners[name]} and {method.name} cannot be used together: both have a "
+                    f"parameter {name}; leave one of them out"
+                )
+            owners[name] = method.name
+            space[name] = choices
+    return space
 
 
 def _way_on(context: Context) -> str:
@@ -248,11 +274,6 @@ def _way_on(context: Context) -> str:
     ]
     *most, last = others or [""]
     return f"; use {', '.join(most)}{' or ' if most else ''}{last}" if last else ""
-
-
-def _key(skipped: Skipped) -> _Key:
-    """Equal for sets that skip the same, and only for them."""
-    return tuple(skipped.items())
 
 
 def _read_value(name: str, value: Value, choices: Choices) -> Value:

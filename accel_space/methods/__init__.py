@@ -5,10 +5,11 @@ from accel_space.methods.cfg_cutoff import CFGCutoff
 from accel_space.methods.deepcache import DeepCache
 from accel_space.methods.fewer_steps import FewerSteps
 from accel_space.methods.pab import PAB
+from accel_space.methods.taylorseer import TaylorSeer
 from accel_space.methods.tgate import TGate
 from accel_space.methods.tome import ToMe
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff(), FewerSteps())
+    for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff(), FewerSteps(), TaylorSeer())
 }

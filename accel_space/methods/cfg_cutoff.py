@@ -64,7 +64,6 @@ class CFGCutoff(Method):
     title = "CFG cutoff"
     words = ("CFG cutoff", "CFG cut off", "guidance cutoff", "引导截断")
     accelerate = staticmethod(apply_cfg_cutoff)
-    after = frozenset({"deepcache", "pab"})
     conflicts: ClassVar[Mapping[str, str]] = {"tgate": "both end the guidance"}
 
     def why_not(self, context: Context) -> str | None:

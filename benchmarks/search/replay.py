@@ -25,7 +25,7 @@ from storage.study_store.attributes import MEASUREMENT
 from studies.plan import make_stack
 from studies.request import StudyRequest
 from studies.run.screening import FIRST_LOOK, confidence, is_hopeless, looks
-from studies.search.features import skipped_shares, work_features
+from studies.search.features import describe, work_features
 from studies.search.front_model import Surrogate
 from studies.search.front_sampler import spread_out
 from studies.search.samplers import make_proposer
@@ -275,7 +275,7 @@ def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
         return None
     stack = Stack(_context(table))
     places = {point_key(point): place for place, point in enumerate(stack.points)}
-    features = work_features(skipped_shares(stack))[[places[key] for key in table.keys]]
+    features = work_features(describe(stack))[[places[key] for key in table.keys]]
     known = list(spread_out(features, 0, count))
     share = (1 / table.speedup).astype(float)
     error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).at(0) - 1)

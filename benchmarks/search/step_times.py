@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from accel_space.stack import Stack
 from benchmarks.shared.grid_table import TABLES, GridTable, load_table
 from storage.records.points import point_key
-from studies.search.features import skipped_shares, work_shares
+from studies.search.features import describe, work_shares
 
 TIMES = TABLES / "times"
 
@@ -78,7 +78,7 @@ def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
 def _columns(stack: Stack) -> NDArray[np.float64]:
     """What the time is a sum of: a constant, and the work that is left out."""
     # Which work a stack's points skip first differs from stack to stack; the columns must not.
-    columns = work_shares(dict(sorted(skipped_shares(stack).items())))
+    columns = work_shares(dict(sorted(describe(stack).skips.items())))
     return np.column_stack([np.ones(len(stack.points)), *columns])
 
 

@@ -15,7 +15,7 @@ from storage.records.budgets import Budgets, figure
 from storage.records.points import point_key
 from storage.records.study import Point
 from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT
-from studies.search.features import Matrix, loss_features, skipped_shares, work_features
+from studies.search.features import Matrix, describe, loss_features, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain
 from studies.search.point_sampler import PointSampler
 
@@ -94,11 +94,11 @@ class FrontSampler(PointSampler):
         self._random = np.random.default_rng(seed)
         self._points = stack.points
         self._index = {point_key(point): index for index, point in enumerate(self._points)}
-        skipped = skipped_shares(stack)
-        features = loss_features(skipped)
+        described = describe(stack)
+        features = loss_features(described)
         self._loss = Surrogate(features, smoothness=1.5, bend=BEND)
         self._excess = {name: Surrogate(features, smoothness=1.5) for name in budgets.conditions}
-        self._time = Surrogate(work_features(skipped), smoothness=2.5)
+        self._time = Surrogate(work_features(described), smoothness=2.5)
         self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
         self.taken: Collection[str] = ()
 

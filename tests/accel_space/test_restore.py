@@ -117,6 +117,19 @@ def test_hooks_of_diffusers_from_before_stay_registered(pipe: Any, methods: list
     assert torch.equal(draw(pipe), without)
 
 
+def test_a_registry_of_diffusers_from_before_forgets_the_hooks_below_it(pipe: Any) -> None:
+    """It keeps a list of them, and the next stack's hooks would not be in it."""
+    HookRegistry.check_if_exists_or_initialize(pipe.unet).register_hook(HookOfDiffusers(), "ours")
+    stack = Stack(tiny_context(pipe, ["taylorseer"]))
+    pictures = []
+
+    for _ in range(2):
+        with stack.applied(pipe, stack.default) as generate:
+            pictures.append(draw(generate))
+
+    assert torch.equal(*pictures)
+
+
 def test_a_pipe_that_shares_components_is_restored_too(pipe: Any) -> None:
     twin: Any = StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
     twin.set_progress_bar_config(disable=True)

@@ -39,6 +39,7 @@ def test_methods_are_applied_deepcache_first_and_tome_last() -> None:
         (["tgate", "cfg_cutoff"], "cfg_cutoff and tgate .*: both end the guidance; leave one"),
         (["tgate", "pab"], "pab and tgate .*: both replace the attentions' forward; leave one"),
         (["pab", "deepcache"], "PAB counts an attention's calls"),
+        (["taylorseer", "deepcache"], "TaylorSeer counts a block's calls"),
         (["tome", "pab"], "ToMe would unmerge an earlier step's self-attention"),
     ],
 )
@@ -213,7 +214,7 @@ def test_canonical_is_idempotent(drawn: tuple[Stack, dict[str, Value]]) -> None:
 def test_canonical_skips_the_same(drawn: tuple[Stack, dict[str, Value]]) -> None:
     stack, params = drawn
 
-    assert stack.skipped(stack.canonical(params)) == stack.skipped(params)
+    assert stack.schedule(stack.canonical(params)) == stack.schedule(params)
 
 
 @thorough
@@ -222,15 +223,15 @@ def test_canonical_is_a_point_if_any_set_of_the_grid_skips_the_same(
     drawn: tuple[Stack, dict[str, Value]],
 ) -> None:
     stack, params = drawn
-    wanted = stack.skipped(params)
+    wanted = stack.schedule(params)
     grid = (
         dict(zip(stack.space, values, strict=True))
         for values in product(*(choices.values for choices in stack.space.values()))
     )
 
-    in_grid = any(stack.skipped(candidate) == wanted for candidate in grid)
+    in_grid = any(stack.schedule(candidate) == wanted for candidate in grid)
 
-    inert = not any(map(any, wanted.values()))
+    inert = wanted.is_plain
     assert (stack.canonical(params) in stack.points) == (in_grid and not inert)
 
 

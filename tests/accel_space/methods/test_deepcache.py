@@ -94,7 +94,7 @@ def test_sdxl_has_nine_branches_of_which_the_grid_holds_the_prototypes_four() ->
     assert not any(torch.equal(pictures[-1], picture) for picture in pictures[:2])
     assert torch.equal(pictures[-1], pictures[-2])
     depths = {
-        stack.skipped({"cache_interval": 3, "cache_branch_id": branch})["depth"]
+        stack.schedule({"cache_interval": 3, "cache_branch_id": branch}).skips["depth"]
         for branch in (3, 7, 8, 9)
     }
     assert len(depths) == 3
@@ -153,7 +153,7 @@ def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
     seen: dict[tuple[float, ...], tuple[Counter[str], bytes]] = {}
 
     for branch in branches:
-        depth = stack.skipped({"cache_interval": 3, "cache_branch_id": branch})["depth"]
+        depth = stack.schedule({"cache_interval": 3, "cache_branch_id": branch}).skips["depth"]
         calls, picture = _calls_and_picture(pipe, stack, branch)
         if depth in seen:
             first_calls, first_picture = seen[depth]

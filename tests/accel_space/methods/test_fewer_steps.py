@@ -35,7 +35,9 @@ def test_the_others_skip_within_the_steps_that_are_taken() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["deepcache", "fewer_steps"], 10))
     point = {"cache_branch_id": 0, "num_inference_steps": 5}
 
-    whole, beyond = (stack.skipped({**point, "cache_interval": interval}) for interval in (3, 5))
+    whole, beyond = (
+        stack.schedule({**point, "cache_interval": interval}).skips for interval in (3, 5)
+    )
 
     # Steps 0 and 3 of five, laid out over ten calls.
     assert [call for call, share in enumerate(whole["depth"]) if not share] == [0, 1, 6, 7]

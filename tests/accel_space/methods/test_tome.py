@@ -81,7 +81,7 @@ def test_what_is_proposed_merges_as_promised_at_any_size(pipe: Any, size: tuple[
     for ratio in (0.3, 0.75):
         point = {"ratio": ratio, "max_downsample": deepest}
         promised = set()
-        for name, (share, *_) in stack.skipped(point).items():
+        for name, (share, *_) in stack.schedule(point).skips.items():
             height, width = map(int, name.removeprefix("tokens_").split("x"))
             promised.add(round(height * width * (1 - share)))
         assert promised <= _attention_tokens(stack, pipe, point, size)

@@ -37,6 +37,7 @@ METHOD_SPELLINGS = {
     "tome": ["ToMe", "token merging", "tomesd"],
     "pab": ["PAB", "pyramid attention broadcast"],
     "cfg_cutoff": ["cfg_cutoff", "CFG cutoff"],
+    "taylorseer": ["TaylorSeer", "taylor seer", "taylorseer cache"],
 }
 ENGLISH = {
     "pipeline": ["{p}", "with {p}", "pipeline: {p}", "for the {p} model", "a script for {p}"],

@@ -15,7 +15,7 @@ from storage.records.front import hypervolume
 from storage.records.points import point_key
 from storage.records.study import Point
 from storage.study_store.attributes import MEASUREMENT
-from studies.search.features import loss_features, skipped_shares, work_features
+from studies.search.features import describe, loss_features, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, expected_gain
 from studies.search.front_sampler import LUCK, FrontSampler, spread_out
 from studies.search.samplers import make_distributions, make_proposer
@@ -28,7 +28,7 @@ class Truth:
     """Speedup and loss of every point of a stack, by formulas that the sampler does not know."""
 
     def __init__(self, stack: Stack) -> None:
-        skipped = skipped_shares(stack)
+        skipped = describe(stack).skips
         left, loss = np.ones(()), np.zeros(())
         for weight, shares in zip((0.8, 0.4, 0.1), skipped.values(), strict=False):
             left = left * (1 - weight * shares)
@@ -193,18 +193,18 @@ def test_a_point_in_full_counts_as_it_is_and_not_as_when_it_was_given_up(
 
 def test_features_tell_the_points_of_a_stack_apart() -> None:
     stack = make_stack("deepcache", "tgate", "tome")
-    skipped = skipped_shares(stack)
-    for features in (work_features(skipped), loss_features(skipped)):
+    described = describe(stack)
+    for features in (work_features(described), loss_features(described)):
         assert features.min() == 0
         assert features.max() == 1
         assert np.all(features.max(axis=0) > features.min(axis=0))
-    assert len(np.unique(loss_features(skipped).round(6), axis=0)) == len(stack.points)
+    assert len(np.unique(loss_features(described).round(6), axis=0)) == len(stack.points)
 
 
 def test_a_few_points_tell_the_time_of_all() -> None:
     stack = make_stack("deepcache", "tgate")
     truth = Truth(stack)
-    features = work_features(skipped_shares(stack))
+    features = work_features(describe(stack))
     known = list(spread_out(features, 0, 12))
     belief = Surrogate(features, smoothness=2.5).predict(known, 1 / truth.speedup[known])
     error = np.abs(belief.at(0) * truth.speedup - 1)

@@ -1,0 +1,35 @@
+"""What methods share that work by diffusers' hooks with a state (diffusers.hooks)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from accel_space.denoiser import conditional_half
+
+
+def with_fresh_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a call that empties the hooks' states before each picture.
+
+    A state is kept for a context, and these pipelines name none. One serves for all
+    calls, as both halves of a guided batch are in each.
+    """
+    from diffusers.hooks.hooks import CacheContext, HookRegistry, _set_cache_context
+
+    registry = HookRegistry.check_if_exists_or_initialize(denoiser)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
+        registry.reset_stateful_hooks()
+        _set_cache_context(denoiser, CacheContext("cond_uncond"))
+        return generate(*args, **kwargs)
+
+    return generate_anew
+
+
+def halve_states(pipe: Any, denoiser: Any, batch: int) -> None:
+    """Halve what the hooks keep of a guided batch, for an unguided one."""
+    for module in denoiser.modules():
+        registry = getattr(module, "_diffusers_hook", None)
+        for hook in registry.hooks.values() if registry else ():
+            for state in hook.state_manager._state_cache.values():
+                vars(state).update(conditional_half(vars(state), batch))

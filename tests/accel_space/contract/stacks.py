@@ -1,0 +1,164 @@
+"""The stacks that the contract is held to, and tiny pipes to hold them on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import combinations, permutations, product
+from typing import Any
+
+import pytest
+import torch
+
+from accel_space.method import Context, Generate, Method, Params, Space
+from accel_space.methods import METHODS
+from accel_space.schedule import Static
+from accel_space.stack import Stack
+from tests.tiny_pipelines import CALLS, STEPS, draw, tiny_context, tiny_pipeline
+
+Names = tuple[str, ...]
+
+SCHEDULERS = ("DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
+
+ARCHITECTURES = ("SD1.5", "SDXL", "PixArt-alpha")
+"""Families whose denoisers differ in what a method patches."""
+
+FEW_STEPS = 6
+"""The fewest with which no method is refused."""
+
+
+def quick_pipeline(family: str, scheduler: str = "DDIMScheduler") -> Any:
+    """A pipe of the family's topology that is fast where the depth of its blocks means nothing."""
+    unet_config = {} if family.startswith("PixArt") else {"layers_per_block": 1}
+    return tiny_pipeline(family, scheduler, **unet_config)
+
+
+@cache
+def _bare_context(family: str, steps: int) -> Context:
+    return tiny_context(quick_pipeline(family), (), steps)
+
+
+def context_of(names: Names, family: str = "SD1.5", steps: int = STEPS) -> Context:
+    return replace(_bare_context(family, steps), methods=frozenset(names))
+
+
+def fits(names: Names, family: str) -> bool:
+    """Whether a family takes all methods of a stack."""
+    context = context_of(names, family)
+    return all(METHODS[name].why_not(context) is None for name in names)
+
+
+def home(names: Names) -> str | None:
+    """The first family that takes a stack."""
+    return next((family for family in ARCHITECTURES if fits(names, family)), None)
+
+
+def _compatible(names: Names) -> bool:
+    return not any(other in METHODS[name].conflicts for name, other in permutations(names, 2))
+
+
+ALL_STACKS: list[Names] = [
+    names
+    for size in range(3)
+    for names in combinations(METHODS, size)
+    if _compatible(names) and home(names)
+] + [("deepcache", "tgate", "tome")]
+"""Every pair, and the prototype's three."""
+
+STACKS = [names for names in ALL_STACKS if names]
+
+
+def write(names: Names) -> str:
+    return "+".join(names) or "nothing"
+
+
+def families_and_stacks(families: tuple[str, ...], stacks: list[Names]) -> list[Any]:
+    return [
+        pytest.param(family, names, id=f"{family} {write(names)}")
+        for family, names in product(families, stacks)
+        if fits(names, family)
+    ]
+
+
+def at_home(stacks: list[Names]) -> list[Any]:
+    """Each stack with one family."""
+    return [pytest.param(home(names), names, id=write(names)) for names in stacks]
+
+
+every_stack = pytest.mark.parametrize(("family", "names"), at_home(ALL_STACKS))
+every_real_stack = pytest.mark.parametrize(("family", "names"), at_home(STACKS))
+
+
+def draw_few(family: str, generate: Generate, batch: int = 1, **call: Any) -> torch.Tensor:
+    return draw(generate, batch, FEW_STEPS, **CALLS[family], **call)
+
+
+@cache
+def plain(family: str = "SD1.5", scheduler: str = "DDIMScheduler") -> torch.Tensor:
+    """What the quick pipe draws with nothing applied, in few steps."""
+    return draw_few(family, quick_pipeline(family, scheduler))
+
+
+def assert_draws_plainly(
+    pipe: Any, family: str = "SD1.5", scheduler: str = "DDIMScheduler"
+) -> None:
+    """Two steps, guided both, show what a patch has left behind."""
+    picture = draw(pipe, steps=2, **CALLS[family])
+    assert torch.equal(picture, _plain_in_two_steps(family, scheduler))
+
+
+@cache
+def _plain_in_two_steps(family: str, scheduler: str) -> torch.Tensor:
+    return draw(quick_pipeline(family, scheduler), steps=2, **CALLS[family])
+
+
+def make_stack(pipe: Any, names: Names, steps: int = FEW_STEPS) -> Stack:
+    return Stack(tiny_context(pipe, names, steps))
+
+
+def steps_of(stack: Stack) -> int:
+    """How many steps the default point takes."""
+    return int(stack.default.get("num_inference_steps", stack.context.steps))
+
+
+def key_of(stack: Stack, params: Params) -> tuple[Any, ...]:
+    return stack.schedule(params).key
+
+
+class Broken(Exception):
+    """Raised by the tests in the middle of a generation."""
+
+
+def breaking_after(family: str, step: int) -> dict[str, Any]:
+    """What makes a family's call raise after a step."""
+
+    def on_step_end(_: Any, index: int, *__: Any) -> Any:
+        if index == step:
+            raise Broken
+        return {}
+
+    def callback(index: int, *_: Any) -> None:
+        on_step_end(None, index)
+
+    if family.startswith("PixArt"):
+        return {"callback": callback}
+    return {"callback_on_step_end": on_step_end}
+
+
+class FailsWhenApplied(Method):
+    name = "fails"
+    title = "Fails"
+    after = frozenset(METHODS)
+
+    def why_not(self, context: Context) -> str | None:
+        return None
+
+    def space(self, context: Context) -> Space:
+        return {}
+
+    def schedule(self, params: Params, context: Context) -> Static:
+        return Static({})
+
+    @staticmethod
+    def accelerate(pipe: Any, generate: Generate) -> Generate:
+        raise Broken

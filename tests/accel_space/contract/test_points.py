@@ -1,0 +1,137 @@
+"""Points are distinct, and what cannot work is refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import permutations, product
+from typing import ClassVar
+
+import pytest
+
+from accel_space.errors import RefusedError
+from accel_space.method import Choices, Context, Space
+from accel_space.methods import METHODS
+from accel_space.stack import Stack, find_methods
+from tests.accel_space.contract.stacks import (
+    ALL_STACKS,
+    ARCHITECTURES,
+    FEW_STEPS,
+    STACKS,
+    FailsWhenApplied,
+    Names,
+    context_of,
+    families_and_stacks,
+    fits,
+    home,
+    key_of,
+)
+from tests.tiny_pipelines import FAMILIES
+
+
+@pytest.mark.parametrize(
+    ("family", "names"), families_and_stacks(("SD1.5", "PixArt-alpha"), ALL_STACKS)
+)
+@pytest.mark.parametrize("steps", [FEW_STEPS, 50])
+def test_points_are_canonical_and_no_two_skip_the_same(
+    family: str, names: Names, steps: int
+) -> None:
+    stack = Stack(context_of(names, family, steps))
+
+    assert len({key_of(stack, point) for point in stack.points}) == len(stack.points)
+    assert [stack.canonical(point) for point in stack.points] == stack.points
+    assert stack.default in stack.points
+
+
+@pytest.mark.parametrize(("family", "names"), families_and_stacks(ARCHITECTURES, STACKS))
+@pytest.mark.parametrize("steps", range(12))
+def test_a_stack_is_refused_in_words_or_has_choices_for_every_parameter(
+    family: str, names: Names, steps: int
+) -> None:
+    context = context_of(names, family)
+    try:
+        space = Stack(replace(context, steps=steps)).space
+    except RefusedError as refusal:
+        assert len(str(refusal).split()) > 5
+        assert "; " in str(refusal)
+    else:
+        assert space
+        assert all(choices.values for choices in space.values())
+        assert all(list(choices.values) == sorted(choices.values) for choices in space.values())
+
+
+ELSEWHERE = [
+    pytest.param(family, name, id=f"{family} {name}")
+    for family, name in product(FAMILIES, METHODS)
+    if not fits((name,), family)
+]
+
+
+@pytest.mark.parametrize(("family", "name"), ELSEWHERE)
+def test_what_a_denoiser_cannot_do_is_refused_with_all_methods_that_it_can(
+    family: str, name: str
+) -> None:
+    with pytest.raises(RefusedError, match=r"; use .* or ") as refusal:
+        Stack(context_of((name,), family))
+
+    _, _, way_on = str(refusal.value).partition("; use ")
+    able = {other for other in METHODS if fits((other,), family)}
+    assert {*way_on.replace(" or ", ", ").split(", ")} == able
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_a_pipeline_that_it_works_on(name: str) -> None:
+    assert home((name,))
+
+
+def test_two_methods_with_one_parameter_name_are_no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Namesake(FailsWhenApplied):
+        name = "namesake"
+
+        def space(self, context: Context) -> Space:
+            return {"ratio": Choices((0.5,), default=0.5)}
+
+    monkeypatch.setitem(METHODS, "namesake", Namesake())
+
+    with pytest.raises(RefusedError, match=r"tome and namesake .* both have a parameter ratio; l"):
+        Stack(context_of(("namesake", "tome")))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_filed_under_its_name_and_names_known_methods_only(name: str) -> None:
+    method = METHODS[name]
+
+    assert method.name == name
+    assert method.title
+    assert method.after | method.conflicts.keys() | method.includes <= METHODS.keys() - {name}
+
+
+def test_the_order_of_methods_does_not_depend_on_the_order_of_names() -> None:
+    for names in STACKS:
+        orders = {find_methods(order) for order in permutations(names)}
+        assert len(orders) == 1
+
+
+def test_methods_come_after_those_that_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By name it would come before `tgate`.
+    monkeypatch.setitem(METHODS, "fails", FailsWhenApplied())
+
+    for names in STACKS:
+        ordered = [method.name for method in find_methods((*names, "fails"))]
+        assert ordered[-1] == "fails"
+        for name, other in product(names, names):
+            if other in METHODS[name].after:
+                assert ordered.index(other) < ordered.index(name)
+
+
+def test_a_conflict_is_found_from_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rival(FailsWhenApplied):
+        name = "rival"
+        after = frozenset()
+        conflicts: ClassVar[Mapping[str, str]] = {"tome": "they quarrel"}
+
+    monkeypatch.setitem(METHODS, "rival", Rival())
+
+    for names in permutations(("tome", "rival")):
+        with pytest.raises(RefusedError, match="cannot be used together: they quarrel; leave one"):
+            find_methods(names)

@@ -1,0 +1,186 @@
+"""Equal schedules draw one picture, others do not, and no call depends on another.
+
+A new method adds to `SYNONYMS` parameters of its that come to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+import torch
+
+from accel_space.method import Params
+from accel_space.methods import METHODS
+from tests.accel_space.contract.stacks import (
+    STACKS,
+    Broken,
+    Names,
+    breaking_after,
+    draw_few,
+    every_real_stack,
+    families_and_stacks,
+    home,
+    key_of,
+    make_stack,
+    quick_pipeline,
+    steps_of,
+    write,
+)
+from tests.tiny_pipelines import CALLS, STEPS, draw
+
+SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
+    "deepcache": [
+        ({"cache_interval": STEPS}, {"cache_interval": STEPS + 3}),
+    ],
+    "tgate": [
+        ({"gate_step": 5, "sp_interval": 1, "warm_up": 0}, {"gate_step": 5, "warm_up": 3}),
+    ],
+    "tome": [
+        ({"max_downsample": 2}, {"max_downsample": 3}),
+    ],
+    "pab": [
+        (
+            {"spatial_attention_block_skip_range": STEPS - 1},
+            {"spatial_attention_block_skip_range": STEPS + 3},
+        ),
+    ],
+    "cfg_cutoff": [
+        ({"cutoff_step_index": STEPS - 1}, {"cutoff_step_index": STEPS + 3}),
+    ],
+    # Two numbers of steps never come to the same.
+    "fewer_steps": [],
+    "taylorseer": [
+        ({"cache_interval": STEPS}, {"cache_interval": STEPS + 3}),
+    ],
+}
+"""Parameters that must come to the same in every stack; the others are the stack's defaults."""
+
+SYNONYMS_ALONE: dict[str, list[tuple[Params, Params]]] = {
+    "deepcache": [
+        ({"cache_branch_id": 11}, {"cache_branch_id": 40}),
+        ({"cache_interval": 1, "cache_branch_id": 0}, {"cache_interval": 1, "cache_branch_id": 3}),
+    ],
+    "tgate": [
+        (
+            {"gate_step": 6, "sp_interval": 5, "warm_up": 3},
+            {"gate_step": 6, "sp_interval": 9, "warm_up": 3},
+        ),
+        (
+            {"gate_step": 5, "sp_interval": 3, "warm_up": 4},
+            {"gate_step": 5, "sp_interval": 7, "warm_up": 3},
+        ),
+        ({"gate_step": 5, "fi_interval": 4}, {"gate_step": 5, "fi_interval": 9}),
+        (
+            {"gate_step": STEPS, "sp_interval": 1},
+            {"gate_step": STEPS + 22, "sp_interval": 1},
+        ),
+        (
+            {"gate_step": 7, "sp_interval": 2, "warm_up": 1},
+            {"gate_step": 7, "sp_interval": 2, "warm_up": 2},
+        ),
+    ],
+    "tome": [
+        ({"ratio": 0.75}, {"ratio": 0.9}),
+        ({"ratio": 0.0}, {"ratio": 0.003}),
+        ({"max_downsample": 8}, {"max_downsample": 64}),
+        ({"ratio": 0.2, "max_downsample": 4}, {"ratio": 0.2, "max_downsample": 8}),
+    ],
+    "taylorseer": [
+        ({"cache_interval": 1, "max_order": 0}, {"cache_interval": 1, "max_order": 2}),
+        # Two calls are computed, which give one difference.
+        (
+            {"cache_interval": STEPS, "disable_cache_before_step": 1, "max_order": 1},
+            {"cache_interval": STEPS, "disable_cache_before_step": 1, "max_order": 2},
+        ),
+    ],
+    "pab": [
+        (
+            {"cross_attention_block_skip_range": STEPS - 1},
+            {"cross_attention_block_skip_range": STEPS + 3},
+        ),
+    ],
+}
+"""The same for a method alone: what a stack forbids, and what it would only repeat."""
+
+
+def _synonyms() -> Iterator[Any]:
+    for names in STACKS:
+        for name in names:
+            alone = SYNONYMS_ALONE.get(name, []) if len(names) == 1 else []
+            for one, other in SYNONYMS[name] + alone:
+                difference = " ".join(
+                    f"{key}={one.get(key, '')}/{other.get(key, '')}" for key in {**one, **other}
+                )
+                yield pytest.param(names, one, other, id=f"{write(names)} {difference}")
+
+
+@pytest.mark.parametrize(("names", "one", "other"), list(_synonyms()))
+def test_parameters_that_skip_the_same_draw_one_picture(
+    names: Names, one: Params, other: Params
+) -> None:
+    family = str(home(names))
+    pipe = quick_pipeline(family)
+    stack = make_stack(pipe, names, STEPS)
+    pictures = []
+    for params in ({**stack.default, **one}, {**stack.default, **other}):
+        with stack.applied(pipe, params) as generate:
+            pictures.append(draw(generate, **CALLS[family]))
+
+    assert key_of(stack, {**stack.default, **one}) == key_of(stack, {**stack.default, **other})
+    assert torch.equal(*pictures)
+
+
+DIFFERENT = [
+    *families_and_stacks(("SD1.5", "PixArt-alpha"), STACKS),
+    *families_and_stacks(("SDXL",), [(name,) for name in METHODS]),
+]
+
+
+@pytest.mark.parametrize(("family", "names"), DIFFERENT)
+def test_points_that_skip_something_else_draw_different_pictures(family: str, names: Names) -> None:
+    pipe = quick_pipeline(family)
+    stack = make_stack(pipe, names, STEPS)
+    points = {
+        key_of(stack, params): params
+        for name, choices in stack.space.items()
+        for value in (stack.default[name], choices.values[0], choices.values[-1])
+        for params in [stack.canonical({**stack.default, name: value})]
+    }
+    pictures = []
+    for point in points.values():
+        with stack.applied(pipe, point) as generate:
+            pictures.append(draw(generate, **CALLS[family]))
+
+    assert len(points) > 2
+    assert not any(torch.equal(one, other) for one, other in combinations(pictures, 2))
+
+
+@pytest.mark.parametrize(
+    ("family", "names"), families_and_stacks(("SD1.5", "PixArt-alpha"), STACKS)
+)
+def test_a_call_depends_on_neither_the_call_before_nor_the_global_generator(
+    family: str, names: Names
+) -> None:
+    pipe = quick_pipeline(family)
+    stack = make_stack(pipe, names)
+    pictures = []
+    with torch.random.fork_rng(devices=[]), stack.applied(pipe, stack.default) as generate:
+        for seed, batch in enumerate((1, 2, 1)):
+            torch.manual_seed(seed)
+            pictures.append(draw_few(family, generate, batch))
+
+    assert torch.equal(pictures[0], pictures[2])
+
+
+@every_real_stack
+def test_a_call_does_not_depend_on_a_call_that_failed(family: str, names: Names) -> None:
+    pipe = quick_pipeline(family)
+    stack = make_stack(pipe, names)
+    with stack.applied(pipe, stack.default) as generate:
+        picture = draw_few(family, generate)
+        with pytest.raises(Broken):
+            draw_few(family, generate, 2, **breaking_after(family, steps_of(stack) - 1))
+        assert torch.equal(draw_few(family, generate), picture)

@@ -1,0 +1,112 @@
+"""What a schedule leaves out is really not computed.
+
+A new method adds to `PROMISES` what it promises to leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from accel_space.method import Value
+from accel_space.schedule import Skipped, Static
+from tests.accel_space.contract.stacks import (
+    SCHEDULERS,
+    STACKS,
+    Names,
+    families_and_stacks,
+    make_stack,
+    quick_pipeline,
+)
+from tests.accel_space.contract.watching import Work, watch
+from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw
+
+
+def _deep_blocks_run_at_whole_steps_only(work: Work, skipped: Skipped, batch: int) -> None:
+    assert work.deep_steps == [step for step in range(work.step + 1) if not skipped["depth"][step]]
+    assert len(work.deep_steps) <= work.step
+
+
+def _attention_is_not_computed_where_it_is_skipped(
+    work: Work, skipped: Skipped, batch: int
+) -> None:
+    for name, steps in (
+        ("self_attention", work.self_attention_steps),
+        ("cross_attention", work.cross_attention_steps),
+    ):
+        assert steps == [step for step in work.block_steps if not skipped[name][step]]
+    assert work.self_attention_steps != work.cross_attention_steps
+
+
+def _the_batch_is_halved_where_guidance_is_skipped(
+    work: Work, skipped: Skipped, batch: int
+) -> None:
+    assert work.batches == [batch if share else 2 * batch for share in skipped["guidance"]]
+    assert set(work.batches) == {batch, 2 * batch}
+
+
+def _attention_and_guidance_stop_at_the_gate(work: Work, skipped: Skipped, batch: int) -> None:
+    _attention_is_not_computed_where_it_is_skipped(work, skipped, batch)
+    _the_batch_is_halved_where_guidance_is_skipped(work, skipped, batch)
+
+
+def _merged_tokens_do_not_reach_attention(work: Work, skipped: Skipped, batch: int) -> None:
+    merged = {}
+    for name, (share, *others) in skipped.items():
+        height, width = map(int, name.removeprefix("tokens_").split("x"))
+        merged[height * width] = height * width * share
+        assert others == [share] * work.step
+    assert work.tokens_by_grid == {
+        grid: {grid - merged.get(grid, 0)} for grid in work.tokens_by_grid
+    }
+    assert sum(merged.values()) > 0
+
+
+def _fewer_steps_are_taken(work: Work, skipped: Skipped, batch: int) -> None:
+    (share,) = set(skipped["steps"])
+    assert len(work.batches) == round(STEPS * (1 - share)) < STEPS
+
+
+def _predicted_blocks_are_not_computed(work: Work, skipped: Skipped, batch: int) -> None:
+    assert work.block_steps == [
+        step for step in range(work.step + 1) if not skipped["blocks"][step]
+    ]
+    assert len(work.block_steps) <= work.step
+
+
+PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
+    "deepcache": _deep_blocks_run_at_whole_steps_only,
+    "tgate": _attention_and_guidance_stop_at_the_gate,
+    "tome": _merged_tokens_do_not_reach_attention,
+    "pab": _attention_is_not_computed_where_it_is_skipped,
+    "cfg_cutoff": _the_batch_is_halved_where_guidance_is_skipped,
+    "fewer_steps": _fewer_steps_are_taken,
+    "taylorseer": _predicted_blocks_are_not_computed,
+}
+
+
+@pytest.mark.parametrize(("family", "names"), families_and_stacks(FAMILIES, STACKS))
+def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: Names) -> None:
+    # Scheduler and batch change nothing here, and so each family shows another pair.
+    place = FAMILIES.index(family)
+    pipe = quick_pipeline(family, SCHEDULERS[place % 3])
+    batch = 1 + place % 2
+    stack = make_stack(pipe, names, STEPS)
+    # Here the gate cuts DeepCache's rhythm, both of T-GATE's intervals bite, two grids are merged.
+    wanted: dict[str, Value] = {"gate_step": 5, "fi_interval": 2, "max_downsample": 4}
+    # Still there when the gate comes.
+    wanted["num_inference_steps"] = 7
+    params = {
+        name: wanted[name] if wanted.get(name) in choices.values else choices.default
+        for name, choices in stack.space.items()
+    }
+
+    with stack.applied(pipe, params) as generate:
+        work = watch(pipe)
+        draw(generate, batch, **CALLS[family])
+
+    for method in stack.methods:
+        schedule = method.schedule(params, stack.context_of(method, params))
+        if isinstance(schedule, Static):
+            PROMISES[method.name](work, schedule.skips, batch)
