@@ -37,8 +37,9 @@ from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from benchmarks.search.replay import GOALS, MOST, SHARES, GivingUp, Replay, time_errors
-from benchmarks.search.step_times import TIMES
+from benchmarks.search.efficiency_page import as_markdown
+from benchmarks.search.replay import GOALS, SHARES, GivingUp, Replay
+from benchmarks.search.step_times import TIMES, describe_times
 from benchmarks.shared.grid_table import TABLES, load_table
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from studies.request import DEFAULT_LOSS_BUDGET
@@ -58,9 +59,6 @@ SEEDS = {
 }
 """Of ways that get fewer, so that all takes less than ten minutes: Optuna's Gaussian processes take
 half a second a proposal, and a grid has no chance in it."""
-
-TIME_POINTS = (6, 12, 24)
-"""So many measured points are given to the model of time."""
 
 
 class Way(NamedTuple):
@@ -193,24 +191,6 @@ def describe(path: Path, loss_budget: float) -> dict[str, Any]:
     }
 
 
-def describe_times(path: Path) -> dict[str, Any]:
-    """How well a few points of a timed table tell the time of its others."""
-    table = load_table(path)
-    errors = {}
-    for count in TIME_POINTS:
-        error = time_errors(path, count)
-        if error is not None:
-            errors[str(count)] = [float(np.median(error)), float(np.quantile(error, 0.95))]
-    return {
-        "table": table.name,
-        "points": len(table.points),
-        "repeats": table.latency_s.shape[1],
-        "device": table.about["environment"]["device"],
-        "recorded": table.about["date"],
-        "errors": errors,
-    }
-
-
 @cache
 def _replay(path: Path, loss_budget: float) -> Replay:
     return Replay(path, loss_budget)
@@ -238,83 +218,6 @@ def _quartiles(reached: Sequence[tuple[int, float] | None], which: int) -> list[
     values = [np.inf if each is None else each[which] for each in reached]
     quartiles = np.quantile(values, (0.25, 0.5, 0.75), method="higher")
     return [None if np.isinf(each) else round(float(each), 3) for each in quartiles]
-
-
-def as_markdown(results: dict[str, Any]) -> str:
-    """The tables that people read."""
-    lines = [
-        "# What a search costs",
-        "",
-        f"{results['date']}, {results['machine']}, optuna {results['optuna']}; "
-        "`python -m benchmarks.search.efficiency`. Median evaluations (quartiles) until so much "
-        f"of the hypervolume inside a loss budget of {results['loss_budget']:.0%} is found, the "
-        f"bound within 1%, or 90% of its gain; `-`: not within {MOST}. Seconds: the median time of "
-        "generating until 99%, baseline batches included."
-        + (" Prompts are drawn anew with each seed." if results["redrawn"] else ""),
-    ]
-    for about in results["tables"]:
-        lines += [
-            "",
-            f"## {about['table']}",
-            "",
-            f"{about['points']:,} points, {about['prompts']} prompts, {about['device']}, "
-            f"{about['recorded']}; bound {about['bound']:.2f}x. " + _fit_words(about),
-        ]
-        if not any(row["table"] == about["table"] for row in results["searches"]):
-            lines += ["", "No point is faster than the baseline inside the budget."]
-            continue
-        lines += [
-            "",
-            f"| sampler | seeds | {' | '.join(GOALS)} | seconds |",
-            "|---|---|" + "---|" * (len(GOALS) + 1),
-        ]
-        fewest = " | ".join(str(about["fewest"].get(goal, 1)) for goal in GOALS)
-        lines.append(f"| fewest possible | | {fewest} | |")
-        for row in results["searches"]:
-            if row["table"] == about["table"]:
-                cells = " | ".join(_cell(row["evaluations"][goal]) for goal in GOALS)
-                seconds = row["seconds"]["99%"][1]
-                last = "-" if seconds is None else f"{seconds:.0f}"
-                lines.append(f"| {row['way']} | {row['seeds']} | {cells} | {last} |")
-    return "\n".join([*lines, *_time_lines(results["times"])]) + "\n"
-
-
-def _fit_words(about: dict[str, Any]) -> str:
-    fitted = about["fitted"]
-    if not fitted:
-        return ""
-    return (
-        f"Speedups are fitted to {fitted['points']} points timed on {fitted['device']} (median "
-        f"error {fitted['error']:.1%}); noise {about['noise']:.1%}."
-    )
-
-
-def _time_lines(times: Sequence[dict[str, Any]]) -> list[str]:
-    """What the model of time, from few points, makes of the others."""
-    lines = [
-        "",
-        "## Speedup predicted from few points",
-        "",
-        "Error at all other timed points, their own noise included: median (95% of points within).",
-        "",
-        f"| timed | device | points | repeats | {' | '.join(f'from {n}' for n in TIME_POINTS)} |",
-        "|---|---|---|---|" + "---|" * len(TIME_POINTS),
-    ]
-    for each in times:
-        cells = []
-        for count in TIME_POINTS:
-            error = each["errors"].get(str(count))
-            cells.append(f"{error[0]:.1%} ({error[1]:.1%})" if error else "-")
-        lines.append(
-            f"| {each['table']} | {each['device']} | {each['points']} | {each['repeats']} "
-            f"| {' | '.join(cells)} |"
-        )
-    return lines
-
-
-def _cell(quartiles: Sequence[float | None]) -> str:
-    low, median, high = ("-" if each is None else f"{each:.0f}" for each in quartiles)
-    return f"{median} ({low} to {high})"
 
 
 def _prepare() -> None:

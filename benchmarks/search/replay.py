@@ -11,23 +11,16 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from accel_space.method import Context
 from accel_space.stack import Stack
-from benchmarks.search.step_times import TIMES, Times, find_times, fit_times
+from benchmarks.search.step_times import TIMES, Times, find_times, fit_times, table_context
 from benchmarks.shared.grid_table import GridTable, load_table
 from objectives.objective import MAX_PAIRS
-from objectives.pipelines.catalogue import find_pipeline
 from objectives.statistics import Estimate, clip_loss
 from storage.records.budgets import Budgets
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT
-from studies.plan import make_stack
-from studies.request import StudyRequest
 from studies.run.screening import FIRST_LOOK, confidence, is_hopeless, looks
-from studies.search.features import describe, work_features
-from studies.search.front_model import Surrogate
-from studies.search.front_sampler import spread_out
 from studies.search.samplers import make_proposer
 
 GivingUp = Literal["screened", "foreseen"]
@@ -97,7 +90,7 @@ class Replay:
         table = load_table(path)
         self.name = table.name
         self.loss_budget = loss_budget
-        self.stack = Stack(_context(table))
+        self.stack = Stack(table_context(table))
         self.rows = {key: row for row, key in enumerate(table.keys)}
         self.times = None if table.is_timed else _times(self.stack, table)
         timed = self.times.table if self.times else table
@@ -264,32 +257,6 @@ class Replay:
                 found.reached[goal] = (found.evaluations, found.seconds)
 
 
-def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
-    """Relative errors of the speedups that some spread points of a timed table tell of all others.
-
-    Returns:
-        None if the table has too few points for that.
-    """
-    table = load_table(path)
-    if count > len(table.points) - 2:
-        return None
-    stack = Stack(_context(table))
-    places = {point_key(point): place for place, point in enumerate(stack.points)}
-    features = work_features(describe(stack))[[places[key] for key in table.keys]]
-    known = list(spread_out(features, 0, count))
-    share = (1 / table.speedup).astype(float)
-    error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).at(0) - 1)
-    rest: NDArray[np.float64] = np.delete(error, known)
-    return rest
-
-
-def _context(table: GridTable) -> Context:
-    combination = table.about["combination"]
-    request = StudyRequest(**{**combination, "methods": tuple(combination["methods"])}, trials=1)
-    entry = find_pipeline(combination["pipeline"])
-    return make_stack(request, entry, entry.architecture).context
-
-
 def _times(stack: Stack, table: GridTable) -> Times:
     """The time of every point of a table of scores."""
     combination = table.about["combination"]
@@ -297,7 +264,7 @@ def _times(stack: Stack, table: GridTable) -> Times:
     path = find_times(methods, combination["pipeline"])
     if path is None:
         raise FileNotFoundError(f"{TIMES} holds no timed points of {methods}; see step_times.py")
-    return fit_times(Stack(_context(load_table(path))), path, stack)
+    return fit_times(Stack(table_context(load_table(path))), path, stack)
 
 
 def _noise(table: GridTable) -> float:

@@ -11,16 +11,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_space.method import Context
 from accel_space.stack import Stack
 from benchmarks.shared.grid_table import TABLES, GridTable, load_table
+from objectives.pipelines.catalogue import find_pipeline
 from storage.records.points import point_key
-from studies.search.features import describe, work_shares
+from studies.plan import make_stack
+from studies.request import StudyRequest
+from studies.search.features import describe, work_features, work_shares
+from studies.search.front_model import Surrogate
+from studies.search.front_sampler import spread_out
 
 TIMES = TABLES / "times"
+
+TIME_POINTS = (6, 12, 24)
+"""So many measured points are given to the model of time."""
 
 Vector = NDArray[np.float64]
 
@@ -73,6 +83,51 @@ def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
     coefficients = _robust(columns[rows], share)
     error = np.abs(columns[rows] @ coefficients / share - 1)
     return Times(table, _columns(stack) @ coefficients, float(np.median(error)))
+
+
+def describe_times(path: Path) -> dict[str, Any]:
+    """How well a few points of a timed table tell the time of its others."""
+    table = load_table(path)
+    errors = {}
+    for count in TIME_POINTS:
+        error = time_errors(path, count)
+        if error is not None:
+            errors[str(count)] = [float(np.median(error)), float(np.quantile(error, 0.95))]
+    return {
+        "table": table.name,
+        "points": len(table.points),
+        "repeats": table.latency_s.shape[1],
+        "device": table.about["environment"]["device"],
+        "recorded": table.about["date"],
+        "errors": errors,
+    }
+
+
+def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
+    """Relative errors of the speedups that some spread points of a timed table tell of all others.
+
+    Returns:
+        None if the table has too few points for that.
+    """
+    table = load_table(path)
+    if count > len(table.points) - 2:
+        return None
+    stack = Stack(table_context(table))
+    places = {point_key(point): place for place, point in enumerate(stack.points)}
+    features = work_features(describe(stack))[[places[key] for key in table.keys]]
+    known = list(spread_out(features, 0, count))
+    share = (1 / table.speedup).astype(float)
+    error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).at(0) - 1)
+    rest: NDArray[np.float64] = np.delete(error, known)
+    return rest
+
+
+def table_context(table: GridTable) -> Context:
+    """What the methods of a table need to know of its pipeline."""
+    combination = table.about["combination"]
+    request = StudyRequest(**{**combination, "methods": tuple(combination["methods"])}, trials=1)
+    entry = find_pipeline(combination["pipeline"])
+    return make_stack(request, entry, entry.architecture).context
 
 
 def _columns(stack: Stack) -> NDArray[np.float64]:
