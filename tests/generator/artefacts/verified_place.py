@@ -1,0 +1,112 @@
+"""A study with scripts of its trials, for what holds them against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from optuna.trial import TrialState, create_trial
+
+from generator.artefacts.script import render_script
+from generator.artefacts.source import Source
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.model import find_model
+from objectives.protocol import prompts_fingerprint
+from objectives.timing.device import device_name
+from storage.database.opening import open_store
+from storage.reading.studies import read_studies
+from storage.records.study import StudyRecord
+from storage.study_store import attributes as keys
+from tests.generator.made_trials import made_study
+from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
+
+METHODS = ("deepcache", "tgate", "tome")
+
+POINT = {
+    "cache_interval": 2,
+    "cache_branch_id": 0,
+    "gate_step": 5,
+    "sp_interval": 1,
+    "fi_interval": 1,
+    "warm_up": 0,
+    "ratio": 0.5,
+    "max_downsample": 1,
+}
+
+ANY_SPEED, NO_SPEED = (0.01, 1000.0), (1000.0, 1001.0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database, the scripts of its trials, and what they were measured with."""
+
+    url: str
+    prompts: Path
+    model: Path
+    study: StudyRecord
+    scripts: list[Path]
+
+
+def make_place(folder: Path) -> Place:
+    """A study of two trials: one promises any speed, the other a speed that nothing reaches."""
+    model = save_tiny("SD1.5", folder / "tiny", layers_per_block=1)
+    prompts = folder / "prompts.txt"
+    prompts.write_text("\n".join(PROMPTS))
+    study, _ = made_study(
+        "SD1.5",
+        METHODS,
+        POINT,
+        steps=8,
+        model=find_model(find_pipeline("SD1.5"), str(model), None).name,
+        prompts=f"prompts.txt@{prompts_fingerprint(PROMPTS)}",
+        num_samples=2,
+        batch_size=2,
+        height=PICTURE_SIZE,
+        width=PICTURE_SIZE,
+        guidance_scale=5.0,
+        dtype="float32",
+    )
+    study = replace(study, device=device_name(torch.device("cpu")))
+    url = f"sqlite:///{folder / 'a.db'}"
+    study = _store(study, url)
+    written = []
+    for trial in study.trials:
+        written.append(folder / f"trial{trial.number}.py")
+        written[-1].write_text(render_script(study, trial, Source(str(model), variant="fp16")))
+    return Place(url, prompts, model, study, written)
+
+
+def _store(study: StudyRecord, url: str) -> StudyRecord:
+    """Write a study as a run leaves it, with two trials, and read it back."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    store = open_store(url, create=True)
+    stored = optuna.create_study(
+        study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
+    )
+    attributes: dict[str, Any] = {
+        keys.COMBINATION: study.combination,
+        keys.PROTOCOL: study.protocol,
+        keys.ENVIRONMENT: {"device": study.device, "versions": study.versions},
+        keys.SPACE: study.space,
+        keys.LOSS_BUDGET: study.loss_budget,
+    }
+    for key, value in attributes.items():
+        stored.set_user_attr(key, value)
+    [trial] = study.trials
+    for number, interval in enumerate((ANY_SPEED, NO_SPEED)):
+        # Equal points would count as one.
+        point = {**trial.params, "cache_interval": trial.params["cache_interval"] + number}
+        measurement = {**trial.measurement, "speedup_ci": interval}
+        stored.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE,
+                values=[interval[0], trial.clip_loss],
+                user_attrs={keys.POINT: point, keys.MEASUREMENT: measurement},
+            )
+        )
+    [read] = read_studies(store)
+    store.engine.dispose()
+    return read
