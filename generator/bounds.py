@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from objectives.errors import InputError
+from storage.records.protocol import Protocol
 from storage.records.study import StudyRecord, TrialRecord
 
 Difficulty = Literal["easy", "normal", "hard"]
@@ -23,12 +23,12 @@ ENOUGH = 8
 def is_searched(study: StudyRecord) -> bool:
     """Whether enough was looked at to say what a study cannot reach; points given up count."""
     looked_at = len(study.trials) + study.states.get("pruned", 0)
-    return bool(looked_at >= min(ENOUGH, study.space["distinct"]))
+    return bool(looked_at >= min(ENOUGH, study.space.distinct))
 
 
 def reach_text(study: StudyRecord) -> str:
     """How much of a study is measured."""
-    return f"{len(study.trials)} of {study.space['distinct']} points measured"
+    return f"{len(study.trials)} of {study.space.distinct} points measured"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Bound:
         del study["front"]
         return {
             **study,
-            "points": self.study.space["distinct"],
+            "points": self.study.space.distinct,
             "searched": is_searched(self.study),
             "bound": None if self.trial is None else self.trial.as_json(),
         }
@@ -88,11 +88,10 @@ def weak_baselines(studies: Iterable[StudyRecord]) -> list[WeakBaseline]:
     Compared are studies of one pipeline under one protocol; of several loss budgets the smallest
     one counts.
     """
-    alike: dict[str, list[StudyRecord]] = {}
+    alike: dict[tuple[str, Protocol], list[StudyRecord]] = {}
     for study in studies:
         if study.front:
-            same = json.dumps([study.combination["pipeline"], study.protocol], sort_keys=True)
-            alike.setdefault(same, []).append(study)
+            alike.setdefault((study.combination.pipeline, study.protocol), []).append(study)
     found = (weak for group in alike.values() for weak in _weak_ones(group))
     return sorted(found, key=lambda weak: -weak.shortfall)
 
@@ -102,10 +101,10 @@ def _weak_ones(studies: Sequence[StudyRecord]) -> list[WeakBaseline]:
     for study in studies:
         combination = study.combination
         score = study.front[0].measurement["baseline_clip_score"]
-        scores[combination["scheduler"], combination["steps"]] = score
+        scores[combination.scheduler, combination.steps] = score
     better, best = max(scores.items(), key=lambda item: item[1])
     budget = min(study.loss_budget for study in studies)
-    pipeline = studies[0].combination["pipeline"]
+    pipeline = studies[0].combination.pipeline
     return [
         WeakBaseline(pipeline, scheduler, steps, 1 - score / best, better)
         for (scheduler, steps), score in scores.items()

@@ -42,10 +42,10 @@ class Scope:
         if not self.device.fullmatch(study.device):
             return f'it was studied on another device, which --device "{study.device}" takes'
         if self.model is not None:
-            name, digits = split_fingerprint(study.protocol["model"])
+            name, digits = split_fingerprint(study.protocol.model)
             wanted = name == self.model if isinstance(self.model, str) else digits in self.model
             if not wanted:
-                return f"it was studied with another model, {study.protocol['model']}"
+                return f"it was studied with another model, {study.protocol.model}"
         return None
 
 
@@ -78,7 +78,7 @@ def timed_otherwise(study: StudyRecord, task: Task) -> str | None:
     A script draws one picture at a time. In a batch a picture takes less: the host is waited for
     once and not for each.
     """
-    size = study.protocol.get("batch_size")
+    size = study.protocol.batch_size
     if task.latency_s is None or size == 1:
         return None
     return (
@@ -94,9 +94,9 @@ def by_trust(studies: Iterable[StudyRecord]) -> list[StudyRecord]:
     """
 
     def rank(study: StudyRecord) -> tuple[bool, int, int, str]:
-        entry = find_pipeline(study.combination["pipeline"])
-        foreign = not is_own(entry, study.protocol["model"])
-        return foreign, -study.protocol["num_samples"], -len(study.trials), study.name
+        entry = find_pipeline(study.combination.pipeline)
+        foreign = not is_own(entry, study.protocol.model)
+        return foreign, -study.protocol.num_samples, -len(study.trials), study.name
 
     return sorted(studies, key=rank)
 

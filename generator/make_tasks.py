@@ -65,7 +65,7 @@ def make_tasks(
 
 
 def _task(study: StudyRecord, speedup: float) -> Task:
-    return Task(**study.combination, speedup=speedup, loss_budget=study.loss_budget)
+    return Task(**dict(study.combination), speedup=speedup, loss_budget=study.loss_budget)
 
 
 def _rounded_down(speedup: float) -> float:

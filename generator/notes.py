@@ -10,11 +10,11 @@ def latency_text(choice: Choice) -> str:
     """Seconds per image, and how that was timed beside how the script draws."""
     study = choice.study
     text = f"{choice.trial.judged['latency_s']:.3g} s per image {batches_text(study)}"
-    alone = study.protocol.get("batch_size") == 1
+    alone = study.protocol.batch_size == 1
     return text if alone else f"{text}, and the script draws one at a time"
 
 
 def batches_text(study: StudyRecord) -> str:
     """How many pictures a study draws at a time."""
-    size = study.protocol.get("batch_size")
+    size = study.protocol.batch_size
     return "drawn one at a time" if size == 1 else f"in batches of {size}"

@@ -7,31 +7,16 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from accel_space.method import Method
 from objectives.errors import InputError
 from objectives.timing.device import device_name, driver_version
+from storage.records.environment import Environment
 
 if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch")
 """Libraries whose version can change any latency or picture; methods have their own besides."""
-
-
-class Environment(BaseModel):
-    """Where a measurement was made.
-
-    Attributes:
-        device: The device's name; part of a study's identity.
-        versions: Version by name: Python, the GPU's driver, `LIBRARIES`, and those of the methods.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    device: str
-    versions: dict[str, str]
 
 
 def this_environment(device: torch.device, methods: Iterable[Method] = ()) -> Environment:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accel_space.method import Generate
 from objectives.pipelines.conditioning import Conditioning
-from objectives.protocol import Protocol
+from storage.records.protocol import Protocol
 
 if TYPE_CHECKING:
     import torch

@@ -15,13 +15,13 @@ from objectives.errors import MeasurementError
 from objectives.generation import batches_of, generate_pictures
 from objectives.measurement import Baseline, Estimates, Hopeless, Measurement
 from objectives.pipelines.conditioning import Conditioning, Plain
-from objectives.protocol import Protocol
 from objectives.quality.images import psnr_db, refuse_degenerate
 from objectives.quality.scorer import Scorer, clip_scores
 from objectives.statistics import clip_loss
 from objectives.timing import device as devices
 from objectives.timing.host_bound import HostBoundShare, watch_host
 from objectives.trial_recorder import TrialRecorder
+from storage.records.protocol import Protocol
 
 if TYPE_CHECKING:
     import torch

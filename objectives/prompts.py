@@ -1,10 +1,11 @@
-"""Reading prompts from a file."""
+"""Prompts: reading them from a file, and telling them from others."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -20,6 +21,12 @@ COLUMNS = ("prompt", "caption", "text")
 
 SHOWN = 40
 """Characters of a prompt that is named as an example."""
+
+
+def prompts_fingerprint(prompts: Sequence[str]) -> str:
+    """Eight hex digits that change with any prompt or their order."""
+    # As JSON, since a prompt of a table may hold line ends.
+    return hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()[:8]
 
 
 def read_prompts(path: Path) -> list[str]:

@@ -37,34 +37,33 @@ def going_on(record: StudyRecord) -> StudyRequest:
     release, which kept their names alone, in the working folder.
     """
     protocol, combination = record.protocol, record.combination
-    entry = PIPELINES.get(combination["pipeline"])
-    given = {name: protocol[name].rpartition("@")[0] or protocol[name] for name in NAMED}
+    entry = PIPELINES.get(combination.pipeline)
+    given = {
+        name: fingerprinted.rpartition("@")[0] or fingerprinted
+        for name, fingerprinted in (("prompts", protocol.prompts), ("scorer", protocol.scorer))
+    }
     usual = {} if entry is None else {"prompts": entry.prompts.name, "scorer": entry.scorer}
     # An embedded scorer is named by its folder.
     if given["scorer"].endswith("/scorer") and usual.get("scorer") == "tiny-shapes":
         given["scorer"] = usual["scorer"]
     own = {name: each for name, each in given.items() if each != usual.get(name)}
     own |= record.files
-    done, distinct = len(record.trials), record.space["distinct"]
+    done, distinct = len(record.trials), record.space.distinct
     return StudyRequest(
-        pipeline=combination["pipeline"],
-        scheduler=combination["scheduler"],
-        steps=combination["steps"],
-        methods=tuple(combination["methods"]),
+        pipeline=combination.pipeline,
+        scheduler=combination.scheduler,
+        steps=combination.steps,
+        methods=combination.methods,
         trials=min(max(MORE, 2 * done), distinct),
-        num_samples=protocol["num_samples"],
-        batch_size=protocol["batch_size"],
-        seed=protocol["seed"],
+        num_samples=protocol.num_samples,
+        batch_size=protocol.batch_size,
+        seed=protocol.seed,
         prompts=Path(own["prompts"]) if "prompts" in own else None,
         scorer=own.get("scorer"),
         model=record.origin.get("folder") or _address(record, entry and entry.model),
         revision=record.origin.get("commit"),
         device="cpu" if record.device.endswith("threads)") else "auto",
     )
-
-
-NAMED = ("prompts", "scorer")
-"""What a protocol names with a fingerprint behind it."""
 
 
 def _address(record: StudyRecord, usual: Any) -> str | None:

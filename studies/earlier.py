@@ -8,6 +8,7 @@ import optuna
 
 from objectives.model_files.fingerprint import is_earlier, split_fingerprint
 from storage.database.opening import Store
+from storage.records.combination import StudyName
 from storage.study_store import attributes as keys
 from studies.plan import Plan
 
@@ -22,9 +23,8 @@ def earlier_note(plan: Plan, store: Store) -> str:
     Returns:
         One line; empty if there is no such study.
     """
-    combination = f"{plan.study_name.rpartition('--')[0]}--"
     for name in sorted(optuna.get_all_study_names(store.optuna)):
-        if name.startswith(combination) and name != plan.study_name:
+        if StudyName.read(name).combination == plan.combination and name != plan.study_name:
             study_id = store.optuna.get_study_id_from_name(name)
             if reasons := _reasons(store.optuna.get_study_user_attrs(study_id), plan):
                 return (

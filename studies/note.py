@@ -51,10 +51,10 @@ def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
         else f"**{bound.judged_speedup:.2f}x** at a loss of {bound.judged_loss:.1%}, "
         f"trial {bound.number}"
     )
-    done, distinct = len(record.trials), record.space["distinct"]
+    done, distinct = len(record.trials), record.space.distinct
     rows = {
-        "combination": f"{combination['pipeline']}, {combination['scheduler']}, "
-        f"{combination['steps']} steps, {' + '.join(combination['methods'])}",
+        "combination": f"{combination.pipeline}, {combination.scheduler}, "
+        f"{combination.steps} steps, {' + '.join(combination.methods)}",
         f"bound at a loss budget of {record.loss_budget:.1%}": found,
         "measured": f"{done} of {distinct} points",
         "protocol": f"{protocol.num_samples} prompts of {protocol.prompts}, in batches of "
@@ -87,9 +87,9 @@ def _command(plan: Plan, trials: int, storage: str) -> str:
     """The command that goes on with this study and measures no other one."""
     request = replace(
         with_whole_paths(plan.request),
-        pipeline=plan.combination["pipeline"],
-        scheduler=plan.combination["scheduler"],
-        methods=tuple(plan.combination["methods"]),
+        pipeline=plan.combination.pipeline,
+        scheduler=plan.combination.scheduler,
+        methods=plan.combination.methods,
         trials=trials,
         # What ended one run is not asked of the next, and the study keeps its budget.
         timeout_s=None,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from accel_space.method import Context
 from accel_space.stack import Stack, find_methods
-from objectives.environment import Environment, this_environment
+from objectives.environment import this_environment
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
-from objectives.pipelines.family import Dtype
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
 from objectives.pipelines.schedulers import (
     Settings,
@@ -23,9 +19,12 @@ from objectives.pipelines.schedulers import (
     scheduler_profile,
     scheduler_settings,
 )
-from objectives.protocol import Protocol, prompts_fingerprint
+from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource, find_scorer
 from objectives.timing.device import find_device
+from storage.records.combination import Combination
+from storage.records.environment import Environment
+from storage.records.protocol import Dtype, Protocol, study_digest
 from studies.request import StudyRequest, check_numbers
 from studies.sample import Sample, draw_sample
 
@@ -42,7 +41,7 @@ class Plan:
         entry: The pipeline's entry in the catalogue.
         model: What is loaded.
         scorer: The open_clip model that scores.
-        combination: Pipeline, scheduler, steps and methods, in their one spelling.
+        combination: What is accelerated, and with what.
         scheduler_settings: What the scheduler is given besides the pipeline's own configuration.
         drawn: The prompts that are used: the search's, then the unseen ones that confirm.
         first: The place of the protocol's first prompt among them.
@@ -57,7 +56,7 @@ class Plan:
     entry: PipelineEntry
     model: Model
     scorer: ScorerSource
-    combination: dict[str, Any]
+    combination: Combination
     scheduler_settings: Settings
     drawn: list[str]
     first: int
@@ -98,38 +97,28 @@ class Plan:
     @property
     def study_name(self) -> str:
         """The name under which the study is stored: combination, then protocol and device."""
-        return self.study_name_of(self.combination["methods"])
+        return self.combination.study_name(self.digests[0])
 
-    def study_name_of(self, methods: Sequence[str]) -> str:
+    def study_name_with(self, *methods: str) -> str:
         """The name of the study that differs from this one in its methods only."""
-        combination = self.combination
-        parts = (
-            combination["pipeline"],
-            combination["scheduler"],
-            str(combination["steps"]),
-            "+".join(methods),
-            self.digests[0],
-        )
-        return "--".join(parts)
+        combination = self.combination.model_copy(update={"methods": methods})
+        return combination.study_name(self.digests[0])
 
     @property
     def digests(self) -> tuple[str, str]:
         """Of protocol, device and scheduler settings; and the same without any settings."""
-        identity = [self.protocol.model_dump(), self.environment.device]
-        # What is not there does not count, so that it renames no study that had none.
-        with_settings = [*identity, *filter(None, [self.scheduler_settings])]
-        texts = [json.dumps(each, sort_keys=True) for each in (with_settings, identity)]
-        own, plain = (hashlib.sha256(text.encode()).hexdigest()[:8] for text in texts)
-        return own, plain
+        protocol, device = self.protocol, self.environment.device
+        return study_digest(protocol, device, self.scheduler_settings), study_digest(
+            protocol, device, {}
+        )
 
     @property
     def baseline_identity(self) -> dict[str, Any]:
         """All that the baseline's pictures depend on: everything but the methods."""
-        combination = {key: self.combination[key] for key in ("pipeline", "scheduler", "steps")}
         return {
-            **combination,
+            **self.combination.model_dump(include={"pipeline", "scheduler", "steps"}),
             **({"scheduler_settings": settings} if (settings := self.scheduler_settings) else {}),
-            "protocol": self.protocol.model_dump(),
+            "protocol": self.protocol.identity,
             "environment": {
                 "device": self.environment.device,
                 "versions": {
@@ -150,11 +139,13 @@ def make_plan(request: StudyRequest) -> Plan:
     """
     check_request(request)
     entry = find_pipeline(request.pipeline)
+    stack = None
     if request.model is None:
-        # What cannot work is refused before gigabytes are fetched.
-        make_stack(request, entry, entry.architecture)
+        # Before gigabytes are fetched, to refuse at once what cannot work.
+        stack = make_stack(request, entry, entry.architecture)
     model = find_model(entry, request.model, request.revision)
-    stack = make_stack(request, entry, model.architecture)
+    if stack is None or not model.architecture.works_as(entry.architecture):
+        stack = make_stack(request, entry, model.architecture)
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     device = find_device(request.device)
@@ -163,12 +154,12 @@ def make_plan(request: StudyRequest) -> Plan:
         entry=entry,
         model=model,
         scorer=scorer,
-        combination={
-            "pipeline": entry.name,
-            "scheduler": scheduler_name(request.scheduler),
-            "steps": request.steps,
-            "methods": [method.name for method in stack.methods],
-        },
+        combination=Combination(
+            pipeline=entry.name,
+            scheduler=scheduler_name(request.scheduler),
+            steps=request.steps,
+            methods=tuple(method.name for method in stack.methods),
+        ),
         scheduler_settings=scheduler_settings(
             scheduler_name(request.scheduler), model.architecture.scheduler, entry.pipeline_class
         ),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from objectives.errors import InputError
 from storage.foreign import shown
+from storage.records.combination import Combination
 from storage.records.requirement import Requirement
 
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
@@ -76,6 +77,13 @@ class StudyRequest:
     screening: bool = True
     retry_failed: bool = False
     confirm: bool = True
+
+    @property
+    def combination(self) -> Combination:
+        """What is to be accelerated, in the words of the request."""
+        return Combination(
+            pipeline=self.pipeline, scheduler=self.scheduler, steps=self.steps, methods=self.methods
+        )
 
 
 def check_numbers(request: StudyRequest) -> None:

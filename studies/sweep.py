@@ -212,8 +212,7 @@ def list_study(request: StudyRequest) -> Listed:
 
 def label(request: StudyRequest) -> str:
     """A study's name without the part that stands for protocol and device."""
-    parts = (request.pipeline, request.scheduler, str(request.steps), "+".join(request.methods))
-    return "--".join(parts)
+    return request.combination.name
 
 
 def _stacked(names: Sequence[str]) -> tuple[str, ...]:

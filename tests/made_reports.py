@@ -10,15 +10,11 @@ from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
+from storage.records.environment import Environment
 from storage.records.remeasurement import LOOK
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import Space, StudyRecord, TrialRecord
 from storage.study_store import attributes as keys
-
-PROTOCOL = {
-    "num_samples": 8, "batch_size": 4, "width": 64, "height": 64, "dtype": "float32",
-    "scorer": "a scorer", "model": "a/model@0123abcd", "prompts": "prompts.txt@0123abcd",
-    "guidance_scale": 7.5, "seed": 0,
-}  # fmt: skip
+from tests.made_records import made_combination, made_protocol
 
 
 def made_trial(
@@ -61,19 +57,14 @@ def made_study(
 ) -> StudyRecord:
     """A study of tiny-shapes with a loss budget of 2%."""
     names = {name for trial in trials for name in trial.params}
+    combination = made_combination(*methods, scheduler=scheduler, steps=steps)
     return StudyRecord(
-        name=f"tiny-shapes--{scheduler}--{steps}--{'+'.join(methods)}--{digest}",
-        combination={
-            "pipeline": "tiny-shapes",
-            "scheduler": scheduler,
-            "steps": steps,
-            "methods": list(methods),
-        },
-        device=device,
+        name=combination.study_name(digest),
+        combination=combination,
+        protocol=made_protocol(**protocol),
+        environment=Environment(device=device, versions={"torch": "2.12.0"}),
+        space=Space(distinct=50, grid=100, choices={name: [1, 2] for name in names}),
         budgets=Budgets(0.02),
-        protocol=PROTOCOL | protocol,
-        versions={"torch": "2.12.0"},
-        space={"distinct": 50, "grid": 100, "choices": {name: [1, 2] for name in names}},
         trials=list(trials),
         states={"complete": len(trials), "pruned": 2},
     )
@@ -86,10 +77,10 @@ def keep(store: Store, study: StudyRecord) -> None:
         study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
     )
     attributes = {
-        keys.COMBINATION: study.combination,
-        keys.PROTOCOL: study.protocol,
-        keys.ENVIRONMENT: {"device": study.device, "versions": study.versions},
-        keys.SPACE: study.space,
+        keys.COMBINATION: study.combination.as_json(),
+        keys.PROTOCOL: study.protocol.as_json(),
+        keys.ENVIRONMENT: study.environment.as_json(),
+        keys.SPACE: study.space.as_json(),
         keys.LOSS_BUDGET: study.loss_budget,
     }
     for key, value in attributes.items():

@@ -10,12 +10,9 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.records.remeasurement import LOOK
 from storage.study_store import attributes as keys
+from tests.made_records import made_combination, made_protocol
 
-PROTOCOL = {
-    "model": "a/model@0123abcd", "scorer": "a scorer", "prompts": "prompts.txt@0123abcd",
-    "num_samples": 32, "batch_size": 4, "height": 64, "width": 64, "guidance_scale": 7.5,
-    "dtype": "float32", "seed": 0,
-}  # fmt: skip
+PROTOCOL = made_protocol(num_samples=32)
 
 Spread = tuple[float, float, float]
 """A figure and the two ends of its interval."""
@@ -30,21 +27,16 @@ def add_study(
 ) -> optuna.Study:
     """A study without points."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    combination = {
-        "pipeline": pipeline,
-        "scheduler": scheduler,
-        "steps": 20,
-        "methods": list(methods),
-    }
+    combination = made_combination(*methods, pipeline=pipeline, scheduler=scheduler)
     study = optuna.create_study(
-        study_name=f"{pipeline}--{scheduler}--20--{'+'.join(methods)}--{digest}",
+        study_name=combination.study_name(digest),
         storage=store.optuna,
         directions=["maximize", "minimize"],
     )
     choices = {"cache_interval": [2, 3, 4, 5], "warm_up": [1, 2, 3], "ratio": [0.1, 0.5]}
     attributes: dict[str, Any] = {
-        keys.COMBINATION: combination,
-        keys.PROTOCOL: PROTOCOL,
+        keys.COMBINATION: combination.as_json(),
+        keys.PROTOCOL: PROTOCOL.as_json(),
         keys.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
         keys.SPACE: {"distinct": 24, "grid": 24, "choices": choices},
         keys.LOSS_BUDGET: 0.02,

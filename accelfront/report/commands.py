@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -16,6 +15,7 @@ from generator.tasks.task import Task, task_sentence
 from objectives.timing.device import names_meant
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
+from storage.records.combination import Combination
 from storage.records.front import pareto_front
 from storage.records.study import StudyRecord, TrialRecord
 
@@ -31,10 +31,10 @@ class Commands:
             storage: The storage to name; None leaves it to the command's default.
         """
         self._storage = storage
-        self._alike: dict[str, list[StudyRecord]] = {}
+        self._alike: dict[Combination, list[StudyRecord]] = {}
         for study in studies:
-            self._alike.setdefault(_combination(study), []).append(study)
-        self._before: dict[tuple[str, str], dict[str, list[TrialRecord]]] = {}
+            self._alike.setdefault(study.combination, []).append(study)
+        self._before: dict[tuple[Combination, str], dict[str, list[TrialRecord]]] = {}
 
     def of(self, study: StudyRecord, trial: TrialRecord) -> str | None:
         """Write the command of a point.
@@ -54,7 +54,13 @@ class Commands:
         for policy in get_args(Policy):
             choice = choose([study], task, policy)
             if choice is not None and choice.trial.number == trial.number:
-                words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
+                words = [
+                    "accelfront",
+                    "generate",
+                    task_sentence(task),
+                    "--device",
+                    study.device,
+                ]
                 if policy != "fastest":
                     words += ["--policy", policy]
                 if self._storage is not None:
@@ -67,7 +73,7 @@ class Commands:
 
         Worked out once for all studies of a combination: hundreds may share one.
         """
-        key = _combination(study), study.device
+        key = study.combination, study.device
         if key not in self._before:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
@@ -108,16 +114,12 @@ def storage_to_name(store: Store) -> str | None:
     return store.name if is_named else None
 
 
-def _combination(study: StudyRecord) -> str:
-    return json.dumps(study.combination, sort_keys=True)
-
-
 def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:
     """What asks for as much as a point is sure to give; None if no task can say it."""
     judged = trial.judged
     try:
         return Task(
-            **study.combination,
+            **dict(study.combination),
             speedup=_rounded(judged["speedup_ci"][0], ROUND_FLOOR),
             loss_budget=_rounded(judged["clip_loss_ci"][1], ROUND_CEILING),
         )

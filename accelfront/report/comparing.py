@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from storage.records.protocol import Protocol
 from storage.records.study import StudyRecord
 
 Plain = tuple[str, int]
@@ -53,7 +53,7 @@ class Comparison:
 
     pipeline: str
     device: str
-    protocol: dict[str, Any]
+    protocol: Protocol
     options: list[Option]
     best: list[Option]
     drift: float | None
@@ -61,11 +61,11 @@ class Comparison:
 
 def compare(studies: Iterable[StudyRecord]) -> list[Comparison]:
     """Put studies side by side that share pipeline, protocol and device."""
-    alike: dict[str, list[StudyRecord]] = {}
+    alike: dict[tuple[str, str, Protocol], list[StudyRecord]] = {}
     for study in studies:
         if study.trials:
-            shared = [study.combination["pipeline"], study.device, study.protocol]
-            alike.setdefault(json.dumps(shared, sort_keys=True), []).append(study)
+            shared = study.combination.pipeline, study.device, study.protocol
+            alike.setdefault(shared, []).append(study)
     return [_comparison(group) for group in alike.values()]
 
 
@@ -77,7 +77,7 @@ def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
         if not best or option.clip_score > best[-1].clip_score:
             best.append(option)
     return Comparison(
-        studies[0].combination["pipeline"],
+        studies[0].combination.pipeline,
         studies[0].device,
         studies[0].protocol,
         options,
@@ -112,7 +112,7 @@ def _accelerated(studies: Sequence[StudyRecord], plain: Mapping[Plain, Option]) 
     return [
         Option(
             *_plain(study),
-            "+".join(study.combination["methods"]),
+            study.combination.method_names,
             plain[_plain(study)].latency_s / trial.judged_speedup,
             plain[_plain(study)].clip_score * (1 - trial.judged_loss),
             study.name,
@@ -133,4 +133,4 @@ def _drift(studies: Sequence[StudyRecord]) -> float | None:
 
 
 def _plain(study: StudyRecord) -> Plain:
-    return study.combination["scheduler"], study.combination["steps"]
+    return study.combination.scheduler, study.combination.steps

@@ -11,6 +11,7 @@ from typing import Any
 from accelfront.report.commands import Commands
 from accelfront.screen.verdict import Verdict, verdict
 from generator.make_tasks import LEAST_SPEEDUP
+from storage.records.combination import StudyName
 from storage.records.front import hypervolume, pareto_front
 from storage.records.remeasurement import disturbed_by
 from storage.records.study import StudyRecord, TrialRecord
@@ -149,15 +150,15 @@ def study_titles(studies: Sequence[StudyRecord]) -> dict[str, str]:
     titles = {study.name: ", ".join(_parts(study)) for study in studies}
     often = Counter(titles.values())
     return {
-        name: f"{title} ({name.rpartition('--')[2]})" if often[title] > 1 else title
+        name: f"{title} ({StudyName.read(name).digest})" if often[title] > 1 else title
         for name, title in titles.items()
     }
 
 
 def _parts(study: StudyRecord) -> tuple[str, ...]:
     combination = study.combination
-    steps, methods = f"{combination['steps']} steps", " + ".join(combination["methods"])
-    return combination["pipeline"], combination["scheduler"], steps, methods
+    steps, methods = f"{combination.steps} steps", " + ".join(combination.methods)
+    return combination.pipeline, combination.scheduler, steps, methods
 
 
 def _cost(study: StudyRecord) -> Cost:
@@ -168,8 +169,8 @@ def _cost(study: StudyRecord) -> Cost:
     return Cost(
         searched=sum(searched),
         again=sum(again),
-        distinct=each * study.space["distinct"],
-        grid=each * study.space["grid"],
+        distinct=each * study.space.distinct,
+        grid=each * study.space.grid,
     )
 
 

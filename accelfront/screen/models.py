@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.model import foreign_model
+from storage.records.protocol import Protocol
 from storage.records.study import StudyRecord
 
 
@@ -21,7 +21,7 @@ class ModelNames:
         """Look through the studies of a list."""
         own: dict[str, set[str]] = {}
         for study in studies:
-            pipeline, model = study.combination["pipeline"], study.protocol.get("model", "")
+            pipeline, model = study.combination.pipeline, study.protocol.model
             entry = PIPELINES.get(pipeline)
             # An embedded model is one, whatever the rule of its fingerprint.
             if entry is not None and isinstance(entry.model, str):
@@ -29,17 +29,17 @@ class ModelNames:
                     own.setdefault(pipeline, set()).add(model)
         self._several = {pipeline for pipeline, models in own.items() if len(models) > 1}
 
-    def told(self, pipeline: str, protocol: Mapping[str, Any]) -> str:
+    def told(self, pipeline: str, protocol: Protocol) -> str:
         """The model to name, with its fingerprint; empty if there is nothing to tell.
 
         Args:
             pipeline: Of the study.
             protocol: Of the study.
         """
-        model = str(protocol.get("model", ""))
+        model = protocol.model
         return model if pipeline in self._several else foreign_model(pipeline, model)
 
     def below(self, text: str, study: StudyRecord) -> str:
         """A text, with the model to name on a line below."""
-        model = self.told(study.combination["pipeline"], study.protocol)
+        model = self.told(study.combination.pipeline, study.protocol)
         return f"{text}\n{model}" if model else text

@@ -21,7 +21,8 @@ from accelfront.screen.tables import combination_text
 
 if TYPE_CHECKING:
     from generator.bounds import Bound
-    from storage.records.study import StudyRecord, TrialRecord
+    from storage.records.combination import StudyName
+from storage.records.study import StudyRecord, TrialRecord
 
 FRONT, ABOVE, DOMINATED, PLAIN, BUDGET = "●▲·+┄"
 LEFT, RIGHT, CUT_LEFT, CUT_RIGHT, LINE, ONE = "├┤<>─│"
@@ -203,7 +204,7 @@ def _bounds_lines(found: Sequence[Bound], width: int) -> list[str]:
     speeds = _speed_axis(ends, width - name_width - len(" │ 12.34x"))
     lines = []
     for pipeline, group in groupby(
-        zip(names, found, strict=True), key=lambda pair: pair[1].study.combination["pipeline"]
+        zip(names, found, strict=True), key=lambda pair: pair[1].study.combination.pipeline
     ):
         lines += ["", f"{pipeline}: bounds and their intervals"]
         lines += [
@@ -219,7 +220,7 @@ def _names(found: Sequence[Bound]) -> list[str]:
     return [
         " ".join(each[1:])
         # Of one combination, the digest tells protocols and devices apart.
-        + (f" {bound.study.name.rpartition('--')[2]}" if combinations.count(each) > 1 else "")
+        + (f" {StudyName.read(bound.study.name).digest}" if combinations.count(each) > 1 else "")
         for bound, each in zip(found, combinations, strict=True)
     ]
 

@@ -104,7 +104,7 @@ def speedup_text(look: Mapping[str, Any]) -> str:
 
 def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
     """A point's parameters, those left out that have one choice only."""
-    choices = study.space["choices"]
+    choices = study.space.choices
     return "\n".join(
         f"{name}={value:g}"
         for name, value in trial.params.items()
@@ -116,10 +116,10 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
     """The cells of a study's combination: pipeline, scheduler, steps, methods."""
     combination = study.combination
     return (
-        combination["pipeline"],
-        combination["scheduler"],
-        str(combination["steps"]),
-        "+".join(combination["methods"]),
+        combination.pipeline,
+        combination.scheduler,
+        str(combination.steps),
+        combination.method_names,
     )
 
 

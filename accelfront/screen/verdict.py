@@ -55,7 +55,7 @@ def _nothing_sure(study: StudyRecord) -> str:
     """Why there is nothing to use yet, and what would help."""
     bound, budget = study.bound, study.budgets.in_words()
     if bound is None:
-        done = f"{len(study.trials)} of {study.space['distinct']} points are measured"
+        done = f"{len(study.trials)} of {study.space.distinct} points are measured"
         return f"Nothing to use yet: no point is inside {budget}; {done}."
     if bound.judged_speedup <= LEAST_SPEEDUP:
         return f"Nothing to use: no point inside {budget} is faster than the pipeline alone."

@@ -92,7 +92,7 @@ def begun_results(plan: Plan, out: Path | None) -> dict[str, Any]:
     """
     described = {
         "environment": plan.environment.model_dump(),
-        "combination": {name: plan.combination[name] for name in ("pipeline", "steps")},
+        "combination": plan.combination.model_dump(include={"pipeline", "steps"}),
     }
     nothing: dict[str, Any] = described | {"dates": [], "aa_checks": {}}
     path = None if out is None else results_path(results_name(described), out)
@@ -153,8 +153,8 @@ def studied(study: StudyRecord) -> dict[str, Any]:
     ordered = sorted(study.trials, key=lambda trial: -trial.speedup)
     return {
         **study.as_json(),
-        "protocol": study.protocol,
-        "distinct": study.space["distinct"],
+        "protocol": study.protocol.as_json(),
+        "distinct": study.space.distinct,
         "trial_s": total / len(study.trials),
         "share": {phase: spent / total for phase, spent in seconds.items()},
         "overhead_share": 1 - sum(seconds[phase] for phase in WORK) / total,

@@ -25,7 +25,6 @@ import numpy as np
 from accelfront.cli.process import prepare_process
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from objectives.errors import InputError
-from objectives.protocol import Protocol
 from objectives.statistics import Estimate, across_runs, speedup
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
@@ -135,10 +134,10 @@ def measure_front(
     study: StudyRecord, store: Store, workbench: Workbench, given: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Measure a study's front as its trials were measured; nothing if it is not this machine's."""
-    protocol = Protocol.model_validate(study.protocol)
+    protocol = study.protocol
     plan = make_plan(
         StudyRequest(
-            **study.combination | {"methods": tuple(study.combination["methods"])},
+            **dict(study.combination),
             trials=1,
             num_samples=protocol.num_samples,
             batch_size=protocol.batch_size,

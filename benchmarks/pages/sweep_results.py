@@ -48,7 +48,7 @@ def main() -> int:
     except (InputError, StorageError) as error:
         parser.error(str(error))
     wanted = list(map(label, requests))
-    found = {study_label(study): study for study in records}
+    found = {study.combination.name: study for study in records}
     studies = [found[each] for each in wanted if each in found]
     missing = [each for each in wanted if each not in found or not found[each].front]
     if not studies:
@@ -64,11 +64,6 @@ def main() -> int:
     size = compact(options.database, options.out / f"{name}.db.gz")
     print(f"{len(wanted) - len(missing)} of {len(wanted)} studies with a front; {size:,} bytes")
     return 3 if missing else 0
-
-
-def study_label(study: StudyRecord) -> str:
-    """A study's name as its sweep has it: without what stands for protocol and device."""
-    return study.name.rpartition("--")[0]
 
 
 def last_day(database: Path) -> str:
@@ -99,14 +94,15 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
     protocol = studies[0].protocol
     versions = ", ".join(f"{package} {number}" for package, number in studies[0].versions.items())
     points = sum(len(study.trials) for study in studies)
-    distinct, grid = (sum(study.space[each] for study in studies) for each in ("distinct", "grid"))
+    distinct = sum(study.space.distinct for study in studies)
+    grid = sum(study.space.grid for study in studies)
     shared = sum(trial.measurement["device_shared"] for study in studies for trial in study.trials)
     lines = [
         f"# The studies of {results['sweep']}",
         "",
         f"{results['date']}, {', '.join(sorted({study.device for study in studies}))}; {versions}. "
-        f"{protocol['num_samples']} prompts in batches of {protocol['batch_size']}, "
-        f"{protocol['dtype']}. Made by `python -m benchmarks.pages.sweep_results`.",
+        f"{protocol.num_samples} prompts in batches of {protocol.batch_size}, "
+        f"{protocol.dtype}. Made by `python -m benchmarks.pages.sweep_results`.",
         "",
         f"{wanted - len(results['missing'])} of {wanted} studies have a front; {points:,} points "
         f"measured, of {distinct:,} that differ, of {grid:,} parameter sets of the full grids. "
@@ -125,13 +121,11 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
         "loss, and how many points the front has, of those measured, of those in the space. `-`: "
         "none inside the budget is faster than the baseline.",
     ]
-    by_label = {study_label(study): study for study in studies}
-    for pipeline in dict.fromkeys(study.combination["pipeline"] for study in studies):
-        of_pipeline = [s for s in studies if s.combination["pipeline"] == pipeline]
-        stacks = list(dict.fromkeys("+".join(s.combination["methods"]) for s in of_pipeline))
-        rows = dict.fromkeys(
-            (s.combination["scheduler"], s.combination["steps"]) for s in of_pipeline
-        )
+    by_label = {study.combination.name: study for study in studies}
+    for pipeline in dict.fromkeys(study.combination.pipeline for study in studies):
+        of_pipeline = [s for s in studies if s.combination.pipeline == pipeline]
+        stacks = list(dict.fromkeys("+".join(s.combination.methods) for s in of_pipeline))
+        rows = dict.fromkeys((s.combination.scheduler, s.combination.steps) for s in of_pipeline)
         lines += [
             "",
             f"## {pipeline}",
@@ -149,11 +143,11 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
 
 
 def _medians(studies: Sequence[StudyRecord]) -> list[str]:
-    stacks = list(dict.fromkeys("+".join(study.combination["methods"]) for study in studies))
+    stacks = list(dict.fromkeys(study.combination.method_names for study in studies))
     bounds: dict[tuple[str, str], list[float]] = {}
     for study in studies:
         best = study.bound
-        key = study.combination["pipeline"], "+".join(study.combination["methods"])
+        key = study.combination.pipeline, study.combination.method_names
         bounds.setdefault(key, []).append(1.0 if best is None else max(1.0, best.judged_speedup))
     lines = [f"| pipeline | {' | '.join(stacks)} |", "|---|" + "---|" * len(stacks)]
     for pipeline in dict.fromkeys(pipeline for pipeline, _ in bounds):
@@ -171,7 +165,7 @@ def _median(bounds: Sequence[float]) -> str:
 def _cell(study: StudyRecord | None) -> str:
     if study is None:
         return "not measured"
-    of_points = f"{len(study.front)} of {len(study.trials)} of {study.space['distinct']:,}"
+    of_points = f"{len(study.front)} of {len(study.trials)} of {study.space.distinct:,}"
     best = study.bound
     if best is None or best.judged_speedup <= 1:
         return f"-; {of_points}"

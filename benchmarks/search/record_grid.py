@@ -31,7 +31,7 @@ import numpy as np
 from accel_space.method import Generate, Params
 from accelfront.cli.process import prepare_process
 from benchmarks.shared.asked_plan import asked_plan
-from benchmarks.shared.grid_table import TABLES, GridTable, save_table, table_name
+from benchmarks.shared.grid_table import TABLES, GridTable, save_table
 from benchmarks.shared.result_files import out_folder
 from objectives.generation import generate_pictures
 from objectives.pipelines.conditioning import Conditioning
@@ -88,7 +88,7 @@ def main() -> None:
             device=options.device,
         )
     )
-    folder = options.parts / table_name(plan.combination)
+    folder = options.parts / plan.combination.name
     if options.collect:
         print(save_table(collect(folder, options.scores_only), options.out))
         return
@@ -118,7 +118,7 @@ class Recorder:
         conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
         pipe = load_pipeline(plan.entry, plan.model, *where)
         pipe.scheduler = make_scheduler(
-            plan.combination["scheduler"], pipe.scheduler.config, plan.scheduler_settings
+            plan.combination.scheduler, pipe.scheduler.config, plan.scheduler_settings
         )
         return cls(plan, pipe, conditioning, scorer, scorer.embed_prompts(plan.prompts))
 
@@ -188,7 +188,7 @@ def record(
 def about_of(plan: Plan) -> dict[str, Any]:
     """What a table says of how it was recorded."""
     return {
-        "combination": plan.combination,
+        "combination": plan.combination.as_json(),
         "protocol": plan.protocol.model_dump(),
         "environment": plan.environment.model_dump(),
         "distinct": len(plan.stack.points),

@@ -96,7 +96,7 @@ def main() -> None:
         stacks.append({"methods": methods, **compared(plan, options.work, workbench)})
         results = {
             "date": datetime.now(UTC).date().isoformat(),
-            "combination": plan.combination | {"methods": None},
+            "combination": plan.combination.as_json() | {"methods": None},
             "protocol": plan.protocol.model_dump(),
             "environment": plan.environment.model_dump(),
             "stacks": stacks,
@@ -127,7 +127,7 @@ def compared(plan: Plan, work: Path, workbench: Workbench) -> dict[str, Any]:
 
 def constants(plan: Plan, store: Store, workbench: Workbench) -> dict[str, Any]:
     """Measure the READMEs' point."""
-    names = plan.combination["methods"]
+    names = plan.combination.methods
     params = {key: value for name in names for key, value in CONSTANTS[name].items()}
     if "tgate" in names and len(names) > 1:
         params |= STACKED

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.records.combination import Combination
 from storage.records.points import point_key
 
 TABLES = Path(__file__).parents[1] / "tables"
@@ -70,15 +71,7 @@ class GridTable:
     @property
     def name(self) -> str:
         """How its file is called."""
-        return table_name(self.about["combination"])
-
-
-def table_name(combination: dict[str, Any]) -> str:
-    """The name of a combination's table."""
-    methods = "+".join(combination["methods"])
-    return (
-        f"{combination['pipeline']}--{combination['scheduler']}--{combination['steps']}--{methods}"
-    )
+        return Combination.model_validate(self.about["combination"]).name
 
 
 def save_table(table: GridTable, folder: Path = TABLES) -> Path:

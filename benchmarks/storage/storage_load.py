@@ -139,7 +139,7 @@ def _fill_study(
 
     name = f"{plan.study_name}{study_id:04}"
     attributes = {
-        keys.COMBINATION: plan.combination,
+        keys.COMBINATION: plan.combination.as_json(),
         keys.PROTOCOL: plan.protocol.model_dump(),
         keys.ENVIRONMENT: plan.environment.model_dump(),
         keys.SPACE: {

@@ -68,12 +68,12 @@ class Outcome:
             "difficulty": self.difficulty,
             "study": None if chosen is None else chosen.study.name,
             "trial": None if chosen is None else chosen.trial.number,
-            "model": None if chosen is None else chosen.study.protocol["model"],
+            "model": None if chosen is None else chosen.study.protocol.model,
             "path": None if self.path is None else str(self.path),
             "speedup": None if chosen is None else chosen.trial.judged_speedup,
             "clip_loss": None if chosen is None else chosen.trial.judged_loss,
             "latency_s": None if chosen is None else chosen.trial.judged["latency_s"],
-            "batch_size": None if chosen is None else chosen.study.protocol.get("batch_size"),
+            "batch_size": None if chosen is None else chosen.study.protocol.batch_size,
         }
 
 
@@ -169,16 +169,10 @@ class Emitter:
 
     def _studies_of(self, task: Task) -> tuple[list[StudyRecord], list[str]]:
         """Studies that may serve a task, the most trusted first, and why others may not."""
-        combination = {
-            "pipeline": task.pipeline,
-            "scheduler": task.scheduler,
-            "steps": task.steps,
-            "methods": list(task.methods),
-        }
         measured = [
             study
             for study in self.studies.values()
-            if study.combination == combination and study.trials
+            if study.combination == task.combination and study.trials
         ]
         reasons = {
             study.name: self.scope.why_not(study) or timed_otherwise(study, task)
@@ -210,7 +204,7 @@ class Emitter:
         if len(usable) > 1:
             notes.append(
                 f"of {len(usable)} studies of this combination that of "
-                f"{study.protocol['num_samples']} prompts on {study.device} was taken"
+                f"{study.protocol.num_samples} prompts on {study.device} was taken"
             )
         return Outcome(
             task.text,
@@ -259,7 +253,7 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
         f"({speed_low:.3f}-{speed_high:.3f}), {judged['latency_s']:.3g} s per image "
         f"{batches_text(study)} and loss {trial.judged_loss:.1%} "
         f"({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
-        f"{study.space['distinct']} points are measured"
+        f"{study.space.distinct} points are measured"
     )
     return "; ".join([sentence, *_judgement(trial)])
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from accel_space.methods import METHODS
 from generator.artefacts.written import WIDTH, plain
-from objectives.protocol import Protocol
+from storage.records.protocol import Protocol
 from storage.records.study import StudyRecord, TrialRecord
 
 

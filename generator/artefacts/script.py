@@ -23,7 +23,8 @@ from generator.artefacts.written import WIDTH, literal, literals
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import CARRIED, SCHEDULERS
-from objectives.protocol import Protocol
+from storage.records.combination import StudyName
+from storage.records.protocol import Protocol
 from storage.records.study import StudyRecord, TrialRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -55,7 +56,7 @@ class _Values(BaseModel):
     scheduler: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*Scheduler$")
     scheduler_settings: dict[_SettingName, bool | int | FiniteFloat | str]
     steps: int = Field(ge=1)
-    methods: list[str] = Field(min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
     number: int = Field(ge=0)
     params: dict[str, int | FiniteFloat]
     protocol: Protocol
@@ -69,14 +70,14 @@ def script_name(study: StudyRecord, trial: TrialRecord) -> str:
         trial: The trial.
     """
     combination = study.combination
-    digest = study.name.rpartition("--")[2]
+    digest = StudyName.read(study.name).digest
     if not re.fullmatch("[0-9a-f]{8}", digest):
         digest = hashlib.sha256(study.name.encode()).hexdigest()[:8]
     parts = (
-        combination["pipeline"],
-        combination["scheduler"],
-        str(combination["steps"]),
-        *combination["methods"],
+        combination.pipeline,
+        combination.scheduler,
+        str(combination.steps),
+        *combination.methods,
         digest,
         f"trial{trial.number}",
     )
@@ -150,17 +151,17 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
 
 def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
     combination = study.combination
-    scheduler = combination["scheduler"]
+    scheduler = combination.scheduler
     try:
         return _Values(
-            pipeline=combination["pipeline"],
+            pipeline=combination.pipeline,
             scheduler=SCHEDULERS.get(scheduler, scheduler),
             scheduler_settings=study.scheduler_settings,
-            steps=combination["steps"],
-            methods=combination["methods"],
+            steps=combination.steps,
+            methods=combination.methods,
             number=trial.number,
             params=trial.params,
-            protocol=Protocol.model_validate(study.protocol),
+            protocol=study.protocol,
         )
     except ValidationError as error:
         first = error.errors()[0]

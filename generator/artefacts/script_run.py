@@ -18,10 +18,11 @@ from objectives.pipelines.conditioning import Conditioning
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
-from objectives.protocol import Protocol
 from objectives.quality.images import psnr_db
 from objectives.timing.device import find_device, timed
 from objectives.timing.interference import InterferenceMonitor
+from storage.records.combination import Combination
+from storage.records.protocol import Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -35,11 +36,8 @@ class Job(BaseModel):
 
     Attributes:
         script: The script.
-        pipeline: A name of the catalogue.
-        scheduler: A scheduler's name.
-        scheduler_settings: What it is given besides the pipeline's own configuration.
-        steps: num_inference_steps.
-        methods: Names of the stack's methods.
+        combination: What the trial accelerated, and with what.
+        scheduler_settings: What its scheduler is given besides the pipeline's own configuration.
         params: The trial's point.
         protocol: How the trial was measured.
         prompts: Prompts of one batch, the protocol's first.
@@ -51,11 +49,8 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     script: Path
-    pipeline: str
-    scheduler: str
+    combination: Combination
     scheduler_settings: Settings
-    steps: int
-    methods: list[str]
     params: dict[str, int | float]
     protocol: Protocol
     prompts: list[str]
@@ -89,7 +84,7 @@ class _SideBySide:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._entry = find_pipeline(job.pipeline)
+        self._entry = find_pipeline(job.combination.pipeline)
         self._device = find_device(job.device)
         model = find_model(self._entry, job.model, job.revision)
         self._script = _import(job.script)
@@ -140,7 +135,7 @@ class _SideBySide:
             self._conditioning,
             range(len(job.prompts)),
             job.protocol,
-            job.steps,
+            job.combination.steps,
             self._entry.family.call,
         )
 
@@ -175,7 +170,7 @@ def _load_plain(
     conditioning = load_conditioning(entry, model, job.prompts, dtype, device)
     pipe = load_pipeline(entry, model, dtype, device)
     config = pipe.scheduler.config
-    pipe.scheduler = make_scheduler(job.scheduler, config, job.scheduler_settings)
+    pipe.scheduler = make_scheduler(job.combination.scheduler, config, job.scheduler_settings)
     return pipe, conditioning
 
 
@@ -184,10 +179,10 @@ def _stack(job: Job, model: Model, scheduler: Any) -> Stack:
     return Stack(
         Context(
             profile=model.architecture.profile(protocol.height, protocol.width),
-            scheduler=scheduler_profile(scheduler, job.steps),
-            steps=job.steps,
+            scheduler=scheduler_profile(scheduler, job.combination.steps),
+            steps=job.combination.steps,
             guidance_scale=protocol.guidance_scale,
-            methods=frozenset(job.methods),
+            methods=frozenset(job.combination.methods),
         )
     )
 

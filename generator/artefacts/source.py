@@ -40,8 +40,8 @@ def find_source(study: StudyRecord, given: str | None = None) -> Source:
     Raises:
         InputError: If no place is known that holds the model which the study measured.
     """
-    entry = find_pipeline(study.combination["pipeline"])
-    measured = study.protocol["model"]
+    entry = find_pipeline(study.combination.pipeline)
+    measured = study.protocol.model
     origin = _origin(study)
     name, digits = split_fingerprint(measured)
     address = given or name
@@ -63,7 +63,7 @@ def find_source(study: StudyRecord, given: str | None = None) -> Source:
 
 def model_note(study: StudyRecord) -> str:
     """What to say of a study's model: nothing if it is the catalogue's own."""
-    foreign = foreign_model(study.combination["pipeline"], study.protocol["model"])
+    foreign = foreign_model(study.combination.pipeline, study.protocol.model)
     return f"the model is {foreign}, and not the catalogue's own" if foreign else ""
 
 
@@ -80,7 +80,7 @@ def _origin(study: StudyRecord) -> Origin:
 def _check(folder: Path, digits: str, study: StudyRecord) -> None:
     """Check that a folder holds the model that a study measured."""
     remedy = "give a folder that does with --model FOLDER"
-    measured = study.protocol["model"]
+    measured = study.protocol.model
     if not folder.is_dir():
         raise InputError(
             f"{study.name} measured the model {measured} of {folder}, which is gone; {remedy}"

@@ -14,8 +14,7 @@ from generator.artefacts.script_run import Job, ScriptRun
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
-from objectives.prompts import draw_prompts, read_prompts
-from objectives.protocol import Protocol, prompts_fingerprint
+from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
 from objectives.statistics import Estimate, latency, speedup
 from objectives.timing.device import device_name, find_device
 from storage.records.study import StudyRecord, TrialRecord
@@ -140,8 +139,8 @@ def _job(
     prompts: Path | None,
     device: str,
 ) -> Job:
-    protocol = Protocol.model_validate(study.protocol)
-    entry = find_pipeline(study.combination["pipeline"])
+    protocol = study.protocol
+    entry = find_pipeline(study.combination.pipeline)
     model = given or promise.model
     revision = promise.revision if model == promise.model else None
     found = find_model(entry, model, revision)
@@ -159,7 +158,7 @@ def _job(
         )
     return Job(
         script=promise.script.resolve(),
-        **study.combination,
+        combination=study.combination,
         scheduler_settings=study.scheduler_settings,
         params=trial.params,
         protocol=protocol,

@@ -18,6 +18,7 @@ from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, read_json
+from storage.records.combination import Combination
 
 DEFAULT_SCHEDULER = "DDIM"
 DEFAULT_STEPS = 20
@@ -83,6 +84,13 @@ class Task(BaseModel):
     )
     text: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def combination(self) -> Combination:
+        """What is to be accelerated, and with what."""
+        return Combination(
+            pipeline=self.pipeline, scheduler=self.scheduler, steps=self.steps, methods=self.methods
+        )
 
 
 FIELDS = tuple(name for name in Task.model_fields if name not in ("text", "notes"))

@@ -62,6 +62,18 @@ class Architecture:
         height, width = self.denoiser.native_latent_size
         return height * self.vae_factor, width * self.vae_factor
 
+    def works_as(self, other: Architecture) -> bool:
+        """Whether methods find the same in both, whatever else their files say."""
+        return self._for_methods == other._for_methods
+
+    @property
+    def _for_methods(self) -> tuple[Profile, dict[str, Any]]:
+        """What the space of a study depends on."""
+        # Of files alone: which release wrote them, and whence they came.
+        private = [name for name in self.scheduler if name.startswith("_")]
+        scheduler = {name: self.scheduler[name] for name in self.scheduler.keys() - private}
+        return self.profile(*self.native_size), scheduler
+
     def profile(self, height: int, width: int) -> Profile:
         """Describe the architecture at a picture size, in pixels.
 

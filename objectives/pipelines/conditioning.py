@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from objectives.prompt_length import cut_off_by_pipeline
+from storage.records.protocol import Timed
 
 if TYPE_CHECKING:
     import torch
-
-Timed = Literal["prompt to picture", "embedding to picture"]
-"""What is inside a latency."""
 
 
 class Conditioning(ABC):

@@ -5,18 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from accel_space.family import Family
 from accel_space.profile import Profile
-from objectives.pipelines.conditioning import Conditioning, Embedded, Plain, Timed
+from objectives.pipelines.conditioning import Conditioning, Embedded, Plain
+from storage.records.protocol import Dtype, Timed
 
 if TYPE_CHECKING:
     import torch
-
-Dtype = Literal["float16", "float32"]
 
 Count = Annotated[int, Field(ge=1)]
 

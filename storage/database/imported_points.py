@@ -7,23 +7,21 @@ device is worth measuring again under any.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Engine, insert, select
 
 from storage.database.schema import imported_points
+from storage.records.combination import Combination
 from storage.records.study import Point
 
 
-def keep_imported_points(
-    engine: Engine, combination: Mapping[str, Any], points: Sequence[Point]
-) -> int:
+def keep_imported_points(engine: Engine, combination: Combination, points: Sequence[Point]) -> int:
     """Keep points for all studies of a combination, after those that are kept already.
 
     Args:
         engine: Of a database that was opened with `create`.
-        combination: Pipeline, scheduler, steps and methods, in their one spelling.
+        combination: Whose points they are.
         points: Canonical points.
 
     Returns:
@@ -39,7 +37,7 @@ def keep_imported_points(
     return len(rows)
 
 
-def read_imported_points(engine: Engine, combination: Mapping[str, Any]) -> list[Point]:
+def read_imported_points(engine: Engine, combination: Combination) -> list[Point]:
     """The points kept for a combination, in the order in which they came."""
     wanted = select(imported_points.c.point).where(
         imported_points.c.combination == _key(combination)
@@ -50,5 +48,5 @@ def read_imported_points(engine: Engine, combination: Mapping[str, Any]) -> list
         ]
 
 
-def _key(combination: Mapping[str, Any]) -> str:
-    return json.dumps(combination, sort_keys=True)
+def _key(combination: Combination) -> str:
+    return json.dumps(combination.as_json(), sort_keys=True)

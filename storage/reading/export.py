@@ -23,7 +23,7 @@ def studies_json(studies: Sequence[StudyRecord]) -> list[dict[str, Any]]:
         {
             **study.as_json(),
             "points": [trial.as_json() for trial in study.trials],
-            "protocol": study.protocol,
+            "protocol": study.protocol.as_json(),
             "versions": study.versions,
         }
         for study in studies
@@ -55,12 +55,12 @@ def _cell(value: Any) -> Any:
 
 
 def _rows(study: StudyRecord) -> list[dict[str, Any]]:
-    combination = {**study.combination, "methods": "+".join(study.combination["methods"])}
+    combination = {**study.combination.as_json(), "methods": study.combination.method_names}
     rows = []
     for trial in study.trials:
         point = trial.as_json()
         params = point.pop("params")
-        row = {"study": study.name, **combination, "device": study.device}
+        row: dict[str, Any] = {"study": study.name, **combination, "device": study.device}
         row["loss_budget"] = study.loss_budget
         rows.append(row | flat_cells(point) | params)
     return rows

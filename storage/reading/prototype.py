@@ -143,8 +143,8 @@ def read_search_params(text: str) -> tuple[list[Entry], list[str]]:
 
 def _key(study: StudyRecord, *numbers: float) -> str:
     combination = study.combination
-    parts = (combination["pipeline"], combination["scheduler"], combination["steps"])
-    return str((*parts, *numbers, sorted(combination["methods"])))
+    parts = (combination.pipeline, combination.scheduler, combination.steps)
+    return str((*parts, *numbers, sorted(combination.methods)))
 
 
 def _read_key(key: str) -> tuple[Any, ...]:

@@ -126,12 +126,11 @@ def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]
     found = sort_trials(trials)
     return StudyRecord(
         name=name,
-        combination=dict(attributes["combination"]),
-        device=attributes["environment"]["device"],
+        combination=attributes["combination"],
+        protocol=attributes["protocol"],
+        environment=attributes["environment"],
+        space=attributes["space"],
         budgets=Budgets(attributes["loss_budget"], attributes.get("budgets", {})),
-        protocol=dict(attributes["protocol"]),
-        versions=attributes["environment"]["versions"],
-        space=dict(attributes["space"]),
         trials=_points(found),
         states=dict(found.states),
         # Not there in what the first release measured, which gave none.

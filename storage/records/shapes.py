@@ -12,64 +12,15 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
-GREATEST = 1e9
-"""No figure is beyond this; a file may hold any number."""
-
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
-
-Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=GREATEST)]
-
-Count = Annotated[int, Field(ge=0, le=int(GREATEST))]
+from storage.records.combination import Combination
+from storage.records.environment import Environment
+from storage.records.protocol import Protocol
+from storage.records.record import Count, Number, Positive, Value
+from storage.records.study import Space
 
 Interval = Annotated[list[Number] | tuple[Number, ...], Field(min_length=2, max_length=2)]
 
-Value = Annotated[int | float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
-
 STRICT = ConfigDict(strict=True, extra="allow")
-
-
-@with_config(STRICT)
-class Combination(TypedDict):
-    """What a study accelerates, and with what."""
-
-    pipeline: str
-    scheduler: str
-    steps: Annotated[Count, Field(ge=1)]
-    methods: Annotated[list[str], Field(min_length=1)]
-
-
-@with_config(STRICT)
-class Protocol(TypedDict):
-    """As objectives/protocol.py lists it."""
-
-    model: str
-    scorer: str
-    prompts: str
-    num_samples: Annotated[Count, Field(ge=1)]
-    batch_size: Annotated[Count, Field(ge=1)]
-    height: Annotated[Count, Field(ge=1)]
-    width: Annotated[Count, Field(ge=1)]
-    guidance_scale: Number
-    dtype: str
-    seed: int
-    timed: NotRequired[str]
-
-
-@with_config(STRICT)
-class Environment(TypedDict):
-    """As objectives/environment.py lists it."""
-
-    device: str
-    versions: dict[str, str]
-
-
-@with_config(STRICT)
-class Space(TypedDict):
-    """How many points there are, and the choices of each parameter."""
-
-    distinct: Annotated[Count, Field(ge=1)]
-    grid: Annotated[Count, Field(ge=1)]
-    choices: dict[str, list[Value]]
 
 
 @with_config(STRICT)

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.records.budgets import Budgets
+from storage.records.combination import Combination
+from storage.records.environment import Environment
 from storage.records.failure import Failure
 from storage.records.front import pareto_front
 from storage.records.judgement import judged_bound, judged_front
+from storage.records.protocol import Protocol
+from storage.records.record import Record, Some, Value
 from storage.records.remeasurement import disturbed_by
 
 CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
@@ -92,18 +96,31 @@ class TrialRecord:
         return marks
 
 
+class Space(Record):
+    """The points of a study.
+
+    Attributes:
+        distinct: Parameter sets that differ in effect.
+        grid: All parameter sets.
+        choices: Values by parameter.
+    """
+
+    distinct: Some
+    grid: Some
+    choices: dict[str, list[Value]]
+
+
 @dataclass(frozen=True)
 class StudyRecord:
     """One study with its completed points.
 
     Attributes:
         name: The study's name.
-        combination: Its pipeline, scheduler, steps and methods.
-        device: The device's name.
+        combination: What it accelerates, and with what.
+        protocol: How it measures.
+        environment: Where.
+        space: The points that there are.
         budgets: What it allows, as the latest run had it.
-        protocol: As objectives/protocol.py lists it.
-        versions: Of the libraries it was measured with.
-        space: Distinct points of its space, and parameter sets of the full grid.
         trials: Its distinct completed points, by trial number.
         states: How many trials are in which state, repeats of a point left out.
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
@@ -118,12 +135,11 @@ class StudyRecord:
     """
 
     name: str
-    combination: dict[str, Any]
-    device: str
+    combination: Combination
+    protocol: Protocol
+    environment: Environment
+    space: Space
     budgets: Budgets
-    protocol: dict[str, Any]
-    versions: dict[str, str]
-    space: dict[str, Any]
     trials: list[TrialRecord]
     states: dict[str, int]
     scheduler_settings: dict[str, Any] = field(default_factory=dict)
@@ -137,6 +153,16 @@ class StudyRecord:
     def loss_budget(self) -> float:
         """The greatest CLIP loss allowed."""
         return self.budgets.clip_loss
+
+    @property
+    def device(self) -> str:
+        """The device's name."""
+        return self.environment.device
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the libraries that it measures with."""
+        return self.environment.versions
 
     @property
     def front(self) -> list[TrialRecord]:
@@ -167,9 +193,9 @@ class StudyRecord:
         """One entry of `front --json`."""
         return {
             "study": self.name,
-            **self.combination,
+            **self.combination.as_json(),
             "device": self.device,
-            "model": self.protocol.get("model"),
+            "model": self.protocol.model,
             "loss_budget": self.loss_budget,
             "doubt": self.doubt or None,
             "trials": len(self.trials),

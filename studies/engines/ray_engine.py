@@ -26,6 +26,7 @@ from objectives.errors import InputError
 from storage.database.opening import Store, open_store
 from storage.database.retry import DatabaseRetry
 from storage.reading.studies import find_study, study_names
+from storage.records.combination import StudyName
 from storage.records.study import StudyRecord
 from studies.engines.local import StudyResult, Watch, WorkerStatus
 from studies.engines.ray_worker import Worker
@@ -257,9 +258,13 @@ def _shares(device: str, workers: int | None) -> tuple[str, int, dict[str, float
 
 def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, StudyRecord]:
     """The studies of a sweep as they are stored now, by name: under any protocol and device."""
-    labels = {label(request) for request in requests}
+    wanted = {request.combination for request in requests}
     names = study_names(store)
-    found = {name: find_study(store, name) for name in names if name.rpartition("--")[0] in labels}
+    found = {
+        name: find_study(store, name)
+        for name in names
+        if StudyName.read(name).combination in wanted
+    }
     return {name: study for name, study in found.items() if study is not None}
 
 
@@ -284,7 +289,7 @@ def _results(
         grown = {
             study
             for study, record in after.items()
-            if study.rpartition("--")[0] == name
+            if StudyName.read(study).combination == request.combination
             and (study not in before or len(record.trials) > len(before[study].trials))
         }
         for study in sorted(done | grown):

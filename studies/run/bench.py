@@ -68,7 +68,7 @@ class Workbench:
         """
         loaded = self._load(plan, tell)
         loaded.pipe.scheduler = make_scheduler(
-            plan.combination["scheduler"], loaded.scheduler_config, plan.scheduler_settings
+            plan.combination.scheduler, loaded.scheduler_config, plan.scheduler_settings
         )
         objective = Objective(
             loaded.pipe,
@@ -104,7 +104,7 @@ class Workbench:
             return self._loaded
         # Two models seldom fit side by side.
         self.forget()
-        tell(f"loading {plan.combination['pipeline']}")
+        tell(f"loading {plan.combination.pipeline}")
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)
         conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where)

@@ -64,15 +64,15 @@ def _make_study(plan: Plan, store: Store) -> optuna.Study:
     stack = plan.stack
     identity = {
         keys.IDENTITY: uuid4().hex,
-        keys.COMBINATION: plan.combination,
+        keys.COMBINATION: plan.combination.as_json(),
         keys.SCHEDULER_SETTINGS: plan.scheduler_settings,
-        keys.PROTOCOL: plan.protocol.model_dump(),
+        keys.PROTOCOL: plan.protocol.as_json(),
         keys.SPACE: {
             "distinct": len(stack.points),
             "grid": stack.grid_size,
             "choices": {name: list(choices.values) for name, choices in stack.space.items()},
         },
-        keys.ENVIRONMENT: plan.environment.model_dump(),
+        keys.ENVIRONMENT: plan.environment.as_json(),
     }
     known = study.user_attrs
     _refuse_drift(plan, known)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from accel_space.errors import RefusedError
 from accel_space.method import Params
@@ -17,6 +15,7 @@ from storage.database.imported_points import read_imported_points
 from storage.database.opening import Store
 from storage.foreign import plain
 from storage.reading.prototype import Entry
+from storage.records.combination import Combination
 from storage.records.points import point_key
 from storage.records.study import Point
 from studies.plan import Plan, make_stack
@@ -28,13 +27,13 @@ class Batch:
     """What a file holds of one combination.
 
     Attributes:
-        combination: Pipeline, scheduler, steps and methods, in their one spelling.
+        combination: Whose points they are.
         stack: The methods, on the architecture of the catalogue's own model.
         points: The points, each once.
         entries: How many entries name them.
     """
 
-    combination: dict[str, Any]
+    combination: Combination
     stack: Stack
     points: list[Point] = field(default_factory=list)
     entries: int = 0
@@ -49,15 +48,14 @@ def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
     Returns:
         The usable points by combination, and a line for each other entry that says why.
     """
-    batches: dict[str, Batch] = {}
+    batches: dict[Combination, Batch] = {}
     problems = []
     for entry in entries:
         try:
             combination = _combination(entry)
-            key = json.dumps(combination)
-            if key not in batches:
-                batches[key] = Batch(combination, _stack(entry))
-            batch = batches[key]
+            if combination not in batches:
+                batches[combination] = Batch(combination, _stack(entry))
+            batch = batches[combination]
             point = point_in_space(batch.stack, entry.params)
         except (InputError, RefusedError) as error:
             problems.append(f"{plain(entry.key)}: {error}")
@@ -100,13 +98,13 @@ def point_in_space(stack: Stack, params: Params) -> Point:
     return point
 
 
-def _combination(entry: Entry) -> dict[str, Any]:
-    return {
-        "pipeline": find_pipeline(entry.pipeline).name,
-        "scheduler": scheduler_name(entry.scheduler),
-        "steps": entry.steps,
-        "methods": [method.name for method in find_methods(entry.methods)],
-    }
+def _combination(entry: Entry) -> Combination:
+    return Combination(
+        pipeline=find_pipeline(entry.pipeline).name,
+        scheduler=scheduler_name(entry.scheduler),
+        steps=entry.steps,
+        methods=tuple(method.name for method in find_methods(entry.methods)),
+    )
 
 
 def _stack(entry: Entry) -> Stack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -11,6 +10,7 @@ from math import prod
 from accel_space.stack import Stack
 from storage.database.opening import Store
 from storage.reading.studies import find_study, study_names
+from storage.records.combination import StudyName
 from storage.records.front import pareto_front
 from storage.records.points import point_key
 from storage.records.study import Point, TrialRecord
@@ -48,10 +48,10 @@ def _from_parts(plan: Plan, store: Store) -> list[Point]:
     Speedups are taken to multiply and losses to add up, which is wrong in detail and right enough
     to begin with. Parts have the same scheduler and steps; a lone method has none.
     """
-    methods = plan.combination["methods"]
+    methods = plan.combination.methods
     if len(methods) < 2:
         return []
-    parts = [find_study(store, plan.study_name_of([method])) for method in methods]
+    parts = [find_study(store, plan.study_name_with(method)) for method in methods]
     fronts = [part.front for part in parts if part is not None]
     if len(fronts) < len(methods):
         return []
@@ -66,18 +66,21 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
 
     Its scheduler may be another one. What its parameters come to here is only nearly the same.
     """
-    pipeline, scheduler, steps, methods, _ = plan.study_name.split("--")
+    own = plan.combination
+
+    def is_alike(other: StudyName) -> bool:
+        found = other.combination
+        return (
+            found is not None
+            and (found.pipeline, found.methods) == (own.pipeline, own.methods)
+            and other.digest in plan.digests
+        )
 
     def distance(name: str) -> tuple[int, bool]:
-        _, other_scheduler, other_steps, *_ = name.split("--")
-        return abs(int(other_steps) - int(steps)), other_scheduler != scheduler
+        other = StudyName.read(name).combination or own
+        return abs(other.steps - own.steps), other.scheduler != own.scheduler
 
-    # Others name their studies as they like.
-    digests = "|".join(map(re.escape, plan.digests))
-    alike = re.compile(
-        rf"{re.escape(pipeline)}--[^/]+?--\d{{1,9}}--{re.escape(methods)}--({digests})"
-    )
-    names = [name for name in study_names(store) if alike.fullmatch(name) and name.count("--") == 4]
+    names = [name for name in study_names(store) if is_alike(StudyName.read(name))]
     for name in sorted(names, key=distance):
         study = find_study(store, name)
         if name == plan.study_name or study is None or not study.trials:

@@ -18,7 +18,10 @@ from objectives.pipelines.catalogue import PIPELINES, PipelineEntry, find_pipeli
 from objectives.pipelines.model import find_model
 from objectives.pipelines.schedulers import scheduler_name, scheduler_settings
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.combination import Combination
+from storage.records.environment import Environment
+from storage.records.protocol import Protocol
+from storage.records.study import Space, StudyRecord, TrialRecord
 
 STEPS = 20
 
@@ -89,32 +92,31 @@ def made_study(
             "seconds": {"generate": 6.0, "score": 4.0},
         },
     )
+    combination = Combination(
+        pipeline=pipeline, scheduler=scheduler, steps=steps, methods=tuple(methods)
+    )
     study = StudyRecord(
-        name=f"{pipeline}--{scheduler}--{steps}--{'+'.join(methods)}--0a1b2c3d",
-        combination={
-            "pipeline": pipeline,
-            "scheduler": scheduler,
-            "steps": steps,
-            "methods": list(methods),
-        },
-        device="NVIDIA H100 80GB HBM3",
+        name=combination.study_name("0a1b2c3d"),
+        combination=combination,
+        protocol=Protocol.model_validate(
+            {
+                "model": own_model(entry),
+                "scorer": f"{entry.scorer}@01234567",
+                "prompts": f"{entry.prompts.name}@76543210",
+                "num_samples": entry.num_samples,
+                "batch_size": entry.batch_size,
+                "height": height,
+                "width": width,
+                "guidance_scale": entry.guidance_scale,
+                "dtype": "float16",
+                "seed": 0,
+                "timed": "prompt to picture",
+                **protocol,
+            }
+        ),
+        environment=Environment(device="NVIDIA H100 80GB HBM3", versions=VERSIONS),
+        space=Space(distinct=24, grid=24, choices={}),
         budgets=Budgets(0.02),
-        protocol={
-            "model": own_model(entry),
-            "scorer": f"{entry.scorer}@01234567",
-            "prompts": f"{entry.prompts.name}@76543210",
-            "num_samples": entry.num_samples,
-            "batch_size": entry.batch_size,
-            "height": height,
-            "width": width,
-            "guidance_scale": entry.guidance_scale,
-            "dtype": "float16",
-            "seed": 0,
-            "timed": "prompt to picture",
-            **protocol,
-        },
-        versions=VERSIONS,
-        space={"distinct": 24, "grid": 24, "choices": {}},
         trials=[trial],
         states={"complete": 1},
         scheduler_settings=scheduler_settings(
@@ -133,7 +135,7 @@ def own_model(entry: PipelineEntry) -> str:
 
 def rendered(study: StudyRecord, trial: TrialRecord) -> str:
     """The script of a trial, with the catalogue's own model: an embedded one without its place."""
-    entry = find_pipeline(study.combination["pipeline"])
+    entry = find_pipeline(study.combination.pipeline)
     model = entry.name if isinstance(entry.model, Path) else entry.model
     return render_script(study, trial, Source(model, variant=entry.variant))
 

@@ -112,7 +112,11 @@ def test_baselines_of_other_pipelines_and_protocols_do_not_compare(store: Store)
     add_measured(store, "UniPC", 0.6, pipeline="tiny-shapes-v")
     add_study(store, "tome", scheduler="UniPC")  # without points
     ours, theirs, _ = read_studies(store)
-    other = replace(ours, protocol={"num_samples": 64}, combination=theirs.combination)
+    other = replace(
+        ours,
+        protocol=ours.protocol.model_copy(update={"num_samples": 64}),
+        combination=theirs.combination,
+    )
     assert weak_baselines([ours, theirs, other]) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -19,7 +20,8 @@ from generator.choice import (
 )
 from generator.tasks.task import Task
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import TrialRecord
+from tests.made_reports import made_study
 
 FAST = (3.0, 2.9, 3.1), (0.05, 0.04, 0.06)
 BEST = (2.0, 1.9, 2.1), (0.015, 0.01, 0.019)
@@ -48,10 +50,8 @@ def make_study(*points: Any, prompts: int = 32, device: str = "a CPU", name: str
         )
         for number, (speedup, loss) in enumerate(points)
     ]
-    protocol = {"num_samples": prompts, "model": "tiny@0a1b2c3d"}
-    return StudyRecord(
-        name, {"pipeline": "tiny-shapes"}, device, Budgets(0.5), protocol, {}, {}, trials, {}
-    )
+    study = made_study(trials, device=device, num_samples=prompts, model="tiny@0a1b2c3d")
+    return replace(study, name=name, budgets=Budgets(0.5))
 
 
 def make_task(**wanted: float) -> Task:

@@ -16,7 +16,8 @@ from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import TrialRecord
+from tests.made_reports import made_study
 from tests.made_studies import add_point, add_study
 
 RATIOS = (0.8, 0.9, 0.95)
@@ -139,12 +140,7 @@ trials = st.builds(
 def test_a_trial_meets_every_made_task_by_interval(
     points: list[TrialRecord], ratios: list[float]
 ) -> None:
-    combination = {
-        "pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 20, "methods": ["tome"],
-    }  # fmt: skip
-    study = StudyRecord(
-        "one", combination, "a CPU", Budgets(0.02), {}, {}, {"distinct": 24}, points, {}
-    )
+    study = made_study(points, methods=["tome"])
     tasks, _ = make_tasks([study], ratios)
     bound = Bound.of(study).trial
     for task in tasks:

@@ -65,7 +65,7 @@ def drawn(plan: Plan, settings: dict[str, Any], scorer: Scorer) -> tuple[Embeddi
     """Embeddings of the pictures that a plan's pipeline draws, and of their prompts."""
     where = (plan.protocol.dtype, plan.device)
     pipe = load_pipeline(plan.entry, plan.model, *where)
-    name = plan.combination["scheduler"]
+    name = plan.combination.scheduler
     pipe.scheduler = make_scheduler(name, pipe.scheduler.config, settings)
     conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
     pictures = generate_pictures(

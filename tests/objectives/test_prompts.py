@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from objectives.errors import InputError
-from objectives.prompts import draw_prompts, read_prompts
+from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
 
 KNOWN_DRAW = list("eghbfacd")
 
@@ -180,3 +180,21 @@ def test_without_a_seed_prompts_are_as_the_file_has_them() -> None:
 def test_a_number_that_nobody_reads_may_have_any_size(tmp_path: Path) -> None:
     path = write(tmp_path, "p.jsonl", '{"n": ' + "9" * 5000 + ', "prompt": "a"}')
     assert read_prompts(path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["a", "b"], ["a", "c"]),
+        (["a", "b"], ["b", "a"]),
+        (["a", "b"], ["a"]),
+        (["a\nb", "c"], ["a", "b\nc"]),
+        (["ab"], ["a", "b"]),
+    ],
+)
+def test_prompts_fingerprint_changes_with_any_prompt_and_the_order(
+    one: list[str], other: list[str]
+) -> None:
+    assert prompts_fingerprint(one) != prompts_fingerprint(other)
+    assert prompts_fingerprint(one) == prompts_fingerprint(tuple(one))
+    assert len(prompts_fingerprint(one)) == 8

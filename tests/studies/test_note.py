@@ -9,7 +9,8 @@ import pytest
 from optuna_dashboard import get_note, save_note
 
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.environment import Environment
+from storage.records.study import Space, StudyRecord, TrialRecord
 from studies.note import END, refresh_note, study_note
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
@@ -28,11 +29,10 @@ def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> StudyRecord:
     return StudyRecord(
         name=plan.study_name,
         combination=plan.combination,
-        device="a CPU",
+        protocol=plan.protocol,
+        environment=Environment(device="a CPU", versions={}),
+        space=Space(distinct=16, grid=16, choices={}),
         budgets=Budgets(0.02),
-        protocol=plan.protocol.model_dump(),
-        versions={},
-        space={"distinct": 16},
         trials=[TrialRecord(n, {}, 1.5 + n, clip_loss, {}) for n in range(trials)],
         states={},
     )

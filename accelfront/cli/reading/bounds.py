@@ -110,6 +110,7 @@ def _table(found: list[Bound]) -> Table:
         speedup_text,
     )
     from generator.bounds import is_searched, reach_text
+    from storage.records.combination import StudyName
 
     table = plain_table("bound", "CLIP loss", "budget", "#")
     table.add_column("parameters", justify="left")
@@ -134,7 +135,7 @@ def _table(found: list[Bound]) -> Table:
             cells[3:] = str(trial.number), searched_params(study, trial)
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
-        digest = study.name.rpartition("--")[2]
+        digest = StudyName.read(study.name).digest
         table.add_row(
             *cells, models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
         )

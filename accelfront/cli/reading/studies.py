@@ -12,6 +12,7 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
     from accelfront.screen.tables import combination_text, plain_table, print_json
     from accelfront.screen.terminal import console
     from storage.database.opening import open_store
+    from storage.records.combination import StudyName
 
     records = read(open_store(storage))
     if as_json:
@@ -19,12 +20,12 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
             [
                 {
                     "study": record.name,
-                    **record.combination,
+                    **record.combination.as_json(),
                     "device": record.device,
-                    "model": record.protocol.get("model"),
+                    "model": record.protocol.model,
                     "loss_budget": record.loss_budget,
                     "trials": len(record.trials),
-                    "points": record.space["distinct"],
+                    "points": record.space.distinct,
                     "states": record.states,
                     "foreign_trials": record.foreign_trials,
                     "doubt": record.doubt or None,
@@ -41,9 +42,9 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
         table.add_row(
             models.below(pipeline, record),
             *others,
-            f"{len(record.trials)}/{record.space['distinct']}",
+            f"{len(record.trials)}/{record.space.distinct}",
             "-" if best is None else f"{best.judged_speedup:.2f}x",
             # The digest tells studies of one combination apart; the rest stands beside it.
-            record.name.rpartition("--")[2],
+            StudyName.read(record.name).digest,
         )
     console().print(table)

@@ -63,8 +63,7 @@ def _study_command(batch: Batch, storage: str) -> str:
     from studies.commands import study_command
     from studies.request import StudyRequest
 
-    combination = {**batch.combination, "methods": tuple(batch.combination["methods"])}
-    request = StudyRequest(**combination, trials=max(DEFAULT_TRIALS, len(batch.points)))
+    request = StudyRequest(**dict(batch.combination), trials=max(DEFAULT_TRIALS, len(batch.points)))
     return study_command(request, named_storage(storage))
 
 

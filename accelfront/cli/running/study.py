@@ -181,7 +181,7 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
     from accelfront.screen.tables import failures_text, waiting_text
 
     study = outcome.study
-    done, distinct = len(study.trials), study.space["distinct"]
+    done, distinct = len(study.trials), study.space.distinct
     reasons = {
         "trials": "Give a greater --trials to go on.",
         "points": "No point is left to measure.",
@@ -199,7 +199,7 @@ def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
         lines.append(
             f"trial {outcome.met.number} meets it, at {outcome.met.judged_speedup:.2f}x and "
             f"{outcome.met.judged['latency_s']:.3g} s a picture in batches of "
-            f"{study.protocol['batch_size']}"
+            f"{study.protocol.batch_size}"
         )
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
@@ -224,7 +224,8 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
     from storage.reading.studies import read_studies
 
     alike = [each for each in read_studies(store) if each.protocol == study.protocol]
-    own = tuple(study.combination[name] for name in ("pipeline", "scheduler", "steps"))
+    combination = study.combination
+    own = combination.pipeline, combination.scheduler, combination.steps
     return [
         weakness_text(weak)
         for weak in weak_baselines(alike)

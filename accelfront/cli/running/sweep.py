@@ -226,7 +226,7 @@ def _table(results: list[StudyResult]) -> Table:
         best = None if study is None else study.bound
         words = result.label + (f"\n{result.state}: {result.reason}" if result.reason else "")
         table.add_row(
-            "-" if study is None else f"{len(study.trials)}/{study.space['distinct']}",
+            "-" if study is None else f"{len(study.trials)}/{study.space.distinct}",
             "-" if best is None else f"{best.judged_speedup:.2f}x",
             "-" if best is None else f"{best.judged_loss:.1%}",
             words,

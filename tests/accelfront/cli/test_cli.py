@@ -204,7 +204,7 @@ def test_a_study_tells_when_its_own_baseline_is_poor(storage: str, tmp_path: Pat
     path.write_bytes(Path(storage.removeprefix("sqlite:///")).read_bytes())
     store = open_store(f"sqlite:///{path}")
     measured_alike = add_study(store, "deepcache", scheduler="UniPC")
-    measured_alike.set_user_attr(PROTOCOL, read_studies(store)[0].protocol)
+    measured_alike.set_user_attr(PROTOCOL, read_studies(store)[0].protocol.as_json())
     nothing = (1.0, 0.9, 1.1), (0.0, -0.01, 0.01)
     add_point(measured_alike, {"cache_interval": 2}, *nothing, baseline_clip_score=1.0)
     store.engine.dispose()

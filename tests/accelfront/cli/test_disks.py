@@ -39,8 +39,8 @@ def disk(request: pytest.FixtureRequest, small_disk: Path) -> Path:
 def url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/a.db"
     scripted, _ = made_trials.made_study("tiny-shapes", ["deepcache"], {})
-    study = made_study([made_trial(0, 1.5, 0.01)], **scripted.protocol)
-    keep(open_store(url, create=True), replace(study, versions=scripted.versions))
+    study = made_study([made_trial(0, 1.5, 0.01)], **scripted.protocol.as_json())
+    keep(open_store(url, create=True), replace(study, environment=scripted.environment))
     return url
 
 

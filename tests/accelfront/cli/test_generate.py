@@ -56,7 +56,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     study = add_study(store, "deepcache")
     made, _ = made_study("tiny-shapes", ["deepcache"], {})
     here = {"device": device_name(torch.device("cpu")), "versions": made.versions}
-    study.set_user_attr(keys.PROTOCOL, made.protocol)
+    study.set_user_attr(keys.PROTOCOL, made.protocol.as_json())
     study.set_user_attr(keys.ENVIRONMENT, here)
     for number in range(POINTS):
         speedup, loss = 1.3 + 0.1 * number, 0.006 + 0.01 * number

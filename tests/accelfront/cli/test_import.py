@@ -11,6 +11,7 @@ import pytest
 from storage.database.imported_points import read_imported_points
 from storage.database.opening import open_store
 from tests.command_line import run
+from tests.made_records import made_combination
 
 DEEPCACHE = "('tiny-shapes', 'DDIM', 6, 1.5, 0.02, ['deepcache'])"
 TGATE = "('tiny-shapes', 'DDIM', 20, 1.5, 0.02, ['tgate'])"
@@ -34,8 +35,7 @@ def test_imported_points_are_kept_by_combination_and_measured_first(tmp_path: Pa
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == ""
     assert "accelfront study --pipeline tiny-shapes --scheduler DDIM --steps 6" in answer.stderr
-    combination = {"pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 20}
-    [point] = read_imported_points(open_store(url).engine, {**combination, "methods": ["tgate"]})
+    [point] = read_imported_points(open_store(url).engine, made_combination("tgate"))
     assert point == {"gate_step": 6, "sp_interval": 2, "fi_interval": 1, "warm_up": 3}
     assert "1 entry: 1 point, 0 new" in run(*command).stderr
     study = run(
@@ -62,8 +62,7 @@ def test_bad_entries_are_told_one_a_line_and_the_good_ones_kept(tmp_path: Path) 
     assert "turbo" in lines[1]
     assert "cache_branch_id" in lines[2]
     assert "left out of the file: 3 entries" in lines[-1]
-    combination = {"pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 6}
-    points = read_imported_points(open_store(url).engine, {**combination, "methods": ["deepcache"]})
+    points = read_imported_points(open_store(url).engine, made_combination(steps=6))
     assert points == [GOOD[DEEPCACHE]]
 
 

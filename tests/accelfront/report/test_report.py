@@ -104,7 +104,7 @@ def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
 
 def test_a_study_of_a_pipeline_that_is_unknown_here_has_a_page_and_no_commands() -> None:
     study = made_study(TRIALS)
-    gone = replace(study, combination=study.combination | {"pipeline": "gone"})
+    gone = replace(study, combination=study.combination.model_copy(update={"pipeline": "gone"}))
     page = unescape(without_library(render_page([gone], {})))
     assert "no task gets this point" in page and "accelfront generate" not in page
 

@@ -24,7 +24,7 @@ def storage(tmp_path: Path) -> str:
         ("0000000a", "0000000b", "0000000c"), (OWN, MINE, ANOTHER), strict=True
     ):
         study = add_study(store, "deepcache", pipeline="SD1.5", digest=digest)
-        study.set_user_attr(keys.PROTOCOL, PROTOCOL | {"model": model})
+        study.set_user_attr(keys.PROTOCOL, PROTOCOL.as_json() | {"model": model})
         add_point(study, {"cache_interval": 2}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.02))
     store.engine.dispose()
     return url
@@ -53,7 +53,7 @@ def test_revisions_of_the_catalogues_own_address_are_told_apart(
     later = OWN.replace("0123", "3210")
     store = open_store(storage)
     study = add_study(store, "deepcache", pipeline="SD1.5", digest="0000000d")
-    study.set_user_attr(keys.PROTOCOL, PROTOCOL | {"model": later})
+    study.set_user_attr(keys.PROTOCOL, PROTOCOL.as_json() | {"model": later})
     add_point(study, {"cache_interval": 2}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.02))
     store.engine.dispose()
     text = "".join(run(command, "--storage", storage).stdout.split())

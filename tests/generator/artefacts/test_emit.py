@@ -20,6 +20,7 @@ from objectives.errors import InputError
 from storage.database.opening import Store, open_store
 from storage.database.scripts import read_scripts
 from storage.errors import StorageError
+from storage.records.environment import Environment
 from storage.records.study import StudyRecord
 from tests.generator.made_trials import made_study
 
@@ -49,8 +50,9 @@ def make_study(
     ]
     name = study.name.replace("0a1b2c3d", digest)
     # All there is to measure.
-    space = {**study.space, "distinct": len(points)}
-    return replace(study, name=name, device=device, trials=trials, space=space)
+    space = study.space.model_copy(update={"distinct": len(points)})
+    environment = Environment(device=device, versions={})
+    return replace(study, name=name, environment=environment, trials=trials, space=space)
 
 
 def make_task(speedup: float | None, loss_budget: float = 0.1, **changes: Any) -> Task:
@@ -179,7 +181,7 @@ def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
     make_emitter: MakeEmitter, wanted: float
 ) -> None:
     begun = make_study((2.0, 0.01), (1.5, 0.3))
-    begun = replace(begun, space={**begun.space, "distinct": 16})
+    begun = replace(begun, space=begun.space.model_copy(update={"distinct": 16}))
     outcome = make_emitter(begun).emit(make_task(wanted))
     assert outcome.status == "not-searched"
     assert outcome.reason.startswith("not reached yet, 2 of 16 points measured: ")

@@ -24,6 +24,7 @@ from generator.artefacts.written import literal, literals, plain
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import make_scheduler, scheduler_settings
+from storage.records.environment import Environment
 from storage.records.study import StudyRecord, TrialRecord
 from tests.generator.artefacts import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, catalogue_trials, made_study, rendered
@@ -317,9 +318,8 @@ def test_no_text_reaches_the_code(
     attacked = replace(
         study,
         name=name,
-        device=device,
-        protocol=study.protocol | texts,
-        versions=dict.fromkeys(study.versions, device),
+        protocol=study.protocol.model_copy(update=texts),
+        environment=Environment(device=device, versions=dict.fromkeys(study.versions, device)),
     )
 
     script = render_script(attacked, trial, Source(place or "a place", variant="fp16"))
@@ -349,7 +349,9 @@ def test_names_that_are_none_are_refused(what: str, value: str) -> None:
 
     with pytest.raises(InputError):
         render_script(
-            replace(study, combination=study.combination | {what: value}), trial, Source("m")
+            replace(study, combination=study.combination.model_copy(update={what: value})),
+            trial,
+            Source("m"),
         )
 
 

@@ -24,6 +24,7 @@ from objectives.model_files.fingerprint import earlier_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
 from storage.database.opening import Store, open_store
+from storage.records.environment import Environment
 from storage.records.study import StudyRecord
 from tests.generator.artefacts.test_emit import NOT_ASKED, put
 from tests.generator.made_trials import made_study
@@ -62,6 +63,9 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
+A_CPU = Environment(device="a CPU", versions={})
+
+
 def study_of(
     model: str | None, pipeline: str = "SD1.5", revision: str | None = None, **changes: Any
 ) -> StudyRecord:
@@ -69,7 +73,7 @@ def study_of(
     found = find_model(find_pipeline(pipeline), model, revision)
     study, _ = made_study(pipeline, ["deepcache"], POINT, model=found.name)
     origin = found.origin.model_dump(exclude_none=True)
-    return replace(study, origin=origin, device="a CPU", **changes)
+    return replace(study, origin=origin, environment=A_CPU, **changes)
 
 
 def emit(store: Store, folder: Path, *studies: StudyRecord, **changes: Any) -> Outcome:
@@ -84,7 +88,7 @@ def emit(store: Store, folder: Path, *studies: StudyRecord, **changes: Any) -> O
         out=folder,
         **changes,
     )
-    pipeline = studies[0].combination["pipeline"]
+    pipeline = studies[0].combination.pipeline
     return emitter.emit(
         Task(pipeline=pipeline, methods=("deepcache",), speedup=1.5, loss_budget=0.1)
     )
@@ -184,8 +188,8 @@ def test_a_script_loads_the_commit_that_was_measured(hub_cache: Path, tmp_path: 
 def test_verify_finds_the_commit_that_a_script_pins() -> None:
     study = study_of("somebody/tiny", revision=FIRST)
     pinned, latest = (find_model(SD15, "somebody/tiny", each) for each in (FIRST, None))
-    assert pinned.is_measured(study.protocol["model"])
-    assert not latest.is_measured(study.protocol["model"])
+    assert pinned.is_measured(study.protocol.model)
+    assert not latest.is_measured(study.protocol.model)
 
 
 @pytest.mark.parametrize("commit", ["main", "x" * 40, '"; import os', FIRST.upper()])
@@ -199,7 +203,7 @@ def test_a_plain_task_prefers_the_catalogues_own_model(
     store: Store, folder: Path, tmp_path: Path
 ) -> None:
     own, _ = made_study("SD1.5", ["deepcache"], POINT, num_samples=8)
-    own = replace(own, name="own", device="a CPU")
+    own = replace(own, name="own", environment=A_CPU)
     foreign = study_of(str(folder), name="foreign")
     outcome = emit(store, tmp_path, foreign, own)
     assert outcome.chosen is not None
@@ -215,5 +219,5 @@ def test_a_fine_tune_that_serves_a_plain_task_is_told(
     study = study_of(str(folder))
     outcome = emit(store, tmp_path, study)
     assert outcome.status == "emitted"
-    assert f"the model is {study.protocol['model']}, and not the catalogue's own" in outcome.reason
-    assert outcome.as_json()["model"] == study.protocol["model"]
+    assert f"the model is {study.protocol.model}, and not the catalogue's own" in outcome.reason
+    assert outcome.as_json()["model"] == study.protocol.model

@@ -14,10 +14,11 @@ from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
-from objectives.protocol import prompts_fingerprint
+from objectives.prompts import prompts_fingerprint
 from objectives.timing.device import device_name
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
+from storage.records.environment import Environment
 from storage.records.study import StudyRecord
 from storage.study_store import attributes as keys
 from tests.generator.made_trials import made_study
@@ -69,7 +70,8 @@ def make_place(folder: Path) -> Place:
         guidance_scale=5.0,
         dtype="float32",
     )
-    study = replace(study, device=device_name(torch.device("cpu")))
+    here = Environment(device=device_name(torch.device("cpu")), versions=study.versions)
+    study = replace(study, environment=here)
     url = f"sqlite:///{folder / 'a.db'}"
     study = _store(study, url)
     written = []
@@ -87,10 +89,10 @@ def _store(study: StudyRecord, url: str) -> StudyRecord:
         study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
     )
     attributes: dict[str, Any] = {
-        keys.COMBINATION: study.combination,
-        keys.PROTOCOL: study.protocol,
-        keys.ENVIRONMENT: {"device": study.device, "versions": study.versions},
-        keys.SPACE: study.space,
+        keys.COMBINATION: study.combination.as_json(),
+        keys.PROTOCOL: study.protocol.as_json(),
+        keys.ENVIRONMENT: study.environment.as_json(),
+        keys.SPACE: study.space.as_json(),
         keys.LOSS_BUDGET: study.loss_budget,
     }
     for key, value in attributes.items():

@@ -8,8 +8,9 @@ from sqlalchemy import inspect
 from storage.database.imported_points import keep_imported_points, read_imported_points
 from storage.database.opening import Store
 from storage.database.schema import imported_points
+from tests.made_records import made_combination
 
-COMBINATION = {"pipeline": "tiny-shapes", "scheduler": "DDIM", "steps": 20, "methods": ["tome"]}
+COMBINATION = made_combination("tome")
 
 FIRST, SECOND, THIRD = ({"ratio": ratio, "max_downsample": 1} for ratio in (0.5, 0.1, 0.3))
 
@@ -28,11 +29,12 @@ def test_a_point_is_kept_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"pipeline": "SD1.5"}, {"scheduler": "UniPC"}, {"steps": 21}, {"methods": ["tgate"]}]
+    "change",
+    [{"pipeline": "SD1.5"}, {"scheduler": "UniPC"}, {"steps": 21}, {"methods": ("tgate",)}],
 )
 def test_points_belong_to_one_combination(store: Store, change: dict[str, object]) -> None:
     keep_imported_points(store.engine, COMBINATION, [FIRST])
-    assert read_imported_points(store.engine, {**COMBINATION, **change}) == []
+    assert read_imported_points(store.engine, COMBINATION.model_copy(update=change)) == []
 
 
 def test_a_database_of_an_earlier_release_gets_the_table_when_it_is_written_to(

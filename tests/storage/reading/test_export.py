@@ -67,7 +67,7 @@ def test_json_has_all_points_and_how_they_were_measured(store: Store) -> None:
     assert [len(study["points"]) for study in written] == [2, 1]
     assert [len(study["front"]) for study in written] == [1, 1]
     for study, record in zip(written, records, strict=True):
-        assert study["protocol"] == PROTOCOL
+        assert study["protocol"] == PROTOCOL.as_json()
         assert study["versions"] == {"torch": "2.12.0"}
         shared = json.loads(json.dumps(record.as_json()))
         assert {name: study[name] for name in shared} == shared

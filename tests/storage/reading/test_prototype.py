@@ -13,6 +13,7 @@ from storage.reading.prototype import read_search_params, write_search_params, w
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.study import StudyRecord, TrialRecord
+from tests import made_reports
 from tests.made_studies import add_point, add_study
 
 KEY = "('tiny-shapes', 'DDIM', 20, 3.04, 0.02, ['deepcache', 'tgate'])"
@@ -24,22 +25,7 @@ def made_study(*points: tuple[float, float], name: str = "one") -> StudyRecord:
         TrialRecord(number, {"cache_interval": 2 + number, "warm_up": 1}, *values, {})
         for number, values in enumerate(points)
     ]
-    return StudyRecord(
-        name=name,
-        combination={
-            "pipeline": "tiny-shapes",
-            "scheduler": "DDIM",
-            "steps": 20,
-            "methods": ["tgate", "deepcache"],
-        },
-        device="a CPU",
-        budgets=Budgets(0.02),
-        protocol={},
-        versions={},
-        space={},
-        trials=trials,
-        states={},
-    )
+    return replace(made_reports.made_study(trials, methods=["tgate", "deepcache"]), name=name)
 
 
 def test_search_params_are_keyed_and_spelled_as_the_prototype_did() -> None:

@@ -12,14 +12,12 @@ from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies, read_study
 from storage.study_store import attributes as keys
-from tests.made_reports import PROTOCOL, made_trial
+from tests.made_records import made_combination, made_protocol
+from tests.made_reports import made_trial
 
-COMBINATION = {
-    "pipeline": "tiny-shapes",
-    "scheduler": "DDIM",
-    "steps": 20,
-    "methods": ["deepcache", "tome"],
-}
+COMBINATION = made_combination("deepcache", "tome")
+
+PROTOCOL = made_protocol()
 
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
@@ -38,8 +36,8 @@ def make_study(store: Store, name: str = "one") -> optuna.Study:
         study_name=name, storage=store.optuna, directions=["maximize", "minimize"]
     )
     attributes = {
-        keys.COMBINATION: COMBINATION,
-        keys.PROTOCOL: PROTOCOL,
+        keys.COMBINATION: COMBINATION.as_json(),
+        keys.PROTOCOL: PROTOCOL.as_json(),
         keys.ENVIRONMENT: {"device": "a CPU", "versions": {"torch": "2.12.0"}},
         keys.SPACE: {"distinct": 16, "grid": 16, "choices": {"ratio": [0.1, 0.5]}},
         keys.LOSS_BUDGET: 0.02,
@@ -85,7 +83,7 @@ def test_empty_study_reads_back(store: Store) -> None:
     assert record.loss_budget == 0.02
     assert record.protocol == PROTOCOL
     assert record.versions == {"torch": "2.12.0"}
-    assert record.space["distinct"] == 16
+    assert record.space.distinct == 16
     assert (record.trials, record.front, record.states) == ([], [], {})
 
 
@@ -136,9 +134,9 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
     assert list(point) == POINT_FIELDS
     assert {key: written[key] for key in STUDY_FIELDS if key != "front"} == {
         "study": "one",
-        **COMBINATION,
+        **COMBINATION.as_json(),
         "device": "a CPU",
-        "model": PROTOCOL["model"],
+        "model": PROTOCOL.model,
         "loss_budget": 0.02,
         "doubt": None,
         "trials": 2,
@@ -192,7 +190,7 @@ def test_studies_of_others_and_unfinished_ones_are_left_out(store: Store) -> Non
     begun = optuna.create_study(
         study_name="begun", storage=store.optuna, directions=["maximize", "minimize"]
     )
-    begun.set_user_attr(keys.COMBINATION, COMBINATION)
+    begun.set_user_attr(keys.COMBINATION, COMBINATION.as_json())
     with pytest.raises(StorageError, match="holds no studies"):
         read_studies(store)
     make_study(store)

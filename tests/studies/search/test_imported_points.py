@@ -41,9 +41,9 @@ def test_entries_of_one_combination_come_together_whatever_their_spelling() -> N
         ]
     )  # fmt: skip
     assert problems == []
-    assert [(batch.combination["methods"], len(batch.points)) for batch in batches] == [
-        (["deepcache", "tgate"], 2),
-        (["tome"], 1),
+    assert [(batch.combination.methods, len(batch.points)) for batch in batches] == [
+        (("deepcache", "tgate"), 2),
+        (("tome",), 1),
     ]
 
 
@@ -101,5 +101,7 @@ def test_a_study_gets_the_imported_points_of_its_combination_that_fit(
     # As of a protocol, or a release, with other choices.
     keep_imported_points(store.engine, plan.combination, [OUTSIDE])
     keep_imported_points(store.engine, plan.combination, [{"ratio": 0.5}, fitting])
-    keep_imported_points(store.engine, {**plan.combination, "steps": 7}, [plan.stack.default])
+    keep_imported_points(
+        store.engine, plan.combination.model_copy(update={"steps": 7}), [plan.stack.default]
+    )
     assert imported_points(plan, store) == [fitting]

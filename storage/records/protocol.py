@@ -1,0 +1,85 @@
+"""The protocol: how a measurement is made. Two measurements compare only under one protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from storage.records.record import GREATEST, Record, Some
+
+Dtype = Literal["float16", "float32"]
+
+Timed = Literal["prompt to picture", "embedding to picture"]
+"""What is inside a latency."""
+
+FIRST_VERSION = frozenset({
+    "model", "scorer", "prompts", "prompts_seed", "num_samples", "batch_size", "height", "width",
+    "guidance_scale", "dtype", "seed", "timed",
+})  # fmt: skip
+"""The fields that count in a study's identity whatever their value.
+
+They are those of the first version of the identity, and their set never changes. A field that came
+later counts only where it differs from its default, so that it renames no study.
+"""
+
+
+class Protocol(Record):
+    """How a measurement is made; part of a study's identity.
+
+    Attributes:
+        model: What was loaded, by name and fingerprint.
+        scorer: The open_clip model that scores, by name and fingerprint.
+        prompts: The prompts' file name and the fingerprint of those used.
+        prompts_seed: Of the draw that chose them from the file; None, as in studies from before
+            it was kept, is the head of the file.
+        num_samples: How many prompts are used, one picture each.
+        batch_size: How many pictures are generated together.
+        height: In pixels.
+        width: In pixels.
+        guidance_scale: Classifier-free guidance is on above 1.
+        dtype: Of the pipeline's weights.
+        seed: The picture of prompt i starts from noise of seed + i.
+        timed: What is inside a latency.
+    """
+
+    model: str
+    scorer: str
+    prompts: str
+    prompts_seed: int | None = None
+    num_samples: Some
+    batch_size: Some
+    height: Some
+    width: Some
+    guidance_scale: float = Field(ge=0, le=GREATEST, allow_inf_nan=False)
+    dtype: Dtype
+    seed: int = Field(ge=0)
+    timed: Timed = "prompt to picture"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields by which a protocol is told from others: see `FIRST_VERSION`."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in self.model_dump(mode="json").items()
+            if name in FIRST_VERSION
+            or name not in fields
+            or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
+
+
+def study_digest(protocol: Protocol, device: str, scheduler_settings: Mapping[str, Any]) -> str:
+    """Eight hex digits that tell studies of one combination apart.
+
+    Args:
+        protocol: How the study measures.
+        device: The device's name.
+        scheduler_settings: What the scheduler is given; none at all does not count.
+    """
+    identity = [protocol.identity, device, *filter(None, [scheduler_settings])]
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
