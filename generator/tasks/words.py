@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from accel_space.methods import METHODS
+from objectives.pipelines.catalogue import PIPELINES
 
 
 class Kind(Enum):
@@ -43,34 +44,8 @@ class Kind(Enum):
     SEPARATOR = "separator"
 
 
-PIPELINE_WORDS: dict[str, tuple[str, ...]] = {
-    "tiny-shapes": (),
-    "tiny-shapes-v": (),
-    "tiny-shapes-xl": (),
-    "tiny-shapes-dit": (),
-    "SD1.5": (
-        "SD 1.5", "SD v1.5", "SD v1-5", "stable diffusion 1.5", "stable diffusion v1.5",
-        "stable diffusion v1-5", "stable diffusion 1-5", "runwayml/stable-diffusion-v1-5",
-        "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    ),
-    "SD2.1": (
-        "SD 2.1", "SD v2.1", "SD v2-1", "stable diffusion 2.1", "stable diffusion v2.1",
-        "stable diffusion v2-1", "stable diffusion 2-1", "stabilityai/stable-diffusion-2-1",
-    ),
-    "SDXL": (
-        "SD XL", "SDXL base", "SDXL 1.0", "SDXL base 1.0", "SDXL v1.0", "stable diffusion xl",
-        "stable diffusion xl base", "stable diffusion xl 1.0", "stable diffusion xl base 1.0",
-        "stabilityai/stable-diffusion-xl-base-1.0",
-    ),
-    "PixArt-alpha": (
-        "PixArt \u03b1", "PixArt XL 2", "PixArt-alpha/PixArt-XL-2-1024-MS",
-        "PixArt-alpha/PixArt-XL-2-512x512",
-    ),
-    "PixArt-Sigma": (
-        "PixArt \u03a3", "PixArt Sigma XL 2", "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
-    ),
-}  # fmt: skip
-"""Catalogue names, and what else each is called."""
+PIPELINE_WORDS = {name: entry.words for name, entry in PIPELINES.items()}
+"""Pipelines, and what else each is called."""
 
 SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
     "DDIM": ("DDIMScheduler",),

