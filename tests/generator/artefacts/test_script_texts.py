@@ -1,0 +1,121 @@
+"""Emitted scripts: no text of a study becomes code."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.artefacts.script import render_script, script_name
+from generator.artefacts.source import Source
+from generator.artefacts.written import literal, literals, plain
+from objectives.errors import InputError
+from storage.records.environment import Environment
+from tests.generator.made_trials import made_study, rendered
+
+_TOME = {"ratio": 0.5, "max_downsample": 1}
+
+hostile = st.text() | st.sampled_from(
+    ['"""\nimport os\n"""', "'; import os; '", "{{ 7*7 }}", "{% raw %}", "\\", '\\"', "\n", "\0"]
+)
+
+
+class _TextsGone(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        return ast.Expr(self.visit(node.value))
+
+
+def _code_of(script: str) -> str:
+    return ast.dump(_TextsGone().visit(ast.parse(script)))
+
+
+@given(hostile, hostile, hostile, hostile, hostile)
+def test_no_text_reaches_the_code(
+    name: str, device: str, model: str, prompts: str, place: str
+) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    texts = {"model": model, "prompts": prompts, "scorer": model}
+    attacked = replace(
+        study,
+        name=name,
+        protocol=study.protocol.model_copy(update=texts),
+        environment=Environment(device=device, versions=dict.fromkeys(study.versions, device)),
+    )
+
+    script = render_script(attacked, trial, Source(place or "a place", variant="fp16"))
+
+    assert _code_of(script) == _code_of(rendered(study, trial))
+    assert script.encode()
+    assert all(letter.isalnum() or letter in ".-" for letter in script_name(attacked, trial))
+
+
+@given(hostile)
+def test_a_literal_means_its_text(text: str) -> None:
+    assert ast.literal_eval(literal(text)) == text
+    assert ast.literal_eval("(" + "\n".join(literals(text)) + ")") == text
+    assert ast.get_docstring(ast.parse(f'"""{plain(text)}"""'), clean=False) == plain(text)
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("scheduler", "os.system('x')"),
+        ("scheduler", "DDIMScheduler\nimport os"),
+        ("pipeline", "__import__('os')"),
+    ],
+)
+def test_names_that_are_none_are_refused(what: str, value: str) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+
+    with pytest.raises(InputError):
+        render_script(
+            replace(study, combination=study.combination.model_copy(update={what: value})),
+            trial,
+            Source("m"),
+        )
+
+
+@pytest.mark.parametrize("value", ["0.5; import os", [1], None])
+def test_parameters_that_are_no_numbers_are_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="ratio"):
+        rendered(*made_study("SD1.5", ["tome"], _TOME | {"ratio": value}))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"clip_sample=os.system('x'), thresholding": False},
+        {"clip_sample\n": False},
+        {"lambda": False},
+        {"clip_sample": [False]},
+        {"clip_sample": None},
+    ],
+)
+def test_scheduler_settings_that_are_none_are_refused(settings: dict[str, Any]) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+
+    with pytest.raises(InputError, match="scheduler_settings"):
+        rendered(replace(study, scheduler_settings=settings), trial)
+
+
+@given(hostile)
+def test_words_of_scheduler_settings_stay_words(text: str) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    hostile_study = replace(study, scheduler_settings={"timestep_spacing": text})
+
+    tree = ast.parse(rendered(hostile_study, trial))
+    words = [
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword)
+        and node.arg == "timestep_spacing"
+        and isinstance(node.value, ast.Constant)
+    ]
+    assert words == [text]
