@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from objectives.embedded import SCORER_DIR
 from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
 from objectives.pipelines.architecture import known_parts
+from objectives.pipelines.families import class_of
 from objectives.pipelines.loading import free_memory
 
 
@@ -31,8 +32,9 @@ def build_model(pipeline: str, folder: Path, device: torch.device) -> None:
             components[name] = _part(dict(config), device)
     for name in list(components):
         if name.startswith("text_encoder"):
-            components[name.replace("text_encoder", "tokenizer")] = _tokenizer(pipeline)
-    if pipeline.startswith("SD") and pipeline != "SDXL":
+            tokenizer = _tokenizer(parts[name]["_class_name"])
+            components[name.replace("text_encoder", "tokenizer")] = tokenizer
+    if "safety_checker" in class_of(parts["pipeline_class"]).parts:
         components |= {"safety_checker": None, "feature_extractor": None}
     pipe = getattr(diffusers, parts["pipeline_class"])(**components)
     pipe.save_pretrained(folder)
@@ -61,9 +63,9 @@ def _part(config: dict[str, Any], device: torch.device) -> Any:
         return part_class.from_config(config).half()
 
 
-def _tokenizer(pipeline: str) -> Any:
+def _tokenizer(text_encoder: str) -> Any:
     """The embedded world's words; which token a word is makes no difference to a latency."""
-    if pipeline.startswith("PixArt"):
+    if text_encoder == "T5EncoderModel":
         return build_t5_tokenizer()
     tokenizer = build_tokenizer()
     tokenizer.model_max_length = 77

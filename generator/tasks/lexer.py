@@ -11,11 +11,11 @@ from generator.tasks.words import (
     METHOD_WORDS,
     PHRASES,
     PIPELINE_WORDS,
-    SCHEDULER_WORDS,
     UNCLEAR,
     Kind,
 )
 from objectives.errors import InputError
+from objectives.pipelines.schedulers import SCHEDULER_WORDS
 from objectives.spelling import likely
 
 UNITS = frozenset({Kind.TIMES, Kind.PERCENT, Kind.SECONDS, Kind.MILLISECONDS, Kind.STEPS})

@@ -47,35 +47,6 @@ class Kind(Enum):
 PIPELINE_WORDS = {name: entry.words for name, entry in PIPELINES.items()}
 """Pipelines, and what else each is called."""
 
-SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
-    "DDIM": ("DDIMScheduler",),
-    "DPM-Solver++": (
-        "DPM++", "DPM++ 2M", "DPM ++", "DPM Solver", "DPM Solver ++", "DPM-Solver++ 2M",
-        "DPM++ (2M)", "DPM-Solver++ (2M)", "DPM Solver Multistep", "DPMSolverMultistepScheduler",
-    ),
-    "UniPC": ("Uni PC", "UniPC Multistep", "UniPCMultistepScheduler"),
-    "DDPMScheduler": ("DDPM",),
-    "DDIMParallelScheduler": ("DDIMParallel",),
-    "DDPMParallelScheduler": ("DDPMParallel",),
-    "DEISMultistepScheduler": ("DEIS", "DEIS Multistep"),
-    "DPMSolverSDEScheduler": ("DPM++ SDE", "DPM Solver SDE"),
-    "DPMSolverSinglestepScheduler": ("DPM Solver Singlestep",),
-    "EDMDPMSolverMultistepScheduler": ("EDMDPMSolverMultistep",),
-    "EDMEulerScheduler": ("EDMEuler",),
-    "EulerAncestralDiscreteScheduler": ("Euler Ancestral", "Euler Ancestral Discrete"),
-    "EulerDiscreteScheduler": ("Euler", "Euler Discrete"),
-    "HeunDiscreteScheduler": ("Heun", "Heun Discrete"),
-    "IPNDMScheduler": ("IPNDM",),
-    "KDPM2AncestralDiscreteScheduler": ("KDPM2AncestralDiscrete",),
-    "KDPM2DiscreteScheduler": ("KDPM2Discrete",),
-    "LCMScheduler": (),
-    "LMSDiscreteScheduler": ("LMS", "LMS Discrete"),
-    "PNDMScheduler": ("PNDM",),
-    "SASolverScheduler": ("SA Solver",),
-    "TCDScheduler": (),
-}  # fmt: skip
-"""Schedulers as studies name them (class names of diffusers but for three), and their aliases."""
-
 METHOD_WORDS = {name: method.words for name, method in METHODS.items()}
 """Methods, and what else each is called; the first is how `task_sentence` writes it."""
 

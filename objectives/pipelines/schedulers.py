@@ -21,6 +21,35 @@ SCHEDULERS = {
 }
 """Our names, and diffusers' class of each. Any other scheduler class goes by its own name."""
 
+SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
+    "DDIM": ("DDIMScheduler",),
+    "DPM-Solver++": (
+        "DPM++", "DPM++ 2M", "DPM ++", "DPM Solver", "DPM Solver ++", "DPM-Solver++ 2M",
+        "DPM++ (2M)", "DPM-Solver++ (2M)", "DPM Solver Multistep", "DPMSolverMultistepScheduler",
+    ),
+    "UniPC": ("Uni PC", "UniPC Multistep", "UniPCMultistepScheduler"),
+    "DDPMScheduler": ("DDPM",),
+    "DDIMParallelScheduler": ("DDIMParallel",),
+    "DDPMParallelScheduler": ("DDPMParallel",),
+    "DEISMultistepScheduler": ("DEIS", "DEIS Multistep"),
+    "DPMSolverSDEScheduler": ("DPM++ SDE", "DPM Solver SDE"),
+    "DPMSolverSinglestepScheduler": ("DPM Solver Singlestep",),
+    "EDMDPMSolverMultistepScheduler": ("EDMDPMSolverMultistep",),
+    "EDMEulerScheduler": ("EDMEuler",),
+    "EulerAncestralDiscreteScheduler": ("Euler Ancestral", "Euler Ancestral Discrete"),
+    "EulerDiscreteScheduler": ("Euler", "Euler Discrete"),
+    "HeunDiscreteScheduler": ("Heun", "Heun Discrete"),
+    "IPNDMScheduler": ("IPNDM",),
+    "KDPM2AncestralDiscreteScheduler": ("KDPM2AncestralDiscrete",),
+    "KDPM2DiscreteScheduler": ("KDPM2Discrete",),
+    "LCMScheduler": (),
+    "LMSDiscreteScheduler": ("LMS", "LMS Discrete"),
+    "PNDMScheduler": ("PNDM",),
+    "SASolverScheduler": ("SA Solver",),
+    "TCDScheduler": (),
+}  # fmt: skip
+"""Schedulers as studies name them (all but three by their class), and their words in tasks."""
+
 Settings = dict[str, Any]
 """Arguments of a scheduler: names of `CARRIED`, and numbers, words or truth values."""
 

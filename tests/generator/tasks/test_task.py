@@ -13,9 +13,10 @@ from accelfront.cli.running.study import study
 from generator.tasks import task as tasks
 from generator.tasks.lexer import lex
 from generator.tasks.task import Task, read_task, task_json, task_sentence
-from generator.tasks.words import METHOD_WORDS, PIPELINE_WORDS, SCHEDULER_WORDS, Kind
+from generator.tasks.words import METHOD_WORDS, PIPELINE_WORDS, Kind
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.schedulers import SCHEDULER_WORDS
 from studies.request import DEFAULT_LOSS_BUDGET
 
 # ruff: noqa: RUF001
