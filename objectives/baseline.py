@@ -11,7 +11,8 @@ import numpy as np
 from objectives.errors import MeasurementError, reason_of
 from objectives.measurement import Baseline
 from objectives.quality.images import refuse_degenerate
-from objectives.quality.scorer import Embeddings, Scorer, clip_scores
+from objectives.quality.metric import Embeddings
+from objectives.quality.scorer import Scorer, clip_scores
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from objectives.quality.scorer import Embeddings
+from objectives.quality.metric import Embeddings
 from objectives.statistics import Estimate
 
 
@@ -54,6 +54,24 @@ Hopeless = Callable[[Partial], Estimates | None]
 """Tells from what was measured so far whether to give a point up: the estimates that say so."""
 
 
+class MetricResult(BaseModel):
+    """What a trial says of one metric.
+
+    Attributes:
+        value: The mean over pictures, in the metric's own unit.
+        loss: What acceleration costs in it, as objectives/quality/metric.py tells.
+        loss_ci: Its interval over prompts; None where one picture alone was seen.
+        samples: How many pictures were seen.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    loss: float
+    loss_ci: tuple[float, float] | None
+    samples: int
+
+
 class Measurement(BaseModel):
     """One point, measured; intervals are [low, high] at 95%.
 
@@ -81,6 +99,8 @@ class Measurement(BaseModel):
         samples: Prompts generated; fewer than the protocol's if stopped early.
         stopped_early: Whether it was given up as hopeless.
         seconds: Where the wall time went, by phase.
+        metrics: All other metrics of the protocol, by name; none in studies from before they were
+            kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +126,7 @@ class Measurement(BaseModel):
     samples: int
     stopped_early: bool
     seconds: dict[str, float]
+    metrics: dict[str, MetricResult] = {}
 
 
 class Clock:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from accel_space.method import Generate, Params
 from accel_space.stack import Stack
 from objectives.baseline import doubt_of, draw_baseline
 from objectives.errors import MeasurementError
 from objectives.generation import batches_of, generate_pictures
-from objectives.measurement import Baseline, Estimates, Hopeless, Measurement
+from objectives.measurement import Baseline, Hopeless, Measurement
 from objectives.pipelines.conditioning import Conditioning, Plain
-from objectives.quality.images import psnr_db, refuse_degenerate
-from objectives.quality.scorer import Scorer, clip_scores
-from objectives.statistics import clip_loss
+from objectives.quality import METRICS
+from objectives.quality.images import refuse_degenerate
+from objectives.quality.metric import Drawn
+from objectives.quality.recorder import QualityRecorder
+from objectives.quality.scorer import Scorer
 from objectives.timing import device as devices
 from objectives.timing.host_bound import HostBoundShare, watch_host
 from objectives.trial_recorder import TrialRecorder
@@ -74,7 +75,9 @@ class Objective:
         self._conditioning = conditioning or Plain(prompts)
         self._call = dict(call or {})
         self._batches = batches_of(len(prompts), protocol.batch_size)
+        self._texts = prompts
         self._prompts = scorer.embed_prompts(prompts)
+        self._metrics = [METRICS[name] for name in protocol.metrics]
         self._is_warm = False
         self._baseline_share: HostBoundShare | None = None
 
@@ -84,12 +87,8 @@ class Objective:
         Raises:
             MeasurementError: If the pipeline fails, or its pictures are none.
         """
-        baseline = draw_baseline(
-            self._batches,
-            lambda batch: self._generate(self._pipe, batch),
-            self._scorer,
-            self._prompts,
-        )
+        draw = partial(self._generate, self._pipe)
+        baseline = draw_baseline(self._batches, draw, self._scorer, self._prompts)
         self._is_warm = True
         return baseline
 
@@ -133,30 +132,21 @@ class Objective:
             MeasurementError: If the pictures are none, if the baseline's pictures have changed, or
                 if it takes too long.
         """
-        recorder = TrialRecorder(timeout_s=timeout_s)
+        recorder = TrialRecorder(QualityRecorder(self._metrics), timeout_s=timeout_s)
         self._warm_baseline_up(baseline, recorder)
-        full = self._full_batches
-        images = self._run_point(self._batches[0], point, recorder)[0]
-        self._score(images, 0, baseline, recorder)
+        full, first = self._full_batches, self._batches[0]
+        self._score(first, self._run_point(first, point, recorder)[0], baseline, recorder)
         for index, batch in enumerate(self._batches[1:], start=1):
-            if batch in full and len(recorder.latencies) < MAX_PAIRS:
-                images = self._run_pair(batch, point, baseline, recorder, look)
-            elif batch in full and recorder.gpu_bound is None:
-                images = self._watch_point(batch, point, recorder)
-            else:
-                images = self._run_point(batch, point, recorder)[0]
-            self._score(images, index, baseline, recorder)
+            self._draw(batch, point, baseline, recorder, look)
             if hopeless is not None and recorder.latencies and batch is not self._batches[-1]:
                 given_up = hopeless(recorder.partial(baseline, index + 1, len(self._batches)))
                 if given_up is not None:
-                    return self._measurement(baseline, recorder, given_up)
+                    return recorder.measurement(baseline, self._device, given_up)
         while len(recorder.latencies) < MIN_PAIRS:
-            self._run_pair(
-                full[len(recorder.latencies) % len(full)], point, baseline, recorder, look
-            )
+            self._draw(full[len(recorder.latencies) % len(full)], point, baseline, recorder, look)
         if self._device.type == "cuda" and recorder.gpu_bound is None and not recorder.is_late:
             self._watch_point(full[0], point, recorder)
-        return self._measurement(baseline, recorder)
+        return recorder.measurement(baseline, self._device)
 
     def time_again(
         self,
@@ -182,7 +172,7 @@ class Objective:
         recorder.gpu_bound = before.gpu_bound
         self._run_point(full[0], point, recorder)
         for pair in range(len(before.latencies_s)):
-            self._run_pair(full[(pair + 1) % len(full)], point, baseline, recorder, look=None)
+            self._run_pair(full[(pair + 1) % len(full)], point, baseline, recorder)
         timing = recorder.timing(self._device)
         return before.model_copy(update=timing)
 
@@ -204,22 +194,39 @@ class Objective:
         if self._baseline_share is not None:
             recorder.baseline_gpu_bound = self._baseline_share.gpu_bound
 
-    def _watch_point(self, batch: range, point: Params, recorder: TrialRecorder) -> torch.Tensor:
+    def _watch_point(
+        self, batch: range, point: Params, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, float]:
         """Generate with the stack applied, warm and untimed, and read the host-bound share."""
         with watch_host(self._denoiser, self._device) as share:
-            images = self._run_point(batch, point, recorder)[0]
+            drawn = self._run_point(batch, point, recorder)
         recorder.gpu_bound = share.gpu_bound
-        return images
+        return drawn
 
-    def _run_pair(
+    def _draw(
         self,
         batch: range,
         point: Params,
         baseline: Baseline,
         recorder: TrialRecorder,
         look: Look | None,
-    ) -> torch.Tensor:
-        """Time a batch with and without acceleration; return the accelerated pictures."""
+    ) -> None:
+        """Draw a batch and score it: in a pair while the trial has room for one."""
+        is_full = batch in self._full_batches
+        if is_full and len(recorder.latencies) < MAX_PAIRS:
+            images, reference = self._run_pair(batch, point, baseline, recorder)
+            self._score(batch, images, baseline, recorder, reference)
+            if look is not None:
+                look(batch, reference, images)
+            return
+        watches = is_full and recorder.gpu_bound is None
+        run = self._watch_point if watches else self._run_point
+        self._score(batch, run(batch, point, recorder)[0], baseline, recorder)
+
+    def _run_pair(
+        self, batch: range, point: Params, baseline: Baseline, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Time a batch with and without acceleration; return both pictures, accelerated first."""
         with recorder.monitor.watching():
             if len(recorder.latencies) % 2:
                 reference, baseline_latency = self._run_baseline(batch, baseline, recorder)
@@ -229,10 +236,7 @@ class Objective:
                 reference, baseline_latency = self._run_baseline(batch, baseline, recorder)
         recorder.latencies.append(accelerated_latency)
         recorder.baseline_latencies.append(baseline_latency)
-        recorder.psnr += psnr_db(images, reference)
-        if look is not None:
-            look(batch, reference, images)
-        return images
+        return images, reference
 
     def _run_point(
         self, batch: range, point: Params, recorder: TrialRecorder
@@ -268,40 +272,26 @@ class Objective:
         return images, seconds / len(batch)
 
     def _generate(self, generate: Generate, batch: range) -> torch.Tensor:
-        return generate_pictures(
-            generate,
-            self._conditioning,
-            batch,
-            self._protocol,
-            self._stack.context.steps,
-            self._call,
-        )
+        conditioning, steps = self._conditioning, self._stack.context.steps
+        return generate_pictures(generate, conditioning, batch, self._protocol, steps, self._call)
 
     def _score(
-        self, images: torch.Tensor, index: int, baseline: Baseline, recorder: TrialRecorder
+        self,
+        batch: range,
+        images: torch.Tensor,
+        baseline: Baseline,
+        recorder: TrialRecorder,
+        reference: torch.Tensor | None = None,
     ) -> None:
+        """Take the metrics of a batch; with the baseline's pictures beside it, all of them."""
         with recorder.clock.phase("score"):
             refuse_degenerate(images)
-            embeddings = self._scorer.embed_images(images)
-            indices = self._batches[index]
-            recorder.scores += clip_scores(embeddings, self._prompts[indices])
-            recorder.cosines += [
-                float(c) for c in (embeddings * baseline.embeddings[indices]).sum(1)
-            ]
-
-    def _measurement(
-        self, baseline: Baseline, recorder: TrialRecorder, given_up: Estimates | None = None
-    ) -> Measurement:
-        scores = baseline.scores[: len(recorder.scores)]
-        faster, loss = given_up or (None, clip_loss(scores, recorder.scores))
-        return Measurement(
-            **recorder.timing(self._device, faster),
-            clip_loss=loss.value,
-            clip_loss_ci=(loss.low, loss.high),
-            image_similarity=float(np.mean(recorder.cosines)),
-            psnr_db=float(np.mean(recorder.psnr)),
-            clip_score=float(np.mean(recorder.scores)),
-            baseline_clip_score=float(np.mean(scores)),
-            samples=len(recorder.scores),
-            stopped_early=given_up is not None,
-        )
+            drawn = Drawn(
+                prompts=[self._texts[place] for place in batch],
+                prompt_embeddings=self._prompts[batch],
+                embeddings=self._scorer.embed_images(images),
+                baseline_embeddings=baseline.embeddings[batch],
+                pictures=None if reference is None else images,
+                baseline_pictures=reference,
+            )
+            recorder.quality.add(batch, drawn)

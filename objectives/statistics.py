@@ -1,4 +1,4 @@
-"""Estimates with 95% intervals, for speedup and for CLIP loss."""
+"""Estimates with 95% intervals, for speedup and for losses of quality."""
 
 from __future__ import annotations
 
@@ -138,10 +138,10 @@ def latency(seconds: Sequence[float]) -> Estimate:
     return _geometric(np.log(np.asarray(seconds)))
 
 
-def clip_loss(
+def relative_loss(
     baseline: Sequence[float], accelerated: Sequence[float], confidence: float = CONFIDENCE
 ) -> Estimate:
-    """Estimate the relative loss of the mean CLIP score from paired scores.
+    """Estimate the relative loss of a mean score from paired scores.
 
     Most prompts lose next to nothing and a few lose much, so the estimate errs further to one side
     than to the other. The interval is Student's t, and on the side of the long tail Hall's
@@ -150,8 +150,8 @@ def clip_loss(
     `benchmarks/measuring/loss_intervals.py` holds this against other intervals.
 
     Args:
-        baseline: CLIP score per prompt of the baseline, at least one.
-        accelerated: CLIP score per prompt, same prompts, same seeds, same order.
+        baseline: Score per prompt of the baseline, at least one.
+        accelerated: Score per prompt, same prompts, same seeds, same order.
         confidence: How sure the interval is to be, in (0, 1).
 
     Returns:
@@ -160,11 +160,30 @@ def clip_loss(
     """
     base, fast = np.asarray(baseline), np.asarray(accelerated)
     value = float(1 - fast.mean() / base.mean())
-    count = len(base)
-    if count < 2:
-        return Estimate(value, -inf, inf)
     # What each prompt adds to the loss, a ratio of means, to first order.
     parts = ((1 - value) * base - fast) / base.mean()
+    return _over_prompts(value, parts, confidence)
+
+
+def mean_loss(losses: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+    """Estimate a mean loss from what each picture lost against its own baseline picture.
+
+    Args:
+        losses: One a prompt, at least one.
+        confidence: How sure the interval is to be, in (0, 1).
+
+    Returns:
+        The mean, with an interval as `relative_loss` makes one.
+    """
+    parts = np.asarray(losses)
+    return _over_prompts(float(parts.mean()), parts, confidence)
+
+
+def _over_prompts(value: float, parts: NDArray[np.float64], confidence: float) -> Estimate:
+    """A loss with its interval, from what each prompt adds to it."""
+    count = len(parts)
+    if count < 2:
+        return Estimate(value, -inf, inf)
     error = float(parts.std(ddof=1)) / sqrt(count)
     reach = _student_quantile(confidence, count - 1)
     skew = _skewness(parts) / sqrt(count)

@@ -6,14 +6,18 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from objectives.errors import MeasurementError
-from objectives.measurement import Baseline, Clock, Partial
+from objectives.measurement import Baseline, Clock, Estimates, Measurement, Partial
+from objectives.quality.recorder import QualityRecorder
 from objectives.statistics import (
     Estimate,
     across_runs,
     geometric_mean,
     latency,
     latency_across_runs,
+    relative_loss,
     speedup,
 )
 from objectives.timing.interference import InterferenceMonitor
@@ -27,11 +31,9 @@ class TrialRecorder:
     """The figures of one trial while it runs.
 
     Attributes:
+        quality: What the metrics say of its pictures.
         latencies: Seconds per picture of each accelerated batch of a pair.
         baseline_latencies: The same of its baseline batch.
-        psnr: In dB, of each picture of a pair.
-        scores: CLIP score per prompt.
-        cosines: CLIP cosine to the baseline's picture, per prompt.
         peak_memory: In MiB, of each accelerated batch; empty on a CPU.
         clock: Where the wall time goes.
         monitor: What disturbs the pairs.
@@ -41,11 +43,9 @@ class TrialRecorder:
         start: When it began, as `time.monotonic` tells it.
     """
 
+    quality: QualityRecorder = field(default_factory=QualityRecorder)
     latencies: list[float] = field(default_factory=list)
     baseline_latencies: list[float] = field(default_factory=list)
-    psnr: list[float] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    cosines: list[float] = field(default_factory=list)
     peak_memory: list[float] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
     monitor: InterferenceMonitor = field(default_factory=InterferenceMonitor)
@@ -72,13 +72,41 @@ class TrialRecorder:
             batches: How many batches are scored.
             of_batches: How many there are to be.
         """
+        scores = self.quality.in_order("clip_loss")
         return Partial(
             latencies_s=self.latencies,
             baseline_latencies_s=self.baseline_latencies,
-            scores=self.scores,
-            baseline_scores=baseline.scores[: len(self.scores)],
+            scores=scores,
+            baseline_scores=baseline.scores[: len(scores)],
             batches=batches,
             of_batches=of_batches,
+        )
+
+    def measurement(
+        self, baseline: Baseline, device: torch.device, given_up: Estimates | None = None
+    ) -> Measurement:
+        """What the trial found.
+
+        Args:
+            baseline: What it was measured against.
+            device: Where it was timed.
+            given_up: Speedup and CLIP loss on which it was given up early; None if it was not.
+        """
+        scores = self.quality.in_order("clip_loss")
+        baseline_scores = baseline.scores[: len(scores)]
+        faster, loss = given_up or (None, relative_loss(baseline_scores, scores))
+        results = self.quality.results()
+        return Measurement(
+            **self.timing(device, faster),
+            clip_loss=loss.value,
+            clip_loss_ci=(loss.low, loss.high),
+            image_similarity=results["image_similarity"].value,
+            psnr_db=results["psnr"].value,
+            clip_score=float(np.mean(scores)),
+            baseline_clip_score=float(np.mean(baseline_scores)),
+            samples=len(scores),
+            stopped_early=given_up is not None,
+            metrics={name: each for name, each in results.items() if name != "clip_loss"},
         )
 
     def timing(self, device: torch.device, faster: Estimate | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.measuring.interval_candidates import CANDIDATES, Ends, Interval
 from benchmarks.shared.grid_table import TABLES, Array, load_table
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
-from objectives.statistics import clip_loss, speedup
+from objectives.statistics import relative_loss, speedup
 
 PROMPTS = (2, 3, 4, 8, 16, 32, 64)
 
@@ -86,7 +86,7 @@ def main() -> None:
 
 def used(base: Array, fast: Array, random: np.random.Generator) -> Ends:
     """What accelfront uses."""
-    estimates = [clip_loss(*pair) for pair in zip(base.tolist(), fast.tolist(), strict=True)]
+    estimates = [relative_loss(*pair) for pair in zip(base.tolist(), fast.tolist(), strict=True)]
     return np.array([each.low for each in estimates]), np.array([each.high for each in estimates])
 
 

@@ -37,7 +37,8 @@ from objectives.generation import generate_pictures
 from objectives.pipelines.conditioning import Conditioning
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.schedulers import make_scheduler
-from objectives.quality.scorer import Embeddings, Scorer, clip_scores
+from objectives.quality.metric import Embeddings
+from objectives.quality.scorer import Scorer, clip_scores
 from objectives.timing.device import timed
 from storage.records.points import point_key
 from studies.plan import Plan

@@ -15,7 +15,7 @@ from accel_space.stack import Stack
 from benchmarks.search.step_times import TIMES, Times, find_times, fit_times, table_context
 from benchmarks.shared.grid_table import GridTable, load_table
 from objectives.objective import MAX_PAIRS
-from objectives.statistics import Estimate, clip_loss
+from objectives.statistics import Estimate, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.points import point_key
@@ -229,7 +229,7 @@ class Replay:
     ) -> tuple[Estimate, Estimate]:
         """What a look at a point sees after some prompts."""
         factor = float(np.exp(SURE * self.noise))
-        loss = clip_loss(
+        loss = relative_loss(
             self.table.baseline_scores[prompts].tolist(),
             self.table.scores[row][prompts].tolist(),
             sure,

@@ -18,7 +18,7 @@ from objectives.pipelines.conditioning import Conditioning
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
-from objectives.quality.images import psnr_db
+from objectives.quality.psnr import psnr_db
 from objectives.timing.device import find_device, timed
 from objectives.timing.interference import InterferenceMonitor
 from storage.records.combination import Combination

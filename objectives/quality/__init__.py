@@ -1,1 +1,15 @@
-"""Quality: what of pictures is measured, and the pictures that a person looks at."""
+"""Quality: what of pictures is measured, and the pictures that a person looks at.
+
+A metric is a file here and an entry of `METRICS`.
+"""
+
+from objectives.quality.clip_loss import ClipLoss
+from objectives.quality.image_similarity import ImageSimilarity
+from objectives.quality.metric import Metric
+from objectives.quality.psnr import Psnr
+from objectives.quality.ssim import Ssim
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (ClipLoss(), ImageSimilarity(), Psnr(), Ssim())
+}
+"""Every metric by its name."""

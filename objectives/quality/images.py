@@ -1,4 +1,4 @@
-"""Pictures as tensors: are they pictures at all, and how far are they from others."""
+"""Pictures as tensors: are they pictures at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
 FLAT = 2 / 255
 """A picture whose values span less than this has nothing in it, whatever CLIP says of it."""
-
-PSNR_CEILING_DB = 100.0
-"""What equal pictures are given, since their PSNR is infinite."""
 
 
 def refuse_degenerate(images: torch.Tensor) -> None:
@@ -33,18 +30,3 @@ def refuse_degenerate(images: torch.Tensor) -> None:
     channels = images.flatten(start_dim=2).float()
     if bool(((channels.amax(dim=2) - channels.amin(dim=2)).amax(dim=1) < FLAT).any()):
         raise MeasurementError("constant pictures: at least one is of one colour all over")
-
-
-def psnr_db(images: torch.Tensor, references: torch.Tensor) -> list[float]:
-    """Peak signal-to-noise ratio of each picture against its reference, in dB.
-
-    Args:
-        images: Shape (batch, 3, height, width), values 0 to 1.
-        references: Same shape.
-
-    Returns:
-        One value a picture: -10 log10 of the mean squared error, at most `PSNR_CEILING_DB`.
-    """
-    error = (images.float() - references.float()).flatten(start_dim=1).square().mean(dim=1)
-    floor = 10 ** (-PSNR_CEILING_DB / 10)
-    return [float(value) for value in -10 * error.clamp(min=floor).log10()]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from objectives.embedded import SCORER_DIR
 from objectives.errors import InputError, LoadError, reason_of
@@ -18,15 +17,13 @@ from objectives.model_files.fingerprint import file_fingerprint, fingerprint
 from objectives.model_files.hub import require_reachable
 from objectives.model_files.layout import tokenizer_files
 from objectives.prompt_length import cut_off_by_scorer
+from objectives.quality.metric import Embeddings
 from objectives.quality.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
 from objectives.spelling import likely
 from storage.foreign import shown
 
 if TYPE_CHECKING:
     import torch
-
-Embeddings = NDArray[np.float32]
-"""Shape (pictures, width), each row of length 1."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, NamedTuple
 
 CLIP_LOSS = "clip_loss"
@@ -115,4 +116,6 @@ def figure(measured: Mapping[str, Any], name: str) -> Figure | None:
         peak = measured["peak_memory_mib"]
         return None if peak is None else Figure(peak, peak)
     metric = measured.get("metrics", {}).get(name)
-    return None if metric is None else Figure(metric["loss"], metric["loss_ci"][1])
+    if metric is None:
+        return None
+    return Figure(metric["loss"], metric["loss_ci"][1] if metric["loss_ci"] else inf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ Dtype = Literal["float16", "float32"]
 
 Timed = Literal["prompt to picture", "embedding to picture"]
 """What is inside a latency."""
+
+METRICS = ("clip_loss", "image_similarity", "psnr", "ssim")
+"""What every trial is measured by, where nothing else is said."""
 
 FIRST_VERSION = frozenset({
     "model", "scorer", "prompts", "prompts_seed", "num_samples", "batch_size", "height", "width",
@@ -44,6 +47,7 @@ class Protocol(Record):
         dtype: Of the pipeline's weights.
         seed: The picture of prompt i starts from noise of seed + i.
         timed: What is inside a latency.
+        metrics: The names of the quality metrics that every trial keeps.
     """
 
     model: str
@@ -58,6 +62,8 @@ class Protocol(Record):
     dtype: Dtype
     seed: int = Field(ge=0)
     timed: Timed = "prompt to picture"
+    # JSON has lists only, so a list is taken here too.
+    metrics: Annotated[tuple[str, ...], Field(strict=False)] = METRICS
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class Metric(TypedDict):
 
     value: Number
     loss: Number
-    loss_ci: Interval
+    loss_ci: Interval | None
+    samples: Count
 
 
 @with_config(STRICT)

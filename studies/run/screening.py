@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from objectives.measurement import Estimates, Partial
-from objectives.statistics import Estimate, Spread, clip_loss, early_speedup
+from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.front import Scored, is_dominated
 from storage.records.study import TrialRecord
 
@@ -88,7 +88,7 @@ def early_estimates(partial: Partial, usual: Spread, sure: float) -> Estimates:
     """
     return (
         early_speedup(partial.baseline_latencies_s, partial.latencies_s, usual, sure),
-        clip_loss(partial.baseline_scores, partial.scores, sure),
+        relative_loss(partial.baseline_scores, partial.scores, sure),
     )
 
 

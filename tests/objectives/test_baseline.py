@@ -20,7 +20,8 @@ from objectives.pipelines.architecture import known_parts
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.schedulers import make_scheduler
-from objectives.quality.scorer import Embeddings, Scorer, clip_scores, find_scorer, foreign_doubt
+from objectives.quality.metric import Embeddings
+from objectives.quality.scorer import Scorer, clip_scores, find_scorer, foreign_doubt
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from tests.objectives.test_objective import make_objective

@@ -16,7 +16,7 @@ from accel_space.stack import Stack
 from objectives.errors import MeasurementError
 from objectives.measurement import Baseline, Partial
 from objectives.objective import MAX_PAIRS, MIN_PAIRS, Objective
-from objectives.quality.images import PSNR_CEILING_DB
+from objectives.quality.psnr import PSNR_CEILING_DB
 from objectives.quality.scorer import Scorer, find_scorer
 from objectives.statistics import Estimate, latency
 from objectives.timing.host_bound import HostBoundShare, watch_host

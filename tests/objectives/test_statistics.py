@@ -13,10 +13,10 @@ from objectives.statistics import (
     RUN_TO_RUN,
     Estimate,
     across_runs,
-    clip_loss,
     geometric_mean,
     latency,
     latency_across_runs,
+    relative_loss,
     speedup,
 )
 
@@ -117,7 +117,7 @@ def test_loss_interval_holds_the_true_one_in_95_of_100_cases_from_two_prompts_on
     for _ in range(1500):
         baseline = random.normal(0.30, 0.04, count)
         accelerated = baseline * 0.97 + random.normal(0.0, 0.01, count)
-        estimate = clip_loss(list(baseline), list(accelerated))
+        estimate = relative_loss(list(baseline), list(accelerated))
         held += estimate.low <= 0.03 <= estimate.high
     assert 0.935 * 1500 <= held
 
@@ -131,7 +131,7 @@ def misses_of_recorded_losses(count: int) -> tuple[float, float]:
     for scores in table["scores"].astype(float):
         true = 1 - scores.mean() / baseline.mean()
         for picks in random.integers(len(baseline), size=(150, count)):
-            estimate = clip_loss(baseline[picks].tolist(), scores[picks].tolist())
+            estimate = relative_loss(baseline[picks].tolist(), scores[picks].tolist())
             below.append(true < estimate.low)
             above.append(true > estimate.high)
     return float(np.mean(below)), float(np.mean(above))
@@ -154,9 +154,9 @@ def test_few_prompts_seldom_promise_less_than_is_lost_for_all_their_rare_large_l
 def test_a_long_tail_widens_the_interval_on_its_side() -> None:
     baseline = [0.3] * 8
     tail = [0.3, 0.299, 0.301, 0.3, 0.298, 0.302, 0.3, 0.2]
-    losing = clip_loss(baseline, tail)
+    losing = relative_loss(baseline, tail)
     assert losing.high - losing.value > 1.5 * (losing.value - losing.low)
-    gaining = clip_loss(baseline, [0.6 - score for score in tail])
+    gaining = relative_loss(baseline, [0.6 - score for score in tail])
     assert gaining.value == pytest.approx(-losing.value)
     assert gaining.low == pytest.approx(-losing.high)
     assert gaining.high == pytest.approx(-losing.low)
@@ -164,13 +164,13 @@ def test_a_long_tail_widens_the_interval_on_its_side() -> None:
 
 def test_a_surer_loss_interval_is_wider() -> None:
     scores = [0.3, 0.31, 0.25, 0.28], [0.29, 0.31, 0.2, 0.28]
-    usual, surer = clip_loss(*scores), clip_loss(*scores, confidence=0.99)
+    usual, surer = relative_loss(*scores), relative_loss(*scores, confidence=0.99)
     assert surer.value == usual.value
     assert surer.low < usual.low < usual.high < surer.high
 
 
 def test_one_prompt_tells_nothing_of_the_loss() -> None:
-    loss = clip_loss([0.3], [0.2])
+    loss = relative_loss([0.3], [0.2])
     assert loss.value == pytest.approx(1 / 3)
     assert (loss.low, loss.high) == (-math.inf, math.inf)
 
@@ -178,7 +178,7 @@ def test_one_prompt_tells_nothing_of_the_loss() -> None:
 def test_loss_interval_comes_from_pairs() -> None:
     # Prompts differ far more than the loss; unpaired, the interval would be as wide as they do.
     baseline = np.linspace(0.1, 0.5, 16)
-    estimate = clip_loss(list(baseline), list(baseline * 0.98))
+    estimate = relative_loss(list(baseline), list(baseline * 0.98))
     assert estimate.value == pytest.approx(0.02)
     assert estimate.high - estimate.low < 1e-9
 
@@ -191,12 +191,12 @@ def test_loss_interval_contains_the_loss_whatever_the_scores(
     pairs: list[tuple[float, float]],
 ) -> None:
     baseline, accelerated = zip(*pairs, strict=True)
-    estimate = clip_loss(baseline, accelerated)
+    estimate = relative_loss(baseline, accelerated)
     assert estimate.value == pytest.approx(1 - sum(accelerated) / sum(baseline))
     assert -math.inf < estimate.low <= estimate.value <= estimate.high < math.inf
 
 
 def test_gain_is_a_negative_loss_and_is_not_clipped() -> None:
-    estimate = clip_loss([0.2, 0.3, 0.25, 0.22], [0.4, 0.6, 0.5, 0.44])
+    estimate = relative_loss([0.2, 0.3, 0.25, 0.22], [0.4, 0.6, 0.5, 0.44])
     assert estimate.value == pytest.approx(-1.0)
     assert estimate.low <= estimate.value <= estimate.high < 0

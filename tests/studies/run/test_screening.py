@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objectives.measurement import Partial
-from objectives.statistics import Estimate, Spread, clip_loss, early_speedup
+from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.front import is_dominated, pareto_front
 from storage.records.study import TrialRecord
 from studies.run.screening import (
@@ -144,7 +144,9 @@ def test_early_intervals_hold_the_truth_as_often_as_they_say() -> None:
         speedup = early_speedup(ratio, [1.0], usual, 0.95)
         inside["speedup"] += speedup.low <= 2 <= speedup.high
         base = random.normal(0.25, 0.02, 8)
-        loss = clip_loss(base.tolist(), (base * 0.95 + random.normal(0, 0.01, 8)).tolist(), 0.95)
+        loss = relative_loss(
+            base.tolist(), (base * 0.95 + random.normal(0, 0.01, 8)).tolist(), 0.95
+        )
         inside["loss"] += loss.low <= 0.05 <= loss.high
     assert all(count >= 0.93 * 800 for count in inside.values()), inside
     assert inside["speedup"] <= 0.97 * 800

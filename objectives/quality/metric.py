@@ -1,0 +1,101 @@
+"""A metric: one way to say what acceleration costs in quality."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.statistics import CONFIDENCE, Estimate, mean_loss, relative_loss
+
+if TYPE_CHECKING:
+    import torch
+
+Embeddings = NDArray[np.float32]
+"""Shape (pictures, width), each row of length 1."""
+
+Need = Literal["embeddings", "pictures", "prompts", "pairs"]
+"""What a metric looks at.
+
+With `pairs` it compares each picture with the baseline's picture of the same prompt and seed;
+without, it scores each picture by itself. The scorer's `embeddings` are kept of every baseline, so
+a metric that goes by them is measured on all pictures; any other one where both pictures are drawn,
+in the timed pairs.
+"""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some pictures of a trial, beside the baseline's of the same prompts and seeds.
+
+    Attributes:
+        prompts: The pictures' prompts.
+        prompt_embeddings: Theirs, by the scorer.
+        embeddings: The pictures', by the scorer.
+        baseline_embeddings: Those of the baseline's pictures.
+        pictures: Shape (batch, 3, height, width), values 0 to 1; None outside the pairs.
+        baseline_pictures: The same of the baseline.
+    """
+
+    prompts: Sequence[str]
+    prompt_embeddings: Embeddings
+    embeddings: Embeddings
+    baseline_embeddings: Embeddings
+    pictures: torch.Tensor | None = None
+    baseline_pictures: torch.Tensor | None = None
+
+    @property
+    def baseline(self) -> Drawn:
+        """The baseline's pictures in place of the trial's."""
+        return replace(self, embeddings=self.baseline_embeddings, pictures=self.baseline_pictures)
+
+
+class Metric(ABC):
+    """One way to say what acceleration costs in quality.
+
+    Attributes:
+        name: In budgets, in JSON, in databases.
+        title: For people.
+        more_is_better: The direction of its values; a loss is always the better the smaller.
+        needs: What it looks at.
+        default_budget: The greatest loss that is allowed where nobody says another; None is any.
+        loads: What it loads besides the scorer, and how to get that onto a machine without a
+            network; empty if nothing.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    more_is_better: ClassVar[bool]
+    needs: ClassVar[frozenset[Need]]
+    default_budget: ClassVar[float | None] = None
+    loads: ClassVar[str] = ""
+
+    @abstractmethod
+    def values(self, drawn: Drawn) -> list[float]:
+        """A finite value for each picture."""
+
+    def lost(self, value: float) -> float:
+        """What a picture with this value lost against the baseline's; for a metric of pairs."""
+        return 1 - value if self.more_is_better else value
+
+    def loss(
+        self, values: Sequence[float], baseline: Sequence[float], confidence: float = CONFIDENCE
+    ) -> Estimate:
+        """The loss of a point, with its interval over prompts.
+
+        Args:
+            values: A value for each picture.
+            baseline: The baseline's values of the same prompts; empty for a metric of pairs.
+            confidence: How sure the interval is to be, in (0, 1).
+
+        Returns:
+            The mean of what the pictures lost; of a metric that scores each picture by itself, the
+            relative loss of the mean.
+        """
+        if "pairs" in self.needs:
+            return mean_loss([self.lost(value) for value in values], confidence)
+        return relative_loss(baseline, values, confidence)

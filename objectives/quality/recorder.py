@@ -1,0 +1,82 @@
+"""What the metrics of one trial say of its pictures so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+
+from objectives.errors import MeasurementError
+from objectives.measurement import MetricResult
+from objectives.quality.metric import Drawn, Metric
+
+
+class QualityRecorder:
+    """The values of every metric, by the place of the picture's prompt.
+
+    A picture that is drawn again counts once.
+
+    Attributes:
+        values: By metric and place.
+        baseline: The same of the baseline, for metrics that score each picture by itself.
+    """
+
+    def __init__(self, metrics: Sequence[Metric] = ()) -> None:
+        """Begin with nothing.
+
+        Args:
+            metrics: What to record.
+        """
+        self._metrics = metrics
+        self.values: dict[str, dict[int, float]] = {each.name: {} for each in metrics}
+        self.baseline: dict[str, dict[int, float]] = {each.name: {} for each in metrics}
+
+    def add(self, places: range, drawn: Drawn) -> None:
+        """Record some pictures.
+
+        Args:
+            places: Of their prompts in the protocol.
+            drawn: The pictures; without those of a pair, metrics that need them record nothing.
+
+        Raises:
+            MeasurementError: If a metric gives no finite value.
+        """
+        for metric in self._metrics:
+            if "embeddings" not in metric.needs and drawn.pictures is None:
+                continue
+            self._note(self.values, metric, places, drawn)
+            if "pairs" not in metric.needs:
+                self._note(self.baseline, metric, places, drawn.baseline)
+
+    def in_order(self, name: str) -> list[float]:
+        """The values of a metric, in the order of the prompts."""
+        return _in_order(self.values[name])
+
+    def results(self) -> dict[str, MetricResult]:
+        """What there is to say of each metric that has a value."""
+        return {each.name: self._result(each) for each in self._metrics if self.values[each.name]}
+
+    def _result(self, metric: Metric) -> MetricResult:
+        values = self.in_order(metric.name)
+        loss = metric.loss(values, _in_order(self.baseline[metric.name]))
+        return MetricResult(
+            value=float(np.mean(values)),
+            loss=loss.value,
+            # One picture alone has no interval.
+            loss_ci=(loss.low, loss.high) if len(values) > 1 else None,
+            samples=len(values),
+        )
+
+    @staticmethod
+    def _note(
+        noted: dict[str, dict[int, float]], metric: Metric, places: range, drawn: Drawn
+    ) -> None:
+        values = metric.values(drawn)
+        if not all(map(isfinite, values)):
+            raise MeasurementError(f"{metric.title} is not finite for one of its pictures")
+        noted[metric.name] |= zip(places, values, strict=True)
+
+
+def _in_order(by_place: dict[int, float]) -> list[float]:
+    return [value for _, value in sorted(by_place.items())]
