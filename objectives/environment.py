@@ -46,18 +46,3 @@ def _version(library: str, method: str) -> str:
         raise InputError(
             f"{method} needs {library}, which is not installed; pip install {library}"
         ) from None
-
-
-def version_drift(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """List what differs, as `torch 2.11.0 -> 2.12.0`; empty if nothing does.
-
-    Args:
-        before: Versions that were kept; what is not used now does not count, as earlier releases
-            kept the libraries of all methods.
-        now: Versions of what is used.
-    """
-    return [
-        f"{name} {before.get(name) or 'none'} -> {now[name] or 'none'}"
-        for name in now
-        if before.get(name) != now[name]
-    ]

@@ -95,7 +95,8 @@ class Measurement(BaseModel):
         gpu_bound: Share of the denoiser's time in which the GPU did not wait for its host, 0 to
             1; None on a CPU, of points given up early, and in studies from before it was kept.
         baseline_gpu_bound: The baseline's.
-        disturbed: What disturbed it, as studies/run/disturbance.py tells; empty if nothing did.
+        disturbed: What disturbed it, as studies/run/remeasurement/disturbance.py finds; empty if
+            nothing did.
         samples: Prompts generated; fewer than the protocol's if stopped early.
         stopped_early: Whether it was given up as hopeless.
         seconds: Where the wall time went, by phase.

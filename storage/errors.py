@@ -9,5 +9,13 @@ class NoStudiesError(StorageError):
     """A database that holds no study of ours yet."""
 
 
+class StudyRefusedError(StorageError):
+    """A study that cannot go on as asked; the text says why and what to do."""
+
+
+class StudyDeletedError(RuntimeError):
+    """A study, or a trial of it, that was deleted while a worker was at it."""
+
+
 class DatabaseFailedError(RuntimeError):
     """A database that cannot be reached, or that has a fault; the text says which."""

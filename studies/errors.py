@@ -1,8 +1,4 @@
-"""What studies refuses and how a study can fail."""
-
-
-class StudyRefusedError(ValueError):
-    """A study that cannot be run as asked; the text says why and what to do."""
+"""How a study can fail."""
 
 
 class StudyFailedError(RuntimeError):

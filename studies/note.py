@@ -4,35 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import optuna
-
 from storage.records.requirement import Requirement
 from storage.records.study import StudyRecord
 from studies.commands import study_words
 from studies.files import with_whole_paths
 from studies.plan import Plan
-
-END = "*Written by accelfront up to here; what is added below this line stays.*"
-
-
-def refresh_note(study: optuna.Study, text: str) -> None:
-    """Put a text into a study's note; what people wrote below it stays, and a note of theirs alone.
-
-    Args:
-        study: The study.
-        text: Markdown, as `study_note` writes it.
-    """
-    # Here, as what does not run studies has no use for a web server.
-    from optuna_dashboard import get_note, save_note
-
-    before = get_note(study)
-    ours, end, theirs = before.partition(END)
-    if ours and not end:
-        return
-    after = f"{text}\n{END}{theirs}"
-    # Every version costs writes, and dashboards load all notes anew at each poll.
-    if after != before:
-        save_note(study, after)
 
 
 def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
@@ -74,7 +50,7 @@ def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
         + "\nA trial's picture shows the baseline above and the accelerated pipeline below, from "
         "the same prompts and seeds. A trial is `feasible` inside the loss budget. Speedup and "
         "loss are those by which a point is judged: if it was measured again on unseen prompts, "
-        "those there. A pruned trial was given up early, or is such a second look and names its "
+        "those there. A pruned trial was given up early, or is such a remeasurement and names its "
         "point.\n\n" + f"{onward}\n" + ("" if done == distinct else f"```\n{command}\n```\n")
     )
 

@@ -118,9 +118,9 @@ def _told(error: Exception) -> int:
     from objectives.errors import InputError, MeasurementError
     from storage.database.faults import DATABASE_ERRORS, reason
     from storage.errors import DatabaseFailedError, StorageError
-    from studies.errors import StudyFailedError, StudyRefusedError
+    from studies.errors import StudyFailedError
 
-    if isinstance(error, RefusedError | InputError | StorageError | StudyRefusedError):
+    if isinstance(error, RefusedError | InputError | StorageError):
         return _complain(str(error), BAD_INPUT)
     if isinstance(error, MeasurementError | StudyFailedError | DatabaseFailedError):
         return _complain(str(error), FAILED)

@@ -35,7 +35,7 @@ from objectives.timing.device import device_name, find_device
 from storage.database.opening import Store, open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
+from studies.run.measuring import Workbench
 from studies.run.runner import run_study
 
 UNET_STACKS = (

@@ -32,7 +32,7 @@ from objectives.trial_recorder import TrialRecorder
 from storage.database.opening import open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
+from studies.run.measuring import Workbench
 
 STACKS = (("tgate",), ("deepcache", "tgate"))
 

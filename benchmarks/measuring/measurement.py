@@ -27,7 +27,7 @@ from storage.database.opening import open_store
 from storage.records.study import StudyRecord
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
+from studies.run.measuring import Workbench
 from studies.run.runner import run_study
 
 WORK = ("generate", "baseline", "score")

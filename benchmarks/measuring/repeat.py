@@ -32,7 +32,7 @@ from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord
 from studies.plan import make_plan
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
+from studies.run.measuring import Workbench
 
 TARGET = 0.9
 """So many speedups must lie inside the intervals of the first time, else those are too narrow."""

@@ -20,7 +20,7 @@ from storage.records.budgets import Budgets
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT
-from studies.run.screening import FIRST_LOOK, confidence, is_hopeless, looks
+from studies.run.stopping import FIRST_CHECK, checks, confidence, is_hopeless
 from studies.search.samplers import make_proposer
 
 GivingUp = Literal["screened", "foreseen"]
@@ -158,8 +158,8 @@ class Replay:
             seed: Of the sampler and of the noise.
             pays: Pay again for a point that is proposed again.
             giving_up: `screened` gives hopeless points up early, as a study does; `foreseen` costs
-                no more than a first look at a point that adds nothing to the front, and tells the
-                sampler all the same: no screening that looks as late can save more.
+                no more than a first check of a point that adds nothing to the front, and tells the
+                sampler all the same: no screening that checks as late can save more.
         """
         random = np.random.default_rng(seed)
         study = optuna.create_study(directions=["maximize", "minimize"])
@@ -200,12 +200,12 @@ class Replay:
         found.evaluations += 1
         batches = len(self.table.baseline_scores) // BATCH
         if giving_up == "screened":
-            for look in looks(batches):
+            for number in checks(batches):
                 faster, loss = self._estimates(
-                    row, speedup, found.prompts[: look * BATCH], confidence(batches)
+                    row, speedup, found.prompts[: number * BATCH], confidence(batches)
                 )
                 if is_hopeless(faster, loss, found.points, self.loss_budget):
-                    found.seconds += self._cost(row, look)
+                    found.seconds += self._cost(row, number)
                     partly = {
                         "speedup": faster.value,
                         "clip_loss": loss.value,
@@ -214,7 +214,7 @@ class Replay:
                     trial.set_user_attr(MEASUREMENT, partly)
                     return None
         is_wasted = giving_up == "foreseen" and not self._adds(true, found)
-        found.seconds += self._cost(row, FIRST_LOOK if is_wasted else batches)
+        found.seconds += self._cost(row, FIRST_CHECK if is_wasted else batches)
         found.points.append(true)
         self._note(found)
         return Point(speedup, true.clip_loss)
@@ -227,7 +227,7 @@ class Replay:
     def _estimates(
         self, row: int, speedup: float, prompts: NDArray[np.int64], sure: float
     ) -> tuple[Estimate, Estimate]:
-        """What a look at a point sees after some prompts."""
+        """What a check of a point sees after some prompts."""
         factor = float(np.exp(SURE * self.noise))
         loss = relative_loss(
             self.table.baseline_scores[prompts].tolist(),

@@ -39,7 +39,7 @@ from storage.reading.studies import find_study
 from storage.records.study import StudyRecord, TrialRecord
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
+from studies.run.measuring import Workbench
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from studies.search.imported_points import point_in_space

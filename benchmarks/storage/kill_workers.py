@@ -33,10 +33,10 @@ from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
 from objectives.objective import Objective
 from objectives.quality.scorer import Scorer
 from storage.database.opening import open_store
+from storage.study_store.points import PointTrials
 from storage.study_store.rows import TrialRow, read_trials
 from studies.plan import Plan, make_plan
-from studies.run.bench import Workbench
-from studies.run.ledger import Ledger
+from studies.run.measuring import Workbench
 from studies.run.runner import run_study
 from studies.search.samplers import Extension, Search, Walk
 
@@ -180,7 +180,7 @@ def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
         (Extension, "propose", "sampler"),
         (Objective, "_generate", "generation"),
         (Scorer, "embed_images", "scoring"),
-        (Ledger, "keep", "write"),
+        (PointTrials, "keep", "write"),
     ):
         setattr(owner, name, noted(getattr(owner, name), PLACES.index(where)))
     generate = noted(lambda: time.sleep(0.2), PLACES.index("generation"))

@@ -16,8 +16,8 @@ from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.bench import Bench, Workbench
-from studies.run.progress import Outcome, Watch
+from studies.run.measuring import Bench, Workbench
+from studies.run.progress import RunResult, Watch
 from studies.run.runner import run_study
 
 REQUEST = StudyRequest(
@@ -111,6 +111,6 @@ def work(
     generate: Act,
     score: Act = lambda: None,
     watch: Watch = lambda progress: None,
-) -> Outcome:
+) -> RunResult:
     """Run one study to its end in this process, over a storage object of its own."""
     return run_study(plan, open_store(url, create=True), watch, StubWorkbench(generate, score))

@@ -18,8 +18,13 @@ from storage.records.remeasurement import join_looks
 from storage.records.shapes import STUDY, parsed, why_not
 from storage.records.study import StudyRecord, TrialRecord
 from storage.study_store.attributes import LOSS_BUDGET, STUDY_KEYS
-from storage.study_store.failures import read_failures
-from storage.study_store.rows import StudyRow, collector_paused, read_study_rows, read_trials
+from storage.study_store.rows import (
+    StudyRow,
+    collector_paused,
+    read_failures,
+    read_study_rows,
+    read_trials,
+)
 
 
 def read_study(study: optuna.Study) -> StudyRecord:

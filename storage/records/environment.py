@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from storage.records.record import Record
 
 
@@ -15,3 +17,18 @@ class Environment(Record):
 
     device: str
     versions: dict[str, str]
+
+
+def version_drift(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """List what differs, as `torch 2.11.0 -> 2.12.0`; empty if nothing does.
+
+    Args:
+        before: Versions that were kept; what is not used now does not count, as earlier releases
+            kept the libraries of all methods.
+        now: Versions of what is used.
+    """
+    return [
+        f"{name} {before.get(name) or 'none'} -> {now[name] or 'none'}"
+        for name in now
+        if before.get(name) != now[name]
+    ]

@@ -1,4 +1,4 @@
-"""What is left of deleted studies and trials, put right before a study goes on.
+"""Deleted studies and trials: what is left of them is put right, and a worker at one is stopped.
 
 SQLite enforces no foreign keys and gives the numbers of deleted rows out again, so that what is
 left of a row would be taken for the next one's. And Optuna numbers a trial by how many there are
@@ -7,6 +7,8 @@ before it, so that after a deletion two would have one number.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from optuna.storages._rdb import models
@@ -14,9 +16,33 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, update
 
 from storage.database.schema import claims
+from storage.errors import StudyDeletedError
 from storage.study_store.rows import ATTRIBUTES, TRIALS
 
 PLACEHOLDER = "it takes the place of a deleted trial"
+
+
+def deleted(study: str) -> StudyDeletedError:
+    """What a worker ends with when its study or its trial is gone."""
+    return StudyDeletedError(
+        f"{study}, or trials of it, were deleted while this worker was at it; the same command "
+        "goes on with what is left, or begins anew"
+    )
+
+
+@contextmanager
+def raising_deleted(study: str) -> Iterator[None]:
+    """Turn what Optuna raises of a row that is not there into a StudyDeletedError.
+
+    Args:
+        study: The study's name.
+    """
+    try:
+        yield
+    except KeyError as error:
+        if error.args != (models.NOT_FOUND_MSG,):
+            raise
+        raise deleted(study) from error
 
 
 def put_right(engine: Engine) -> None:

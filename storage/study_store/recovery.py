@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
@@ -42,7 +43,7 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
         for number, trial in trials.items()
         if trial.state == TrialState.RUNNING
         and _is_left(trial, holders.get(number), trial._trial_id in silent, begun)
-        and _fail(study, trial)
+        and _fail(store.optuna, trial)
     }
     if not begun:
         _claim_measured(store, study_id, trials.values(), {each.point for each in claims})
@@ -73,7 +74,7 @@ def _holds(trial: FrozenTrial, key: str) -> bool:
     known = trial.user_attrs
     measured = MEASUREMENT in known and DUPLICATE_OF not in known
     kept = FAULT in known if trial.state == TrialState.FAIL else measured
-    # The key of a second look names the look before the point.
+    # The key of a remeasurement names its kind before the point.
     return kept and POINT in known and point_key(known[POINT]) == key.rpartition(": ")[2]
 
 
@@ -97,13 +98,13 @@ def _is_old(trial: FrozenTrial) -> bool:
     return age > timedelta(seconds=GRACE_S)
 
 
-def _fail(study: optuna.Study, trial: FrozenTrial) -> bool:
+def _fail(storage: BaseStorage, trial: FrozenTrial) -> bool:
     """Fail a trial; False if it is finished: by its worker after all, or by another one's rescue.
 
     Its point is then not ours to free, as it may be measured.
     """
     try:
-        study._storage.set_trial_user_attr(trial._trial_id, REASON, "its worker died")
-        return study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        storage.set_trial_user_attr(trial._trial_id, REASON, "its worker died")
+        return storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     except UpdateFinishedTrialError:
         return False

@@ -15,11 +15,11 @@ from objectives.errors import InputError, MeasurementError
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
 from storage.records.study import StudyRecord
-from studies.errors import StudyFailedError, StudyRefusedError
+from studies.errors import StudyFailedError
 from studies.plan import make_plan
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
 from studies.run.interrupt import Interrupt
+from studies.run.measuring import Workbench
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from studies.sweep import label
@@ -140,7 +140,6 @@ def run_one(
         MeasurementError,
         StorageError,
         StudyFailedError,
-        StudyRefusedError,
     ) as error:
         return StudyResult(name, "failed", str(error), None, 0)
     study, measured = outcome.study, outcome.measured

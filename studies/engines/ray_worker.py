@@ -13,8 +13,8 @@ import ray
 from storage.database.opening import open_store
 from studies.engines.local import StudyResult, WorkerStatus, run_one
 from studies.request import StudyRequest
-from studies.run.bench import Workbench
 from studies.run.interrupt import Interrupt
+from studies.run.measuring import Workbench
 from studies.run.progress import Progress
 from studies.sweep import label
 

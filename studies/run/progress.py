@@ -1,13 +1,15 @@
-"""What a run of a study tells: where it stands, and how it ended."""
+"""What a run of a study reports: where it stands, and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from storage.records.budgets import Budgets
+from storage.records.judgement import judged_bound
 from storage.records.study import StudyRecord, TrialRecord
+from studies.run.time_left import Step, StepTimes
 
 if TYPE_CHECKING:
     from objectives.measurement import Measurement
@@ -26,7 +28,7 @@ class Progress:
         budgets: What is allowed.
         best: The fastest point inside all budgets, if there is one.
         last: What became of the last trial, in words; empty before the first.
-        left_s: Seconds that the run will take yet, second looks among them; None if unknown.
+        left_s: Seconds that the run will take yet, remeasurements included; None if unknown.
         notes: What a person should know of what is measured, a line each; to be told once.
     """
 
@@ -43,8 +45,54 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
+class Reporter:
+    """Reports to whoever watches, with what is known by then.
+
+    Attributes:
+        wanted: How many points the study is to have measured in the end.
+        budgets: What is allowed.
+        trials: The study's points as they were read last.
+        last: What became of the last trial, in words; empty before the first.
+        step_times: How long this process has taken for its steps.
+        steps_left: The steps that the run has still to do.
+        notes: What a person should know of what is measured, a line each.
+    """
+
+    def __init__(self, watch: Watch, wanted: int, budgets: Budgets) -> None:
+        """Know nothing of the study yet.
+
+        Args:
+            watch: Told of each change.
+            wanted: As above.
+            budgets: As above; the study may have others.
+        """
+        self._watch = watch
+        self.wanted = wanted
+        self.budgets = budgets
+        self.trials: list[TrialRecord] = []
+        self.last = ""
+        self.step_times = StepTimes()
+        self.steps_left: Callable[[], Mapping[Step, int]] = dict
+        self.notes: Callable[[], tuple[str, ...]] = tuple
+
+    def say(self, stage: str) -> None:
+        """Report what happens now, in words."""
+        self._watch(
+            Progress(
+                stage=stage,
+                done=len(self.trials),
+                wanted=self.wanted,
+                budgets=self.budgets,
+                best=judged_bound(self.trials, self.budgets),
+                last=self.last,
+                left_s=self.step_times.left_s(self.steps_left()),
+                notes=self.notes(),
+            )
+        )
+
+
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """How a run ended.
 
     Attributes:

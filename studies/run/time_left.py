@@ -9,10 +9,10 @@ from typing import Literal
 
 from storage.records.remeasurement import Look
 from storage.records.study import TrialRecord
-from studies.run.disturbance import room_to_time_again
+from studies.run.remeasurement.disturbance import room_to_time_again
 
 Step = Literal["measured"] | Look
-"""A point of the search is measured; a second look is named as its trial is."""
+"""A point of the search is measured; a remeasurement is named as its kind."""
 
 
 class StepTimes:

@@ -27,6 +27,7 @@ from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.study import Point
 from storage.study_store.constraints import BudgetedStudy
+from storage.study_store.points import ask
 from studies.search.front_sampler import FrontSampler
 from studies.search.point_sampler import PointSampler
 
@@ -101,8 +102,7 @@ class Extension(Proposer):
         if all(point_key(point) in taken for point in self._stack.points):
             return None
         self._sampler.taken = taken
-        study.sampler = self._sampler
-        trial = _ask(study, self._distributions)
+        trial = ask(study, self._sampler, self._distributions)
         return Proposal(trial, _point_of(trial, self._stack))
 
 
@@ -143,8 +143,7 @@ class Search(Proposer):
             return _ask_for(study, unseen, self._distributions)
         if self._budgeted is None:
             self._budgeted = BudgetedStudy(study, self._budgets)
-        self._budgeted.sampler = self._sampler
-        trial = _ask(self._budgeted, self._distributions)
+        trial = ask(self._budgeted, self._sampler, self._distributions)
         point = _point_of(trial, self._stack)
         self._repeats = self._repeats + 1 if point_key(point) in taken else 0
         return Proposal(trial, point)
@@ -200,8 +199,8 @@ def _ask_for(
     study: optuna.Study, points: Sequence[Point], distributions: dict[str, BaseDistribution]
 ) -> Proposal:
     """Ask for the first point that no other worker is about to take."""
-    study.sampler = sampler = _FirstFree(points)
-    trial = _ask(study, distributions)
+    sampler = _FirstFree(points)
+    trial = ask(study, sampler, distributions)
     return Proposal(trial, dict(sampler.point))
 
 
@@ -211,13 +210,6 @@ def _point_of(trial: optuna.Trial, stack: Stack) -> Point:
         return stack.canonical(trial.params)
     except RefusedError:
         return dict(trial.params)
-
-
-def _ask(study: optuna.Study, distributions: dict[str, BaseDistribution]) -> optuna.Trial:
-    with warnings.catch_warnings():
-        # Optuna expects heartbeats from its own loop only; ours beats in studies/run/ledger.py.
-        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
-        return study.ask(distributions)
 
 
 class _FirstFree(PointSampler):

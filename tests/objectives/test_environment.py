@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from accel_space.methods import METHODS
-from objectives.environment import LIBRARIES, this_environment, version_drift
+from objectives.environment import LIBRARIES, this_environment
 from objectives.errors import InputError
 from objectives.timing.device import device_name
-from storage.records.environment import Environment
+from storage.records.environment import Environment, version_drift
 
 
 def test_environment_names_the_device_and_every_version() -> None:

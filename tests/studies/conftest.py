@@ -52,4 +52,4 @@ def store(storage_url: str) -> Store:
 @pytest.fixture
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is timed again, however busy the machine that runs the tests is."""
-    monkeypatch.setattr("studies.run.second_looks.to_time_again", lambda trials, front: [])
+    monkeypatch.setattr("studies.run.remeasurement.due.to_time_again", lambda trials, front: [])

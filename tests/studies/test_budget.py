@@ -15,14 +15,14 @@ from storage.records.requirement import Requirement
 from storage.study_store.attributes import FEASIBLE, LOSS_BUDGET
 from studies.plan import make_plan
 from studies.request import DEFAULT_LOSS_BUDGET, BudgetUse
-from studies.run.progress import Outcome
+from studies.run.progress import RunResult
 from studies.run.runner import run_study
 
 ANY_SPEED = Requirement(latency_s=3600.0)
 """Every made-up point is as fast."""
 
 
-def run(store: Store, budget: float | None, use: BudgetUse, trials: int = 1) -> Outcome:
+def run(store: Store, budget: float | None, use: BudgetUse, trials: int = 1) -> RunResult:
     request = replace(
         REQUEST,
         trials=trials,

@@ -4,24 +4,17 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
-from optuna_dashboard import get_note, save_note
 
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
 from storage.records.study import Space, StudyRecord, TrialRecord
-from studies.note import END, refresh_note, study_note
+from studies.note import study_note
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from tests.studies.conftest import MakeRequest
 
 STORAGE = "postgresql+psycopg://me:***@host/studies"
-
-
-@pytest.fixture
-def study() -> optuna.Study:
-    return optuna.create_study()
 
 
 def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> StudyRecord:
@@ -94,23 +87,3 @@ def test_a_finished_study_needs_no_command(make_request: MakeRequest) -> None:
     plan = make_plan(make_request())
     note = study_note(plan, record(plan, 16), STORAGE)
     assert "All points are measured." in note and "```" not in note
-
-
-def test_a_refresh_replaces_the_text_and_keeps_what_people_added(study: optuna.Study) -> None:
-    refresh_note(study, "one point")
-    save_note(study, get_note(study) + "\n\nToo blurry.")
-    refresh_note(study, "two points")
-    assert get_note(study) == f"two points\n{END}\n\nToo blurry."
-
-
-def test_a_note_that_people_wrote_themselves_stays(study: optuna.Study) -> None:
-    save_note(study, "Mine.")
-    refresh_note(study, "one point")
-    assert get_note(study) == "Mine."
-
-
-def test_an_equal_text_is_not_written_again(study: optuna.Study) -> None:
-    refresh_note(study, "one point")
-    before = study._storage.get_study_system_attrs(study._study_id)
-    refresh_note(study, "one point")
-    assert study._storage.get_study_system_attrs(study._study_id) == before

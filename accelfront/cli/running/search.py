@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from storage.database.opening import Store
     from storage.records.study import StudyRecord
     from studies.request import StudyRequest
-    from studies.run.bench import Workbench
+    from studies.run.measuring import Workbench
 
 
 @dataclass
@@ -85,7 +85,7 @@ class StudySearch:
     @cached_property
     def _workbench(self) -> Workbench:
         """Shared by the searches, so that tasks of one pipeline load it once."""
-        from studies.run.bench import Workbench
+        from studies.run.measuring import Workbench
 
         return Workbench()
 

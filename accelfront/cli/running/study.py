@@ -23,7 +23,7 @@ from accelfront.screen.counting import counted
 if TYPE_CHECKING:
     from storage.database.opening import Store
     from storage.records.study import StudyRecord
-    from studies.run.progress import Outcome
+    from studies.run.progress import RunResult
 
 INTERRUPTED = 130
 
@@ -176,7 +176,7 @@ def study(
         raise typer.Exit(INTERRUPTED)
 
 
-def _summary(outcome: Outcome, store: Store, asked: bool) -> list[str]:
+def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
     """What the run did and how to go on."""
     from accelfront.screen.tables import failures_text, waiting_text
 
@@ -233,7 +233,7 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
     ]
 
 
-def _second_looks(outcome: Outcome) -> list[str]:
+def _second_looks(outcome: RunResult) -> list[str]:
     """What was disturbed, and what the best points are worth on other prompts."""
     from storage.records.remeasurement import disturbed_by
 

@@ -21,10 +21,10 @@ from sqlalchemy import Engine, MetaData, event, select
 from benchmarks.storage.kill_workers import kill_workers
 from benchmarks.storage.stub_workbench import REQUEST, work
 from storage.database.opening import open_store
+from storage.errors import StudyRefusedError
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
 from storage.records.study import StudyRecord
-from studies.errors import StudyRefusedError
 from studies.plan import Plan, make_plan
 from tests.command_line import run
 

@@ -17,8 +17,8 @@ from storage.reading.studies import read_studies
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS
-from studies.run.bench import Bench
-from studies.run.progress import Outcome
+from studies.run.measuring import Bench
+from studies.run.progress import RunResult
 from studies.run.runner import run_study
 from tests import command_line
 
@@ -65,7 +65,7 @@ def run(
     which: Callable[[Params], bool] = is_bad,
     versions: dict[str, str] | None = None,
     **changes: Any,
-) -> tuple[Outcome, list[Params]]:
+) -> tuple[RunResult, list[Params]]:
     """Run the study; what came of it, and which points were tried."""
     plan = make_plan(replace(QUICK, **changes))
     if versions is not None:

@@ -22,7 +22,7 @@ from storage.study_store.attributes import DUPLICATE_OF, LOSS_BUDGET
 from storage.study_store.claims import list_claims
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS, StudyRequest
-from studies.run.bench import Bench, Workbench
+from studies.run.measuring import Bench, Workbench
 from studies.run.runner import run_study
 
 SEARCH = replace(

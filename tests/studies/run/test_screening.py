@@ -11,13 +11,13 @@ from objectives.measurement import Partial
 from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.front import is_dominated, pareto_front
 from storage.records.study import TrialRecord
-from studies.run.screening import (
+from studies.run.stopping import (
     ERROR,
     Screen,
+    checks,
     confidence,
     early_estimates,
     is_hopeless,
-    looks,
     usual_spread,
 )
 
@@ -82,13 +82,13 @@ def test_where_nothing_keeps_the_budget_a_smaller_loss_is_worth_prompts() -> Non
     assert not is_hopeless(Estimate(4, 3, 5), Estimate(0.3, 0.25, 0.4), [], loss_budget=0.02)
 
 
-def test_looks_double_their_prompts_and_share_one_chance_of_error() -> None:
-    assert looks(1) == looks(2) == []
-    assert looks(4) == [2]
-    assert looks(8) == [2, 4]
-    assert looks(9) == [2, 4, 8]
+def test_checks_double_their_prompts_and_share_one_chance_of_error() -> None:
+    assert checks(1) == checks(2) == []
+    assert checks(4) == [2]
+    assert checks(8) == [2, 4]
+    assert checks(9) == [2, 4, 8]
     for batches in range(3, 200):
-        assert (1 - confidence(batches)) * len(looks(batches)) == pytest.approx(ERROR)
+        assert (1 - confidence(batches)) * len(checks(batches)) == pytest.approx(ERROR)
 
 
 def make_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> TrialRecord:
@@ -121,7 +121,7 @@ def test_one_pair_is_enough_to_drop_a_point_far_behind_the_front() -> None:
     assert 1.4 < speedup.low < 1.5 < speedup.high < 1.6
     assert 0.0 < loss.low < 0.01 < loss.high
     assert screen(make_partial(2.01, 0.01, batches=2, of_batches=8)) is None
-    assert screen(make_partial(1.5, 0.01, batches=3, of_batches=8)) is None, "no look is due"
+    assert screen(make_partial(1.5, 0.01, batches=3, of_batches=8)) is None, "no check is due"
     assert Screen([], [], loss_budget=0.02)(make_partial(1.5, 0.5, 2, 8)) is None
 
 

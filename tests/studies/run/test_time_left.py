@@ -11,12 +11,12 @@ from benchmarks.storage.stub_workbench import REQUEST
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from studies.plan import make_plan
-from studies.run.confirmation import left_to_confirm
 from studies.run.progress import Progress
+from studies.run.remeasurement.confirmation import left_to_confirm
 from studies.run.runner import run_study
 from studies.run.time_left import StepTimes, steps_to_come
 from tests.made_reports import made_trial
-from tests.studies.run.test_second_looks import Lab
+from tests.studies.run.remeasurement.lab import Lab
 
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:

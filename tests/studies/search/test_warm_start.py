@@ -4,7 +4,7 @@ from benchmarks.storage.stub_workbench import StubWorkbench
 from storage.database.opening import Store
 from studies.plan import make_plan
 from studies.request import StudyRequest
-from studies.run.progress import Outcome
+from studies.run.progress import RunResult
 from studies.run.runner import run_study
 from studies.search.warm_start import MOST, warm_points
 from tests.studies.conftest import MakeRequest
@@ -12,7 +12,7 @@ from tests.studies.conftest import MakeRequest
 PARTS = ("deepcache", "tome")
 
 
-def run(request: StudyRequest, store: Store) -> Outcome:
+def run(request: StudyRequest, store: Store) -> RunResult:
     """Run a study whose figures are made up."""
     return run_study(make_plan(request), store, workbench=StubWorkbench(lambda: None))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.database.opening import Store
 from studies.plan import make_plan
-from studies.run.bench import Workbench
+from studies.run.measuring import Workbench
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from tests.studies.conftest import MakeRequest

@@ -7,7 +7,13 @@ import pytest
 
 from benchmarks.storage.stub_workbench import made_up
 from storage.records.study import TrialRecord
-from studies.run.disturbance import LEAST_AGAIN, is_quieter, marked, reasons, to_time_again
+from studies.run.remeasurement.disturbance import (
+    LEAST_AGAIN,
+    is_quieter,
+    marked,
+    reasons,
+    to_time_again,
+)
 
 T_OF_THREE = 4.303
 """Student's t at 95% from three readings."""

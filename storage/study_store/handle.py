@@ -1,0 +1,134 @@
+"""One open study: its trials' attributes, claims and signs of life, written one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages._heartbeat import BaseHeartbeat
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.database.opening import Store
+from storage.database.retry import DatabaseRetry
+from storage.records.budgets import Budgets
+from storage.study_store import attributes as keys
+from storage.study_store.claims import claim, release
+from storage.study_store.deletions import deleted, shares_number
+
+
+class StudyHandle:
+    """A study that this process has open. What it writes may be written twice.
+
+    Attributes:
+        database: Where it is.
+        study: The study.
+        retry: Waits for a database that is away; what is done here is done through it.
+        versions: Of the libraries of this process.
+        id: The study's number in the database; another study's once this one is deleted.
+        identity: What no other study has.
+    """
+
+    def __init__(
+        self, database: Store, study: optuna.Study, retry: DatabaseRetry, versions: dict[str, str]
+    ) -> None:
+        self.database = database
+        self.study = study
+        self.retry = retry
+        self.versions = versions
+        self.id: int = study._study_id
+        self.identity = retry(lambda: study.user_attrs[keys.IDENTITY])
+
+    @property
+    def budgets(self) -> Budgets:
+        """The study's budgets; what is stored of a trial goes by them, whoever measured it.
+
+        Read anew each time, as a command elsewhere may set other ones.
+        """
+        attributes = self.retry(lambda: self.study.user_attrs)
+        return Budgets(attributes[keys.LOSS_BUDGET], attributes.get(keys.BUDGETS, {}))
+
+    def require(self) -> None:
+        """Raise StudyDeletedError if the study was deleted, whoever has its number now."""
+        if self.study.user_attrs.get(keys.IDENTITY) != self.identity:
+            raise deleted(self.study.study_name)
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """The trials in these states; of all states if none is given."""
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def trial(self, trial_id: int) -> FrozenTrial:
+        """One trial as it is stored now."""
+        return self.database.optuna.get_trial(trial_id)
+
+    def claim(self, trial_id: int, number: int, key: str, limit: int | None = None) -> bool:
+        """Take a point, or a remeasurement of one, for a trial of this process.
+
+        Args:
+            trial_id: Optuna's number of the trial in the database.
+            number: The trial's number in its study.
+            key: What is claimed.
+            limit: As `claims.claim` takes it.
+
+        Raises:
+            StudyDeletedError: If another trial has the same number, after some were deleted.
+        """
+        if shares_number(self.database.engine, trial_id):
+            self.database.optuna.set_trial_state_values(trial_id, TrialState.FAIL)
+            raise deleted(self.study.study_name)
+        # Before the claim: one without a heartbeat could not be told from a dead worker's.
+        self._heart.record_heartbeat(trial_id)
+        return claim(self.database.engine, self.id, key, number, limit)
+
+    def release(self, number: int) -> None:
+        """Give back what a trial has claimed, if anything."""
+        release(self.database.engine, self.id, number)
+
+    def set_attribute(self, trial_id: int, name: str, value: object) -> None:
+        """Keep a user attribute of a trial that runs."""
+        self.database.optuna.set_trial_user_attr(trial_id, name, value)
+
+    @contextmanager
+    def heartbeat(self, trial_id: int) -> Iterator[None]:
+        """Say regularly, from a thread, that a trial's worker lives: others take it for dead else.
+
+        Optuna starts heartbeats in `optimize` only, whose loop knows no points; and its own thread
+        ends at the first beat that the database does not take.
+        """
+        ended = threading.Event()
+        heart = self._heart
+
+        def beat() -> None:
+            while not ended.wait(heart.get_heartbeat_interval()):
+                with suppress(SQLAlchemyError, StorageInternalError):
+                    heart.record_heartbeat(trial_id)
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    @property
+    def _heart(self) -> BaseHeartbeat:
+        """Where trials say that their workers live."""
+        storage = self.database.optuna
+        assert isinstance(storage, BaseHeartbeat)  # `open_store` gives it an interval.
+        return storage
+
+
+def rounded(value: Any) -> Any:
+    """A measurement as it is stored: to six digits, past what any clock or score can tell."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return value

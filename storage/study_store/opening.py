@@ -1,0 +1,141 @@
+"""Opening a study: created with all that it is, or found again and checked against what is run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.study import StudyDirection
+
+from storage.database.opening import Store
+from storage.database.schema import creation_lock
+from storage.errors import StorageError, StudyRefusedError
+from storage.reading.studies import read_study
+from storage.records.combination import Combination
+from storage.records.environment import Environment, version_drift
+from storage.records.protocol import Protocol
+from storage.records.study import Space
+from storage.study_store import attributes as keys
+from storage.study_store.deletions import number_anew, put_right
+
+
+@dataclass(frozen=True)
+class StudyDefinition:
+    """What a study is.
+
+    Attributes:
+        name: The study's name.
+        combination: Pipeline, scheduler, steps and methods.
+        scheduler_settings: What the scheduler is given besides the pipeline's own configuration.
+        protocol: How points are measured.
+        environment: The device and the versions of the libraries.
+        space: Distinct points, parameter sets of the full grid, and the choices of each parameter.
+        origin: Where the model was loaded from.
+        files: Where the prompts and the scorer lie that a person gave.
+    """
+
+    name: str
+    combination: Combination
+    scheduler_settings: Mapping[str, Any]
+    protocol: Protocol
+    environment: Environment
+    space: Space
+    origin: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+LossBudget = Callable[[float | None], float]
+"""The loss budget that a study is to have, from the one that it had; None had none, as it begins.
+"""
+
+
+def open_study(
+    database: Store, definition: StudyDefinition, loss_budget: LossBudget, allow_drift: bool
+) -> optuna.Study:
+    """Create or open a study, and read it once: what is no JSON is then told at once.
+
+    Args:
+        database: Where it is kept.
+        definition: What it is.
+        loss_budget: Its loss budget.
+        allow_drift: Go on although libraries have changed since the study began.
+
+    Raises:
+        StorageError: If what is kept of the study is not as accelfront keeps it.
+        StudyRefusedError: If it was begun with other library versions or another space.
+    """
+    # Two workers that find an empty study would both note their own versions.
+    with creation_lock(database.engine):
+        put_right(database.engine)
+        try:
+            study = _make_study(database, definition, loss_budget, allow_drift)
+            number_anew(database.engine, study._study_id, keys.REASON)
+            read_study(study)
+        except StorageError:
+            raise
+        except ValueError as error:
+            raise StudyRefusedError(
+                f"study {definition.name} cannot be read: {error}; take another --storage"
+            ) from error
+        return study
+
+
+def _make_study(
+    database: Store, definition: StudyDefinition, loss_budget: LossBudget, allow_drift: bool
+) -> optuna.Study:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study = optuna.create_study(
+            study_name=definition.name,
+            storage=database.optuna,
+            directions=[StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE],
+            load_if_exists=True,
+        )
+        if study.metric_names is None:
+            study.set_metric_names(["speedup", "clip_loss"])
+    identity = {
+        keys.IDENTITY: uuid4().hex,
+        keys.COMBINATION: definition.combination.as_json(),
+        keys.SCHEDULER_SETTINGS: definition.scheduler_settings,
+        keys.PROTOCOL: definition.protocol.as_json(),
+        keys.SPACE: definition.space.as_json(),
+        keys.ENVIRONMENT: definition.environment.as_json(),
+    }
+    known = study.user_attrs
+    _refuse_other(known, definition, allow_drift)
+    for name, value in identity.items():
+        if name not in known:
+            study.set_user_attr(name, value)
+    # The latest place: the same model, or file, may have lain elsewhere before.
+    for name, place, none in (
+        (keys.ORIGIN, definition.origin, None),
+        (keys.FILES, definition.files, {}),
+    ):
+        if known.get(name, none) != place:
+            study.set_user_attr(name, place)
+    # Last, as it marks the study as complete for readers.
+    budget = loss_budget(known.get(keys.LOSS_BUDGET))
+    if known.get(keys.LOSS_BUDGET) != budget:
+        study.set_user_attr(keys.LOSS_BUDGET, budget)
+    return study
+
+
+def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_drift: bool) -> None:
+    """Raise StudyRefusedError if a study cannot go on where it was left."""
+    if keys.ENVIRONMENT in known and not allow_drift:
+        before = known[keys.ENVIRONMENT]["versions"]
+        if drift := version_drift(before, definition.environment.versions):
+            raise StudyRefusedError(
+                f"this study was begun with other versions ({', '.join(drift)}); install those, "
+                "take another --storage, or go on with --allow-version-drift"
+            )
+    if keys.SPACE in known and known[keys.SPACE]["choices"] != definition.space.choices:
+        raise StudyRefusedError(
+            "this study was begun by another release of accelfront with other choices of "
+            "parameters; take another --storage"
+        )

@@ -1,0 +1,207 @@
+"""The trials that measure a point: asked for, claimed, kept, told again, failed."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Protocol
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+from storage.errors import StorageError
+from storage.records.points import point_key
+from storage.records.study import Point
+from storage.study_store import attributes as keys
+from storage.study_store.artifacts import artifact_folder, keep_picture
+from storage.study_store.handle import StudyHandle, rounded
+
+PICTURE_NAME = "baseline-above-accelerated-below.webp"
+
+
+class Measured(Protocol):
+    """A measurement, as far as storing it needs to know it."""
+
+    @property
+    def speedup(self) -> float:
+        """Baseline latency / accelerated latency."""
+
+    @property
+    def clip_loss(self) -> float:
+        """Relative loss of the mean CLIP score."""
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether it was given up as hopeless."""
+
+    def model_dump(self) -> dict[str, Any]:
+        """All that was measured."""
+
+
+def ask(
+    study: optuna.Study, sampler: BaseSampler, distributions: dict[str, BaseDistribution]
+) -> optuna.Trial:
+    """Begin a trial with the point that a sampler chooses."""
+    study.sampler = sampler
+    with warnings.catch_warnings():
+        # Optuna expects heartbeats from its own loop only; ours are `StudyHandle.heartbeat`.
+        warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
+        return study.ask(distributions)
+
+
+class PointTrials:
+    """The trials of the search, as this process writes them.
+
+    Attributes:
+        unkept: Why pictures of a trial could not be kept; None if all were.
+    """
+
+    def __init__(self, handle: StudyHandle) -> None:
+        """Write nothing yet."""
+        self._handle = handle
+        self._pictures = artifact_folder(handle.database)
+        self.unkept: str | None = None
+
+    def claim(self, trial: optuna.Trial, point: Point, wanted: int) -> bool:
+        """Take a proposed point for this process.
+
+        Args:
+            trial: The trial that proposed it.
+            point: The point.
+            wanted: How many points the study is to have measured in full.
+
+        Returns:
+            False if the point is taken already, if others measure all that is wanted, or if the
+            trial was given up for dead meanwhile.
+        """
+        handle = self._handle
+
+        def take() -> bool:
+            handle.require()
+            trial.set_user_attr(keys.POINT, point)
+            return handle.claim(trial._trial_id, trial.number, point_key(point), wanted)
+
+        try:
+            return handle.retry(take)
+        except UpdateFinishedTrialError:
+            return False
+
+    def heartbeat(self, trial: optuna.Trial) -> AbstractContextManager[None]:
+        """A context in which the trial says regularly that its worker lives."""
+        return self._handle.heartbeat(trial._trial_id)
+
+    def keep(
+        self, trial: optuna.Trial, measurement: Measured, sampling_s: float, picture: bytes | None
+    ) -> bool:
+        """Store a measured point.
+
+        Args:
+            trial: The trial that proposed it.
+            measurement: What was measured.
+            sampling_s: How long the proposal took.
+            picture: The trial's picture grid, a WebP file. Where it cannot be kept the numbers are,
+                and `unkept` says why.
+
+        Returns:
+            False if the trial was given up for dead meanwhile: the point is another worker's now.
+        """
+        start = time.perf_counter()
+        content = measurement.model_dump()
+        excess = self._handle.budgets.excess(content)
+
+        def note() -> None:
+            self._handle.require()
+            trial.set_user_attr(keys.FEASIBLE, max(excess.values()) <= 0)
+            self._constrain(trial, excess)
+            content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
+            trial.set_user_attr(keys.MEASUREMENT, rounded(content))
+
+        try:
+            self._handle.retry(note)
+            if picture is not None:
+                self._handle.retry(lambda: self._keep_picture(trial, picture))
+        except UpdateFinishedTrialError:
+            return False
+        # Last, as it makes the trial count: a worker killed before leaves no half a point.
+        if measurement.stopped_early:
+            return self._finish(trial, TrialState.PRUNED)
+        values = [measurement.speedup, measurement.clip_loss]
+        return self._finish(trial, TrialState.COMPLETE, values)
+
+    def repeat(self, trial: optuna.Trial, first: int | None) -> None:
+        """Tell a known point again with its stored values: it costs and counts nothing.
+
+        Args:
+            trial: The trial that proposed it.
+            first: Number of the trial that has the point; None if that is not known yet.
+        """
+
+        def mark() -> Sequence[float] | None:
+            trial.set_user_attr(keys.DUPLICATE_OF, first)
+            known = None if first is None else self._handle.trials()[first]
+            if known is None or known.state != TrialState.COMPLETE:
+                return None
+            measured = known.user_attrs[keys.MEASUREMENT]
+            self._constrain(trial, self._handle.budgets.excess(measured))
+            values: list[float] = known.values
+            return values
+
+        try:
+            values = self._handle.retry(mark)
+        except UpdateFinishedTrialError:
+            return
+        # Without values: given up early, failed in this run, or under way in another worker.
+        state = TrialState.PRUNED if values is None else TrialState.COMPLETE
+        self._finish(trial, state, values)
+
+    def fail(self, trial: optuna.Trial, reason: str, own_fault: bool = False) -> None:
+        """Note why a point could not be measured, and free it for another run.
+
+        Args:
+            trial: The trial that proposed it.
+            reason: Why.
+            own_fault: Whether it would fail again; it is not freed then.
+        """
+
+        def note() -> None:
+            trial.set_user_attr(keys.REASON, reason)
+            if own_fault:
+                trial.set_user_attr(keys.FAULT, self._handle.versions)
+
+        with suppress(UpdateFinishedTrialError):
+            self._handle.retry(note)
+        if self._finish(trial, TrialState.FAIL) and not own_fault:
+            self._handle.retry(lambda: self._handle.release(trial.number))
+
+    def _finish(
+        self, trial: optuna.Trial, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Bring a trial to its end; False if others brought it to another one."""
+
+        def finish() -> bool:
+            ended = self._handle.trial(trial._trial_id).state
+            if not ended.is_finished():
+                self._handle.study.tell(trial, values, state)
+                return True
+            # By an earlier try of ours, or by who took this worker for dead.
+            return ended == state
+
+        try:
+            return self._handle.retry(finish)
+        except UpdateFinishedTrialError:
+            return False
+
+    def _constrain(self, trial: optuna.Trial, excess: Mapping[str, float]) -> None:
+        for name, beyond in excess.items():
+            trial.set_constraint(name, beyond)
+
+    def _keep_picture(self, trial: optuna.Trial, picture: bytes) -> None:
+        try:
+            keep_picture(self._pictures, trial, PICTURE_NAME, picture)
+        except StorageError as error:
+            self.unkept = str(error)

@@ -1,0 +1,54 @@
+"""Failures: whose fault one is that fails a point, and how a database's fault ends a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.database.faults import DATABASE_ERRORS, reason
+from storage.errors import DatabaseFailedError, StudyDeletedError
+from storage.study_store.deletions import raising_deleted
+from studies.errors import StudyFailedError
+
+OUTSIDE = (OSError, MemoryError, torch.OutOfMemoryError, SQLAlchemyError, StorageInternalError)
+"""Disks, networks, databases, and memory that something else may have taken."""
+
+
+def is_own_fault(error: Exception) -> bool:
+    """Whether a point would fail again on the same versions, as far as its error tells.
+
+    Args:
+        error: What measuring it raised.
+    """
+    # Libraries tell of memory by a plain RuntimeError too.
+    return not isinstance(error, OUTSIDE) and "out of memory" not in str(error).lower()
+
+
+def first_line(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+@contextmanager
+def raising_study_failed(study: str, database: str) -> Iterator[None]:
+    """Turn a database's fault, and a deleted study, into a StudyFailedError.
+
+    Args:
+        study: The study's name.
+        database: The database's URL without its password.
+    """
+    try:
+        with raising_deleted(study):
+            yield
+    except StudyDeletedError as error:
+        raise StudyFailedError(str(error)) from error
+    except (DatabaseFailedError, *DATABASE_ERRORS) as error:
+        words = str(error) if isinstance(error, DatabaseFailedError) else f"failed: {reason(error)}"
+        raise StudyFailedError(
+            f"{database} {words}; what was measured is kept as far as it was written, and the same "
+            "command goes on"
+        ) from error

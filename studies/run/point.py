@@ -1,0 +1,134 @@
+"""One point of a search: measured, given up or failed, and what came of it stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from objectives.measurement import Measurement
+from objectives.quality.picture_grid import PictureGrid
+from objectives.statistics import Estimate
+from storage.records.points import point_key
+from storage.records.study import StudyRecord
+from storage.study_store.store import StudyStore
+from studies.request import StudyRequest
+from studies.run.failures import first_line, is_own_fault
+from studies.run.measuring import Benches
+from studies.run.progress import Reporter, in_words
+from studies.run.remeasurement.disturbance import marked
+from studies.run.stopping import Screen, is_hopeless
+from studies.search.samplers import Proposal
+
+
+class PointMeasuring:
+    """Measures the points of one run that are claimed.
+
+    Attributes:
+        measured: How many were measured in full.
+    """
+
+    def __init__(
+        self,
+        request: StudyRequest,
+        study_store: StudyStore,
+        benches: Benches,
+        failures: dict[str, str],
+        reporter: Reporter,
+        thorough: bool,
+    ) -> None:
+        """Measure nothing yet.
+
+        Args:
+            request: What was asked for.
+            study_store: The study.
+            benches: What measures.
+            failures: Why points could not be measured in this run, by key; added to.
+            reporter: Reports what happens.
+            thorough: Whether every point is wanted in full.
+        """
+        self._request = request
+        self._study_store = study_store
+        self._benches = benches
+        self._failures = failures
+        self._reporter = reporter
+        self._screens = request.screening and not thorough
+        self.measured = 0
+
+    def measure(self, proposal: Proposal, sampling_s: float, record: StudyRecord) -> None:
+        """Measure a claimed point and store what comes of it.
+
+        Args:
+            proposal: The point and its trial.
+            sampling_s: How long the proposal took.
+            record: The study as it was read last.
+        """
+        start = time.perf_counter()
+        points = self._study_store.points
+        self._reporter.say(f"measuring {point_key(proposal.point)}")
+        try:
+            with points.heartbeat(proposal.trial):
+                self._measure_and_keep(proposal, sampling_s, record)
+        except KeyboardInterrupt:
+            points.fail(proposal.trial, "interrupted")
+            raise
+        self._reporter.step_times.note("measured", sampling_s + time.perf_counter() - start)
+
+    def stays_given_up(self, measured: Mapping[str, Any], record: StudyRecord) -> bool:
+        """Whether a point that was given up early would be so today.
+
+        Args:
+            measured: What was measured of it.
+            record: The study as it was read last.
+        """
+        speedup, loss = (
+            Estimate(measured[name], *measured[f"{name}_ci"]) for name in ("speedup", "clip_loss")
+        )
+        budget = self._screening_budget(record)
+        return self._screens and is_hopeless(speedup, loss, record.searched_front, budget)
+
+    def _measure_and_keep(self, proposal: Proposal, sampling_s: float, record: StudyRecord) -> None:
+        grid, points = PictureGrid(), self._study_store.points
+        try:
+            measurement = self._measure(proposal, grid, record)
+            picture = grid.webp()
+        except Exception as error:
+            # A method's library may raise anything: it fails this point, and the reason is kept.
+            failure = self._failures[point_key(proposal.point)] = first_line(error)
+            self._reporter.last = f"failed: {failure}"
+            self._benches.doubtful = True
+            points.fail(proposal.trial, failure, is_own_fault(error))
+        else:
+            kept = points.keep(proposal.trial, measurement, sampling_s, picture)
+            self._note(measurement, kept)
+
+    def _measure(self, proposal: Proposal, grid: PictureGrid, record: StudyRecord) -> Measurement:
+        """Measure a point; one that turns out hopeless is given up early."""
+        bench = self._benches.search
+        screen = Screen(record.trials, record.searched_front, self._screening_budget(record))
+        # As many points may be given up as are wanted: they take no place, so that a space without
+        # a good point would be gone through to its end.
+        may_give_up = self._screens and self._study_store.given_up() < self._reporter.wanted
+        measurement = bench.objective.measure(
+            proposal.point,
+            bench.baseline,
+            screen if may_give_up else None,
+            grid.add,
+            self._request.trial_timeout_s,
+        )
+        return marked(measurement, record.trials)
+
+    def _screening_budget(self, record: StudyRecord) -> float:
+        """The loss budget of screening: what is given up is hopeless for the study as well."""
+        return max(self._reporter.budgets.clip_loss, record.loss_budget)
+
+    def _note(self, measurement: Measurement, kept: bool) -> None:
+        """Keep the last trial's result for whoever watches."""
+        words = in_words(measurement)
+        if not kept:
+            words += ", dropped: this worker was silent and given up for dead"
+        elif measurement.stopped_early:
+            words += ", given up early"
+        else:
+            self.measured += 1
+        self._reporter.last = words

@@ -1,0 +1,1 @@
+"""Measuring known points again: disturbed ones are timed, the best ones confirmed."""

@@ -1,0 +1,87 @@
+"""The remeasurements that a study still wants, and what measuring one comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from objectives.measurement import Measurement
+from storage.records.points import point_key
+from storage.records.remeasurement import Look
+from storage.records.study import StudyRecord, TrialRecord
+from studies.run.measuring import Bench
+from studies.run.remeasurement.confirmation import to_confirm, unsure_best
+from studies.run.remeasurement.disturbance import is_quieter, marked, to_time_again
+
+
+@dataclass(frozen=True)
+class DueRemeasurement:
+    """A point that is to be measured again.
+
+    Attributes:
+        kind: Whether it is timed again or confirmed.
+        first: The point.
+        beyond: Whether it is the judged best, and none of those that were planned.
+    """
+
+    kind: Look
+    first: TrialRecord
+    beyond: bool = False
+
+    @property
+    def key(self) -> str:
+        """What is claimed, and what people are shown."""
+        return f"{self.kind}: {point_key(self.first.params)}"
+
+    def is_done(self, record: StudyRecord) -> bool:
+        """Whether the study has it already."""
+        [trial] = [each for each in record.trials if each.number == self.first.number]
+        return trial.timed_again if self.kind == "timed again" else trial.confirmed is not None
+
+
+def due_remeasurements(
+    record: StudyRecord, met: TrialRecord | None, confirm: bool, beyond: bool = False
+) -> list[DueRemeasurement]:
+    """The remeasurements that a study still wants, in order.
+
+    Args:
+        record: The study.
+        met: The point that meets a requirement; it alone is confirmed then.
+        confirm: Whether there are prompts to confirm on.
+        beyond: Whether the judged best is confirmed too where it is none of those planned.
+    """
+    disturbed = to_time_again(record.trials, record.front)
+    due = [DueRemeasurement("timed again", trial) for trial in disturbed]
+    if not confirm:
+        return due
+    best = to_confirm(record.trials, record.budgets) if met is None else [met]
+    due += [DueRemeasurement("confirmed", trial) for trial in best if trial.confirmed is None]
+    last = unsure_best(record.trials, record.budgets) if beyond and met is None else None
+    if last is not None and last not in best:
+        due.append(DueRemeasurement("confirmed", last, beyond=True))
+    return due
+
+
+def measure_again(
+    due: DueRemeasurement, bench: Bench, trials: list[TrialRecord], timeout_s: float | None
+) -> Measurement:
+    """Measure a point again.
+
+    Args:
+        due: The point, and why.
+        bench: The search's, or to confirm that of the unseen prompts.
+        trials: The study's points.
+        timeout_s: As `Objective.measure` takes it.
+
+    Returns:
+        The confirmation; or of two timings the quieter one, with what disturbed it.
+    """
+    point, objective = due.first.params, bench.objective
+    if due.kind == "confirmed":
+        return objective.measure(point, bench.baseline, timeout_s=timeout_s)
+    others = [trial for trial in trials if trial.number != due.first.number]
+    before = Measurement.model_validate(dict(due.first.measurement))
+    again = objective.time_again(before, point, bench.baseline, timeout_s)
+    before, again = marked(before, others), marked(again, others)
+    # The seconds are those that this trial took, whichever timing is kept.
+    kept = again if is_quieter(again, before) else before
+    return kept.model_copy(update={"seconds": again.seconds})

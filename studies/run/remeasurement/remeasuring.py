@@ -1,0 +1,127 @@
+"""The remeasurements of one run: which come next, and taking one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from storage.records.budgets import Budgets
+from storage.records.points import point_key
+from storage.records.remeasurement import Look
+from storage.records.study import StudyRecord, TrialRecord
+from storage.study_store.store import StudyStore
+from studies.run.failures import first_line, is_own_fault
+from studies.run.measuring import Benches
+from studies.run.progress import Reporter, in_words
+from studies.run.remeasurement.confirmation import MOST_BEYOND, left_to_confirm
+from studies.run.remeasurement.due import DueRemeasurement, due_remeasurements, measure_again
+from studies.run.stopping import Standstill
+from studies.run.time_left import Step, steps_to_come
+
+
+@dataclass
+class Remeasuring:
+    """What one run measures again.
+
+    Attributes:
+        study_store: The study.
+        benches: What measures.
+        confirms: Whether there are prompts to confirm on.
+        budgets: The run's.
+        timeout_s: As `Objective.measure` takes it.
+        standstill: Counts the remeasurements that others took first.
+        failures: Why something could not be measured in this run, by key; added to.
+        reporter: Tells what happens.
+        pending: What was due last; None if that was not asked yet.
+    """
+
+    study_store: StudyStore
+    benches: Benches
+    confirms: bool
+    budgets: Budgets
+    timeout_s: float | None
+    standstill: Standstill
+    failures: dict[str, str]
+    reporter: Reporter
+    pending: list[DueRemeasurement] | None = None
+    _begun: Counter[Look] = field(default_factory=Counter)
+    _beyond: int = 0
+
+    def due(
+        self, read: Callable[[], StudyRecord], met: Callable[[], TrialRecord | None]
+    ) -> list[DueRemeasurement]:
+        """The remeasurements that no worker is at and that have not failed in this run.
+
+        Args:
+            read: Reads the study.
+            met: The point that meets a requirement, by what was read.
+        """
+        # Claims first: one that ends in between is in the record then.
+        known = self.study_store.taken().keys() | self.failures.keys()
+        record = replace(read(), budgets=self.budgets)
+        due = due_remeasurements(record, met(), self.confirms, self._beyond < MOST_BEYOND)
+        self.pending = [each for each in due if each.key not in known]
+        return self.pending
+
+    def take(self, due: DueRemeasurement, trials: list[TrialRecord]) -> None:
+        """Measure a point again and store what comes of it, unless another worker was first.
+
+        Args:
+            due: The point, and why.
+            trials: The study's points.
+        """
+        ours = self.study_store.remeasurements
+        bench = self.benches.confirming if due.kind == "confirmed" else self.benches.search
+        trial_id = ours.begin(due.key, due.first, due.is_done)
+        if trial_id is None:
+            self.standstill.note(due.key, self.study_store.taken())
+            return
+        self.standstill.end()
+        which = self._place_of(due)
+        self._beyond += due.beyond
+        doing = "confirming on unseen prompts" if due.kind == "confirmed" else "timing again"
+        self.reporter.say(f"{doing}, {which}: {point_key(due.first.params)}")
+        start = time.perf_counter()
+        try:
+            with ours.heartbeat(trial_id):
+                measurement = measure_again(due, bench, trials, self.timeout_s)
+        except KeyboardInterrupt:
+            ours.fail(trial_id, "interrupted")
+            raise
+        except Exception as error:
+            # A method's library may raise anything: it fails this trial, and the reason is kept.
+            failure = self.failures[due.key] = first_line(error)
+            self.benches.doubtful = True
+            ours.fail(trial_id, failure, is_own_fault(error))
+            self.reporter.last = f"failed: {failure}"
+            return
+        ours.keep(trial_id, due.kind, measurement)
+        self.reporter.step_times.note(due.kind, time.perf_counter() - start)
+        self.reporter.last = f"{due.kind} {which}, {in_words(measurement)}"
+
+    def steps_left(
+        self, trials: list[TrialRecord], wanted: int, one_alone: bool
+    ) -> Mapping[Step, int]:
+        """What the run has still to do: of remeasurements what is due, or will be.
+
+        Args:
+            trials: The points measured so far.
+            wanted: How many there are to be.
+            one_alone: Whether the run ends with one point, which is confirmed alone.
+        """
+        if self.pending is not None:
+            return Counter(due.kind for due in self.pending)
+        confirmations = 0
+        if self.confirms:
+            all_of_them = left_to_confirm(trials, wanted, self.budgets)
+            confirmations = 1 if one_alone else all_of_them
+        return steps_to_come(trials, wanted, confirmations)
+
+    def _place_of(self, due: DueRemeasurement) -> str:
+        """Which of its kind one is in this run, as `1 of 2`."""
+        alike = sum(other.kind == due.kind for other in self.pending or ())
+        most = self._begun[due.kind] + alike
+        self._begun[due.kind] += 1
+        return f"{self._begun[due.kind]} of {most}"

@@ -1,0 +1,48 @@
+"""Studies of the shipped pipeline, for real, at a size that measures a point within a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import optuna
+import pytest
+
+from storage.database.opening import Store
+from studies.plan import make_plan
+from studies.request import StudyRequest
+from studies.run.measuring import Workbench
+from studies.run.progress import RunResult, Watch
+from studies.run.runner import run_study
+from tests.studies.conftest import MakeRequest
+
+STEPS = 2
+"""DeepCache has four points then."""
+
+RunStudy = Callable[..., RunResult]
+
+
+@pytest.fixture
+def make_small_request(make_request: MakeRequest) -> MakeRequest:
+    return partial(make_request, steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def workbench() -> Workbench:
+    """The pipeline, loaded once for all studies here."""
+    return Workbench()
+
+
+@pytest.fixture
+def run(workbench: Workbench) -> RunStudy:
+    """Run a study on what is loaded."""
+
+    def run(request: StudyRequest, store: Store, watch: Watch = lambda progress: None) -> RunResult:
+        return run_study(make_plan(request), store, watch, workbench)
+
+    return run
+
+
+def load(store: Store) -> optuna.Study:
+    [name] = optuna.get_all_study_names(store.optuna)
+    return optuna.load_study(study_name=name, storage=store.optuna)
