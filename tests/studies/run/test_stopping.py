@@ -1,14 +1,33 @@
+"""When a search has done enough, and when a point is given up."""
+
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from objectives.measurement import Partial
+from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.budgets import Budgets
+from storage.records.front import is_dominated, pareto_front
 from storage.records.requirement import Requirement, meets
 from storage.records.study import TrialRecord
-from studies.run.stopping import PLATEAU_POINTS, Deadline, Plateau
+from studies.run.stopping import (
+    ERROR,
+    PLATEAU_POINTS,
+    Deadline,
+    Plateau,
+    Screen,
+    checks,
+    confidence,
+    early_estimates,
+    is_hopeless,
+    usual_spread,
+)
 
 
 def make_trial(**measured: Any) -> TrialRecord:
@@ -65,3 +84,133 @@ def test_a_deadline_passes_and_none_never_does() -> None:
     assert Deadline(timeout_s=1e-9).passed()
     assert not Deadline(timeout_s=60).passed()
     assert not Deadline(timeout_s=None).passed()
+
+
+@dataclass(frozen=True)
+class Made:
+    speedup: float
+    clip_loss: float
+
+
+POINTS = st.lists(st.builds(Made, st.floats(1, 4), st.floats(-0.05, 0.3)), min_size=0, max_size=8)
+
+
+@given(POINTS, st.floats(1, 4), st.floats(-0.05, 0.3), st.floats(0, 0.1))
+def test_no_point_that_is_on_the_front_inside_the_budget_is_hopeless(
+    points: list[Made], speedup: float, loss: float, budget: float
+) -> None:
+    front = pareto_front(points)
+    exact = Estimate(speedup, speedup, speedup), Estimate(loss, loss, loss)
+    if is_hopeless(*exact, front, budget):
+        assert loss > budget or is_dominated(speedup, loss, front, budget)
+
+
+@given(POINTS, st.floats(1, 4), st.floats(-0.05, 0.3), st.floats(0, 1), st.floats(0, 0.2))
+def test_a_wider_interval_never_drops_what_a_narrower_one_keeps(
+    points: list[Made], speedup: float, loss: float, faster: float, better: float
+) -> None:
+    front = pareto_front(points)
+    narrow = Estimate(speedup, speedup, speedup), Estimate(loss, loss, loss)
+    wide = Estimate(speedup, 0, speedup + faster), Estimate(loss, loss - better, 1)
+    if not is_hopeless(*narrow, front, 0.02):
+        assert not is_hopeless(*wide, front, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("speedup_high", "loss_low", "hopeless"),
+    [
+        pytest.param(1.9, 0.01, True, id="dominated"),
+        pytest.param(2.1, 0.01, False, id="perhaps-faster"),
+        pytest.param(1.9, 0.004, False, id="perhaps-better"),
+        pytest.param(4.0, 0.03, True, id="fast-and-surely-beyond-the-budget"),
+        pytest.param(4.0, 0.015, False, id="fast-and-perhaps-inside-the-budget"),
+    ],
+)
+def test_the_optimistic_ends_decide(speedup_high: float, loss_low: float, hopeless: bool) -> None:
+    speedup, loss = Estimate(1.5, 1.0, speedup_high), Estimate(0.05, loss_low, 0.1)
+    assert is_hopeless(speedup, loss, [Made(2.0, 0.005)], loss_budget=0.02) is hopeless
+
+
+def test_a_slower_point_is_not_kept_for_a_gain() -> None:
+    slower = Estimate(1.5, 1.4, 1.6), Estimate(-0.02, -0.03, -0.01)
+    assert is_hopeless(*slower, [Made(2.0, -0.001)], loss_budget=0.02)
+    assert not is_hopeless(*slower, [Made(2.0, 0.001)], loss_budget=0.02)
+    assert not is_hopeless(*slower, [Made(2.0, -0.001)], loss_budget=-0.01)
+
+
+def test_where_nothing_keeps_the_budget_a_smaller_loss_is_worth_prompts() -> None:
+    front = [Made(3.0, 0.2)]
+    slow = Estimate(1.2, 1.1, 1.3)
+    assert not is_hopeless(slow, Estimate(0.1, 0.05, 0.15), front, loss_budget=0.02)
+    assert is_hopeless(Estimate(4, 3, 5), Estimate(0.3, 0.25, 0.4), front, loss_budget=0.02)
+    assert not is_hopeless(Estimate(4, 3, 5), Estimate(0.3, 0.25, 0.4), [], loss_budget=0.02)
+
+
+def test_checks_double_their_prompts_and_share_one_chance_of_error() -> None:
+    assert checks(1) == checks(2) == []
+    assert checks(4) == [2]
+    assert checks(8) == [2, 4]
+    assert checks(9) == [2, 4, 8]
+    for batches in range(3, 200):
+        assert (1 - confidence(batches)) * len(checks(batches)) == pytest.approx(ERROR)
+
+
+def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> TrialRecord:
+    noise = np.random.default_rng(number).normal(0, 0.01, pairs)
+    measurement = {
+        "baseline_latencies_s": [1.0] * pairs,
+        "latencies_s": list(np.exp(noise) / speedup),
+    }
+    return TrialRecord(number, {}, speedup, loss, measurement)
+
+
+def make_partial(speedup: float, loss: float, batches: int, of_batches: int) -> Partial:
+    """Four prompts a batch; the first one is not timed."""
+    prompts = 4 * batches
+    baseline = np.random.default_rng(0).uniform(0.2, 0.3, prompts)
+    wobble = np.random.default_rng(1).normal(0, 0.002, prompts)
+    scores = list(baseline * (1 - loss) + wobble - wobble.mean())
+    pairs = batches - 1
+    return Partial(
+        [1.0 / speedup] * pairs, [1.0] * pairs, scores, list(baseline), batches, of_batches
+    )
+
+
+def test_one_pair_is_enough_to_drop_a_point_far_behind_the_front() -> None:
+    trials = [made_trial(number, 2.0, 0.0) for number in range(4)]
+    screen = Screen(trials, trials[:1], loss_budget=0.02)
+    dropped = screen(make_partial(1.5, 0.01, batches=2, of_batches=8))
+    assert dropped is not None
+    speedup, loss = dropped
+    assert 1.4 < speedup.low < 1.5 < speedup.high < 1.6
+    assert 0.0 < loss.low < 0.01 < loss.high
+    assert screen(make_partial(2.01, 0.01, batches=2, of_batches=8)) is None
+    assert screen(make_partial(1.5, 0.01, batches=3, of_batches=8)) is None, "no check is due"
+    assert Screen([], [], loss_budget=0.02)(make_partial(1.5, 0.5, 2, 8)) is None
+
+
+def test_no_pair_says_how_far_pairs_scatter_before_any_trial() -> None:
+    partial = make_partial(1.5, 0.01, batches=2, of_batches=8)
+    speedup, _ = early_estimates(partial, usual_spread([]), 0.95)
+    assert (speedup.low, speedup.high) == (0, float("inf"))
+
+
+def test_early_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    random = np.random.default_rng(7)
+    inside = {"speedup": 0, "loss": 0}
+    for _ in range(800):
+        # A fresh spread each time, as it is an estimate too.
+        usual = sum(
+            (Spread.of(np.exp(random.normal(0, 0.05, 4)).tolist(), [1.0] * 4) for _ in range(4)),
+            start=Spread(),
+        )
+        ratio = np.exp(random.normal(np.log(2), 0.05, 1)).tolist()
+        speedup = early_speedup(ratio, [1.0], usual, 0.95)
+        inside["speedup"] += speedup.low <= 2 <= speedup.high
+        base = random.normal(0.25, 0.02, 8)
+        loss = relative_loss(
+            base.tolist(), (base * 0.95 + random.normal(0, 0.01, 8)).tolist(), 0.95
+        )
+        inside["loss"] += loss.low <= 0.05 <= loss.high
+    assert all(count >= 0.93 * 800 for count in inside.values()), inside
+    assert inside["speedup"] <= 0.97 * 800
