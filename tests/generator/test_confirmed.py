@@ -24,7 +24,7 @@ from storage.database.opening import open_store
 from storage.records.budgets import Budgets
 from storage.records.judgement import surest
 from storage.records.study import StudyRecord, TrialRecord
-from tests.generator.artefacts.test_emit import NOT_ASKED, make_study, make_task
+from tests.generator.artefacts.made_emitters import NOT_ASKED, make_study, make_task
 from tests.generator.made_trials import rendered
 
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from objectives.quality.scorer import Scorer, find_scorer
-from tests.tiny_pipelines import tiny_tokenizer
+from tests.tiny_parts import tiny_tokenizer
+from tests.tiny_pipelines import tiny_sd
 
 CPU = torch.device("cpu")
 
@@ -70,3 +71,8 @@ def scorer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def scorer(scorer_folder: Path) -> Scorer:
     return Scorer(find_scorer(str(scorer_folder)), CPU)
+
+
+@pytest.fixture
+def pipe() -> Any:
+    return tiny_sd()

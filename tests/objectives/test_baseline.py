@@ -24,7 +24,7 @@ from objectives.quality.metric import Embeddings
 from objectives.quality.scorer import Scorer, clip_scores, find_scorer, foreign_doubt
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
-from tests.objectives.test_objective import make_objective
+from tests.objectives.tiny_objective import make_objective
 from tests.tiny_pipelines import tiny_sd
 
 CPU = torch.device("cpu")

@@ -5,99 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
-import torch
 
 from accelfront.dashboard.server import listen
-from objectives.quality.picture_grid import PictureGrid
 from storage.database.opening import open_store
-from storage.study_store.artifacts import artifact_folder, keep_picture
-from storage.study_store.attributes import FEASIBLE, MEASUREMENT, POINT
+from storage.study_store.attributes import MEASUREMENT
+from tests.accelfront.dashboard.servers import MEASURED, Server
 from tests.command_line import run
 from tests.made_reports import keep, made_study, made_trial
-
-MEASURED = {
-    **made_trial(0, 2.0, 0.01).measurement,
-    "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
-    "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
-    "gpu_bound": 0.404,
-    "latencies_s": [0.27123456] * 5, "seconds": {"generate": 6.1234, "score": 4.1234},
-}  # fmt: skip
-
-COMMAND = [sys.executable, "-m", "accelfront", "dashboard"]
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running dashboard."""
-
-    address: str
-    process: subprocess.Popen[str] | None
-
-    def get(self, path: str) -> tuple[str, bytes]:
-        """Content type and body of a page."""
-        with urllib.request.urlopen(self.address + path, timeout=30) as answer:
-            return answer.headers["Content-Type"], answer.read()
-
-    def get_json(self, path: str) -> Any:
-        return json.loads(self.get(path)[1])
-
-
-@pytest.fixture(scope="module")
-def grid() -> bytes:
-    pictures = PictureGrid()
-    pictures.add(range(4), torch.full((4, 3, 64, 64), 0.2), torch.full((4, 3, 64, 64), 0.8))
-    content = pictures.webp()
-    assert content is not None
-    return content
-
-
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory, grid: bytes) -> str:
-    """A study with one trial inside its loss budget and one outside, each with its grid."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('dashboard')}/a.db"
-    store = open_store(url, create=True)
-    study = optuna.create_study(
-        study_name="a-study", storage=store.optuna, directions=["maximize", "minimize"]
-    )
-    for loss in (0.01, 0.5):
-        trial = study.ask()
-        trial.set_user_attr(FEASIBLE, loss <= 0.02)
-        trial.set_user_attr(POINT, {"cache_interval": 2})
-        trial.set_user_attr(MEASUREMENT, MEASURED)
-        trial.set_constraint("clip_loss", loss - 0.02)
-        keep_picture(artifact_folder(store), trial, "grid.webp", grid)
-        study.tell(trial, [2 + loss, loss])
-    store.engine.dispose()
-    return url
-
-
-@pytest.fixture(scope="module")
-def server(storage: str) -> Iterator[Server]:
-    process = subprocess.Popen(
-        [*COMMAND, "--storage", storage, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    address = process.stdout.readline().strip()
-    yield Server(address, process)
-    process.kill()
-    process.communicate()
 
 
 def test_the_address_is_printed_and_answers(server: Server) -> None:
@@ -238,38 +161,6 @@ def test_looking_changes_nothing_in_the_database(server: Server, storage: str) -
     assert [trial.constraints.keys() for trial in study.trials] == [{"clip_loss"}] * 2
 
 
-def test_a_taken_port_is_told_in_a_line(server: Server, storage: str) -> None:
-    port = server.address.rstrip("/").rpartition(":")[2]
-    answer = run("dashboard", "--storage", storage, "--port", port)
-    assert answer.returncode == 2
-    assert "Address already in use; give another --port" in answer.stderr
-    assert "Traceback" not in answer.stderr
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
-def test_other_hosts_than_this_one_are_refused_with_the_reason(storage: str, host: str) -> None:
-    answer = run("dashboard", "--storage", storage, "--port", "0", "--host", host)
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert "no login" in answer.stderr and "--listen-anywhere" in answer.stderr
-
-
-def test_listening_anywhere_warns(storage: str) -> None:
-    with socket.create_server(("0.0.0.0", 0)) as taken:
-        # Ends at once, as the port is taken; the warning comes first.
-        port = str(taken.getsockname()[1])
-        options = ("--host", "0.0.0.0", "--listen-anywhere", "--port", port)
-        answer = run("dashboard", "--storage", storage, *options)
-    assert "WARNING: anyone who reaches 0.0.0.0 can read and delete" in answer.stderr
-    assert "cannot listen on 0.0.0.0" in answer.stderr
-
-
-def test_a_missing_database_is_told_and_not_made(tmp_path: Path) -> None:
-    answer = run("dashboard", "--storage", f"sqlite:///{tmp_path}/none.db", "--port", "0")
-    assert answer.returncode == 2
-    assert "`accelfront study` makes one" in answer.stderr
-    assert not list(tmp_path.iterdir())
-
-
 def test_the_trial_page_shows_the_grid_and_is_no_wider_than_the_screen(server: Server) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
@@ -285,22 +176,3 @@ def test_the_trial_page_shows_the_grid_and_is_no_wider_than_the_screen(server: S
         assert "1.90x to 2.10x" in page.content()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.context.browser.close()
-
-
-def test_ctrl_c_ends_it_without_a_fuss(storage: str) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "--storage", storage, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr.strip()) == (0, "Ctrl-C ends it.")
-
-
-def test_it_needs_no_torch() -> None:
-    code = "import sys, accelfront.dashboard.server; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -19,7 +19,7 @@ from generator.tasks.task import Task, read_task
 from objectives.errors import InputError
 from storage.database.opening import open_store
 from storage.records.study import StudyRecord
-from tests.generator.artefacts.test_emit import NOT_ASKED, make_study, make_task, put
+from tests.generator.artefacts.made_emitters import NOT_ASKED, make_study, make_task, put
 
 SENTENCE = "tiny-shapes with DDIM in 20 steps, deepcache, 1.2x faster, loss below 10%"
 

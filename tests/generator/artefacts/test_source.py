@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ from objectives.errors import InputError
 from objectives.model_files.fingerprint import earlier_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
-from storage.database.opening import Store, open_store
+from storage.database.opening import Store
 from storage.records.environment import Environment
 from storage.records.study import StudyRecord
-from tests.generator.artefacts.test_emit import NOT_ASKED, put
+from tests.generator.artefacts.made_emitters import NOT_ASKED, put
 from tests.generator.made_trials import made_study
 from tests.tiny_pipelines import save_tiny, tiny_pipeline
 
@@ -35,13 +34,6 @@ SD15 = find_pipeline("SD1.5")
 POINT = {"cache_interval": 3, "cache_branch_id": 0}
 
 FIRST, LATEST = "a" * 40, "b" * 40
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/a.db", create=True)
-    yield store
-    store.engine.dispose()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from objectives.pipelines.schedulers import (
     scheduler_name,
     scheduler_profile,
 )
-from tests.tiny_pipelines import tiny_scheduler
+from tests.tiny_parts import tiny_scheduler
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""Tasks that no study has searched for yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from accel_space.errors import RefusedError
+from objectives.errors import InputError
+from storage.errors import StorageError
+from tests.generator.artefacts.made_emitters import FoundAt, MakeEmitter, make_study, make_task
+
+
+@pytest.mark.parametrize("wanted", [1.95, 2.5, 50.0])
+def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
+    make_emitter: MakeEmitter, wanted: float
+) -> None:
+    begun = make_study((2.0, 0.01), (1.5, 0.3))
+    begun = replace(begun, space=begun.space.model_copy(update={"distinct": 16}))
+    outcome = make_emitter(begun).emit(make_task(wanted))
+    assert outcome.status == "not-searched"
+    assert outcome.reason.startswith("not reached yet, 2 of 16 points measured: ")
+    assert "bound" not in outcome.reason
+    assert outcome.command == f"accelfront study --trials 16 # {begun.name}"
+
+    search = FoundAt(make_study((60.0, 0.01)))
+    emitter = make_emitter(begun, search=search, search_missing=True)
+    assert emitter.emit(make_task(wanted)).status == "emitted"
+
+    # Points that were given up were looked at.
+    looked = replace(begun, states={"complete": 2, "pruned": 6})
+    assert make_emitter(looked).emit(make_task(50)).status == "infeasible"
+
+
+def test_what_was_not_searched_is_told_with_the_command(make_emitter: MakeEmitter) -> None:
+    outcome = make_emitter(make_study((2.0, 0.01))).emit(make_task(1.2, steps=21))
+    assert outcome.status == "not-searched"
+    assert outcome.command == "accelfront study --req-speedup 1.2"
+    assert outcome.as_json()["reason"].endswith(outcome.command)
+
+
+def test_a_study_without_points_is_no_study(make_emitter: MakeEmitter) -> None:
+    assert make_emitter(make_study()).emit(make_task(1.2)).status == "not-searched"
+
+
+def test_a_study_of_another_device_is_offered_and_not_used(make_emitter: MakeEmitter) -> None:
+    outcome = make_emitter(make_study((2.0, 0.01), device="another GPU")).emit(make_task(1.2))
+    assert outcome.status == "not-searched"
+    assert '--device "another GPU"' in outcome.reason
+
+
+@pytest.mark.parametrize("known", [(), ((1.5, 0.01),), ((3.0, 0.6),)])
+def test_a_missing_study_is_searched_and_the_task_tried_again(
+    make_emitter: MakeEmitter, known: tuple[tuple[float, float], ...]
+) -> None:
+    search = FoundAt(make_study((2.0, 0.01), *known, digest="ffffffff"))
+    emitter = make_emitter(make_study(*known), search=search)
+    outcome = emitter.emit(make_task(1.45))
+    assert outcome.status == "emitted"
+    assert outcome.chosen is not None and outcome.chosen.study is search.found
+    assert emitter.emit(make_task(1.3, text="again")).status == "emitted"
+    assert len(search.tasks) == 1, "what was found serves the next task too"
+
+
+def test_a_search_without_success_is_infeasible(make_emitter: MakeEmitter) -> None:
+    search = FoundAt(make_study((1.4, 0.01)))
+    outcome = make_emitter(search=search).emit(make_task(2.0))
+    assert outcome.status == "infeasible"
+    assert "trial 0 with 1.40x" in outcome.reason
+    assert "--search-missing" not in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("there is no model"), "failed"),
+        (StorageError("the database is locked"), "failed"),
+        (RuntimeError("CUDA out of memory\nTried to allocate"), "failed"),
+        (OSError("the disk is full"), "failed"),
+        (RefusedError("DeepCache needs a UNet"), "infeasible"),
+    ],
+)
+def test_a_task_that_fails_never_stops_the_others(
+    make_emitter: MakeEmitter, error: Exception, status: str
+) -> None:
+    emitter = make_emitter(make_study((2.0, 0.01)), search=FoundAt(error))
+    outcomes = [emitter.emit(task) for task in (make_task(1.2, steps=21), make_task(1.2))]
+    assert [outcome.status for outcome in outcomes] == [status, "emitted"]
+    assert outcomes[0].reason == " ".join(str(error).split())
+
+
+def test_an_interruption_stops_all(make_emitter: MakeEmitter) -> None:
+    emitter = make_emitter(search=FoundAt(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        emitter.emit(make_task(1.2))
