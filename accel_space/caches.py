@@ -8,7 +8,7 @@ from typing import Any
 from accel_space.denoiser import conditional_half
 
 
-def with_fresh_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
+def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
     A state is kept for a context, and these pipelines name none. One serves for all

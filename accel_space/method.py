@@ -99,6 +99,9 @@ class Method(ABC):
     halve: ClassVar[Callable[..., None] | None] = None
     """A plain function of a pipe, its denoiser and a batch size, carried likewise: it halves what
     the method keeps of a guided batch of that size, so that an unguided one can reuse it."""
+    has_hit: ClassVar[Callable[..., bool] | None] = None
+    """Of a method with a `Dynamic` schedule: a plain function of the denoiser, which tells right
+    behind a call whether that one reused anything. A trial counts with it, a script has no need."""
 
     @abstractmethod
     def why_not(self, context: Context) -> str | None:

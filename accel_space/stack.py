@@ -15,6 +15,7 @@ from typing import Any
 
 from accel_space.errors import RefusedError
 from accel_space.family import Family
+from accel_space.hits import Hits
 from accel_space.method import (
     Choices,
     Context,
@@ -184,12 +185,13 @@ class Stack:
         return context
 
     @contextmanager
-    def applied(self, pipe: Any, params: Params) -> Iterator[Generate]:
+    def applied(self, pipe: Any, params: Params, hits: Hits | None = None) -> Iterator[Generate]:
         """Accelerate a pipe; on leaving, also by an exception, it is exactly what it was.
 
         Args:
             pipe: The diffusers pipeline.
             params: A value for every parameter of the stack's space.
+            hits: Counts the hits of dynamic caches; None counts none.
 
         Yields:
             The call that generates; it takes what the pipe's own call takes.
@@ -214,6 +216,8 @@ class Stack:
                     method, self.methods, given, self.context.steps, self.context.family
                 )
                 generate = method.accelerate(pipe, generate, **arguments)
+            if hits is not None:
+                hits.count(self.methods, denoiser)
             yield generate
 
     @cached_property

@@ -95,10 +95,12 @@ class Measurement(BaseModel):
         gpu_bound: Share of the denoiser's time in which the GPU did not wait for its host, 0 to
             1; None on a CPU, of points given up early, and in studies from before it was kept.
         baseline_gpu_bound: The baseline's.
+        hits: The share of the denoiser's calls in which a cache that decides while running reused
+            something; None without such a cache, and in studies from before it was kept.
         disturbed: What disturbed it, as studies/run/remeasurement/disturbance.py finds; empty if
             nothing did.
         samples: Prompts generated; fewer than the protocol's if stopped early.
-        stopped_early: Whether it was given up as hopeless.
+        stopped_early: Whether it was given up as hopeless, or as its cache never hit.
         seconds: Where the wall time went, by phase.
         metrics: All other metrics of the protocol, by name; none in studies from before they were
             kept.
@@ -123,6 +125,7 @@ class Measurement(BaseModel):
     device_shared: bool
     gpu_bound: float | None = None
     baseline_gpu_bound: float | None = None
+    hits: float | None = None
     disturbed: list[str] = []
     samples: int
     stopped_early: bool

@@ -138,6 +138,8 @@ class Objective:
         self._score(first, self._run_point(first, point, recorder)[0], baseline, recorder)
         for index, batch in enumerate(self._batches[1:], start=1):
             self._draw(batch, point, baseline, recorder, look)
+            if recorder.is_inert:
+                return recorder.measurement(baseline, self._device)
             if hopeless is not None and recorder.latencies and batch is not self._batches[-1]:
                 given_up = hopeless(recorder.partial(baseline, index + 1, len(self._batches)))
                 if given_up is not None:
@@ -244,7 +246,7 @@ class Objective:
         """Generate with the stack applied: pictures, and seconds per picture."""
         recorder.refuse_late()
         start = time.perf_counter()
-        with self._stack.applied(self._pipe, point) as generate:
+        with self._stack.applied(self._pipe, point, recorder.hits) as generate:
             devices.reset_peak_memory(self._device)
             images, seconds = devices.timed(self._device, lambda: self._generate(generate, batch))
         recorder.clock.add("generate", seconds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accel_space.hits import Hits
 from objectives.errors import MeasurementError
 from objectives.measurement import Baseline, Clock, Estimates, Measurement, Partial
 from objectives.quality.recorder import QualityRecorder
@@ -25,6 +26,9 @@ from objectives.timing.interference import InterferenceMonitor
 if TYPE_CHECKING:
     import torch
 
+INERT_PAIRS = 2
+"""Pairs after which a cache that has not hit is believed not to; one leaves no interval."""
+
 
 @dataclass
 class TrialRecorder:
@@ -39,6 +43,7 @@ class TrialRecorder:
         monitor: What disturbs the pairs.
         gpu_bound: As `Measurement` has it.
         baseline_gpu_bound: As `Measurement` has it.
+        hits: Of the accelerated generations.
         timeout_s: The trial's time; None is any.
         start: When it began, as `time.monotonic` tells it.
     """
@@ -51,8 +56,14 @@ class TrialRecorder:
     monitor: InterferenceMonitor = field(default_factory=InterferenceMonitor)
     gpu_bound: float | None = None
     baseline_gpu_bound: float | None = None
+    hits: Hits = field(default_factory=Hits)
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_inert(self) -> bool:
+        """Whether a cache decides while running and never hit: the point is the plain pipe."""
+        return self.hits.share == 0 and len(self.latencies) >= INERT_PAIRS
 
     @property
     def is_late(self) -> bool:
@@ -105,7 +116,8 @@ class TrialRecorder:
             clip_score=float(np.mean(scores)),
             baseline_clip_score=float(np.mean(baseline_scores)),
             samples=len(scores),
-            stopped_early=given_up is not None,
+            hits=self.hits.share,
+            stopped_early=given_up is not None or self.is_inert,
             metrics={name: each for name, each in results.items() if name != "clip_loss"},
         )
 

@@ -4,6 +4,7 @@ from accel_space.method import Method
 from accel_space.methods.cfg_cutoff import CFGCutoff
 from accel_space.methods.deepcache import DeepCache
 from accel_space.methods.fewer_steps import FewerSteps
+from accel_space.methods.first_block_cache import FirstBlockCache
 from accel_space.methods.pab import PAB
 from accel_space.methods.taylorseer import TaylorSeer
 from accel_space.methods.tgate import TGate
@@ -11,5 +12,14 @@ from accel_space.methods.tome import ToMe
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for method in (DeepCache(), TGate(), ToMe(), PAB(), CFGCutoff(), FewerSteps(), TaylorSeer())
+    for method in (
+        DeepCache(),
+        TGate(),
+        ToMe(),
+        PAB(),
+        CFGCutoff(),
+        FewerSteps(),
+        TaylorSeer(),
+        FirstBlockCache(),
+    )
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import Any, ClassVar
 
-from accel_space.caches import halve_states, with_fresh_states
+from accel_space.caches import halve_states, with_new_states
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
@@ -27,7 +27,7 @@ def apply_taylorseer(
     disable_cache_before_step: int,
     max_order: int,
 ) -> Callable[..., Any]:
-    """Compute the blocks at every `cache_interval`-th call, and predict them in between."""
+    """Compute the blocks every `cache_interval` calls, and predict them in between."""
     from diffusers.hooks.taylorseer_cache import TaylorSeerCacheConfig, apply_taylorseer_cache
     from torch.nn import ModuleList
 
@@ -36,7 +36,7 @@ def apply_taylorseer(
     for name in blocks:
         held = getattr(module, name)
         several = isinstance(held, ModuleList)
-        names += [f"{name}.{place}" for place in range(len(held))] if several else [name]
+        names += [f"{name}.{at}" for at in range(len(held))] if several else [name]
     *others, last = names
     config = TaylorSeerCacheConfig(
         cache_interval=cache_interval,
@@ -49,7 +49,7 @@ def apply_taylorseer(
         skip_predict_identifiers=others,
     )
     apply_taylorseer_cache(module, config)
-    return with_fresh_states(module, generate)
+    return with_new_states(module, generate)
 
 
 class TaylorSeer(Method):

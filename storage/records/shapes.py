@@ -70,6 +70,7 @@ class Measured(TypedDict):
     device_shared: bool
     gpu_bound: NotRequired[Number | None]
     baseline_gpu_bound: NotRequired[Number | None]
+    hits: NotRequired[Number | None]
     disturbed: NotRequired[list[str]]
     samples: Count
     stopped_early: bool

@@ -89,6 +89,8 @@ class TrialRecord:
             marks["disturbed"] = disturbed
         if (share := self.measurement.get("gpu_bound")) is not None:
             marks["gpu_bound"] = share
+        if (hits := self.measurement.get("hits")) is not None:
+            marks["hits"] = hits
         if self.confirmed is not None:
             marks["confirmed"] = {name: self.confirmed[name] for name in CONFIRMED}
             if disturbed := disturbed_by(self.confirmed):

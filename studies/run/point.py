@@ -20,6 +20,9 @@ from studies.run.remeasurement.disturbance import marked
 from studies.run.stopping import Screen, is_hopeless
 from studies.search.samplers import Proposal
 
+NO_HIT = "its cache never hit, so it is the unaccelerated pipeline"
+"""Why a point is given up whatever else there is to measure."""
+
 
 class PointMeasuring:
     """Measures the points of one run that are claimed.
@@ -81,6 +84,8 @@ class PointMeasuring:
             measured: What was measured of it.
             record: The study as it was read last.
         """
+        if measured.get("hits") == 0:
+            return True
         speedup, loss = (
             Estimate(measured[name], *measured[f"{name}_ci"]) for name in ("speedup", "clip_loss")
         )
@@ -127,6 +132,8 @@ class PointMeasuring:
         words = in_words(measurement)
         if not kept:
             words += ", dropped: this worker was silent and given up for dead"
+        elif measurement.hits == 0:
+            words += f", given up: {NO_HIT}"
         elif measurement.stopped_early:
             words += ", given up early"
         else:

@@ -197,9 +197,10 @@ class _Run:
     def nothing_measured(self) -> StudyFailedError:
         """What a run ends with that has no point to show."""
         reasons = [failure.reason for failure in self.record.failed] + [*self.failures.values()]
+        last = next(reversed(reasons), self.reporter.last or "it was given up")
         return StudyFailedError(
-            "no point could be measured; the last one failed: "
-            f"{next(reversed(reasons), 'it was given up')}; --retry-failed tries them again"
+            f"no point could be measured; the last one failed: {last}; --retry-failed tries them "
+            "again"
         )
 
     def measure_again(self, reason: EndReason, stop: Interrupt) -> EndReason | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from accel_space.method import Context, Generate, Method, Params, Space
+from accel_space.method import Context, Generate, Method, Params, Space, Value
 from accel_space.methods import METHODS
 from accel_space.schedule import Static
 from accel_space.stack import Stack
@@ -114,6 +114,17 @@ def _plain_in_two_steps(family: str, scheduler: str) -> torch.Tensor:
 
 def make_stack(pipe: Any, names: Names, steps: int = FEW_STEPS) -> Stack:
     return Stack(tiny_context(pipe, names, steps))
+
+
+def working_point(stack: Stack) -> dict[str, Value]:
+    """The default point; a cache that decides while running has the value at which it hits most."""
+    deciding = [method for method in stack.methods if method.has_hit is not None]
+    most = {
+        name: choices.values[-1]
+        for method in deciding
+        for name, choices in method.space(stack.context).items()
+    }
+    return {**stack.default, **most}
 
 
 def steps_of(stack: Stack) -> int:

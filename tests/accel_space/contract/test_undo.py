@@ -28,6 +28,7 @@ from tests.accel_space.contract.stacks import (
     plain,
     quick_pipeline,
     steps_of,
+    working_point,
 )
 from tests.accel_space.contract.watching import first_layer
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
@@ -45,7 +46,7 @@ def test_a_stack_changes_the_picture_and_leaving_restores_the_pipe_and_its_pictu
     before = pipe_state(pipe)
     generator_before = torch.get_rng_state()
 
-    with stack.applied(pipe, stack.default) as generate:
+    with stack.applied(pipe, working_point(stack)) as generate:
         picture = draw_few(family, generate)
 
     assert torch.equal(picture, plain(family, scheduler)) == (names == ())
@@ -64,7 +65,7 @@ def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(
     stack = make_stack(pipe, names)
     before = pipe_state(pipe)
 
-    with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
+    with pytest.raises(Broken), stack.applied(pipe, working_point(stack)) as generate:
         draw_few(family, generate, **breaking_after(family, steps_of(stack) - 2))
 
     assert_same_state(pipe_state(pipe), before)
@@ -86,7 +87,7 @@ def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
     hook = first_layer(pipe).register_forward_pre_hook(break_in_the_middle)
     before = pipe_state(pipe)
 
-    with pytest.raises(Broken), stack.applied(pipe, stack.default) as generate:
+    with pytest.raises(Broken), stack.applied(pipe, working_point(stack)) as generate:
         draw_few(family, generate)
 
     assert_same_state(pipe_state(pipe), before)
@@ -103,7 +104,7 @@ def test_a_method_that_cannot_be_applied_takes_the_others_back(
     stack = make_stack(pipe, (*names, "fails"))
     before = pipe_state(pipe)
 
-    with pytest.raises(Broken), stack.applied(pipe, stack.default):
+    with pytest.raises(Broken), stack.applied(pipe, working_point(stack)):
         pass
 
     assert_same_state(pipe_state(pipe), before)
@@ -113,7 +114,7 @@ def test_a_method_that_cannot_be_applied_takes_the_others_back(
 def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
     stack = make_stack(pipe, names)
-    with stack.applied(pipe, stack.default) as generate:
+    with stack.applied(pipe, working_point(stack)) as generate:
         pass
 
     with suppress(AttributeError):
@@ -131,10 +132,13 @@ def test_a_pipe_is_not_accelerated_twice(family: str, names: Names) -> None:
     stack = make_stack(pipe, names)
     twin = type(pipe)(**pipe.components, **NO_CHECKER.get(family, {}))
 
-    with stack.applied(pipe, stack.default) as generate:
+    with stack.applied(pipe, working_point(stack)) as generate:
         for taken in (pipe, twin):
-            with pytest.raises(RefusedError, match="already"), stack.applied(taken, stack.default):
+            with (
+                pytest.raises(RefusedError, match="already"),
+                stack.applied(taken, working_point(stack)),
+            ):
                 pass
         assert torch.equal(draw_few(family, generate), plain(family)) == (names == ())
-    with stack.applied(pipe, stack.default):
+    with stack.applied(pipe, working_point(stack)):
         pass

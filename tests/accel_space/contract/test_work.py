@@ -1,6 +1,7 @@
 """What a schedule leaves out is really not computed.
 
-A new method adds to `PROMISES` what it promises to leave out.
+A new method adds to `PROMISES` what it promises to leave out; the hits of one that decides while
+running are held to the blocks that ran.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from accel_space.hits import Hits
 from accel_space.method import Value
 from accel_space.schedule import Skipped, Static
 from tests.accel_space.contract.stacks import (
@@ -18,6 +20,7 @@ from tests.accel_space.contract.stacks import (
     families_and_stacks,
     make_stack,
     quick_pipeline,
+    working_point,
 )
 from tests.accel_space.contract.watching import Work, watch
 from tests.tiny_pipelines import CALLS, FAMILIES, STEPS, draw
@@ -98,11 +101,12 @@ def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: N
     # Still there when the gate comes.
     wanted["num_inference_steps"] = 7
     params = {
-        name: wanted[name] if wanted.get(name) in choices.values else choices.default
-        for name, choices in stack.space.items()
+        name: wanted[name] if wanted.get(name) in stack.space[name].values else value
+        for name, value in working_point(stack).items()
     }
+    hits = Hits()
 
-    with stack.applied(pipe, params) as generate:
+    with stack.applied(pipe, params, hits) as generate:
         work = watch(pipe)
         draw(generate, batch, **CALLS[family])
 
@@ -110,3 +114,6 @@ def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: N
         schedule = method.schedule(params, stack.context_of(method, params))
         if isinstance(schedule, Static):
             PROMISES[method.name](work, schedule.skips, batch)
+        else:
+            assert hits.calls == work.step + 1
+            assert 0 < hits.reused == hits.calls - len(work.block_steps)

@@ -21,7 +21,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import make_scheduler, scheduler_settings
 from storage.records.study import StudyRecord, TrialRecord
 from tests.generator.artefacts import draw_with_scripts
-from tests.generator.made_trials import METHOD_SETS, made_study, rendered
+from tests.generator.made_trials import METHOD_SETS, default_point, made_study, rendered
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
 _TOME = {"ratio": 0.5, "max_downsample": 1}
@@ -30,12 +30,14 @@ STEPS = 8
 
 
 FAMILY_SETS = [
-    *(("SD1.5", names) for names in METHOD_SETS),
+    *(("SD1.5", names) for names in METHOD_SETS if default_point("SD1.5", names)),
     ("SDXL", ("deepcache", "tgate", "tome")),
     ("SDXL", ("tgate",)),
     ("PixArt-alpha", ("tgate",)),
     ("PixArt-Sigma", ("tgate",)),
     ("PixArt-alpha", ("pab", "cfg_cutoff")),
+    ("PixArt-alpha", ("first_block_cache",)),
+    ("PixArt-alpha", ("taylorseer", "cfg_cutoff")),
 ]
 
 

@@ -37,6 +37,7 @@ METHOD_SPELLINGS = {
     "tome": ["ToMe", "token merging", "tomesd"],
     "pab": ["PAB", "pyramid attention broadcast"],
     "cfg_cutoff": ["cfg_cutoff", "CFG cutoff"],
+    "first_block_cache": ["First-Block-Cache", "first block cache", "FBCache", "FB cache"],
     "taylorseer": ["TaylorSeer", "taylor seer", "taylorseer cache"],
 }
 ENGLISH = {

@@ -68,13 +68,13 @@ def apply_taylorseer(
     disable_cache_before_step: int,
     max_order: int,
 ) -> Callable[..., Any]:
-    """Compute the blocks at every `cache_interval`-th call, and predict them in between."""
+    """Compute the blocks every `cache_interval` calls, and predict them in between."""
     module = getattr(pipe, denoiser)
     names = []
     for name in blocks:
         held = getattr(module, name)
         several = isinstance(held, ModuleList)
-        names += [f"{name}.{place}" for place in range(len(held))] if several else [name]
+        names += [f"{name}.{at}" for at in range(len(held))] if several else [name]
     *others, last = names
     config = TaylorSeerCacheConfig(
         cache_interval=cache_interval,
@@ -87,10 +87,10 @@ def apply_taylorseer(
         skip_predict_identifiers=others,
     )
     apply_taylorseer_cache(module, config)
-    return with_fresh_states(module, generate)
+    return with_new_states(module, generate)
 
 
-def with_fresh_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
+def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
     A state is kept for a context, and these pipelines name none. One serves for all

@@ -20,6 +20,7 @@ from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.attributes import DUPLICATE_OF, LOSS_BUDGET
 from storage.study_store.claims import list_claims
+from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS, StudyRequest
 from studies.run.measuring import Bench, Workbench
@@ -152,3 +153,43 @@ def test_points_that_came_back_are_measured_in_full_and_once(
     keys = [point_key(trial.params) for trial in outcome.study.trials]
     assert len(keys) == len(set(keys)) == outcome.study.states["complete"] == again.trials
     assert outcome.reason in ("trials", "points")
+
+
+@dataclass
+class NeverHits(Lab):
+    """Every second point's cache never hits, and so is the unaccelerated pipeline."""
+
+    def measure(
+        self, point: Params, baseline: Baseline, hopeless: Any, *ignored: Any
+    ) -> Measurement:
+        self.measured += 1
+        hits = 0.5 if self.measured % 2 else 0.0
+        return made_up(point).model_copy(update={"hits": hits, "stopped_early": not hits})
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_point_whose_cache_never_hit_is_no_result_and_is_not_measured_again(
+    store: Store, sampler: str
+) -> None:
+    every = replace(SEARCH, sampler=sampler, trials=16, screening=False)
+    said: list[str] = []
+
+    run_study(make_plan(every), store, lambda now: said.append(now.last), NeverHits())
+    again = NeverHits()
+    outcome = run_study(make_plan(every), store, workbench=again)
+
+    assert outcome.study.states == {"complete": 8, "pruned": 8}
+    assert all(trial.measurement["hits"] == 0.5 for trial in outcome.study.trials)
+    assert outcome.reason == "points"
+    assert again.measured == 0
+    assert any("never hit, so it is the unaccelerated pipeline" in words for words in said)
+
+
+def test_a_study_of_caches_that_never_hit_says_so(store: Store) -> None:
+    @dataclass
+    class Inert(NeverHits):
+        def measure(self, point: Params, *others: Any) -> Measurement:
+            return made_up(point).model_copy(update={"hits": 0.0, "stopped_early": True})
+
+    with pytest.raises(StudyFailedError, match="its cache never hit"):
+        run_study(make_plan(replace(SEARCH, trials=16)), store, workbench=Inert())

@@ -1,0 +1,164 @@
+"""PixArt-alpha with DDIMScheduler in 20 steps, accelerated by First-Block-Cache.
+
+Written by accelfront from what it measured:
+    trial       12 of PixArt-alpha--DDIM--20--first_block_cache--0a1b2c3d
+    parameters  threshold=0.05
+    speedup     2.50x (95%: 2.40 to 2.60)
+    latency     0.12 s a picture in batches of 4, 0.3 s without acceleration
+    CLIP loss   0.0123 (95%: -0.0020 to 0.0266)
+    pictures    64 of 1024x1024 pixels, 4 at a time, float16, seeds from 0 on
+    prompts     prompts.txt@76543210
+    model       PixArt-alpha@89abcdef
+    scorer      ViT-L-14:openai@01234567
+    device      NVIDIA H100 80GB HBM3
+    versions    python==3.11.9, driver==570.00, torch==2.13.0+cu130, diffusers==0.42.1,
+                transformers==5.23.0, DeepCache==0.1.1, tgate==1.0.0, tomesd==0.1.3,
+                open_clip_torch==3.3.0
+
+Equal seeds give the pictures of that trial:
+    python THIS_FILE --prompt "a red square" --out picture.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+try:
+    import torch
+    from diffusers import DDIMScheduler, PixArtAlphaPipeline
+    from diffusers.hooks import first_block_cache
+    from diffusers.hooks.hooks import CacheContext, HookRegistry, _set_cache_context
+except ImportError as error:
+    packages = (
+        "torch==2.13.0",
+        "diffusers==0.42.1",
+        "transformers==5.23.0",
+    )
+    sys.exit(f"{error}; this script needs: pip install {' '.join(packages)}")
+
+STUDY = "PixArt-alpha--DDIM--20--first_block_cache--0a1b2c3d"
+TRIAL = 12
+
+MODEL = (
+    # Where it was when this was written; --model names another place.
+    "PixArt-alpha/PixArt-XL-2-1024-MS"
+)
+
+STEPS = 20
+GUIDANCE_SCALE = 4.5
+HEIGHT, WIDTH = 1024, 1024
+
+
+def apply_first_block_cache(
+    pipe: Any,
+    generate: Callable[..., Any],
+    *,
+    denoiser: str,
+    threshold: float,
+) -> Callable[..., Any]:
+    """Run the first block, and the others if its output has changed by `threshold`."""
+    module = getattr(pipe, denoiser)
+    config = first_block_cache.FirstBlockCacheConfig(threshold=threshold)
+    first_block_cache.apply_first_block_cache(module, config)
+    return with_new_states(module, generate)
+
+
+def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a call that empties the hooks' states before each picture.
+
+    A state is kept for a context, and these pipelines name none. One serves for all
+    calls, as both halves of a guided batch are in each.
+    """
+    registry = HookRegistry.check_if_exists_or_initialize(denoiser)
+
+    def generate_anew(*args: Any, **kwargs: Any) -> Any:
+        registry.reset_stateful_hooks()
+        _set_cache_context(denoiser, CacheContext("cond_uncond"))
+        return generate(*args, **kwargs)
+
+    return generate_anew
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it.
+
+    Args:
+        model: A folder in diffusers layout, or an address on the Hugging Face Hub.
+        device: cpu, cuda or cuda:N. Weights are float16 on CUDA, else float32.
+    """
+    pipe = PixArtAlphaPipeline.from_pretrained(
+        model,
+        dtype=torch.float16 if device.startswith("cuda") else torch.float32,
+        use_safetensors=True,
+    )
+    pipe.scheduler = DDIMScheduler.from_config(
+        pipe.scheduler.config,
+        # What the pipeline's own scheduler does and this one would not by itself.
+        clip_sample=False,
+        timestep_spacing="linspace",
+    )
+    pipe.set_progress_bar_config(disable=True)
+    pipe.to(device)
+    accelerated = apply_first_block_cache(
+        pipe,
+        pipe,
+        denoiser="transformer",
+        threshold=0.05,
+    )
+    pipe.accelerated = accelerated
+    return pipe
+
+
+def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil") -> Any:
+    """Draw one picture for each prompt, all of them together.
+
+    Args:
+        pipe: What `load_pipeline` returned.
+        prompts: What to draw, at least one.
+        seed: The picture of prompt i starts from noise of seed + i.
+        output_type: pil for pictures; pt, np or latent as diffusers has them.
+    """
+    # On the CPU, so that every device starts from the same noise.
+    seeds = range(seed, seed + len(prompts))
+    generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
+    return pipe.accelerated(
+        prompt=list(prompts),
+        num_inference_steps=STEPS,
+        guidance_scale=GUIDANCE_SCALE,
+        height=HEIGHT,
+        width=WIDTH,
+        generator=generators,
+        output_type=output_type,
+        use_resolution_binning=False,
+        clean_caption=False,
+    ).images
+
+
+def main() -> None:
+    """Draw one picture into a file."""
+    parser = argparse.ArgumentParser(description="Draw a picture as the trial did.")
+    parser.add_argument("--prompt", required=True, help="what to draw")
+    parser.add_argument("--out", type=Path, required=True, help="a picture file")
+    parser.add_argument("--seed", type=int, default=0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help="cpu, cuda or cuda:N")
+    parser.add_argument("--model", default=MODEL, help="a folder or a Hub address")
+    args = parser.parse_args()
+    if args.out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        parser.error(f"--out names a .png, .jpg or .webp file, and {args.out} is none")
+    if not args.out.parent.is_dir():
+        parser.error(f"the folder {args.out.parent} does not exist; create it first")
+    try:
+        pipe = load_pipeline(args.model, args.device)
+    except (ImportError, OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        parser.error(f"cannot load {args.model} on {args.device}: {reason}")
+    generate(pipe, [args.prompt], args.seed)[0].save(args.out)
+
+
+if __name__ == "__main__":
+    main()
