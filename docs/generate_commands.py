@@ -16,11 +16,10 @@ HEAD = """\
 # Commands
 
 Every command with every option, in the words of `--help`. `make docs` writes this page: change the
-texts in `accelfront/`. What `--json` prints is told in [concepts](concepts.md#what---json-prints).
+texts in `accelfront/`. [Concepts](concepts.md#what---json-prints) lists what `--json` prints.
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 bad usage or input,
-told in a line or two with the next step; 3 done in part, with what was not and why; 130
-interrupted.
+with the next step in a line or two; 3 done in part, with what is left and why; 130 interrupted.
 """
 
 

@@ -127,8 +127,8 @@ def difficulty(wanted: float, bound: float, easy: float = EASY, hard: float = HA
     """
     if not 0 < easy <= hard:
         raise InputError(
-            "--easy and --hard are shares of the bound, above 0 and the first no greater than the "
-            f"second; {easy:g} and {hard:g} were given"
+            "--easy and --hard are shares of the bound above 0, and --easy is at most --hard; they "
+            f"are {easy:g} and {hard:g}"
         )
     share = wanted / bound
     return "easy" if share < easy else "hard" if share > hard else "normal"

@@ -40,7 +40,7 @@ class Scope:
     def why_not(self, study: StudyRecord) -> str | None:
         """Why a study may not serve, and what would let it; None if it may."""
         if not self.device.fullmatch(study.device):
-            return f'it was studied on another device, which --device "{study.device}" takes'
+            return f'the study is of another device; --device "{study.device}" uses it'
         if self.model is not None:
             name, digits = split_fingerprint(study.protocol.model)
             wanted = name == self.model if isinstance(self.model, str) else digits in self.model
@@ -82,8 +82,8 @@ def timed_otherwise(study: StudyRecord, task: Task) -> str | None:
     if task.latency_s is None or size == 1:
         return None
     return (
-        f"it was timed in batches of {size}, and a task's seconds per image are those of a picture "
-        "drawn alone"
+        f"the study timed batches of {size}, and seconds per image in a task are those of a "
+        "picture drawn alone"
     )
 
 
@@ -235,10 +235,12 @@ def _lack(trial: TrialRecord, task: Task, budgets: Budgets) -> str:
     if not budgets.surely_allow(judged):
         return f"{where}{budgets.why_not(judged)}"
     if slowest < _least_speedup(task):
-        return f"{where}it may be {slowest:.2f}x only, and {_least_speedup(task):.2f}x is wanted"
+        return (
+            f"{where}it may be only {slowest:.2f}x, and the task wants {_least_speedup(task):.2f}x"
+        )
     latency = judged["latency_ci_s"]
     if task.latency_s is not None and latency is None:
-        return f"{where}one pair alone was timed, so that its seconds have no interval"
+        return f"{where}only one pair was timed, so its seconds have no interval"
     if task.latency_s is not None and latency[1] > task.latency_s:
         return f"{where}a picture may take {latency[1]:.3g} s"
     return f"{where}it is {trial.judged_speedup:.2f}x"

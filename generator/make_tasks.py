@@ -39,7 +39,7 @@ def make_tasks(
         sure = surest(study.trials, study.budgets)
         if bound is None or sure is None:
             told.append(
-                f"{study.name}: no task, as no point keeps the loss budget of "
+                f"{study.name}: no task, because no point keeps the loss budget of "
                 f"{study.loss_budget:.1%} with its whole interval"
                 + ("" if is_searched(study) else f" yet; {reach_text(study)}")
             )
@@ -50,10 +50,12 @@ def make_tasks(
             of_bound = f"{ratio:g} of the bound {bound.judged_speedup:.2f}x"
             asked = f"{study.name}: {of_bound} is {wanted:.2f}x"
             if wanted > most:
-                asked += f", lowered to the {most:.2f}x that trial {sure.number} meets by interval"
+                asked += (
+                    f", lowered to {most:.2f}x, which trial {sure.number} meets by its interval"
+                )
             speedup = min(wanted, most)
             if speedup <= LEAST_SPEEDUP:
-                told.append(f"{asked}; no task, as that is not faster than the baseline")
+                told.append(f"{asked}; no task, because that is not faster than the baseline")
                 continue
             if wanted > most:
                 told.append(asked)

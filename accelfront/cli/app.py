@@ -108,7 +108,9 @@ def _refuse_what_is_no_text() -> None:
     given = [*sys.argv[1:], *(os.environ[name] for name in STAND_INS if name in os.environ)]
     for text in given:
         if not is_text(text):
-            raise typer.BadParameter(f"{shown(text)} is not UTF-8 text; write or name it anew")
+            raise typer.BadParameter(
+                f"{shown(text)} is not UTF-8 text; write or rename it in UTF-8"
+            )
 
 
 def _told(error: Exception) -> int:
@@ -125,9 +127,9 @@ def _told(error: Exception) -> int:
     if isinstance(error, MeasurementError | StudyFailedError | DatabaseFailedError):
         return _complain(str(error), FAILED)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return _complain("no space is left where the output goes; make room there", FAILED)
+        return _complain("the disk of the output is full; make room there", FAILED)
     if isinstance(error, DATABASE_ERRORS):
-        return _complain(f"the storage failed: {reason(error)}", FAILED)
+        return _complain(f"the database failed: {reason(error)}", FAILED)
     raise error
 
 

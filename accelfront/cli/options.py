@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NoScreening = Annotated[
     bool,
     typer.Option(
-        "--no-screening", help="Measure every point in full, also one that is soon seen to be bad."
+        "--no-screening", help="Measure every point on all prompts, and give no bad point up early."
     ),
 ]
 
@@ -42,14 +42,12 @@ RetryFailed = Annotated[
     bool,
     typer.Option(
         "--retry-failed",
-        help="Measure points again that failed before, as by black pictures. Default: they stay "
-        "failed for the same library versions.",
+        help="Measure points again that failed before, for example with black pictures. Default: "
+        "they stay failed for the same library versions.",
     ),
 ]
 
 NoConfirm = Annotated[
     bool,
-    typer.Option(
-        "--no-confirm", help="Do not measure the best points again on prompts not seen before."
-    ),
+    typer.Option("--no-confirm", help="Do not measure the best points again on unseen prompts."),
 ]

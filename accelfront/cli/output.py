@@ -11,7 +11,7 @@ import typer
 
 OutFile = Annotated[
     Path | None,
-    typer.Option("--out", help="Write to this file, which is replaced, and not to stdout."),
+    typer.Option("--out", help="Write to this file, which is replaced. Default: stdout."),
 ]
 
 

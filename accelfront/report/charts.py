@@ -153,7 +153,7 @@ def comparison_chart(comparison: Comparison) -> Figure:
             traces.append(trace)
     return _figure(
         traces,
-        {"title": {"text": "seconds a picture (less is better)"}},
+        {"title": {"text": "seconds per picture (less is better)"}},
         {"title": {"text": "CLIP score"}},
     )
 
@@ -246,7 +246,7 @@ def _option_told(option: Option) -> str:
         f"{option.methods or 'unaccelerated'}",
         f"{option.scheduler}, {option.steps} steps",
         *([] if option.trial is None else [f"trial {option.trial}"]),
-        f"{option.latency_s:.3g} s a picture",
+        f"{option.latency_s:.3g} s per picture",
         f"CLIP score {option.clip_score:.4g}",
     ]
     return "\n".join(map(escape, lines))

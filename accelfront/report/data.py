@@ -35,7 +35,7 @@ class FrontPoint:
     def why_no_command(self) -> str:
         """Why no script is offered."""
         if self.trial.judged["speedup_ci"][0] < LEAST_SPEEDUP:
-            return "not sure to be faster than the pipeline alone"
+            return "not certain to be faster than the pipeline alone"
         return "no task gets this point"
 
 

@@ -18,11 +18,11 @@ from rich.text import Text
 
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import combination_text
+from storage.records.combination import StudyName
+from storage.records.study import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
     from generator.bounds import Bound
-    from storage.records.combination import StudyName
-from storage.records.study import StudyRecord, TrialRecord
 
 FRONT, ABOVE, DOMINATED, PLAIN, BUDGET = "●▲·+┄"
 LEFT, RIGHT, CUT_LEFT, CUT_RIGHT, LINE, ONE = "├┤<>─│"

@@ -77,7 +77,7 @@ def front_table(study: StudyRecord, title: str | None = None) -> Table:
         f"* over the loss budget of {study.loss_budget:.1%}": any(
             look["clip_loss"] > study.loss_budget for trial in front for look in trial.looks
         ),
-        f"{DISTURBED} disturbed while that line was measured: doubt its latency": any(
+        f"{DISTURBED} something disturbed this measurement: doubt its latency": any(
             disturbed_by(look) for trial in front for look in trial.looks
         ),
     }
@@ -126,9 +126,8 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
 def foreign_text(study: StudyRecord) -> str:
     """What to know of a study's complete trials that are not ours."""
     count = study.foreign_trials
-    were, said = ("was", "it says") if count == 1 else ("were", "they say")
-    told = f"{counted(count, 'trial')} {were} not measured by accelfront"
-    return f"{told}; what {said} counts for nothing"
+    they_count = "it counts" if count == 1 else "they count"
+    return f"accelfront did not measure {counted(count, 'trial')}; {they_count} for nothing"
 
 
 def weakness_text(weak: WeakBaseline) -> str:
@@ -136,7 +135,8 @@ def weakness_text(weak: WeakBaseline) -> str:
     scheduler, steps = weak.better
     return (
         f"{weak.pipeline} {weak.scheduler} {weak.steps} without acceleration scores "
-        f"{weak.shortfall:.1%} less than {scheduler} {steps}: a small loss against it says little"
+        f"{weak.shortfall:.1%} less than {scheduler} {steps}: a small loss "
+        "against this baseline means little"
     )
 
 
@@ -158,7 +158,7 @@ def waiting_text(study: StudyRecord) -> str:
         return ""
     return (
         f"trial {best.number}: the GPU waits for its host {1 - share:.0%} of the time, so another "
-        "host means another speedup; a greater --batch-size gives the GPU more to do"
+        "host gives another speedup; a greater --batch-size gives the GPU more to do"
     )
 
 

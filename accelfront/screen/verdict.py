@@ -62,8 +62,8 @@ def _nothing_sure(study: StudyRecord) -> str:
     (slow, _), (_, loss) = bound.judged["speedup_ci"], bound.judged["clip_loss_ci"]
     remedy = "an idle machine" if slow < LEAST_SPEEDUP else "a greater --num-samples"
     return (
-        f"Nothing to be sure of: {_figures(bound)} is inside {budget} by its mean, but may be "
-        f"{slow:.2f}x at {loss:.1%}; {remedy} makes that narrower."
+        f"No point is certain yet: {_figures(bound)} is inside {budget} by its mean, but may be "
+        f"{slow:.2f}x at a loss of {loss:.1%}; {remedy} narrows that interval."
     )
 
 

@@ -158,7 +158,7 @@ class Emitter:
                 chosen=near,
             )
         if within_bound and not self.search_missing:
-            reason += "; --search-missing would measure more"
+            reason += "; --search-missing measures more points"
         return Outcome(
             task.text,
             "infeasible",
@@ -203,8 +203,8 @@ class Emitter:
             notes.append(passed)
         if len(usable) > 1:
             notes.append(
-                f"of {len(usable)} studies of this combination that of "
-                f"{study.protocol.num_samples} prompts on {study.device} was taken"
+                f"the study of {study.protocol.num_samples} prompts on {study.device} was "
+                f"taken, of {len(usable)} studies of this combination"
             )
         return Outcome(
             task.text,
@@ -224,13 +224,13 @@ def _judgement(trial: TrialRecord) -> list[str]:
         speed_low, speed_high = confirmed["speedup_ci"]
         loss_low, loss_high = (100 * loss for loss in confirmed["clip_loss_ci"])
         notes.append(
-            f"trial {trial.number} was judged on {confirmed['samples']} prompts that the search "
-            f"did not see: {confirmed['speedup']:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
-            f"{confirmed['clip_loss']:.1%} ({loss_low:.1f}..{loss_high:.1f}), in the search "
+            f"trial {trial.number} is judged by its confirmation on {confirmed['samples']} unseen "
+            f"prompts: {confirmed['speedup']:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
+            f"{confirmed['clip_loss']:.1%} ({loss_low:.1f}..{loss_high:.1f}); the search measured "
             f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"
         )
     if disturbed := disturbed_by(trial.judged):
-        notes.append(f"its latencies were disturbed ({', '.join(disturbed)})")
+        notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")
     return notes
 
 
@@ -238,21 +238,21 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
     if trial.judged_loss > task.loss_budget:
-        why = "no point is inside the loss budget, the nearest is"
+        why = "but no point is inside the loss budget; the nearest is"
     elif trial.judged_speedup <= LEAST_SPEEDUP:
-        why = "no point inside the loss budget is faster than the pipeline alone, the fastest is"
+        why = "but no point inside the budget is faster than the pipeline alone; the fastest is"
     elif within_bound:
-        why = "no point meets it with its whole interval, the nearest is"
+        why = "but no point meets that with its whole interval; the nearest is"
     else:
-        why = "beyond the bound, which is" if is_searched(study) else "the fastest so far is"
+        why = "which is beyond the bound," if is_searched(study) else "but the fastest so far is"
     judged = trial.judged
     speed_low, speed_high = judged["speedup_ci"]
     loss_low, loss_high = (100 * loss for loss in judged["clip_loss_ci"])
     sentence = (
-        f"{_wish(task)} is wanted: {why} trial {trial.number} with {trial.judged_speedup:.2f}x "
-        f"({speed_low:.3f}-{speed_high:.3f}), {judged['latency_s']:.3g} s per image "
-        f"{batches_text(study)} and loss {trial.judged_loss:.1%} "
-        f"({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
+        f"the task asks for {_wish(task)}, {why} trial {trial.number} with "
+        f"{trial.judged_speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), "
+        f"{judged['latency_s']:.3g} s per image {batches_text(study)} and loss "
+        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
         f"{study.space.distinct} points are measured"
     )
     return "; ".join([sentence, *_judgement(trial)])

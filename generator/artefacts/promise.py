@@ -99,11 +99,14 @@ def read_promise(script: Path) -> Promise:
         require_regular(script)
         tree = ast.parse(script.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot read the script {script}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read the script {script}: {error.strerror}; give a script that `accelfront "
+            "generate` wrote"
+        ) from error
     except (SyntaxError, ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
         raise InputError(
-            f"{script} is no Python script{where}; give scripts that `accelfront generate` wrote"
+            f"{script} is not a Python script{where}; give one that `accelfront generate` wrote"
         ) from error
     constants = {
         node.targets[0].id: node.value.value

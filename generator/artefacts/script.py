@@ -167,8 +167,7 @@ def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"no script can be written of trial {trial.number} of {study.name}: "
-            f"{name}: {first['msg']}"
+            f"cannot write a script of trial {trial.number} of {study.name}: {name}: {first['msg']}"
         ) from error
 
 

@@ -143,7 +143,7 @@ class _SideBySide:
 def _import(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location("emitted_script", path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{path} is no Python file; its name must end in .py")
+        raise InputError(f"{path} is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

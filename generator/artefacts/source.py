@@ -54,8 +54,8 @@ def find_source(study: StudyRecord, given: str | None = None) -> Source:
     folder = given or origin.folder
     if folder is None:
         raise InputError(
-            f"{study.name} measured the model {measured}, and this storage does not tell which "
-            "folder that was; give it with --model FOLDER"
+            f"{study.name} measured the model {measured}, and the storage does not hold its "
+            "folder; give it with --model FOLDER"
         )
     _check(Path(folder), digits, study)
     return Source(folder, variant=entry.variant)
@@ -71,21 +71,23 @@ def _origin(study: StudyRecord) -> Origin:
     try:
         origin = Origin.model_validate(study.origin)
     except ValidationError as error:
-        raise InputError(f"{study.name} does not tell where its model is from") from error
+        raise InputError(
+            f"the storage does not say where {study.name} has its model from; give --model"
+        ) from error
     if origin.commit is not None and not COMMIT.fullmatch(origin.commit):
-        raise InputError(f"{study.name} names a commit of its model that is none")
+        raise InputError(f"{study.name} names a commit of its model that is not one; give --model")
     return origin
 
 
 def _check(folder: Path, digits: str, study: StudyRecord) -> None:
     """Check that a folder holds the model that a study measured."""
-    remedy = "give a folder that does with --model FOLDER"
+    remedy = "give a folder that holds it with --model FOLDER"
     measured = study.protocol.model
     if not folder.is_dir():
         raise InputError(
-            f"{study.name} measured the model {measured} of {folder}, which is gone; {remedy}"
+            f"{study.name} measured the model {measured}, and its folder {folder} is gone; {remedy}"
         )
     if digits not in fingerprints(folder):
         raise InputError(
-            f"{study.name} measured the model {measured}, which {folder} does not hold; {remedy}"
+            f"{study.name} measured the model {measured}, and {folder} does not hold it; {remedy}"
         )

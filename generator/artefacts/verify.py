@@ -146,15 +146,15 @@ def _job(
     found = find_model(entry, model, revision)
     if not found.is_measured(protocol.model):
         raise InputError(
-            f"{study.name} measured the model {protocol.model}, and {model} is {found.name}; "
-            "give --model"
+            f"{study.name} measured the model {protocol.model}, but {model} is {found.name}; "
+            "give the measured model with --model"
         )
     path = prompts or entry.prompts
     some = draw_prompts(read_prompts(path), protocol.prompts_seed)[: protocol.num_samples]
     if prompts_fingerprint(some) != protocol.prompts.rpartition("@")[2]:
         raise InputError(
-            f"{study.name} was measured with the prompts {protocol.prompts}, and those of {path} "
-            "are others; give --prompts FILE"
+            f"{study.name} was measured with the prompts {protocol.prompts}, but {path} "
+            "holds others; give --prompts FILE"
         )
     return Job(
         script=promise.script.resolve(),
@@ -192,8 +192,8 @@ def _pictures_differ(script_run: ScriptRun, exactly: bool) -> str:
     least = min(script_run.psnr_db)
     if script_run.equal or (not exactly and least >= LEAST_PSNR_DB):
         return ""
-    wanted = "equal" if exactly else f"within {LEAST_PSNR_DB:g} dB"
-    return f"its pictures are not those of the trial: PSNR {least:.1f} dB, and not {wanted}"
+    wanted = "they must be equal" if exactly else f"{LEAST_PSNR_DB:g} dB is the least"
+    return f"its pictures are not the trial's pictures: PSNR {least:.1f} dB, and {wanted}"
 
 
 def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str]) -> str:
@@ -215,9 +215,9 @@ def _takes_longer(
     if asked_s is None or taken.low <= asked_s:
         return ""
     return (
-        f"it takes {taken.value:.3g} s a picture ({taken.low:.3g} to {taken.high:.3g}) in batches "
-        f"of {batch_size}, {taken.value / asked_s - 1:.0%} more than the {asked_s:g} s that a task "
-        f"asked for{_excuse(disturbed)}"
+        f"it takes {taken.value:.3g} s per picture ({taken.low:.3g} to {taken.high:.3g}) in "
+        f"batches of {batch_size}, {taken.value / asked_s - 1:.0%} more than the "
+        f"{asked_s:g} s that a task asked for{_excuse(disturbed)}"
     )
 
 

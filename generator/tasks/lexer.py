@@ -90,7 +90,7 @@ def lex(text: str) -> list[Token]:
         if token is None:
             raise _unknown(text, plain, place)
         if token.kind is Kind.UNCLEAR:
-            raise InputError(f"{quote(text[place : token.end])} is not clear; {token.value}")
+            raise InputError(f"{quote(text[place : token.end])} is unclear; {token.value}")
         tokens.append(token)
         place = token.end
         if token.kind is Kind.NUMBER:

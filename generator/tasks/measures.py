@@ -192,7 +192,9 @@ def _read_percentage(measure: Measure, piece: str) -> Said:
         # "Loss of quality"
         topics.discard("quality")
     if not topics:
-        raise InputError(f"{piece} does not say of what; write {', '.join(_SHARES.values())}")
+        raise InputError(
+            f"{piece} does not say what it is a percentage of; write {', '.join(_SHARES.values())}"
+        )
     if len(topics) > 1 or "steps" in topics:
         wanted = " or ".join(sorted({**EXAMPLES, **_SHARES}[topic] for topic in topics))
         raise InputError(f"{piece} mixes two things; write {wanted}")
@@ -249,4 +251,4 @@ def _check_unit(name: str, piece: str, measure: Measure, number: Decimal) -> Non
                 f"{piece} can be a share or percents; write it with %, or as a share such as 0.02"
             )
     if name == "steps" and number != number.to_integral_value():
-        raise InputError(f"{piece} is no whole number; write it like {example}")
+        raise InputError(f"{piece} is not a whole number; write it like {example}")

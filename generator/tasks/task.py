@@ -46,7 +46,7 @@ def _an_acceleration(speedup: float | None) -> float | None:
 def _of_use(loss_budget: float) -> float:
     if loss_budget > MOST_LOSS:
         raise InputError(
-            f"a loss budget above {MOST_LOSS:.0%} lets pictures pass that show nothing of their "
+            f"a loss budget above {MOST_LOSS:.0%} accepts pictures that show nothing of their "
             'prompts; write "loss at most 2%" or "quality at least 98%"'
         )
     return loss_budget
@@ -237,7 +237,7 @@ def _settle(reading: Reading, text: str) -> Task:
 
 def _defaults(given: Mapping[str, Any]) -> list[str]:
     notes = [
-        f"no {name.replace('_', ' ')} given: {default} taken"
+        f"no {name.replace('_', ' ')} given: {default} is used"
         for name, default in (
             ("scheduler", DEFAULT_SCHEDULER),
             ("steps", DEFAULT_STEPS),
@@ -246,7 +246,9 @@ def _defaults(given: Mapping[str, Any]) -> list[str]:
         if name not in given
     ]
     if not given.keys() & {"speedup", "latency_s"}:
-        notes.append("no speedup or latency wanted: the fastest inside the loss budget")
+        notes.append(
+            "no speedup or latency given: the fastest point inside the loss budget is used"
+        )
     return notes
 
 

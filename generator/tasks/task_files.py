@@ -47,7 +47,7 @@ def read_tasks(path: Path) -> list[Task | Unparsed]:
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"{path} is no task file; its name must end in {', '.join(readers)}")
+        raise InputError(f"{path} is not a task file; its name must end in {', '.join(readers)}")
     try:
         content = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -60,7 +60,7 @@ def read_tasks(path: Path) -> list[Task | Unparsed]:
     except InputError as error:
         raise InputError(f"the task file {path} {error}") from error
     if not tasks:
-        raise InputError(f"the task file {path} holds no task")
+        raise InputError(f"the task file {path} holds no task; write one per line")
     return tasks
 
 
@@ -120,7 +120,7 @@ def _read_yaml(node: yaml.Node, text: str) -> Task:
     try:
         entry = construct_yaml(node)
     except ForeignTextError as error:
-        raise InputError(f"{quote(text)} is no entry: {error}") from error
+        raise InputError(f"{quote(text)} is not an entry: {error}") from error
     return read_entry(entry, text)
 
 

@@ -68,7 +68,7 @@ def test_what_no_trial_meets_by_interval_is_lowered_and_told(
     tasks, told = make_tasks([record], RATIOS)
     assert [task.speedup for task in tasks] == [2.8, 2.99]
     assert len(told) == 2
-    assert all(record.name in line and "lowered to the 2.99x that trial 1" in line for line in told)
+    assert all(record.name in line and "lowered to 2.99x, which trial 1" in line for line in told)
 
 
 def test_a_study_that_keeps_the_budget_by_luck_only_gets_no_task(store: Store) -> None:

@@ -20,7 +20,8 @@ LossBudget = Annotated[
     float | None,
     typer.Option(
         "--req-score-loss",
-        help="The loss budget: greatest CLIP loss allowed, as 0.02 for 2%. Default: each study's.",
+        help="The loss budget: the greatest CLIP loss allowed, such as 0.02 for 2%. Default: each "
+        "study's.",
     ),
 ]
 
@@ -72,7 +73,10 @@ def tell_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
 
     for study in studies:
         if command := onward(study, storage):
-            print(f"{study.name}: not reached yet, {reach_text(study)}; to go on:", file=sys.stderr)
+            print(
+                f"{study.name}: not reached yet, {reach_text(study)}; to measure more:",
+                file=sys.stderr,
+            )
             print(command, file=sys.stderr)
 
 
@@ -91,8 +95,8 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
 
     if loss_budget is not None and not -1 < loss_budget < 1:
         raise InputError(
-            "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "
-            f"{loss_budget:g} was given"
+            "--req-score-loss is a share of the baseline's score between -1 and 1, such as 0.02 "
+            f"for 2%; it is {loss_budget:g}"
         )
     records = read(open_store(storage), study)
     if loss_budget is None:

@@ -13,16 +13,16 @@ from accelfront.cli.options import DEFAULT_STORAGE, Storage
 
 def dashboard(
     storage: Storage = DEFAULT_STORAGE,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")
     ] = 8080,
     listen_anywhere: Annotated[
         bool,
         typer.Option(
             "--listen-anywhere",
-            help="Allow a --host that others reach. There is no login: whoever reaches it reads "
-            "all studies and can delete them.",
+            help="Allow a --host that others can reach. There is no login: whoever reaches it can "
+            "read and delete all studies.",
         ),
     ] = False,
 ) -> None:
@@ -33,7 +33,7 @@ def dashboard(
     _check_host(host, listen_anywhere)
     server = listen(host, port, open_store(storage))
     try:
-        print("Ctrl-C ends it.", file=sys.stderr)
+        print("Press Ctrl-C to end.", file=sys.stderr)
         # Last: whoever waits for the address may use it, or end it, at once.
         shown = f"[{host}]" if ":" in host else host
         print(f"http://{shown}:{server.server_port}/", flush=True)
@@ -51,8 +51,8 @@ def _check_host(host: str, listen_anywhere: bool) -> None:
         return
     if not listen_anywhere:
         raise InputError(
-            f"--host {host} can be reached by others, and the dashboard has no login: they could "
-            "delete studies; use an SSH tunnel to 127.0.0.1, or add --listen-anywhere"
+            f"others can reach --host {host}, and the dashboard has no login: they could delete "
+            "studies; use an SSH tunnel to 127.0.0.1, or add --listen-anywhere"
         )
     print(
         f"WARNING: anyone who reaches {host} can read and delete all studies; there is no login.",

@@ -36,7 +36,7 @@ class Finding:
 
 
 def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
-    """Tell what this machine can run, and what is missing; exit code 1 if a study cannot run."""
+    """Show what this machine can run and what is missing; exit code 1 if a study cannot run."""
     from accelfront.screen.tables import plain_table, print_json
     from accelfront.screen.terminal import console
 
@@ -77,13 +77,13 @@ def _devices() -> list[Finding]:
     cpu = Finding("device cpu", "ok", f"{device_name(torch.device('cpu'))}, fp32")
     gpus = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     if not gpus:
-        return [cpu, Finding("device cuda", "note", "none is seen; studies run on the CPU")]
+        return [cpu, Finding("device cuda", "note", "none found; studies run on the CPU")]
     findings = [cpu]
     for gpu in gpus:
         memory_gib = torch.cuda.get_device_properties(gpu).total_memory / 2**30
         detail = f"{device_name(gpu)}, {memory_gib:.0f} GiB, driver {driver_version(gpu)}, fp16"
         if is_shared(gpu):
-            detail += "; another process computes on it, which spoils latencies"
+            detail += "; another process computes on it and disturbs latencies"
         findings.append(Finding(f"device {gpu}", "note" if is_shared(gpu) else "ok", detail))
     return findings
 
@@ -102,7 +102,7 @@ def _pipelines() -> list[Finding]:
             findings.append(Finding(name, "missing", str(error)))
             continue
         here = isinstance(entry.model, Path) or is_cached(entry.model, "model_index.json")
-        detail = "" if here else ": not fetched yet; a study does, or give it --model FOLDER"
+        detail = "" if here else ": not fetched yet; a study fetches it, or takes --model FOLDER"
         findings.append(Finding(name, "ok" if here else "note", f"{entry.model}{detail}"))
     return findings
 

@@ -21,8 +21,8 @@ def export(
         Format,
         typer.Option(
             "--format",
-            help="json and csv: every completed trial; search-params: the front inside the loss "
-            "budget, and speedup-bounds: the bounds, both as the grid search kept them.",
+            help="json, csv: every completed trial. search-params: the front inside the loss "
+            "budget. speedup-bounds: the bounds. The last two are files of the grid search.",
         ),
     ] = "json",
     storage: Storage = DEFAULT_STORAGE,

@@ -14,9 +14,11 @@ from accelfront.screen.counting import counted
 
 def report(
     storage: Storage = DEFAULT_STORAGE,
-    out: Annotated[Path, typer.Option(help="The page, which is replaced.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The file of the page, which is replaced.")] = Path(
+        "report.html"
+    ),
 ) -> None:
-    """Write one page of fronts, tables and pictures, which opens without a network."""
+    """Write one page of fronts, tables and pictures that opens without a network."""
     from accelfront.cli.output import put_out
     from accelfront.cli.reading.stored import read
     from accelfront.report.commands import storage_to_name

@@ -21,12 +21,14 @@ def tasks(
     ] = "0.8,0.9,0.95",
     req_score_loss: LossBudget = None,
     file_format: Annotated[
-        Literal["sentences", "jsonl"], typer.Option("--format", help="How a line holds its task.")
+        Literal["sentences", "jsonl"], typer.Option("--format", help="The form of a line.")
     ] = "sentences",
-    language: Annotated[Literal["en", "zh"], typer.Option(help="Of the sentences.")] = "en",
+    language: Annotated[
+        Literal["en", "zh"], typer.Option(help="The language of the sentences.")
+    ] = "en",
     out: OutFile = None,
 ) -> None:
-    """Make tasks, one a line, that a measured trial meets: shares of each study's bound."""
+    """Write tasks that a measured trial meets, one per line: shares of each study's bound."""
     from generator.make_tasks import make_tasks
     from generator.tasks.task import task_json, task_sentence
     from objectives.errors import InputError
@@ -56,7 +58,7 @@ def _read_ratios(text: str) -> list[float]:
         ratios = []
     if not ratios or not all(0 < ratio <= 1 for ratio in ratios):
         raise InputError(
-            "--ratios are shares of the bound, above 0 and 1 at most, such as 0.8,0.9; "
-            f"{shown(text)} was given"
+            "--ratios are shares of the bound, above 0 and at most 1, such as 0.8,0.9; it is "
+            f"{shown(text)}"
         )
     return ratios

@@ -35,19 +35,19 @@ def generate(
     storage: Storage = DEFAULT_STORAGE,
     policy: Annotated[
         Literal["fastest", "closest", "best-quality"],
-        typer.Option(help="Which of the trials that meet a task."),
+        typer.Option(help="Which trial to take if several meet a task."),
     ] = "fastest",
     easy: Annotated[
-        float, typer.Option(help="A wish below this share of the bound is easy.")
+        float, typer.Option(help="A task below this share of the bound is easy.")
     ] = 0.8,
     hard: Annotated[
-        float, typer.Option(help="A wish above this share of the bound is hard.")
+        float, typer.Option(help="A task above this share of the bound is hard.")
     ] = 1.2,
     device: Annotated[
         str,
         typer.Option(
-            help="Whose measurements count: auto, cpu, cuda, cuda:N, or another machine's device "
-            "by the name that its studies have."
+            help="The device whose measurements count: auto, cpu, cuda, cuda:N, or the name of "
+            "another machine's device, as its studies show it."
         ),
     ] = "auto",
     model: Annotated[
@@ -58,23 +58,27 @@ def generate(
         ),
     ] = None,
     search_missing: Annotated[
-        bool, typer.Option("--search-missing", help="Run a study where no trial meets a task.")
+        bool, typer.Option("--search-missing", help="Run a study if no trial meets a task.")
     ] = False,
     trials: Annotated[
         int,
-        typer.Option(min=1, help="Distinct points that such a study is to have measured at most."),
+        typer.Option(min=1, help="With --search-missing: the most distinct points to measure."),
     ] = 32,
     num_samples: Annotated[
         int | None,
-        typer.Option(min=2, help="Its prompts, one picture each. Default: the pipeline's."),
+        typer.Option(
+            min=2, help="With --search-missing: the number of prompts. Default: the pipeline's."
+        ),
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="Its scorer, as `accelfront study` takes it. Default: the pipeline's."),
+        typer.Option(
+            help="With --search-missing: the scorer, as for `study`. Default: the pipeline's."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a script for each task that a measured trial meets; exit code 3 if any is left."""
+    """Write a script for each task that a measured trial meets; exit code 3 if a task has none."""
     from accelfront.cli.output import put_out
     from accelfront.cli.running.search import StudySearch
     from accelfront.screen.tables import print_json
@@ -111,7 +115,7 @@ def generate(
             outcomes.append(emitter.emit(each))
     except KeyboardInterrupt:
         interrupted = True
-        print("Interrupted; the same command goes on.", file=sys.stderr)
+        print("Interrupted; run the same command again for the rest.", file=sys.stderr)
     if as_json:
         print_json([outcome.as_json() for outcome in outcomes])
     else:
@@ -146,7 +150,7 @@ def _read(sentences: Sequence[str], file: Path | None) -> list[Task | Unparsed]:
         asked += read_tasks(file)
     if not asked:
         raise InputError(
-            "no task was given; write one in quotes, such as "
+            "a task is missing; write one in quotes, such as "
             '"tiny-shapes, 20 steps, deepcache, at least 1.5x", or give --tasks FILE'
         )
     return asked
@@ -162,7 +166,10 @@ def _scope(device: str, model: str | None) -> Scope:
     if model is None or (ADDRESS.fullmatch(model) and not Path(model).is_dir()):
         return Scope(names_meant(device), model)
     if not Path(model).is_dir():
-        raise InputError(f"--model {model} is neither a folder nor an address such as owner/name")
+        raise InputError(
+            f"--model {model} is neither a folder nor an address such as owner/name; give "
+            "a folder in diffusers layout or an address"
+        )
     # A folder's name says nothing, and it may have been measured under another one.
     return Scope(names_meant(device), fingerprints(Path(model)))
 

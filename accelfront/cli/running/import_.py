@@ -24,7 +24,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="The file to read.")],
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Let studies measure a file's points before any other; its own figures are not taken over."""
+    """Import a file's points: studies measure them first, and believe none of its figures."""
     from accelfront.cli.process import prepare_process
     from objectives.errors import InputError
     from storage.database.imported_points import keep_imported_points
@@ -36,7 +36,7 @@ def import_(
     try:
         entries, problems = read_search_params(_read(file))
     except StorageError as error:
-        raise InputError(f"{file} is no search-params file, as it {error}") from error
+        raise InputError(f"{file} is not a search-params file: it {error}") from error
     if entries:
         # Not sooner, as it takes seconds and a bad file needs none of it.
         prepare_process()
@@ -45,7 +45,10 @@ def import_(
     for problem in problems:
         print(problem, file=sys.stderr)
     if not batches:
-        raise InputError(f"{file} holds no point that a study could measure; nothing was kept")
+        raise InputError(
+            f"{file} holds no point that a study can measure, so nothing was imported; correct the "
+            "entries above"
+        )
     store = open_store(storage, create=True)
     for batch in batches:
         new = keep_imported_points(store.engine, batch.combination, batch.points)
@@ -55,7 +58,7 @@ def import_(
             file=sys.stderr,
         )
     if problems:
-        print(f"left out of the file: {counted(len(problems), 'entry')}", file=sys.stderr)
+        print(f"{counted(len(problems), 'entry')} of the file not imported", file=sys.stderr)
         raise typer.Exit(IN_PART)
 
 
@@ -76,4 +79,4 @@ def _read(file: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}; name a JSON file") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{file} is no text in UTF-8; name a JSON file") from error
+        raise InputError(f"{file} is not UTF-8 text; name a JSON file") from error

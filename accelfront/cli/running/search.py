@@ -59,8 +59,8 @@ class StudySearch:
         here = plan.environment.device
         if not self.scope.device.fullmatch(here):
             raise InputError(
-                f"a search here would measure on {here}, and --device asks for {self.device}; "
-                "use auto, cpu or cuda:N to search"
+                f"--search-missing measures on {here} here, but --device asks for {self.device}; "
+                "give --device auto, cpu or cuda:N"
             )
         with StudyView(plan.study_name) as view:
             outcome = run_study(plan, self.store, view, self._workbench)

@@ -33,23 +33,25 @@ def study(
     scheduler: Annotated[
         str, typer.Option(help="DDIM, DPM-Solver++, UniPC, or a scheduler class of diffusers.")
     ] = "DDIM",
-    steps: Annotated[int, typer.Option(help="num_inference_steps.")] = 20,
+    steps: Annotated[int, typer.Option(help="Denoising steps (num_inference_steps).")] = 20,
     methods: Annotated[
         str,
         typer.Option(help=f"Methods to stack, joined by commas: {', '.join(METHODS)}."),
     ] = "deepcache,tgate",
     trials: Annotated[
-        int, typer.Option(help="Distinct points that the study is to have measured in the end.")
+        int, typer.Option(help="Number of distinct points to measure, over all runs of the study.")
     ] = DEFAULT_TRIALS,
     storage: Storage = DEFAULT_STORAGE,
     num_samples: Annotated[
-        int | None, typer.Option(help="Prompts used, one picture each. Default: the pipeline's.")
+        int | None,
+        typer.Option(help="Number of prompts, one picture each. Default: the pipeline's."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Pictures generated together. Default: the pipeline's.")
+        int | None,
+        typer.Option(help="Number of pictures generated together. Default: the pipeline's."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Of the noise, the draw of prompts and the sampler.")
+        int, typer.Option(help="Seed of the noise, of the draw of prompts and of the sampler.")
     ] = 0,
     sampler: Annotated[
         str, typer.Option(help="How points are chosen: auto, grid, gp, tpe, nsga2 or random.")
@@ -57,7 +59,7 @@ def study(
     prompts: Annotated[
         Path | None,
         typer.Option(
-            help="A .txt, .tsv, .csv or .jsonl file, of which prompts are drawn by --seed. "
+            help="A .txt, .tsv, .csv or .jsonl file; --seed draws the prompts from it. "
             "Default: the pipeline's."
         ),
     ] = None,
@@ -87,23 +89,27 @@ def study(
         typer.Option(help="Fail a trial that takes longer than this many seconds."),
     ] = None,
     req_speedup: Annotated[
-        float | None, typer.Option(help="End once a point is this much faster in the loss budget.")
+        float | None,
+        typer.Option(
+            help="End at the first point that is this many times faster inside the loss budget."
+        ),
     ] = None,
     req_time: Annotated[
         float | None,
         typer.Option(
-            help="End once a picture takes at most so many seconds in the loss budget, in batches "
-            "of --batch-size."
+            help="End at the first point inside the loss budget that needs at most this many "
+            "seconds per picture, in batches of --batch-size."
         ),
     ] = None,
     req_score_loss: Annotated[
         float | None,
-        typer.Option(help="The loss budget: greatest CLIP loss allowed, as 0.02 for 2%."),
+        typer.Option(help="The loss budget: the greatest CLIP loss allowed, such as 0.02 for 2%."),
     ] = None,
     allow_version_drift: Annotated[
         bool,
         typer.Option(
-            "--allow-version-drift", help="Go on although libraries changed since the study began."
+            "--allow-version-drift",
+            help="Resume although library versions changed since the study began.",
         ),
     ] = False,
     no_screening: NoScreening = False,
@@ -111,7 +117,7 @@ def study(
     retry_failed: RetryFailed = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run one study, or go on with it: measure points and show the front of the best."""
+    """Run or resume one study: measure points and show their front."""
     from accelfront.cli.process import prepare_process
     from storage.records.requirement import Requirement
     from studies.plan import check_request, make_plan
@@ -161,7 +167,7 @@ def study(
             store = open_store(storage, create=True, tell=view.tell)
             outcome = run_study(plan, store, view)
     except KeyboardInterrupt:
-        print("Interrupted at once; the same command goes on.", file=sys.stderr)
+        print("Interrupted; the same command resumes the study.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for line in _summary(outcome, store, asked=requirement != Requirement()):
         print(line, file=sys.stderr)
@@ -183,13 +189,13 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
     study = outcome.study
     done, distinct = len(study.trials), study.space.distinct
     reasons = {
-        "trials": "Give a greater --trials to go on.",
+        "trials": "To measure more, raise --trials.",
         "points": "No point is left to measure.",
         "requirement": "A point meets the requirement.",
-        "timeout": "Time is up; the same command goes on.",
-        "plateau": "The last points brought no gain; the same command goes on.",
-        "interrupt": "Interrupted; the same command goes on.",
-        "others": "Other workers measure what is left.",
+        "timeout": "The time is up; the same command resumes the study.",
+        "plateau": "The last points brought no gain; the same command resumes the study.",
+        "interrupt": "Interrupted; the same command resumes the study.",
+        "others": "Other workers are measuring the rest.",
     }
     lines = [
         f"{done} of {distinct} points measured, {outcome.measured} of them now; "
@@ -197,9 +203,9 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
     ]
     if outcome.met is not None:
         lines.append(
-            f"trial {outcome.met.number} meets it, at {outcome.met.judged_speedup:.2f}x and "
-            f"{outcome.met.judged['latency_s']:.3g} s a picture in batches of "
-            f"{study.protocol.batch_size}"
+            f"trial {outcome.met.number} meets the requirement: "
+            f"{outcome.met.judged_speedup:.2f}x and {outcome.met.judged['latency_s']:.3g} s "
+            f"per picture in batches of {study.protocol.batch_size}"
         )
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
@@ -211,7 +217,7 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
     if outcome.earlier:
         lines.append(outcome.earlier)
     if outcome.unkept is not None:
-        lines.append(f"{outcome.unkept}; the numbers are kept")
+        lines.append(f"{outcome.unkept}; the figures are kept")
     lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
     before = [each for each in study.failed if each.point not in outcome.failures]
     return lines + failures_text(before, "failed before, and not tried again")
@@ -246,8 +252,8 @@ def _second_looks(outcome: RunResult) -> list[str]:
         )
         lines.append(
             f"{counted(len(disturbed), 'trial')} {'was' if len(disturbed) == 1 else 'were'} "
-            f"disturbed ({', '.join(words)}), {again} of them also when timed again; doubt the "
-            "latency"
+            f"disturbed ({', '.join(words)}), {again} of them again when timed again; "
+            "doubt their latencies"
         )
     confirmed = [trial for trial in study.trials if trial.confirmed is not None]
     for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):
@@ -259,7 +265,7 @@ def _second_looks(outcome: RunResult) -> list[str]:
         )
     if outcome.lacks_prompts:
         lines.append(
-            "the prompts' file has none left to confirm the best points on; a longer one "
-            "(--prompts) or a smaller --num-samples leaves some"
+            "the prompts file has too few prompts left to confirm the best points; give a longer "
+            "file (--prompts) or a smaller --num-samples"
         )
     return lines

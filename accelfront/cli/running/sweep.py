@@ -28,26 +28,26 @@ Engine = Callable[["Sequence[StudyRequest]", str, "Watch"], "Iterator[StudyResul
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="A YAML file, as those in studies/.")],
+    file: Annotated[Path, typer.Argument(help="A YAML file, like those in studies/.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the studies and run none.")
     ] = False,
     only: Annotated[
         str | None,
-        typer.Option(help="Only studies whose name matches, as in 'SDXL--*--tgate'."),
+        typer.Option(help="Only studies whose name matches, such as 'SDXL--*--tgate'."),
     ] = None,
     storage: Annotated[
         str | None,
         typer.Option(
             envvar="ACCELFRONT_STORAGE",
             show_envvar=True,
-            help=f"Where studies are kept. Default: what the file says, else {DEFAULT_STORAGE}.",
+            help=f"Where studies are kept. Default: the file's storage, or {DEFAULT_STORAGE}.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option(help="local: here, one study after the other. ray: on a Ray cluster."),
+        typer.Option(help="local: one study after the other, here. ray: on a Ray cluster."),
     ] = "local",
     address: Annotated[
         str | None,
@@ -59,7 +59,9 @@ def sweep(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --engine ray. Default: one for each GPU; without GPUs, each node."
+            min=1,
+            help="With --engine ray: the number of workers. Default: one per GPU, or one per node "
+            "without GPUs.",
         ),
     ] = None,
     no_screening: NoScreening = False,
@@ -67,7 +69,7 @@ def sweep(
     retry_failed: RetryFailed = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run all studies that a file crosses, or go on with them."""
+    """Run or resume all studies of a sweep file."""
     from objectives.errors import InputError
     from studies.sweep import label, list_study, make_requests, read_sweep
 
@@ -93,8 +95,8 @@ def sweep(
     chosen = [each for each in requests if only is None or fnmatch(label(each), only)]
     if not chosen:
         raise InputError(
-            f"--only {only} matches no study of {len(requests)}; "
-            f"their names are like {label(requests[0])}"
+            f"--only {only} matches none of {counted(len(requests), 'study')}; "
+            f"a name is like {label(requests[0])}"
         )
     if dry_run:
         _show_list([list_study(request) for request in chosen], as_json)
@@ -197,7 +199,7 @@ def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> Non
     measured = sum(result.measured for result in results)
     print(
         f"{done} of {counted(wanted, 'study')} done, {failed} failed; "
-        f"{counted(measured, 'point')} measured now. The same command goes on with what is left.",
+        f"{counted(measured, 'point')} measured now. The same command runs the rest.",
         file=sys.stderr,
     )
 
@@ -209,9 +211,8 @@ def _tell_budgets(results: list[StudyResult], asked: float | None) -> None:
         return
     budgets = " and ".join(f"{budget:.1%}" for budget in sorted(kept))
     print(
-        f"studies that were there before keep their loss budget of {budgets}, and the file's "
-        f"{asked:.1%} is for new ones; `accelfront study ... --req-score-loss {asked:g}` changes "
-        "one",
+        f"existing studies keep their loss budget of {budgets}; the file's {asked:.1%} is for new "
+        f"studies, and `accelfront study ... --req-score-loss {asked:g}` changes a study's budget",
         file=sys.stderr,
     )
 

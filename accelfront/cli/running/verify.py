@@ -27,7 +27,7 @@ def verify(
     storage: Storage = DEFAULT_STORAGE,
     model: Annotated[
         str | None,
-        typer.Option(help="The model, where it is not where the scripts say: a folder or address."),
+        typer.Option(help="The model, if it is not where the scripts say: a folder or an address."),
     ] = None,
     prompts: Annotated[
         Path | None,
@@ -36,7 +36,7 @@ def verify(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Run scripts and compare pictures and speed; exit code 3 if one does not keep its promise."""
+    """Run scripts and compare them with their trials; exit code 3 if one breaks its promise."""
     from accelfront.cli.process import prepare_process
     from accelfront.cli.reading.stored import read
     from accelfront.screen.tables import print_json
@@ -62,7 +62,7 @@ def verify(
     except KeyboardInterrupt:
         interrupted = True
         print(
-            f"Interrupted; left: {counted(len(scripts) - len(verdicts), 'script')}.",
+            f"Interrupted; {counted(len(scripts) - len(verdicts), 'script')} not verified.",
             file=sys.stderr,
         )
     if as_json:

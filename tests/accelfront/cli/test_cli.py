@@ -84,7 +84,7 @@ def test_an_argument_that_is_no_text_is_told_in_a_line(option: str) -> None:
 @pytest.mark.parametrize(
     ("redirected", "code", "told"),
     [
-        ("> /dev/full", 1, "accelfront: no space is left"),
+        ("> /dev/full", 1, "accelfront: the disk of the output is full"),
         ("| head -c 1", 0, ""),
         (">&-", 0, ""),
     ],

@@ -61,7 +61,7 @@ def test_bad_entries_are_told_one_a_line_and_the_good_ones_kept(tmp_path: Path) 
     assert [line.split(": ")[0] for line in lines[:3]] == list(bad)
     assert "turbo" in lines[1]
     assert "cache_branch_id" in lines[2]
-    assert "left out of the file: 3 entries" in lines[-1]
+    assert "3 entries of the file not imported" in lines[-1]
     points = read_imported_points(open_store(url).engine, made_combination(steps=6))
     assert points == [GOOD[DEEPCACHE]]
 

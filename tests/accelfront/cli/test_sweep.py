@@ -90,7 +90,7 @@ def test_a_files_loss_budget_is_for_new_studies_and_the_others_are_told(tmp_path
         (
             ("--only", "SDXL--*"),
             SWEEP,
-            "--only SDXL--* matches no study of 3; their names are like tiny-shapes--",
+            "--only SDXL--* matches none of 3 studies; a name is like tiny-shapes--",
         ),
         ((), SWEEP.replace("trials", "trails"), "unknown key trails; did you mean trials?"),
         (("--workers", "2"), SWEEP, "--address and --workers are for --engine ray"),

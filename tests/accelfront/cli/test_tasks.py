@@ -37,7 +37,7 @@ def test_sentences_come_one_a_line_and_what_was_lowered_is_told(storage: str) ->
     lowered, none, *unreached = answer.stderr.splitlines()
     assert "not reached yet, 1 of 24 points measured" in unreached[-2]
     assert unreached[-1].startswith("accelfront study --pipeline tiny-shapes")
-    assert "lowered to the 1.90x" in lowered
+    assert "lowered to 1.90x" in lowered
     assert "--tome--" in none
 
 

@@ -123,7 +123,7 @@ def test_a_script_that_dies_is_told_with_its_last_words(answer: dict[str, Any]) 
 def test_the_seconds_a_picture_that_a_task_asked_for_are_held_too(answer: dict[str, Any]) -> None:
     boastful = answer["trial1"]
     _, _, reason = boastful["broken"]
-    assert "s a picture" in reason and "in batches of 2" in reason
+    assert "s per picture" in reason and "in batches of 2" in reason
     assert "more than the 2e-05 s that a task asked for" in reason
     low, high = boastful["latency_ci_s"]
     assert 2e-5 < low <= boastful["latency_s"] <= high

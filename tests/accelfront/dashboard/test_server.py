@@ -57,7 +57,7 @@ def test_ctrl_c_ends_it_without_a_fuss(storage: str) -> None:
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr.strip()) == (0, "Ctrl-C ends it.")
+    assert (process.returncode, stderr.strip()) == (0, "Press Ctrl-C to end.")
 
 
 def test_it_needs_no_torch() -> None:

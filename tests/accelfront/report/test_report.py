@@ -27,8 +27,8 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     table = re.sub("<[^>]+>", "", page[page.index('class="front"') : page.index("<h3>Search")])
     assert "2.00x, disturbed 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
     assert "1.0% 0.0 to 2.0 again 3.0%, over the budget 0.0 to 10.0" in table
-    assert "1 of 1 trials, such as by another process" in page
-    assert "None is inside, so there is no bound." in page
+    assert "1 of 1 trials, for example by another process" in page
+    assert "No point is inside, so there is no bound." in page
     kept = replace(trial, confirmed=again | {"clip_loss": 0.015})
     page = unescape(without_library(render_page([made_study([kept])], {})))
     found = re.search(r"The bound is 1.87x at a loss of 1.5%, by trial 0, on prompts that", page)
@@ -45,9 +45,7 @@ def test_what_to_doubt_is_told() -> None:
     assert "UniPC 20 without acceleration scores 25.0% less than DDIM 20" in page
     assert "<li>Tiny-shapes UniPC 20: the scorer knows none of it.</li>" in page
     assert "<p>The scorer knows none of it.</p>" in page
-    assert (
-        "<p>2 trials were not measured by accelfront; what they say counts for nothing.</p>" in page
-    )
+    assert "<p>Accelfront did not measure 2 trials; they count for nothing.</p>" in page
 
 
 def test_no_two_sections_have_one_heading() -> None:
@@ -62,7 +60,7 @@ def test_no_two_sections_have_one_heading() -> None:
 
 def test_a_study_without_points_is_told_of_in_words() -> None:
     page = without_library(render_page([made_study([])], {}))
-    assert "No point of this study is measured in full yet, of 50." in page
+    assert "None of the 50 points of this study is measured in full yet." in page
     assert 'class="chart"' not in page
 
 

@@ -65,7 +65,7 @@ def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
     study = made_study([slow, made_trial(1, 1.5, 0.0)])
     assert Commands([study]).of(study, slow) is None
     page = unescape(without_library(render_page([study], {})))
-    assert "not sure to be faster than the pipeline alone" in page
+    assert "not certain to be faster than the pipeline alone" in page
 
 
 def test_a_study_of_a_pipeline_that_is_unknown_here_has_a_page_and_no_commands() -> None:

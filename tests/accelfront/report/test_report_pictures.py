@@ -62,7 +62,7 @@ def test_a_page_without_room_for_any_picture_says_so(monkeypatch: pytest.MonkeyP
     study = made_study(TRIALS)
     monkeypatch.setattr(page_module, "MOST_BYTES", 1_000_000)
     page = render_page([study], {(study.name, 0): picture_of(50)})
-    assert "None of the 1 picture grids is on this page, as they would take it beyond" in page
+    assert "None of the 1 picture grids is on this page, because they would take it beyond" in page
     assert "data:image/webp" not in page and "comes first" not in page
 
 

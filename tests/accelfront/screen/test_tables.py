@@ -30,7 +30,7 @@ def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each(
     assert "2.00x 1.95-2.05" in lines[first] and " 1.0% 0.0..2.0" in lines[first]
     assert "1.87x 1.80-1.90" in lines[first + 1] and "* 3.1% 0.1..12" in lines[first + 1]
     caption = "\n".join(lines)
-    for note in ("second line", "* over the loss budget of 2.0%", "! disturbed"):
+    for note in ("second line", "* over the loss budget of 2.0%", "! something disturbed"):
         assert note in caption
 
 
@@ -40,7 +40,7 @@ def test_a_confirmation_that_was_disturbed_is_marked_on_its_own_line() -> None:
     lines = lines_of(made_study([trial]))
     [first] = [number for number, line in enumerate(lines) if "2.00x" in line]
     assert lines[first].split()[0] == "7" and lines[first + 1].split()[0] == "!"
-    assert "! disturbed" in "\n".join(lines)
+    assert "! something disturbed" in "\n".join(lines)
     assert trial.as_json()["confirmed"]["disturbed"] == ["busy"]
     assert "disturbed" not in trial.as_json()
 

@@ -39,10 +39,10 @@ def test_the_fastest_point_that_is_sure_is_to_be_used() -> None:
         ([], "no point is inside the loss budget of 2.0%; 0 of 50 points are measured"),
         ([made_trial(0, 2.0, 0.1)], "no point is inside the loss budget of 2.0%; 1 of 50"),
         ([made_trial(0, 0.73, -0.01)], "is faster than the pipeline alone"),
-        ([made_trial(0, 1.02, 0.0)], "may be 0.97x at 1.0%; an idle machine makes that narrower"),
+        ([made_trial(0, 1.02, 0.0)], "may be 0.97x at a loss of 1.0%; an idle machine narrows"),
         (
             [made_trial(0, 2.0, 0.015)],
-            "may be 1.95x at 2.5%; a greater --num-samples makes that narrower",
+            "may be 1.95x at a loss of 2.5%; a greater --num-samples narrows",
         ),
     ],
 )

@@ -54,7 +54,7 @@ def test_beyond_the_bound_the_nearest_point_is_told_and_nothing_is_searched(
     emitter = make_emitter(make_study((2.0, 0.01), (3.0, 0.5)), search_missing=True)
     outcome = emitter.emit(make_task(2.5))
     assert (outcome.status, outcome.difficulty) == ("infeasible", "hard")
-    assert "beyond the bound, which is trial 0 with 2.00x" in outcome.reason
+    assert "beyond the bound, trial 0 with 2.00x" in outcome.reason
     nearest = outcome.as_json()
     assert (nearest["trial"], nearest["speedup"], nearest["path"]) == (0, 2.0, None)
 
@@ -64,13 +64,13 @@ def test_a_task_without_a_speedup_wants_a_pipeline_that_is_no_slower(
 ) -> None:
     outcome = make_emitter(make_study((0.8, 0.01))).emit(make_task(None))
     assert outcome.status == "infeasible"
-    assert "1x or more with loss at most 0.1 is wanted" in outcome.reason
+    assert "asks for 1x or more with loss at most 0.1" in outcome.reason
 
 
 def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeEmitter) -> None:
     outcome = make_emitter(make_study((2.0, 0.01))).emit(make_task(1.95))
     assert outcome.status == "infeasible"
-    assert "no point meets it with its whole interval, the nearest is trial 0" in outcome.reason
+    assert "no point meets that with its whole interval; the nearest is trial 0" in outcome.reason
     assert "--search-missing" in outcome.reason
 
 
@@ -113,7 +113,7 @@ def test_seconds_per_image_are_those_of_a_picture_drawn_alone(make_emitter: Make
 
     outcome = make_emitter(eight).emit(make_latency_task(0.6))
     assert (outcome.status, outcome.path) == ("not-searched", None)
-    assert "timed in batches of 8" in outcome.reason and outcome.command
+    assert "the study timed batches of 8" in outcome.reason and outcome.command
 
     chosen = make_emitter(eight, alone).emit(make_latency_task(0.6)).chosen
     assert chosen is not None and chosen.study.name == alone.name

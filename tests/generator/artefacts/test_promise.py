@@ -56,7 +56,7 @@ def test_other_prompts_than_the_studys_are_refused(place: Place) -> None:
 def test_another_model_than_the_studys_is_refused(place: Place, tmp_path: Path) -> None:
     other = save_tiny("SD1.5", tmp_path / "other", layers_per_block=1, seed=1)
 
-    with pytest.raises(InputError, match="give --model"):
+    with pytest.raises(InputError, match="with --model"):
         _verify(place, place.scripts[0], model=str(other))
 
 

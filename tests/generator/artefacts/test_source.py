@@ -121,9 +121,9 @@ def test_a_folder_that_holds_another_model_by_now_is_refused(folder: Path) -> No
     pipe = tiny_pipeline("SD1.5")
     pipe.unet.conv_out.bias.data.fill_(1.0)
     pipe.save_pretrained(folder)
-    with pytest.raises(InputError, match=r"does not hold; .*--model FOLDER"):
+    with pytest.raises(InputError, match=r"does not hold it; .*--model FOLDER"):
         find_source(study)
-    with pytest.raises(InputError, match=r"does not hold; .*--model FOLDER"):
+    with pytest.raises(InputError, match=r"does not hold it; .*--model FOLDER"):
         find_source(study, str(folder))
 
 
@@ -131,7 +131,7 @@ def test_a_folder_of_a_study_of_the_first_release_is_not_guessed(folder: Path) -
     study, _ = made_study(
         "SD1.5", ["deepcache"], POINT, model=f"my-sd@{earlier_fingerprint(folder)}"
     )
-    with pytest.raises(InputError, match="does not tell which folder"):
+    with pytest.raises(InputError, match="does not hold its folder"):
         find_source(study)
     assert find_source(study, str(folder)).model == str(folder)
 
@@ -141,7 +141,7 @@ def test_an_embedded_model_of_the_first_release_is_still_known() -> None:
     study, _ = made_study("tiny-shapes", ["deepcache"], POINT, model=name)
     assert find_source(study).model == str(PIPELINE_DIR.resolve())
     other, _ = made_study("tiny-shapes", ["deepcache"], POINT, model="tiny-shapes@00000000")
-    with pytest.raises(InputError, match="does not tell which folder"):
+    with pytest.raises(InputError, match="does not hold its folder"):
         find_source(other)
 
 

@@ -193,10 +193,10 @@ def test_what_is_missing_and_has_no_default_is_said_with_what_is_known() -> None
 
 def test_defaults_and_readings_are_told() -> None:
     assert read_task("SDXL with DeepCache").notes == (
-        "no scheduler given: DDIM taken",
-        "no steps given: 20 taken",
-        "no loss budget given: 0.02 taken",
-        "no speedup or latency wanted: the fastest inside the loss budget",
+        "no scheduler given: DDIM is used",
+        "no steps given: 20 is used",
+        "no loss budget given: 0.02 is used",
+        "no speedup or latency given: the fastest point inside the loss budget is used",
     )
     told = read_task("SDXL, DDIM, 20 steps, DeepCache, 3x faster, under 1 s, loss 2%").notes
     assert told == (

@@ -103,7 +103,7 @@ def test_a_second_ctrl_c_ends_at_once_and_frees_the_point(
     finally:
         signal.signal(signal.SIGINT, before)
     assert answer.returncode == 130
-    assert answer.stderr.splitlines()[-1] == "Interrupted at once; the same command goes on."
+    assert answer.stderr.splitlines()[-1] == "Interrupted; the same command resumes the study."
     [failed] = load(open_store(storage_url)).trials
     assert failed.user_attrs[REASON] == "interrupted"
     assert command_line.run(*command).returncode == 0
