@@ -213,7 +213,7 @@ def test_every_shell_line_works(tmp_path: Path) -> None:
     studies.mkdir()
     for sweep in (ROOT / "studies").glob("*.yaml"):
         shutil.copy(sweep, studies)
-    begun = _run(["bash", "-c", STAND_IN], tmp_path)
+    begun = _run_accelfront(STAND_IN.split()[1:], tmp_path)
     assert begun.returncode == 0, begun.stderr
     _make_fast(tmp_path / "accelfront.db")
     lines = [line for page in _pages() for line in _lines(page)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import os
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -44,26 +46,38 @@ def holders(url: str) -> set[int]:
 
 
 def test_of_two_processes_one_is_killed_and_one_interrupted_and_a_third_goes_on(
-    storage_url: str, run: RunStudy, make_small_request: MakeRequest
+    storage_url: str, run: RunStudy, make_small_request: MakeRequest, tmp_path: Path
 ) -> None:
     # Thirty points: none is done before the other has begun.
     command = [
-        *(sys.executable, "-m", "accelfront", "study", "--device", "cpu", "--steps", "6"),
-        *("--methods", "tome", "--num-samples", "2", "--batch-size", "1", "--trials", "30"),
-        *("--storage", storage_url, "--no-confirm"),
+        *("study", "--device", "cpu", "--steps", "6", "--methods", "tome", "--trials", "30"),
+        *("--num-samples", "2", "--batch-size", "1", "--storage", storage_url, "--no-confirm"),
     ]
+
+    def call(answer: Path) -> None:
+        done = command_line.run(*command)
+        answer.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+
+    # Forked processes find imported what each would import for seconds.
+    import open_clip  # noqa: F401
+    from diffusers import StableDiffusionPipeline  # noqa: F401
+
+    fork = multiprocessing.get_context("fork")
     killed, interrupted = (
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+        fork.Process(target=call, args=(tmp_path / name,)) for name in ("killed", "interrupted")
     )
+    killed.start()
+    interrupted.start()
     while not holders(storage_url) >= {killed.pid, interrupted.pid}:
-        assert killed.poll() is None and interrupted.poll() is None
+        assert killed.is_alive() and interrupted.is_alive()
         time.sleep(0.1)
     killed.kill()
-    interrupted.send_signal(signal.SIGINT)
-    stdout, stderr = interrupted.communicate(timeout=240)
-    killed.communicate()
-    assert interrupted.returncode == 130, stderr
+    assert interrupted.pid is not None
+    os.kill(interrupted.pid, signal.SIGINT)
+    for process in (killed, interrupted):
+        process.join(240)
+    returncode, stdout, stderr = json.loads((tmp_path / "interrupted").read_text())
+    assert returncode == 130, stderr
     assert "the same command goes on" in stderr
     assert "speedup" in stdout
     before = read_studies(open_store(storage_url))[0]
