@@ -15,7 +15,7 @@ from accelfront.screen.terminal import console
 from storage.records.points import point_key
 
 if TYPE_CHECKING:
-    from studies.engines.local import WorkerStatus
+    from studies.engines.results import WorkerStatus
     from studies.run.progress import Progress
 
 

@@ -1,20 +1,18 @@
-"""Engines: what runs the studies of a sweep. The one here runs them in this process, in order.
+"""The local engine: runs the studies of a sweep in this process, one after the other.
 
-An engine takes requests, a storage and a watch, and yields a result for each study as it ends. The
-other engine is studies/engines/ray_engine.py.
+An engine takes requests, a storage and a watch. It yields the result of each study when that study
+ends. The other engine is studies/engines/ray_engine.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError, MeasurementError
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
-from storage.records.study import StudyRecord
+from studies.engines.results import StudyResult, Watch, WorkerStatus
 from studies.errors import StudyFailedError
 from studies.plan import make_plan
 from studies.request import StudyRequest
@@ -24,66 +22,14 @@ from studies.run.progress import Progress
 from studies.run.runner import run_study
 from studies.sweep import label
 
-State = Literal["done", "failed", "interrupted", "others"]
-
-
-@dataclass(frozen=True)
-class StudyResult:
-    """How one study of a sweep ended.
-
-    Attributes:
-        label: The study without its digest.
-        state: Whether it has done enough; `others` if other workers measure what is left.
-        reason: Why not, in words; if it has, what else there is to say, mostly nothing.
-        study: The study as it is stored; None if it never began.
-        measured: Points that this run measured.
-    """
-
-    label: str
-    state: State
-    reason: str
-    study: StudyRecord | None
-    measured: int
-
-    def as_json(self) -> dict[str, Any]:
-        """One entry of `sweep --json`."""
-        study = {} if self.study is None else self.study.as_json()
-        return {
-            "combination": self.label,
-            "state": self.state,
-            "reason": self.reason or None,
-            "measured": self.measured,
-            **study,
-        }
-
-
-@dataclass(frozen=True)
-class WorkerStatus:
-    """Where one worker stands.
-
-    Attributes:
-        worker: Its number, from 1; 0 is the command itself.
-        place: The host and the GPU it was given; empty for the command itself.
-        title: The study it is at, or what else it does.
-        progress: Of that study; None if it is at none, or has only begun.
-    """
-
-    worker: int
-    place: str
-    title: str
-    progress: Progress | None
-
-
-Watch = Callable[[WorkerStatus], None]
-
 
 def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> Iterator[StudyResult]:
-    """Run studies one after the other, up to the one that is interrupted.
+    """Run studies one after the other; stop when a person interrupts one.
 
     Args:
         requests: The studies.
-        storage: Where they are kept.
-        watch: Told of each change.
+        storage: The URL of the database.
+        watch: Called with each change of status.
 
     Raises:
         StorageError: If the storage cannot be opened.
@@ -112,13 +58,13 @@ def run_one(
     tell: Callable[[str, Progress | None], None],
     interrupt: Interrupt | None = None,
 ) -> StudyResult:
-    """Run or resume one study of a sweep; one that fails leaves the others a chance.
+    """Run or resume one study of a sweep. A failure is a result, so that the other studies go on.
 
     Args:
         request: The study.
-        store: Where it is kept.
+        store: The open database.
         workbench: What is loaded already.
-        tell: Told of each change, with the study's name.
+        tell: Called with the study's name at each change.
         interrupt: As `run_study` takes it.
     """
     name = label(request)

@@ -11,7 +11,8 @@ from itertools import groupby
 import ray
 
 from storage.database.opening import open_store
-from studies.engines.local import StudyResult, WorkerStatus, run_one
+from studies.engines.local import run_one
+from studies.engines.results import StudyResult, WorkerStatus
 from studies.request import StudyRequest
 from studies.run.interrupt import Interrupt
 from studies.run.measuring import Workbench
@@ -19,11 +20,11 @@ from studies.run.progress import Progress
 from studies.sweep import label
 
 RETRY_S = 3.0
-"""How long a worker waits before it looks again at studies whose last points others measure."""
+"""How long a worker waits before it returns to studies whose last points other workers measure."""
 
 
 class Worker:
-    """One process at work on a sweep: a Ray actor that answers questions while it works."""
+    """One process that works on a sweep: a Ray actor that reports its status while it works."""
 
     def __init__(self, number: int, prepare: Callable[[], None]) -> None:
         """Do nothing yet.
@@ -40,7 +41,7 @@ class Worker:
         self._interrupt = Interrupt()
 
     def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[StudyResult]:
-        """Run studies, over and over until nothing is left to measure or to wait for."""
+        """Run studies, and return to them until nothing is left to measure or to wait for."""
         store = open_store(storage, tell=self._report)
         workbench = Workbench()
         places = {label(each): f"[{n}/{len(requests)}]" for n, each in enumerate(requests, start=1)}
@@ -56,7 +57,7 @@ class Worker:
                 results[name] = run_one(request, store, workbench, tell, self._interrupt)
                 if self._interrupt.requested:
                     return list(results.values())
-            # What failed was tried again; it would be so each time.
+            # The first pass has tried failed points again; once is enough.
             left = [
                 replace(each, retry_failed=False)
                 for each in left
@@ -68,7 +69,7 @@ class Worker:
         return list(results.values())
 
     def status(self) -> WorkerStatus:
-        """Where this worker stands now."""
+        """What this worker does now."""
         return self._status
 
     def stop(self) -> None:

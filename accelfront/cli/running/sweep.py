@@ -18,7 +18,7 @@ from accelfront.screen.counting import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from studies.engines.local import StudyResult, Watch
+    from studies.engines.results import StudyResult, Watch
     from studies.request import StudyRequest
     from studies.sweep import Listed
 

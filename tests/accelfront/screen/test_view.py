@@ -7,7 +7,7 @@ import pytest
 from accelfront.screen.view import StudyView, SweepView
 from storage.records.budgets import Budgets
 from storage.records.study import TrialRecord
-from studies.engines.local import WorkerStatus
+from studies.engines.results import WorkerStatus
 from studies.run.progress import Progress
 
 BEST = TrialRecord(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012, {})
