@@ -36,7 +36,7 @@ MAX_PAIRS = 5
 SAME_PICTURE = 0.99
 """Least CLIP cosine between two pictures of one seed that only rounding tells apart."""
 
-Look = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
+Show = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
 """Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
 
 
@@ -109,7 +109,7 @@ class Objective:
         point: Params,
         baseline: Baseline,
         hopeless: Hopeless | None = None,
-        look: Look | None = None,
+        show: Show | None = None,
         timeout_s: float | None = None,
     ) -> Measurement:
         """Measure a point beside the baseline.
@@ -124,7 +124,7 @@ class Objective:
             baseline: What `measure_baseline` returned under the same protocol.
             hopeless: Asked between batches once there is a pair; when it says so, what was
                 measured so far is returned with `stopped_early` and with its estimates.
-            look: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
+            show: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
                 as they would count in the next batch's memory.
             timeout_s: Start no further batch after so many seconds.
 
@@ -137,7 +137,7 @@ class Objective:
         full, first = self._full_batches, self._batches[0]
         self._score(first, self._run_point(first, point, recorder)[0], baseline, recorder)
         for index, batch in enumerate(self._batches[1:], start=1):
-            self._draw(batch, point, baseline, recorder, look)
+            self._draw(batch, point, baseline, recorder, show)
             if recorder.is_inert:
                 return recorder.measurement(baseline, self._device)
             if hopeless is not None and recorder.latencies and batch is not self._batches[-1]:
@@ -145,7 +145,7 @@ class Objective:
                 if given_up is not None:
                     return recorder.measurement(baseline, self._device, given_up)
         while len(recorder.latencies) < MIN_PAIRS:
-            self._draw(full[len(recorder.latencies) % len(full)], point, baseline, recorder, look)
+            self._draw(full[len(recorder.latencies) % len(full)], point, baseline, recorder, show)
         if self._device.type == "cuda" and recorder.gpu_bound is None and not recorder.is_late:
             self._watch_point(full[0], point, recorder)
         return recorder.measurement(baseline, self._device)
@@ -211,15 +211,15 @@ class Objective:
         point: Params,
         baseline: Baseline,
         recorder: TrialRecorder,
-        look: Look | None,
+        show: Show | None,
     ) -> None:
         """Draw a batch and score it: in a pair while the trial has room for one."""
         is_full = batch in self._full_batches
         if is_full and len(recorder.latencies) < MAX_PAIRS:
             images, reference = self._run_pair(batch, point, baseline, recorder)
             self._score(batch, images, baseline, recorder, reference)
-            if look is not None:
-                look(batch, reference, images)
+            if show is not None:
+                show(batch, reference, images)
             return
         watches = is_full and recorder.gpu_bound is None
         run = self._watch_point if watches else self._run_point

@@ -76,7 +76,7 @@ class TrialRecorder:
             raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
 
     def partial(self, baseline: Baseline, batches: int, of_batches: int) -> Partial:
-        """What there is for a look in between.
+        """What there is for a check in between.
 
         Args:
             baseline: What the trial is measured against.

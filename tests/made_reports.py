@@ -96,7 +96,7 @@ def keep(store: Store, study: StudyRecord) -> None:
                 },
             )
         )
-    # Second looks are trials behind the points that they looked at.
+    # Remeasurements are trials behind their points.
     for trial in study.trials:
         if trial.confirmed is not None:
             kept.add_trial(

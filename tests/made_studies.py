@@ -64,7 +64,7 @@ def add_point(
 def confirm(
     study: optuna.Study, point: dict[str, int | float], speedup: Spread, loss: Spread
 ) -> None:
-    """A second look at a completed point, on prompts that the search did not see."""
+    """A completed point measured again, on prompts that the search did not see."""
     measured = study.get_trials(states=(TrialState.COMPLETE,))
     [first] = [trial for trial in measured if trial.user_attrs[keys.POINT] == point]
     attributes = {

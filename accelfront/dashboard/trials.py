@@ -5,7 +5,7 @@ nobody reads. And version 0.21 knows nothing of where Optuna 5 keeps constraints
 greys out what is infeasible. The database keeps both as they are.
 
 Of our studies it also judges points as `front` does: by a second timing or a confirmation where
-there is one. The best trials are the front inside the loss budget, and second looks say what they
+there is one. The best trials are the front inside the loss budget, and remeasurements say what they
 are.
 """
 

@@ -45,7 +45,7 @@ class Cost:
 
     Attributes:
         searched: On the completed points.
-        again: On second looks at some of them.
+        again: On remeasurements of some of them.
         distinct: On all distinct points of the space at the mean cost of a completed one.
         grid: On the full grid of parameter sets at the same.
     """

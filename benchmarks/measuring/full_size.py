@@ -35,7 +35,7 @@ from objectives.timing.device import device_name, find_device
 from storage.database.opening import Store, open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.runner import run_study
 
 UNET_STACKS = (
@@ -95,7 +95,7 @@ def main() -> None:
             steps: open_store(f"sqlite:///{scratch}/{steps}.db", create=True)
             for _, steps in options.settings
         }
-        workbench = Workbench()
+        loader = PipelineLoader()
         for batch_size, steps in options.settings:
             request = StudyRequest(
                 pipeline=options.pipeline,
@@ -113,7 +113,7 @@ def main() -> None:
             key = [batch_size, steps]
             found = next((each for each in results["settings"] if each["key"] == key), None)
             found = found or {"key": key, "stacks": {}, "dates": []}
-            for environment in measure(request, found, stores[steps], workbench, deadline):
+            for environment in measure(request, found, stores[steps], loader, deadline):
                 today = datetime.now(UTC).date().isoformat()
                 found["dates"] = sorted({*found["dates"], today})
                 if found not in results["settings"]:
@@ -145,7 +145,7 @@ def measure(
     request: StudyRequest,
     found: dict[str, Any],
     store: Store,
-    workbench: Workbench,
+    loader: PipelineLoader,
     deadline: float,
 ) -> Iterator[dict[str, Any]]:
     """Add the A/A check and each stack at one batch size and step count, where they lack.
@@ -157,25 +157,25 @@ def measure(
     environment = plan.environment.model_dump()
     left = [each for each in STACKS[request.pipeline] if "+".join(each) not in found["stacks"]]
     if "aa_check" not in found and time.monotonic() < deadline:
-        found["aa_check"] = [each.model_dump() for each in aa_check(plan, store, workbench)]
+        found["aa_check"] = [each.model_dump() for each in aa_check(plan, store, loader)]
         yield environment
     for methods in left:
         if time.monotonic() >= deadline:
             break
         name = "+".join(methods)
         trial = run_study(
-            asked_plan(replace(request, methods=methods)), store, workbench=workbench
+            asked_plan(replace(request, methods=methods)), store, loader=loader
         ).study.trials[0]
         found["stacks"][name] = {"params": trial.params, **trial.measurement}
         print(f"{request.pipeline} {found['key']} {name}: {trial.speedup:.3f}x", flush=True)
         yield environment
 
 
-def aa_check(plan: Plan, store: Store, workbench: Workbench) -> list[Measurement]:
+def aa_check(plan: Plan, store: Store, loader: PipelineLoader) -> list[Measurement]:
     """Measure a stack of no methods against the baseline: its speedup is 1."""
     nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
-    bench = workbench.open(nothing, store, print)
-    return [bench.objective.measure({}, bench.baseline) for _ in range(AA_TRIALS)]
+    instrument = loader.load(nothing, store, print)
+    return [instrument.objective.measure({}, instrument.baseline) for _ in range(AA_TRIALS)]
 
 
 def keep(results: dict[str, Any], out: Path) -> None:

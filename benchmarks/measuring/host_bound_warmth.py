@@ -32,7 +32,7 @@ from objectives.trial_recorder import TrialRecorder
 from storage.database.opening import open_store
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 
 STACKS = (("tgate",), ("deepcache", "tgate"))
 
@@ -96,18 +96,20 @@ def plan_of(methods: tuple[str, ...], work: Path) -> Plan:
 
 def watched(plan: Plan, database: str) -> dict[str, Any]:
     """Batches of the baseline, then of the stack's default point, then a trial of the point."""
-    bench = Workbench().open(plan, open_store(database, create=True), lambda stage: None)
-    objective, point = bench.objective, plan.stack.default
+    instrument = PipelineLoader().load(plan, open_store(database, create=True), lambda stage: None)
+    objective, point = instrument.objective, plan.stack.default
     batch = objective._batches[0]
     baseline = [
-        reading(objective, lambda: objective._run_baseline(batch, bench.baseline, TrialRecorder()))
+        reading(
+            objective, lambda: objective._run_baseline(batch, instrument.baseline, TrialRecorder())
+        )
         for _ in range(BASELINE_BATCHES)
     ]
     accelerated = [
         reading(objective, lambda: objective._run_point(batch, point, TrialRecorder()))
         for _ in range(POINT_BATCHES)
     ]
-    trial = objective.measure(point, bench.baseline)
+    trial = objective.measure(point, instrument.baseline)
     return {
         "baseline": baseline,
         "point": accelerated,

@@ -27,7 +27,7 @@ from storage.database.opening import open_store
 from storage.records.study import StudyRecord
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.runner import run_study
 
 WORK = ("generate", "baseline", "score")
@@ -132,9 +132,9 @@ def aa_check(
     if len(trials) >= repeats:
         return
     nothing = replace(plan, stack=Stack(replace(plan.stack.context, methods=frozenset())))
-    bench = Workbench().open(nothing, open_store(storage, create=True), print)
+    instrument = PipelineLoader().load(nothing, open_store(storage, create=True), print)
     while len(trials) < repeats:
-        trials.append(bench.objective.measure({}, bench.baseline).model_dump())
+        trials.append(instrument.objective.measure({}, instrument.baseline).model_dump())
         yield {"protocol": protocol, "trials": trials}
 
 

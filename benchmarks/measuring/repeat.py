@@ -32,7 +32,7 @@ from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord
 from studies.plan import make_plan
 from studies.request import StudyRequest
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 
 TARGET = 0.9
 """So many speedups must lie inside the intervals of the first time, else those are too narrow."""
@@ -65,13 +65,13 @@ def main() -> None:
         studies = read_studies(store)
     except StorageError as error:
         parser.error(str(error))
-    workbench = Workbench()
+    loader = PipelineLoader()
     given = {name: getattr(options, name) for name in ("prompts", "model", "scorer", "device")}
     points = []
     for study in studies:
         if not fnmatch(study.name, options.only):
             continue
-        points += measure_front(study, store, workbench, given)
+        points += measure_front(study, store, loader, given)
         if points:
             keep(points, {"device": study.device, "versions": study.versions}, options.out)
     if not points:
@@ -131,7 +131,7 @@ def shift_of(trial: Mapping[str, Any]) -> float:
 
 
 def measure_front(
-    study: StudyRecord, store: Store, workbench: Workbench, given: dict[str, Any]
+    study: StudyRecord, store: Store, loader: PipelineLoader, given: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Measure a study's front as its trials were measured; nothing if it is not this machine's."""
     protocol = study.protocol
@@ -149,9 +149,9 @@ def measure_front(
     if plan.study_name != study.name:
         print(f"left out: {study.name} has another protocol or device than this", file=sys.stderr)
         return
-    bench = workbench.open(plan, store, lambda words: print(words, file=sys.stderr))
+    instrument = loader.load(plan, store, lambda words: print(words, file=sys.stderr))
     for trial in study.front:
-        again = bench.objective.measure(trial.params, bench.baseline)
+        again = instrument.objective.measure(trial.params, instrument.baseline)
         first = trial.measurement
         yield compared(study.name, trial.number, first, again.model_dump(), shift_of(first))
 

@@ -10,7 +10,7 @@ evaluations until the points found hold 90, 95 and 99% of the hypervolume of all
 loss budget, until the fastest point inside the budget is within 1% of the true bound, and until a
 requirement is met that asks for 90% of the bound's gain. A sampler that pays for repeats pays for a
 point that it proposes again, as in Optuna's own loop; `screened` gives hopeless points up early;
-`foreseen` knows at its first look which point will not add to the front, what no screening does.
+`foreseen` knows at its first check which point will not add to the front, what no screening does.
 
 A grid is one truth among many that 64 prompts might have told, and a sampler can be lucky with it:
 `--redraw` draws them anew for each seed. What a sampler expects is better chosen on that.

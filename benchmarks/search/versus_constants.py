@@ -39,7 +39,7 @@ from storage.reading.studies import find_study
 from storage.records.study import StudyRecord, TrialRecord
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from studies.search.imported_points import point_in_space
@@ -79,7 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare_process()
     options.work.mkdir(parents=True, exist_ok=True)
-    workbench, stacks = Workbench(), []
+    loader, stacks = PipelineLoader(), []
     for methods in options.methods:
         plan = make_plan(
             StudyRequest(
@@ -93,7 +93,7 @@ def main() -> None:
                 device=options.device,
             )
         )
-        stacks.append({"methods": methods, **compared(plan, options.work, workbench)})
+        stacks.append({"methods": methods, **compared(plan, options.work, loader)})
         results = {
             "date": datetime.now(UTC).date().isoformat(),
             "combination": plan.combination.as_json() | {"methods": None},
@@ -105,18 +105,18 @@ def main() -> None:
     print(as_markdown(results))
 
 
-def compared(plan: Plan, work: Path, workbench: Workbench) -> dict[str, Any]:
+def compared(plan: Plan, work: Path, loader: PipelineLoader) -> dict[str, Any]:
     """The ways to a point for one stack, with what each found and cost."""
 
     def opened(name: str) -> Store:
         return open_store(f"sqlite:///{work / name}.db", create=True)
 
-    study = run_study(plan, store := opened("accelfront"), _say, workbench).study
+    study = run_study(plan, store := opened("accelfront"), _say, loader).study
     best, times = study.bound, seconds(study, store)
     wish = 1.0 if best is None else WISH * best.judged_speedup
     rows = {
-        "README constants": constants(plan, opened("constants"), workbench),
-        "grid, until the request is met": grid(plan, opened("grid"), workbench, wish),
+        "README constants": constants(plan, opened("constants"), loader),
+        "grid, until the request is met": grid(plan, opened("grid"), loader, wish),
         "accelfront, until the request is met": row(study, met(study, wish), times),
         "accelfront, whole study": row(study, best, times, is_whole=True),
     }
@@ -125,7 +125,7 @@ def compared(plan: Plan, work: Path, workbench: Workbench) -> dict[str, Any]:
     }
 
 
-def constants(plan: Plan, store: Store, workbench: Workbench) -> dict[str, Any]:
+def constants(plan: Plan, store: Store, loader: PipelineLoader) -> dict[str, Any]:
     """Measure the READMEs' point."""
     names = plan.combination.methods
     params = {key: value for name in names for key, value in CONSTANTS[name].items()}
@@ -137,23 +137,23 @@ def constants(plan: Plan, store: Store, workbench: Workbench) -> dict[str, Any]:
         return {"refused": str(error)}
     keep_imported_points(store.engine, plan.combination, [point])
     plan = replace(plan, request=replace(plan.request, trials=1))
-    study = run_study(plan, store, _say, workbench).study
+    study = run_study(plan, store, _say, loader).study
     return row(study, study.trials[0], seconds(study, store), is_whole=True)
 
 
-def grid(plan: Plan, store: Store, workbench: Workbench, wish: float) -> dict[str, Any]:
+def grid(plan: Plan, store: Store, loader: PipelineLoader, wish: float) -> dict[str, Any]:
     """Walk the grid until a point meets the wish, or its trials are spent."""
     request = replace(plan.request, sampler="grid", screening=False, confirm=False)
     study = find_study(store, plan.study_name)
     done = 0 if study is None else len(study.trials)
     for trials in range(max(done, 1), min(request.trials, len(plan.stack.points)) + 1):
         request = replace(request, trials=trials)
-        study = run_study(replace(plan, request=request), store, _say, workbench).study
+        study = run_study(replace(plan, request=request), store, _say, loader).study
         if first_met(study, wish) is not None:
             break
     # The fastest one inside is what met the wish, as the walk has ended there.
     confirming = replace(plan, request=replace(request, confirm=True))
-    study = run_study(confirming, store, _say, workbench).study
+    study = run_study(confirming, store, _say, loader).study
     return row(study, first_met(study, wish), seconds(study, store))
 
 
@@ -177,7 +177,7 @@ def met(study: StudyRecord, wish: float) -> TrialRecord | None:
 
 
 def seconds(study: StudyRecord, store: Store) -> list[float]:
-    """What each trial took, by number; those given up early and second looks are trials too."""
+    """What each trial took, by number; those given up early and remeasurements are trials too."""
     trials = optuna.load_study(study_name=study.name, storage=store.optuna).trials
     return [trial.duration.total_seconds() if trial.duration else 0.0 for trial in trials]
 

@@ -29,14 +29,14 @@ from optuna.trial import TrialState
 
 from benchmarks.shared.result_files import RESULTS, keep_results
 from benchmarks.storage.postgres import new_database, postgres
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
+from benchmarks.storage.stub_loader import REQUEST, StubLoader
 from objectives.objective import Objective
 from objectives.quality.scorer import Scorer
 from storage.database.opening import open_store
 from storage.study_store.points import PointTrials
 from storage.study_store.rows import TrialRow, read_trials
 from studies.plan import Plan, make_plan
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.runner import run_study
 from studies.search.samplers import Extension, Search, Walk
 
@@ -185,8 +185,8 @@ def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
         setattr(owner, name, noted(getattr(owner, name), PLACES.index(where)))
     generate = noted(lambda: time.sleep(0.2), PLACES.index("generation"))
     score = noted(lambda: time.sleep(0.05), PLACES.index("scoring"))
-    workbench = Workbench() if real else StubWorkbench(generate, score)
-    run_study(plan, open_store(url, create=True), workbench=workbench)
+    loader = PipelineLoader() if real else StubLoader(generate, score)
+    run_study(plan, open_store(url, create=True), loader=loader)
 
 
 def _await_place(crew: list[Worker], place: int) -> Worker | None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.shared.result_files import RESULTS, keep_results
 from benchmarks.storage.storage_load import fill
-from benchmarks.storage.stub_workbench import REQUEST
+from benchmarks.storage.stub_loader import REQUEST
 from storage.database.opening import open_store
 from studies.plan import make_plan
 

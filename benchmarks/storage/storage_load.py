@@ -30,7 +30,7 @@ from sqlalchemy import Connection, insert, text
 
 from benchmarks.shared.result_files import RESULTS, keep_results, results_path
 from benchmarks.storage.postgres import new_database, postgres
-from benchmarks.storage.stub_workbench import REQUEST, made_up, work
+from benchmarks.storage.stub_loader import REQUEST, made_up, work
 from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from storage.study_store import attributes as keys

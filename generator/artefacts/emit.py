@@ -37,7 +37,7 @@ Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskResult:
     """What became of a task.
 
     Attributes:
@@ -116,19 +116,19 @@ class Emitter:
     model: str | None = None
     search_missing: bool = False
 
-    def emit(self, task: Task | Unparsed) -> Outcome:
+    def emit(self, task: Task | Unparsed) -> TaskResult:
         """Emit the script of a task, or say why not; only an interruption stops what follows."""
         if isinstance(task, Unparsed):
-            return Outcome(task.text, "unparsed", task.reason)
+            return TaskResult(task.text, "unparsed", task.reason)
         try:
             return self._emit(task)
         except RefusedError as error:
-            return Outcome(task.text, "infeasible", str(error))
+            return TaskResult(task.text, "infeasible", str(error))
         except (ValueError, RuntimeError, OSError) as error:
             # What ours, torch and the Hub raise when a study or a file cannot be made.
-            return Outcome(task.text, "failed", " ".join(str(error).split()))
+            return TaskResult(task.text, "failed", " ".join(str(error).split()))
 
-    def _emit(self, task: Task) -> Outcome:
+    def _emit(self, task: Task) -> TaskResult:
         usable, unusable = self._studies_of(task)
         choice = choose(usable, task, self.rules.policy)
         is_open = is_within_bound(usable, task) or not any(map(is_searched, usable))
@@ -140,7 +140,7 @@ class Emitter:
         if choice is not None:
             return self._write(task, choice, usable)
         if not usable:
-            return Outcome(
+            return TaskResult(
                 task.text,
                 "not-searched",
                 "; ".join(unusable) or "no study has measured this combination",
@@ -150,7 +150,7 @@ class Emitter:
         within_bound = is_within_bound(usable, task)
         reason = _shortfall(task, near, within_bound)
         if not any(map(is_searched, usable)):
-            return Outcome(
+            return TaskResult(
                 task.text,
                 "not-searched",
                 f"not reached yet, {reach_text(near.study)}: {reason}",
@@ -159,7 +159,7 @@ class Emitter:
             )
         if within_bound and not self.search_missing:
             reason += "; --search-missing measures more points"
-        return Outcome(
+        return TaskResult(
             task.text,
             "infeasible",
             reason,
@@ -181,7 +181,7 @@ class Emitter:
         usable = [study for study in measured if reasons[study.name] is None]
         return by_trust(usable), list(dict.fromkeys(filter(None, reasons.values())))
 
-    def _write(self, task: Task, choice: Choice, usable: Sequence[StudyRecord]) -> Outcome:
+    def _write(self, task: Task, choice: Choice, usable: Sequence[StudyRecord]) -> TaskResult:
         study, trial = choice.study, choice.trial
         text = render_script(study, trial, find_source(study, self.model))
         path = self.out / script_name(study, trial)
@@ -206,7 +206,7 @@ class Emitter:
                 f"the study of {study.protocol.num_samples} prompts on {study.device} was "
                 f"taken, of {len(usable)} studies of this combination"
             )
-        return Outcome(
+        return TaskResult(
             task.text,
             "emitted",
             "; ".join(notes),

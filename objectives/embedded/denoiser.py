@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.loop import Budget, Outcome, fit
+from objectives.embedded.loop import Budget, TrainingResult, fit
 from objectives.embedded.tokenizer import CaptionTokens
 from objectives.embedded.train_vae import encode
 
@@ -123,7 +123,7 @@ def train_denoiser(
     predict: Predict,
     tokens_of: CaptionTokens,
     scheduler: Any,
-) -> tuple[nn.ModuleDict, Outcome]:
+) -> tuple[nn.ModuleDict, TrainingResult]:
     """Train a denoiser and its text encoders on the pool.
 
     Args:

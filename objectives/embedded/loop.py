@@ -45,7 +45,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What a training ended with: steps taken, seconds, and the mean loss of its last tenth."""
 
     steps: int
@@ -99,7 +99,7 @@ def fit(
     batches: Callable[[int], Mapping[str, Tensor]],
     budget: Budget,
     name: str,
-) -> tuple[nn.ModuleDict, Outcome]:
+) -> tuple[nn.ModuleDict, TrainingResult]:
     """Train modules with AdamW and return the running average of their weights.
 
     Args:
@@ -156,4 +156,4 @@ def fit(
             print(f"{name} {step}/{budget.steps} loss {float(loss):.4f} {elapsed:.0f}s",
                   file=sys.stderr, flush=True)  # fmt: skip
     seconds = time.monotonic() - start
-    return average, Outcome(step, seconds, float(tail) / max(1, tail_steps))
+    return average, TrainingResult(step, seconds, float(tail) / max(1, tail_steps))

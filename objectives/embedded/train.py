@@ -15,7 +15,7 @@ from typing import Final
 import torch
 
 from objectives.embedded.denoiser import Setup
-from objectives.embedded.loop import Budget, Outcome
+from objectives.embedded.loop import Budget, TrainingResult
 from objectives.embedded.train_dit import train_dit, train_dit_text
 from objectives.embedded.train_scorer import train_scorer
 from objectives.embedded.train_unet import train_unet, train_v
@@ -23,7 +23,7 @@ from objectives.embedded.train_vae import train_vae
 from objectives.embedded.train_xl import train_xl
 from objectives.embedded.world import balanced_captions
 
-DENOISERS: Final[Mapping[str, Callable[[Setup], Outcome]]] = {
+DENOISERS: Final[Mapping[str, Callable[[Setup], TrainingResult]]] = {
     "unet": train_unet,
     "v": train_v,
     "xl": train_xl,
@@ -85,7 +85,7 @@ def train(
 
 
 def _note(
-    path: Path, stage: str, seed: int, device: torch.device, budget: Budget, outcome: Outcome
+    path: Path, stage: str, seed: int, device: torch.device, budget: Budget, outcome: TrainingResult
 ) -> None:
     """Write down how a stage went, for the model card."""
     notes = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -10,7 +10,7 @@ from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5Tokenizer
 
 from objectives.embedded import world
 from objectives.embedded.denoiser import LATENT_PIXELS, Setup, save_pipeline, train_denoiser
-from objectives.embedded.loop import Outcome, fit
+from objectives.embedded.loop import TrainingResult, fit
 from objectives.embedded.tokenizer import CaptionTokens, build_t5_tokenizer, build_tokenizer
 from objectives.embedded.train_scorer import TEXT_WIDTH
 
@@ -104,7 +104,7 @@ def encode_captions(t5: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
     return t5(tokens, attention_mask=bias).last_hidden_state, mask
 
 
-def train_dit_text(setup: Setup) -> Outcome:
+def train_dit_text(setup: Setup) -> TrainingResult:
     """Train T5 to tell what `tiny-shapes`' text encoder says of each word, and write it.
 
     What it learns is overwritten by `train_dit`; from denoising alone it learns too slowly.
@@ -139,7 +139,7 @@ def train_dit_text(setup: Setup) -> Outcome:
     return outcome
 
 
-def train_dit(setup: Setup) -> Outcome:
+def train_dit(setup: Setup) -> TrainingResult:
     """Train the denoiser and T5, which `train_dit_text` left, and write the pipeline's folder."""
     tokenizer = build_t5_tokenizer()
     t5 = T5EncoderModel.from_pretrained(setup.root / NAME / "text_encoder", dtype=torch.float32)

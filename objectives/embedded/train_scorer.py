@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.loop import Budget, Outcome, fit
+from objectives.embedded.loop import Budget, TrainingResult, fit
 from objectives.embedded.tokenizer import LENGTH, CaptionTokens, build_tokenizer
 from objectives.embedded.world import COLUMN, SINGLE, VALUES
 
@@ -113,7 +113,7 @@ def _head_loss(heads: nn.ModuleDict, features: Tensor, scenes: Tensor) -> Tensor
     return torch.stack(losses).mean()
 
 
-def train_scorer(out: Path, device: torch.device, seed: int, budget: Budget) -> Outcome:
+def train_scorer(out: Path, device: torch.device, seed: int, budget: Budget) -> TrainingResult:
     """Train the scorer and write it, with its tokenizer, as an open_clip folder.
 
     Args:

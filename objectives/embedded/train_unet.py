@@ -15,7 +15,7 @@ from objectives.embedded.denoiser import (
     save_pipeline,
     train_denoiser,
 )
-from objectives.embedded.loop import Outcome
+from objectives.embedded.loop import TrainingResult
 from objectives.embedded.text_encoder import build_text_encoder
 from objectives.embedded.tokenizer import CaptionTokens, build_tokenizer
 from objectives.embedded.train_scorer import TEXT_WIDTH
@@ -54,19 +54,19 @@ def _build(
         )
 
 
-def train_unet(setup: Setup) -> Outcome:
+def train_unet(setup: Setup) -> TrainingResult:
     """Train the denoiser and the text encoder of `tiny-shapes`, and complete its folder."""
     return _train(setup, "tiny-shapes", build_unet, build_scheduler())
 
 
-def train_v(setup: Setup) -> Outcome:
+def train_v(setup: Setup) -> TrainingResult:
     """Train `tiny-shapes-v`, which predicts velocity, and write its folder."""
     return _train(setup, "tiny-shapes-v", build_v_unet, build_scheduler("v_prediction"))
 
 
 def _train(
     setup: Setup, name: str, build: Callable[[torch.device], Any], scheduler: Any
-) -> Outcome:
+) -> TrainingResult:
     tokenizer = build_tokenizer()
     with setup.seeded():
         text_encoder = build_text_encoder(CLIPTextModel, tokenizer, setup.load_scorer())

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.loop import Budget, Outcome, fit
+from objectives.embedded.loop import Budget, TrainingResult, fit
 
 KL_WEIGHT: Final = 5e-4
 EDGE_WEIGHT: Final = 0.5
@@ -59,7 +59,7 @@ def vae_loss(vae: Any, batch: Mapping[str, Tensor]) -> Tensor:
     return total
 
 
-def train_vae(out: Path, device: torch.device, seed: int, budget: Budget) -> Outcome:
+def train_vae(out: Path, device: torch.device, seed: int, budget: Budget) -> TrainingResult:
     """Train the autoencoder and write it in diffusers' layout, in half precision.
 
     Args:

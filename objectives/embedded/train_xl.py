@@ -15,7 +15,7 @@ from objectives.embedded.denoiser import (
     train_denoiser,
 )
 from objectives.embedded.draw import PIXELS
-from objectives.embedded.loop import Outcome
+from objectives.embedded.loop import TrainingResult
 from objectives.embedded.text_encoder import build_text_encoder
 from objectives.embedded.tokenizer import CaptionTokens, build_tokenizer
 from objectives.embedded.train_scorer import EMBEDDING, TEXT_WIDTH
@@ -54,7 +54,7 @@ def build_xl_unet(device: torch.device) -> Any:
         )
 
 
-def train_xl(setup: Setup) -> Outcome:
+def train_xl(setup: Setup) -> TrainingResult:
     """Train the denoiser and both text encoders, and write the pipeline's folder."""
     tokenizer = build_tokenizer()
     with setup.seeded():

@@ -117,8 +117,8 @@ def claim(
 def _placeless(study_id: int) -> Select[tuple[int]]:
     """The numbers of a study's trials that take no place: given up, failed, or repeats of a point.
 
-    Part of the claim's own statement: a look that ends, or a point that comes back, between the
-    counting and the claim would make room for one too many.
+    Part of the claim's own statement: a remeasurement that ends, or a point that comes back,
+    between the counting and the claim would make room for one too many.
     """
     repeats = and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == DUPLICATE_OF)
     without = TRIALS.c.state.in_((TrialState.PRUNED, TrialState.FAIL))

@@ -17,7 +17,7 @@ from studies.errors import StudyFailedError
 from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.interrupt import Interrupt
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from studies.sweep import label
@@ -39,13 +39,13 @@ def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> It
         watch(WorkerStatus(0, "", words, None))
 
     store = open_store(storage, create=True, tell=wait)
-    workbench = Workbench()
+    loader = PipelineLoader()
     for number, request in enumerate(requests, start=1):
 
         def tell(study: str, progress: Progress | None, number: int = number) -> None:
             watch(WorkerStatus(0, "", f"[{number}/{len(requests)}] {study}", progress))
 
-        result = run_one(request, store, workbench, tell)
+        result = run_one(request, store, loader, tell)
         yield result
         if result.state == "interrupted":
             return
@@ -54,7 +54,7 @@ def run_here(requests: Sequence[StudyRequest], storage: str, watch: Watch) -> It
 def run_one(
     request: StudyRequest,
     store: Store,
-    workbench: Workbench,
+    loader: PipelineLoader,
     tell: Callable[[str, Progress | None], None],
     interrupt: Interrupt | None = None,
 ) -> StudyResult:
@@ -63,7 +63,7 @@ def run_one(
     Args:
         request: The study.
         store: The open database.
-        workbench: What is loaded already.
+        loader: What is loaded already.
         tell: Called with the study's name at each change.
         interrupt: As `run_study` takes it.
     """
@@ -75,7 +75,7 @@ def run_one(
             plan,
             store,
             lambda progress: tell(plan.study_name, progress),
-            workbench,
+            loader,
             interrupt,
         )
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from studies.engines.local import run_one
 from studies.engines.results import StudyResult, WorkerStatus
 from studies.request import StudyRequest
 from studies.run.interrupt import Interrupt
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.sweep import label
 
@@ -43,7 +43,7 @@ class Worker:
     def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[StudyResult]:
         """Run studies, and return to them until nothing is left to measure or to wait for."""
         store = open_store(storage, tell=self._report)
-        workbench = Workbench()
+        loader = PipelineLoader()
         places = {label(each): f"[{n}/{len(requests)}]" for n, each in enumerate(requests, start=1)}
         results: dict[str, StudyResult] = {}
         left = in_order(requests, self._status.worker)
@@ -54,7 +54,7 @@ class Worker:
                 def tell(study: str, progress: Progress | None, place: str = places[name]) -> None:
                     self._report(f"{place} {study}", progress)
 
-                results[name] = run_one(request, store, workbench, tell, self._interrupt)
+                results[name] = run_one(request, store, loader, tell, self._interrupt)
                 if self._interrupt.requested:
                     return list(results.values())
             # The first pass has tried failed points again; once is enough.

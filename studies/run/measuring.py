@@ -24,7 +24,7 @@ from studies.plan import Plan
 
 
 @dataclass(frozen=True)
-class Bench:
+class Instrument:
     """What measures points, and what they are measured against.
 
     Attributes:
@@ -41,7 +41,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class LoadedPipeline:
     """One pipeline in memory, with the prompts and the scorer that it was loaded for."""
 
     key: tuple[object, ...]
@@ -52,13 +52,13 @@ class _Loaded:
     notes: tuple[str, ...]
 
 
-class Workbench:
+class PipelineLoader:
     """Loads what plans need. Plans of one pipeline in a row share what is loaded."""
 
     def __init__(self) -> None:
-        self._loaded: _Loaded | None = None
+        self._loaded: LoadedPipeline | None = None
 
-    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
+    def load(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Instrument:
         """Load a plan's pipeline and find its baseline, or generate and keep one.
 
         Args:
@@ -93,14 +93,14 @@ class Workbench:
         else:
             baseline = Baseline(*found)
         foreign = foreign_doubt(plan.scorer, plan.entry.name, plan.entry.scorer)
-        return Bench(objective, baseline, foreign or objective.doubt(baseline), loaded.notes)
+        return Instrument(objective, baseline, foreign or objective.doubt(baseline), loaded.notes)
 
     def forget(self) -> None:
-        """Drop what is loaded; the next `open` loads it anew."""
+        """Drop what is loaded; the next `load` loads it anew."""
         self._loaded = None
         free_memory()
 
-    def _load(self, plan: Plan, tell: Callable[[str], None]) -> _Loaded:
+    def _load(self, plan: Plan, tell: Callable[[str], None]) -> LoadedPipeline:
         """What is loaded already if it serves the plan, else what it needs in its place."""
         protocol = plan.protocol
         key = (plan.model, protocol.dtype, plan.device, plan.scorer, tuple(plan.drawn))
@@ -119,19 +119,19 @@ class Workbench:
         gc.freeze()
         cut_off = conditioning.cut_off(pipe), scorer.cut_off(plan.drawn)
         notes = length_notes(*cut_off, len(plan.drawn))
-        self._loaded = _Loaded(key, pipe, pipe.scheduler.config, conditioning, scorer, notes)
+        self._loaded = LoadedPipeline(key, pipe, pipe.scheduler.config, conditioning, scorer, notes)
         return self._loaded
 
 
-def open_before_study(
-    plan: Plan, store: Store, workbench: Workbench, tell: Callable[[str], None]
-) -> Bench | None:
-    """Open the bench of a study that is not there yet: what cannot be loaded must leave none.
+def load_before_study(
+    plan: Plan, store: Store, loader: PipelineLoader, tell: Callable[[str], None]
+) -> Instrument | None:
+    """Load what measures a study that is not there yet: what cannot be loaded must leave no study.
 
     Args:
         plan: What is to be measured.
         store: Where the study is to be kept.
-        workbench: What is loaded already.
+        loader: What is loaded already.
         tell: Told in words what takes time.
 
     Returns:
@@ -140,11 +140,11 @@ def open_before_study(
     retry = DatabaseRetry(tell)
     if retry(lambda: has_study(store, plan.study_name)):
         return None
-    return retry(lambda: workbench.open(plan, store, tell))
+    return retry(lambda: loader.load(plan, store, tell))
 
 
-class Benches:
-    """The search's bench, and the one that confirms on prompts which the search does not see.
+class Instruments:
+    """The search's instrument, and the one that confirms on prompts which the search does not see.
 
     Attributes:
         doubtful: Set after a failed trial, which may have left the pipe in pieces; to be put right
@@ -157,10 +157,10 @@ class Benches:
         plan: Plan,
         confirmation: Plan | None,
         store: Store,
-        workbench: Workbench,
+        loader: PipelineLoader,
         retry: DatabaseRetry,
         tell: Callable[[str], None],
-        opened: Bench | None = None,
+        loaded: Instrument | None = None,
     ) -> None:
         """Load nothing yet.
 
@@ -168,31 +168,31 @@ class Benches:
             plan: What is to be measured.
             confirmation: The same on unseen prompts; None if there are none.
             store: Where baselines are kept.
-            workbench: What is loaded already, and what keeps it for the next study.
+            loader: What is loaded already, and what keeps it for the next study.
             retry: Waits for the database.
             tell: Told in words what takes time.
-            opened: The search's bench, where it is loaded already.
+            loaded: The search's instrument, where it is loaded already.
         """
-        self._opened = opened
+        self._loaded = loaded
         self._plan = plan
         self._confirmation = confirmation
         self._store = store
-        self._workbench = workbench
+        self._loader = loader
         self._retry = retry
         self._tell = tell
         self.doubtful = False
-        self.notes = () if opened is None else opened.notes
+        self.notes = () if loaded is None else loaded.notes
 
     @cached_property
-    def search(self) -> Bench:
+    def search(self) -> Instrument:
         """What measures the points of the search."""
-        return self._opened or self._open(self._plan)
+        return self._loaded or self._load(self._plan)
 
     @cached_property
-    def confirming(self) -> Bench:
+    def confirming(self) -> Instrument:
         """What confirms; only where there is a plan for it."""
         assert self._confirmation is not None  # Else nothing is due to be confirmed.
-        return self._open(self._confirmation)
+        return self._load(self._confirmation)
 
     def restore(self) -> str:
         """Prove that a failed trial left the pipe as it was, else load it anew.
@@ -211,10 +211,10 @@ class Benches:
         except Exception as error:
             # Broken in any way it is of no use.
             fault = type(error).__name__
-        self._opened = None
-        for bench in ("search", "confirming"):
-            self.__dict__.pop(bench, None)
-        self._workbench.forget()
+        self._loaded = None
+        for instrument in ("search", "confirming"):
+            self.__dict__.pop(instrument, None)
+        self._loader.forget()
         try:
             self._prove()
         except Exception as error:
@@ -226,14 +226,14 @@ class Benches:
         return f"the pipe is loaded anew ({fault})"
 
     def leave(self) -> None:
-        """End the run; the workbench may go on to another study, but not with a doubtful pipe."""
+        """End the run; the loader may go on to another study, but not with a doubtful pipe."""
         if self.doubtful:
-            self._workbench.forget()
+            self._loader.forget()
 
-    def _open(self, plan: Plan) -> Bench:
-        bench = self._retry(lambda: self._workbench.open(plan, self._store, self._tell))
-        self.notes = bench.notes
-        return bench
+    def _load(self, plan: Plan) -> Instrument:
+        instrument = self._retry(lambda: self._loader.load(plan, self._store, self._tell))
+        self.notes = instrument.notes
+        return instrument
 
     def _prove(self) -> None:
         self.search.objective.prove(self.search.baseline)

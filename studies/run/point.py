@@ -14,7 +14,7 @@ from storage.records.study import StudyRecord
 from storage.study_store.store import StudyStore
 from studies.request import StudyRequest
 from studies.run.failures import first_line, is_own_fault
-from studies.run.measuring import Benches
+from studies.run.measuring import Instruments
 from studies.run.progress import Reporter, in_words
 from studies.run.remeasurement.disturbance import marked
 from studies.run.stopping import Screen, is_hopeless
@@ -35,7 +35,7 @@ class PointMeasuring:
         self,
         request: StudyRequest,
         study_store: StudyStore,
-        benches: Benches,
+        instruments: Instruments,
         failures: dict[str, str],
         reporter: Reporter,
         thorough: bool,
@@ -45,14 +45,14 @@ class PointMeasuring:
         Args:
             request: What was asked for.
             study_store: The study.
-            benches: What measures.
+            instruments: What measures.
             failures: Why points could not be measured in this run, by key; added to.
             reporter: Reports what happens.
             thorough: Whether every point is wanted in full.
         """
         self._request = request
         self._study_store = study_store
-        self._benches = benches
+        self._instruments = instruments
         self._failures = failures
         self._reporter = reporter
         self._screens = request.screening and not thorough
@@ -101,7 +101,7 @@ class PointMeasuring:
             # A method's library may raise anything: it fails this point, and the reason is kept.
             failure = self._failures[point_key(proposal.point)] = first_line(error)
             self._reporter.last = f"failed: {failure}"
-            self._benches.doubtful = True
+            self._instruments.doubtful = True
             points.fail(proposal.trial, failure, is_own_fault(error))
         else:
             kept = points.keep(proposal.trial, measurement, sampling_s, picture)
@@ -109,14 +109,14 @@ class PointMeasuring:
 
     def _measure(self, proposal: Proposal, grid: PictureGrid, record: StudyRecord) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
-        bench = self._benches.search
+        instrument = self._instruments.search
         screen = Screen(record.trials, record.searched_front, self._screening_budget(record))
         # As many points may be given up as are wanted: they take no place, so that a space without
         # a good point would be gone through to its end.
         may_give_up = self._screens and self._study_store.given_up() < self._reporter.wanted
-        measurement = bench.objective.measure(
+        measurement = instrument.objective.measure(
             proposal.point,
-            bench.baseline,
+            instrument.baseline,
             screen if may_give_up else None,
             grid.add,
             self._request.trial_timeout_s,

@@ -20,7 +20,7 @@ from studies.plan import Plan
 from studies.request import DEFAULT_LOSS_BUDGET
 from studies.run.failures import raising_study_failed
 from studies.run.interrupt import Interrupt, graceful_interrupt
-from studies.run.measuring import Benches, Workbench, open_before_study
+from studies.run.measuring import Instruments, PipelineLoader, load_before_study
 from studies.run.opening import open_study_store, run_budgets
 from studies.run.point import PointMeasuring
 from studies.run.progress import EndReason, Reporter, RunResult, Watch
@@ -42,7 +42,7 @@ def run_study(
     plan: Plan,
     store: Store,
     watch: Watch = lambda progress: None,
-    workbench: Workbench | None = None,
+    loader: PipelineLoader | None = None,
     interrupt: Interrupt | None = None,
 ) -> RunResult:
     """Run or resume a study until it has done enough.
@@ -51,7 +51,7 @@ def run_study(
         plan: What to run.
         store: Where it is kept.
         watch: Told of each change.
-        workbench: What is loaded already; None starts with nothing.
+        loader: What is loaded already; None starts with nothing.
         interrupt: Set by the caller to end after the running trial; None listens to Ctrl-C.
 
     Raises:
@@ -62,7 +62,7 @@ def run_study(
         MeasurementError: If the unaccelerated pipeline makes no pictures.
     """
     with raising_study_failed(plan.study_name, store.name):
-        run = _Run(plan, store, watch, workbench or Workbench())
+        run = _Run(plan, store, watch, loader or PipelineLoader())
         listening = graceful_interrupt(run.reporter.say)
         with listening if interrupt is None else nullcontext(interrupt) as stop:
             return run.result(run.work(stop))
@@ -71,7 +71,7 @@ def run_study(
 class _Run:
     """One process at work on one study."""
 
-    def __init__(self, plan: Plan, store: Store, watch: Watch, workbench: Workbench) -> None:
+    def __init__(self, plan: Plan, store: Store, watch: Watch, loader: PipelineLoader) -> None:
         request = plan.request
         self.plan = plan
         self.store = store
@@ -79,14 +79,14 @@ class _Run:
         foreseen = Budgets(request.loss_budget or DEFAULT_LOSS_BUDGET)
         self.reporter = Reporter(watch, self.wanted, foreseen)
         say = self.reporter.say
-        opened = open_before_study(plan, store, workbench, say)
+        loaded = load_before_study(plan, store, loader, say)
         self.study_store = open_study_store(plan, store, say)
         self.retry = self.study_store.retry
         self.budgets = run_budgets(request, self.study_store.budgets)
         self.reporter.budgets = self.budgets
         confirmation = plan.confirmation()
-        self.benches = Benches(plan, confirmation, store, workbench, self.retry, say, opened)
-        self.reporter.notes = lambda: plan.notes + self.benches.notes
+        self.instruments = Instruments(plan, confirmation, store, loader, self.retry, say, loaded)
+        self.reporter.notes = lambda: plan.notes + self.instruments.notes
         self.read()
         self.write_note()
         self.proposer = make_proposer(
@@ -105,14 +105,14 @@ class _Run:
         self.points = PointMeasuring(
             request,
             self.study_store,
-            self.benches,
+            self.instruments,
             self.failures,
             self.reporter,
             self.proposer.thorough,
         )
         self.remeasuring = Remeasuring(
             self.study_store,
-            self.benches,
+            self.instruments,
             confirmation is not None,
             self.budgets,
             request.trial_timeout_s,
@@ -272,19 +272,19 @@ class _Run:
 
     def restore(self) -> None:
         """Go on after a failed trial with a pipe that is proven."""
-        if self.benches.doubtful and (done := self.benches.restore()):
+        if self.instruments.doubtful and (done := self.instruments.restore()):
             self.reporter.last += f"; {done}"
 
     def note_doubt(self) -> None:
         """Keep and report why a small loss says little, if that was not known."""
-        doubt = self.benches.search.doubt
+        doubt = self.instruments.search.doubt
         if doubt != self.record.doubt:
             self.study_store.note_doubt(doubt)
             self.reporter.say(doubt)
 
     def result(self, reason: EndReason) -> RunResult:
         """Sum the run up."""
-        self.benches.leave()
+        self.instruments.leave()
         self.read()
         self.write_note()
         lacks_prompts = self.plan.request.confirm and not self.remeasuring.confirms

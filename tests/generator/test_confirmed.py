@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from generator.artefacts.emit import Emitter, Outcome
+from generator.artefacts.emit import Emitter, TaskResult
 from generator.choice import (
     Policy,
     Rules,
@@ -52,7 +52,7 @@ def with_fast(study: StudyRecord, speedup: float, loss: float) -> StudyRecord:
     return replace(study, trials=[confirm(fast, speedup, loss), slow])
 
 
-def emit(study: StudyRecord, folder: Path, wanted: float | None) -> Outcome:
+def emit(study: StudyRecord, folder: Path, wanted: float | None) -> TaskResult:
     store = open_store(f"sqlite:///{folder}/a.db", create=True)
     emitter = Emitter(
         store=store,

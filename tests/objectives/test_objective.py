@@ -72,7 +72,7 @@ def test_stack_of_nothing_measures_as_the_baseline(
 def test_the_pictures_of_each_pair_are_shown(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, samples=6, batch_size=2)
     seen: list[tuple[range, torch.Tensor, torch.Tensor]] = []
-    objective.measure(PLAIN, objective.measure_baseline(), look=lambda *pair: seen.append(pair))
+    objective.measure(PLAIN, objective.measure_baseline(), show=lambda *pair: seen.append(pair))
     assert [indices for indices, _, _ in seen] == [range(2, 4), range(4, 6), range(4, 6)]
     for _, baseline, accelerated in seen:
         assert baseline.shape == (2, 3, LATENT_SIZE, LATENT_SIZE)

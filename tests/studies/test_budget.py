@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
 
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
+from benchmarks.storage.stub_loader import REQUEST, StubLoader
 from storage.database.opening import Store
 from storage.records.requirement import Requirement
 from storage.study_store.attributes import FEASIBLE, LOSS_BUDGET
@@ -31,7 +31,7 @@ def run(store: Store, budget: float | None, use: BudgetUse, trials: int = 1) -> 
         requirement=ANY_SPEED if use == "run" else Requirement(),
         confirm=False,
     )
-    return run_study(make_plan(request), store, workbench=StubWorkbench(lambda: None))
+    return run_study(make_plan(request), store, loader=StubLoader(lambda: None))
 
 
 def only_study(store: Store) -> optuna.Study:

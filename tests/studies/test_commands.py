@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from optuna_dashboard import get_note
 
 from accelfront.cli.app import app
-from benchmarks.storage.stub_workbench import StubWorkbench
+from benchmarks.storage.stub_loader import StubLoader
 from objectives.embedded import SCORER_DIR
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
@@ -94,7 +94,7 @@ def test_a_stored_study_goes_on_under_its_own_name(
     make_request: MakeRequest, store: Store, changes: dict[str, object]
 ) -> None:
     plan = make_plan(make_request(trials=1, **changes))
-    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    run_study(plan, store, loader=StubLoader(lambda: None))
     [record] = read_studies(store)
     again = read_back(study_command(going_on(record)))
     assert make_plan(again).study_name == plan.study_name
@@ -118,7 +118,7 @@ def test_files_of_ones_own_are_found_from_another_folder(
 ) -> None:
     request = make_request(trials=1, prompts=Path("my prompts.txt"), scorer="my/scorer")
     plan = make_plan(request)
-    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    run_study(plan, store, loader=StubLoader(lambda: None))
     [record] = read_studies(store)
     note = get_note(optuna.load_study(study_name=record.name, storage=store.optuna))
     noted = note.split("```")[1].replace("\\\n", " ").strip()
@@ -137,11 +137,11 @@ def test_moved_files_rename_no_study_and_are_found_where_they_lay_at_last(
     make_request: MakeRequest, store: Store, own_files: Path
 ) -> None:
     plan = make_plan(make_request(trials=1, prompts=Path("my prompts.txt")))
-    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    run_study(plan, store, loader=StubLoader(lambda: None))
     moved = own_files / "my" / "my prompts.txt"
     (own_files / "my prompts.txt").rename(moved)
     again = make_plan(make_request(trials=1, prompts=moved))
-    run_study(again, store, workbench=StubWorkbench(lambda: None))
+    run_study(again, store, loader=StubLoader(lambda: None))
     [record] = read_studies(store)
     assert record.name == plan.study_name
     assert going_on(record).prompts == moved
@@ -151,7 +151,7 @@ def test_prompts_of_a_study_that_kept_no_paths_are_named(
     make_request: MakeRequest, store: Store, own_files: Path
 ) -> None:
     plan = make_plan(make_request(trials=1, prompts=Path("my prompts.txt")))
-    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    run_study(plan, store, loader=StubLoader(lambda: None))
     [record] = read_studies(store)
     before = replace(record, files={})
     assert going_on(before).prompts == Path("my prompts.txt")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storage.stub_workbench import StubWorkbench
+from benchmarks.storage.stub_loader import StubLoader
 from objectives.embedded import PIPELINE_DIR
 from objectives.model_files.fingerprint import earlier_fingerprint
 from storage.database.opening import Store
@@ -29,7 +29,7 @@ def under(plan: Plan, model: str) -> Plan:
 def earlier(make_request: MakeRequest, store: Store) -> Plan:
     """A study of two points, as the first release left it."""
     plan = under(make_plan(make_request(trials=2)), EARLIER)
-    run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    run_study(plan, store, loader=StubLoader(lambda: None))
     return plan
 
 
@@ -40,7 +40,7 @@ def test_the_same_command_begins_a_new_study_and_says_so(
     note = earlier_note(plan, store)
     assert note.startswith(f"{earlier.study_name} is not gone on with")
     assert "\n" not in note
-    outcome = run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    outcome = run_study(plan, store, loader=StubLoader(lambda: None))
     assert outcome.measured == 2
     assert outcome.study.name != earlier.study_name
     studies = {study.name: study for study in read_studies(store)}
@@ -59,7 +59,7 @@ def test_what_is_another_models_or_of_this_release_is_not_told(
     ):
         assert earlier_note(other, store) == ""
     of_this = under(plan, "tiny-shapes@fedcba9876543210")
-    run_study(of_this, store, workbench=StubWorkbench(lambda: None))
+    run_study(of_this, store, loader=StubLoader(lambda: None))
     assert of_this.study_name not in earlier_note(plan, store)
 
 

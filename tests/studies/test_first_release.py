@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
+from benchmarks.storage.stub_loader import REQUEST, StubLoader
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord
@@ -140,7 +140,7 @@ def test_the_same_command_begins_a_new_study_beside_it_and_says_why(database: Da
     device = plan.environment.model_copy(update={"device": before.device})
     plan = replace(plan, environment=device)
     store = open_store(database.url, create=True)
-    outcome = run_study(plan, store, workbench=StubWorkbench(lambda: None))
+    outcome = run_study(plan, store, loader=StubLoader(lambda: None))
     assert outcome.measured == database.release.points
     assert outcome.earlier.startswith(f"{before.name} is not gone on with")
     assert "cannot tell models apart" in outcome.earlier

@@ -13,7 +13,7 @@ import typer
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
 
 if TYPE_CHECKING:
-    from generator.artefacts.emit import Outcome
+    from generator.artefacts.emit import TaskResult
     from generator.choice import Scope
     from generator.tasks.task import Task
     from generator.tasks.task_files import Unparsed
@@ -108,7 +108,7 @@ def generate(
         model=model,
         search_missing=search_missing,
     )
-    outcomes: list[Outcome] = []
+    outcomes: list[TaskResult] = []
     interrupted = False
     try:
         for each in asked:
@@ -204,7 +204,7 @@ def _writable(folder: Path) -> Path:
         ) from error
 
 
-def _show(outcomes: Sequence[Outcome]) -> None:
+def _show(outcomes: Sequence[TaskResult]) -> None:
     """Tell what was written, then what was left and why."""
     from accelfront.screen.tables import plain_table
     from accelfront.screen.terminal import console, print_whole

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from storage.database.opening import Store
     from storage.records.study import StudyRecord
     from studies.request import StudyRequest
-    from studies.run.measuring import Workbench
+    from studies.run.measuring import PipelineLoader
 
 
 @dataclass
@@ -63,7 +63,7 @@ class StudySearch:
                 "give --device auto, cpu or cuda:N"
             )
         with StudyView(plan.study_name) as view:
-            outcome = run_study(plan, self.store, view, self._workbench)
+            outcome = run_study(plan, self.store, view, self._loader)
         if outcome.earlier:
             print(outcome.earlier, file=sys.stderr)
         if outcome.reason == "interrupt":
@@ -83,11 +83,11 @@ class StudySearch:
         return study_command(going_on(study), named_storage(self.store.name))
 
     @cached_property
-    def _workbench(self) -> Workbench:
+    def _loader(self) -> PipelineLoader:
         """Shared by the searches, so that tasks of one pipeline load it once."""
-        from studies.run.measuring import Workbench
+        from studies.run.measuring import PipelineLoader
 
-        return Workbench()
+        return PipelineLoader()
 
     def _request(self, task: Task) -> StudyRequest:
         from generator.choice import search_goal

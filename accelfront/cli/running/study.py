@@ -209,7 +209,7 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
         )
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
-    lines += _second_looks(outcome)
+    lines += _remeasured(outcome)
     if waiting := waiting_text(study):
         lines.append(waiting)
     lines += [study.doubt] if study.doubt else []
@@ -239,7 +239,7 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
     ]
 
 
-def _second_looks(outcome: RunResult) -> list[str]:
+def _remeasured(outcome: RunResult) -> list[str]:
     """What was disturbed, and what the best points are worth on other prompts."""
     from storage.records.remeasurement import disturbed_by
 

@@ -8,7 +8,7 @@ from objectives.measurement import Measurement
 from storage.records.points import point_key
 from storage.records.remeasurement import Look
 from storage.records.study import StudyRecord, TrialRecord
-from studies.run.measuring import Bench
+from studies.run.measuring import Instrument
 from studies.run.remeasurement.confirmation import to_confirm, unsure_best
 from studies.run.remeasurement.disturbance import is_quieter, marked, to_time_again
 
@@ -62,25 +62,28 @@ def due_remeasurements(
 
 
 def measure_again(
-    due: DueRemeasurement, bench: Bench, trials: list[TrialRecord], timeout_s: float | None
+    due: DueRemeasurement,
+    instrument: Instrument,
+    trials: list[TrialRecord],
+    timeout_s: float | None,
 ) -> Measurement:
     """Measure a point again.
 
     Args:
         due: The point, and why.
-        bench: The search's, or to confirm that of the unseen prompts.
+        instrument: The search's, or to confirm that of the unseen prompts.
         trials: The study's points.
         timeout_s: As `Objective.measure` takes it.
 
     Returns:
         The confirmation; or of two timings the quieter one, with what disturbed it.
     """
-    point, objective = due.first.params, bench.objective
+    point, objective = due.first.params, instrument.objective
     if due.kind == "confirmed":
-        return objective.measure(point, bench.baseline, timeout_s=timeout_s)
+        return objective.measure(point, instrument.baseline, timeout_s=timeout_s)
     others = [trial for trial in trials if trial.number != due.first.number]
     before = Measurement.model_validate(dict(due.first.measurement))
-    again = objective.time_again(before, point, bench.baseline, timeout_s)
+    again = objective.time_again(before, point, instrument.baseline, timeout_s)
     before, again = marked(before, others), marked(again, others)
     # The seconds are those that this trial took, whichever timing is kept.
     kept = again if is_quieter(again, before) else before

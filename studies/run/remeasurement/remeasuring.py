@@ -13,7 +13,7 @@ from storage.records.remeasurement import Look
 from storage.records.study import StudyRecord, TrialRecord
 from storage.study_store.store import StudyStore
 from studies.run.failures import first_line, is_own_fault
-from studies.run.measuring import Benches
+from studies.run.measuring import Instruments
 from studies.run.progress import Reporter, in_words
 from studies.run.remeasurement.confirmation import MOST_BEYOND, left_to_confirm
 from studies.run.remeasurement.due import DueRemeasurement, due_remeasurements, measure_again
@@ -27,7 +27,7 @@ class Remeasuring:
 
     Attributes:
         study_store: The study.
-        benches: What measures.
+        instruments: What measures.
         confirms: Whether there are prompts to confirm on.
         budgets: The run's.
         timeout_s: As `Objective.measure` takes it.
@@ -38,7 +38,7 @@ class Remeasuring:
     """
 
     study_store: StudyStore
-    benches: Benches
+    instruments: Instruments
     confirms: bool
     budgets: Budgets
     timeout_s: float | None
@@ -73,7 +73,9 @@ class Remeasuring:
             trials: The study's points.
         """
         ours = self.study_store.remeasurements
-        bench = self.benches.confirming if due.kind == "confirmed" else self.benches.search
+        instrument = (
+            self.instruments.confirming if due.kind == "confirmed" else self.instruments.search
+        )
         trial_id = ours.begin(due.key, due.first, due.is_done)
         if trial_id is None:
             self.standstill.note(due.key, self.study_store.taken())
@@ -86,14 +88,14 @@ class Remeasuring:
         start = time.perf_counter()
         try:
             with ours.heartbeat(trial_id):
-                measurement = measure_again(due, bench, trials, self.timeout_s)
+                measurement = measure_again(due, instrument, trials, self.timeout_s)
         except KeyboardInterrupt:
             ours.fail(trial_id, "interrupted")
             raise
         except Exception as error:
             # A method's library may raise anything: it fails this trial, and the reason is kept.
             failure = self.failures[due.key] = first_line(error)
-            self.benches.doubtful = True
+            self.instruments.doubtful = True
             ours.fail(trial_id, failure, is_own_fault(error))
             self.reporter.last = f"failed: {failure}"
             return

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from generator.artefacts.emit import Emitter, Outcome
+from generator.artefacts.emit import Emitter, TaskResult
 from generator.artefacts.promise import read_promise
 from generator.artefacts.script import render_script
 from generator.artefacts.source import find_source
@@ -68,7 +68,7 @@ def study_of(
     return replace(study, origin=origin, environment=A_CPU, **changes)
 
 
-def emit(store: Store, folder: Path, *studies: StudyRecord, **changes: Any) -> Outcome:
+def emit(store: Store, folder: Path, *studies: StudyRecord, **changes: Any) -> TaskResult:
     """What becomes of a task that names the pipeline alone."""
     emitter = Emitter(
         store=store,

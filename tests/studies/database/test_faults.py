@@ -22,7 +22,7 @@ import pytest
 import torch
 
 from accel_space.methods import METHODS
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench, work
+from benchmarks.storage.stub_loader import REQUEST, StubLoader, work
 from objectives.errors import MeasurementError
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
@@ -266,11 +266,11 @@ def test_a_trial_that_takes_too_long_fails_with_that_reason(
         run_study(plan, store)
 
 
-class NeverSound(StubWorkbench):
-    def open(self, *arguments: Any) -> Any:
-        bench = super().open(*arguments)
-        bench.objective.prove = self.refuse  # type: ignore[method-assign]
-        return bench
+class NeverSound(StubLoader):
+    def load(self, *arguments: Any) -> Any:
+        instrument = super().load(*arguments)
+        instrument.objective.prove = self.refuse  # type: ignore[method-assign]
+        return instrument
 
     def refuse(self, baseline: Any) -> None:
         raise MeasurementError("black pictures")
@@ -281,6 +281,6 @@ def test_a_pipe_that_is_broken_when_loaded_anew_ends_the_study(store: Store, pla
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(StudyFailedError, match=r"loaded anew.*black pictures.*goes on"):
-        run_study(plan, store, workbench=NeverSound(fail))
+        run_study(plan, store, loader=NeverSound(fail))
     [record] = read_studies(store)
     assert record.states == {"fail": 1}

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event, make_url
 
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench
+from benchmarks.storage.stub_loader import REQUEST, StubLoader
 from storage.database.opening import open_store
 from storage.errors import DatabaseFailedError, StorageError
 from studies.plan import Plan, make_plan
@@ -69,7 +69,7 @@ def test_a_worker_outlives_lost_connections_at_any_moment(
     with lost_at_every(count, postgres_url, losses=20) as lost:
         store = open_store(postgres_url, create=True, tell=told.append)
         outcome = run_study(
-            plan, store, lambda progress: told.append(progress.stage), StubWorkbench(lambda: None)
+            plan, store, lambda progress: told.append(progress.stage), StubLoader(lambda: None)
         )
     assert lost() == 20
     assert any("does not answer" in line for line in told)
@@ -94,7 +94,7 @@ def test_a_worker_that_is_started_during_a_restart_waits(own_server: Any, plan: 
     starter.start()
     store = open_store(url, create=True, tell=tell)
     starter.join()
-    outcome = run_study(plan, store, lambda progress: None, StubWorkbench(lambda: None))
+    outcome = run_study(plan, store, lambda progress: None, StubLoader(lambda: None))
     assert is_whole(outcome.study, wanted=4)
     assert told[0].startswith("the database does not answer (")
 

@@ -11,7 +11,7 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from benchmarks.storage.stub_workbench import REQUEST, work
+from benchmarks.storage.stub_loader import REQUEST, work
 from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT, POINT, REASON

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Engine, MetaData, event, select
 
 from benchmarks.storage.kill_workers import kill_workers
-from benchmarks.storage.stub_workbench import REQUEST, work
+from benchmarks.storage.stub_loader import REQUEST, work
 from storage.database.opening import open_store
 from storage.errors import StudyRefusedError
 from storage.reading.studies import read_studies

@@ -11,7 +11,7 @@ import pytest
 from storage.database.opening import Store
 from studies.plan import make_plan
 from studies.request import StudyRequest
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import RunResult, Watch
 from studies.run.runner import run_study
 from tests.studies.conftest import MakeRequest
@@ -28,17 +28,17 @@ def make_small_request(make_request: MakeRequest) -> MakeRequest:
 
 
 @pytest.fixture(scope="module")
-def workbench() -> Workbench:
+def loader() -> PipelineLoader:
     """The pipeline, loaded once for all studies here."""
-    return Workbench()
+    return PipelineLoader()
 
 
 @pytest.fixture
-def run(workbench: Workbench) -> RunStudy:
+def run(loader: PipelineLoader) -> RunStudy:
     """Run a study on what is loaded."""
 
     def run(request: StudyRequest, store: Store, watch: Watch = lambda progress: None) -> RunResult:
-        return run_study(make_plan(request), store, watch, workbench)
+        return run_study(make_plan(request), store, watch, loader)
 
     return run
 

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from sqlalchemy import Table, delete, insert, select
 
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench, work
+from benchmarks.storage.stub_loader import REQUEST, StubLoader, work
 from storage.database.opening import Store, open_store
 from storage.database.schema import claims
 from storage.reading.studies import read_studies
@@ -170,8 +170,8 @@ def test_a_worker_of_whose_study_a_trial_is_deleted_does_no_harm(url: str, numbe
 def test_the_command_whose_study_is_deleted_ends_with_1(
     storage_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stub = StubWorkbench(at(2, lambda: delete_study(storage_url)))
-    monkeypatch.setattr("studies.run.runner.Workbench", lambda: stub)
+    stub = StubLoader(at(2, lambda: delete_study(storage_url)))
+    monkeypatch.setattr("studies.run.runner.PipelineLoader", lambda: stub)
     answer = command_line.run(
         *("study", "--methods", "deepcache", "--steps", "6", "--device", "cpu", "--trials", "3"),
         *("--storage", storage_url, "--num-samples", "2", "--batch-size", "1", "--no-confirm"),

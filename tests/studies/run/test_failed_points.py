@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accel_space.method import Params
-from benchmarks.storage.stub_workbench import REQUEST, StubObjective, StubWorkbench
+from benchmarks.storage.stub_loader import REQUEST, StubLoader, StubObjective
 from objectives.errors import MeasurementError
 from objectives.measurement import Measurement
 from storage.database.opening import Store
@@ -17,7 +17,7 @@ from storage.reading.studies import read_studies
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS
-from studies.run.measuring import Bench
+from studies.run.measuring import Instrument
 from studies.run.progress import RunResult
 from studies.run.runner import run_study
 from tests import command_line
@@ -30,7 +30,7 @@ BAD = "cache_interval=2 cache_branch_id=1"
 BLACK = MeasurementError("black pictures: at least one is black all over")
 
 
-class Lab(StubWorkbench):
+class Lab(StubLoader):
     """One point fails, or every one."""
 
     def __init__(self, error: BaseException | None, which: Callable[[Params], bool]) -> None:
@@ -38,10 +38,10 @@ class Lab(StubWorkbench):
         self.error, self.which = error, which
         self.asked: list[Params] = []
 
-    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
-        """See `Workbench.open`."""
-        bench = super().open(plan, store, tell)
-        objective: Any = bench.objective
+    def load(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Instrument:
+        """See `PipelineLoader.load`."""
+        instrument = super().load(plan, store, tell)
+        objective: Any = instrument.objective
         assert isinstance(objective, StubObjective)
         measure = objective.measure
 
@@ -52,7 +52,7 @@ class Lab(StubWorkbench):
             return measure(point, *given, **more)
 
         objective.measure = measure_or_fail  # type: ignore[method-assign]
-        return bench
+        return instrument
 
 
 def is_bad(point: Params) -> bool:
@@ -72,7 +72,7 @@ def run(
         environment = plan.environment.model_copy(update={"versions": versions})
         plan = replace(plan, environment=environment)
     lab = Lab(error, which)
-    return run_study(plan, store, workbench=lab), lab.asked
+    return run_study(plan, store, loader=lab), lab.asked
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -155,7 +155,7 @@ def test_front_and_the_summary_tell_the_reason_and_the_way_on(
 ) -> None:
     run(store, BLACK)
     lab = Lab(None, is_bad)
-    monkeypatch.setattr("studies.run.runner.Workbench", lambda: lab)
+    monkeypatch.setattr("studies.run.runner.PipelineLoader", lambda: lab)
     quick = ("--steps", "2", "--num-samples", "2", "--batch-size", "1", "--device", "cpu")
     study = ("study", "--methods", "deepcache", *quick, "--no-confirm", "--storage", storage_url)
     told = command_line.run(*study)

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from benchmarks.storage.stub_workbench import REQUEST, work
+from benchmarks.storage.stub_loader import REQUEST, work
 from storage.database.opening import open_store
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT, POINT, REASON

@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from accel_space.method import Params
-from benchmarks.storage.stub_workbench import REQUEST, made_up
+from benchmarks.storage.stub_loader import REQUEST, made_up
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
@@ -23,7 +23,7 @@ from storage.study_store.claims import list_claims
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS, StudyRequest
-from studies.run.measuring import Bench, Workbench
+from studies.run.measuring import Instrument, PipelineLoader
 from studies.run.runner import run_study
 
 SEARCH = replace(
@@ -42,16 +42,16 @@ SEARCHING = [name for name in SAMPLERS if name != "grid"]
 
 
 @dataclass
-class Lab(Workbench):
+class Lab(PipelineLoader):
     """The first point is slow and good; each one after it is faster, and far beyond the budget."""
 
     gives_up: bool = True
     measured: int = 0
 
-    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
-        """See `Workbench.open`."""
+    def load(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Instrument:
+        """See `PipelineLoader.load`."""
         objective: Any = self
-        return Bench(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
+        return Instrument(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
 
     def measure(
         self, point: Params, baseline: Baseline, hopeless: Any, *ignored: Any
@@ -80,7 +80,7 @@ def given_up(store: Store) -> set[int]:
 
 
 def run(request: StudyRequest, store: Store) -> StudyRecord:
-    run_study(make_plan(request), store, workbench=Lab())
+    run_study(make_plan(request), store, loader=Lab())
     [record] = read_studies(store)
     return record
 
@@ -149,7 +149,7 @@ def test_points_that_came_back_are_measured_in_full_and_once(
     assert len(given_up(store)) == 5
     # Of 16 points 6 are untouched, so that others must come back.
     again = replace(replace(SEARCH, sampler=sampler, trials=14), **changes)
-    outcome = run_study(make_plan(again), store, workbench=Lab(gives_up=False))
+    outcome = run_study(make_plan(again), store, loader=Lab(gives_up=False))
     keys = [point_key(trial.params) for trial in outcome.study.trials]
     assert len(keys) == len(set(keys)) == outcome.study.states["complete"] == again.trials
     assert outcome.reason in ("trials", "points")
@@ -176,7 +176,7 @@ def test_a_point_whose_cache_never_hit_is_no_result_and_is_not_measured_again(
 
     run_study(make_plan(every), store, lambda now: said.append(now.last), NeverHits())
     again = NeverHits()
-    outcome = run_study(make_plan(every), store, workbench=again)
+    outcome = run_study(make_plan(every), store, loader=again)
 
     assert outcome.study.states == {"complete": 8, "pruned": 8}
     assert all(trial.measurement["hits"] == 0.5 for trial in outcome.study.trials)
@@ -192,4 +192,4 @@ def test_a_study_of_caches_that_never_hit_says_so(store: Store) -> None:
             return made_up(point).model_copy(update={"hits": 0.0, "stopped_early": True})
 
     with pytest.raises(StudyFailedError, match="its cache never hit"):
-        run_study(make_plan(replace(SEARCH, trials=16)), store, workbench=Inert())
+        run_study(make_plan(replace(SEARCH, trials=16)), store, loader=Inert())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.database.opening import Store
 from studies.plan import make_plan
-from studies.run.measuring import Workbench
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from tests.studies.conftest import MakeRequest
@@ -14,9 +14,9 @@ def test_plans_of_one_pipeline_share_what_is_loaded_and_the_baseline(
     make_request: MakeRequest, store: Store
 ) -> None:
     told: list[str] = []
-    workbench = Workbench()
+    loader = PipelineLoader()
     for changes in ({}, {"methods": ("tome",)}, {"scheduler": "UniPC"}):
-        workbench.open(make_plan(make_request(**changes)), store, told.append)
+        loader.load(make_plan(make_request(**changes)), store, told.append)
     assert told == ["loading tiny-shapes", "generating the baseline", "generating the baseline"]
 
 
@@ -24,9 +24,9 @@ def test_another_pipeline_takes_the_place_of_the_last(
     make_request: MakeRequest, store: Store
 ) -> None:
     told: list[str] = []
-    workbench = Workbench()
+    loader = PipelineLoader()
     for pipeline in ("tiny-shapes", "tiny-shapes-v", "tiny-shapes"):
-        workbench.open(make_plan(make_request(pipeline=pipeline)), store, told.append)
+        loader.load(make_plan(make_request(pipeline=pipeline)), store, told.append)
     loads = [words for words in told if words.startswith("loading")]
     assert loads == ["loading tiny-shapes", "loading tiny-shapes-v", "loading tiny-shapes"]
     assert told.count("generating the baseline") == 2
@@ -35,12 +35,12 @@ def test_another_pipeline_takes_the_place_of_the_last(
 def test_a_shared_pipe_draws_with_the_scheduler_of_the_plan_at_hand(
     make_request: MakeRequest, store: Store
 ) -> None:
-    workbench = Workbench()
+    loader = PipelineLoader()
     plans = [make_plan(make_request(scheduler=name)) for name in ("DDIM", "UniPC", "DDIM")]
     embeddings = []
     for plan in plans:
-        bench = workbench.open(plan, store, lambda words: None)
-        embeddings.append(bench.objective.measure_baseline().embeddings)
+        instrument = loader.load(plan, store, lambda words: None)
+        embeddings.append(instrument.objective.measure_baseline().embeddings)
     assert (embeddings[0] == embeddings[2]).all()
     assert (embeddings[0] != embeddings[1]).any()
 

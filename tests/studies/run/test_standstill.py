@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from benchmarks.storage.stub_workbench import REQUEST, StubWorkbench, work
+from benchmarks.storage.stub_loader import REQUEST, StubLoader, work
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from studies.errors import StudyFailedError
@@ -71,7 +71,7 @@ def test_the_command_says_so_in_one_line(
     storage_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse_claims(storage_url, "1")
-    monkeypatch.setattr("studies.run.runner.Workbench", lambda: StubWorkbench(lambda: None))
+    monkeypatch.setattr("studies.run.runner.PipelineLoader", lambda: StubLoader(lambda: None))
     answer = command_line.run(
         *("study", "--methods", "deepcache", "--steps", "6", "--device", "cpu"),
         *("--storage", storage_url),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storage.stub_workbench import StubWorkbench
+from benchmarks.storage.stub_loader import StubLoader
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
@@ -105,7 +105,7 @@ def test_a_second_ctrl_c_ends_at_once_and_frees_the_point(
             signal.raise_signal(signal.SIGINT)
             pytest.fail("the second Ctrl-C went unheard")
 
-    monkeypatch.setattr("studies.run.runner.Workbench", lambda: StubWorkbench(interrupt_twice))
+    monkeypatch.setattr("studies.run.runner.PipelineLoader", lambda: StubLoader(interrupt_twice))
     quick = ("--methods", "deepcache", "--steps", "2", "--no-confirm")
     command = ("study", *quick, "--storage", storage_url)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The time that a run says is left, second looks among it."""
+"""The time that a run says is left, remeasurements included."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.storage.stub_workbench import REQUEST
+from benchmarks.storage.stub_loader import REQUEST
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from studies.plan import make_plan
@@ -52,7 +52,7 @@ def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
 
 
 @pytest.mark.usefixtures("quiet_machine")
-def test_a_run_tells_how_long_its_second_looks_will_take(store: Store) -> None:
+def test_a_run_tells_how_long_its_remeasurements_will_take(store: Store) -> None:
     seen: list[Progress] = []
     plan = make_plan(replace(REQUEST, trials=8, loss_budget=0.03))
     lab = Lab(act=lambda what: time.sleep(0.2 if what == "confirmed" else 0.1))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.storage.stub_workbench import StubWorkbench
+from benchmarks.storage.stub_loader import StubLoader
 from storage.database.opening import Store
 from studies.plan import make_plan
 from studies.request import StudyRequest
@@ -14,7 +14,7 @@ PARTS = ("deepcache", "tome")
 
 def run(request: StudyRequest, store: Store) -> RunResult:
     """Run a study whose figures are made up."""
-    return run_study(make_plan(request), store, workbench=StubWorkbench(lambda: None))
+    return run_study(make_plan(request), store, loader=StubLoader(lambda: None))
 
 
 def test_a_stack_begins_with_what_its_parts_found(make_request: MakeRequest, store: Store) -> None:

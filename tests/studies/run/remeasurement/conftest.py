@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.storage.stub_workbench import REQUEST
+from benchmarks.storage.stub_loader import REQUEST
 from studies.plan import Plan, make_plan
 
 

@@ -10,20 +10,20 @@ import numpy as np
 import optuna
 
 from accel_space.method import Params
-from benchmarks.storage.stub_workbench import made_up
+from benchmarks.storage.stub_loader import made_up
 from objectives.measurement import Baseline, Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.study import StudyRecord
 from studies.plan import Plan
-from studies.run.measuring import Bench, Workbench
+from studies.run.measuring import Instrument, PipelineLoader
 
 LOSS_ON_UNSEEN = 1e-4
 """How lucky the search was, if nothing else is said: too little for a best point to fall."""
 
 
 @dataclass
-class Lab(Workbench):
+class Lab(PipelineLoader):
     """Makes measurements up, and counts them.
 
     Attributes:
@@ -40,13 +40,13 @@ class Lab(Workbench):
     act: Callable[[str], None] = lambda what: None
     counts: dict[str, int] = field(default_factory=dict)
 
-    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
-        """See `Workbench.open`."""
+    def load(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Instrument:
+        """See `PipelineLoader.load`."""
         objective: Any = _Objective(self, on_unseen=plan.first > 0)
-        return Bench(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
+        return Instrument(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
 
     def forget(self) -> None:
-        """See `Workbench.forget`."""
+        """See `PipelineLoader.forget`."""
 
     def count(self, what: str) -> int:
         self.act(what)

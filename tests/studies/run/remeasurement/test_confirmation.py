@@ -24,7 +24,7 @@ from tests.studies.run.remeasurement.lab import LOSS_ON_UNSEEN, Lab, load, read
 
 def test_the_best_are_confirmed_once_and_count_as_no_points(plan: Plan, store: Store) -> None:
     lab = Lab()
-    first = run_study(plan, store, workbench=lab)
+    first = run_study(plan, store, loader=lab)
     assert (first.reason, first.measured) == ("trials", 8)
     assert lab.counts == {"searched": 8, "confirmed": 2}
     record = read(store)
@@ -38,7 +38,7 @@ def test_the_best_are_confirmed_once_and_count_as_no_points(plan: Plan, store: S
         assert trial.confirmed is not None
         assert trial.confirmed["clip_loss"] == pytest.approx(trial.clip_loss + LOSS_ON_UNSEEN, 1e-4)
         assert trial.as_json()["confirmed"]["clip_loss"] == trial.confirmed["clip_loss"]
-    assert run_study(plan, store, workbench=lab).measured == 0
+    assert run_study(plan, store, loader=lab).measured == 0
     assert lab.counts == {"searched": 8, "confirmed": 2}
     claims = list_claims(store.engine, load(store)._study_id)
     assert len(claims) == 8
@@ -46,9 +46,9 @@ def test_the_best_are_confirmed_once_and_count_as_no_points(plan: Plan, store: S
 
 def test_a_continued_study_confirms_what_has_become_the_best(plan: Plan, store: Store) -> None:
     lab = Lab()
-    run_study(plan, store, workbench=lab)
+    run_study(plan, store, loader=lab)
     more = replace(plan, request=replace(plan.request, trials=16))
-    record = run_study(more, store, workbench=lab).study
+    record = run_study(more, store, loader=lab).study
     assert len(record.trials) == 16
     assert lab.counts["searched"] == 16
     assert to_confirm(record.trials, record.budgets) == []
@@ -59,13 +59,13 @@ def test_a_run_confirms_on_until_its_judged_best_is_confirmed(plan: Plan, store:
     # Whatever is confirmed breaks the budget, and a lucky point is judged best in its place.
     wide = replace(plan, request=replace(plan.request, trials=16, loss_budget=0.05))
     lab = Lab(loss_on_unseen=0.5)
-    record = run_study(wide, store, workbench=lab).study
+    record = run_study(wide, store, loader=lab).study
     planned = to_confirm([replace(trial, confirmed=None) for trial in record.trials], Budgets(0.05))
     assert lab.counts["confirmed"] == len(planned) + MOST_BEYOND, "and no more in one run"
     best = judged_bound(record.trials, Budgets(0.05))
     assert best is not None and best.confirmed is None
     for _ in range(3):
-        record = run_study(wide, store, workbench=lab).study
+        record = run_study(wide, store, loader=lab).study
     assert judged_bound(record.trials, Budgets(0.05)) is None
     assert all(trial.confirmed for trial in record.trials if trial.clip_loss <= 0.05)
 
@@ -79,7 +79,7 @@ def test_a_best_that_is_confirmed_ends_the_run(plan: Plan, store: Store) -> None
 
     lab.act = keep_the_others
     wide = replace(plan, request=replace(plan.request, trials=16))
-    record = run_study(wide, store, workbench=lab).study
+    record = run_study(wide, store, loader=lab).study
     assert lab.counts["confirmed"] == 4 + 1
     best = judged_bound(record.trials, Budgets(0.02))
     assert best is not None and best.confirmed is not None
@@ -88,12 +88,12 @@ def test_a_best_that_is_confirmed_ends_the_run(plan: Plan, store: Store) -> None
 def test_nothing_is_confirmed_if_it_is_not_wanted_or_cannot_be(plan: Plan, store: Store) -> None:
     lab = Lab()
     unasked = make_plan(replace(plan.request, confirm=False))
-    outcome = run_study(unasked, store, workbench=lab)
+    outcome = run_study(unasked, store, loader=lab)
     assert lab.counts == {"searched": 8}
     assert not outcome.lacks_prompts
     # 256 prompts are in the file.
     short = make_plan(replace(plan.request, num_samples=256))
-    outcome = run_study(short, store, workbench=lab)
+    outcome = run_study(short, store, loader=lab)
     assert lab.counts == {"searched": 16}
     assert outcome.lacks_prompts
 
@@ -116,7 +116,7 @@ def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
     # Three of the eight points meet it in the search, the fourth first.
     request = replace(plan.request, requirement=Requirement(speedup=1.05))
     lab = Lab(loss_on_unseen=loss)
-    outcome = run_study(replace(plan, request=request), store, workbench=lab)
+    outcome = run_study(replace(plan, request=request), store, loader=lab)
     assert outcome.reason == ("requirement" if met else "trials")
     assert outcome.measured == measured
     assert (outcome.met is not None) is met

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.storage.stub_workbench import made_up
+from benchmarks.storage.stub_loader import made_up
 from storage.records.study import TrialRecord
 from studies.run.remeasurement.disturbance import (
     LEAST_AGAIN,

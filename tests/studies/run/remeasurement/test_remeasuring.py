@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import event
 
-from benchmarks.storage.stub_workbench import made_up
+from benchmarks.storage.stub_loader import made_up
 from storage.database.opening import Store, open_store
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
@@ -43,13 +43,13 @@ def test_a_disturbed_trial_is_timed_again_and_the_quieter_timing_kept(
     assert (trial.speedup, trial.measurement["speedup"]) == (1.5, 1.5)
     assert trial.measurement["disturbed"] == []
     assert trial.clip_loss == pytest.approx(made_up(trial.params).clip_loss)
-    run_study(plan, store, workbench=lab)
+    run_study(plan, store, loader=lab)
     assert lab.counts["timed again"] == 1
 
 
 def test_a_trial_that_stays_disturbed_keeps_its_mark(plan: Plan, store: Store) -> None:
     lab = Lab(disturbed={place: ["busy"] for place in range(8)}, still=True)
-    run_study(plan, store, workbench=lab)
+    run_study(plan, store, loader=lab)
     assert lab.counts["timed again"] == 1, "once tells that it stays"
     trials = read(store).trials
     assert [trial.measurement["disturbed"] for trial in trials] == [["busy"]] * 8
@@ -60,12 +60,12 @@ def test_a_trial_that_stays_disturbed_keeps_its_mark(plan: Plan, store: Store) -
 def test_a_remeasurement_that_fails_is_told_and_left_to_another_run(
     plan: Plan, store: Store
 ) -> None:
-    outcome = run_study(plan, store, workbench=Lab(act=refuse_to_confirm))
+    outcome = run_study(plan, store, loader=Lab(act=refuse_to_confirm))
     assert outcome.reason == "trials"
     assert [key.partition(":")[0] for key in outcome.failures] == ["confirmed"] * 2
     assert read(store).states == {"complete": 8}
     lab = Lab()
-    assert not run_study(plan, store, workbench=lab).failures
+    assert not run_study(plan, store, loader=lab).failures
     assert lab.counts == {"confirmed": 2}
 
 
@@ -77,11 +77,11 @@ def test_ctrl_c_in_the_middle_of_them_leaves_the_rest_to_the_next_run(
     def stop(what: str) -> None:
         interrupt.requested = what == "confirmed"
 
-    outcome = run_study(plan, store, workbench=Lab(act=stop), interrupt=interrupt)
+    outcome = run_study(plan, store, loader=Lab(act=stop), interrupt=interrupt)
     assert outcome.reason == "interrupt"
     assert sum(trial.confirmed is not None for trial in read(store).trials) == 1
     lab = Lab()
-    assert run_study(plan, store, workbench=lab).reason == "trials"
+    assert run_study(plan, store, loader=lab).reason == "trials"
     assert lab.counts == {"confirmed": 1}
 
 
@@ -95,7 +95,7 @@ def test_a_worker_that_dies_in_the_middle_of_one_loses_nothing(
 
     def work(act: Callable[[str], None]) -> None:
         lab = Lab(disturbed={4: ["busy"]}, act=act)
-        run_study(plan, open_store(storage_url, create=True), workbench=lab)
+        run_study(plan, open_store(storage_url, create=True), loader=lab)
 
     process = fork.Process(target=work, args=(die,))
     process.start()
@@ -105,7 +105,7 @@ def test_a_worker_that_dies_in_the_middle_of_one_loses_nothing(
     before = read(store)
     assert len(before.trials) == 8
     lab = Lab()
-    outcome = run_study(plan, store, workbench=lab)
+    outcome = run_study(plan, store, loader=lab)
     assert outcome.reason == "trials"
     assert lab.counts == {"confirmed": 2} | ({} if what == "confirmed" else {"timed again": 1})
     after = read(store)
@@ -119,7 +119,7 @@ def test_workers_share_the_remeasurements(plan: Plan, storage_url: str) -> None:
 
     def work() -> None:
         lab = Lab(act=lambda what: time.sleep(0.05))
-        run_study(wider, open_store(storage_url, create=True), workbench=lab)
+        run_study(wider, open_store(storage_url, create=True), loader=lab)
 
     crew = [fork.Process(target=work) for _ in range(3)]
     for process in crew:
@@ -140,7 +140,7 @@ def test_workers_share_the_remeasurements(plan: Plan, storage_url: str) -> None:
 def test_one_that_ends_while_a_point_is_claimed_makes_no_room_for_it(
     plan: Plan, store: Store
 ) -> None:
-    done = run_study(plan, store, workbench=Lab(act=refuse_to_confirm)).study
+    done = run_study(plan, store, loader=Lab(act=refuse_to_confirm)).study
     study_store = open_study_store(plan, store)
     ours = study_store.remeasurements
     due = due_remeasurements(done, None, confirm=True)[0]

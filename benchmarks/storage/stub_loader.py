@@ -16,7 +16,7 @@ from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from studies.plan import Plan
 from studies.request import StudyRequest
-from studies.run.measuring import Bench, Workbench
+from studies.run.measuring import Instrument, PipelineLoader
 from studies.run.progress import RunResult, Watch
 from studies.run.runner import run_study
 
@@ -90,19 +90,19 @@ def made_up(point: Params) -> Measurement:
 
 
 @dataclass
-class StubWorkbench(Workbench):
+class StubLoader(PipelineLoader):
     """Loads nothing."""
 
     generate: Act
     score: Act = field(default=lambda: None)
 
-    def open(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Bench:
-        """See `Workbench.open`."""
+    def load(self, plan: Plan, store: Store, tell: Callable[[str], None]) -> Instrument:
+        """See `PipelineLoader.load`."""
         objective: Any = StubObjective(plan.stack, self.generate, self.score)
-        return Bench(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
+        return Instrument(objective, Baseline([0.3], np.ones((1, 1), np.float32)))
 
     def forget(self) -> None:
-        """See `Workbench.forget`."""
+        """See `PipelineLoader.forget`."""
 
 
 def work(
@@ -113,4 +113,4 @@ def work(
     watch: Watch = lambda progress: None,
 ) -> RunResult:
     """Run one study to its end in this process, over a storage object of its own."""
-    return run_study(plan, open_store(url, create=True), watch, StubWorkbench(generate, score))
+    return run_study(plan, open_store(url, create=True), watch, StubLoader(generate, score))
