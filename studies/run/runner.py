@@ -12,7 +12,7 @@ from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.requirement import Requirement, meets
-from storage.records.study import Point, StudyRecord, TrialRecord
+from storage.records.study import StudyRecord, TrialRecord
 from studies.earlier import earlier_note
 from studies.errors import StudyFailedError
 from studies.note import study_note
@@ -27,9 +27,8 @@ from studies.run.progress import EndReason, Reporter, RunResult, Watch
 from studies.run.remeasurement.remeasuring import Remeasuring
 from studies.run.stopping import Deadline, Plateau, Standstill
 from studies.search.enqueued import as_enqueued
-from studies.search.imported_points import imported_points
+from studies.search.first_points import first_points
 from studies.search.samplers import Proposal, make_proposer
-from studies.search.warm_start import warm_points
 
 MAX_FAILURES = 3
 """A study of which no point could be measured stops after so many."""
@@ -96,7 +95,7 @@ class _Run:
             # Another one for each worker that joins, which would else propose the same.
             request.seed + self.study_store.count_trials(),
             budgets=self.budgets,
-            first=self.first_points(),
+            first=self.retry(lambda: first_points(plan, store)),
         )
         self.deadline = Deadline(request.timeout_s)
         self.plateau = Plateau(self.budgets)
@@ -137,17 +136,6 @@ class _Run:
     def write_note(self) -> None:
         """Say in the study's note what it has found so far and how to go on."""
         self.study_store.write_note(study_note(self.plan, self.record, self.store.name))
-
-    def first_points(self) -> list[Point]:
-        """What to measure before the sampler is asked: imported, and what the parts' studies found.
-
-        The samplers to compare with take nothing from other studies.
-        """
-        imported = self.retry(lambda: imported_points(self.plan, self.store))
-        if self.plan.request.sampler != "auto":
-            return imported
-        warm = self.retry(lambda: warm_points(self.plan, self.store))
-        return imported + [point for point in warm if point not in imported]
 
     @property
     def met(self) -> TrialRecord | None:

@@ -1,0 +1,25 @@
+"""The points that are measured before a sampler is asked."""
+
+from __future__ import annotations
+
+from storage.database.opening import Store
+from storage.records.study import Point
+from studies.plan import Plan
+from studies.search.imported_points import imported_points
+from studies.search.warm_start import warm_points
+
+
+def first_points(plan: Plan, store: Store) -> list[Point]:
+    """Imported points, then those that the studies of the stack's parts suggest.
+
+    The samplers to compare with take nothing from other studies.
+
+    Args:
+        plan: The study that is to start.
+        store: Where imported points and other studies are.
+    """
+    imported = imported_points(plan, store)
+    if plan.request.sampler != "auto":
+        return imported
+    warm = warm_points(plan, store)
+    return imported + [point for point in warm if point not in imported]
