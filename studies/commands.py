@@ -9,6 +9,7 @@ from typing import Any
 
 from objectives.pipelines.catalogue import PIPELINES
 from storage.records.study import StudyRecord
+from studies.budgets import budget_words
 from studies.request import StudyRequest
 
 MORE = 16
@@ -97,6 +98,8 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--req-score-loss": request.loss_budget,
     }
     yield from ([name, str(value)] for name, value in values.items() if value is not None)
+    for name, most in request.conditions.items():
+        yield ["--budget", budget_words(name, most)]
     flags = {
         "--allow-version-drift": request.allow_version_drift,
         "--retry-failed": request.retry_failed,

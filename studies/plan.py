@@ -22,6 +22,7 @@ from objectives.pipelines.schedulers import (
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource, find_scorer
 from objectives.timing.device import find_device
+from storage.records.budgets import MEMORY
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.protocol import Dtype, Protocol, study_digest
@@ -149,6 +150,7 @@ def make_plan(request: StudyRequest) -> Plan:
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     device = find_device(request.device)
+    _check_memory_budget(request, device)
     return Plan(
         request=request,
         entry=entry,
@@ -218,6 +220,15 @@ def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Archit
             methods=frozenset(methods),
         )
     )
+
+
+def _check_memory_budget(request: StudyRequest, device: torch.device) -> None:
+    """Raise InputError if memory is limited on a device whose memory is not measured."""
+    if device.type == "cpu" and request.conditions.get(MEMORY) is not None:
+        raise InputError(
+            "--budget memory is of a GPU's memory, and the device is cpu; leave it out, or give "
+            "--device cuda"
+        )
 
 
 def _sample(request: StudyRequest, entry: PipelineEntry) -> Sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from objectives.errors import InputError
 from storage.foreign import shown
 from storage.records.combination import Combination
 from storage.records.requirement import Requirement
+from studies.budgets import Asked
 
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 
@@ -20,8 +22,8 @@ GREATEST = 10**9
 """
 
 BudgetUse = Literal["set", "begin", "run"]
-"""What becomes of a requested loss budget: it is set as the study's own; it is given to a study
-that begins, and one that exists keeps its own; or it is this run's alone, as a task's is."""
+"""What becomes of requested budgets: they are set as the study's own; they are given to a study
+that begins, and one that exists keeps its own; or they are this run's alone, as a task's are."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class StudyRequest:
         trial_timeout_s: Fail a trial that takes longer; checked between its batches.
         requirement: End once a point meets it inside the loss budget.
         loss_budget: The greatest CLIP loss allowed; None takes the study's own.
-        budget_use: What becomes of it.
+        conditions: All other budgets, by name; None lifts one of the study's own.
+        budget_use: What becomes of the budgets.
         allow_version_drift: Go on although libraries have changed since the study began.
         retry_failed: Measure points again that failed for reasons of their own.
         screening: Give hopeless points up after few prompts, in a search.
@@ -72,6 +75,7 @@ class StudyRequest:
     trial_timeout_s: float | None = None
     requirement: Requirement = field(default_factory=Requirement)
     loss_budget: float | None = None
+    conditions: Mapping[str, Asked] = field(default_factory=dict)
     budget_use: BudgetUse = "set"
     allow_version_drift: bool = False
     screening: bool = True

@@ -18,6 +18,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
+from studies.budgets import read_budgets
 from studies.plan import make_stack
 from studies.request import StudyRequest
 
@@ -83,6 +84,7 @@ class Sweep(_Part):
         sampler: How points are chosen.
         loss_budget: The greatest CLIP loss allowed in studies that begin; None is the command's
             default. A study that exists keeps its own.
+        budgets: All other budgets of studies that begin, as `memory: 20GiB` and `ssim: 10%`.
         storage: Where the studies are kept; None is the command's default.
     """
 
@@ -96,6 +98,7 @@ class Sweep(_Part):
     trials: int = Field(default=16, ge=1)
     sampler: str = "auto"
     loss_budget: float | None = Field(default=None, gt=-1, lt=1)
+    budgets: dict[str, str | float] = {}
     storage: str | None = None
 
 
@@ -172,6 +175,9 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             f"the sweep crosses {size:,} studies, and {MOST_STUDIES:,} are the most of one file; "
             "shorten its lists, or split it into several files"
         )
+    asked = read_budgets(
+        [f"{name}={value}" for name, value in sweep.budgets.items()], sweep.loss_budget
+    )
     requests = [
         StudyRequest(
             pipeline=pipeline,
@@ -187,7 +193,8 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             model=_located(models.get(pipeline), folder),
             scorer=_located(sweep.protocol.scorer, folder),
             device=device,
-            loss_budget=sweep.loss_budget,
+            loss_budget=asked.clip_loss,
+            conditions=asked.conditions,
             budget_use="begin",
         )
         for pipeline, scheduler, step_count, methods in product(

@@ -31,6 +31,16 @@ Storage = Annotated[
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+Budget = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="The greatest loss allowed in a metric (clip_loss, image_similarity, psnr, ssim), such "
+        "as ssim=10%, or the greatest peak memory, such as memory=20GiB. Repeat it for more. "
+        "NAME=none removes one. Default: each study's.",
+    ),
+]
+
 NoScreening = Annotated[
     bool,
     typer.Option(

@@ -96,7 +96,7 @@ def _front_lines(study: StudyRecord, width: int) -> list[str]:
     ticks = {row: f"{loss:.3g}%" for row, loss in losses.ticks(most=6).items()}
     margin = max(map(len, ticks.values())) + 1
     # At the right, room for the number of the fastest point.
-    room = max(len(str(trial.number)) for trial in front)
+    room = max((len(str(trial.number)) for trial in front), default=0)
     speedups = [1.0, *(trial.judged_speedup for trial in study.trials)]
     speeds = _speed_axis(speedups, width - margin - 2 - room)
     rows = _scattered(study, front, speeds, losses)
@@ -171,7 +171,10 @@ def _legend(study: StudyRecord, front: Sequence[TrialRecord], highest: float) ->
     marks = {
         f"{FRONT} front": True,
         f"{ABOVE} front, further up": bool(above & on_front),
-        f"{DOMINATED} dominated": len(study.trials) > len(front) + hidden,
+        f"{DOMINATED} {'dominated or left out' if study.ruled_out else 'dominated'}": len(
+            study.trials
+        )
+        > len(front) + hidden,
         f"{PLAIN} unaccelerated": True,
         f"{BUDGET} budget {study.loss_budget:.1%}": True,
     }

@@ -77,6 +77,7 @@ def front_table(study: StudyRecord, title: str | None = None) -> Table:
         f"* over the loss budget of {study.loss_budget:.1%}": any(
             look["clip_loss"] > study.loss_budget for trial in front for look in trial.looks
         ),
+        ruled_out_text(study): bool(study.ruled_out),
         f"{DISTURBED} something disturbed this measurement: doubt its latency": any(
             disturbed_by(look) for trial in front for look in trial.looks
         ),
@@ -84,6 +85,12 @@ def front_table(study: StudyRecord, title: str | None = None) -> Table:
     table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
     table.caption_justify = "left"
     return table
+
+
+def ruled_out_text(study: StudyRecord) -> str:
+    """How many points are on no front, and which budgets they break."""
+    conditions = " or ".join(study.budgets.conditions_in_words)
+    return f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
 
 
 def _loss(look: Mapping[str, Any], budget: float) -> str:

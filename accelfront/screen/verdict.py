@@ -59,6 +59,11 @@ def _nothing_sure(study: StudyRecord) -> str:
         return f"Nothing to use yet: no point is inside {budget}; {done}."
     if bound.judged_speedup <= LEAST_SPEEDUP:
         return f"Nothing to use: no point inside {budget} is faster than the pipeline alone."
+    if lack := study.budgets.why_not(bound.judged):
+        return (
+            f"Nothing to be sure of: {_figures(bound)} is inside {budget} by its means, but "
+            f"{lack}; a greater --num-samples makes that narrower."
+        )
     (slow, _), (_, loss) = bound.judged["speedup_ci"], bound.judged["clip_loss_ci"]
     remedy = "an idle machine" if slow < LEAST_SPEEDUP else "a greater --num-samples"
     return (

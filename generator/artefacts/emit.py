@@ -237,7 +237,10 @@ def _judgement(trial: TrialRecord) -> list[str]:
 def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
-    if trial.judged_loss > task.loss_budget:
+    if not study.budgets.allow(trial.judged):
+        budgets = " and ".join(study.budgets.conditions_in_words)
+        why = f"but no point is inside {budgets}; the one of least loss is"
+    elif trial.judged_loss > task.loss_budget:
         why = "but no point is inside the loss budget; the nearest is"
     elif trial.judged_speedup <= LEAST_SPEEDUP:
         why = "but no point inside the budget is faster than the pipeline alone; the fastest is"

@@ -77,10 +77,16 @@ class Budgets:
         figures = ((figure(measured, name), most) for name, most in self.conditions.items())
         return all(known is not None and known.high <= most for known, most in figures)
 
+    @property
+    def conditions_in_words(self) -> list[str]:
+        """Such as `peak memory of 20 GiB`, one a condition."""
+        return [
+            f"{title(name)} of {amount(name, m)}" for name, m in sorted(self.conditions.items())
+        ]
+
     def in_words(self) -> str:
         """All budgets, as the words that follow `inside`."""
-        conditions = [f"a {title(n)} of {amount(n, v)}" for n, v in sorted(self.conditions.items())]
-        return " and ".join([f"the loss budget of {self.clip_loss:.1%}", *conditions])
+        return " and ".join([f"the loss budget of {self.clip_loss:.1%}", *self.conditions_in_words])
 
     def why_not(self, measured: Mapping[str, Any]) -> str:
         """Which condition a measurement may break, in words; empty if it meets all."""

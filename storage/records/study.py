@@ -91,8 +91,14 @@ class TrialRecord:
             marks["gpu_bound"] = share
         if (hits := self.measurement.get("hits")) is not None:
             marks["hits"] = hits
+        if (peak := self.measurement.get("peak_memory_mib")) is not None:
+            marks["peak_memory_mib"] = peak
+        if metrics := self.measurement.get("metrics"):
+            marks["metrics"] = metrics
         if self.confirmed is not None:
             marks["confirmed"] = {name: self.confirmed[name] for name in CONFIRMED}
+            if metrics := self.confirmed.get("metrics"):
+                marks["confirmed"]["metrics"] = metrics
             if disturbed := disturbed_by(self.confirmed):
                 marks["confirmed"]["disturbed"] = disturbed
         return marks

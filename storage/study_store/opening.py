@@ -16,6 +16,7 @@ from storage.database.opening import Store
 from storage.database.schema import creation_lock
 from storage.errors import StorageError, StudyRefusedError
 from storage.reading.studies import read_study
+from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment, version_drift
 from storage.records.protocol import Protocol
@@ -49,20 +50,19 @@ class StudyDefinition:
     files: Mapping[str, str]
 
 
-LossBudget = Callable[[float | None], float]
-"""The loss budget that a study is to have, from the one that it had; None had none, as it begins.
-"""
+WantedBudgets = Callable[[Budgets | None], Budgets]
+"""The budgets that a study is to have, from those that it had; None had none, as it begins."""
 
 
 def open_study(
-    database: Store, definition: StudyDefinition, loss_budget: LossBudget, allow_drift: bool
+    database: Store, definition: StudyDefinition, budgets: WantedBudgets, allow_drift: bool
 ) -> optuna.Study:
     """Create or open a study, and read it once: what is no JSON is then told at once.
 
     Args:
         database: Where it is kept.
         definition: What it is.
-        loss_budget: Its loss budget.
+        budgets: Its budgets.
         allow_drift: Go on although libraries have changed since the study began.
 
     Raises:
@@ -73,7 +73,7 @@ def open_study(
     with creation_lock(database.engine):
         put_right(database.engine)
         try:
-            study = _make_study(database, definition, loss_budget, allow_drift)
+            study = _make_study(database, definition, budgets, allow_drift)
             number_anew(database.engine, study._study_id, keys.REASON)
             read_study(study)
         except StorageError:
@@ -86,7 +86,7 @@ def open_study(
 
 
 def _make_study(
-    database: Store, definition: StudyDefinition, loss_budget: LossBudget, allow_drift: bool
+    database: Store, definition: StudyDefinition, budgets: WantedBudgets, allow_drift: bool
 ) -> optuna.Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -118,11 +118,19 @@ def _make_study(
     ):
         if known.get(name, none) != place:
             study.set_user_attr(name, place)
-    # Last, as it marks the study as complete for readers.
-    budget = loss_budget(known.get(keys.LOSS_BUDGET))
-    if known.get(keys.LOSS_BUDGET) != budget:
-        study.set_user_attr(keys.LOSS_BUDGET, budget)
+    _set_budgets(study, known, budgets)
     return study
+
+
+def _set_budgets(study: optuna.Study, known: Mapping[str, Any], wanted: WantedBudgets) -> None:
+    """Keep the budgets of a study; the loss budget last, as it marks the study as complete."""
+    conditions = known.get(keys.BUDGETS, {})
+    is_begun = keys.LOSS_BUDGET in known
+    budgets = wanted(Budgets(known[keys.LOSS_BUDGET], conditions) if is_begun else None)
+    if budgets.conditions != conditions:
+        study.set_user_attr(keys.BUDGETS, dict(budgets.conditions))
+    if known.get(keys.LOSS_BUDGET) != budgets.clip_loss:
+        study.set_user_attr(keys.LOSS_BUDGET, budgets.clip_loss)
 
 
 def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_drift: bool) -> None:

@@ -19,7 +19,7 @@ from storage.study_store import attributes as keys
 from storage.study_store.claims import list_claims
 from storage.study_store.handle import StudyHandle
 from storage.study_store.note import write_note
-from storage.study_store.opening import LossBudget, StudyDefinition, open_study
+from storage.study_store.opening import StudyDefinition, WantedBudgets, open_study
 from storage.study_store.points import PointTrials
 from storage.study_store.recovery import recover
 from storage.study_store.remeasurements import RemeasurementTrials
@@ -42,7 +42,7 @@ class StudyStore:
         self,
         database: Store,
         definition: StudyDefinition,
-        loss_budget: LossBudget,
+        budgets: WantedBudgets,
         *,
         allow_drift: bool = False,
         tell: Callable[[str], None] = lambda words: None,
@@ -52,7 +52,7 @@ class StudyStore:
         Args:
             database: Where it is kept.
             definition: What it is.
-            loss_budget: The loss budget that it is to have.
+            budgets: Those that it is to have.
             allow_drift: Go on although libraries have changed since the study began.
             tell: Told in words that the database is waited for.
 
@@ -61,7 +61,7 @@ class StudyStore:
             StudyRefusedError: If it was begun with other library versions or another space.
         """
         self.retry = DatabaseRetry(tell)
-        self.study = self.retry(lambda: open_study(database, definition, loss_budget, allow_drift))
+        self.study = self.retry(lambda: open_study(database, definition, budgets, allow_drift))
         self._database = database
         versions = definition.environment.versions
         self._handle = StudyHandle(database, self.study, self.retry, versions)

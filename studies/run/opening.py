@@ -10,6 +10,7 @@ from storage.records.budgets import Budgets
 from storage.records.study import Space
 from storage.study_store.opening import StudyDefinition
 from storage.study_store.store import StudyStore
+from studies.budgets import AskedBudgets
 from studies.files import given_files
 from studies.plan import Plan
 from studies.request import DEFAULT_LOSS_BUDGET, StudyRequest
@@ -32,7 +33,7 @@ def open_study_store(
     return StudyStore(
         store,
         _definition(plan),
-        partial(_study_budget, plan.request),
+        partial(_study_budgets, plan.request),
         allow_drift=plan.request.allow_version_drift,
         tell=tell,
     )
@@ -62,9 +63,9 @@ def _definition(plan: Plan) -> StudyDefinition:
     )
 
 
-def _study_budget(request: StudyRequest, known: float | None) -> float:
-    """The loss budget that a study is to have, which was `known` before."""
-    asked = None if request.budget_use == "run" else request.loss_budget
-    first, last = (known, asked) if request.budget_use == "begin" else (asked, known)
-    budgets = (first, last, DEFAULT_LOSS_BUDGET)
-    return next(budget for budget in budgets if budget is not None)
+def _study_budgets(request: StudyRequest, known: Budgets | None) -> Budgets:
+    """The budgets that a study is to have, which were `known` before."""
+    own = known or Budgets(DEFAULT_LOSS_BUDGET)
+    if request.budget_use == "run" or (request.budget_use == "begin" and known is not None):
+        return own
+    return AskedBudgets(request.loss_budget, request.conditions).over(own)

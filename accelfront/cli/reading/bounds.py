@@ -1,14 +1,14 @@
-"""`accelfront bounds`: the greatest speedup of each study inside the loss budget."""
+"""`accelfront bounds`: the greatest speedup of each study inside its budgets."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_storage
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Budget, Storage, named_storage
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,15 +32,16 @@ def bounds(
     study: OneStudy = None,
     storage: Storage = DEFAULT_STORAGE,
     req_score_loss: LossBudget = None,
+    budget: Budget = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the greatest measured speedup of each study inside the loss budget."""
+    """Show the greatest measured speedup of each study inside all its budgets."""
     from accelfront.screen.plot import bounds_plot
     from accelfront.screen.tables import doubts, print_json, weakness_text
     from accelfront.screen.terminal import console
     from generator.bounds import Bound, weak_baselines
 
-    records = read_at(storage, study, req_score_loss)
+    records = read_at(storage, study, req_score_loss, budget)
     found = [Bound.of(record) for record in records]
     if as_json:
         print_json(
@@ -80,11 +81,13 @@ def tell_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
             print(command, file=sys.stderr)
 
 
-def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[StudyRecord]:
-    """Read studies, with another loss budget than their own if one is given.
+def read_at(
+    storage: str, study: str | None, loss_budget: float | None, budget: Sequence[str] | None
+) -> list[StudyRecord]:
+    """Read studies, with other budgets than their own where some are given.
 
     Raises:
-        InputError: If that is no share of a score.
+        InputError: If one of them is no budget.
         StorageError: If there is no such database or study.
     """
     from dataclasses import replace
@@ -92,16 +95,16 @@ def read_at(storage: str, study: str | None, loss_budget: float | None) -> list[
     from accelfront.cli.reading.stored import read
     from objectives.errors import InputError
     from storage.database.opening import open_store
+    from studies.budgets import read_budgets
 
     if loss_budget is not None and not -1 < loss_budget < 1:
         raise InputError(
             "--req-score-loss is a share of the baseline's score between -1 and 1, such as 0.02 "
             f"for 2%; it is {loss_budget:g}"
         )
+    asked = read_budgets(budget or (), loss_budget)
     records = read(open_store(storage), study)
-    if loss_budget is None:
-        return records
-    return [replace(record, budgets=record.budgets.with_loss(loss_budget)) for record in records]
+    return [replace(record, budgets=asked.over(record.budgets)) for record in records]
 
 
 def _table(found: list[Bound]) -> Table:
@@ -125,7 +128,7 @@ def _table(found: list[Bound]) -> Table:
         cells = [
             "none" if is_searched(study) else "none yet",
             "-",
-            f"{study.loss_budget:.1%}",
+            "\n".join([f"{study.loss_budget:.1%}", *study.budgets.conditions_in_words]),
             "-",
             reach_text(study),
         ]
@@ -143,7 +146,7 @@ def _table(found: list[Bound]) -> Table:
         table.add_row(
             *cells, models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
         )
-    table.caption = "bound: the greatest speedup inside the loss budget, and its interval at 95%"
+    table.caption = "bound: the greatest speedup inside all budgets, and its interval at 95%"
     if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
         table.caption += f"\n{AGAIN}, and judged by that; * over the loss budget"
     table.caption_justify = "left"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, Storage
+from accelfront.cli.options import DEFAULT_STORAGE, Budget, Storage
 from accelfront.cli.output import OutFile, put_out
 from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at
 from accelfront.screen.terminal import json_text
@@ -27,13 +27,14 @@ def export(
     ] = "json",
     storage: Storage = DEFAULT_STORAGE,
     req_score_loss: LossBudget = None,
+    budget: Budget = None,
     out: OutFile = None,
 ) -> None:
     """Write the studies of a storage as JSON or CSV."""
     from storage.reading.export import studies_json, trials_csv
     from storage.reading.prototype import write_search_params, write_speedup_bounds
 
-    records = read_at(storage, study, req_score_loss)
+    records = read_at(storage, study, req_score_loss, budget)
     left: list[str] = []
     content: object
     if file_format == "csv":

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, Storage
+from accelfront.cli.options import DEFAULT_STORAGE, Budget, Storage
 from accelfront.cli.output import OutFile, put_out
 from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at, tell_unreached
 
@@ -20,6 +20,7 @@ def tasks(
         str, typer.Option(help="Shares of each bound to ask for, joined by commas.")
     ] = "0.8,0.9,0.95",
     req_score_loss: LossBudget = None,
+    budget: Budget = None,
     file_format: Annotated[
         Literal["sentences", "jsonl"], typer.Option("--format", help="The form of a line.")
     ] = "sentences",
@@ -34,7 +35,7 @@ def tasks(
     from objectives.errors import InputError
 
     shares = _read_ratios(ratios)
-    records = read_at(storage, study, req_score_loss)
+    records = read_at(storage, study, req_score_loss, budget)
     made, told = make_tasks(records, shares)
     for line in told:
         print(line, file=sys.stderr)

@@ -13,6 +13,7 @@ from accelfront.cli.options import (
     DEFAULT_STORAGE,
     DEFAULT_TRIALS,
     AsJson,
+    Budget,
     NoConfirm,
     NoScreening,
     RetryFailed,
@@ -105,6 +106,7 @@ def study(
         float | None,
         typer.Option(help="The loss budget: the greatest CLIP loss allowed, such as 0.02 for 2%."),
     ] = None,
+    budget: Budget = None,
     allow_version_drift: Annotated[
         bool,
         typer.Option(
@@ -120,9 +122,11 @@ def study(
     """Run or resume one study: measure points and show their front."""
     from accelfront.cli.process import prepare_process
     from storage.records.requirement import Requirement
+    from studies.budgets import read_budgets
     from studies.plan import check_request, make_plan
     from studies.request import StudyRequest
 
+    budgets = read_budgets(budget or (), req_score_loss)
     requirement = Requirement(speedup=req_speedup, latency_s=req_time)
     request = StudyRequest(
         pipeline=pipeline,
@@ -142,7 +146,8 @@ def study(
         timeout_s=timeout,
         trial_timeout_s=trial_timeout,
         requirement=requirement,
-        loss_budget=req_score_loss,
+        loss_budget=budgets.clip_loss,
+        conditions=budgets.conditions,
         allow_version_drift=allow_version_drift,
         screening=not no_screening,
         confirm=not no_confirm,

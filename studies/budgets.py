@@ -1,0 +1,143 @@
+"""Budgets as people write them: `clip_loss=2%`, `ssim=0.1`, `memory=20GiB`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from objectives.errors import InputError
+from objectives.quality import METRICS
+from objectives.quality.metric import Metric
+from objectives.spelling import likely
+from storage.foreign import shown
+from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets, title
+
+MEMORY_OPTION = "memory"
+
+MIB_PER_UNIT = {"mib": 1.0, "gib": 1024.0, "mb": 1e6 / 2**20, "gb": 1e9 / 2**20}
+
+MOST_LOSS = 0.5
+"""The greatest budget of a metric whose values are the better the greater.
+
+Nobody allows half of all likeness to go. Who gives more has meant the least value, as 0.9 of SSIM,
+and would allow nearly anything.
+"""
+
+NONE = "none"
+
+Asked = float | None
+"""A budget that is asked for; None lifts it."""
+
+
+@dataclass(frozen=True)
+class AskedBudgets:
+    """The budgets that a person asks for.
+
+    Attributes:
+        clip_loss: The greatest CLIP loss; None asks for none in particular.
+        conditions: The other ones, named as `Budgets` names them; None lifts one.
+    """
+
+    clip_loss: float | None = None
+    conditions: Mapping[str, Asked] = field(default_factory=dict)
+
+    def over(self, known: Budgets) -> Budgets:
+        """These budgets, and for what is not asked for those that are known."""
+        loss = known.clip_loss if self.clip_loss is None else self.clip_loss
+        return Budgets(loss, self.added_to(known.conditions))
+
+    def added_to(self, known: Mapping[str, float]) -> dict[str, float]:
+        """The conditions of a study that has some already."""
+        both = {**known, **self.conditions}
+        return {name: most for name, most in both.items() if most is not None}
+
+
+def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedBudgets:
+    """Read budgets as `--budget` takes them, each NAME=VALUE.
+
+    Args:
+        texts: What was given.
+        clip_loss: The greatest CLIP loss, where it was given by itself.
+
+    Raises:
+        InputError: If one is none, or is given twice.
+    """
+    found: dict[str, Asked] = {} if clip_loss is None else {CLIP_LOSS: clip_loss}
+    for text in texts:
+        name, value = _read(text)
+        if name in found:
+            by = " by --req-score-loss too" if clip_loss is not None and name == CLIP_LOSS else ""
+            raise InputError(
+                f"the budget of the {title(name)} is given twice{by}; give each budget once"
+            )
+        found[name] = value
+    return AskedBudgets(found.pop(CLIP_LOSS, None), found)
+
+
+def budget_words(name: str, most: Asked) -> str:
+    """A budget as `--budget` takes it."""
+    if name == MEMORY:
+        return f"{MEMORY_OPTION}={NONE if most is None else f'{most:.10g}MiB'}"
+    return f"{name}={NONE if most is None else f'{most:.10g}'}"
+
+
+def _read(text: str) -> tuple[str, Asked]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    names = [*METRICS, MEMORY_OPTION]
+    if not equals or not value:
+        raise InputError(
+            f"--budget is NAME=VALUE, such as clip_loss=2% or memory=20GiB, and {shown(text)} was "
+            "given"
+        )
+    if name not in names:
+        near = likely(name, names)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+        raise InputError(f"there is no budget {shown(name)}; {hint}")
+    if value.lower() == NONE and name != CLIP_LOSS:
+        return MEMORY if name == MEMORY_OPTION else name, None
+    if name == MEMORY_OPTION:
+        return MEMORY, _memory(value)
+    return name, _loss(METRICS[name], value)
+
+
+def _memory(value: str) -> float:
+    """MiB."""
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]+)", value)
+    unit = found and MIB_PER_UNIT.get(found[2].lower())
+    mib = float(found[1]) * unit if found and unit else 0.0
+    if not 0 < mib < 1e9:
+        raise InputError(
+            "--budget memory is the most peak memory in MiB, GiB, MB or GB, such as memory=20GiB, "
+            f"and {shown(value)} was given"
+        )
+    return mib
+
+
+def _loss(metric: Metric, value: str) -> float:
+    share = 100 if value.endswith("%") else 1
+    try:
+        number = float(value.removesuffix("%")) / share
+    except ValueError:
+        _refuse(metric, value)
+    if metric.name == CLIP_LOSS:
+        if not -1 < number < 1:
+            _refuse(metric, value)
+    elif not 0 <= number <= (MOST_LOSS if metric.more_is_better else 1e9):
+        _refuse(metric, value, number)
+    return number
+
+
+def _refuse(metric: Metric, value: str, number: float = -1.0) -> NoReturn:
+    """Say what a loss budget is, and what to give where the least value of a metric was meant."""
+    meant = metric.lost(number) if "pairs" in metric.needs and number > MOST_LOSS else 0.0
+    hint = (
+        f"; for {metric.title} of at least {value} give {metric.name}={100 * meant:.3g}%"
+        if 0 < meant <= MOST_LOSS
+        else ""
+    )
+    raise InputError(
+        f"--budget {metric.name} is the greatest loss, as {metric.name}=2% or 0.02, and "
+        f"{shown(value)} was given{hint}"
+    )

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storage.records.budgets import UNKNOWN, Budgets
+
+MEASURED: dict[str, Any] = {
+    "clip_loss": 0.01,
+    "clip_loss_ci": [-0.01, 0.03],
+    "peak_memory_mib": 2048.0,
+    "metrics": {
+        "ssim": {"value": 0.9, "loss": 0.1, "loss_ci": [0.08, 0.12], "samples": 8},
+        "psnr": {"value": 20.0, "loss": 0.1, "loss_ci": None, "samples": 1},
+    },
+}
+
+
+def test_constraints_have_one_order_whatever_that_of_the_budgets() -> None:
+    one = Budgets(0.02, {"ssim": 0.1, "memory_mib": 1.0})
+    other = Budgets(0.02, {"memory_mib": 1.0, "ssim": 0.1})
+    assert list(one.excess(MEASURED)) == list(other.excess(MEASURED))
+    assert list(one.limits()) == ["clip_loss", "memory_mib", "ssim"]
+
+
+def test_an_excess_is_what_lies_beyond_each_budget() -> None:
+    budgets = Budgets(0.02, {"ssim": 0.15, "memory_mib": 1024.0, "lpips": 0.1})
+    excess = budgets.excess(MEASURED)
+    assert excess.pop("lpips") == UNKNOWN > 0
+    assert excess == pytest.approx({"clip_loss": -0.01, "ssim": -0.05, "memory_mib": 1024.0})
+
+
+@pytest.mark.parametrize(
+    ("conditions", "by_mean", "surely"),
+    [
+        ({}, True, True),
+        ({"ssim": 0.13}, True, True),
+        ({"ssim": 0.11}, True, False),
+        ({"ssim": 0.09}, False, False),
+        ({"memory_mib": 2048.0}, True, True),
+        ({"memory_mib": 2047.0}, False, False),
+        ({"ssim": 0.13, "memory_mib": 2047.0}, False, False),
+        # From one picture there is no interval, so nothing is sure.
+        ({"psnr": 0.2}, True, False),
+        ({"lpips": 0.9}, False, False),
+    ],
+)
+def test_conditions_are_met_by_the_mean_and_surely_by_the_interval(
+    conditions: dict[str, float], by_mean: bool, surely: bool
+) -> None:
+    budgets = Budgets(0.0, conditions)
+    assert budgets.allow(MEASURED) is by_mean
+    assert budgets.surely_allow(MEASURED) is surely
+    assert not budgets.surely_keep(MEASURED), "its CLIP loss may be 3%"
+    assert budgets.with_loss(0.03).surely_keep(MEASURED) is surely
+    assert bool(budgets.why_not(MEASURED)) is not surely
+
+
+def test_memory_that_was_not_measured_keeps_no_budget() -> None:
+    on_cpu = {**MEASURED, "peak_memory_mib": None}
+    budgets = Budgets(0.02, {"memory_mib": 1e6})
+    assert not budgets.allow(on_cpu)
+    assert "was not measured" in budgets.why_not(on_cpu)
+    assert budgets.why_not({**MEASURED, "peak_memory_mib": 2e6}) == (
+        "its peak memory may be 1.95e+03 GiB, and 977 GiB is allowed"
+    )

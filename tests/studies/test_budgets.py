@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from objectives.errors import InputError
+from storage.database.opening import Store
+from storage.records.budgets import Budgets
+from storage.study_store.attributes import BUDGETS
+from studies.budgets import AskedBudgets, budget_words, read_budgets
+from studies.commands import study_command
+from studies.plan import make_plan
+from studies.request import BudgetUse
+from studies.run.opening import open_study_store
+from tests.studies.conftest import QUICK
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "most"),
+    [
+        ("ssim=10%", "ssim", 0.1),
+        ("ssim=0.1", "ssim", 0.1),
+        (" ssim = 0 ", "ssim", 0.0),
+        ("image_similarity=5%", "image_similarity", 0.05),
+        ("memory=20GiB", "memory_mib", 20480.0),
+        ("memory=0.5 gib", "memory_mib", 512.0),
+        ("memory=512MiB", "memory_mib", 512.0),
+        ("memory=1.048576GB", "memory_mib", 1000.0),
+        ("memory=none", "memory_mib", None),
+        ("psnr=None", "psnr", None),
+    ],
+)
+def test_a_budget_is_read_and_written(text: str, name: str, most: float | None) -> None:
+    conditions = read_budgets([text]).conditions
+    assert conditions == {name: pytest.approx(most)}
+    assert read_budgets([budget_words(name, most)]).conditions == conditions
+
+
+@pytest.mark.parametrize("given", [(["clip_loss=2%"], None), ([], 0.02)])
+def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]) -> None:
+    assert read_budgets(*given) == AskedBudgets(clip_loss=0.02)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["ssim"], "NAME=VALUE"),
+        (["=2%"], "there is no budget"),
+        (["ssim="], "NAME=VALUE"),
+        (["sim=1%"], "there are clip_loss, image_similarity, psnr, ssim, memory"),
+        (["clip_los=1%"], "did you mean clip_loss"),
+        (["ssim=much"], "greatest loss"),
+        (["ssim=nan"], "greatest loss"),
+        (["ssim=-1%"], "greatest loss"),
+        (["ssim=0.9"], "for SSIM of at least 0.9 give ssim=10%"),
+        (["psnr=30"], "for PSNR of at least 30 give psnr=3.16%"),
+        (["clip_loss=2"], "greatest loss"),
+        (["clip_loss=none"], "greatest loss"),
+        (["memory=20"], "MiB, GiB, MB or GB"),
+        (["memory=0GiB"], "MiB, GiB, MB or GB"),
+        (["memory=GiB"], "MiB, GiB, MB or GB"),
+        (["memory=20TiB"], "MiB, GiB, MB or GB"),
+        (["ssim=1%", "ssim=2%"], "given twice"),
+    ],
+)
+def test_what_is_no_budget_is_refused_in_one_line(texts: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as raised:
+        read_budgets(texts)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_loss_budget_is_given_once() -> None:
+    with pytest.raises(InputError, match="by --req-score-loss too"):
+        read_budgets(["clip_loss=2%"], 0.03)
+
+
+def test_a_memory_budget_is_refused_on_a_cpu() -> None:
+    with pytest.raises(InputError, match="the device is cpu"):
+        make_plan(replace(QUICK, conditions={"memory_mib": 1024.0}))
+
+
+def test_a_study_keeps_its_budgets_until_they_are_set_anew_or_lifted(store: Store) -> None:
+    def kept(conditions: dict[str, float | None], budget_use: BudgetUse = "set") -> object:
+        request = replace(QUICK, conditions=conditions, budget_use=budget_use)
+        return open_study_store(make_plan(request), store).study.user_attrs.get(BUDGETS)
+
+    assert kept({}) is None, "a study without budgets is stored as ever"
+    assert kept({"ssim": 0.1, "psnr": 0.05}) == {"ssim": 0.1, "psnr": 0.05}
+    assert kept({}) == {"ssim": 0.1, "psnr": 0.05}
+    assert kept({"ssim": 0.2}) == {"ssim": 0.2, "psnr": 0.05}
+    assert kept({"ssim": 0.3}, budget_use="begin") == {"ssim": 0.2, "psnr": 0.05}
+    assert kept({"ssim": 0.3}, budget_use="run") == {"ssim": 0.2, "psnr": 0.05}
+    assert kept({"ssim": None, "psnr": None}) == {}
+
+
+def test_budgets_make_no_other_study() -> None:
+    budgeted = make_plan(replace(QUICK, conditions={"ssim": 0.1}))
+    assert budgeted.study_name == make_plan(QUICK).study_name
+
+
+def test_a_command_names_its_budgets() -> None:
+    conditions = {"ssim": 0.1, "memory_mib": 20480.0, "psnr": None}
+    command = study_command(replace(QUICK, conditions=conditions))
+    assert "--budget ssim=0.1 --budget memory=20480MiB --budget psnr=none" in command
+
+
+def test_asked_budgets_go_over_those_of_a_study() -> None:
+    own = Budgets(0.02, {"ssim": 0.1, "psnr": 0.05})
+    assert read_budgets(["ssim=none"]).over(own) == Budgets(0.02, {"psnr": 0.05})
+    assert read_budgets(["clip_loss=5%"]).over(own) == own.with_loss(0.05)
