@@ -35,8 +35,8 @@ Budget = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="The greatest loss allowed in a metric (clip_loss, image_similarity, psnr, ssim), such "
-        "as ssim=10%, or the greatest peak memory, such as memory=20GiB. Repeat it for more. "
+        help="The greatest loss allowed in a metric (clip_loss, image_similarity, psnr, ssim), "
+        "such as ssim=10%, or the greatest peak memory, such as memory=20GiB. Repeat it for more. "
         "NAME=none removes one. Default: each study's.",
     ),
 ]

@@ -21,9 +21,6 @@ from accelfront.screen.tables import combination_text
 from storage.records.combination import StudyName
 from storage.records.study import StudyRecord, TrialRecord
 
-from storage.records.combination import StudyName
-from storage.records.study import StudyRecord, TrialRecord
-
 if TYPE_CHECKING:
     from generator.bounds import Bound
 
