@@ -60,3 +60,13 @@ def test_the_torch_that_pip_keeps_is_the_one_of_the_project() -> None:
 
 def test_the_readme_stays_short() -> None:
     assert len(README.splitlines()) <= 130
+
+
+def test_the_page_of_methods_lists_what_cannot_be_stacked() -> None:
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    table = page.partition("| method | not with |")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`(\w+)`", line) for line in table.splitlines()]
+    said = {frozenset((name, other)) for name, *others in filter(None, rows) for other in others}
+    assert said == {
+        frozenset((name, other)) for name, method in METHODS.items() for other in method.conflicts
+    }

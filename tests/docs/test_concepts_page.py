@@ -1,0 +1,46 @@
+"""docs/concepts.md: the fields that `--json` prints."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from generator.bounds import Bound
+from storage.records.study import StudyRecord
+from tests.generator.made_trials import made_study
+
+PAGE = (Path(__file__).parents[2] / "docs" / "concepts.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("## What `--json` prints")[2]
+
+
+def _fields(command: str) -> set[str]:
+    """The fields of a command's row, the first span of its last cell."""
+    [row] = [line for line in SECTION.splitlines() if line.startswith(f"| {command} ")]
+    found = re.search(r"`([a-z_ ]+)`", row.rpartition(" | ")[2])
+    assert found is not None
+    return set(found[1].split())
+
+
+@pytest.fixture
+def study() -> StudyRecord:
+    study, _ = made_study("SD1.5", ["deepcache"], {"cache_interval": 3, "cache_branch_id": 0})
+    return study
+
+
+def test_the_fields_of_a_front_are_listed(study: StudyRecord) -> None:
+    assert _fields("`front`, `study`") == study.as_json().keys()
+
+
+def test_the_fields_of_a_point_are_listed(study: StudyRecord) -> None:
+    told = SECTION.partition("A point of `front` and `bound` has `")[2].partition("`")[0]
+    point = study.as_json()["front"][0]
+    assert set(told.split()) == point.keys() - {"disturbed", "gpu_bound", "hits", "confirmed"}
+
+
+def test_what_bounds_adds_and_leaves_out_is_said(study: StudyRecord) -> None:
+    added = Bound.of(study).as_json().keys() - study.as_json().keys()
+    [row] = [line for line in SECTION.splitlines() if line.startswith("| `bounds` ")]
+    assert added == {"bound", "points", "searched"}
+    assert all(f"`{name}`" in row for name in added | {"front", "command"})
