@@ -15,7 +15,7 @@ UNGUIDED: dict[Guidance, str] = {
 
 
 def why_unguided(title: str, context: Context) -> str | None:
-    """Tell why the denoiser is not given a guided batch here, or None if it is.
+    """Say why the denoiser is given no guided batch here, or None if it is.
 
     Args:
         title: The method that halves the batch.

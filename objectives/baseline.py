@@ -1,4 +1,4 @@
-"""The baseline: what the unaccelerated pipeline makes of the prompts, and what to doubt of it."""
+"""The baseline: the unaccelerated pipeline's pictures, their scores, and doubts about those."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def draw_baseline(
     scores: list[float] = []
     embeddings = []
     for batch in batches:
-        with _told():
+        with _named():
             images = draw(batch)
             refuse_degenerate(images)
         embedded = scorer.embed_images(images)
@@ -62,14 +62,15 @@ def draw_baseline(
 
 
 def doubt_of(pictures: Embeddings, prompts: Embeddings) -> str:
-    """Say whether a scorer hardly tells pictures of their prompts from pictures of others.
+    """Say why a scorer is to be doubted that scores any prompt's pictures alike.
 
     Args:
         pictures: The baseline's, shape (pictures, width).
         prompts: Theirs, of the same shape.
 
     Returns:
-        What to think of it; empty if the scorer tells them apart, or no two prompts differ.
+        The doubt, in words; empty if the scorer prefers a prompt's own pictures clearly, or no
+        two prompts differ.
     """
     scores = pictures @ prompts.T
     # Equal prompts are no others.
@@ -85,8 +86,8 @@ def doubt_of(pictures: Embeddings, prompts: Embeddings) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Say of whatever is raised that no acceleration had a part in it."""
+def _named() -> Iterator[None]:
+    """Turn any error into one which says that the pipeline fails without acceleration."""
     try:
         yield
     except Exception as error:

@@ -34,7 +34,7 @@ def this_environment(device: torch.device, methods: Iterable[Method] = ()) -> En
         for method in methods
         if method.library
     }
-    # Unlike the package's version this one tells CUDA builds apart.
+    # Unlike the package's version, this one names the CUDA build.
     versions["torch"] = str(torch.__version__)
     return Environment(device=device_name(device), versions=versions)
 

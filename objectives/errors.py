@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 LONGEST_REASON = 200
-"""Characters that are told of another library's error: some print a list of all tensors."""
+"""Characters kept of another library's error: some print a list of all tensors."""
 
 
 class InputError(ValueError):
@@ -16,7 +16,7 @@ class LoadError(InputError):
     """A part of a model or a scorer cannot be loaded from its file."""
 
     def __init__(self, part: str, file: Path | str, reason: str | Exception, remedy: str) -> None:
-        """Tell it in one line.
+        """Write the message, in one line.
 
         Args:
             part: What was to be loaded, such as `the scorer` or `the model's vae`.
@@ -24,8 +24,8 @@ class LoadError(InputError):
             reason: Why it cannot be; of an error, what it says.
             remedy: What to do about it.
         """
-        told = reason_of(reason) if isinstance(reason, Exception) else reason
-        super().__init__(f"cannot load {part} from {file}: {told}; {remedy}")
+        why = reason_of(reason) if isinstance(reason, Exception) else reason
+        super().__init__(f"cannot load {part} from {file}: {why}; {remedy}")
 
 
 class MeasurementError(RuntimeError):
@@ -34,5 +34,5 @@ class MeasurementError(RuntimeError):
 
 def reason_of(error: BaseException) -> str:
     """What another library's error says, in one line of bearable length."""
-    told = " ".join(str(error).split()) or type(error).__name__
-    return told if len(told) <= LONGEST_REASON else f"{told[: LONGEST_REASON - 3]}..."
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}..."

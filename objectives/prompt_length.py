@@ -1,4 +1,4 @@
-"""Prompts that are longer than what reads them: their ends are cut off, and nobody sees it."""
+"""Prompts that are too long for the model that reads them, which drops their ends silently."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cut_off_by_scorer(tokenize: Any, prompts: Sequence[str]) -> list[str]:
     limit = getattr(tokenize, "context_length", None)
     if limit is None:
         return []
-    # open_clip fills all rows up to the length that it is given, and tells none of a text.
+    # open_clip pads all rows to the length that it is given, and does not return their lengths.
     ample = 4 * limit
     ending = tokenize([""], ample)[0, 1:].unique()
     content = ~torch.isin(tokenize(list(prompts), ample), ending)

@@ -1,4 +1,4 @@
-"""Prompts: reading them from a file, and telling them from others."""
+"""Prompts: reading them from a file, drawing a sample of them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _draw(prompt: str, seed: int) -> bytes:
 
 
 def repeats_note(name: str, prompts: Sequence[str]) -> str | None:
-    """Tell of prompts that a file holds more than once; None if there are none."""
+    """A note on prompts that a file holds more than once; None if there are none."""
     repeated = [prompt for prompt, count in Counter(prompts).items() if count > 1]
     if not repeated:
         return None

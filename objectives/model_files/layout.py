@@ -166,17 +166,17 @@ def _weights(part: Part, where: Path, variant: str | None) -> list[Path]:
     Raises:
         LoadError: If they are missing, broken or not in safetensors.
     """
-    told, library = f"the model's {part.name}", part.library
+    what, library = f"the model's {part.name}", part.library
     if library == "transformers" and (where / "adapter_config.json").exists():
         # transformers would load it, and the model that it names, where peft is installed.
-        raise LoadError(told, where, "an adapter lies beside its weights", "fuse it into them")
+        raise LoadError(what, where, "an adapter lies beside its weights", "fuse it into them")
     names = sorted(path.name for path in where.iterdir())
     tag = f".{variant}" if variant else ""
     whole = where / f"{STEMS[library]}{tag}.safetensors"
     index = where / f"{STEMS[library]}.safetensors.index{tag}.json"
     # diffusers prefers the pieces, transformers the whole.
     if index.exists() and (library == "diffusers" or not whole.exists()):
-        weights, files = sharded_files(told, index), [index]
+        weights, files = sharded_files(what, index), [index]
     elif whole.exists():
         weights, files = [whole], []
     else:
@@ -186,7 +186,7 @@ def _weights(part: Part, where: Path, variant: str | None) -> list[Path]:
             if pickled
             else ("there is no such file")
         )
-        raise LoadError(told, whole, reason, f"{SAVE_ANEW}, which writes safetensors")
+        raise LoadError(what, whole, reason, f"{SAVE_ANEW}, which writes safetensors")
     for path in weights:
-        tensor_shapes(told, path)
+        tensor_shapes(what, path)
     return files + weights

@@ -86,7 +86,7 @@ def sharded_files(part: str, index: Path) -> list[Path]:
 
 
 def _tensors(header: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
-    """The shapes that a header tells, and how many bytes of data."""
+    """The shapes in a header, and the number of bytes of data that it promises."""
     tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
     shapes = {name: tuple(int(side) for side in each["shape"]) for name, each in tensors.items()}
     return shapes, max((int(each["data_offsets"][1]) for each in tensors.values()), default=0)

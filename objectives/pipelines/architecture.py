@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accel_space.profile import Profile
 from objectives.errors import InputError
-from objectives.model_files.layout import INDEX, read_config
+from objectives.model_files.layout import INDEX, SAVE_ANEW, read_config
 from objectives.pipelines.families import family_of
 from objectives.pipelines.family import Count, DenoiserConfig
 
@@ -89,7 +89,7 @@ class Architecture:
 
 
 def known_architecture(name: str) -> Architecture:
-    """Tell the architecture of a model of the catalogue without having the model.
+    """Read the architecture of a model of the catalogue from our own copy of its configurations.
 
     Args:
         name: A pipeline's name in the catalogue that has a file in `ARCHITECTURES`.
@@ -148,5 +148,5 @@ def _checked(wanted: type[_Checked], config: dict[str, Any], path: Path) -> _Che
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise InputError(
-            f"{path} must tell its {first['loc'][0]}: {first['msg'].lower()}"
+            f"{path} has no usable {first['loc'][0]}: {first['msg'].lower()}; {SAVE_ANEW}"
         ) from error

@@ -21,11 +21,10 @@ PROMPTS_FILE = Path(__file__).parents[1] / "prompts.txt"
 
 @dataclass(frozen=True)
 class PipelineEntry:
-    """Everything that differs by pipeline.
+    """What differs by pipeline.
 
-    What a configuration file of the model says (size, VAE precision, what the denoiser predicts,
-    timestep spacing) is read there, and what its class or its family has in common is told by
-    those: neither is repeated here.
+    It repeats neither the model's configuration files (size, VAE precision, what the denoiser
+    predicts, timestep spacing) nor what its family and its class have in common.
 
     Attributes:
         name: The catalogue name.
@@ -215,8 +214,8 @@ def find_pipeline(name: str) -> PipelineEntry:
         step = (
             f"did you mean {near}?"
             if near
-            else "another model of one of these families runs as `--pipeline SDXL --model FOLDER`, "
-            "and docs/adding-a-pipeline.md tells how to add a pipeline"
+            else "another model of one of these families runs as `--pipeline SDXL --model FOLDER`; "
+            "docs/adding-a-pipeline.md describes how to add a pipeline"
         )
         raise InputError(
             f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}; {step}"

@@ -1,4 +1,4 @@
-"""What a pipeline is told to draw: prompts, or their embeddings made beforehand."""
+"""The input of a pipeline's call: prompts, or embeddings that were made beforehand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Conditioning(ABC):
 
     @abstractmethod
     def call(self, indices: range) -> dict[str, Any]:
-        """The arguments that tell the pipeline's call of some prompts, given by their place."""
+        """The arguments of the pipeline's call for some prompts, given by their place."""
 
     @abstractmethod
     def cut_off(self, pipe: Any) -> list[str]:

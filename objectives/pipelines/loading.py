@@ -41,7 +41,7 @@ def load_conditioning(
     dtype: str,
     device: torch.device,
 ) -> Conditioning:
-    """Make ready what the pipeline is told to draw.
+    """Prepare the prompts as the pipeline's call takes them.
 
     A family's `encoders` are loaded alone, encode all prompts and are freed again, so that they
     never sit beside the denoiser.
@@ -95,14 +95,15 @@ def _from_pretrained(
     except LoadError:
         raise
     except Exception as error:
-        # They raise what they like; the reason is told, and the folder that gave it.
+        # They raise errors of any kind; ours names the folder and the reason.
         raise LoadError(f"the model of {entry.name}", model.folder, error, REMEDY) from error
 
 
 def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the networks of a pipeline, each by itself, as the pipeline hides what was missing.
+    """Load the networks of a pipeline, each by itself, to learn which tensors no file holds.
 
-    transformers draws tensors that no file has at random, diffusers leaves them empty.
+    A pipeline's own loading hides them: transformers fills them at random, diffusers leaves them
+    empty.
 
     Raises:
         LoadError: If a network lacks a tensor.
@@ -120,7 +121,8 @@ def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, A
             continue
         where = model.folder / part.name
         variant = part_variant(where, model.variant)
-        loaded[part.name], told = getattr(libraries[part.library], part.class_name).from_pretrained(
+        network = getattr(libraries[part.library], part.class_name)
+        loaded[part.name], report = network.from_pretrained(
             where,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
@@ -128,7 +130,7 @@ def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, A
             output_loading_info=True,
             **({} if variant is None else {"variant": variant}),
         )
-        if missing := sorted(told["missing_keys"]):
+        if missing := sorted(report["missing_keys"]):
             count = f"{len(missing)} of its tensors are" if missing[1:] else "a tensor of it is"
             reason = f"{count} in no file, such as {missing[0]}"
             raise LoadError(f"the model's {part.name}", where, reason, REMEDY)

@@ -125,7 +125,7 @@ def find_folder(entry: PipelineEntry, model: str | None, revision: str | None) -
 
 
 def check_folder(entry: PipelineEntry, folder: Path) -> None:
-    """Check all that can be told of a model folder without loading it.
+    """Check a model folder as far as that is possible without loading it.
 
     Raises:
         InputError: If it cannot be loaded, or is another pipeline's.
