@@ -17,6 +17,14 @@ def named_storage(name: str) -> str | None:
     return None if name == DEFAULT_STORAGE else name
 
 
+def named_file(name: str) -> str | None:
+    """A storage as a command names it that is handed on: a file that is not the default.
+
+    A server's name and user are left to $ACCELFRONT_STORAGE.
+    """
+    return named_storage(name) if name.startswith("sqlite") else None
+
+
 Storage = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from accelfront.report.commands import Commands
+from accelfront.screen.commands import Commands
 from accelfront.screen.verdict import Verdict, verdict
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.combination import StudyName

@@ -20,10 +20,10 @@ from accelfront.report.charts import (
     front_chart,
     hypervolume_chart,
 )
-from accelfront.report.commands import Commands
 from accelfront.report.comparing import Comparison, compare
 from accelfront.report.data import StudyReport, report_study, study_titles
 from accelfront.report.fitting import Pictures, fit_pictures
+from accelfront.screen.commands import Commands
 from accelfront.screen.models import ModelNames
 from accelfront.screen.tables import doubts, foreign_text, searched_params, weakness_text
 from generator.bounds import weak_baselines

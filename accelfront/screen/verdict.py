@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelfront.report.commands import Commands
+from accelfront.screen.commands import Commands
 from accelfront.screen.terminal import console
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.requirement import Requirement, meets

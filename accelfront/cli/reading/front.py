@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_file
 
 if TYPE_CHECKING:
     from storage.records.study import StudyRecord
@@ -20,7 +20,7 @@ def front(
 ) -> None:
     """Show the Pareto front of speedup against CLIP loss."""
     from accelfront.cli.reading.stored import read
-    from accelfront.report.commands import Commands, storage_to_name
+    from accelfront.screen.commands import Commands
     from accelfront.screen.models import ModelNames
     from accelfront.screen.plot import front_plot
     from accelfront.screen.tables import doubts, failures_text, front_table, print_json
@@ -38,7 +38,7 @@ def front(
         _print_csv(records)
     else:
         every = records if study is None else read(store)
-        commands, models = Commands(every, storage_to_name(store)), ModelNames(every)
+        commands, models = Commands(every, named_file(store.name)), ModelNames(every)
         for record in records:
             console().print(
                 front_table(record, models.below(record.name, record)),

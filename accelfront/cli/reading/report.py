@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, Storage
+from accelfront.cli.options import DEFAULT_STORAGE, Storage, named_file
 from accelfront.screen.counting import counted
 
 
@@ -21,14 +21,13 @@ def report(
     """Write one page of fronts, tables and pictures that opens without a network."""
     from accelfront.cli.output import put_out
     from accelfront.cli.reading.stored import read
-    from accelfront.report.commands import storage_to_name
     from accelfront.report.page import render_page
     from accelfront.report.pictures import front_pictures
     from storage.database.opening import open_store
 
     store = open_store(storage)
     studies = read(store)
-    page = render_page(studies, front_pictures(store, studies), storage_to_name(store))
+    page = render_page(studies, front_pictures(store, studies), named_file(store.name))
     put_out(page, out)
     print(
         f"{counted(len(studies), 'study')} in {out}, {len(page.encode()) / 1e6:.1f} MB",

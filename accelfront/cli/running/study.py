@@ -18,6 +18,7 @@ from accelfront.cli.options import (
     NoScreening,
     RetryFailed,
     Storage,
+    named_file,
 )
 from accelfront.screen.counting import counted
 
@@ -155,7 +156,7 @@ def study(
     )
     check_request(request)
     prepare_process()
-    from accelfront.report.commands import Commands, storage_to_name
+    from accelfront.screen.commands import Commands
     from accelfront.screen.models import ModelNames
     from accelfront.screen.plot import front_plot
     from accelfront.screen.tables import front_table, print_json
@@ -181,7 +182,7 @@ def study(
     else:
         title = ModelNames([outcome.study]).below(outcome.study.name, outcome.study)
         console().print(front_table(outcome.study, title), front_plot(outcome.study))
-        commands = Commands(read_studies(store), storage_to_name(store))
+        commands = Commands(read_studies(store), named_file(store.name))
         show(verdict(outcome.study, commands))
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)

@@ -8,10 +8,10 @@ from html import unescape
 import pytest
 
 from accelfront.report.charts import comparison_chart, hypervolume_chart
-from accelfront.report.commands import Commands
 from accelfront.report.comparing import compare
 from accelfront.report.data import report_study
 from accelfront.report.page import render_page
+from accelfront.screen.commands import Commands
 from tests.accelfront.report.pages import TRIALS, without_library
 from tests.made_reports import made_study, made_trial
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from accelfront.report import page as page_module
-from accelfront.report.commands import Commands
 from accelfront.report.data import report_study
 from accelfront.report.fitting import LEAST_BYTES, fit_pictures
 from accelfront.report.page import render_page
 from accelfront.report.pictures import front_pictures
+from accelfront.screen.commands import Commands
 from storage.database.opening import open_store
 from storage.study_store.artifacts import artifact_folder, keep_picture
 from tests.accelfront.report.pages import TRIALS, picture_of, without_library

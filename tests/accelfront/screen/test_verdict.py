@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from accelfront.report.commands import Commands
+from accelfront.screen.commands import Commands
 from accelfront.screen.verdict import verdict
 from storage.database.opening import open_store
 from storage.records.study import StudyRecord, TrialRecord

@@ -61,7 +61,7 @@ class Made:
 
 
 def opened(store: Store, **changes: Any) -> StudyStore:
-    return StudyStore(store, replace(DEFINITION, **changes), lambda known: known or 0.02)
+    return StudyStore(store, replace(DEFINITION, **changes), lambda known: known or Budgets(0.02))
 
 
 def begin(study_store: StudyStore, wanted: int = 3) -> tuple[optuna.Trial, bool]:
@@ -107,7 +107,7 @@ def test_a_fault_of_its_own_keeps_a_point_until_versions_change(store: Store) ->
     with pytest.raises(StudyRefusedError, match=r"torch 2\.11\.0 -> 2\.12\.0"):
         opened(store, environment=newer)
     again = StudyStore(
-        store, replace(DEFINITION, environment=newer), lambda known: 0.02, allow_drift=True
+        store, replace(DEFINITION, environment=newer), lambda known: Budgets(0.02), allow_drift=True
     )
     again.free_failed(all_of_them=False)
     assert (again.read().failed, again.taken()) == ([], {})

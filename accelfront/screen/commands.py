@@ -9,11 +9,9 @@ from typing import NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from accelfront.cli.options import DEFAULT_STORAGE
 from generator.choice import Policy, Scope, budgets_for, by_trust, choose, serves
 from generator.tasks.task import Task, task_sentence
 from objectives.timing.device import names_meant
-from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.front import pareto_front
@@ -103,15 +101,6 @@ def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
         for trial in trials
     ]
     return [each.trial for each in pareto_front(sure)]
-
-
-def storage_to_name(store: Store) -> str | None:
-    """The storage that a command names: a file that is not the default.
-
-    A server's name and user are left to $ACCELFRONT_STORAGE, as commands are handed on.
-    """
-    is_named = store.name.startswith("sqlite") and store.name != DEFAULT_STORAGE
-    return store.name if is_named else None
 
 
 def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:

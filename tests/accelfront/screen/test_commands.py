@@ -8,9 +8,9 @@ from html import unescape
 
 import pytest
 
-from accelfront.report.commands import Commands
 from accelfront.report.data import report_study
 from accelfront.report.page import render_page
+from accelfront.screen.commands import Commands
 from generator.choice import by_trust, choose
 from generator.tasks.task import read_task
 from storage.records.study import StudyRecord, TrialRecord
