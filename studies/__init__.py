@@ -1,1 +1,1 @@
-"""What is searched: from a request to a plan, and from a plan to a finished study."""
+"""Studies: from a request to a plan, and from a plan to a finished study."""

@@ -1,4 +1,4 @@
-"""The one writer of `accelfront study` commands, as a shell takes them."""
+"""Writes every `accelfront study` command that a person is shown."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from studies.budgets import budget_words
 from studies.request import StudyRequest
 
 MORE = 16
-"""Points to ask for of a study that has hardly begun; beyond that twice as many as it has."""
+"""The fewest points that such a command asks for; it asks for twice as many as are measured."""
 
 
 def study_words(request: StudyRequest, storage: str | None = None) -> list[str]:
-    """The options of a command, each with its value and quoted for a shell.
+    """The options of a command, each with its value, quoted for a shell.
 
     Args:
-        request: What is asked for; what is as by default is left out, but for what names the study.
-        storage: Where it is kept; None is the command's default.
+        request: The study. Options at their defaults are left out, except those naming the study.
+        storage: The URL of the database; None is the command's default.
     """
     return [shlex.join(words) for words in _options(request, storage)]
 
@@ -32,10 +32,10 @@ def study_command(request: StudyRequest, storage: str | None = None) -> str:
 
 
 def going_on(record: StudyRecord) -> StudyRequest:
-    """The request that goes on with a stored study.
+    """The request that resumes a stored study.
 
-    Files of one's own are looked for where they lay at last; those of a study of an earlier
-    release, which kept their names alone, in the working folder.
+    A study keeps the paths of the prompts and the scorer that a person gave. Earlier releases kept
+    names alone; the command then looks for these files in the working folder.
     """
     protocol, combination = record.protocol, record.combination
     entry = PIPELINES.get(combination.pipeline)
@@ -44,7 +44,7 @@ def going_on(record: StudyRecord) -> StudyRequest:
         for name, fingerprinted in (("prompts", protocol.prompts), ("scorer", protocol.scorer))
     }
     usual = {} if entry is None else {"prompts": entry.prompts.name, "scorer": entry.scorer}
-    # An embedded scorer is named by its folder.
+    # The name of an embedded scorer is that of its folder.
     if given["scorer"].endswith("/scorer") and usual.get("scorer") == "tiny-shapes":
         given["scorer"] = usual["scorer"]
     own = {name: each for name, each in given.items() if each != usual.get(name)}

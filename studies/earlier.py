@@ -1,4 +1,4 @@
-"""Studies of the first release, which a study of this one does not go on with, and why."""
+"""Studies of the first release that this release does not resume, and the reasons."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from studies.plan import Plan
 
 
 def earlier_note(plan: Plan, store: Store) -> str:
-    """What to say of a study of the same combination that this one does not go on with.
+    """A note on a study of the same combination that this one does not resume.
 
     Args:
-        plan: The study that is run.
-        store: Where both are.
+        plan: The study to run.
+        store: The database of both.
 
     Returns:
         One line; empty if there is no such study.
@@ -28,14 +28,14 @@ def earlier_note(plan: Plan, store: Store) -> str:
             study_id = store.optuna.get_study_id_from_name(name)
             if reasons := _reasons(store.optuna.get_study_user_attrs(study_id), plan):
                 return (
-                    f"{name} is not gone on with, and none of its points is taken over: "
+                    f"{name} is not resumed, and none of its points is used: "
                     f"{' and '.join(reasons)}"
                 )
     return ""
 
 
 def _reasons(attributes: Mapping[str, object], plan: Plan) -> list[str]:
-    """Why a study of the first release is not the plan's; none if it is another altogether."""
+    """Why a study of the first release is not the plan's study; empty if the two are unrelated."""
     match attributes:
         case {
             keys.PROTOCOL: {"model": str(model), **protocol},
@@ -43,7 +43,9 @@ def _reasons(attributes: Mapping[str, object], plan: Plan) -> list[str]:
         } if split_fingerprint(model)[0] == split_fingerprint(plan.protocol.model)[0]:
             reasons = []
             if is_earlier(model):
-                reasons.append("its fingerprint, of an earlier release, cannot tell models apart")
+                reasons.append(
+                    "an earlier release made its model fingerprint, which cannot tell models apart"
+                )
             if protocol.get("prompts_seed") is None:
                 reasons.append(
                     "its prompts are the first ones of the file, and this release draws them by "

@@ -2,4 +2,4 @@
 
 
 class StudyFailedError(RuntimeError):
-    """A study that was started and cannot go on; the text says why."""
+    """A study began and cannot go on; the text gives the reason."""

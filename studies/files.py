@@ -1,4 +1,4 @@
-"""Where the files that a person gave lie: kept with a study, for commands from any folder."""
+"""The paths of the files that a person gave; a study keeps them, for commands in any folder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from studies.request import StudyRequest
 
 
 def given_files(request: StudyRequest) -> dict[str, str]:
-    """The prompts and the scorer that were given as files or folders, by whole path.
+    """The absolute paths of the prompts and the scorer that a person gave as files or folders.
 
     Args:
-        request: What was asked for; relative paths are of the working folder.
+        request: The request; its relative paths start in the working folder.
 
     Returns:
-        `prompts` and `scorer` as options take them; what was not given, or is no file, is left out.
+        `prompts` and `scorer` as their options take them, if given and if a file or folder.
     """
     files = {}
     if request.prompts is not None:
@@ -38,8 +38,8 @@ def with_whole_paths(request: StudyRequest) -> StudyRequest:
 
 
 def _scorer_file(given: str) -> str | None:
-    """A scorer's folder, or its architecture and checkpoint file; None if it has a name alone."""
-    # That name is the shipped scorer's, whatever lies in the working folder.
+    """A scorer's folder, or its architecture and checkpoint file; None if the scorer is a name."""
+    # `tiny-shapes` is the shipped scorer, even beside a folder of that name.
     if given != "tiny-shapes" and Path(given).is_dir():
         return str(Path(given).absolute())
     architecture, _, checkpoint = given.partition(":")

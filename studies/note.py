@@ -1,4 +1,4 @@
-"""The note of a study: what optuna-dashboard says about it, and how to go on."""
+"""The note of a study in optuna-dashboard: its state, and the command that resumes it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from studies.plan import Plan
 
 
 def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
-    """What a study is, how far it is, and the command that goes on; Markdown of about 1 kB.
+    """Describe a study, its progress and the command that resumes it, in about 1 kB of Markdown.
 
     Args:
-        plan: What is run.
+        plan: The plan of the study.
         record: The study as it is stored now.
-        storage: Where, without a password.
+        storage: The name of the database, without a password.
     """
     protocol, combination = plan.protocol, plan.combination
     bound = record.bound
@@ -40,7 +40,7 @@ def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
         "device": record.device,
     }
     wanted = plan.request.trials
-    # Once they are measured, the same number of trials would do nothing.
+    # Once all are measured, a command with the same number would do nothing.
     trials = wanted if done < wanted else min(2 * wanted, distinct)
     onward = "All points are measured." if done == distinct else "Go on with:"
     command = _command(plan, trials, storage)
@@ -49,8 +49,8 @@ def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
         + "".join(f"| {name} | {_cell(value)} |\n" for name, value in rows.items())
         + "\nA trial's picture shows the baseline above and the accelerated pipeline below, from "
         "the same prompts and seeds. A trial is `feasible` inside the loss budget. Speedup and "
-        "loss are those by which a point is judged: if it was measured again on unseen prompts, "
-        "those there. A pruned trial was given up early, or is such a remeasurement and names its "
+        "loss are the figures that judge a point: those of its confirmation on unseen prompts, if "
+        "it has one. A pruned trial was given up early, or is a remeasurement and names its "
         "point.\n\n" + f"{onward}\n" + ("" if done == distinct else f"```\n{command}\n```\n")
     )
 
@@ -60,17 +60,17 @@ def _cell(text: str) -> str:
 
 
 def _command(plan: Plan, trials: int, storage: str) -> str:
-    """The command that goes on with this study and measures no other one."""
+    """The command that resumes this study and no other one."""
     request = replace(
         with_whole_paths(plan.request),
         pipeline=plan.combination.pipeline,
         scheduler=plan.combination.scheduler,
         methods=plan.combination.methods,
         trials=trials,
-        # What ended one run is not asked of the next, and the study keeps its budget.
+        # The next run has no time limit and no requirement, and the study keeps its budgets.
         timeout_s=None,
         requirement=Requirement(),
         loss_budget=None,
     )
-    # A line each, as the page is as wide as its longest line.
+    # One option a line, because the page grows as wide as its longest line.
     return " \\\n  ".join(["accelfront study", *study_words(request, storage)])

@@ -1,4 +1,4 @@
-"""From what a person asks for to everything that a study needs; nothing is loaded or written."""
+"""From a request to a plan: all that a study needs, without loading or writing anything."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Plan:
     """One study, ready to be run.
 
     Attributes:
-        request: What was asked for.
+        request: The request.
         entry: The pipeline's entry in the catalogue.
-        model: What is loaded.
+        model: The model to load.
         scorer: The open_clip model that scores.
-        combination: What is accelerated, and with what.
-        scheduler_settings: What the scheduler is given besides the pipeline's own configuration.
-        drawn: The prompts that are used: the search's, then the unseen ones that confirm.
-        first: The place of the protocol's first prompt among them.
+        combination: The pipeline, the scheduler, the steps and the methods.
+        scheduler_settings: Settings of the scheduler beyond the pipeline's own configuration.
+        drawn: All prompts: those of the search, then the unseen ones of the confirmation.
+        first: The index in `drawn` of the protocol's first prompt.
         protocol: How to measure.
-        environment: Where.
-        device: The same for torch.
+        environment: The device and the library versions.
+        device: The device, for torch.
         stack: The methods, in their context.
-        notes: What a person should know of what was given, a line each.
+        notes: Notes on the given files for the person, one line each.
     """
 
     request: StudyRequest
@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def places(self) -> range:
-        """The places of the protocol's prompts among those that are used."""
+        """The indices in `drawn` of the protocol's prompts."""
         return range(self.first, self.first + self.protocol.num_samples)
 
     @property
@@ -78,11 +78,11 @@ class Plan:
         return self.drawn[self.first : self.places.stop]
 
     def confirmation(self) -> Plan | None:
-        """The same on the unseen prompts, with the seeds that follow.
+        """The plan of the confirmation: the unseen prompts, with the seeds that follow.
 
         Returns:
-            None if they do not fill a batch, which would be timed under another load, or are too
-            few for an interval.
+            None if the unseen prompts are too few for an interval, or do not fill a batch: a
+            smaller batch would be timed under another load.
         """
         protocol, unseen = self.protocol, self.drawn[self.places.stop :]
         if len(unseen) < max(2, protocol.batch_size):
@@ -107,7 +107,7 @@ class Plan:
 
     @property
     def digests(self) -> tuple[str, str]:
-        """Of protocol, device and scheduler settings; and the same without any settings."""
+        """The digest of protocol, device and scheduler settings, and that without settings."""
         protocol, device = self.protocol, self.environment.device
         return study_digest(protocol, device, self.scheduler_settings), study_digest(
             protocol, device, {}
@@ -135,14 +135,14 @@ def make_plan(request: StudyRequest) -> Plan:
     """Check a request and complete it.
 
     Raises:
-        InputError: If something given cannot be used.
+        InputError: If a given value or file cannot be used.
         RefusedError: If the methods cannot work in this combination.
     """
     check_request(request)
     entry = find_pipeline(request.pipeline)
     stack = None
     if request.model is None:
-        # Before gigabytes are fetched, to refuse at once what cannot work.
+        # Refuse an impossible combination before gigabytes are fetched.
         stack = make_stack(request, entry, entry.architecture)
     model = find_model(entry, request.model, request.revision)
     if stack is None or not model.architecture.works_as(entry.architecture):
@@ -178,10 +178,10 @@ def make_plan(request: StudyRequest) -> Plan:
 
 
 def check_request(request: StudyRequest) -> None:
-    """Check what can be told without a heavy library, which takes seconds to import.
+    """Check all that needs no heavy library, because heavy libraries take seconds to import.
 
     Raises:
-        InputError: If something given cannot be used.
+        InputError: If a given value or file cannot be used.
         RefusedError: If a method is unknown, or two are in conflict.
     """
     check_numbers(request)
@@ -194,12 +194,12 @@ def check_request(request: StudyRequest) -> None:
 
 
 def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Architecture) -> Stack:
-    """Check that a combination can work, on configurations alone.
+    """Make the stack of a request, and check on configurations alone that it can work.
 
     Args:
-        request: What was asked for.
+        request: The request.
         entry: The pipeline's entry in the catalogue.
-        architecture: The model's.
+        architecture: The architecture of the model.
 
     Raises:
         InputError: If the scheduler is unknown or does not suit the model.
@@ -226,7 +226,7 @@ def _check_memory_budget(request: StudyRequest, device: torch.device) -> None:
     """Raise InputError if memory is limited on a device whose memory is not measured."""
     if device.type == "cpu" and request.conditions.get(MEMORY) is not None:
         raise InputError(
-            "--budget memory is of a GPU's memory, and the device is cpu; leave it out, or give "
+            "--budget memory limits a GPU's memory, and the device is cpu; leave it out, or give "
             "--device cuda"
         )
 

@@ -1,4 +1,4 @@
-"""What a person asks of a study."""
+"""What a person asks for: one study."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 DEFAULT_LOSS_BUDGET = 0.02
 
 GREATEST = 10**9
-"""No count is beyond it, nor a seed, to which trials and prompts are added; NumPy's end at 2**32.
-"""
+"""The greatest count or seed: numbers of trials and prompts are added to a seed, and the seeds of
+NumPy end at 2**32."""
 
 BudgetUse = Literal["set", "begin", "run"]
-"""What becomes of requested budgets: they are set as the study's own; they are given to a study
-that begins, and one that exists keeps its own; or they are this run's alone, as a task's are."""
+"""How a run uses the requested budgets. `set`: they become the study's own. `begin`: a new study
+takes them, and an existing one keeps its own. `run`: they hold for this run, as a task's do."""
 
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """One study as a person asks for it; what is None takes the pipeline's default.
+    """One study as a person asks for it; None stands for the pipeline's default.
 
     Attributes:
         pipeline: A name of the catalogue.
         scheduler: A scheduler's name.
         steps: num_inference_steps.
         methods: Names of the methods to stack.
-        trials: How many distinct points the study is to have measured in the end.
+        trials: The number of distinct points to measure, over all runs of the study.
         num_samples: How many prompts, one picture each.
         batch_size: How many pictures are generated together.
-        seed: Of the noise, of the draw of prompts and of the sampler.
+        seed: The seed of the noise, of the draw of prompts and of the sampler.
         sampler: How points are chosen, one of `SAMPLERS`.
         prompts: A file of prompts.
         model: A folder in diffusers layout or an address, in place of the catalogue's model.
@@ -50,9 +50,9 @@ class StudyRequest:
         requirement: End once a point meets it inside the loss budget.
         loss_budget: The greatest CLIP loss allowed; None takes the study's own.
         conditions: All other budgets, by name; None lifts one of the study's own.
-        budget_use: What becomes of the budgets.
+        budget_use: How the run uses the budgets.
         allow_version_drift: Go on although libraries have changed since the study began.
-        retry_failed: Measure points again that failed for reasons of their own.
+        retry_failed: Measure points again that failed before.
         screening: Give hopeless points up after few prompts, in a search.
         confirm: Measure the best points on unseen prompts in the end.
     """
@@ -84,7 +84,7 @@ class StudyRequest:
 
     @property
     def combination(self) -> Combination:
-        """What is to be accelerated, in the words of the request."""
+        """The combination, in the words of the request."""
         return Combination(
             pipeline=self.pipeline, scheduler=self.scheduler, steps=self.steps, methods=self.methods
         )
@@ -122,8 +122,8 @@ def check_numbers(request: StudyRequest) -> None:
             raise InputError(f"{option} must be above 0, and {number:g} was given")
     if requirement.speedup is not None and not requirement.speedup >= 1:
         raise InputError(
-            f"--req-speedup must be 1 or more, and {requirement.speedup:g}, which was given, is "
-            "slower than the baseline"
+            f"--req-speedup must be 1 or more; {requirement.speedup:g} would be slower than the "
+            "baseline"
         )
     if request.loss_budget is not None and not -1 < request.loss_budget < 1:
         raise InputError(

@@ -14,9 +14,9 @@ class Sample:
     """Prompts drawn from a file.
 
     Attributes:
-        prompts: The search's.
-        unseen: Those that confirm what the search has found.
-        notes: What a person should know of the file, a line each.
+        prompts: The prompts of the search.
+        unseen: The prompts of the confirmation, which the search never sees.
+        notes: Notes on the file for the person, one line each.
     """
 
     prompts: list[str]
@@ -25,14 +25,14 @@ class Sample:
 
 
 def draw_sample(path: Path, wanted: int | None, usual: int, seed: int, confirm: bool) -> Sample:
-    """Draw prompts of a file, and as many more as there are to confirm.
+    """Draw the prompts of a search from a file, and as many more for its confirmation.
 
     Args:
         path: The file.
-        wanted: How many; None is the usual number, or all of a short file.
-        usual: How many the pipeline's protocol has.
-        seed: Of the draw.
-        confirm: Whether any are to confirm.
+        wanted: The number of prompts; None is the usual number, or all of a short file.
+        usual: The number of prompts of the pipeline's protocol.
+        seed: The seed of the draw.
+        confirm: Whether there is a confirmation.
 
     Raises:
         InputError: If the file cannot be read, or is too short.
@@ -44,8 +44,8 @@ def draw_sample(path: Path, wanted: int | None, usual: int, seed: int, confirm: 
     if count > len(drawn):
         unlike = "" if note is None else "different "
         raise InputError(
-            f"the {unlike}prompts in {path} are {len(drawn)}, and --num-samples asks for {count}; "
-            "ask for fewer or give a longer file"
+            f"{path} has {len(drawn)} {unlike}prompts, and --num-samples asks for {count}; ask for "
+            "fewer or give a longer file"
         )
     unseen = drawn[count : 2 * count] if confirm else []
     return Sample(drawn[:count], unseen, () if note is None else (note,))

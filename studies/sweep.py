@@ -1,4 +1,4 @@
-"""Sweep files: many studies, written down as a cross of lists."""
+"""Sweep files: many studies in one file, as the cross product of lists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from studies.request import StudyRequest
 Item = TypeVar("Item")
 
 MOST_STUDIES = 2_000
-"""Of a file. Listing one takes a part of a second, as its space is built, running one minutes."""
+"""The most studies of one file. To list a study takes part of a second, to run it minutes."""
 
 
 def _listed(value: Any) -> Any:
@@ -60,7 +60,7 @@ class Exclusion(_Part):
 
 
 class ProtocolPart(_Part):
-    """What all studies of a sweep share of the protocol; what is left out is the pipeline's own."""
+    """Fields of the protocol for all studies of a sweep; the others are the pipeline's own."""
 
     num_samples: int | None = Field(default=None, ge=2)
     batch_size: int | None = Field(default=None, ge=1)
@@ -80,7 +80,7 @@ class Sweep(_Part):
         exclude: Combinations to leave out.
         models: By pipeline, a folder or an address in place of the catalogue's model.
         protocol: How to measure.
-        trials: Distinct points that each study is to have measured in the end.
+        trials: The number of distinct points that each study measures.
         sampler: How points are chosen.
         loss_budget: The greatest CLIP loss allowed in studies that begin; None is the command's
             default. A study that exists keeps its own.
@@ -111,7 +111,7 @@ class Listed:
         request: The study.
         points: Distinct points of its space; 0 if it is refused.
         grid: Parameter sets of the full grid.
-        refused: Why it cannot work; None if it can.
+        refused: Why the combination cannot work; None if it can.
     """
 
     label: str
@@ -125,7 +125,7 @@ def read_sweep(path: Path) -> Sweep:
     """Read a sweep file.
 
     Raises:
-        InputError: If it cannot be read, or does not say what a sweep is.
+        InputError: If the file cannot be read, or is not a valid sweep.
     """
     try:
         text = read_text(path)
@@ -149,14 +149,14 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[StudyRequest]:
-    """Cross a sweep's lists.
+    """Make the requests of all studies of a sweep.
 
-    Studies of one pipeline stand together, so that it is loaded once, and a method set stands
-    behind those that it contains, so that it can start from what they found.
+    Studies of one pipeline follow one another, so that the pipeline is loaded once. A method set
+    comes after its subsets, so that its study starts from their best points.
 
     Args:
         sweep: The sweep.
-        folder: The sweep file's, which relative paths start from.
+        folder: The folder of the sweep file; relative paths start there.
         device: Where to measure, as `--device` takes it.
 
     Raises:
@@ -172,8 +172,8 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     size = len(pipelines) * len(schedulers) * len(steps) * len(method_sets)
     if size > MOST_STUDIES:
         raise InputError(
-            f"the sweep crosses {size:,} studies, and {MOST_STUDIES:,} are the most of one file; "
-            "shorten its lists, or split it into several files"
+            f"the sweep has {size:,} studies, and a file may have {MOST_STUDIES:,}; shorten its "
+            "lists, or split it into several files"
         )
     asked = read_budgets(
         [f"{name}={value}" for name, value in sweep.budgets.items()], sweep.loss_budget
@@ -203,12 +203,12 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     ]
     kept = [each for each in requests if not any(_matches(each, x) for x in sweep.exclude)]
     if not kept:
-        raise InputError("the sweep is empty: `exclude` leaves no study of its cross")
+        raise InputError("the sweep is empty: `exclude` leaves out every study")
     return kept
 
 
 def list_study(request: StudyRequest) -> Listed:
-    """Tell what a study comes to, on the configurations of the catalogue's model alone."""
+    """Count the points of a study, from the configurations of the catalogue's model alone."""
     entry = find_pipeline(request.pipeline)
     try:
         stack = make_stack(request, entry, entry.architecture)
@@ -218,7 +218,7 @@ def list_study(request: StudyRequest) -> Listed:
 
 
 def label(request: StudyRequest) -> str:
-    """A study's name without the part that stands for protocol and device."""
+    """A study's name without the digest of protocol and device."""
     return request.combination.name
 
 
@@ -231,7 +231,7 @@ def _unique(values: Iterable[Item]) -> list[Item]:
 
 
 def _located(source: str | None, folder: Path) -> str | None:
-    """A path as seen from the sweep file; what is none there is an address or a name."""
+    """A path relative to the sweep file; if nothing is there, the text is an address or a name."""
     if source is not None and (folder / source).exists():
         return str(folder / source)
     return source
@@ -258,7 +258,7 @@ def _matches(request: StudyRequest, exclusion: Exclusion) -> bool:
 def _first_problem(error: ValidationError) -> str:
     """The key, what is wrong with it and what is allowed, in one line."""
     problems = error.errors(include_url=False)
-    # An unknown key first, as one that is missing may be meant by it.
+    # An unknown key comes first: it may be a misspelling of the missing one.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
     where = ".".join(plain(str(part)) for part in problem["loc"])
     if problem["type"] == "missing":

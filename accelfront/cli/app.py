@@ -72,9 +72,9 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        _refuse_what_is_no_text()
+        _check_that_all_is_text()
         code: int | None = app(standalone_mode=False)
-        # Here, as at the interpreter's end nothing could be told any more.
+        # Flush here: at the interpreter's end nobody could be told of an error.
         sys.stdout.flush()
     except typer.TyperException as error:
         code = _complain(error.format_message(), BAD_INPUT)
@@ -85,7 +85,7 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except Exception as error:
-        code = _told(error)
+        code = _report(error)
     return code or 0
 
 
@@ -99,8 +99,8 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _refuse_what_is_no_text() -> None:
-    """Look at the arguments and at what stands in for them.
+def _check_that_all_is_text() -> None:
+    """Check the arguments, and the variables that stand in for options.
 
     Raises:
         typer.BadParameter: If one is not UTF-8.
@@ -113,9 +113,9 @@ def _refuse_what_is_no_text() -> None:
             )
 
 
-def _told(error: Exception) -> int:
-    """Print an error that was written for people; raise any other one, which is a defect."""
-    # Only now, as a command that met one of these has loaded their packages anyway.
+def _report(error: Exception) -> int:
+    """Print an error that was written for people; raise any other one, as it is a defect."""
+    # Imported late: the command that raised such an error has loaded its package anyway.
     from accel_space.errors import RefusedError
     from objectives.errors import InputError, MeasurementError
     from storage.database.faults import DATABASE_ERRORS, reason

@@ -13,7 +13,7 @@ DEFAULT_TRIALS = 8
 
 
 def named_storage(name: str) -> str | None:
-    """A storage as a command names it; None where that is the default."""
+    """The storage that a printed command names; None if it is the default."""
     return None if name == DEFAULT_STORAGE else name
 
 

@@ -38,7 +38,7 @@ def _replace(path: Path, text: str) -> None:
     """Write beside the file and rename, so that nobody ever reads half of it."""
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
-    # Of its own name, as several processes may write one file.
+    # A name of its own, because several processes may write one file.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
@@ -50,6 +50,6 @@ def _replace(path: Path, text: str) -> None:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except BaseException:
-        # Ctrl-C included: nothing half-written is left, and whatever it was goes on its way.
+        # Leave nothing half-written, after Ctrl-C neither.
         temporary.unlink(missing_ok=True)
         raise

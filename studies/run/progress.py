@@ -103,7 +103,7 @@ class RunResult:
         failures: Why points could not be measured, by point.
         unkept: Why pictures of a trial could not be kept; None if all were.
         lacks_prompts: Whether nothing was confirmed for want of unseen prompts.
-        earlier: What to say of a study of an earlier release that was not gone on with.
+        earlier: A note on a study of an earlier release that was not resumed.
     """
 
     study: StudyRecord

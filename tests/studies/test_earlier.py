@@ -38,7 +38,7 @@ def test_the_same_command_begins_a_new_study_and_says_so(
 ) -> None:
     plan = make_plan(make_request(trials=2))
     note = earlier_note(plan, store)
-    assert note.startswith(f"{earlier.study_name} is not gone on with")
+    assert note.startswith(f"{earlier.study_name} is not resumed")
     assert "\n" not in note
     outcome = run_study(plan, store, loader=StubLoader(lambda: None))
     assert outcome.measured == 2
@@ -68,7 +68,7 @@ def test_the_command_says_so_and_a_sweep_too(earlier: Plan, store: Store, tmp_pa
     quick = ("--steps", "6", "--methods", "deepcache", "--num-samples", "2", "--batch-size", "1")
     answer = run(*("study", *quick, "--device", "cpu", "--trials", "1", "--no-confirm", *storage))
     assert answer.returncode == 0, answer.stderr
-    assert answer.stderr.count(f"{earlier.study_name} is not gone on with") == 1
+    assert answer.stderr.count(f"{earlier.study_name} is not resumed") == 1
     (tmp_path / "sweep.yaml").write_text(
         "pipelines: tiny-shapes\nschedulers: DDIM\nsteps: 6\nmethods: deepcache\n"
         "protocol: {num_samples: 2, batch_size: 1}\ntrials: 1\n"

@@ -142,7 +142,7 @@ def test_the_same_command_begins_a_new_study_beside_it_and_says_why(database: Da
     store = open_store(database.url, create=True)
     outcome = run_study(plan, store, loader=StubLoader(lambda: None))
     assert outcome.measured == database.release.points
-    assert outcome.earlier.startswith(f"{before.name} is not gone on with")
+    assert outcome.earlier.startswith(f"{before.name} is not resumed")
     assert "cannot tell models apart" in outcome.earlier
     assert "this release draws them by the seed" in outcome.earlier
     after = {study.name: study for study in database.read()}

@@ -216,7 +216,7 @@ def test_the_same_command_goes_on_with_it_and_measures_only_what_is_new(
     command = ("study", *left.command.split(), "--device", "cpu", "--json")
     answer = database.call(*command, "--trials", str(left.points + left.more))
     assert f" points measured, {left.more} of them now" in answer.stderr
-    assert "not gone on with" not in answer.stderr
+    assert "not resumed" not in answer.stderr
     assert [study["study"] for study in json.loads(answer.stdout)] == [names[left.name]]
     [now] = database.ask("export", names[left.name], "--format", "json")
     assert now["points"][: left.points] == known["points"]

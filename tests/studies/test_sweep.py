@@ -99,7 +99,7 @@ def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
         (SMALL + "exclude: [{schedulers: [DDIM, UniPC]}]", "leaves no study"),
         (
             SMALL.replace("[6, 8]", str(list(range(1, 901)))),
-            "crosses 7,200 studies, and 2,000 are the most of one file; shorten its lists",
+            "has 7,200 studies, and a file may have 2,000; shorten its lists",
         ),
     ],
 )

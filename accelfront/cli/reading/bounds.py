@@ -54,11 +54,11 @@ def bounds(
     console().print(_table(found), bounds_plot(found))
     for line in [*map(weakness_text, weak_baselines(records)), *doubts(records)]:
         console().print(line, highlight=False, markup=False)
-    tell_unreached(records, storage)
+    report_unreached(records, storage)
 
 
 def onward(study: StudyRecord, storage: str) -> str:
-    """The command that goes on with a study that has hardly begun; empty if it has."""
+    """The command that measures more of a study with few points; empty if it has enough."""
     from generator.bounds import is_searched
     from storage.database.opening import open_store
     from studies.commands import going_on, study_command
@@ -68,8 +68,8 @@ def onward(study: StudyRecord, storage: str) -> str:
     return study_command(going_on(study), named_storage(open_store(storage).name))
 
 
-def tell_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
-    """Tell of studies that have hardly begun, with the command that goes on, on stderr."""
+def report_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
+    """Name the studies with few points on stderr, each with the command that measures more."""
     from generator.bounds import reach_text
 
     for study in studies:

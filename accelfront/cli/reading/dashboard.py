@@ -34,7 +34,7 @@ def dashboard(
     server = listen(host, port, open_store(storage))
     try:
         print("Press Ctrl-C to end.", file=sys.stderr)
-        # Last: whoever waits for the address may use it, or end it, at once.
+        # The address comes last, because a reader may use it at once.
         shown = f"[{host}]" if ":" in host else host
         print(f"http://{shown}:{server.server_port}/", flush=True)
         server.serve_forever()

@@ -23,12 +23,12 @@ MODULES = {
     "optuna-dashboard": "optuna_dashboard",
     "sqlalchemy": "sqlalchemy",
 }
-"""Module by package of what every study needs; each method has its library besides."""
+"""The packages that every study needs, and their modules; each method names its own library."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found out about one thing."""
+    """The state of a library, a device, a pipeline or the storage."""
 
     what: str
     state: Literal["ok", "note", "missing"]
@@ -44,7 +44,7 @@ def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     findings = [_library(package, module) for package, module in MODULES.items()]
     findings += [_library(library, library) for library in libraries]
     if all(finding.state == "ok" for finding in findings):
-        # The rest cannot even be asked for without the libraries.
+        # The other checks need the libraries.
         findings += [*_devices(), *_pipelines(), _storage(storage)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -116,5 +116,5 @@ def _storage(url: str) -> Finding:
         store = open_store(url)
         return Finding("storage", "ok", f"{store.name}: {counted(len(read(store)), 'study')}")
     except StorageError as error:
-        # Not there yet is how every storage begins.
+        # A missing database is normal: the first study makes it.
         return Finding("storage", "note", str(error))

@@ -1,4 +1,4 @@
-"""Reading studies for a command: what cannot be read, or is not ours, is told on stderr."""
+"""Reading studies for a command, with notes on stderr about unreadable and foreign ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def read(store: Store, study: str | None = None) -> list[StudyRecord]:
-    """Read the studies of a database, by name, or the one that is named.
+    """Read all studies of a database in the order of their names, or the named one.
 
     Raises:
-        StorageError: If there is none that can be read.
+        StorageError: If no study can be read.
     """
     from accelfront.screen.tables import foreign_text
     from storage.reading.studies import read_studies

@@ -10,7 +10,7 @@ import typer
 
 from accelfront.cli.options import DEFAULT_STORAGE, Budget, Storage
 from accelfront.cli.output import OutFile, put_out
-from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at, tell_unreached
+from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at, report_unreached
 
 
 def tasks(
@@ -39,7 +39,7 @@ def tasks(
     made, told = make_tasks(records, shares)
     for line in told:
         print(line, file=sys.stderr)
-    tell_unreached(records, storage)
+    report_unreached(records, storage)
     if not made:
         raise InputError("no task could be made; measure more points, or allow a greater loss")
     if file_format == "jsonl":

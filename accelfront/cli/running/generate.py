@@ -91,10 +91,10 @@ def generate(
     if model is not None and Path(model).is_dir():
         # Scripts run from anywhere.
         model = str(Path(model).resolve())
-    # Refuses shares that contradict each other before anything is done.
+    # Check the shares before anything is done.
     difficulty(1.0, 1.0, easy, hard)
     scope = _scope(device, model)
-    # A search is a worker like any other, and waits as one.
+    # A search is a worker, so it waits for a database that is away.
     store = open_store(storage, create=search_missing, tell=_tell if search_missing else None)
     search = StudySearch(store, scope, device, model, trials, num_samples, scorer)
     emitter = Emitter(
@@ -170,7 +170,7 @@ def _scope(device: str, model: str | None) -> Scope:
             f"--model {model} is neither a folder nor an address such as owner/name; give "
             "a folder in diffusers layout or an address"
         )
-    # A folder's name says nothing, and it may have been measured under another one.
+    # The fingerprint identifies a folder: it may have been measured under another name.
     return Scope(names_meant(device), fingerprints(Path(model)))
 
 
@@ -205,14 +205,14 @@ def _writable(folder: Path) -> Path:
 
 
 def _show(outcomes: Sequence[TaskResult]) -> None:
-    """Tell what was written, then what was left and why."""
+    """Show the scripts, then the tasks that got none and the reasons."""
     from accelfront.screen.tables import plain_table
     from accelfront.screen.terminal import console, print_whole
     from generator.tasks.lexer import quote
 
     screen = console(highlight=False)
     written = plain_table("#", "speedup", "CLIP loss", "difficulty")
-    # A long path would have the words beside it broken.
+    # A long path would else break the words beside it.
     for each in written.columns:
         each.min_width = len(str(each.header))
     written.add_column("script", justify="left", no_wrap=True)

@@ -1,4 +1,4 @@
-"""`accelfront import`: points from a file of the grid search, to be measured again."""
+"""`accelfront import`: takes points from a file of the grid search, for studies to measure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def import_(
     except StorageError as error:
         raise InputError(f"{file} is not a search-params file: it {error}") from error
     if entries:
-        # Not sooner, as it takes seconds and a bad file needs none of it.
+        # Import the heavy libraries for a good file only: that takes seconds.
         prepare_process()
     batches, misfits = sort_entries(entries)
     problems += misfits

@@ -1,4 +1,4 @@
-"""How `accelfront generate` runs the studies that tasks lack."""
+"""The studies that `accelfront generate --search-missing` runs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class StudySearch:
     """Runs the studies that tasks lack, as `accelfront study` does.
 
     Attributes:
-        store: Where they are kept.
-        scope: Where they must be measured to serve.
-        device: As `--device` has it, as all that follows.
-        model: The model.
-        trials: How many distinct points at most.
-        num_samples: How many prompts.
-        scorer: The scorer.
+        store: The database.
+        scope: The devices and models whose measurements count.
+        device: The value of --device.
+        model: The value of --model.
+        trials: The value of --trials: the most distinct points to measure.
+        num_samples: The value of --num-samples.
+        scorer: The value of --scorer.
     """
 
     store: Store
@@ -45,7 +45,7 @@ class StudySearch:
 
         Raises:
             InputError: If this machine is not the one whose measurements count.
-            KeyboardInterrupt: If a person has ended it.
+            KeyboardInterrupt: If a person interrupted it.
         """
         from accelfront.cli.process import prepare_process
 
@@ -71,7 +71,7 @@ class StudySearch:
         return outcome.study
 
     def command(self, task: Task) -> str:
-        """The command that does the same."""
+        """The command that runs the same study."""
         from studies.commands import study_command
 
         return study_command(self._request(task), named_storage(self.store.name))

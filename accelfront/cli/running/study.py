@@ -230,7 +230,7 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
 
 
 def _weakness(study: StudyRecord, store: Store) -> list[str]:
-    """What other studies measured alike tell of this one's baseline."""
+    """Warnings that the baseline scores less than that of a comparable study."""
     from accelfront.screen.tables import weakness_text
     from generator.bounds import weak_baselines
     from storage.reading.studies import read_studies
@@ -246,7 +246,7 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
 
 
 def _remeasured(outcome: RunResult) -> list[str]:
-    """What was disturbed, and what the best points are worth on other prompts."""
+    """Lines on disturbed trials, and on what confirmations found."""
     from storage.records.remeasurement import disturbed_by
 
     study, lines = outcome.study, []

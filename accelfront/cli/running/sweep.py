@@ -73,7 +73,7 @@ def sweep(
     from objectives.errors import InputError
     from studies.sweep import label, list_study, make_requests, read_sweep
 
-    # First what needs no heavy library, so that it is told at once.
+    # Check first what needs no heavy library, so that an error shows at once.
     if engine == "local" and (address is not None or workers is not None):
         raise InputError("--address and --workers are for --engine ray; add it or leave them out")
     content = read_sweep(file)
@@ -105,7 +105,7 @@ def sweep(
     results = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
     # On unlike devices one combination makes several studies.
     _show_results(results, max(len(chosen), len(results)), as_json)
-    _tell_budgets(results, content.loss_budget)
+    _warn_of_budgets(results, content.loss_budget)
     if any(result.state == "interrupted" for result in results):
         raise typer.Exit(INTERRUPTED)
     if any(result.state == "failed" for result in results):
@@ -126,7 +126,7 @@ def _ray_engine(address: str, workers: int | None) -> Engine:
 
 
 def _run(engine: Engine, requests: list[StudyRequest], storage: str) -> list[StudyResult]:
-    """Run the studies, with a live view and a word on each that fails."""
+    """Run the studies, with a live view and a line for each failure."""
     from accelfront.screen.view import SweepView
 
     results: list[StudyResult] = []
@@ -204,8 +204,8 @@ def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> Non
     )
 
 
-def _tell_budgets(results: list[StudyResult], asked: float | None) -> None:
-    """Say where the file's loss budget is not that of studies which were there before."""
+def _warn_of_budgets(results: list[StudyResult], asked: float | None) -> None:
+    """Warn that existing studies keep another loss budget than the file's."""
     kept = {result.study.loss_budget for result in results if result.study is not None} - {asked}
     if asked is None or not kept:
         return

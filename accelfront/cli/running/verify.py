@@ -1,4 +1,4 @@
-"""`accelfront verify`: emitted scripts held against their trials."""
+"""`accelfront verify`: runs emitted scripts and compares them with their trials."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def verify(
     store = open_store(storage)
     studies = {study.name: study for study in read(store)}
     if prompts is not None:
-        # What is wrong for all of them is told once.
+        # An error that concerns every script ends the command here, before any script runs.
         read_prompts(prompts)
     prepare_process()
     find_device(device)
