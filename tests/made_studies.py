@@ -54,7 +54,7 @@ def add_point(
     baseline_clip_score: float = 0.8,
 ) -> None:
     """A completed point."""
-    measurement = _measurement(speedup, loss) | {"baseline_clip_score": baseline_clip_score}
+    measurement = measurement_of(speedup, loss) | {"baseline_clip_score": baseline_clip_score}
     attributes = {keys.POINT: point, keys.MEASUREMENT: measurement}
     study.add_trial(
         create_trial(state=TrialState.COMPLETE, values=[speedup[0], loss[0]], user_attrs=attributes)
@@ -70,12 +70,13 @@ def confirm(
     attributes = {
         keys.POINT: point,
         keys.DUPLICATE_OF: first.number,
-        keys.MEASUREMENT: _measurement(speedup, loss) | {LOOK: "confirmed"},
+        keys.MEASUREMENT: measurement_of(speedup, loss) | {LOOK: "confirmed"},
     }
     study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attributes))
 
 
-def _measurement(speedup: Spread, loss: Spread) -> dict[str, Any]:
+def measurement_of(speedup: Spread, loss: Spread) -> dict[str, Any]:
+    """What is kept of a point with such figures."""
     return {
         "speedup": speedup[0],
         "speedup_ci": speedup[1:],

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from copy import copy
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.reading.trials import RawTrial, given_up
 from storage.records.budgets import CLIP_LOSS, UNKNOWN, Budgets
-from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT
+from storage.study_store.attributes import DUPLICATE_OF
 
 
 class BudgetedStudy(optuna.Study):
@@ -37,10 +39,12 @@ class BudgetedStudy(optuna.Study):
     ) -> list[FrozenTrial]:
         """All that samplers read goes through here."""
         trials = super()._get_trials(deepcopy, states, use_cache)
-        measured = {t.number: t.user_attrs[MEASUREMENT] for t in trials if _is_measured(t)}
+        measured = {trial.number: _measured(trial) for trial in trials}
         return [self._judged(trial, measured) for trial in trials]
 
-    def _judged(self, trial: FrozenTrial, measured: dict[int, dict[str, object]]) -> FrozenTrial:
+    def _judged(
+        self, trial: FrozenTrial, measured: Mapping[int, Mapping[str, Any] | None]
+    ) -> FrozenTrial:
         if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             return trial
         known = measured.get(trial.user_attrs.get(DUPLICATE_OF, trial.number))
@@ -62,5 +66,7 @@ class BudgetedStudy(optuna.Study):
         return judged
 
 
-def _is_measured(trial: FrozenTrial) -> bool:
-    return MEASUREMENT in trial.user_attrs and DUPLICATE_OF not in trial.user_attrs
+def _measured(trial: FrozenTrial) -> Mapping[str, Any] | None:
+    """What accelfront measured of a point here, in full or in part; None if it did not."""
+    point = RawTrial.of_optuna(trial).point()
+    return given_up(trial) if point is None else point["measurement"]
