@@ -1,4 +1,4 @@
-"""Studies under the first release's fingerprint: told, and never gone on with."""
+"""Studies under the first release's fingerprint: reported, and never resumed."""
 
 from __future__ import annotations
 
@@ -75,4 +75,4 @@ def test_the_command_says_so_and_a_sweep_too(earlier: Plan, store: Store, tmp_pa
     )
     swept = run("sweep", str(tmp_path / "sweep.yaml"), "--device", "cpu", "--no-confirm", *storage)
     assert swept.returncode == 0, swept.stderr
-    assert f"{earlier.study_name} is not gone" in " ".join(swept.stdout.split())
+    assert f"{earlier.study_name} is not resumed" in " ".join(swept.stdout.split())
