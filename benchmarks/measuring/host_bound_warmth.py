@@ -26,7 +26,7 @@ from accelfront.cli.process import prepare_process
 from benchmarks.measuring.random_models import build_model, build_scorer
 from benchmarks.shared.asked_plan import asked_plan
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
-from objectives.objective import Objective
+from objectives.pairs import PairRunner
 from objectives.timing.host_bound import watch_host
 from objectives.trial_recorder import TrialRecorder
 from storage.database.opening import open_store
@@ -98,15 +98,13 @@ def watched(plan: Plan, database: str) -> dict[str, Any]:
     """Batches of the baseline, then of the stack's default point, then a trial of the point."""
     instrument = PipelineLoader().load(plan, open_store(database, create=True), lambda stage: None)
     objective, point = instrument.objective, plan.stack.default
-    batch = objective._batches[0]
+    batch, runner = objective._batches[0], objective._runner
     baseline = [
-        reading(
-            objective, lambda: objective._run_baseline(batch, instrument.baseline, TrialRecorder())
-        )
+        reading(runner, lambda: runner.run_baseline(batch, instrument.baseline, TrialRecorder()))
         for _ in range(BASELINE_BATCHES)
     ]
     accelerated = [
-        reading(objective, lambda: objective._run_point(batch, point, TrialRecorder()))
+        reading(runner, lambda: runner.run_point(batch, point, TrialRecorder()))
         for _ in range(POINT_BATCHES)
     ]
     trial = objective.measure(point, instrument.baseline)
@@ -117,10 +115,10 @@ def watched(plan: Plan, database: str) -> dict[str, Any]:
     }
 
 
-def reading(objective: Objective, run: Callable[[], object]) -> dict[str, float | None]:
+def reading(runner: PairRunner, run: Callable[[], object]) -> dict[str, float | None]:
     """Watch one batch."""
     start = perf_counter()
-    with watch_host(objective._denoiser, torch.device("cuda")) as share:
+    with watch_host(runner._denoiser, torch.device("cuda")) as share:
         run()
     return {"gpu_bound": share.gpu_bound, "seconds": round(perf_counter() - start, 3)}
 

@@ -119,7 +119,7 @@ class Watched:
             return decode(*args, **kwargs)
 
         monkeypatch.setattr(pipe.vae, "decode", counting)
-        monkeypatch.setattr("objectives.objective.watch_host", self._watch_host)
+        monkeypatch.setattr("objectives.pairs.watch_host", self._watch_host)
 
     @contextmanager
     def _watch_host(self, denoiser: Any, device: torch.device) -> Iterator[HostBoundShare]:

@@ -1,0 +1,143 @@
+"""Running batches with and without acceleration on one pipe, timed side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from accel_space.method import Generate, Params
+from accel_space.stack import Stack
+from objectives.errors import MeasurementError
+from objectives.generation import generate_pictures
+from objectives.measurement import Baseline
+from objectives.pipelines.conditioning import Conditioning
+from objectives.quality.scorer import Scorer
+from objectives.timing import device as devices
+from objectives.timing.host_bound import HostBoundShare, watch_host
+from objectives.trial_recorder import TrialRecorder
+from storage.records.protocol import Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+SAME_PICTURE = 0.99
+"""Least CLIP cosine between two pictures of one seed that only rounding tells apart."""
+
+
+class PairRunner:
+    """Runs batches of prompts on one loaded pipeline, accelerated or not.
+
+    What it times goes to the `TrialRecorder` that it is given.
+    """
+
+    def __init__(
+        self,
+        pipe: Any,
+        stack: Stack,
+        scorer: Scorer,
+        protocol: Protocol,
+        device: torch.device,
+        conditioning: Conditioning,
+        call: Mapping[str, Any],
+    ) -> None:
+        """Keep what all batches need.
+
+        Args:
+            pipe: The loaded pipeline, with its scheduler set.
+            stack: The methods to apply.
+            scorer: What compares pictures with those of the stored baseline.
+            protocol: How to measure.
+            device: Where the pipeline is.
+            conditioning: The protocol's prompts, as the pipeline takes them.
+            call: What the pipeline's call takes besides.
+        """
+        self._pipe = pipe
+        self._stack = stack
+        self._scorer = scorer
+        self._protocol = protocol
+        self._device = device
+        self._denoiser = stack.context.family.denoiser_of(pipe)
+        self._conditioning = conditioning
+        self._call = call
+        self._is_warm = False
+        self._baseline_share: HostBoundShare | None = None
+
+    def draw_plainly(self, batch: range) -> torch.Tensor:
+        """Generate without acceleration, untimed; the pipe is warm from then on."""
+        images = self._generate(self._pipe, batch)
+        self._is_warm = True
+        return images
+
+    def warm_up(self, batch: range, baseline: Baseline, recorder: TrialRecorder) -> None:
+        """Warm the pipe up where another run made the baseline; read its host-bound share."""
+        if not self._is_warm:
+            self.run_baseline(batch, baseline, recorder)
+            self._is_warm = True
+        if self._device.type == "cuda" and self._baseline_share is None:
+            with watch_host(self._denoiser, self._device) as share:
+                self.run_baseline(batch, baseline, recorder)
+            self._baseline_share = share
+        if self._baseline_share is not None:
+            recorder.baseline_gpu_bound = self._baseline_share.gpu_bound
+
+    def watch_point(
+        self, batch: range, point: Params, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, float]:
+        """Generate with the stack applied, warm and untimed, and read the host-bound share."""
+        with watch_host(self._denoiser, self._device) as share:
+            drawn = self.run_point(batch, point, recorder)
+        recorder.gpu_bound = share.gpu_bound
+        return drawn
+
+    def run_pair(
+        self, batch: range, point: Params, baseline: Baseline, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Time a batch with and without acceleration; return both pictures, accelerated first."""
+        with recorder.monitor.watching():
+            if len(recorder.latencies) % 2:
+                reference, baseline_latency = self.run_baseline(batch, baseline, recorder)
+                images, accelerated_latency = self.run_point(batch, point, recorder)
+            else:
+                images, accelerated_latency = self.run_point(batch, point, recorder)
+                reference, baseline_latency = self.run_baseline(batch, baseline, recorder)
+        recorder.latencies.append(accelerated_latency)
+        recorder.baseline_latencies.append(baseline_latency)
+        return images, reference
+
+    def run_point(
+        self, batch: range, point: Params, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, float]:
+        """Generate with the stack applied: pictures, and seconds per picture."""
+        recorder.refuse_late()
+        start = time.perf_counter()
+        with self._stack.applied(self._pipe, point, recorder.hits) as generate:
+            devices.reset_peak_memory(self._device)
+            images, seconds = devices.timed(self._device, lambda: self._generate(generate, batch))
+        recorder.clock.add("generate", seconds)
+        recorder.clock.add("patch", time.perf_counter() - start - seconds)
+        peak = devices.peak_memory_mib(self._device)
+        recorder.peak_memory += [] if peak is None else [peak]
+        return images, seconds / len(batch)
+
+    def run_baseline(
+        self, batch: range, baseline: Baseline, recorder: TrialRecorder
+    ) -> tuple[torch.Tensor, float]:
+        """Generate without acceleration, and hold the pictures against the stored baseline's."""
+        recorder.refuse_late()
+        with recorder.clock.phase("baseline"):
+            images, seconds = devices.timed(self._device, lambda: self._generate(self._pipe, batch))
+        with recorder.clock.phase("score"):
+            embeddings = self._scorer.embed_images(images)
+        cosines = (embeddings * baseline.embeddings[batch]).sum(axis=1)
+        # The other way round a NaN would pass.
+        if not cosines.min() >= SAME_PICTURE:
+            raise MeasurementError(
+                "the baseline's pictures are not those of the stored baseline any more "
+                f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"
+            )
+        return images, seconds / len(batch)
+
+    def _generate(self, generate: Generate, batch: range) -> torch.Tensor:
+        conditioning, steps = self._conditioning, self._stack.context.steps
+        return generate_pictures(generate, conditioning, batch, self._protocol, steps, self._call)
