@@ -96,7 +96,7 @@ def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
         (SMALL.replace("unipc", "unipic"), "did you mean UniPC"),
         (SMALL.replace("tiny-shapes-v", "tiny-shaped"), "did you mean tiny-shapes"),
         (SMALL.replace("tome", "tom"), "unknown method 'tom'"),
-        (SMALL + "exclude: [{schedulers: [DDIM, UniPC]}]", "leaves no study"),
+        (SMALL + "exclude: [{schedulers: [DDIM, UniPC]}]", "leaves out every study"),
         (
             SMALL.replace("[6, 8]", str(list(range(1, 901)))),
             "has 7,200 studies, and a file may have 2,000; shorten its lists",
