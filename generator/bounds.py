@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from objectives.errors import InputError
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 Difficulty = Literal["easy", "normal", "hard"]
 
@@ -100,7 +101,7 @@ def _weak_ones(studies: Sequence[StudyRecord]) -> list[WeakBaseline]:
     scores: dict[tuple[str, int], float] = {}
     for study in studies:
         combination = study.combination
-        score = study.front[0].measurement["baseline_clip_score"]
+        score = study.front[0].measurement.baseline_clip_score
         scores[combination.scheduler, combination.steps] = score
     better, best = max(scores.items(), key=lambda item: item[1])
     budget = min(study.loss_budget for study in studies)

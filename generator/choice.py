@@ -19,7 +19,8 @@ from objectives.pipelines.model import is_own
 from storage.records.budgets import Budgets
 from storage.records.judgement import judged_bound, surest
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 Policy = Literal["fastest", "closest", "best-quality"]
 
@@ -144,7 +145,7 @@ def is_within_bound(studies: Sequence[StudyRecord], task: Task) -> bool:
     inside = [trial for trial in _allowed(studies) if trial.judged_loss <= task.loss_budget]
     return not inside or any(
         trial.judged_speedup >= _least_speedup(task)
-        and (task.latency_s is None or trial.judged["latency_s"] <= task.latency_s)
+        and (task.latency_s is None or trial.judged.latency_s <= task.latency_s)
         for trial in inside
     )
 
@@ -192,7 +193,7 @@ def task_difficulty(study: StudyRecord, task: Task, rules: Rules) -> Difficulty 
     wanted = task.speedup or 0.0
     if task.latency_s is not None:
         # As a speedup over the same baseline.
-        wanted = max(wanted, bound.judged_speedup * bound.judged["latency_s"] / task.latency_s)
+        wanted = max(wanted, bound.judged_speedup * bound.judged.latency_s / task.latency_s)
     return difficulty(wanted, bound.judged_speedup, rules.easy, rules.hard)
 
 
@@ -229,7 +230,7 @@ def _looks(trial: TrialRecord) -> set[tuple[float, float]]:
 def _lack(trial: TrialRecord, task: Task, budgets: Budgets) -> str:
     """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
     judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
-    slowest, loss = judged["speedup_ci"][0], judged["clip_loss_ci"][1]
+    slowest, loss = judged.speedup_ci[0], judged.clip_loss_ci[1]
     if loss > task.loss_budget:
         return f"{where}its loss may be {loss:.1%}, and {task.loss_budget:.1%} is allowed"
     if not budgets.surely_allow(judged):
@@ -238,10 +239,10 @@ def _lack(trial: TrialRecord, task: Task, budgets: Budgets) -> str:
         return (
             f"{where}it may be only {slowest:.2f}x, and the task wants {_least_speedup(task):.2f}x"
         )
-    latency = judged["latency_ci_s"]
+    latency = judged.latency_ci_s
     if task.latency_s is not None and latency is None:
         return f"{where}only one pair was timed, so its seconds have no interval"
-    if task.latency_s is not None and latency[1] > task.latency_s:
+    if task.latency_s is not None and latency is not None and latency[1] > task.latency_s:
         return f"{where}a picture may take {latency[1]:.3g} s"
     return f"{where}it is {trial.judged_speedup:.2f}x"
 
@@ -259,5 +260,5 @@ def _rank(trial: TrialRecord, task: Task, policy: Policy) -> tuple[float, float]
     if policy == "closest" and task.speedup is not None:
         return abs(speedup - task.speedup), loss
     if policy == "closest" and task.latency_s is not None:
-        return abs(trial.judged["latency_s"] - task.latency_s), loss
+        return abs(trial.judged.latency_s - task.latency_s), loss
     return -speedup, loss

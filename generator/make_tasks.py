@@ -44,7 +44,7 @@ def make_tasks(
                 + ("" if is_searched(study) else f" yet; {reach_text(study)}")
             )
             continue
-        most = _rounded_down(sure.judged["speedup_ci"][0])
+        most = _rounded_down(sure.judged.speedup_ci[0])
         for ratio in ratios:
             wanted = _rounded_down(ratio * bound.judged_speedup)
             of_bound = f"{ratio:g} of the bound {bound.judged_speedup:.2f}x"

@@ -9,7 +9,7 @@ from storage.records.study import StudyRecord
 def latency_text(choice: Choice) -> str:
     """Seconds per image, and how that was timed beside how the script draws."""
     study = choice.study
-    text = f"{choice.trial.judged['latency_s']:.3g} s per image {batches_text(study)}"
+    text = f"{choice.trial.judged.latency_s:.3g} s per image {batches_text(study)}"
     alone = study.protocol.batch_size == 1
     return text if alone else f"{text}, and the script draws one at a time"
 

@@ -9,7 +9,7 @@ from accel_space.method import Params
 from accel_space.stack import Stack
 from objectives.baseline import doubt_of, draw_baseline
 from objectives.generation import batches_of
-from objectives.measurement import Baseline, Hopeless, Measurement
+from objectives.measurement import Baseline, Hopeless
 from objectives.pairs import PairRunner
 from objectives.pipelines.conditioning import Conditioning, Plain
 from objectives.quality import METRICS
@@ -18,6 +18,7 @@ from objectives.quality.metric import Drawn
 from objectives.quality.recorder import QualityRecorder
 from objectives.quality.scorer import Scorer
 from objectives.trial_recorder import TrialRecorder
+from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
 
 if TYPE_CHECKING:

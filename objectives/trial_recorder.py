@@ -10,7 +10,7 @@ import numpy as np
 
 from accel_space.hits import Hits
 from objectives.errors import MeasurementError
-from objectives.measurement import Baseline, Clock, Estimates, Measurement, Partial
+from objectives.measurement import Baseline, Clock, Estimates, Partial
 from objectives.quality.recorder import QualityRecorder
 from objectives.statistics import (
     Estimate,
@@ -22,6 +22,7 @@ from objectives.statistics import (
     speedup,
 )
 from objectives.timing.interference import InterferenceMonitor
+from storage.records.measurement import Measurement
 
 if TYPE_CHECKING:
     import torch
@@ -139,13 +140,13 @@ class TrialRecorder:
             "latency_s": spread.value,
             "latency_ci_s": (spread.low, spread.high) if len(self.latencies) > 1 else None,
             "baseline_latency_s": geometric_mean(self.baseline_latencies),
-            "latencies_s": self.latencies,
-            "baseline_latencies_s": self.baseline_latencies,
+            "latencies_s": tuple(self.latencies),
+            "baseline_latencies_s": tuple(self.baseline_latencies),
             "peak_memory_mib": max(self.peak_memory, default=None),
             "device_shared": "shared" in disturbed,
             "gpu_bound": self.gpu_bound,
             "baseline_gpu_bound": self.baseline_gpu_bound,
-            "disturbed": disturbed,
+            "disturbed": tuple(disturbed),
             "seconds": self.clock.seconds,
         }
 

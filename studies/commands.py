@@ -61,14 +61,14 @@ def going_on(record: StudyRecord) -> StudyRequest:
         seed=protocol.seed,
         prompts=Path(own["prompts"]) if "prompts" in own else None,
         scorer=own.get("scorer"),
-        model=record.origin.get("folder") or _address(record, entry and entry.model),
-        revision=record.origin.get("commit"),
+        model=record.origin.folder or _address(record, entry and entry.model),
+        revision=record.origin.commit,
         device="cpu" if record.device.endswith("threads)") else "auto",
     )
 
 
 def _address(record: StudyRecord, usual: Any) -> str | None:
-    address: str | None = record.origin.get("address")
+    address = record.origin.address
     return None if address == usual else address
 
 

@@ -11,39 +11,18 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
-from storage.records.remeasurement import LOOK
-from storage.records.study import Space, StudyRecord, TrialRecord
+from storage.records.study import Space, StudyRecord
+from storage.records.trial import TrialRecord
 from storage.study_store import attributes as keys
-from tests.made_records import made_combination, made_protocol
+from tests.made_records import made_combination, made_point, made_protocol
 
 
 def made_trial(
     number: int, speedup: float, clip_loss: float, baseline_s: float = 1.0, **changes: Any
 ) -> TrialRecord:
     """A point whose intervals are 0.05 of the speedup and 0.01 of the loss to either side."""
-    baseline_score = 0.8
-    measurement = {
-        "speedup": speedup,
-        "speedup_ci": [speedup - 0.05, speedup + 0.05],
-        "clip_loss": clip_loss,
-        "clip_loss_ci": [clip_loss - 0.01, clip_loss + 0.01],
-        "latency_s": baseline_s / speedup,
-        "latency_ci_s": [baseline_s / (speedup + 0.05), baseline_s / (speedup - 0.05)],
-        "baseline_latency_s": baseline_s,
-        "latencies_s": [baseline_s / speedup] * 2,
-        "baseline_latencies_s": [0.99 * baseline_s, 1.01 * baseline_s],
-        "image_similarity": 0.95,
-        "psnr_db": 25.0,
-        "clip_score": baseline_score * (1 - clip_loss),
-        "baseline_clip_score": baseline_score,
-        "peak_memory_mib": None,
-        "device_shared": False,
-        "samples": 8,
-        "stopped_early": False,
-        "seconds": {"generate": 6.0, "score": 4.0},
-    }
     params: dict[str, int | float] = {"cache_interval": 2 + number, "cache_branch_id": 0}
-    return TrialRecord(number, params, speedup, clip_loss, measurement | changes)
+    return made_point(number, params, speedup, clip_loss, baseline_s=baseline_s, **changes)
 
 
 def made_study(
@@ -92,7 +71,7 @@ def keep(store: Store, study: StudyRecord) -> None:
                 values=[trial.speedup, trial.clip_loss],
                 user_attrs={
                     keys.POINT: trial.params,
-                    keys.MEASUREMENT: dict(trial.measurement),
+                    keys.MEASUREMENT: trial.measurement.as_json(),
                 },
             )
         )
@@ -105,7 +84,7 @@ def keep(store: Store, study: StudyRecord) -> None:
                     user_attrs={
                         keys.POINT: trial.params,
                         keys.DUPLICATE_OF: trial.number,
-                        keys.MEASUREMENT: {LOOK: "confirmed", **trial.confirmed},
+                        keys.MEASUREMENT: {**trial.confirmed.as_json(), "look": "confirmed"},
                     },
                 )
             )

@@ -8,9 +8,9 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import Store
-from storage.records.remeasurement import LOOK
+from storage.records.measurement import Measurement
 from storage.study_store import attributes as keys
-from tests.made_records import made_combination, made_protocol
+from tests.made_records import changed, made_combination, made_measurement, made_protocol
 
 PROTOCOL = made_protocol(num_samples=32)
 
@@ -54,8 +54,8 @@ def add_point(
     baseline_clip_score: float = 0.8,
 ) -> None:
     """A completed point."""
-    measurement = measurement_of(speedup, loss) | {"baseline_clip_score": baseline_clip_score}
-    attributes = {keys.POINT: point, keys.MEASUREMENT: measurement}
+    kept = changed(measurement_of(speedup, loss), baseline_clip_score=baseline_clip_score)
+    attributes = {keys.POINT: point, keys.MEASUREMENT: kept.as_json()}
     study.add_trial(
         create_trial(state=TrialState.COMPLETE, values=[speedup[0], loss[0]], user_attrs=attributes)
     )
@@ -70,30 +70,19 @@ def confirm(
     attributes = {
         keys.POINT: point,
         keys.DUPLICATE_OF: first.number,
-        keys.MEASUREMENT: measurement_of(speedup, loss) | {LOOK: "confirmed"},
+        keys.MEASUREMENT: measurement_of(speedup, loss).as_json() | {"look": "confirmed"},
     }
     study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attributes))
 
 
-def measurement_of(speedup: Spread, loss: Spread) -> dict[str, Any]:
+def measurement_of(speedup: Spread, loss: Spread) -> Measurement:
     """What is kept of a point with such figures."""
-    return {
-        "speedup": speedup[0],
-        "speedup_ci": speedup[1:],
-        "clip_loss": loss[0],
-        "clip_loss_ci": loss[1:],
-        "latency_s": 1 / speedup[0],
-        "latency_ci_s": [1 / speedup[2], 1 / speedup[1]],
-        "baseline_latency_s": 1.0,
-        "latencies_s": [1 / speedup[0]] * 2,
-        "baseline_latencies_s": [1.0, 1.0],
-        "image_similarity": 0.95,
-        "psnr_db": 25.0,
-        "clip_score": 0.8 * (1 - loss[0]),
-        "baseline_clip_score": 0.8,
-        "peak_memory_mib": None,
-        "device_shared": False,
-        "samples": 32,
-        "stopped_early": False,
-        "seconds": {"generate": 6.0, "score": 4.0},
-    }
+    return made_measurement(
+        speedup[0],
+        loss[0],
+        speedup_ci=speedup[1:],
+        clip_loss_ci=loss[1:],
+        latency_ci_s=[1 / speedup[2], 1 / speedup[1]],
+        baseline_latencies_s=[1.0, 1.0],
+        samples=32,
+    )

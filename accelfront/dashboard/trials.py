@@ -20,21 +20,18 @@ from urllib.parse import parse_qs
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
-from pydantic import ValidationError
 
 from accelfront.dashboard.guard import Application
 from storage.errors import StorageError
 from storage.reading.studies import read_study
+from storage.reading.trials import RawTrial
 from storage.records.judgement import judged_front
-from storage.records.remeasurement import LOOK
-from storage.records.shapes import MEASURED
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.measurement import Kind
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from storage.study_store.attributes import DUPLICATE_OF, FEASIBLE, MEASUREMENT, POINT
 
 STUDY = re.compile(r"/api/studies/(\d+)")
-
-NOTES = ("look", "disturbed")
-"""What few measurements have: that it looked at a point again, and what disturbed it."""
 
 
 def in_words(application: Application, storage: BaseStorage) -> Application:
@@ -87,7 +84,7 @@ def _record(name: str, storage: BaseStorage) -> StudyRecord | None:
 def _tell(study: dict[str, Any], trials: Iterable[FrozenTrial]) -> None:
     """Put what we say of its trials into the answer about a study."""
     by_number = {trial.number: trial for trial in trials}
-    told = {number: _words(trial.user_attrs) for number, trial in by_number.items()}
+    told = {number: _words(trial) for number, trial in by_number.items()}
     for each in study["trials"] + study["best_trials"]:
         number = each["number"]
         each["user_attrs"] = [
@@ -130,43 +127,39 @@ def _judgement(trial: TrialRecord) -> dict[str, str]:
     return {"judged": "timed again"} if trial.timed_again else {}
 
 
-def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _words(trial: FrozenTrial) -> dict[str, Any]:
     """A trial's attributes, of which none is long; the point is among its parameters."""
+    attributes, raw = trial.user_attrs, RawTrial.of_optuna(trial)
     words = {key: value for key, value in attributes.items() if key not in (MEASUREMENT, POINT)}
+    again = raw.remeasurement()
+    kind = None if again is None else again.measurement.look
     if DUPLICATE_OF in words:
-        words = {"no point of its own": _repetition(attributes), **words}
-    try:
-        measured: Mapping[str, Any] = MEASURED.validate_python(attributes.get(MEASUREMENT))
-    except ValidationError:
+        words = {"no point of its own": _repetition(attributes[DUPLICATE_OF], kind), **words}
+    measured = raw.measurement()
+    if measured is None:
         # It has none yet, or one that accelfront did not write.
         return words
-    (slow, fast), (best, worst) = measured["speedup_ci"], measured["clip_loss_ci"]
+    (slow, fast), (best, worst) = measured.speedup_ci, measured.clip_loss_ci
+    share, disturbed = measured.gpu_bound, ", ".join(measured.disturbed)
+    notes = {
+        "look": kind,
+        "disturbed": disturbed,
+        "host-bound share": None if share is None else f"{1 - share:.0%}",
+    }
     return words | {
         "speedup, 95%": f"{slow:.2f}x to {fast:.2f}x",
         "CLIP loss, 95%": f"{best:.1%} to {worst:.1%}",
-        "s/picture": _short(measured["latency_s"]),
-        "s/picture, baseline": _short(measured["baseline_latency_s"]),
-        "similar": _short(measured["image_similarity"]),
-        **{name: _joined(measured[name]) for name in NOTES if measured.get(name)},
-        **_host_bound_share(measured),
+        "s/picture": _short(measured.latency_s),
+        "s/picture, baseline": _short(measured.baseline_latency_s),
+        "similar": _short(measured.image_similarity),
+        **{name: note for name, note in notes.items() if note},
     }
 
 
-def _repetition(attributes: Mapping[str, Any]) -> str:
+def _repetition(first: object, kind: Kind | None) -> str:
     """What a trial is that repeats a point; the page calls most of them pruned."""
-    measured = attributes.get(MEASUREMENT)
-    look = measured.get(LOOK) if isinstance(measured, Mapping) else None
-    done = {"confirmed": "confirms", "timed again": "times again"}.get(str(look), "repeats")
-    return f"{done} trial {attributes[DUPLICATE_OF]}"
-
-
-def _host_bound_share(measured: Mapping[str, Any]) -> dict[str, Any]:
-    share = measured.get("gpu_bound")
-    return {} if share is None else {"host-bound share": f"{1 - share:.0%}"}
-
-
-def _joined(note: str | list[str]) -> str:
-    return note if isinstance(note, str) else ", ".join(note)
+    done = {"confirmed": "confirms", "timed again": "times again", None: "repeats"}
+    return f"{done[kind]} trial {first}"
 
 
 def _is_number(value: object) -> bool:

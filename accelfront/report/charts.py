@@ -17,7 +17,8 @@ from typing import Any
 from accelfront.report.comparing import Comparison, Option
 from accelfront.report.data import StudyReport
 from accelfront.screen.tables import searched_params
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 Trace = dict[str, Any]
 
@@ -179,8 +180,8 @@ def _points(
     anchor: str | None = None,
 ) -> Trace:
     """Points with their intervals; those with an anchor have a row in the page."""
-    speedups = [trial.judged["speedup_ci"] for trial in trials]
-    losses = [[100 * end for end in trial.judged["clip_loss_ci"]] for trial in trials]
+    speedups = [trial.judged.speedup_ci for trial in trials]
+    losses = [[100 * end for end in trial.judged.clip_loss_ci] for trial in trials]
     x = [trial.judged_speedup for trial in trials]
     y = [100 * trial.judged_loss for trial in trials]
     rows = {"customdata": [f"{anchor}-{trial.number}" for trial in trials]} if anchor else {}
@@ -211,8 +212,8 @@ def _ends(
 
 def _told(study: StudyRecord, trial: TrialRecord) -> str:
     (speed_low, speed_high), (loss_low, loss_high) = (
-        trial.judged["speedup_ci"],
-        trial.judged["clip_loss_ci"],
+        trial.judged.speedup_ci,
+        trial.judged.clip_loss_ci,
     )
     lines = [
         f"Trial {trial.number}{'' if trial.confirmed is None else ', on unseen prompts'}",

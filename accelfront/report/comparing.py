@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
+from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
 from storage.records.study import StudyRecord
 
@@ -88,7 +88,7 @@ def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
 
 def _unaccelerated(studies: Sequence[StudyRecord]) -> dict[Plain, Option]:
     """The baselines: fewer steps are the rival that people really use."""
-    measured: dict[Plain, list[Mapping[str, Any]]] = {}
+    measured: dict[Plain, list[Measurement]] = {}
     for study in studies:
         measured.setdefault(_plain(study), []).extend(t.measurement for t in study.trials)
     return {
@@ -96,8 +96,8 @@ def _unaccelerated(studies: Sequence[StudyRecord]) -> dict[Plain, Option]:
             scheduler,
             steps,
             methods="",
-            latency_s=median(each["baseline_latency_s"] for each in measurements),
-            clip_score=median(each["baseline_clip_score"] for each in measurements),
+            latency_s=median(each.baseline_latency_s for each in measurements),
+            clip_score=median(each.baseline_clip_score for each in measurements),
         )
         for (scheduler, steps), measurements in sorted(measured.items())
     }
@@ -127,7 +127,7 @@ def _drift(studies: Sequence[StudyRecord]) -> float | None:
     """How far the baselines of one scheduler and steps differ between studies, at most."""
     seconds: dict[Plain, list[float]] = {}
     for study in studies:
-        usual = median(trial.measurement["baseline_latency_s"] for trial in study.trials)
+        usual = median(trial.measurement.baseline_latency_s for trial in study.trials)
         seconds.setdefault(_plain(study), []).append(usual)
     return max((max(s) / min(s) - 1 for s in seconds.values() if len(s) > 1), default=None)
 

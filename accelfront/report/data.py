@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
-from typing import Any
 
 from accelfront.screen.commands import Commands
 from accelfront.screen.verdict import Verdict, verdict
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.combination import StudyName
 from storage.records.front import hypervolume, pareto_front
-from storage.records.remeasurement import disturbed_by
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.measurement import Measurement
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FrontPoint:
     @property
     def why_no_command(self) -> str:
         """Why no script is offered."""
-        if self.trial.judged["speedup_ci"][0] < LEAST_SPEEDUP:
+        if self.trial.judged.speedup_ci[0] < LEAST_SPEEDUP:
             return "not certain to be faster than the pipeline alone"
         return "no task gets this point"
 
@@ -174,22 +174,20 @@ def _cost(study: StudyRecord) -> Cost:
     )
 
 
-def _seconds(measured: Mapping[str, Any]) -> float:
-    return float(sum(measured["seconds"].values()))
+def _seconds(measured: Measurement) -> float:
+    return float(sum(measured.seconds.values()))
 
 
 def _quality(trials: Sequence[TrialRecord]) -> Quality:
     measured = [trial.measurement for trial in trials]
-    baselines = [each["baseline_latency_s"] for each in measured]
+    baselines = [each.baseline_latency_s for each in measured]
     middle = median(baselines)
-    batches = [each["baseline_latencies_s"] for each in measured]
+    batches = [each.baseline_latencies_s for each in measured]
     noises = [stdev(latencies) / mean(latencies) for latencies in batches if len(latencies) > 1]
-    widths = [
-        (each["speedup_ci"][1] - each["speedup_ci"][0]) / each["speedup"] for each in measured
-    ]
+    widths = [(each.speedup_ci[1] - each.speedup_ci[0]) / each.speedup for each in measured]
     return Quality(
         drift=(min(baselines) / middle - 1, max(baselines) / middle - 1),
         noise=median(noises) if noises else None,
         interval=median(widths),
-        disturbed=sum(any(map(disturbed_by, trial.looks)) for trial in trials),
+        disturbed=sum(trial.was_disturbed for trial in trials),
     )

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from plotly.offline import get_plotlyjs
@@ -27,7 +26,7 @@ from accelfront.screen.commands import Commands
 from accelfront.screen.models import ModelNames
 from accelfront.screen.tables import doubts, foreign_text, searched_params, weakness_text
 from generator.bounds import weak_baselines
-from storage.records.remeasurement import disturbed_by
+from storage.records.measurement import Measurement
 from storage.records.study import StudyRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -115,18 +114,18 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _speedup_told(measured: Mapping[str, Any]) -> tuple[str, str]:
+def _speedup_told(measured: Measurement) -> tuple[str, str]:
     """A speedup, marked if it was disturbed, and its interval."""
-    low, high = measured["speedup_ci"]
-    mark = ", disturbed" if disturbed_by(measured) else ""
-    return f"{measured['speedup']:.2f}x{mark}", f"{low:.2f} to {high:.2f}"
+    low, high = measured.speedup_ci
+    mark = ", disturbed" if measured.disturbances else ""
+    return f"{measured.speedup:.2f}x{mark}", f"{low:.2f} to {high:.2f}"
 
 
-def _loss_told(measured: Mapping[str, Any], budget: float) -> tuple[str, str]:
+def _loss_told(measured: Measurement, budget: float) -> tuple[str, str]:
     """A CLIP loss, marked if it is over the budget, and its interval."""
-    low, high = (100 * end for end in measured["clip_loss_ci"])
-    over = ", over the budget" if measured["clip_loss"] > budget else ""
-    return f"{measured['clip_loss']:.1%}{over}", f"{low:.1f} to {high:.1f}"
+    low, high = (100 * end for end in measured.clip_loss_ci)
+    over = ", over the budget" if measured.clip_loss > budget else ""
+    return f"{measured.clip_loss:.1%}{over}", f"{low:.1f} to {high:.1f}"
 
 
 @cache

@@ -15,7 +15,8 @@ from objectives.timing.device import names_meant
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.front import pareto_front
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 
 class Commands:
@@ -97,8 +98,7 @@ class _Sure(NamedTuple):
 def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The points that are enough to tell whether any point meets a wish by interval."""
     sure = [
-        _Sure(trial.judged["speedup_ci"][0], trial.judged["clip_loss_ci"][1], trial)
-        for trial in trials
+        _Sure(trial.judged.speedup_ci[0], trial.judged.clip_loss_ci[1], trial) for trial in trials
     ]
     return [each.trial for each in pareto_front(sure)]
 
@@ -109,8 +109,8 @@ def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:
     try:
         return Task(
             **dict(study.combination),
-            speedup=_rounded(judged["speedup_ci"][0], ROUND_FLOOR),
-            loss_budget=_rounded(judged["clip_loss_ci"][1], ROUND_CEILING),
+            speedup=_rounded(judged.speedup_ci[0], ROUND_FLOOR),
+            loss_budget=_rounded(judged.clip_loss_ci[1], ROUND_CEILING),
         )
     except ValidationError:
         return None

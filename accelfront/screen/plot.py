@@ -19,7 +19,8 @@ from rich.text import Text
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import combination_text
 from storage.records.combination import StudyName
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 if TYPE_CHECKING:
     from generator.bounds import Bound
@@ -234,7 +235,7 @@ def _strip(bound: Bound, speeds: Axis) -> str:
         return " none inside the loss budget"
     cells = [" "] * speeds.cells
     cells[speeds.cell(1.0)] = ONE
-    low, high = bound.trial.judged["speedup_ci"]
+    low, high = bound.trial.judged.speedup_ci
     first, last = speeds.cell(low), speeds.cell(high)
     cells[first : last + 1] = LINE * (last - first + 1)
     cells[first] = CUT_LEFT if low < speeds.low else LEFT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -10,11 +10,13 @@ from rich.table import Table
 
 from accelfront.screen.counting import counted
 from accelfront.screen.terminal import json_text
+from storage.records.measurement import Measurement
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
-    from storage.records.failure import Failure
-    from storage.records.study import StudyRecord, TrialRecord
+    from storage.records.study import StudyRecord
+    from storage.records.trial import Failure
+from storage.records.trial import TrialRecord
 
 DISTURBED = "!"
 
@@ -50,24 +52,22 @@ def front_table(study: StudyRecord, title: str | None = None) -> Table:
         study: The study.
         title: What the table is of; None is the name of the study.
     """
-    from storage.records.remeasurement import disturbed_by
-
     table = plain_table(
         "#", "speedup", "s/picture", "CLIP loss", "similar", title=title or study.name
     )
     table.add_column("parameters", justify="left")
     front = study.front
     for trial in front:
-        looks = trial.looks
+        looks = trial.measurements
         table.add_row(
             "\n".join(
-                f"{'' if again else trial.number}{DISTURBED if disturbed_by(look) else ''}"
+                f"{'' if again else trial.number}{DISTURBED if look.disturbances else ''}"
                 for again, look in enumerate(looks)
             ),
             "\n".join(map(speedup_text, looks)),
-            f"{trial.measurement['latency_s']:#.3g}".rstrip("."),
+            f"{trial.measurement.latency_s:#.3g}".rstrip("."),
             "\n".join(_loss(look, study.loss_budget) for look in looks),
-            f"{trial.measurement['image_similarity']:.3f}",
+            f"{trial.measurement.image_similarity:.3f}",
             searched_params(study, trial),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
@@ -75,11 +75,11 @@ def front_table(study: StudyRecord, title: str | None = None) -> Table:
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
         AGAIN: any(trial.confirmed is not None for trial in front),
         f"* over the loss budget of {study.loss_budget:.1%}": any(
-            look["clip_loss"] > study.loss_budget for trial in front for look in trial.looks
+            look.clip_loss > study.loss_budget for trial in front for look in trial.measurements
         ),
         ruled_out_text(study): bool(study.ruled_out),
         f"{DISTURBED} something disturbed this measurement: doubt its latency": any(
-            disturbed_by(look) for trial in front for look in trial.looks
+            look.disturbances for trial in front for look in trial.measurements
         ),
     }
     table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
@@ -93,20 +93,20 @@ def ruled_out_text(study: StudyRecord) -> str:
     return f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
 
 
-def _loss(look: Mapping[str, Any], budget: float) -> str:
+def _loss(look: Measurement, budget: float) -> str:
     # A tenth of a percent is worth its columns near the budget alone.
     low, high = (
         f"{100 * loss:.1f}" if abs(loss) < 0.0995 else f"{100 * loss:.0f}"
-        for loss in look["clip_loss_ci"]
+        for loss in look.clip_loss_ci
     )
-    mark = "* " if look["clip_loss"] > budget else ""
-    return f"{mark}{look['clip_loss']:.1%} {low}..{high}"
+    mark = "* " if look.clip_loss > budget else ""
+    return f"{mark}{look.clip_loss:.1%} {low}..{high}"
 
 
-def speedup_text(look: Mapping[str, Any]) -> str:
+def speedup_text(look: Measurement) -> str:
     """A speedup and its interval."""
-    low, high = look["speedup_ci"]
-    return f"{look['speedup']:.2f}x {low:.2f}-{high:.2f}"
+    low, high = look.speedup_ci
+    return f"{look.speedup:.2f}x {low:.2f}-{high:.2f}"
 
 
 def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
@@ -160,7 +160,7 @@ def doubts(studies: Iterable[StudyRecord]) -> list[str]:
 def waiting_text(study: StudyRecord) -> str:
     """What to think of a best point at which the GPU waits for its host; empty if it does not."""
     best = study.bound
-    share = None if best is None else best.judged.get("gpu_bound")
+    share = None if best is None else best.judged.gpu_bound
     if best is None or share is None or 1 - share <= HOST_BOUND:
         return ""
     return (

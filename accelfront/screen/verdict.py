@@ -8,7 +8,8 @@ from accelfront.screen.commands import Commands
 from accelfront.screen.terminal import console
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _nothing_sure(study: StudyRecord) -> str:
             f"Nothing to be sure of: {_figures(bound)} is inside {budget} by its means, but "
             f"{lack}; a greater --num-samples makes that narrower."
         )
-    (slow, _), (_, loss) = bound.judged["speedup_ci"], bound.judged["clip_loss_ci"]
+    (slow, _), (_, loss) = bound.judged.speedup_ci, bound.judged.clip_loss_ci
     remedy = "an idle machine" if slow < LEAST_SPEEDUP else "a greater --num-samples"
     return (
         f"No point is certain yet: {_figures(bound)} is inside {budget} by its mean, but may be "

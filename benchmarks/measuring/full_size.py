@@ -28,11 +28,11 @@ from benchmarks.measuring.random_models import build_model, build_scorer
 from benchmarks.shared.asked_plan import asked_plan
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
 from objectives.errors import InputError
-from objectives.measurement import Measurement
 from objectives.objective import MIN_PAIRS
 from objectives.statistics import Estimate, speedup
 from objectives.timing.device import device_name, find_device
 from storage.database.opening import Store, open_store
+from storage.records.measurement import Measurement
 from studies.plan import Plan
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
@@ -154,7 +154,7 @@ def measure(
         The environment, after each study.
     """
     plan = asked_plan(request)
-    environment = plan.environment.model_dump()
+    environment = plan.environment.as_json()
     left = [each for each in STACKS[request.pipeline] if "+".join(each) not in found["stacks"]]
     if "aa_check" not in found and time.monotonic() < deadline:
         found["aa_check"] = [each.model_dump() for each in aa_check(plan, store, loader)]
@@ -166,7 +166,7 @@ def measure(
         trial = run_study(
             asked_plan(replace(request, methods=methods)), store, loader=loader
         ).study.trials[0]
-        found["stacks"][name] = {"params": trial.params, **trial.measurement}
+        found["stacks"][name] = {"params": trial.params, **trial.measurement.as_json()}
         print(f"{request.pipeline} {found['key']} {name}: {trial.speedup:.3f}x", flush=True)
         yield environment
 

@@ -58,14 +58,14 @@ def main() -> None:
         "+".join(methods): watched(plan, f"sqlite:///{database}")
         for methods, plan in zip(STACKS, plans, strict=True)
     }
-    environment = plans[0].environment.model_dump()
+    environment = plans[0].environment.as_json()
     name = f"host-bound-warmth {environment['device']}"
     path = results_path(name, options.out)
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"processes": {}}
     results = {
         "date": datetime.now(UTC).date().isoformat(),
         "environment": environment,
-        "protocol": plans[0].protocol.model_dump(),
+        "protocol": plans[0].protocol.as_json(),
         "processes": kept["processes"] | {process: readings},
     }
     keep_results(name, results, as_markdown(results), options.out)

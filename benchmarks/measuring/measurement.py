@@ -91,7 +91,7 @@ def begun_results(plan: Plan, out: Path | None) -> dict[str, Any]:
         out: Where results lie; None begins without any.
     """
     described = {
-        "environment": plan.environment.model_dump(),
+        "environment": plan.environment.as_json(),
         "combination": plan.combination.model_dump(include={"pipeline", "steps"}),
     }
     nothing: dict[str, Any] = described | {"dates": [], "aa_checks": {}}
@@ -127,7 +127,7 @@ def aa_check(
     Yields:
         The trials so far, after each one.
     """
-    protocol = plan.protocol.model_dump()
+    protocol = plan.protocol.as_json()
     trials = before["trials"] if before.get("protocol") == protocol else []
     if len(trials) >= repeats:
         return
@@ -147,7 +147,7 @@ def studied(study: StudyRecord) -> dict[str, Any]:
     """A study's points, its front and the shares of its wall time."""
     seconds: dict[str, float] = {}
     for trial in study.trials:
-        for phase, spent in trial.measurement["seconds"].items():
+        for phase, spent in trial.measurement.seconds.items():
             seconds[phase] = seconds.get(phase, 0.0) + spent
     total = sum(seconds.values())
     ordered = sorted(study.trials, key=lambda trial: -trial.speedup)
@@ -158,7 +158,7 @@ def studied(study: StudyRecord) -> dict[str, Any]:
         "trial_s": total / len(study.trials),
         "share": {phase: spent / total for phase, spent in seconds.items()},
         "overhead_share": 1 - sum(seconds[phase] for phase in WORK) / total,
-        "points": [each.as_json() | {"psnr_db": each.measurement["psnr_db"]} for each in ordered],
+        "points": [each.as_json() | {"psnr_db": each.measurement.psnr_db} for each in ordered],
     }
 
 

@@ -153,7 +153,9 @@ def measure_front(
     for trial in study.front:
         again = instrument.objective.measure(trial.params, instrument.baseline)
         first = trial.measurement
-        yield compared(study.name, trial.number, first, again.model_dump(), shift_of(first))
+        yield compared(
+            study.name, trial.number, first.as_json(), again.as_json(), shift_of(first.as_json())
+        )
 
 
 def compared(

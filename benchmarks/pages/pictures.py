@@ -24,7 +24,8 @@ from benchmarks.shared.chromium import find_chromium
 from benchmarks.shared.result_files import out_folder
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 

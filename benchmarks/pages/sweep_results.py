@@ -96,7 +96,7 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
     points = sum(len(study.trials) for study in studies)
     distinct = sum(study.space.distinct for study in studies)
     grid = sum(study.space.grid for study in studies)
-    shared = sum(trial.measurement["device_shared"] for study in studies for trial in study.trials)
+    shared = sum(trial.measurement.device_shared for study in studies for trial in study.trials)
     lines = [
         f"# The studies of {results['sweep']}",
         "",

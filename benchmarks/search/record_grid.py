@@ -190,8 +190,8 @@ def about_of(plan: Plan) -> dict[str, Any]:
     """What a table says of how it was recorded."""
     return {
         "combination": plan.combination.as_json(),
-        "protocol": plan.protocol.model_dump(),
-        "environment": plan.environment.model_dump(),
+        "protocol": plan.protocol.as_json(),
+        "environment": plan.environment.as_json(),
         "distinct": len(plan.stack.points),
         "date": datetime.now(UTC).date().isoformat(),
     }

@@ -36,7 +36,8 @@ from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store, open_store
 from storage.reading.studies import find_study
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
@@ -97,8 +98,8 @@ def main() -> None:
         results = {
             "date": datetime.now(UTC).date().isoformat(),
             "combination": plan.combination.as_json() | {"methods": None},
-            "protocol": plan.protocol.model_dump(),
-            "environment": plan.environment.model_dump(),
+            "protocol": plan.protocol.as_json(),
+            "environment": plan.environment.as_json(),
             "stacks": stacks,
         }
         keep(results, options.out)

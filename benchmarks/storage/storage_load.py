@@ -140,8 +140,8 @@ def _fill_study(
     name = f"{plan.study_name}{study_id:04}"
     attributes = {
         keys.COMBINATION: plan.combination.as_json(),
-        keys.PROTOCOL: plan.protocol.model_dump(),
-        keys.ENVIRONMENT: plan.environment.model_dump(),
+        keys.PROTOCOL: plan.protocol.as_json(),
+        keys.ENVIRONMENT: plan.environment.as_json(),
         keys.SPACE: {
             "distinct": len(plan.stack.points),
             "grid": plan.stack.grid_size,
@@ -198,7 +198,7 @@ def _fill_study(
             for key, value in (
                 (keys.POINT, point),
                 (keys.FEASIBLE, True),
-                (keys.MEASUREMENT, figures.model_dump()),
+                (keys.MEASUREMENT, figures.as_json()),
             )
         ],
     )

@@ -11,8 +11,9 @@ import numpy as np
 
 from accel_space.method import Params
 from accel_space.stack import Stack
-from objectives.measurement import Baseline, Measurement
+from objectives.measurement import Baseline
 from storage.database.opening import Store, open_store
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
 from studies.plan import Plan
 from studies.request import StudyRequest
@@ -66,7 +67,7 @@ def made_up(point: Params) -> Measurement:
     noise = random.Random(point_key(point))
     speedup = 1 + 2 * noise.random()
     loss = 0.02 * speedup * noise.random()
-    pairs = [0.5 / speedup] * 5
+    pairs = (0.5 / speedup,) * 5
     return Measurement(
         speedup=speedup,
         speedup_ci=(speedup * 0.98, speedup * 1.02),
@@ -76,7 +77,7 @@ def made_up(point: Params) -> Measurement:
         latency_ci_s=(pairs[0] * 0.98, pairs[0] * 1.02),
         baseline_latency_s=0.5,
         latencies_s=pairs,
-        baseline_latencies_s=[0.5] * 5,
+        baseline_latencies_s=(0.5,) * 5,
         image_similarity=0.95,
         psnr_db=25.0,
         clip_score=0.3,

@@ -30,8 +30,8 @@ from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
-from storage.records.remeasurement import disturbed_by
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
 
@@ -72,7 +72,7 @@ class TaskResult:
             "path": None if self.path is None else str(self.path),
             "speedup": None if chosen is None else chosen.trial.judged_speedup,
             "clip_loss": None if chosen is None else chosen.trial.judged_loss,
-            "latency_s": None if chosen is None else chosen.trial.judged["latency_s"],
+            "latency_s": None if chosen is None else chosen.trial.judged.latency_s,
             "batch_size": None if chosen is None else chosen.study.protocol.batch_size,
         }
 
@@ -221,15 +221,15 @@ def _judgement(trial: TrialRecord) -> list[str]:
     notes = []
     if trial.confirmed is not None:
         confirmed = trial.confirmed
-        speed_low, speed_high = confirmed["speedup_ci"]
-        loss_low, loss_high = (100 * loss for loss in confirmed["clip_loss_ci"])
+        speed_low, speed_high = confirmed.speedup_ci
+        loss_low, loss_high = (100 * loss for loss in confirmed.clip_loss_ci)
         notes.append(
-            f"trial {trial.number} is judged by its confirmation on {confirmed['samples']} unseen "
-            f"prompts: {confirmed['speedup']:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
-            f"{confirmed['clip_loss']:.1%} ({loss_low:.1f}..{loss_high:.1f}); the search measured "
+            f"trial {trial.number} is judged by its confirmation on {confirmed.samples} unseen "
+            f"prompts: {confirmed.speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
+            f"{confirmed.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); the search measured "
             f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"
         )
-    if disturbed := disturbed_by(trial.judged):
+    if disturbed := trial.judged.disturbances:
         notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")
     return notes
 
@@ -249,12 +249,12 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     else:
         why = "which is beyond the bound," if is_searched(study) else "but the fastest so far is"
     judged = trial.judged
-    speed_low, speed_high = judged["speedup_ci"]
-    loss_low, loss_high = (100 * loss for loss in judged["clip_loss_ci"])
+    speed_low, speed_high = judged.speedup_ci
+    loss_low, loss_high = (100 * loss for loss in judged.clip_loss_ci)
     sentence = (
         f"the task asks for {_wish(task)}, {why} trial {trial.number} with "
         f"{trial.judged_speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), "
-        f"{judged['latency_s']:.3g} s per image {batches_text(study)} and loss "
+        f"{judged.latency_s:.3g} s per image {batches_text(study)} and loss "
         f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
         f"{study.space.distinct} points are measured"
     )

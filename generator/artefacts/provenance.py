@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from accel_space.methods import METHODS
 from generator.artefacts.written import WIDTH, plain
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 
 def title(pipeline: str, scheduler: str, steps: int, methods: Sequence[str]) -> str:
@@ -34,16 +35,16 @@ def provenance(study: StudyRecord, trial: TrialRecord, protocol: Protocol) -> st
         protocol: How it was measured.
     """
     measured = trial.measurement
-    speed_low, speed_high = (float(end) for end in measured["speedup_ci"])
-    loss_low, loss_high = (float(end) for end in measured["clip_loss_ci"])
+    speed_low, speed_high = measured.speedup_ci
+    loss_low, loss_high = measured.clip_loss_ci
     rows = {
         "trial": f"{trial.number} of {study.name}",
         "parameters": ", ".join(f"{name}={value:g}" for name, value in trial.params.items()),
-        "speedup": f"{float(trial.speedup):.2f}x (95%: {speed_low:.2f} to {speed_high:.2f})",
-        "latency": f"{float(measured['latency_s']):.3g} s a picture "
+        "speedup": f"{trial.speedup:.2f}x (95%: {speed_low:.2f} to {speed_high:.2f})",
+        "latency": f"{measured.latency_s:.3g} s a picture "
         f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "
-        f"{float(measured['baseline_latency_s']):.3g} s without acceleration",
-        "CLIP loss": f"{float(trial.clip_loss):.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
+        f"{measured.baseline_latency_s:.3g} s without acceleration",
+        "CLIP loss": f"{trial.clip_loss:.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
         **_confirmation(trial),
         "pictures": f"{protocol.num_samples} of {protocol.height}x{protocol.width} pixels, "
         f"{protocol.batch_size} at a time, {protocol.dtype}, seeds from {protocol.seed} on",
@@ -70,15 +71,12 @@ def _confirmation(trial: TrialRecord) -> dict[str, str]:
     """What the trial came to on prompts that the search did not see, if that was measured."""
     if trial.confirmed is None:
         return {}
-    fast, speed_low, speed_high, loss, loss_low, loss_high = (
-        float(trial.confirmed[name] if end is None else trial.confirmed[f"{name}_ci"][end])
-        for name in ("speedup", "clip_loss")
-        for end in (None, 0, 1)
-    )
+    again = trial.confirmed
+    (speed_low, speed_high), (loss_low, loss_high) = again.speedup_ci, again.clip_loss_ci
     return {
-        "confirmed": f"{fast:.2f}x ({speed_low:.2f} to {speed_high:.2f}), CLIP loss {loss:.4f} "
-        f"({loss_low:.4f} to {loss_high:.4f}) on {int(trial.confirmed['samples'])} prompts that "
-        "the search did not see"
+        "confirmed": f"{again.speedup:.2f}x ({speed_low:.2f} to {speed_high:.2f}), CLIP loss "
+        f"{again.clip_loss:.4f} ({loss_low:.4f} to {loss_high:.4f}) on {again.samples} prompts "
+        "that the search did not see"
     }
 
 

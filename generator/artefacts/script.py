@@ -25,7 +25,8 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import CARRIED, SCHEDULERS
 from storage.records.combination import StudyName
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 TEMPLATES = Path(__file__).parent / "templates"
 

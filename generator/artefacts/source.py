@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from objectives.errors import InputError
 from objectives.model_files.fingerprint import split_fingerprint
 from objectives.model_files.hub import ADDRESS
 from objectives.pipelines.catalogue import find_pipeline
-from objectives.pipelines.model import COMMIT, Origin, fingerprints, foreign_model, is_own
-from storage.records.study import StudyRecord
+from objectives.pipelines.model import COMMIT, fingerprints, foreign_model, is_own
+from storage.records.study import Origin, StudyRecord
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,7 @@ def model_note(study: StudyRecord) -> str:
 
 
 def _origin(study: StudyRecord) -> Origin:
-    try:
-        origin = Origin.model_validate(study.origin)
-    except ValidationError as error:
-        raise InputError(
-            f"the storage does not say where {study.name} has its model from; give --model"
-        ) from error
+    origin = study.origin
     if origin.commit is not None and not COMMIT.fullmatch(origin.commit):
         raise InputError(f"{study.name} names a commit of its model that is not one; give --model")
     return origin

@@ -17,7 +17,8 @@ from objectives.pipelines.model import find_model
 from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
 from objectives.statistics import Estimate, latency, speedup
 from objectives.timing.device import device_name, find_device
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -84,7 +85,7 @@ def verify(
             those that were measured.
     """
     study, trial = _find_trial(promise, studies)
-    low, high = trial.judged["speedup_ci"]
+    low, high = trial.judged.speedup_ci
     expected = Estimate(trial.judged_speedup, low, high)
     where = find_device(device)
     job = _job(promise, study, trial, model, prompts, str(where))

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from objectives.errors import InputError
 from objectives.model_files.fingerprint import (
     EARLIER_DIGITS,
@@ -21,27 +19,9 @@ from objectives.model_files.hub import ADDRESS, fetch_model
 from objectives.model_files.layout import INDEX, loaded_files, read_config
 from objectives.pipelines.architecture import Architecture, read_architecture
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
+from storage.records.study import Origin
 
 COMMIT = re.compile("[0-9a-f]{40}")
-
-
-class Origin(BaseModel):
-    """Where a model was loaded from, kept with a study so that its scripts can load it too.
-
-    Attributes:
-        folder: The folder that a person named; None for an embedded model, which every
-            installation has at a place of its own.
-        address: Its address on the Hub.
-        commit: The commit there.
-        variant: The variant of its weights; None for plain file names.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    folder: str | None = None
-    address: str | None = None
-    commit: str | None = None
-    variant: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from math import isfinite
 import numpy as np
 
 from objectives.errors import MeasurementError
-from objectives.measurement import MetricResult
 from objectives.quality.metric import Drawn, Metric
+from storage.records.measurement import MetricResult
 
 
 class QualityRecorder:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select
 
 from storage.database.schema import imported_points
 from storage.records.combination import Combination
-from storage.records.study import Point
+from storage.records.trial import Point
 
 
 def keep_imported_points(engine: Engine, combination: Combination, points: Sequence[Point]) -> int:

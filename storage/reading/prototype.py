@@ -22,7 +22,8 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.foreign import ForeignTextError, plain, read_json, shown
-from storage.records.study import Point, StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import Point, TrialRecord
 
 SPELLINGS = {"warm_up": "warmup"}
 """Our parameter names that the prototype spells otherwise."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 
 import optuna
@@ -14,9 +13,10 @@ from storage.database.opening import Store
 from storage.errors import NoStudiesError, StorageError
 from storage.reading.trials import RawTrial, Sorted, sort_trials
 from storage.records.budgets import Budgets
-from storage.records.remeasurement import join_looks
-from storage.records.shapes import STUDY, parsed, why_not
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.record import parsed
+from storage.records.remeasurement import join_remeasurements
+from storage.records.study import StudyAttributes, StudyRecord
+from storage.records.trial import Failure, TrialRecord
 from storage.study_store.attributes import LOSS_BUDGET, STUDY_KEYS
 from storage.study_store.rows import (
     StudyRow,
@@ -68,8 +68,7 @@ def read_studies(
         for study_id, row in ours.items():
             try:
                 own = map(RawTrial.of_row, trials.pop(study_id))
-                record = _record(row.name, _attributes(row), own)
-                records.append(replace(record, failed=failures[study_id]))
+                records.append(_record(row.name, _attributes(row), own, failures[study_id]))
             except StorageError as error:
                 problems.append(str(error))
     if not records:
@@ -120,42 +119,48 @@ def _require(store: Store, name: str, names: Sequence[str]) -> None:
         )
 
 
-def _record(name: str, content: Mapping[str, object], trials: Iterable[RawTrial]) -> StudyRecord:
+def _record(
+    name: str,
+    content: Mapping[str, object],
+    trials: Iterable[RawTrial],
+    failed: Sequence[Failure] = (),
+) -> StudyRecord:
     try:
-        attributes = STUDY.validate_python(content)
+        kept = StudyAttributes.model_validate(content)
     except ValidationError as error:
         raise StorageError(
-            f"study {name} is not as accelfront keeps one: {why_not(error)}; restore it from a "
-            "copy, or delete it"
+            f"study {name} is not as accelfront keeps one: {_first_fault(error)}; restore it from "
+            "a copy, or delete it"
         ) from error
     found = sort_trials(trials)
     return StudyRecord(
         name=name,
-        combination=attributes["combination"],
-        protocol=attributes["protocol"],
-        environment=attributes["environment"],
-        space=attributes["space"],
-        budgets=Budgets(attributes["loss_budget"], attributes.get("budgets", {})),
+        combination=kept.combination,
+        protocol=kept.protocol,
+        environment=kept.environment,
+        space=kept.space,
+        budgets=Budgets(kept.loss_budget, kept.budgets),
         trials=_points(found),
         states=dict(found.states),
-        # Not there in what the first release measured, which gave none.
-        scheduler_settings=attributes.get("scheduler_settings", {}),
-        doubt=attributes.get("doubt", ""),
-        origin=attributes.get("model_origin", {}),
-        files=attributes.get("files", {}),
+        scheduler_settings=kept.scheduler_settings,
+        doubt=kept.doubt,
+        origin=kept.model_origin,
+        files=kept.files,
         foreign_trials=found.foreign,
+        failed=list(failed),
     )
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong, with where it is, in one line."""
+    [first, *_] = error.errors(include_url=False, include_input=False)
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg'].lower()}"
 
 
 def _points(found: Sorted) -> list[TrialRecord]:
-    """The distinct points, joined to their second looks."""
-    points = (
-        TrialRecord(
-            each["number"], each["point"], each["speedup"], each["clip_loss"], each["measurement"]
-        )
-        for each in found.points
-    )
-    return join_looks(_distinct(points), found.looks)
+    """The distinct points, joined to their remeasurements."""
+    return join_remeasurements(_distinct(found.points), found.remeasurements)
 
 
 def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -1,7 +1,7 @@
 """Which trials of a study are ours: the one rule, whichever way they were read.
 
 Optuna's API lets anybody add trials to a study. A complete one counts if accelfront measured it:
-if it holds a point and a measurement of the right shape beside its two values.
+if it holds a point and a measurement beside its two values.
 """
 
 from __future__ import annotations
@@ -9,66 +9,105 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from storage.records.remeasurement import SecondLook
-from storage.records.shapes import MEASURED, SECOND, TRIAL, Measured, Trial, parsed
+from storage.records.measurement import Measurement, Remeasured
+from storage.records.record import Count, Value
+from storage.records.remeasurement import Remeasurement
+from storage.records.trial import TrialRecord
+from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT, POINT
 from storage.study_store.rows import TrialRow
+
+Kept = TypeVar("Kept")
+
+POINTS: TypeAdapter[dict[str, int | float]] = TypeAdapter(
+    dict[str, Value], config=ConfigDict(strict=True)
+)
+NUMBERS: TypeAdapter[int] = TypeAdapter(Count, config=ConfigDict(strict=True))
+MEASUREMENTS: TypeAdapter[Measurement] = TypeAdapter(Measurement)
+REMEASUREMENTS: TypeAdapter[Remeasured] = TypeAdapter(Remeasured)
 
 
 class RawTrial(NamedTuple):
-    """A trial as it was read; its attributes are JSON no more."""
+    """A trial as it was read, of which nothing is believed.
+
+    Attributes:
+        number: Its number in its study.
+        state: The name of its state.
+        speedup: Its first value.
+        clip_loss: Its second one.
+        attributes: By name.
+        is_text: Whether these are JSON still: to read it into a record at once is twice as fast.
+    """
 
     number: object
     state: str
     speedup: object
     clip_loss: object
     attributes: Mapping[str, object]
+    is_text: bool
 
     @classmethod
     def of_optuna(cls, trial: FrozenTrial) -> RawTrial:
         """As Optuna reads it."""
         values = [*(trial.values or []), None, None]
-        return cls(trial.number, trial.state.name, values[0], values[1], trial.user_attrs)
+        return cls(trial.number, trial.state.name, values[0], values[1], trial.user_attrs, False)
 
     @classmethod
     def of_row(cls, row: TrialRow) -> RawTrial:
         """As a query of ours reads it."""
-        texts = {
-            "point": row.point, "duplicate_of": row.duplicate_of, "measurement": row.measurement,
-        }  # fmt: skip
-        attributes = {key: parsed(text) for key, text in texts.items() if text is not None}
-        return cls(row.number, row.state, row.speedup, row.clip_loss, attributes)
+        texts = {POINT: row.point, DUPLICATE_OF: row.duplicate_of, MEASUREMENT: row.measurement}
+        attributes = {key: text for key, text in texts.items() if text is not None}
+        return cls(row.number, row.state, row.speedup, row.clip_loss, attributes, True)
 
     @property
     def is_repeat(self) -> bool:
         """Whether it repeats a point, and so counts nothing."""
-        return "duplicate_of" in self.attributes
+        return DUPLICATE_OF in self.attributes
 
-    def point(self) -> Trial | None:
+    def point(self) -> TrialRecord | None:
         """The point that accelfront measured in full here; None if it did not."""
         if self.state != TrialState.COMPLETE.name or self.is_repeat:
             return None
-        content = {
-            "number": self.number, "speedup": self.speedup, "clip_loss": self.clip_loss,
-        }  # fmt: skip
         try:
-            return TRIAL.validate_python({**content, **self.attributes})
+            return TrialRecord.model_validate(
+                {
+                    "number": self.number,
+                    "params": self._read(POINT, POINTS),
+                    "speedup": self.speedup,
+                    "clip_loss": self.clip_loss,
+                    "measurement": self._read(MEASUREMENT, MEASUREMENTS),
+                }
+            )
         except ValidationError:
             return None
 
-    def look(self) -> SecondLook | None:
-        """The second look that this repeat is; None if it is none, is under way or failed."""
+    def remeasurement(self) -> Remeasurement | None:
+        """What it found if it measured a point again; None if it found nothing, or is none."""
         if self.state != TrialState.PRUNED.name:
             return None
         try:
-            found = SECOND.validate_python(self.attributes)
+            return Remeasurement(
+                self._read(DUPLICATE_OF, NUMBERS), self._read(MEASUREMENT, REMEASUREMENTS)
+            )
         except ValidationError:
             return None
-        return found["duplicate_of"], found["measurement"]
+
+    def measurement(self) -> Measurement | None:
+        """What accelfront measured in it, of whatever kind it is; None if there is nothing."""
+        try:
+            return self._read(MEASUREMENT, MEASUREMENTS)
+        except ValidationError:
+            return None
+
+    def _read(self, name: str, adapter: TypeAdapter[Kept]) -> Kept:
+        kept = self.attributes.get(name)
+        if isinstance(kept, str) and self.is_text:
+            return adapter.validate_json(kept)
+        return adapter.validate_python(kept)
 
 
 @dataclass
@@ -77,13 +116,13 @@ class Sorted:
 
     Attributes:
         points: Those that were measured in full.
-        looks: What second looks found.
+        remeasurements: Those that measured one of these again.
         states: How many trials are in which state, repeats of a point left out.
         foreign: How many more are complete and are not ours.
     """
 
-    points: list[Trial] = field(default_factory=list)
-    looks: list[SecondLook] = field(default_factory=list)
+    points: list[TrialRecord] = field(default_factory=list)
+    remeasurements: list[Remeasurement] = field(default_factory=list)
     states: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
 
@@ -93,8 +132,8 @@ def sort_trials(trials: Iterable[RawTrial]) -> Sorted:
     found = Sorted()
     for trial in trials:
         if trial.is_repeat:
-            look = trial.look()
-            found.looks += [] if look is None else [look]
+            again = trial.remeasurement()
+            found.remeasurements += [] if again is None else [again]
             continue
         if trial.state == TrialState.COMPLETE.name:
             point = trial.point()
@@ -106,12 +145,15 @@ def sort_trials(trials: Iterable[RawTrial]) -> Sorted:
     return found
 
 
-def given_up(trial: FrozenTrial) -> Measured | None:
+def measured(trial: FrozenTrial) -> Measurement | None:
+    """What accelfront measured of a point here, in full or in part; None if it did not."""
+    point = RawTrial.of_optuna(trial).point()
+    return given_up(trial) if point is None else point.measurement
+
+
+def given_up(trial: FrozenTrial) -> Measurement | None:
     """What accelfront had measured of a point when it gave it up early; None of any other trial."""
     raw = RawTrial.of_optuna(trial)
     if trial.state != TrialState.PRUNED or raw.is_repeat:
         return None
-    try:
-        return MEASURED.validate_python(raw.attributes.get("measurement"))
-    except ValidationError:
-        return None
+    return raw.measurement()

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from storage.records.measurement import Measurement
 
 CLIP_LOSS = "clip_loss"
 
@@ -57,14 +59,14 @@ class Budgets:
         """Every budget by name, always in one order."""
         return {CLIP_LOSS: self.clip_loss, **dict(sorted(self.conditions.items()))}
 
-    def excess(self, measured: Mapping[str, Any]) -> dict[str, float]:
+    def excess(self, measured: Measurement) -> dict[str, float]:
         """By how much a measurement exceeds each budget; none above 0 is kept."""
         return {
             name: UNKNOWN if (known := figure(measured, name)) is None else known.value - most
             for name, most in self.limits().items()
         }
 
-    def allow(self, measured: Mapping[str, Any]) -> bool:
+    def allow(self, measured: Measurement) -> bool:
         """Whether a measurement meets all conditions by its means.
 
         A figure that is not known meets none: a budget is there to be sure of.
@@ -72,7 +74,7 @@ class Budgets:
         figures = ((figure(measured, name), most) for name, most in self.conditions.items())
         return all(known is not None and known.value <= most for known, most in figures)
 
-    def surely_allow(self, measured: Mapping[str, Any]) -> bool:
+    def surely_allow(self, measured: Measurement) -> bool:
         """Whether a measurement meets all conditions with the whole of its intervals."""
         figures = ((figure(measured, name), most) for name, most in self.conditions.items())
         return all(known is not None and known.high <= most for known, most in figures)
@@ -88,7 +90,7 @@ class Budgets:
         """All budgets, as the words that follow `inside`."""
         return " and ".join([f"the loss budget of {self.clip_loss:.1%}", *self.conditions_in_words])
 
-    def why_not(self, measured: Mapping[str, Any]) -> str:
+    def why_not(self, measured: Measurement) -> str:
         """Which condition a measurement may break, in words; empty if it meets all."""
         for name, most in sorted(self.conditions.items()):
             known = figure(measured, name)
@@ -99,9 +101,9 @@ class Budgets:
                 return f"its {title(name)} may be {may}, and {amount(name, most)} is allowed"
         return ""
 
-    def surely_keep(self, measured: Mapping[str, Any]) -> bool:
+    def surely_keep(self, measured: Measurement) -> bool:
         """Whether a measurement keeps all budgets with the whole of its intervals."""
-        return bool(measured["clip_loss_ci"][1] <= self.clip_loss) and self.surely_allow(measured)
+        return bool(measured.clip_loss_ci[1] <= self.clip_loss) and self.surely_allow(measured)
 
 
 def title(name: str) -> str:
@@ -114,14 +116,14 @@ def amount(name: str, value: float) -> str:
     return f"{value / MIB_PER_GIB:.3g} GiB" if name == MEMORY else f"{100 * value:.3g}%"
 
 
-def figure(measured: Mapping[str, Any], name: str) -> Figure | None:
+def figure(measured: Measurement, name: str) -> Figure | None:
     """The figure of a measurement that a budget of this name limits; None if it is not known."""
     if name == CLIP_LOSS:
-        return Figure(measured["clip_loss"], measured["clip_loss_ci"][1])
+        return Figure(measured.clip_loss, measured.clip_loss_ci[1])
     if name == MEMORY:
-        peak = measured["peak_memory_mib"]
+        peak = measured.peak_memory_mib
         return None if peak is None else Figure(peak, peak)
-    metric = measured.get("metrics", {}).get(name)
+    metric = measured.metrics.get(name)
     if metric is None:
         return None
-    return Figure(metric["loss"], metric["loss_ci"][1] if metric["loss_ci"] else inf)
+    return Figure(metric.loss, inf if metric.loss_ci is None else metric.loss_ci[1])

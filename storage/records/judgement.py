@@ -10,13 +10,11 @@ prompts for all its points.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from storage.records.budgets import Budgets
 from storage.records.front import best_inside, pareto_front
-
-if TYPE_CHECKING:
-    from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 
 
 class Judged(NamedTuple):
@@ -48,7 +46,7 @@ def surest(trials: Sequence[TrialRecord], budgets: Budgets) -> TrialRecord | Non
     the greatest low end; None if no point keeps the budgets so.
     """
     keeping = [trial for trial in trials if budgets.surely_keep(trial.judged)]
-    return max(keeping, key=lambda trial: trial.judged["speedup_ci"][0], default=None)
+    return max(keeping, key=lambda trial: trial.judged.speedup_ci[0], default=None)
 
 
 def _judged(trials: Iterable[TrialRecord], budgets: Budgets) -> list[Judged]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 GREATEST = 1e9
 """No figure is greater; a database may hold any number."""
@@ -34,3 +35,11 @@ class Record(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """The fields that were given, as JSON has them: what was read is written back equal."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+def parsed(text: str) -> Any:
+    """What a JSON text holds; None, which no record takes, if it is none."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return None

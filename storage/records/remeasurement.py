@@ -1,54 +1,53 @@
-"""Second looks: measured points that were timed again, or confirmed on unseen prompts.
+"""Remeasurements: known points that were measured again, joined to the trials that had them first.
 
-A second look is a trial of its own that repeats a point, so it counts nothing; what it found is
-joined to the point's first trial here. One that timed a point again holds the quieter measurement.
+A remeasurement is a trial of its own that repeats a point, so it counts nothing. One that timed a
+point again holds the quieter measurement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from storage.records.study import TrialRecord
-
-Look = Literal["timed again", "confirmed"]
-
-LOOK = "look"
-"""In the measurement of a second look: which one it is."""
-
-SecondLook = tuple[int, Mapping[str, Any]]
-"""The number of the point's first trial, and what was measured."""
+from storage.records.measurement import Remeasured
+from storage.records.trial import TrialRecord
 
 
-def disturbed_by(measured: Mapping[str, Any]) -> list[str]:
-    """What disturbed a measurement; studies from before this was watched know of the GPU alone."""
-    seen: list[str] = measured.get("disturbed") or []
-    return seen or (["shared"] if measured.get("device_shared") else [])
+class Remeasurement(NamedTuple):
+    """One of them.
+
+    Attributes:
+        first: The number of the point's first trial.
+        measurement: What was measured.
+    """
+
+    first: int
+    measurement: Remeasured
 
 
-def join_looks(trials: Sequence[TrialRecord], looks: Iterable[SecondLook]) -> list[TrialRecord]:
-    """Join second looks to the points that they looked at.
+def join_remeasurements(
+    trials: Sequence[TrialRecord], remeasurements: Iterable[Remeasurement]
+) -> list[TrialRecord]:
+    """Join remeasurements to the points that they measured.
 
     Args:
         trials: Points.
-        looks: Of two alike the first counts.
+        remeasurements: Of two alike the first counts.
     """
     by_number = {trial.number: trial for trial in trials}
-    for number, measured in looks:
+    for number, measured in remeasurements:
         trial = by_number.get(number)
         if trial is None:
             continue
-        if measured[LOOK] == "confirmed":
+        if measured.look == "confirmed":
             if trial.confirmed is None:
-                by_number[number] = replace(trial, confirmed=measured)
+                by_number[number] = trial.model_copy(update={"confirmed": measured})
         elif not trial.timed_again:
-            by_number[number] = replace(
-                trial,
-                speedup=measured["speedup"],
-                measurement=measured,
-                timed_again=True,
-                first_timing=trial.measurement,
-            )
+            timing = {
+                "speedup": measured.speedup,
+                "measurement": measured,
+                "timed_again": True,
+                "first_timing": trial.measurement,
+            }
+            by_number[number] = trial.model_copy(update=timing)
     return list(by_number.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.records.budgets import Budgets
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,9 @@ def meets(trial: TrialRecord, requirement: Requirement, budgets: Budgets) -> boo
     if requirement == Requirement():
         return False
     measured = trial.judged
-    fast = requirement.speedup is None or measured["speedup_ci"][0] >= requirement.speedup
+    fast = requirement.speedup is None or measured.speedup_ci[0] >= requirement.speedup
     short = requirement.latency_s is None or (
         # A latency of one pair alone has no interval to promise with.
-        measured["latency_ci_s"] is not None
-        and measured["latency_ci_s"][1] <= requirement.latency_s
+        measured.latency_ci_s is not None and measured.latency_ci_s[1] <= requirement.latency_s
     )
     return bool(fast and short) and budgets.surely_keep(measured)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from copy import copy
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.reading.trials import RawTrial, given_up
+from storage.reading.trials import measured
 from storage.records.budgets import CLIP_LOSS, UNKNOWN, Budgets
+from storage.records.measurement import Measurement
 from storage.study_store.attributes import DUPLICATE_OF
 
 
@@ -39,17 +39,15 @@ class BudgetedStudy(optuna.Study):
     ) -> list[FrozenTrial]:
         """All that samplers read goes through here."""
         trials = super()._get_trials(deepcopy, states, use_cache)
-        measured = {trial.number: _measured(trial) for trial in trials}
-        return [self._judged(trial, measured) for trial in trials]
+        known = {trial.number: measured(trial) for trial in trials}
+        return [self._judged(trial, known) for trial in trials]
 
-    def _judged(
-        self, trial: FrozenTrial, measured: Mapping[int, Mapping[str, Any] | None]
-    ) -> FrozenTrial:
+    def _judged(self, trial: FrozenTrial, known: dict[int, Measurement | None]) -> FrozenTrial:
         if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             return trial
-        known = measured.get(trial.user_attrs.get(DUPLICATE_OF, trial.number))
-        if known is not None:
-            excess = self._budgets.excess(known)
+        found = known.get(trial.user_attrs.get(DUPLICATE_OF, trial.number))
+        if found is not None:
+            excess = self._budgets.excess(found)
         else:
             # What others told Optuna has the two values alone.
             excess = dict.fromkeys(self._budgets.limits(), UNKNOWN)
@@ -64,9 +62,3 @@ class BudgetedStudy(optuna.Study):
         for name, beyond in excess.items():
             judged.set_constraint(name, beyond)
         return judged
-
-
-def _measured(trial: FrozenTrial) -> Mapping[str, Any] | None:
-    """What accelfront measured of a point here, in full or in part; None if it did not."""
-    point = RawTrial.of_optuna(trial).point()
-    return given_up(trial) if point is None else point["measurement"]

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -15,32 +14,15 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from storage.errors import StorageError
+from storage.reading.trials import measured
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.records.study import Point
+from storage.records.trial import Point
 from storage.study_store import attributes as keys
 from storage.study_store.artifacts import artifact_folder, keep_picture
 from storage.study_store.handle import StudyHandle, rounded
 
 PICTURE_NAME = "baseline-above-accelerated-below.webp"
-
-
-class Measured(Protocol):
-    """A measurement, as far as storing it needs to know it."""
-
-    @property
-    def speedup(self) -> float:
-        """Baseline latency / accelerated latency."""
-
-    @property
-    def clip_loss(self) -> float:
-        """Relative loss of the mean CLIP score."""
-
-    @property
-    def stopped_early(self) -> bool:
-        """Whether it was given up as hopeless."""
-
-    def model_dump(self) -> dict[str, Any]:
-        """All that was measured."""
 
 
 def ask(
@@ -96,7 +78,11 @@ class PointTrials:
         return self._handle.heartbeat(trial._trial_id)
 
     def keep(
-        self, trial: optuna.Trial, measurement: Measured, sampling_s: float, picture: bytes | None
+        self,
+        trial: optuna.Trial,
+        measurement: Measurement,
+        sampling_s: float,
+        picture: bytes | None,
     ) -> bool:
         """Store a measured point.
 
@@ -111,15 +97,15 @@ class PointTrials:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
         """
         start = time.perf_counter()
-        content = measurement.model_dump()
-        excess = self._handle.budgets.excess(content)
+        excess = self._handle.budgets.excess(measurement)
 
         def note() -> None:
             self._handle.require()
             trial.set_user_attr(keys.FEASIBLE, max(excess.values()) <= 0)
             self._constrain(trial, excess)
-            content["seconds"] |= {"sample": sampling_s, "store": time.perf_counter() - start}
-            trial.set_user_attr(keys.MEASUREMENT, rounded(content))
+            spent = {"sample": sampling_s, "store": time.perf_counter() - start}
+            kept = measurement.model_copy(update={"seconds": measurement.seconds | spent})
+            trial.set_user_attr(keys.MEASUREMENT, rounded(kept.as_json()))
 
         try:
             self._handle.retry(note)
@@ -146,8 +132,9 @@ class PointTrials:
             known = None if first is None else self._handle.trials()[first]
             if known is None or known.state != TrialState.COMPLETE:
                 return None
-            measured = known.user_attrs[keys.MEASUREMENT]
-            self._constrain(trial, self._handle.budgets.excess(measured))
+            measurement = measured(known)
+            if measurement is not None:
+                self._constrain(trial, self._handle.budgets.excess(measurement))
             values: list[float] = known.values
             return values
 

@@ -59,7 +59,7 @@ def _claim_measured(
     """Claim the points that were measured and that no trial holds: a copied study has no claims."""
     for trial in trials:
         point = RawTrial.of_optuna(trial).point()
-        if point is not None and (key := point_key(point["point"])) not in taken:
+        if point is not None and (key := point_key(point.params)) not in taken:
             claim(store.engine, study_id, key, trial.number)
 
 

@@ -14,11 +14,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from storage.reading.studies import read_study
-from storage.records.remeasurement import LOOK, Look
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.measurement import Kind, Measurement, Remeasured
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from storage.study_store import attributes as keys
 from storage.study_store.handle import StudyHandle, rounded
-from storage.study_store.points import Measured
 
 
 class RemeasurementTrials:
@@ -66,10 +66,11 @@ class RemeasurementTrials:
         """As `PointTrials.heartbeat`."""
         return self._handle.heartbeat(trial_id)
 
-    def keep(self, trial_id: int, kind: Look, measurement: Measured) -> None:
+    def keep(self, trial_id: int, kind: Kind, measurement: Measurement) -> None:
         """Store what was found, unless the worker was given up for dead meanwhile."""
         self._handle.retry(self._handle.require)
-        self._note(trial_id, keys.MEASUREMENT, {LOOK: kind, **rounded(measurement.model_dump())})
+        kept = Remeasured.model_validate(rounded(measurement.as_json()) | {"look": kind})
+        self._note(trial_id, keys.MEASUREMENT, kept.as_json())
         self._end(trial_id, TrialState.PRUNED)
 
     def fail(self, trial_id: int, reason: str, own_fault: bool = False) -> None:

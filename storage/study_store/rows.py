@@ -14,8 +14,8 @@ from optuna.storages._rdb import models
 from sqlalchemy import Engine, String, Table, and_, select, type_coerce
 
 from storage.database.schema import claims
-from storage.records.failure import Failure
-from storage.records.shapes import parsed
+from storage.records.record import parsed
+from storage.records.trial import Failure
 from storage.study_store.attributes import FAULT, REASON
 
 STUDIES: Table = models.StudyModel.__table__

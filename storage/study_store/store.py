@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
 
 from optuna.trial import TrialState
 
@@ -14,6 +12,7 @@ from storage.reading.studies import read_study
 from storage.reading.trials import given_up
 from storage.records.budgets import Budgets
 from storage.records.environment import version_drift
+from storage.records.measurement import Measurement
 from storage.records.study import StudyRecord
 from storage.study_store import attributes as keys
 from storage.study_store.claims import list_claims
@@ -85,7 +84,7 @@ class StudyStore:
             self._handle.require()
             recover(self.study, self._database)
             failed = read_failures(self._database.engine, [self._handle.id])[self._handle.id]
-            return replace(read_study(self.study), failed=failed)
+            return read_study(self.study).model_copy(update={"failed": failed})
 
         return self.retry(read)
 
@@ -106,7 +105,7 @@ class StudyStore:
         """How many points were given up early."""
         return self._claimed(TrialState.PRUNED)
 
-    def free_given_up(self, stays: Callable[[Mapping[str, Any]], bool]) -> None:
+    def free_given_up(self, stays: Callable[[Measurement], bool]) -> None:
         """Free the points given up early that are not hopeless any more, to be measured in full.
 
         Args:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from objectives.measurement import Measurement
 from objectives.quality.picture_grid import PictureGrid
 from objectives.statistics import Estimate
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.store import StudyStore
@@ -77,18 +75,17 @@ class PointMeasuring:
             raise
         self._reporter.step_times.note("measured", sampling_s + time.perf_counter() - start)
 
-    def stays_given_up(self, measured: Mapping[str, Any], record: StudyRecord) -> bool:
+    def stays_given_up(self, measured: Measurement, record: StudyRecord) -> bool:
         """Whether a point that was given up early would be so today.
 
         Args:
             measured: What was measured of it.
             record: The study as it was read last.
         """
-        if measured.get("hits") == 0:
+        if measured.hits == 0:
             return True
-        speedup, loss = (
-            Estimate(measured[name], *measured[f"{name}_ci"]) for name in ("speedup", "clip_loss")
-        )
+        speedup = Estimate(measured.speedup, *measured.speedup_ci)
+        loss = Estimate(measured.clip_loss, *measured.clip_loss_ci)
         budget = self._screening_budget(record)
         return self._screens and is_hopeless(speedup, loss, record.searched_front, budget)
 

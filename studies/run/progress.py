@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from storage.records.budgets import Budgets
 from storage.records.judgement import judged_bound
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from studies.run.time_left import Step, StepTimes
 
 if TYPE_CHECKING:
-    from objectives.measurement import Measurement
+    from storage.records.measurement import Measurement
 
 EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "interrupt", "others"]
 

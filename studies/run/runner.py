@@ -12,7 +12,8 @@ from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from studies.earlier import earlier_note
 from studies.errors import StudyFailedError
 from studies.note import study_note

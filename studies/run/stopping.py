@@ -16,7 +16,7 @@ from objectives.measurement import Estimates, Partial
 from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import Scored, hypervolume, is_dominated
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 from studies.errors import StudyFailedError
 
 PLATEAU_POINTS = 30
@@ -151,7 +151,7 @@ def is_hopeless(
 def usual_spread(trials: Sequence[TrialRecord]) -> Spread:
     """How far the pairs of a study's trials scatter."""
     spreads = (
-        Spread.of(trial.measurement["baseline_latencies_s"], trial.measurement["latencies_s"])
+        Spread.of(trial.measurement.baseline_latencies_s, trial.measurement.latencies_s)
         for trial in trials
     )
     return sum(spreads, start=Spread())

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Literal
 
-from storage.records.remeasurement import Look
-from storage.records.study import TrialRecord
+from storage.records.measurement import Kind
+from storage.records.trial import TrialRecord
 from studies.run.remeasurement.disturbance import room_to_time_again
 
-Step = Literal["measured"] | Look
+Step = Literal["measured"] | Kind
 """A point of the search is measured; a remeasurement is named as its kind."""
 
 
@@ -52,7 +52,7 @@ def steps_to_come(trials: list[TrialRecord], wanted: int, confirmations: int) ->
         wanted: How many there are to be.
         confirmations: How many confirmations are to come.
     """
-    disturbed = sum(not t.timed_again and bool(t.measurement.get("disturbed")) for t in trials)
+    disturbed = sum(not t.timed_again and bool(t.measurement.disturbed) for t in trials)
     return {
         "measured": max(0, wanted - len(trials)),
         "timed again": min(disturbed, room_to_time_again(trials)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.database.opening import Store
-from storage.records.study import Point
+from storage.records.trial import Point
 from studies.plan import Plan
 from studies.search.imported_points import imported_points
 from studies.search.warm_start import warm_points

@@ -11,10 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack
+from storage.reading.trials import measured
 from storage.records.budgets import Budgets, figure
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.records.study import Point
-from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT
+from storage.records.trial import Point
+from storage.study_store.attributes import DUPLICATE_OF
 from studies.search.features import Matrix, describe, loss_features, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain
 from studies.search.point_sampler import PointSampler
@@ -167,7 +169,7 @@ class FrontSampler(PointSampler):
             What is known of points, in full or as far as one was measured that was given up; the
             points that others are at; how many earlier trials have no point yet.
         """
-        measured: dict[int, Seen] = {}
+        full: dict[int, Seen] = {}
         partly: dict[int, Seen] = {}
         running = set()
         choosing = 0
@@ -183,37 +185,34 @@ class FrontSampler(PointSampler):
             # What others told Optuna of a point, accelfront did not measure; nor did it what
             # nobody claimed.
             claimed = point_key(self._points[index]) in self.taken
-            is_ours = MEASUREMENT in each.user_attrs
-            if each.state == TrialState.COMPLETE and claimed and is_ours:
-                measured.setdefault(index, self._seen(each, *each.values))
-            elif each.state == TrialState.PRUNED and is_ours:
-                partly[index] = self._partly(each)
+            known = measured(each)
+            if each.state == TrialState.COMPLETE and claimed and known is not None:
+                full.setdefault(index, self._seen(known, *each.values))
+            elif each.state == TrialState.PRUNED and known is not None:
+                partly[index] = self._partly(known)
             elif each.state == TrialState.RUNNING:
                 running.add(index)
-        return partly | measured, running, choosing
+        return partly | full, running, choosing
 
-    def _partly(self, trial: FrozenTrial) -> Seen:
+    def _partly(self, known: Measurement) -> Seen:
         """What a point that was given up had until then.
 
         Its interval's low end is two deviations away or more; the high end, that of the long tail
         of losses, says less of them.
         """
-        measured = trial.user_attrs[MEASUREMENT]
-        loss = measured["clip_loss"]
-        error = max(LEAST_ERROR, (loss - measured["clip_loss_ci"][0]) / 2)
-        return self._seen(trial, measured["speedup"], loss, error)
+        error = max(LEAST_ERROR, (known.clip_loss - known.clip_loss_ci[0]) / 2)
+        return self._seen(known, known.speedup, known.clip_loss, error)
 
     def _seen(
-        self, trial: FrozenTrial, speedup: float, clip_loss: float, error: float = 0.0
+        self, known: Measurement, speedup: float, clip_loss: float, error: float = 0.0
     ) -> Seen:
         """What a measured trial tells; its constraints may be those of other budgets."""
-        measured = trial.user_attrs[MEASUREMENT]
         excess = {
-            name: known.value - most
+            name: found.value - most
             for name, most in self._budgets.conditions.items()
-            if (known := figure(measured, name)) is not None
+            if (found := figure(known, name)) is not None
         }
-        return Seen(speedup, clip_loss, excess, self._budgets.allow(measured), error)
+        return Seen(speedup, clip_loss, excess, self._budgets.allow(known), error)
 
     def _place(self, trial: FrozenTrial) -> int | None:
         """Where a trial's point is among all; None if it is none, as others add what they like."""

@@ -17,7 +17,7 @@ from storage.foreign import plain
 from storage.reading.prototype import Entry
 from storage.records.combination import Combination
 from storage.records.points import point_key
-from storage.records.study import Point
+from storage.records.trial import Point
 from studies.plan import Plan, make_stack
 from studies.request import StudyRequest
 

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from storage.records.study import Point
+from storage.records.trial import Point
 
 
 class PointSampler(BaseSampler):

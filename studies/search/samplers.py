@@ -25,7 +25,7 @@ from accel_space.method import Choices, Space
 from accel_space.stack import Stack
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
-from storage.records.study import Point
+from storage.records.trial import Point
 from storage.study_store.constraints import BudgetedStudy
 from storage.study_store.points import ask
 from studies.search.front_sampler import FrontSampler

@@ -13,7 +13,7 @@ from storage.reading.studies import find_study, study_names
 from storage.records.combination import StudyName
 from storage.records.front import pareto_front
 from storage.records.points import point_key
-from storage.records.study import Point, TrialRecord
+from storage.records.trial import Point, TrialRecord
 from studies.plan import Plan
 from studies.request import DEFAULT_LOSS_BUDGET
 

@@ -21,7 +21,9 @@ from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.protocol import Protocol
-from storage.records.study import Space, StudyRecord, TrialRecord
+from storage.records.study import Space, StudyRecord
+from storage.records.trial import TrialRecord
+from tests.made_records import made_measurement
 
 STEPS = 20
 
@@ -71,26 +73,16 @@ def made_study(
         params=dict(params),
         speedup=2.5,
         clip_loss=0.0123,
-        measurement={
-            "speedup": 2.5,
-            "speedup_ci": [2.4, 2.6],
-            "clip_loss": 0.0123,
-            "clip_loss_ci": [-0.002, 0.0266],
-            "latency_s": 0.12,
-            "latency_ci_s": [0.115, 0.125],
-            "baseline_latency_s": 0.3,
-            "latencies_s": [0.12, 0.12],
-            "baseline_latencies_s": [0.3, 0.3],
-            "image_similarity": 0.95,
-            "psnr_db": 25.0,
-            "clip_score": 0.79,
-            "baseline_clip_score": 0.8,
-            "peak_memory_mib": 4000.0,
-            "device_shared": False,
-            "samples": entry.num_samples,
-            "stopped_early": False,
-            "seconds": {"generate": 6.0, "score": 4.0},
-        },
+        measurement=made_measurement(
+            2.5,
+            0.0123,
+            baseline_s=0.3,
+            speedup_ci=[2.4, 2.6],
+            clip_loss_ci=[-0.002, 0.0266],
+            latency_ci_s=[0.115, 0.125],
+            peak_memory_mib=4000.0,
+            samples=entry.num_samples,
+        ),
     )
     combination = Combination(
         pipeline=pipeline, scheduler=scheduler, steps=steps, methods=tuple(methods)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.judgement import surest
 from storage.records.requirement import Requirement, meets
+from tests.made_records import changed
 from tests.made_studies import add_point, add_study
 
 
@@ -76,7 +76,7 @@ def test_the_surest_point_meets_all_that_any_point_meets_by_interval(store: Stor
     [record] = read_studies(store)
     trial = surest(record.trials, record.budgets)
     assert trial is not None
-    low = trial.measurement["speedup_ci"][0]
+    low = trial.measurement.speedup_ci[0]
     assert low == 1.9
     assert meets(trial, Requirement(speedup=low), record.budgets)
     beyond = Requirement(speedup=low + 0.01)
@@ -112,7 +112,7 @@ def test_baselines_of_other_pipelines_and_protocols_do_not_compare(store: Store)
     add_measured(store, "UniPC", 0.6, pipeline="tiny-shapes-v")
     add_study(store, "tome", scheduler="UniPC")  # without points
     ours, theirs, _ = read_studies(store)
-    other = replace(
+    other = changed(
         ours,
         protocol=ours.protocol.model_copy(update={"num_samples": 64}),
         combination=theirs.combination,

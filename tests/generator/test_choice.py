@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -20,7 +19,7 @@ from generator.choice import (
 )
 from generator.tasks.task import Task
 from storage.records.budgets import Budgets
-from storage.records.study import TrialRecord
+from tests.made_records import changed, made_point
 from tests.made_reports import made_study
 
 FAST = (3.0, 2.9, 3.1), (0.05, 0.04, 0.06)
@@ -36,22 +35,19 @@ def make_study(*points: Any, prompts: int = 32, device: str = "a CPU", name: str
     A picture of the baseline takes a second.
     """
     trials = [
-        TrialRecord(
-            number=number,
-            params={},
-            speedup=speedup[0],
-            clip_loss=loss[0],
-            measurement={
-                "speedup_ci": speedup[1:],
-                "clip_loss_ci": loss[1:],
-                "latency_s": 1 / speedup[0],
-                "latency_ci_s": [1 / speedup[2], 1 / speedup[1]],
-            },
+        made_point(
+            number,
+            {},
+            speedup[0],
+            loss[0],
+            speedup_ci=speedup[1:],
+            clip_loss_ci=loss[1:],
+            latency_ci_s=[1 / speedup[2], 1 / speedup[1]],
         )
         for number, (speedup, loss) in enumerate(points)
     ]
     study = made_study(trials, device=device, num_samples=prompts, model="tiny@0a1b2c3d")
-    return replace(study, name=name, budgets=Budgets(0.5))
+    return changed(study, name=name, budgets=Budgets(0.5))
 
 
 def make_task(**wanted: float) -> Task:

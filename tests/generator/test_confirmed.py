@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,22 +21,18 @@ from generator.make_tasks import make_tasks
 from storage.database.opening import open_store
 from storage.records.budgets import Budgets
 from storage.records.judgement import surest
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from tests.generator.artefacts.made_emitters import NOT_ASKED, make_study, make_task
 from tests.generator.made_trials import rendered
+from tests.made_records import changed, made_measurement
 
 
 def confirm(trial: TrialRecord, speedup: float, loss: float) -> TrialRecord:
-    confirmed: dict[str, Any] = {
-        "speedup": speedup,
-        "speedup_ci": [speedup - 0.05, speedup + 0.05],
-        "latency_s": 1 / speedup,
-        "latency_ci_s": [1 / (speedup + 0.05), 1 / (speedup - 0.05)],
-        "clip_loss": loss,
-        "clip_loss_ci": [loss - 0.004, loss + 0.004],
-        "samples": 24,
-    }
-    return replace(trial, confirmed=confirmed)
+    confirmed = made_measurement(
+        speedup, loss, clip_loss_ci=[loss - 0.004, loss + 0.004], samples=24
+    )
+    return changed(trial, confirmed=confirmed)
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ def study() -> StudyRecord:
 
 def with_fast(study: StudyRecord, speedup: float, loss: float) -> StudyRecord:
     fast, slow = study.trials
-    return replace(study, trials=[confirm(fast, speedup, loss), slow])
+    return changed(study, trials=[confirm(fast, speedup, loss), slow])
 
 
 def emit(study: StudyRecord, folder: Path, wanted: float | None) -> TaskResult:
@@ -93,7 +87,7 @@ def lucky() -> StudyRecord:
     study = make_study((1.2, 0.0), (1.3, 0.002), (2.0, 0.002), (1.9, 0.006))
     first, second, third, fourth = study.trials
     confirmed = [confirm(third, 1.6, 0.008), confirm(fourth, 1.9, 0.006)]
-    return replace(study, trials=[first, second, *confirmed])
+    return changed(study, trials=[first, second, *confirmed])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +124,7 @@ def test_the_bound_is_what_unseen_prompts_left_of_it(lucky: StudyRecord) -> None
 
 def test_a_point_beyond_the_budget_on_unseen_prompts_is_no_bound(lucky: StudyRecord) -> None:
     *others, steady = lucky.trials
-    study = replace(lucky, trials=[*others, confirm(steady, 1.9, 0.03)])
+    study = changed(lucky, trials=[*others, confirm(steady, 1.9, 0.03)])
     assert study.bound is not None and study.bound.number == LUCKY
     assert not is_within_bound([study], make_task(1.8, loss_budget=0.02))
     assert nearest([study], make_task(1.8, loss_budget=0.02)).trial.number == LUCKY
@@ -161,11 +155,10 @@ def test_generate_tells_what_an_unsure_point_lacks(
 ) -> None:
     chosen = (1.6, 0.005) if point[0] > 1.6 else (1.52, 0.005)
     study = make_study(chosen, point)
-    sure = replace(
-        study.trials[0],
-        measurement={**study.trials[0].measurement, "speedup_ci": [chosen[0] - 0.01, 1.7]},
-    )
-    outcome = emit(replace(study, trials=[sure, study.trials[1]]), tmp_path, 1.5)
+    first = study.trials[0]
+    surely = changed(first.measurement, speedup_ci=[chosen[0] - 0.01, 1.7])
+    sure = changed(first, measurement=surely)
+    outcome = emit(changed(study, trials=[sure, study.trials[1]]), tmp_path, 1.5)
     assert outcome.status == "emitted" and outcome.reason.endswith(f"passed over: {why}")
 
 
@@ -205,8 +198,9 @@ def test_generate_tells_why_a_confirmed_trial_does_not_serve(
 
 def test_generate_tells_what_disturbed_a_trial(study: StudyRecord, tmp_path: Path) -> None:
     fast, slow = study.trials
-    shaken = replace(fast, measurement={**fast.measurement, "disturbed": ["busy", "slow"]})
-    outcome = emit(replace(study, trials=[shaken, slow]), tmp_path, 1.5)
+    disturbed = changed(fast.measurement, disturbed=["busy", "slow"])
+    shaken = changed(fast, measurement=disturbed)
+    outcome = emit(changed(study, trials=[shaken, slow]), tmp_path, 1.5)
     assert outcome.reason.startswith("something disturbed its latencies (busy, slow); ")
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -16,7 +15,8 @@ from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.requirement import Requirement, meets
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
+from tests.made_records import made_point
 from tests.made_reports import made_study
 from tests.made_studies import add_point, add_study
 
@@ -105,7 +105,7 @@ def test_a_study_of_a_pipeline_that_is_not_known_here_gets_no_task(store: Store)
 
 def test_the_loss_budget_of_a_task_is_that_of_reading(store: Store, study: optuna.Study) -> None:
     [record] = read_studies(store)
-    [task], _ = make_tasks([replace(record, budgets=Budgets(0.1))], [0.8])
+    [task], _ = make_tasks([record.under(Budgets(0.1))], [0.8])
     assert (task.speedup, task.loss_budget) == (3.2, 0.1)
 
 
@@ -119,11 +119,11 @@ def test_a_made_task_is_read_back_from_its_sentence_and_its_json(
 
 
 def measured(number: int, speedup: float, loss: float, widths: tuple[float, float]) -> TrialRecord:
-    measurement = {
+    intervals = {
         "speedup_ci": [speedup * (1 - widths[0]), speedup * (1 + widths[0])],
         "clip_loss_ci": [loss - widths[1], loss + widths[1]],
     }
-    return TrialRecord(number, {}, speedup, loss, measurement)
+    return made_point(number, {}, speedup, loss, **intervals)
 
 
 trials = st.builds(

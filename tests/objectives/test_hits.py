@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from accel_space.stack import Stack
-from objectives.measurement import Measurement
 from objectives.objective import Objective
 from objectives.quality.scorer import Scorer
 from objectives.trial_recorder import INERT_PAIRS
+from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
 from tests.tiny_pipelines import (
     CALLS,

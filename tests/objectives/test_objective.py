@@ -119,7 +119,7 @@ def test_hopeless_point_stops_early_and_keeps_what_was_measured(pipe: Any, score
     assert partial.baseline_scores == baseline.scores[:4]
     assert (measured.speedup, measured.clip_loss_ci) == (1.0, (0.05, 0.15))
     assert (measured.gpu_bound, measured.baseline_gpu_bound) == (None, None), "a CPU has no host"
-    assert partial.latencies_s == measured.latencies_s
+    assert tuple(partial.latencies_s) == measured.latencies_s
     assert len(measured.latencies_s) == 1, "a pair is the least to look at"
     assert measured.latency_ci_s is None
     assert measured.samples == len(partial.scores) == 4

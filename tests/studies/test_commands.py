@@ -25,6 +25,7 @@ from studies.commands import going_on, study_command
 from studies.plan import make_plan
 from studies.request import SAMPLERS, StudyRequest
 from studies.run.runner import run_study
+from tests.made_records import changed
 from tests.studies.conftest import MakeRequest
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
@@ -153,6 +154,6 @@ def test_prompts_of_a_study_that_kept_no_paths_are_named(
     plan = make_plan(make_request(trials=1, prompts=Path("my prompts.txt")))
     run_study(plan, store, loader=StubLoader(lambda: None))
     [record] = read_studies(store)
-    before = replace(record, files={})
+    before = changed(record, files={})
     assert going_on(before).prompts == Path("my prompts.txt")
     assert make_plan(replace(going_on(before), confirm=False)).study_name == plan.study_name

@@ -8,10 +8,11 @@ import pytest
 
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
-from storage.records.study import Space, StudyRecord, TrialRecord
+from storage.records.study import Space, StudyRecord
 from studies.note import study_note
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
+from tests.made_records import made_point
 from tests.studies.conftest import MakeRequest
 
 STORAGE = "postgresql+psycopg://me:***@host/studies"
@@ -26,7 +27,7 @@ def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> StudyRecord:
         environment=Environment(device="a CPU", versions={}),
         space=Space(distinct=16, grid=16, choices={}),
         budgets=Budgets(0.02),
-        trials=[TrialRecord(n, {}, 1.5 + n, clip_loss, {}) for n in range(trials)],
+        trials=[made_point(n, {}, 1.5 + n, clip_loss) for n in range(trials)],
         states={},
     )
 

@@ -90,8 +90,6 @@ def read_at(
         InputError: If one of them is no budget.
         StorageError: If there is no such database or study.
     """
-    from dataclasses import replace
-
     from accelfront.cli.reading.stored import read
     from objectives.errors import InputError
     from storage.database.opening import open_store
@@ -104,7 +102,7 @@ def read_at(
         )
     asked = read_budgets(budget or (), loss_budget)
     records = read(open_store(storage), study)
-    return [replace(record, budgets=asked.over(record.budgets)) for record in records]
+    return [record.under(asked.over(record.budgets)) for record in records]
 
 
 def _table(found: list[Bound]) -> Table:
@@ -133,10 +131,10 @@ def _table(found: list[Bound]) -> Table:
             reach_text(study),
         ]
         if trial is not None:
-            looks = trial.looks
+            looks = trial.measurements
             cells[0] = "\n".join(map(speedup_text, looks))
             cells[1] = "\n".join(
-                f"{'* ' if look['clip_loss'] > study.loss_budget else ''}{look['clip_loss']:.1%}"
+                f"{'* ' if look.clip_loss > study.loss_budget else ''}{look.clip_loss:.1%}"
                 for look in looks
             )
             cells[3:] = str(trial.number), searched_params(study, trial)

@@ -210,7 +210,7 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
     if outcome.met is not None:
         lines.append(
             f"trial {outcome.met.number} meets the requirement: "
-            f"{outcome.met.judged_speedup:.2f}x and {outcome.met.judged['latency_s']:.3g} s "
+            f"{outcome.met.judged_speedup:.2f}x and {outcome.met.judged.latency_s:.3g} s "
             f"per picture in batches of {study.protocol.batch_size}"
         )
     elif asked:
@@ -247,14 +247,12 @@ def _weakness(study: StudyRecord, store: Store) -> list[str]:
 
 def _remeasured(outcome: RunResult) -> list[str]:
     """Lines on disturbed trials, and on what confirmations found."""
-    from storage.records.remeasurement import disturbed_by
-
     study, lines = outcome.study, []
-    disturbed = [trial for trial in study.trials if any(map(disturbed_by, trial.looks))]
+    disturbed = [trial for trial in study.trials if trial.was_disturbed]
     if disturbed:
-        again = sum(t.timed_again and bool(disturbed_by(t.measurement)) for t in disturbed)
+        again = sum(t.timed_again and bool(t.measurement.disturbances) for t in disturbed)
         words = sorted(
-            {w for trial in disturbed for look in trial.looks for w in disturbed_by(look)}
+            {w for trial in disturbed for look in trial.measurements for w in look.disturbances}
         )
         lines.append(
             f"{counted(len(disturbed), 'trial')} {'was' if len(disturbed) == 1 else 'were'} "
@@ -265,8 +263,8 @@ def _remeasured(outcome: RunResult) -> list[str]:
     for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):
         assert trial.confirmed is not None
         lines.append(
-            f"trial {trial.number} on {trial.confirmed['samples']} unseen prompts: "
-            f"{trial.confirmed['speedup']:.2f}x, loss {trial.confirmed['clip_loss']:.1%} "
+            f"trial {trial.number} on {trial.confirmed.samples} unseen prompts: "
+            f"{trial.confirmed.speedup:.2f}x, loss {trial.confirmed.clip_loss:.1%} "
             f"(in the search {trial.speedup:.2f}x, {trial.clip_loss:.1%})"
         )
     if outcome.lacks_prompts:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from storage.records.budgets import Budgets
 from storage.records.front import pareto_front
 from storage.records.judgement import judged_bound
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 
 MOST = 8
 """Nobody chooses among more; each costs a trial."""
@@ -67,7 +67,7 @@ def _in_order(trials: Sequence[TrialRecord], budgets: Budgets) -> list[TrialReco
     possible = [
         trial
         for trial in pareto_front(allowed)
-        if trial.measurement["clip_loss_ci"][0] <= budgets.clip_loss
+        if trial.measurement.clip_loss_ci[0] <= budgets.clip_loss
     ]
     inside = [trial for trial in possible if trial.clip_loss <= budgets.clip_loss]
     # The front is fastest first, and so the greatest loss first.

@@ -6,15 +6,14 @@ of them does, and it shows in pairs that disagree. Seconds suffer from either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf, log
 from statistics import median
-from typing import Any
 
-from objectives.measurement import Measurement
 from objectives.statistics import speedup
 from objectives.timing.interference import SEEN
-from storage.records.study import TrialRecord
+from storage.records.measurement import Measurement
+from storage.records.trial import TrialRecord
 
 SLOW = 1.2
 """A baseline so many times slower than usual: the machine was another one for that while. On two
@@ -35,7 +34,7 @@ MOST_AGAIN, LEAST_AGAIN = 0.25, 1
 that is never quiet costs a study little, and gains nothing from more."""
 
 
-def reasons(measured: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
+def reasons(measured: Measurement, others: Sequence[Measurement]) -> list[str]:
     """What disturbed a trial.
 
     Args:
@@ -47,12 +46,12 @@ def reasons(measured: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) ->
         `slow` (the baseline beside it was, against the other trials') and `uneven` (its pairs
         disagree far more than theirs).
     """
-    seen = [word for word in measured.get("disturbed", ()) if word in SEEN]
+    seen = [word for word in measured.disturbed if word in SEEN]
     if len(others) < FEW:
         return seen
     # A quarter of quiet trials is enough to know what quiet is.
-    usual = sorted(other["baseline_latency_s"] for other in others)[len(others) // 4]
-    if measured["baseline_latency_s"] > SLOW * usual:
+    usual = sorted(other.baseline_latency_s for other in others)[len(others) // 4]
+    if measured.baseline_latency_s > SLOW * usual:
         seen.append("slow")
     width = _width(measured)
     if width > max(WIDE, UNEVEN * median(_width(other) for other in others)):
@@ -62,8 +61,8 @@ def reasons(measured: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) ->
 
 def marked(measurement: Measurement, trials: Sequence[TrialRecord]) -> Measurement:
     """A new measurement with all that disturbed it, beside a study's points."""
-    found = reasons(measurement.model_dump(), [trial.measurement for trial in trials])
-    return measurement.model_copy(update={"disturbed": found})
+    found = reasons(measurement, [trial.measurement for trial in trials])
+    return measurement.model_copy(update={"disturbed": tuple(found)})
 
 
 def is_quieter(measurement: Measurement, other: Measurement) -> bool:
@@ -100,10 +99,10 @@ def room_to_time_again(trials: Sequence[TrialRecord]) -> int:
 
 
 def _unrest(measurement: Measurement) -> tuple[int, float]:
-    return len(measurement.disturbed), _width(measurement.model_dump())
+    return len(measurement.disturbed), _width(measurement)
 
 
-def _width(measured: Mapping[str, Any]) -> float:
+def _width(measured: Measurement) -> float:
     """Half of the interval of the pairs alone, on the scale of logarithms, where it is even."""
-    pairs = speedup(measured["baseline_latencies_s"], measured["latencies_s"])
+    pairs = speedup(measured.baseline_latencies_s, measured.latencies_s)
     return log(pairs.high / pairs.low) / 2 if pairs.low else inf

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from objectives.measurement import Measurement
+from storage.records.measurement import Kind, Measurement
 from storage.records.points import point_key
-from storage.records.remeasurement import Look
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from studies.run.measuring import Instrument
 from studies.run.remeasurement.confirmation import to_confirm, unsure_best
 from studies.run.remeasurement.disturbance import is_quieter, marked, to_time_again
@@ -23,7 +23,7 @@ class DueRemeasurement:
         beyond: Whether it is the judged best, and none of those that were planned.
     """
 
-    kind: Look
+    kind: Kind
     first: TrialRecord
     beyond: bool = False
 
@@ -82,7 +82,7 @@ def measure_again(
     if due.kind == "confirmed":
         return objective.measure(point, instrument.baseline, timeout_s=timeout_s)
     others = [trial for trial in trials if trial.number != due.first.number]
-    before = Measurement.model_validate(dict(due.first.measurement))
+    before = due.first.measurement
     again = objective.time_again(before, point, instrument.baseline, timeout_s)
     before, again = marked(before, others), marked(again, others)
     # The seconds are those that this trial took, whichever timing is kept.

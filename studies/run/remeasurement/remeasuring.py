@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from storage.records.budgets import Budgets
+from storage.records.measurement import Kind
 from storage.records.points import point_key
-from storage.records.remeasurement import Look
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from storage.study_store.store import StudyStore
 from studies.run.failures import first_line, is_own_fault
 from studies.run.measuring import Instruments
@@ -46,7 +47,7 @@ class Remeasuring:
     failures: dict[str, str]
     reporter: Reporter
     pending: list[DueRemeasurement] | None = None
-    _begun: Counter[Look] = field(default_factory=Counter)
+    _begun: Counter[Kind] = field(default_factory=Counter)
     _beyond: int = 0
 
     def due(
@@ -60,7 +61,7 @@ class Remeasuring:
         """
         # Claims first: one that ends in between is in the record then.
         known = self.study_store.taken().keys() | self.failures.keys()
-        record = replace(read(), budgets=self.budgets)
+        record = read().under(self.budgets)
         due = due_remeasurements(record, met(), self.confirms, self._beyond < MOST_BEYOND)
         self.pending = [each for each in due if each.key not in known]
         return self.pending

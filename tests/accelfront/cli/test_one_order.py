@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.database.opening import open_store
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 from tests.command_line import run
+from tests.made_records import changed
 from tests.made_reports import keep, made_study, made_trial
 
 LUCKY, STEADY, LOSSY = 1, 2, 3
@@ -35,7 +35,7 @@ def looked_at_again(
     number: int, searched: tuple[float, float], again: tuple[float, float]
 ) -> TrialRecord:
     trial = made_trial(number, *searched)
-    return replace(trial, confirmed=made_trial(number, *again).measurement)
+    return changed(trial, confirmed=made_trial(number, *again).measurement)
 
 
 @pytest.fixture

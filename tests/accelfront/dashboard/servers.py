@@ -13,7 +13,7 @@ from typing import Any
 from tests.made_reports import made_trial
 
 MEASURED = {
-    **made_trial(0, 2.0, 0.01).measurement,
+    **made_trial(0, 2.0, 0.01).measurement.as_json(),
     "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
     "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
     "gpu_bound": 0.404,

@@ -9,7 +9,6 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -20,6 +19,7 @@ from storage.database.opening import open_store
 from storage.study_store.attributes import MEASUREMENT
 from tests.accelfront.dashboard.servers import MEASURED, Server
 from tests.command_line import run
+from tests.made_records import changed
 from tests.made_reports import keep, made_study, made_trial
 
 
@@ -71,7 +71,7 @@ def judged(tmp_path: Path) -> Iterator[tuple[str, Server]]:
     again = {1: (1.6, 0.008), 2: (1.9, 0.004), 3: (2.3, 0.05)}
     searched = {0: (1.2, -0.005), 1: (2.0, 0.002), 2: (1.9, 0.004), 3: (2.3, 0.005)}
     trials = [
-        replace(
+        changed(
             made_trial(number, *figures),
             confirmed=made_trial(number, *again[number]).measurement if number in again else None,
         )

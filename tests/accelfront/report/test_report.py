@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 from accelfront.report.data import study_titles
 from accelfront.report.page import render_page
 from storage.database.opening import open_store
-from storage.records.study import TrialRecord
 from tests.accelfront.report.pages import TRIALS, without_library
 from tests.command_line import modules_after, run
+from tests.made_records import changed, made_measurement, made_point
 from tests.made_reports import keep, made_study, made_trial
 
 
 def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
-    again = {
-        **{"speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.03, "clip_loss_ci": [0, 0.1]},
-        "seconds": {"generate": 6.0},
-    }
-    trial = replace(made_trial(0, 2.0, 0.01, disturbed=["outlier"]), confirmed=again)
+    again = made_measurement(1.87, 0.03, speedup_ci=[1.8, 1.9], clip_loss_ci=[0, 0.1])
+    trial = changed(made_trial(0, 2.0, 0.01, disturbed=["outlier"]), confirmed=again)
     study = made_study([trial])
     page = unescape(without_library(render_page([study], {})))
     table = re.sub("<[^>]+>", "", page[page.index('class="front"') : page.index("<h3>Search")])
@@ -29,7 +25,7 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     assert "1.0% 0.0 to 2.0 again 3.0%, over the budget 0.0 to 10.0" in table
     assert "1 of 1 trials, for example by another process" in page
     assert "No point is inside, so there is no bound." in page
-    kept = replace(trial, confirmed=again | {"clip_loss": 0.015})
+    kept = changed(trial, confirmed=changed(again, clip_loss=0.015))
     page = unescape(without_library(render_page([made_study([kept])], {})))
     found = re.search(r"The bound is 1.87x at a loss of 1.5%, by trial 0, on prompts that", page)
     assert found, "as bounds and generate judge it"
@@ -40,7 +36,7 @@ def test_what_to_doubt_is_told() -> None:
     poor = made_study(
         [made_trial(0, 1.5, 0.0, baseline_clip_score=0.6)], scheduler="UniPC", digest="ffffffff"
     )
-    odd = replace(poor, doubt="the scorer knows none of it", foreign_trials=2)
+    odd = changed(poor, doubt="the scorer knows none of it", foreign_trials=2)
     page = unescape(without_library(render_page([made_study(TRIALS), odd], {})))
     assert "UniPC 20 without acceleration scores 25.0% less than DDIM 20" in page
     assert "<li>Tiny-shapes UniPC 20: the scorer knows none of it.</li>" in page
@@ -81,9 +77,8 @@ def test_the_table_says_what_the_chart_says() -> None:
 
 def test_what_a_database_holds_is_text_and_never_code() -> None:
     attack = "</script><script>alert(1)</script>"
-    trial = made_trial(0, 1.2, 0.0)
     study = made_study(
-        [TrialRecord(0, {attack: 1}, 1.2, 0.0, trial.measurement)],
+        [made_point(0, {attack: 1}, 1.2, 0.0)],
         methods=(attack,),
         scheduler=attack,
         device=attack,

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from accelfront.report.page import render_page
-from storage.records.study import TrialRecord
+from tests.made_records import changed
 from tests.made_reports import made_study, made_trial
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -45,13 +45,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of two studies with points, one with pictures and an attack, and of one without."""
-    hostile = made_trial(4, 1.7, 0.015)
     trials = [
         made_trial(0, 1.2, 0.0),
         made_trial(1, 1.1, 0.01),
         made_trial(2, 1.5, 0.01),
         made_trial(3, 2.0, 0.05),
-        TrialRecord(4, {ATTACK: 1}, 1.7, 0.015, hostile.measurement),
+        changed(made_trial(4, 1.7, 0.015), params={ATTACK: 1}),
     ]
     studies = [
         made_study(trials),

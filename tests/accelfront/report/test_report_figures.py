@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -13,6 +12,7 @@ from accelfront.report.data import report_study
 from accelfront.report.page import render_page
 from accelfront.screen.commands import Commands
 from tests.accelfront.report.pages import TRIALS, without_library
+from tests.made_records import changed
 from tests.made_reports import made_study, made_trial
 
 
@@ -33,7 +33,7 @@ def test_the_search_is_weighed_against_the_grid() -> None:
 
 def test_second_looks_are_part_of_what_the_search_cost() -> None:
     first = made_trial(0, 1.2, 0.0)
-    again = replace(
+    again = changed(
         made_trial(0, 1.3, 0.0, seconds={"generate": 3.0}),
         timed_again=True,
         first_timing=first.measurement,

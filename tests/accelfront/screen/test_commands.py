@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -13,8 +12,10 @@ from accelfront.report.page import render_page
 from accelfront.screen.commands import Commands
 from generator.choice import by_trust, choose
 from generator.tasks.task import read_task
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from tests.accelfront.report.pages import TRIALS, without_library
+from tests.made_records import changed
 from tests.made_reports import made_study, made_trial
 
 
@@ -48,8 +49,8 @@ def test_a_point_that_a_faster_one_hides_is_got_by_another_policy() -> None:
 
 def test_the_command_of_a_confirmed_point_asks_for_what_unseen_prompts_gave() -> None:
     again = made_trial(0, 1.6, 0.004).measurement
-    lucky = replace(made_trial(2, 2.0, 0.005), confirmed=again)
-    steady = replace(made_trial(3, 1.9, 0.006), confirmed=made_trial(3, 1.9, 0.006).measurement)
+    lucky = changed(made_trial(2, 2.0, 0.005), confirmed=again)
+    steady = changed(made_trial(3, 1.9, 0.006), confirmed=made_trial(3, 1.9, 0.006).measurement)
     study = made_study([lucky, steady])
     command = Commands([study]).of(study, lucky)
     assert command is not None and "1.55x" in command, "what it is sure to give, and no more"
@@ -70,7 +71,7 @@ def test_what_is_not_sure_to_be_faster_has_no_command(speedup: float) -> None:
 
 def test_a_study_of_a_pipeline_that_is_unknown_here_has_a_page_and_no_commands() -> None:
     study = made_study(TRIALS)
-    gone = replace(study, combination=study.combination.model_copy(update={"pipeline": "gone"}))
+    gone = changed(study, combination=study.combination.model_copy(update={"pipeline": "gone"}))
     page = unescape(without_library(render_page([gone], {})))
     assert "no task gets this point" in page and "accelfront generate" not in page
 

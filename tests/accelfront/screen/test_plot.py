@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -11,7 +10,8 @@ from rich.console import Console
 from accelfront.screen.plot import Plot, bounds_plot, front_plot
 from generator.bounds import Bound
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from tests.made_reports import made_study, made_trial
 
 
@@ -92,7 +92,7 @@ def test_no_number_hides_a_point() -> None:
 @pytest.mark.parametrize("budget", [-0.5, 0.0, 0.02, 0.9])
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_any_points_fit_the_width(points: list[TrialRecord], budget: float, width: int) -> None:
-    study = replace(made_study(points), budgets=Budgets(budget))
+    study = made_study(points).under(Budgets(budget))
     lines = lines_of(front_plot(study), width)
     assert max(map(len, lines), default=0) <= width
     assert any("●" in line or "▲" in line for line in lines) == bool(points)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -10,11 +9,10 @@ from rich.console import Console
 
 from accelfront.screen.tables import front_table, waiting_text
 from storage.records.study import StudyRecord
+from tests.made_records import changed, made_measurement
 from tests.made_reports import made_study, made_trial
 
-AGAIN = {
-    "speedup": 1.87, "speedup_ci": [1.8, 1.9], "clip_loss": 0.031, "clip_loss_ci": [0.001, 0.123],
-}  # fmt: skip
+AGAIN = made_measurement(1.87, 0.031, speedup_ci=[1.8, 1.9], clip_loss_ci=[0.001, 0.123])
 
 
 def lines_of(study: StudyRecord) -> list[str]:
@@ -24,7 +22,7 @@ def lines_of(study: StudyRecord) -> list[str]:
 
 
 def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each() -> None:
-    trial = replace(made_trial(7, 2.0, 0.01, disturbed=["outlier"]), confirmed=AGAIN)
+    trial = changed(made_trial(7, 2.0, 0.01, disturbed=["outlier"]), confirmed=AGAIN)
     lines = lines_of(made_study([trial]))
     [first] = [number for number, line in enumerate(lines) if "7!" in line]
     assert "2.00x 1.95-2.05" in lines[first] and " 1.0% 0.0..2.0" in lines[first]
@@ -35,8 +33,8 @@ def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each(
 
 
 def test_a_confirmation_that_was_disturbed_is_marked_on_its_own_line() -> None:
-    shaken = AGAIN | {"disturbed": ["busy"], "latency_s": 0.5, "samples": 8}
-    trial = replace(made_trial(7, 2.0, 0.01), confirmed=shaken)
+    shaken = changed(AGAIN, disturbed=["busy"])
+    trial = changed(made_trial(7, 2.0, 0.01), confirmed=shaken)
     lines = lines_of(made_study([trial]))
     [first] = [number for number, line in enumerate(lines) if "2.00x" in line]
     assert lines[first].split()[0] == "7" and lines[first + 1].split()[0] == "!"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,14 @@ import pytest
 from accelfront.screen.commands import Commands
 from accelfront.screen.verdict import verdict
 from storage.database.opening import open_store
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from tests.command_line import run
+from tests.made_records import changed
 from tests.made_reports import keep, made_study, made_trial
 
 SURE = made_trial(0, 1.5, 0.005)
-LUCKY = replace(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.008).measurement)
+LUCKY = changed(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.008).measurement)
 
 
 def words(*trials: TrialRecord) -> str:

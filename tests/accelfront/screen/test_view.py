@@ -6,11 +6,11 @@ import pytest
 
 from accelfront.screen.view import StudyView, SweepView
 from storage.records.budgets import Budgets
-from storage.records.study import TrialRecord
 from studies.engines.results import WorkerStatus
 from studies.run.progress import Progress
+from tests.made_records import made_point
 
-BEST = TrialRecord(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012, {})
+BEST = made_point(3, {"cache_interval": 3, "cache_branch_id": 0}, 2.2, 0.012)
 
 MEASURING = Progress(
     stage="measuring cache_interval=5",

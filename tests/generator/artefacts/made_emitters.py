@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from generator.tasks.task import Task
 from storage.records.environment import Environment
 from storage.records.study import StudyRecord
 from tests.generator.made_trials import made_study
+from tests.made_records import changed, made_point
 
 POINT = {"cache_interval": 3, "cache_branch_id": 0}
 
@@ -22,18 +23,13 @@ def make_study(
     """A study of DeepCache; each point is a speedup and a loss, of narrow intervals."""
     study, trial = made_study("tiny-shapes", ["deepcache"], POINT, **protocol)
     trials = [
-        replace(
-            trial,
-            number=number,
-            speedup=speedup,
-            clip_loss=loss,
-            measurement={
-                "speedup_ci": [speedup - 0.1, speedup + 0.1],
-                "clip_loss_ci": [loss - 0.01, loss + 0.01],
-                "latency_s": 1 / speedup,
-                "latency_ci_s": [1 / (speedup + 0.1), 1 / (speedup - 0.1)],
-                "baseline_latency_s": 1.0,
-            },
+        made_point(
+            number,
+            trial.params,
+            speedup,
+            loss,
+            speedup_ci=[speedup - 0.1, speedup + 0.1],
+            latency_ci_s=[1 / (speedup + 0.1), 1 / (speedup - 0.1)],
         )
         for number, (speedup, loss) in enumerate(points)
     ]
@@ -41,7 +37,7 @@ def make_study(
     # All there is to measure.
     space = study.space.model_copy(update={"distinct": len(points)})
     environment = Environment(device=device, versions={})
-    return replace(study, name=name, environment=environment, trials=trials, space=space)
+    return changed(study, name=name, environment=environment, trials=trials, space=space)
 
 
 def make_task(speedup: float | None, loss_budget: float = 0.1, **changes: Any) -> Task:

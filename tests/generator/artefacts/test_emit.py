@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 
 from generator.tasks.task import Task
@@ -10,6 +9,7 @@ from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
 from storage.database.scripts import read_scripts
 from tests.generator.artefacts.made_emitters import MakeEmitter, make_study, make_task
+from tests.made_records import changed
 
 
 def test_a_script_is_written_and_recorded_with_its_task(
@@ -75,7 +75,7 @@ def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeE
 
 
 def test_a_study_that_makes_no_script_fails_its_task_alone(make_emitter: MakeEmitter) -> None:
-    study = replace(make_study((2.0, 0.01)), scheduler_settings={"two\nlines": False})
+    study = changed(make_study((2.0, 0.01)), scheduler_settings={"two\nlines": False})
     outcome = make_emitter(study).emit(make_task(1.2))
     assert outcome.status == "failed"
     assert "\n" not in outcome.reason

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError
 from storage.errors import StorageError
 from tests.generator.artefacts.made_emitters import FoundAt, MakeEmitter, make_study, make_task
+from tests.made_records import changed
 
 
 @pytest.mark.parametrize("wanted", [1.95, 2.5, 50.0])
@@ -17,7 +16,7 @@ def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
     make_emitter: MakeEmitter, wanted: float
 ) -> None:
     begun = make_study((2.0, 0.01), (1.5, 0.3))
-    begun = replace(begun, space=begun.space.model_copy(update={"distinct": 16}))
+    begun = changed(begun, space=begun.space.model_copy(update={"distinct": 16}))
     outcome = make_emitter(begun).emit(make_task(wanted))
     assert outcome.status == "not-searched"
     assert outcome.reason.startswith("not reached yet, 2 of 16 points measured: ")
@@ -29,7 +28,7 @@ def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
     assert emitter.emit(make_task(wanted)).status == "emitted"
 
     # Points that were given up were looked at.
-    looked = replace(begun, states={"complete": 2, "pruned": 6})
+    looked = changed(begun, states={"complete": 2, "pruned": 6})
     assert make_emitter(looked).emit(make_task(50)).status == "infeasible"
 
 

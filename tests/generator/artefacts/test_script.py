@@ -3,7 +3,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from accel_space.methods import METHODS
 from generator.artefacts.script import script_name
 from tests.generator.made_trials import catalogue_trials, made_study, rendered
+from tests.made_records import changed
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "scripts"
 
@@ -116,5 +116,5 @@ def test_a_script_gives_its_scheduler_what_the_trial_gave() -> None:
     assert "        clip_sample=False,\n" in script
     assert '        timestep_spacing="linspace",\n' in script
     # The first release gave its schedulers nothing, and its trials are drawn as they were.
-    old = rendered(replace(study, scheduler_settings={}), trial)
+    old = rendered(changed(study, scheduler_settings={}), trial)
     assert "    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)\n" in old

@@ -19,7 +19,8 @@ from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import make_scheduler, scheduler_settings
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
+from storage.records.trial import TrialRecord
 from tests.generator.artefacts import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, default_point, made_study, rendered
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context

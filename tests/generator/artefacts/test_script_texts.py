@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from generator.artefacts.written import literal, literals, plain
 from objectives.errors import InputError
 from storage.records.environment import Environment
 from tests.generator.made_trials import made_study, rendered
+from tests.made_records import changed
 
 _TOME = {"ratio": 0.5, "max_downsample": 1}
 
@@ -42,7 +42,7 @@ def test_no_text_reaches_the_code(
 ) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
     texts = {"model": model, "prompts": prompts, "scorer": model}
-    attacked = replace(
+    attacked = changed(
         study,
         name=name,
         protocol=study.protocol.model_copy(update=texts),
@@ -74,18 +74,19 @@ def test_a_literal_means_its_text(text: str) -> None:
 def test_names_that_are_none_are_refused(what: str, value: str) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
 
+    combination = changed(study.combination, **{what: value})
     with pytest.raises(InputError):
-        render_script(
-            replace(study, combination=study.combination.model_copy(update={what: value})),
-            trial,
-            Source("m"),
-        )
+        render_script(changed(study, combination=combination), trial, Source("m"))
 
 
 @pytest.mark.parametrize("value", ["0.5; import os", [1], None])
 def test_parameters_that_are_no_numbers_are_refused(value: Any) -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    # As no trial is that was read: a script must not rely on that.
+    odd = trial.model_copy(update={"params": _TOME | {"ratio": value}})
+
     with pytest.raises(InputError, match="ratio"):
-        rendered(*made_study("SD1.5", ["tome"], _TOME | {"ratio": value}))
+        rendered(study, odd)
 
 
 @pytest.mark.parametrize(
@@ -102,13 +103,13 @@ def test_scheduler_settings_that_are_none_are_refused(settings: dict[str, Any]) 
     study, trial = made_study("SD1.5", ["tome"], _TOME)
 
     with pytest.raises(InputError, match="scheduler_settings"):
-        rendered(replace(study, scheduler_settings=settings), trial)
+        rendered(study.model_copy(update={"scheduler_settings": settings}), trial)
 
 
 @given(hostile)
 def test_words_of_scheduler_settings_stay_words(text: str) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
-    hostile_study = replace(study, scheduler_settings={"timestep_spacing": text})
+    hostile_study = changed(study, scheduler_settings={"timestep_spacing": text})
 
     tree = ast.parse(rendered(hostile_study, trial))
     words = [

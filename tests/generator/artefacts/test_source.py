@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,10 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
 from storage.database.opening import Store
 from storage.records.environment import Environment
-from storage.records.study import StudyRecord
+from storage.records.study import Origin, StudyRecord
 from tests.generator.artefacts.made_emitters import NOT_ASKED, put
 from tests.generator.made_trials import made_study
+from tests.made_records import changed
 from tests.tiny_pipelines import save_tiny, tiny_pipeline
 
 SD15 = find_pipeline("SD1.5")
@@ -64,8 +64,7 @@ def study_of(
     """A study of a trial of 2.5x, as one that was run on a model leaves it."""
     found = find_model(find_pipeline(pipeline), model, revision)
     study, _ = made_study(pipeline, ["deepcache"], POINT, model=found.name)
-    origin = found.origin.model_dump(exclude_none=True)
-    return replace(study, origin=origin, environment=A_CPU, **changes)
+    return changed(study, origin=found.origin, environment=A_CPU, **changes)
 
 
 def emit(store: Store, folder: Path, *studies: StudyRecord, **changes: Any) -> TaskResult:
@@ -188,14 +187,14 @@ def test_verify_finds_the_commit_that_a_script_pins() -> None:
 def test_a_commit_that_is_none_reaches_no_script(commit: str) -> None:
     study, _ = made_study("SD1.5", ["deepcache"], POINT, model="somebody/tiny@0123456789abcdef")
     with pytest.raises(InputError, match="commit"):
-        find_source(replace(study, origin={"address": "somebody/tiny", "commit": commit}))
+        find_source(changed(study, origin=Origin(address="somebody/tiny", commit=commit)))
 
 
 def test_a_plain_task_prefers_the_catalogues_own_model(
     store: Store, folder: Path, tmp_path: Path
 ) -> None:
     own, _ = made_study("SD1.5", ["deepcache"], POINT, num_samples=8)
-    own = replace(own, name="own", environment=A_CPU)
+    own = changed(own, name="own", environment=A_CPU)
     foreign = study_of(str(folder), name="foreign")
     outcome = emit(store, tmp_path, foreign, own)
     assert outcome.chosen is not None

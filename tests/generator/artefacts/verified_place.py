@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from storage.records.environment import Environment
 from storage.records.study import StudyRecord
 from storage.study_store import attributes as keys
 from tests.generator.made_trials import made_study
+from tests.made_records import changed
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
 
 METHODS = ("deepcache", "tgate", "tome")
@@ -71,7 +72,7 @@ def make_place(folder: Path) -> Place:
         dtype="float32",
     )
     here = Environment(device=device_name(torch.device("cpu")), versions=study.versions)
-    study = replace(study, environment=here)
+    study = changed(study, environment=here)
     url = f"sqlite:///{folder / 'a.db'}"
     study = _store(study, url)
     written = []
@@ -101,7 +102,7 @@ def _store(study: StudyRecord, url: str) -> StudyRecord:
     for number, interval in enumerate((ANY_SPEED, NO_SPEED)):
         # Equal points would count as one.
         point = {**trial.params, "cache_interval": trial.params["cache_interval"] + number}
-        measurement = {**trial.measurement, "speedup_ci": interval}
+        measurement = trial.measurement.as_json() | {"speedup_ci": interval}
         stored.add_trial(
             create_trial(
                 state=TrialState.COMPLETE,

@@ -58,7 +58,7 @@ def with_other_shapes(study: optuna.Study) -> None:
 
 def with_beyond_all_figures(study: optuna.Study) -> None:
     [ours] = completed(study.get_trials(deepcopy=False))
-    measured = {**ours.measurement, "latency_s": 1e300}
+    measured = {**ours.measurement.as_json(), "latency_s": 1e300}
     attributes = {keys.POINT: {"warm_up": 1}, keys.MEASUREMENT: measured}
     study.add_trial(create_trial(values=[1e300, -0.5], user_attrs=attributes))
 

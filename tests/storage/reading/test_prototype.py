@@ -3,7 +3,6 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -12,8 +11,9 @@ from storage.errors import StorageError
 from storage.reading.prototype import read_search_params, write_search_params, write_speedup_bounds
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord, TrialRecord
+from storage.records.study import StudyRecord
 from tests import made_reports
+from tests.made_records import changed, made_point
 from tests.made_studies import add_point, add_study
 
 KEY = "('tiny-shapes', 'DDIM', 20, 3.04, 0.02, ['deepcache', 'tgate'])"
@@ -22,10 +22,10 @@ KEY = "('tiny-shapes', 'DDIM', 20, 3.04, 0.02, ['deepcache', 'tgate'])"
 def made_study(*points: tuple[float, float], name: str = "one") -> StudyRecord:
     """A study with points of these speedups and CLIP losses."""
     trials = [
-        TrialRecord(number, {"cache_interval": 2 + number, "warm_up": 1}, *values, {})
+        made_point(number, {"cache_interval": 2 + number, "warm_up": 1}, *values)
         for number, values in enumerate(points)
     ]
-    return replace(made_reports.made_study(trials, methods=["tgate", "deepcache"]), name=name)
+    return changed(made_reports.made_study(trials, methods=["tgate", "deepcache"]), name=name)
 
 
 def test_search_params_are_keyed_and_spelled_as_the_prototype_did() -> None:
@@ -70,7 +70,7 @@ def test_of_two_studies_with_one_key_the_greater_bound_stays_and_this_is_told() 
 
 
 def test_another_loss_budget_gives_other_points_and_keys() -> None:
-    study = replace(made_study((4.0, 0.03), (3.0, 0.01)), budgets=Budgets(0.05))
+    study = changed(made_study((4.0, 0.03), (3.0, 0.01)), budgets=Budgets(0.05))
     content, _ = write_search_params([study])
     bounds, _ = write_speedup_bounds([study])
     assert [ast.literal_eval(key)[3:5] for key in content] == [(4.0, 0.05), (3.0, 0.05)]

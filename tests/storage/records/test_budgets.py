@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from storage.records.budgets import UNKNOWN, Budgets
+from tests.made_records import changed, made_measurement
 
-MEASURED: dict[str, Any] = {
-    "clip_loss": 0.01,
-    "clip_loss_ci": [-0.01, 0.03],
-    "peak_memory_mib": 2048.0,
-    "metrics": {
+MEASURED = made_measurement(
+    clip_loss_ci=[-0.01, 0.03],
+    peak_memory_mib=2048.0,
+    metrics={
         "ssim": {"value": 0.9, "loss": 0.1, "loss_ci": [0.08, 0.12], "samples": 8},
         "psnr": {"value": 20.0, "loss": 0.1, "loss_ci": None, "samples": 1},
     },
-}
+)
 
 
 def test_constraints_have_one_order_whatever_that_of_the_budgets() -> None:
@@ -58,10 +56,10 @@ def test_conditions_are_met_by_the_mean_and_surely_by_the_interval(
 
 
 def test_memory_that_was_not_measured_keeps_no_budget() -> None:
-    on_cpu = {**MEASURED, "peak_memory_mib": None}
+    on_cpu = changed(MEASURED, peak_memory_mib=None)
     budgets = Budgets(0.02, {"memory_mib": 1e6})
     assert not budgets.allow(on_cpu)
     assert "was not measured" in budgets.why_not(on_cpu)
-    assert budgets.why_not({**MEASURED, "peak_memory_mib": 2e6}) == (
+    assert budgets.why_not(changed(MEASURED, peak_memory_mib=2e6)) == (
         "its peak memory may be 1.95e+03 GiB, and 977 GiB is allowed"
     )

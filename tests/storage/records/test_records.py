@@ -50,7 +50,7 @@ def make_study(store: Store, name: str = "one") -> optuna.Study:
 def measurement(speedup: float, clip_loss: float) -> dict[str, Any]:
     """Of a baseline that takes 0.5 s."""
     return {
-        **made_trial(0, speedup, clip_loss, baseline_s=0.5).measurement,
+        **made_trial(0, speedup, clip_loss, baseline_s=0.5).measurement.as_json(),
         "speedup_ci": (speedup - 0.1, speedup + 0.1),
         "samples": 32,
     }
@@ -98,7 +98,7 @@ def test_completed_points_read_back_by_trial_number(
     assert (first.number, first.params) == (0, {"cache_interval": 3, "ratio": 0.5})
     assert isinstance(first.params["cache_interval"], int)
     assert (second.speedup, second.clip_loss) == (3.0, 0.04)
-    assert second.measurement["samples"] == 32
+    assert second.measurement.samples == 32
 
 
 def test_only_distinct_complete_points_count(store: Store) -> None:
@@ -214,7 +214,7 @@ def test_both_ways_of_reading_agree(store: Store) -> None:
     add_trial(study, {"ratio": 0.1}, duplicate_of=0)
     [bulk] = read_studies(store)
     single = read_study(study)
-    assert bulk.trials[0].measurement["speedup_ci"] == [2.0, 2.2]
+    assert bulk.trials[0].measurement.speedup_ci == (2.0, 2.2)
     assert (bulk.as_json(), bulk.states) == (single.as_json(), single.states)
 
 
@@ -223,5 +223,5 @@ def test_measurements_on_the_front_and_off_it_read_back(store: Store) -> None:
     for speedup in (1.0, 2.0, 3.0):
         add_trial(study, {"ratio": speedup}, (speedup, 0.01))
     [record] = read_studies(store)
-    assert [trial.measurement["speedup"] for trial in record.front] == [3.0]
-    assert [trial.measurement["speedup"] for trial in record.trials] == [1.0, 2.0, 3.0]
+    assert [trial.measurement.speedup for trial in record.front] == [3.0]
+    assert [trial.measurement.speedup for trial in record.trials] == [1.0, 2.0, 3.0]

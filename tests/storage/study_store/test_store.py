@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -23,7 +23,12 @@ from storage.study_store.opening import StudyDefinition
 from storage.study_store.points import ask
 from storage.study_store.rows import TRIALS
 from storage.study_store.store import StudyStore
-from tests.made_records import made_combination, made_protocol
+from tests.made_records import (
+    changed,
+    made_combination,
+    made_measurement,
+    made_protocol,
+)
 
 DISTRIBUTIONS: dict[str, Any] = {"cache_interval": IntDistribution(2, 4)}
 
@@ -39,25 +44,7 @@ DEFINITION = StudyDefinition(
 )
 
 
-@dataclass
-class Made:
-    """A measurement, as far as it is stored."""
-
-    speedup: float = 1.5
-    clip_loss: float = 0.0123456789
-    stopped_early: bool = False
-    more: dict[str, Any] = field(default_factory=dict)
-
-    def model_dump(self) -> dict[str, Any]:
-        return {
-            "speedup": self.speedup, "speedup_ci": [1.4, 1.6], "clip_loss": self.clip_loss,
-            "clip_loss_ci": [0.0, 0.02], "latency_s": 0.1, "latency_ci_s": [0.09, 0.11],
-            "baseline_latency_s": 0.15, "latencies_s": [0.1], "baseline_latencies_s": [0.15],
-            "image_similarity": 0.95, "psnr_db": 25.0, "clip_score": 0.3,
-            "baseline_clip_score": 0.31, "peak_memory_mib": None, "device_shared": False,
-            "samples": 8, "stopped_early": self.stopped_early, "seconds": {"generate": 0.5},
-            **self.more,
-        }  # fmt: skip
+MADE = made_measurement(1.5, 0.0123456789)
 
 
 def opened(store: Store, **changes: Any) -> StudyStore:
@@ -76,7 +63,7 @@ def test_a_point_is_claimed_kept_and_read_back(store: Store) -> None:
     trial, claimed = begin(study_store)
     assert (claimed, study_store.under_way()) == (True, 1)
     with study_store.points.heartbeat(trial):
-        assert study_store.points.keep(trial, Made(), sampling_s=0.5, picture=None)
+        assert study_store.points.keep(trial, MADE, sampling_s=0.5, picture=None)
     [record] = read_studies(store)
     [point] = record.trials
     assert (point.params, point.speedup, record.budgets) == (trial.params, 1.5, Budgets(0.02))
@@ -122,7 +109,7 @@ def test_another_space_is_refused(store: Store) -> None:
 def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> None:
     study_store = opened(store)
     trial, _ = begin(study_store)
-    study_store.points.keep(trial, Made(), sampling_s=0.5, picture=None)
+    study_store.points.keep(trial, MADE, sampling_s=0.5, picture=None)
     [first] = study_store.read().trials
 
     def is_done(record: StudyRecord) -> bool:
@@ -132,7 +119,7 @@ def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> N
     trial_id = ours.begin("confirmed: x", first, is_done)
     assert trial_id is not None
     assert ours.begin("confirmed: x", first, is_done) is None
-    ours.keep(trial_id, "confirmed", Made(clip_loss=0.5))
+    ours.keep(trial_id, "confirmed", changed(MADE, clip_loss=0.5))
     record = study_store.read()
     assert record.states == {"complete": 1}
     [point] = record.trials
@@ -147,7 +134,7 @@ def test_a_deleted_study_stops_whoever_is_at_it(store: Store) -> None:
     opened(store)
     acts: list[Callable[[], Any]] = [
         study_store.read,
-        lambda: study_store.points.keep(trial, Made(), 0.5, None),
+        lambda: study_store.points.keep(trial, MADE, 0.5, None),
     ]
     for act in acts:
         with pytest.raises(StudyDeletedError, match="were deleted while"):

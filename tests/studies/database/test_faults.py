@@ -32,6 +32,7 @@ from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.run.progress import Progress
 from studies.run.runner import run_study
+from tests.made_records import changed
 from tests.studies.conftest import MakeRequest
 
 fork = multiprocessing.get_context("fork")
@@ -190,7 +191,7 @@ def test_a_full_disk_loses_no_trial(storage_url: str, plan: Plan) -> None:
     study = work(storage_url, plan, lambda: None).study
     for now, then in zip(study.trials[:3], before, strict=True):
         # What was not confirmed may be by now, as that goes by the whole study.
-        assert now == then or (then.confirmed is None and replace(now, confirmed=None) == then)
+        assert now == then or (then.confirmed is None and changed(now, confirmed=None) == then)
     assert is_whole(study)
 
 

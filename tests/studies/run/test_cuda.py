@@ -35,9 +35,10 @@ def test_every_stack_is_measured_in_half_precision_and_leaves_the_pipe_as_it_was
     assert not outcome.failures
     assert len(outcome.study.trials) == 2
     for trial in outcome.study.trials:
-        assert trial.measurement["peak_memory_mib"] > 0
-        assert 0 <= trial.measurement["gpu_bound"] <= 1
-        assert 0 <= trial.measurement["baseline_gpu_bound"] <= 1
+        measured = trial.measurement
+        assert measured.peak_memory_mib is not None and measured.peak_memory_mib > 0
+        for share in (measured.gpu_bound, measured.baseline_gpu_bound):
+            assert share is not None and 0 <= share <= 1
     assert "NVIDIA" in outcome.study.device
 
 
@@ -49,9 +50,9 @@ def test_a_resumed_study_reads_the_host_bound_share_beside_its_timed_pairs(
     for trials in (1, 2):
         outcome = run_study(make_plan(replace(request, trials=trials)), store)
     for trial in outcome.study.trials:
-        for name in ("baseline_gpu_bound", "gpu_bound"):
-            assert 0 <= trial.measurement[name] <= 1
-        assert len(trial.measurement["latencies_s"]) == 3
+        for share in (trial.measurement.baseline_gpu_bound, trial.measurement.gpu_bound):
+            assert share is not None and 0 <= share <= 1
+        assert len(trial.measurement.latencies_s) == 3
 
 
 def test_one_gpu_is_another_study_than_a_cpu(make_request: MakeRequest) -> None:

@@ -11,9 +11,9 @@ import pytest
 from accel_space.method import Params
 from benchmarks.storage.stub_loader import REQUEST, StubLoader, StubObjective
 from objectives.errors import MeasurementError
-from objectives.measurement import Measurement
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
+from storage.records.measurement import Measurement
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS

@@ -13,9 +13,10 @@ from optuna.trial import TrialState
 
 from accel_space.method import Params
 from benchmarks.storage.stub_loader import REQUEST, made_up
-from objectives.measurement import Baseline, Measurement
+from objectives.measurement import Baseline
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
 from storage.records.study import StudyRecord
 from storage.study_store.attributes import DUPLICATE_OF, LOSS_BUDGET
@@ -179,7 +180,7 @@ def test_a_point_whose_cache_never_hit_is_no_result_and_is_not_measured_again(
     outcome = run_study(make_plan(every), store, loader=again)
 
     assert outcome.study.states == {"complete": 8, "pruned": 8}
-    assert all(trial.measurement["hits"] == 0.5 for trial in outcome.study.trials)
+    assert all(trial.measurement.hits == 0.5 for trial in outcome.study.trials)
     assert outcome.reason == "points"
     assert again.measured == 0
     assert any("never hit, so it is the unaccelerated pipeline" in words for words in said)

@@ -61,7 +61,7 @@ def test_where_the_time_went_is_kept(
     run: RunStudy, make_small_request: MakeRequest, store: Store
 ) -> None:
     [trial] = run(make_small_request(trials=1), store).study.trials
-    seconds = trial.measurement["seconds"]
+    seconds = trial.measurement.seconds
     assert {"generate", "baseline", "score", "patch", "sample", "store"} == seconds.keys()
     assert all(spent >= 0 for spent in seconds.values())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import is_dominated, pareto_front
 from storage.records.requirement import Requirement, meets
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 from studies.run.stopping import (
     ERROR,
     PLATEAU_POINTS,
@@ -28,16 +28,14 @@ from studies.run.stopping import (
     is_hopeless,
     usual_spread,
 )
+from tests.made_records import made_point
 
 
 def make_trial(**measured: Any) -> TrialRecord:
-    measurement = {
-        "speedup_ci": (1.9, 2.1),
-        "latency_ci_s": (0.4, 0.6),
-        "clip_loss_ci": (-0.01, 0.015),
-        **measured,
-    }
-    return TrialRecord(0, {}, 2.0, 0.005, measurement)
+    intervals = {
+        "speedup_ci": (1.9, 2.1), "latency_ci_s": (0.4, 0.6), "clip_loss_ci": (-0.01, 0.015),
+    }  # fmt: skip
+    return made_point(0, speedup=2.0, clip_loss=0.005, **{**intervals, **measured})
 
 
 @pytest.mark.parametrize(
@@ -56,8 +54,7 @@ def test_a_requirement_is_met_by_the_interval(requirement: Requirement, met: boo
 
 
 def test_a_latency_without_an_interval_promises_nothing() -> None:
-    trial = make_trial()
-    alone = replace(trial, measurement={**trial.measurement, "latency_ci_s": None})
+    alone = make_trial(latency_ci_s=None)
     assert not meets(alone, Requirement(latency_s=9.0), Budgets(0.02))
     assert meets(alone, Requirement(speedup=1.8), Budgets(0.02))
 
@@ -70,7 +67,7 @@ def test_the_whole_loss_interval_must_keep_the_budget() -> None:
 
 def test_a_plateau_is_reached_after_points_without_gain_in_this_run() -> None:
     def trials(count: int, speedup: float = 2.0) -> list[TrialRecord]:
-        return [TrialRecord(number, {}, speedup, 0.0, {}) for number in range(count)]
+        return [made_point(number, speedup=speedup, clip_loss=0.0) for number in range(count)]
 
     plateau = Plateau(Budgets(0.02))
     assert not plateau.reached(trials(50))
@@ -157,11 +154,9 @@ def test_checks_double_their_prompts_and_share_one_chance_of_error() -> None:
 
 def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> TrialRecord:
     noise = np.random.default_rng(number).normal(0, 0.01, pairs)
-    measurement = {
-        "baseline_latencies_s": [1.0] * pairs,
-        "latencies_s": list(np.exp(noise) / speedup),
-    }
-    return TrialRecord(number, {}, speedup, loss, measurement)
+    latencies = [float(latency) for latency in np.exp(noise) / speedup]
+    timing: dict[str, Any] = {"baseline_latencies_s": [1.0] * pairs, "latencies_s": latencies}
+    return made_point(number, {}, speedup, loss, **timing)
 
 
 def make_partial(speedup: float, loss: float, batches: int, of_batches: int) -> Partial:

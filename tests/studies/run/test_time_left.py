@@ -15,6 +15,7 @@ from studies.run.progress import Progress
 from studies.run.remeasurement.confirmation import left_to_confirm
 from studies.run.runner import run_study
 from studies.run.time_left import StepTimes, steps_to_come
+from tests.made_records import changed
 from tests.made_reports import made_trial
 from tests.studies.run.remeasurement.lab import Lab
 
@@ -44,10 +45,10 @@ def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
     assert steps_to_come([*points, made_trial(4, 1.5, 0.0, disturbed=["slow"])], 8, 0) == {
         "measured": 4, "timed again": 1, "confirmed": 0,
     }  # fmt: skip
-    points[1] = replace(points[1], confirmed=points[1].measurement)
+    points[1] = changed(points[1], confirmed=points[1].measurement)
     assert left_to_confirm(points, 8, Budgets(0.02)) == 1
     # One that fell behind since is none of the two.
-    points[1] = replace(points[1], speedup=1.0, clip_loss=0.5)
+    points[1] = changed(points[1], speedup=1.0, clip_loss=0.5)
     assert left_to_confirm(points, 8, Budgets(0.02)) == 2
 
 

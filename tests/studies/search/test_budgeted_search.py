@@ -10,12 +10,14 @@ from optuna.trial import TrialState, create_trial
 
 from accel_space.stack import Stack
 from storage.records.budgets import UNKNOWN, Budgets
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.records.study import Point
+from storage.records.trial import Point
 from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT, POINT
 from storage.study_store.constraints import BudgetedStudy
 from studies.request import SAMPLERS
 from studies.search.samplers import make_proposer
+from tests.made_records import changed
 from tests.made_studies import measurement_of
 from tests.studies.search.test_front_sampler import Truth
 from tests.studies.search.test_samplers import make_stack, make_study
@@ -23,16 +25,14 @@ from tests.studies.search.test_samplers import make_stack, make_study
 BUDGETS = Budgets(0.02, {"memory_mib": 1000.0, "ssim": 0.1})
 
 
-def measured_at(truth: Truth, point: Point) -> dict[str, Any]:
+def measured_at(truth: Truth, point: Point) -> Measurement:
     """A measurement; points whose gate closes early, which are fast, take too much memory."""
     key = point_key(point)
     speedup, loss = truth.of(key).speedup, truth.of(key).clip_loss
     measured = measurement_of((speedup, speedup, speedup), (loss, loss, loss))
     ssim = {"value": 0.95, "loss": 0.05, "loss_ci": [0.04, 0.06], "samples": 4}
-    return measured | {
-        "peak_memory_mib": 1000.0 + 100 * (16 - point["gate_step"]),
-        "metrics": {"ssim": ssim},
-    }
+    memory = 1000.0 + 100 * (16 - point["gate_step"])
+    return changed(measured, peak_memory_mib=memory, metrics={"ssim": ssim})
 
 
 def search(name: str, stack: Stack, budgets: Budgets, evaluations: int) -> list[bool]:
@@ -48,14 +48,15 @@ def search(name: str, stack: Stack, budgets: Budgets, evaluations: int) -> list[
         key = point_key(proposal.point)
         measured = measured_at(truth, proposal.point)
         # As a study that had no budget when it began was told.
-        proposal.trial.set_constraint("clip_loss", measured["clip_loss"] - budgets.clip_loss)
+        proposal.trial.set_constraint("clip_loss", measured.clip_loss - budgets.clip_loss)
         proposal.trial.set_user_attr(POINT, proposal.point)
-        proposal.trial.set_user_attr(MEASUREMENT, measured)
+        proposal.trial.set_user_attr(MEASUREMENT, measured.as_json())
         if len(taken) >= 3:
             for condition in ("memory_mib", "ssim"):
                 proposal.trial.set_constraint(condition, BUDGETS.excess(measured)[condition])
-        study.tell(proposal.trial, [measured["speedup"], measured["clip_loss"]])
-        taken[key] = measured["peak_memory_mib"] > 1000
+        study.tell(proposal.trial, [measured.speedup, measured.clip_loss])
+        assert measured.peak_memory_mib is not None
+        taken[key] = measured.peak_memory_mib > 1000
     return list(taken.values())
 
 
@@ -79,7 +80,8 @@ def add(study: optuna.Study, values: list[float] | None, **attributes: Any) -> N
 
 def test_constraints_are_those_of_the_budgets_of_today() -> None:
     study = make_study()
-    measured = measurement_of((2.0, 1.9, 2.1), (0.03, 0.0, 0.04)) | {"peak_memory_mib": 900.0}
+    measured = measurement_of((2.0, 1.9, 2.1), (0.03, 0.0, 0.04)).as_json()
+    measured["peak_memory_mib"] = 900.0
     add(study, [2.0, 0.03], **{POINT: {"ratio": 0.5}, MEASUREMENT: measured})
     add(study, [2.0, 0.03], **{POINT: {"ratio": 0.5}, DUPLICATE_OF: 0})
     add(study, [9.0, 0.5], **{MEASUREMENT: "of somebody else"})

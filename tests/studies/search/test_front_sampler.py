@@ -13,12 +13,13 @@ from accel_space.stack import Stack
 from storage.records.budgets import Budgets
 from storage.records.front import hypervolume
 from storage.records.points import point_key
-from storage.records.study import Point
-from storage.study_store.attributes import MEASUREMENT
+from storage.records.trial import Point
+from storage.study_store.attributes import MEASUREMENT, POINT
 from studies.search.features import describe, loss_features, work_features
 from studies.search.front_model import QUANTILES, Belief, Surrogate, expected_gain
 from studies.search.front_sampler import LUCK, FrontSampler, spread_out
 from studies.search.samplers import make_distributions, make_proposer
+from tests.made_records import made_measurement
 from tests.studies.search.test_samplers import make_stack, make_study
 
 BUDGET = 0.02
@@ -60,7 +61,8 @@ def search(name: str, stack: Stack, truth: Truth, evaluations: int, seed: int = 
         assert proposal is not None
         key = point_key(proposal.point)
         found[key] = truth.of(key)
-        proposal.trial.set_user_attr(MEASUREMENT, {})
+        proposal.trial.set_user_attr(POINT, proposal.point)
+        proposal.trial.set_user_attr(MEASUREMENT, made_measurement().as_json())
         study.tell(proposal.trial, [found[key].speedup, found[key].clip_loss])
     return hypervolume(list(found.values()), BUDGET) / truth.volume
 
@@ -86,7 +88,8 @@ def test_points_that_others_measure_now_are_left_to_them() -> None:
         trial = study.ask(distributions)
         keys.append(point_key(stack.canonical(trial.params)))
         sampler.taken = keys
-        trial.set_user_attr(MEASUREMENT, {})
+        trial.set_user_attr(POINT, stack.canonical(trial.params))
+        trial.set_user_attr(MEASUREMENT, made_measurement().as_json())
         study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).clip_loss])
     running = [study.ask(distributions) for _ in range(6)]
     keys += [point_key(stack.canonical(trial.params)) for trial in running]
@@ -125,15 +128,14 @@ def tell(
     foreign: bool = False,
 ) -> None:
     """Add the trial of a point, measured in full or given up early, or by others altogether."""
-    interval = (loss - 0.01, loss + 0.01)
-    measurement = {"speedup": speedup, "clip_loss": loss, "clip_loss_ci": interval}
+    measurement = made_measurement(speedup, loss).as_json()
     study.add_trial(
         create_trial(
             state=TrialState.COMPLETE if in_full else TrialState.PRUNED,
             values=[speedup, loss] if in_full else None,
             params=point,
             distributions=make_distributions(make_stack("deepcache").space),
-            user_attrs={} if foreign else {MEASUREMENT: measurement},
+            user_attrs={} if foreign else {POINT: point, MEASUREMENT: measurement},
         )
     )
 

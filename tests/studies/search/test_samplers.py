@@ -12,7 +12,7 @@ from accel_space.stack import Stack
 from objectives.pipelines.unet import UNET
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
-from storage.records.study import Point
+from storage.records.trial import Point
 from studies.request import SAMPLERS
 from studies.search.samplers import Proposer, make_distributions
 from studies.search.samplers import make_proposer as make_any_proposer

@@ -11,9 +11,10 @@ import optuna
 
 from accel_space.method import Params
 from benchmarks.storage.stub_loader import made_up
-from objectives.measurement import Baseline, Measurement
+from objectives.measurement import Baseline
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
+from storage.records.measurement import Measurement
 from storage.records.study import StudyRecord
 from studies.plan import Plan
 from studies.run.measuring import Instrument, PipelineLoader
@@ -66,7 +67,7 @@ class _Objective:
         made = made_up(point)
         if not self.on_unseen:
             return made.model_copy(
-                update={"disturbed": self.lab.disturbed.get(self.lab.count("searched"), [])}
+                update={"disturbed": tuple(self.lab.disturbed.get(self.lab.count("searched"), ()))}
             )
         self.lab.count("confirmed")
         shift = self.lab.loss_on_unseen
@@ -84,7 +85,7 @@ class _Objective:
             update={
                 "speedup": 1.5,
                 "speedup_ci": (1.49, 1.51),
-                "disturbed": ["busy"] if self.lab.still else [],
+                "disturbed": ("busy",) if self.lab.still else (),
             }
         )
 

@@ -12,12 +12,13 @@ from storage.records.budgets import Budgets
 from storage.records.front import best_inside
 from storage.records.judgement import judged_bound
 from storage.records.requirement import Requirement
-from storage.records.study import TrialRecord
+from storage.records.trial import TrialRecord
 from storage.study_store.claims import list_claims
 from studies.plan import Plan, make_plan
 from studies.run.progress import Progress
 from studies.run.remeasurement.confirmation import MOST_BEYOND, to_confirm
 from studies.run.runner import run_study
+from tests.made_records import changed, made_point
 from tests.studies.conftest import MakeRequest
 from tests.studies.run.remeasurement.lab import LOSS_ON_UNSEEN, Lab, load, read
 
@@ -36,8 +37,8 @@ def test_the_best_are_confirmed_once_and_count_as_no_points(plan: Plan, store: S
     assert len(confirmed) == 2
     for trial in confirmed:
         assert trial.confirmed is not None
-        assert trial.confirmed["clip_loss"] == pytest.approx(trial.clip_loss + LOSS_ON_UNSEEN, 1e-4)
-        assert trial.as_json()["confirmed"]["clip_loss"] == trial.confirmed["clip_loss"]
+        assert trial.confirmed.clip_loss == pytest.approx(trial.clip_loss + LOSS_ON_UNSEEN, 1e-4)
+        assert trial.as_json()["confirmed"]["clip_loss"] == trial.confirmed.clip_loss
     assert run_study(plan, store, loader=lab).measured == 0
     assert lab.counts == {"searched": 8, "confirmed": 2}
     claims = list_claims(store.engine, load(store)._study_id)
@@ -60,7 +61,7 @@ def test_a_run_confirms_on_until_its_judged_best_is_confirmed(plan: Plan, store:
     wide = replace(plan, request=replace(plan.request, trials=16, loss_budget=0.05))
     lab = Lab(loss_on_unseen=0.5)
     record = run_study(wide, store, loader=lab).study
-    planned = to_confirm([replace(trial, confirmed=None) for trial in record.trials], Budgets(0.05))
+    planned = to_confirm([changed(trial, confirmed=None) for trial in record.trials], Budgets(0.05))
     assert lab.counts["confirmed"] == len(planned) + MOST_BEYOND, "and no more in one run"
     best = judged_bound(record.trials, Budgets(0.05))
     assert best is not None and best.confirmed is None
@@ -125,8 +126,7 @@ def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
 
 def make_trials(*points: tuple[float, float]) -> list[TrialRecord]:
     return [
-        TrialRecord(n, {"a": n}, speedup, loss, {"clip_loss_ci": (loss - 0.01, loss + 0.01)})
-        for n, (speedup, loss) in enumerate(points)
+        made_point(n, speedup=speedup, clip_loss=loss) for n, (speedup, loss) in enumerate(points)
     ]
 
 
@@ -138,7 +138,7 @@ def test_those_to_be_chosen_are_confirmed_in_the_order_of_choice() -> None:
     front = make_trials(
         (1.2, -0.01), (1.5, 0.0), (2.0, 0.015), (2.2, 0.025), (2.4, 0.028), (3, 0.1)
     )
-    behind = [replace(trial, number=10 + trial.number) for trial in make_trials(*[(1.0, 0.2)] * 26)]
+    behind = [changed(trial, number=10 + trial.number) for trial in make_trials(*[(1.0, 0.2)] * 26)]
     assert numbers(to_confirm(front + behind, Budgets(0.02))) == [2, 1, 0, 3, 4]
     assert numbers(to_confirm(front + behind[:2], Budgets(0.02))) == [2, 1]
     assert numbers(to_confirm(front[:1], Budgets(0.02))) == [0], "one at least"
@@ -155,8 +155,8 @@ def test_a_real_study_ends_with_its_best_on_unseen_prompts(
     # On a busy machine the first one may turn out the slower one, and then the other is confirmed.
     trial = judged_bound(outcome.study.trials, Budgets(0.9))
     assert trial is not None and trial.confirmed is not None
-    assert trial.confirmed["samples"] == 4
-    assert trial.confirmed["clip_score"] != trial.measurement["clip_score"]
-    assert trial.confirmed["speedup_ci"][0] <= trial.confirmed["speedup"]
+    assert trial.confirmed.samples == 4
+    assert trial.confirmed.clip_score != trial.measurement.clip_score
+    assert trial.confirmed.speedup_ci[0] <= trial.confirmed.speedup
     assert sum(progress.stage == "generating the baseline" for progress in said) == 2
     assert any(progress.stage.startswith("confirming on unseen prompts") for progress in said)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from benchmarks.storage.stub_loader import made_up
-from storage.records.study import TrialRecord
+from storage.records.measurement import Measurement
+from storage.records.trial import TrialRecord
 from studies.run.remeasurement.disturbance import (
     LEAST_AGAIN,
     is_quieter,
@@ -14,6 +14,7 @@ from studies.run.remeasurement.disturbance import (
     reasons,
     to_time_again,
 )
+from tests.made_records import changed, made_measurement, made_point
 
 T_OF_THREE = 4.303
 """Student's t at 95% from three readings."""
@@ -28,13 +29,8 @@ def pairs(width: float) -> dict[str, list[float]]:
     }
 
 
-def measured(baseline_s: float = 0.5, width: float = 0.02, **changes: Any) -> dict[str, Any]:
-    return {
-        **pairs(width),
-        "baseline_latency_s": baseline_s,
-        "disturbed": [],
-        **changes,
-    }
+def measured(baseline_s: float = 0.5, width: float = 0.02, **changes: Any) -> Measurement:
+    return made_measurement(baseline_s=baseline_s, **{**pairs(width), "disturbed": [], **changes})
 
 
 QUIET = [measured(baseline_s) for baseline_s in (0.48, 0.5, 0.5, 0.52, 0.55)]
@@ -57,7 +53,7 @@ QUIET = [measured(baseline_s) for baseline_s in (0.48, 0.5, 0.5, 0.52, 0.55)]
     ],
 )
 def test_a_trial_is_told_by_what_it_saw_and_by_the_others(
-    trial: dict[str, Any], found: list[str]
+    trial: Measurement, found: list[str]
 ) -> None:
     assert reasons(trial, QUIET) == found
 
@@ -83,14 +79,14 @@ def test_most_trials_may_be_slow_and_are_still_told() -> None:
 
 
 def test_a_measurement_of_an_earlier_release_is_quiet_by_itself() -> None:
-    old = measured()
-    del old["disturbed"]
-    assert reasons(old, []) == []
+    kept = measured().as_json()
+    del kept["disturbed"]
+    assert reasons(Measurement.model_validate(kept), []) == []
 
 
 def test_the_timing_with_fewer_reasons_is_kept_then_the_closer_one() -> None:
     calm = made_up({"a": 1})
-    busy = calm.model_copy(update={"disturbed": ["busy"]})
+    busy = calm.model_copy(update={"disturbed": ("busy",)})
     wide = calm.model_copy(update=pairs(0.2))
     assert is_quieter(calm, busy) and not is_quieter(busy, calm)
     assert is_quieter(calm, wide) and not is_quieter(wide, calm)
@@ -101,7 +97,7 @@ def test_the_timing_with_fewer_reasons_is_kept_then_the_closer_one() -> None:
 def make_trials(count: int, slow: int) -> list[TrialRecord]:
     baselines = [0.9] * slow + [0.5] * (count - slow)
     return [
-        TrialRecord(number, {"a": number}, 2.0, 0.0, measured(baseline_s))
+        changed(made_point(number), measurement=measured(baseline_s))
         for number, baseline_s in enumerate(baselines)
     ]
 
@@ -119,32 +115,29 @@ def test_a_bounded_share_is_timed_again_the_front_first() -> None:
 
 def test_no_point_is_timed_again_twice() -> None:
     trials = make_trials(8, slow=2)
-    done = [
-        TrialRecord(t.number, t.params, 2.0, 0.0, t.measurement, timed_again=t.number < 2)
-        for t in trials
-    ]
+    done = [changed(trial, timed_again=trial.number < 2) for trial in trials]
     assert to_time_again(done, []) == []
 
 
 def test_what_a_second_timing_met_too_is_not_timed_again() -> None:
     shared = measured(disturbed=["shared"])
-    first, *rest = (TrialRecord(n, {"a": n}, 2.0, 0.0, shared) for n in range(8))
+    first, *rest = (changed(made_point(n), measurement=shared) for n in range(8))
     assert to_time_again([first, *rest], []) == [first, rest[0]]
-    first = replace(first, timed_again=True)
+    first = changed(first, timed_again=True)
     assert to_time_again([first, *rest], []) == []
-    slow = replace(rest[3], measurement=measured(0.9, disturbed=["shared"]))
+    slow = changed(rest[3], measurement=measured(0.9, disturbed=["shared"]))
     assert to_time_again([first, *rest[:3], slow, *rest[4:]], []) == [slow]
 
 
 def test_a_second_timing_that_was_quiet_lets_the_others_be_timed_again() -> None:
     shared = measured(disturbed=["shared"])
-    first = TrialRecord(0, {"a": 0}, 2.0, 0.0, measured(), timed_again=True)
-    rest = [TrialRecord(n, {"a": n}, 2.0, 0.0, shared) for n in range(1, 9)]
+    first = changed(made_point(0), measurement=measured(), timed_again=True)
+    rest = [changed(made_point(n), measurement=shared) for n in range(1, 9)]
     assert to_time_again([first, *rest], []) == rest[:1]
 
 
 def test_a_new_measurement_is_marked_beside_those_before() -> None:
     trials = make_trials(6, slow=0)
-    slow = made_up({"a": 1}).model_copy(update={"baseline_latency_s": 0.9, "disturbed": ["busy"]})
-    assert marked(slow, trials).disturbed == ["busy", "slow"]
-    assert marked(made_up({"a": 1}), trials).disturbed == []
+    slow = made_up({"a": 1}).model_copy(update={"baseline_latency_s": 0.9, "disturbed": ("busy",)})
+    assert marked(slow, trials).disturbed == ("busy", "slow")
+    assert marked(made_up({"a": 1}), trials).disturbed == ()

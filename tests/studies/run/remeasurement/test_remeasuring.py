@@ -40,8 +40,8 @@ def test_a_disturbed_trial_is_timed_again_and_the_quieter_timing_kept(
     assert any("disturbed (busy)" in words for words in said)
     trial = read(store).trials[4]
     assert trial.timed_again
-    assert (trial.speedup, trial.measurement["speedup"]) == (1.5, 1.5)
-    assert trial.measurement["disturbed"] == []
+    assert (trial.speedup, trial.measurement.speedup) == (1.5, 1.5)
+    assert trial.measurement.disturbed == ()
     assert trial.clip_loss == pytest.approx(made_up(trial.params).clip_loss)
     run_study(plan, store, loader=lab)
     assert lab.counts["timed again"] == 1
@@ -52,7 +52,7 @@ def test_a_trial_that_stays_disturbed_keeps_its_mark(plan: Plan, store: Store) -
     run_study(plan, store, loader=lab)
     assert lab.counts["timed again"] == 1, "once tells that it stays"
     trials = read(store).trials
-    assert [trial.measurement["disturbed"] for trial in trials] == [["busy"]] * 8
+    assert [trial.measurement.disturbed for trial in trials] == [("busy",)] * 8
     assert sum(trial.timed_again for trial in trials) == 1
     assert trials[0].as_json()["disturbed"] == ["busy"]
 

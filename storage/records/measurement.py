@@ -1,0 +1,112 @@
+"""Measurements: what is kept of a point that was measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from storage.records.record import Count, Number, Positive, Record
+
+# JSON has lists only, so a list is taken for a tuple.
+Interval = Annotated[tuple[Number, Number], Field(strict=False)]
+"""The two ends of an interval, at 95%."""
+
+Seconds = Annotated[tuple[Positive, ...], Field(strict=False)]
+
+Words = Annotated[tuple[str, ...], Field(strict=False)]
+
+Kind = Literal["timed again", "confirmed"]
+"""Why a point was measured again: something disturbed it, or it is to be sure of its quality."""
+
+
+class MetricResult(Record):
+    """What a measurement says of one metric.
+
+    Attributes:
+        value: The mean over pictures, in the metric's own unit.
+        loss: What acceleration costs in it, as objectives/quality/ tells.
+        loss_ci: Its interval over prompts; None where one picture alone was seen.
+        samples: How many pictures were seen.
+    """
+
+    value: Number
+    loss: Number
+    loss_ci: Interval | None
+    samples: Count
+
+
+class Measurement(Record):
+    """One point, measured; intervals are (low, high) at 95%.
+
+    Attributes:
+        speedup: Baseline latency / accelerated latency, from pairs measured side by side.
+        speedup_ci: Its interval for runs on machines of this kind, not for this run alone.
+        clip_loss: Relative loss of the mean CLIP score; negative is a gain.
+        clip_loss_ci: Its interval over prompts.
+        latency_s: Seconds per picture in batches of the protocol's size, geometric mean over the
+            pairs.
+        latency_ci_s: Its interval, for other runs as that of the speedup; None if one pair alone
+            was timed.
+        baseline_latency_s: The baseline's beside it.
+        latencies_s: Seconds per picture of each accelerated batch of a pair.
+        baseline_latencies_s: The same of its baseline batch.
+        image_similarity: Mean CLIP cosine to the baseline's picture of the same prompt and seed.
+        psnr_db: Mean PSNR against the baseline's pictures, over the pairs; infinite if they are
+            equal.
+        clip_score: Mean CLIP score of the accelerated pictures.
+        baseline_clip_score: The baseline's on the same prompts.
+        peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
+        device_shared: Whether another process was seen on the GPU.
+        gpu_bound: Share of the denoiser's time in which the GPU did not wait for its host, 0 to
+            1; None on a CPU, of points given up early, and in studies from before it was kept.
+        baseline_gpu_bound: The baseline's.
+        hits: The share of the denoiser's calls in which a cache that decides while running reused
+            something; None without such a cache, and in studies from before it was kept.
+        disturbed: What disturbed it, from outside or beside the study's other points; empty if
+            nothing did, and in studies from before it was kept.
+        samples: Prompts generated; fewer than the protocol's if stopped early.
+        stopped_early: Whether it was given up as hopeless, or as its cache never hit.
+        seconds: Where the wall time went, by phase.
+        metrics: All other metrics of the protocol, by name; none in studies from before they were
+            kept.
+    """
+
+    speedup: Positive
+    speedup_ci: Interval
+    clip_loss: Number
+    clip_loss_ci: Interval
+    latency_s: Positive
+    latency_ci_s: Interval | None
+    baseline_latency_s: Positive
+    latencies_s: Seconds
+    baseline_latencies_s: Seconds
+    image_similarity: Number
+    psnr_db: float
+    clip_score: Number
+    baseline_clip_score: Number
+    peak_memory_mib: Number | None
+    device_shared: bool
+    gpu_bound: Number | None = None
+    baseline_gpu_bound: Number | None = None
+    hits: Number | None = None
+    disturbed: Words = ()
+    samples: Count
+    stopped_early: bool
+    seconds: dict[str, Number]
+    metrics: dict[str, MetricResult] = Field(default_factory=dict)
+
+    @property
+    def disturbances(self) -> tuple[str, ...]:
+        """What disturbed it; studies from before this was kept know of the GPU alone."""
+        return self.disturbed or (("shared",) if self.device_shared else ())
+
+
+class Remeasured(Measurement):
+    """A known point, measured again.
+
+    Attributes:
+        look: Why.
+    """
+
+    look: Kind

@@ -1,0 +1,116 @@
+"""Trials: the points that were measured, and those that failed for good."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from storage.records.measurement import Measurement
+from storage.records.record import Count, Number, Positive, Value
+
+Point = dict[str, int | float]
+
+CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
+"""What `front --json` shows of a confirmation."""
+
+
+class TrialRecord(BaseModel):
+    """A distinct point, measured in full.
+
+    Attributes:
+        number: The trial's number in its study.
+        params: The canonical point.
+        speedup: Baseline latency / accelerated latency.
+        clip_loss: Relative loss of the mean CLIP score.
+        measurement: All that was measured.
+        confirmed: The same on prompts that the search did not see; None if it was not confirmed.
+        timed_again: Whether it was disturbed and timed again; the quieter timing is kept.
+        first_timing: What was measured before it was timed again; None if it was not.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    number: Count
+    params: dict[str, Value]
+    speedup: Positive
+    clip_loss: Number
+    measurement: Measurement
+    confirmed: Measurement | None = None
+    timed_again: bool = False
+    first_timing: Measurement | None = None
+
+    @property
+    def judged(self) -> Measurement:
+        """What a choice goes by: the confirmation where there is one, else the measurement."""
+        return self.measurement if self.confirmed is None else self.confirmed
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """What was measured: in the search, then on unseen prompts if it was confirmed."""
+        return [self.measurement] + ([] if self.confirmed is None else [self.confirmed])
+
+    @property
+    def was_disturbed(self) -> bool:
+        """Whether something disturbed one of its measurements."""
+        return any(each.disturbances for each in self.measurements)
+
+    @property
+    def judged_speedup(self) -> float:
+        """The speedup by which it is judged."""
+        return self.speedup if self.confirmed is None else self.confirmed.speedup
+
+    @property
+    def judged_loss(self) -> float:
+        """The CLIP loss by which it is judged."""
+        return self.clip_loss if self.confirmed is None else self.confirmed.clip_loss
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of a point of `front --json`."""
+        measured = self.measurement.as_json()
+        return {
+            "trial": self.number,
+            "params": self.params,
+            "speedup": self.speedup,
+            "speedup_ci": measured["speedup_ci"],
+            "latency_s": measured["latency_s"],
+            "baseline_latency_s": measured["baseline_latency_s"],
+            "clip_loss": self.clip_loss,
+            "clip_loss_ci": measured["clip_loss_ci"],
+            "image_similarity": measured["image_similarity"],
+            **self._marks(),
+        }
+
+    def _marks(self) -> dict[str, Any]:
+        """What is to be said of this point and not of most."""
+        marks: dict[str, Any] = {}
+        measured = self.measurement.as_json()
+        if disturbances := self.measurement.disturbances:
+            marks["disturbed"] = list(disturbances)
+        for name in ("gpu_bound", "hits", "peak_memory_mib"):
+            if measured.get(name) is not None:
+                marks[name] = measured[name]
+        if metrics := measured.get("metrics"):
+            marks["metrics"] = metrics
+        if self.confirmed is not None:
+            confirmed = self.confirmed.as_json()
+            marks["confirmed"] = {name: confirmed[name] for name in CONFIRMED}
+            if metrics := confirmed.get("metrics"):
+                marks["confirmed"]["metrics"] = metrics
+            if disturbances := self.confirmed.disturbances:
+                marks["confirmed"]["disturbed"] = list(disturbances)
+        return marks
+
+
+class Failure(NamedTuple):
+    """A point, or a second look at one, that is not tried again.
+
+    Attributes:
+        trial: The trial's number.
+        point: The key of what was claimed.
+        reason: Why it failed.
+    """
+
+    trial: int
+    point: str
+    reason: str
