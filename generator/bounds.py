@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from objectives.errors import InputError
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 Difficulty = Literal["easy", "normal", "hard"]
 
@@ -21,13 +21,13 @@ ENOUGH = 8
 """Points of which a study's bound says something: as many as `accelfront study` measures."""
 
 
-def is_searched(study: StudyRecord) -> bool:
+def is_searched(study: Study) -> bool:
     """Whether enough was looked at to say what a study cannot reach; points given up count."""
     looked_at = len(study.trials) + study.states.get("pruned", 0)
     return bool(looked_at >= min(ENOUGH, study.space.distinct))
 
 
-def reach_text(study: StudyRecord) -> str:
+def reach_text(study: Study) -> str:
     """How much of a study is measured."""
     return f"{len(study.trials)} of {study.space.distinct} points measured"
 
@@ -41,11 +41,11 @@ class Bound:
         trial: The point with that speedup; None if no point is inside the budget.
     """
 
-    study: StudyRecord
-    trial: TrialRecord | None
+    study: Study
+    trial: Trial | None
 
     @classmethod
-    def of(cls, study: StudyRecord) -> Bound:
+    def of(cls, study: Study) -> Bound:
         """Find the bound of a study."""
         return cls(study, study.bound)
 
@@ -83,13 +83,13 @@ class WeakBaseline:
     better: tuple[str, int]
 
 
-def weak_baselines(studies: Iterable[StudyRecord]) -> list[WeakBaseline]:
+def weak_baselines(studies: Iterable[Study]) -> list[WeakBaseline]:
     """Find baselines that lack more than the loss budget beside another one, the worst first.
 
     Compared are studies of one pipeline under one protocol; of several loss budgets the smallest
     one counts.
     """
-    alike: dict[tuple[str, Protocol], list[StudyRecord]] = {}
+    alike: dict[tuple[str, Protocol], list[Study]] = {}
     for study in studies:
         if study.front:
             alike.setdefault((study.combination.pipeline, study.protocol), []).append(study)
@@ -97,7 +97,7 @@ def weak_baselines(studies: Iterable[StudyRecord]) -> list[WeakBaseline]:
     return sorted(found, key=lambda weak: -weak.shortfall)
 
 
-def _weak_ones(studies: Sequence[StudyRecord]) -> list[WeakBaseline]:
+def _weak_ones(studies: Sequence[Study]) -> list[WeakBaseline]:
     scores: dict[tuple[str, int], float] = {}
     for study in studies:
         combination = study.combination

@@ -19,8 +19,8 @@ from objectives.pipelines.model import is_own
 from storage.records.budgets import Budgets
 from storage.records.judgement import judged_bound, surest
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 Policy = Literal["fastest", "closest", "best-quality"]
 
@@ -38,7 +38,7 @@ class Scope:
     device: re.Pattern[str]
     model: str | frozenset[str] | None = None
 
-    def why_not(self, study: StudyRecord) -> str | None:
+    def why_not(self, study: Study) -> str | None:
         """Why a study may not serve, and what would let it; None if it may."""
         if not self.device.fullmatch(study.device):
             return f'the study is of another device; --device "{study.device}" uses it'
@@ -69,11 +69,11 @@ class Rules:
 class Choice:
     """A trial with the study that measured it."""
 
-    study: StudyRecord
-    trial: TrialRecord
+    study: Study
+    trial: Trial
 
 
-def timed_otherwise(study: StudyRecord, task: Task) -> str | None:
+def timed_otherwise(study: Study, task: Task) -> str | None:
     """Why a study's seconds per image are not those that a task asks for; None if they are.
 
     A script draws one picture at a time. In a batch a picture takes less: the host is waited for
@@ -88,13 +88,13 @@ def timed_otherwise(study: StudyRecord, task: Task) -> str | None:
     )
 
 
-def by_trust(studies: Iterable[StudyRecord]) -> list[StudyRecord]:
+def by_trust(studies: Iterable[Study]) -> list[Study]:
     """Order studies of one combination: those of most prompts first, then of most points.
 
     Before all come those of the catalogue's own model, as a task names no other one.
     """
 
-    def rank(study: StudyRecord) -> tuple[bool, int, int, str]:
+    def rank(study: Study) -> tuple[bool, int, int, str]:
         entry = find_pipeline(study.combination.pipeline)
         foreign = not is_own(entry, study.protocol.model)
         return foreign, -study.protocol.num_samples, -len(study.trials), study.name
@@ -102,7 +102,7 @@ def by_trust(studies: Iterable[StudyRecord]) -> list[StudyRecord]:
     return sorted(studies, key=rank)
 
 
-def choose(studies: Sequence[StudyRecord], task: Task, policy: Policy) -> Choice | None:
+def choose(studies: Sequence[Study], task: Task, policy: Policy) -> Choice | None:
     """Choose a trial in the first study that has one to serve the task.
 
     Points of different studies are never weighed against each other, as protocols differ.
@@ -120,7 +120,7 @@ def choose(studies: Sequence[StudyRecord], task: Task, policy: Policy) -> Choice
     return None
 
 
-def serves(trial: TrialRecord, task: Task, budgets: Budgets) -> bool:
+def serves(trial: Trial, task: Task, budgets: Budgets) -> bool:
     """Whether a point meets all that a task asks for, with its whole intervals.
 
     Those of a confirmed one are from prompts that the search did not see.
@@ -128,7 +128,7 @@ def serves(trial: TrialRecord, task: Task, budgets: Budgets) -> bool:
     return meets(trial, Requirement(_least_speedup(task), task.latency_s), budgets)
 
 
-def budgets_for(study: StudyRecord, task: Task) -> Budgets:
+def budgets_for(study: Study, task: Task) -> Budgets:
     """What a study's points must keep to serve: the task's loss budget, the study's others."""
     return study.budgets.with_loss(task.loss_budget)
 
@@ -140,7 +140,7 @@ def search_goal(task: Task) -> Requirement:
     return Requirement(_least_speedup(task), task.latency_s)
 
 
-def is_within_bound(studies: Sequence[StudyRecord], task: Task) -> bool:
+def is_within_bound(studies: Sequence[Study], task: Task) -> bool:
     """Whether a point meets a task by its means, or no point tells yet where the bound is."""
     inside = [trial for trial in _allowed(studies) if trial.judged_loss <= task.loss_budget]
     return not inside or any(
@@ -150,7 +150,7 @@ def is_within_bound(studies: Sequence[StudyRecord], task: Task) -> bool:
     )
 
 
-def nearest(studies: Sequence[StudyRecord], task: Task) -> Choice:
+def nearest(studies: Sequence[Study], task: Task) -> Choice:
     """The point that comes nearest to a task that none serves.
 
     Beyond the bound it is the bound; within, the point that can promise most; and where no point
@@ -174,14 +174,14 @@ def nearest(studies: Sequence[StudyRecord], task: Task) -> Choice:
     return Choice(homes[id(found)], found)
 
 
-def _allowed(studies: Iterable[StudyRecord]) -> list[TrialRecord]:
+def _allowed(studies: Iterable[Study]) -> list[Trial]:
     """The points that meet the conditions of their own studies by their means."""
     return [
         trial for study in studies for trial in study.trials if study.budgets.allow(trial.judged)
     ]
 
 
-def task_difficulty(study: StudyRecord, task: Task, rules: Rules) -> Difficulty | None:
+def task_difficulty(study: Study, task: Task, rules: Rules) -> Difficulty | None:
     """How hard a wish is against the bound of a study inside the task's loss budget.
 
     Returns:
@@ -222,12 +222,12 @@ def passed_over(choice: Choice, task: Task) -> str:
     )
 
 
-def _looks(trial: TrialRecord) -> set[tuple[float, float]]:
+def _looks(trial: Trial) -> set[tuple[float, float]]:
     """Speedup and loss in the search and as judged."""
     return {(trial.speedup, trial.clip_loss), (trial.judged_speedup, trial.judged_loss)}
 
 
-def _lack(trial: TrialRecord, task: Task, budgets: Budgets) -> str:
+def _lack(trial: Trial, task: Task, budgets: Budgets) -> str:
     """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
     judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
     slowest, loss = judged.speedup_ci[0], judged.clip_loss_ci[1]
@@ -252,7 +252,7 @@ def _least_speedup(task: Task) -> float:
     return LEAST_SPEEDUP if task.speedup is None else task.speedup
 
 
-def _rank(trial: TrialRecord, task: Task, policy: Policy) -> tuple[float, float]:
+def _rank(trial: Trial, task: Task, policy: Policy) -> tuple[float, float]:
     """What is to be small in the trial to choose."""
     speedup, loss = trial.judged_speedup, trial.judged_loss
     if policy == "best-quality":

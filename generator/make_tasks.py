@@ -10,15 +10,13 @@ from pydantic import ValidationError
 from generator.bounds import is_searched, reach_text
 from generator.tasks.task import Task
 from storage.records.judgement import surest
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 
 LEAST_SPEEDUP = 1.0
 """What is no faster than the baseline is no task."""
 
 
-def make_tasks(
-    studies: Iterable[StudyRecord], ratios: Sequence[float]
-) -> tuple[list[Task], list[str]]:
+def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[Task], list[str]]:
     """Ask each study's combination for shares of its bound.
 
     A wanted speedup is rounded down to two decimals, and lowered where no trial meets it by
@@ -66,7 +64,7 @@ def make_tasks(
     return list(tasks), told
 
 
-def _task(study: StudyRecord, speedup: float) -> Task:
+def _task(study: Study, speedup: float) -> Task:
     return Task(**dict(study.combination), speedup=speedup, loss_budget=study.loss_budget)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.choice import Choice
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 
 
 def latency_text(choice: Choice) -> str:
@@ -14,7 +14,7 @@ def latency_text(choice: Choice) -> str:
     return text if alone else f"{text}, and the script draws one at a time"
 
 
-def batches_text(study: StudyRecord) -> str:
+def batches_text(study: Study) -> str:
     """How many pictures a study draws at a time."""
     size = study.protocol.batch_size
     return "drawn one at a time" if size == 1 else f"in batches of {size}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from objectives.pipelines.catalogue import PIPELINES
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.budgets import budget_words
 from studies.request import StudyRequest
 
@@ -31,7 +31,7 @@ def study_command(request: StudyRequest, storage: str | None = None) -> str:
     return " ".join(["accelfront study", *study_words(request, storage)])
 
 
-def going_on(record: StudyRecord) -> StudyRequest:
+def going_on(record: Study) -> StudyRequest:
     """The request that resumes a stored study.
 
     A study keeps the paths of the prompts and the scorer that a person gave. Earlier releases kept
@@ -67,7 +67,7 @@ def going_on(record: StudyRecord) -> StudyRequest:
     )
 
 
-def _address(record: StudyRecord, usual: Any) -> str | None:
+def _address(record: Study, usual: Any) -> str | None:
     address = record.origin.address
     return None if address == usual else address
 

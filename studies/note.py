@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from storage.records.requirement import Requirement
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.commands import study_words
 from studies.files import with_whole_paths
 from studies.plan import Plan
 
 
-def study_note(plan: Plan, record: StudyRecord, storage: str) -> str:
+def study_note(plan: Plan, record: Study, storage: str) -> str:
     """Describe a study, its progress and the command that resumes it, in about 1 kB of Markdown.
 
     Args:

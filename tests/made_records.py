@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from storage.records.combination import Combination
 from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 
 AnyRecord = TypeVar("AnyRecord", bound=BaseModel)
 
@@ -84,7 +84,7 @@ def made_point(
     speedup: float = 2.0,
     clip_loss: float = 0.01,
     **measured: Any,
-) -> TrialRecord:
+) -> Trial:
     """A point that was measured in full.
 
     Args:
@@ -94,7 +94,7 @@ def made_point(
         clip_loss: Its CLIP loss.
         measured: Other fields of its measurement, as `made_measurement` takes them.
     """
-    return TrialRecord(
+    return Trial(
         number=number,
         params={"a": number} if params is None else params,
         speedup=speedup,

@@ -11,33 +11,33 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
-from storage.records.study import Space, StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Space, Study
+from storage.records.trial import Trial
 from storage.study_store import attributes as keys
 from tests.made_records import made_combination, made_point, made_protocol
 
 
 def made_trial(
     number: int, speedup: float, clip_loss: float, baseline_s: float = 1.0, **changes: Any
-) -> TrialRecord:
+) -> Trial:
     """A point whose intervals are 0.05 of the speedup and 0.01 of the loss to either side."""
     params: dict[str, int | float] = {"cache_interval": 2 + number, "cache_branch_id": 0}
     return made_point(number, params, speedup, clip_loss, baseline_s=baseline_s, **changes)
 
 
 def made_study(
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     methods: Sequence[str] = ("deepcache",),
     scheduler: str = "DDIM",
     steps: int = 20,
     device: str = "a CPU",
     digest: str = "0a1b2c3d",
     **protocol: Any,
-) -> StudyRecord:
+) -> Study:
     """A study of tiny-shapes with a loss budget of 2%."""
     names = {name for trial in trials for name in trial.params}
     combination = made_combination(*methods, scheduler=scheduler, steps=steps)
-    return StudyRecord(
+    return Study(
         name=combination.study_name(digest),
         combination=combination,
         protocol=made_protocol(**protocol),
@@ -49,7 +49,7 @@ def made_study(
     )
 
 
-def keep(store: Store, study: StudyRecord) -> None:
+def keep(store: Store, study: Study) -> None:
     """Write a study into a database; its trials are numbered from 0 on."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = optuna.create_study(

@@ -27,8 +27,8 @@ from storage.reading.studies import read_study
 from storage.reading.trials import RawTrial
 from storage.records.judgement import judged_front
 from storage.records.measurement import Kind
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from storage.study_store.attributes import DUPLICATE_OF, FEASIBLE, MEASUREMENT, POINT
 
 STUDY = re.compile(r"/api/studies/(\d+)")
@@ -73,7 +73,7 @@ def _after(query: str) -> int:
     return int(given) if given.isdecimal() else 0
 
 
-def _record(name: str, storage: BaseStorage) -> StudyRecord | None:
+def _record(name: str, storage: BaseStorage) -> Study | None:
     """The study as our commands read it; None if it is not ours."""
     try:
         return read_study(optuna.load_study(study_name=name, storage=storage))
@@ -98,7 +98,7 @@ def _tell(study: dict[str, Any], trials: Iterable[FrozenTrial]) -> None:
     ]
 
 
-def _judge(study: dict[str, Any], record: StudyRecord) -> None:
+def _judge(study: dict[str, Any], record: Study) -> None:
     """Let each point have the figures by which it is judged, and the best be those of the front."""
     by_number = {each["number"]: each for each in study["trials"]}
     # What was stored since the answer was made comes with the next one.
@@ -117,7 +117,7 @@ def _judge(study: dict[str, Any], record: StudyRecord) -> None:
     ]
 
 
-def _judgement(trial: TrialRecord) -> dict[str, str]:
+def _judgement(trial: Trial) -> dict[str, str]:
     """What a point's figures are of, where they are not those of its first measurement."""
     if trial.confirmed is not None:
         return {

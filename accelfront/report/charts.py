@@ -17,8 +17,8 @@ from typing import Any
 from accelfront.report.comparing import Comparison, Option
 from accelfront.report.data import StudyReport
 from accelfront.screen.tables import searched_params
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 Trace = dict[str, Any]
 
@@ -172,8 +172,8 @@ def _marks(x: Sequence[float], y: Sequence[float], told: Sequence[str]) -> Trace
 
 
 def _points(
-    study: StudyRecord,
-    trials: Sequence[TrialRecord],
+    study: Study,
+    trials: Sequence[Trial],
     name: str,
     colour: str,
     symbol: str,
@@ -210,7 +210,7 @@ def _ends(
     }
 
 
-def _told(study: StudyRecord, trial: TrialRecord) -> str:
+def _told(study: Study, trial: Trial) -> str:
     (speed_low, speed_high), (loss_low, loss_high) = (
         trial.judged.speedup_ci,
         trial.judged.clip_loss_ci,

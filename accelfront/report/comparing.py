@@ -8,7 +8,7 @@ from statistics import median
 
 from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 
 Plain = tuple[str, int]
 """An unaccelerated pipeline: its scheduler and num_inference_steps."""
@@ -59,9 +59,9 @@ class Comparison:
     drift: float | None
 
 
-def compare(studies: Iterable[StudyRecord]) -> list[Comparison]:
+def compare(studies: Iterable[Study]) -> list[Comparison]:
     """Put studies side by side that share pipeline, protocol and device."""
-    alike: dict[tuple[str, str, Protocol], list[StudyRecord]] = {}
+    alike: dict[tuple[str, str, Protocol], list[Study]] = {}
     for study in studies:
         if study.trials:
             shared = study.combination.pipeline, study.device, study.protocol
@@ -69,7 +69,7 @@ def compare(studies: Iterable[StudyRecord]) -> list[Comparison]:
     return [_comparison(group) for group in alike.values()]
 
 
-def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
+def _comparison(studies: Sequence[Study]) -> Comparison:
     plain = _unaccelerated(studies)
     options = [*plain.values(), *_accelerated(studies, plain)]
     best: list[Option] = []
@@ -86,7 +86,7 @@ def _comparison(studies: Sequence[StudyRecord]) -> Comparison:
     )
 
 
-def _unaccelerated(studies: Sequence[StudyRecord]) -> dict[Plain, Option]:
+def _unaccelerated(studies: Sequence[Study]) -> dict[Plain, Option]:
     """The baselines: fewer steps are the rival that people really use."""
     measured: dict[Plain, list[Measurement]] = {}
     for study in studies:
@@ -103,7 +103,7 @@ def _unaccelerated(studies: Sequence[StudyRecord]) -> dict[Plain, Option]:
     }
 
 
-def _accelerated(studies: Sequence[StudyRecord], plain: Mapping[Plain, Option]) -> list[Option]:
+def _accelerated(studies: Sequence[Study], plain: Mapping[Plain, Option]) -> list[Option]:
     """The fronts, each point put beside the baseline that all studies of its steps share.
 
     Seconds of different hours do not compare; speedup and loss do, as each was measured beside its
@@ -123,7 +123,7 @@ def _accelerated(studies: Sequence[StudyRecord], plain: Mapping[Plain, Option]) 
     ]
 
 
-def _drift(studies: Sequence[StudyRecord]) -> float | None:
+def _drift(studies: Sequence[Study]) -> float | None:
     """How far the baselines of one scheduler and steps differ between studies, at most."""
     seconds: dict[Plain, list[float]] = {}
     for study in studies:
@@ -132,5 +132,5 @@ def _drift(studies: Sequence[StudyRecord]) -> float | None:
     return max((max(s) / min(s) - 1 for s in seconds.values() if len(s) > 1), default=None)
 
 
-def _plain(study: StudyRecord) -> Plain:
+def _plain(study: Study) -> Plain:
     return study.combination.scheduler, study.combination.steps

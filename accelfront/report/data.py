@@ -13,8 +13,8 @@ from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.combination import StudyName
 from storage.records.front import hypervolume, pareto_front
 from storage.records.measurement import Measurement
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class FrontPoint:
         command: What emits its script; None if no task singles it out.
     """
 
-    trial: TrialRecord
+    trial: Trial
     inside: bool
     command: str | None
 
@@ -94,17 +94,17 @@ class StudyReport:
         quality: How well was measured.
     """
 
-    record: StudyRecord
+    record: Study
     front: list[FrontPoint]
-    dominated: list[TrialRecord]
-    bound: TrialRecord | None
+    dominated: list[Trial]
+    bound: Trial | None
     verdict: Verdict
     hypervolumes: list[float]
     cost: Cost | None
     quality: Quality | None
 
 
-def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
+def report_study(study: Study, commands: Commands) -> StudyReport:
     """Work out what the report says of a study.
 
     Args:
@@ -133,9 +133,9 @@ def report_study(study: StudyRecord, commands: Commands) -> StudyReport:
     )
 
 
-def _hypervolumes(study: StudyRecord) -> list[float]:
+def _hypervolumes(study: Study) -> list[float]:
     """The hypervolume after each trial."""
-    front: list[TrialRecord] = []
+    front: list[Trial] = []
     values = []
     for trial in study.trials:
         # All that counts: a search of a thousand points is not gone through a thousand times.
@@ -145,7 +145,7 @@ def _hypervolumes(study: StudyRecord) -> list[float]:
     return values
 
 
-def study_titles(studies: Sequence[StudyRecord]) -> dict[str, str]:
+def study_titles(studies: Sequence[Study]) -> dict[str, str]:
     """A title for each study by its name; those of one combination bear what tells them apart."""
     titles = {study.name: ", ".join(_parts(study)) for study in studies}
     often = Counter(titles.values())
@@ -155,13 +155,13 @@ def study_titles(studies: Sequence[StudyRecord]) -> dict[str, str]:
     }
 
 
-def _parts(study: StudyRecord) -> tuple[str, ...]:
+def _parts(study: Study) -> tuple[str, ...]:
     combination = study.combination
     steps, methods = f"{combination.steps} steps", " + ".join(combination.methods)
     return combination.pipeline, combination.scheduler, steps, methods
 
 
-def _cost(study: StudyRecord) -> Cost:
+def _cost(study: Study) -> Cost:
     searched = [_seconds(trial.first_timing or trial.measurement) for trial in study.trials]
     again = [_seconds(trial.measurement) for trial in study.trials if trial.timed_again]
     again += [_seconds(trial.confirmed) for trial in study.trials if trial.confirmed is not None]
@@ -178,7 +178,7 @@ def _seconds(measured: Measurement) -> float:
     return float(sum(measured.seconds.values()))
 
 
-def _quality(trials: Sequence[TrialRecord]) -> Quality:
+def _quality(trials: Sequence[Trial]) -> Quality:
     measured = [trial.measurement for trial in trials]
     baselines = [each.baseline_latency_s for each in measured]
     middle = median(baselines)

@@ -27,7 +27,7 @@ from accelfront.screen.models import ModelNames
 from accelfront.screen.tables import doubts, foreign_text, searched_params, weakness_text
 from generator.bounds import weak_baselines
 from storage.records.measurement import Measurement
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,9 +35,7 @@ MOST_BYTES = 7_900_000
 """Of a page with pictures: what a mail takes, and what a phone opens."""
 
 
-def render_page(
-    studies: Sequence[StudyRecord], pictures: Pictures, storage: str | None = None
-) -> str:
+def render_page(studies: Sequence[Study], pictures: Pictures, storage: str | None = None) -> str:
     """Write the page.
 
     Args:

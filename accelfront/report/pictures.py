@@ -8,14 +8,14 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from storage.database.opening import Store
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store.artifacts import artifact_folder, list_pictures
 
 MOST_BYTES = 200_000
 """A grid has 150,000 at most; what is larger is something else."""
 
 
-def front_pictures(store: Store, studies: Iterable[StudyRecord]) -> dict[tuple[str, int], bytes]:
+def front_pictures(store: Store, studies: Iterable[Study]) -> dict[tuple[str, int], bytes]:
     """Read the WebP grid of each front point that has one.
 
     Args:

@@ -15,14 +15,14 @@ from objectives.timing.device import names_meant
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.front import pareto_front
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 
 class Commands:
     """Writes the `accelfront generate` commands that emit the scripts of a storage's points."""
 
-    def __init__(self, studies: Iterable[StudyRecord], storage: str | None = None) -> None:
+    def __init__(self, studies: Iterable[Study], storage: str | None = None) -> None:
         """Take in what `generate` would choose from.
 
         Args:
@@ -30,12 +30,12 @@ class Commands:
             storage: The storage to name; None leaves it to the command's default.
         """
         self._storage = storage
-        self._alike: dict[Combination, list[StudyRecord]] = {}
+        self._alike: dict[Combination, list[Study]] = {}
         for study in studies:
             self._alike.setdefault(study.combination, []).append(study)
-        self._before: dict[tuple[Combination, str], dict[str, list[TrialRecord]]] = {}
+        self._before: dict[tuple[Combination, str], dict[str, list[Trial]]] = {}
 
-    def of(self, study: StudyRecord, trial: TrialRecord) -> str | None:
+    def of(self, study: Study, trial: Trial) -> str | None:
         """Write the command of a point.
 
         It asks for what the point is judged by, as `generate` chooses by that.
@@ -67,7 +67,7 @@ class Commands:
                 return shlex.join(words)
         return None
 
-    def _trusted_more(self, study: StudyRecord) -> list[TrialRecord]:
+    def _trusted_more(self, study: Study) -> list[Trial]:
         """Points of the studies that `generate` asks first; one of them serves if any point does.
 
         Worked out once for all studies of a combination: hundreds may share one.
@@ -76,7 +76,7 @@ class Commands:
         if key not in self._before:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
-            found: list[TrialRecord] = []
+            found: list[Trial] = []
             # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
             for other in by_trust(self._alike[key[0]]):
                 if scope.why_not(other) is None:
@@ -92,10 +92,10 @@ class _Sure(NamedTuple):
 
     speedup: float
     clip_loss: float
-    trial: TrialRecord
+    trial: Trial
 
 
-def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+def _sure_front(trials: Iterable[Trial]) -> list[Trial]:
     """The points that are enough to tell whether any point meets a wish by interval."""
     sure = [
         _Sure(trial.judged.speedup_ci[0], trial.judged.clip_loss_ci[1], trial) for trial in trials
@@ -103,7 +103,7 @@ def _sure_front(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return [each.trial for each in pareto_front(sure)]
 
 
-def _task_for(study: StudyRecord, trial: TrialRecord) -> Task | None:
+def _task_for(study: Study, trial: Trial) -> Task | None:
     """What asks for as much as a point is sure to give; None if no task can say it."""
     judged = trial.judged
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.model import foreign_model
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 
 
 class ModelNames:
@@ -17,7 +17,7 @@ class ModelNames:
     models, as its revisions are.
     """
 
-    def __init__(self, studies: Iterable[StudyRecord]) -> None:
+    def __init__(self, studies: Iterable[Study]) -> None:
         """Look through the studies of a list."""
         own: dict[str, set[str]] = {}
         for study in studies:
@@ -39,7 +39,7 @@ class ModelNames:
         model = protocol.model
         return model if pipeline in self._several else foreign_model(pipeline, model)
 
-    def below(self, text: str, study: StudyRecord) -> str:
+    def below(self, text: str, study: Study) -> str:
         """A text, with the model to name on a line below."""
         model = self.told(study.combination.pipeline, study.protocol)
         return f"{text}\n{model}" if model else text

@@ -19,8 +19,8 @@ from rich.text import Text
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import combination_text
 from storage.records.combination import StudyName
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 if TYPE_CHECKING:
     from generator.bounds import Bound
@@ -75,7 +75,7 @@ class Axis:
         return {self.cell(count * step): count * step for count in counts}
 
 
-def front_plot(study: StudyRecord) -> Plot:
+def front_plot(study: Study) -> Plot:
     """The points of a study: speedup to the right, CLIP loss upwards, the loss budget as a line.
 
     Args:
@@ -89,7 +89,7 @@ def bounds_plot(found: Sequence[Bound]) -> Plot:
     return Plot(partial(_bounds_lines, found))
 
 
-def _front_lines(study: StudyRecord, width: int) -> list[str]:
+def _front_lines(study: Study, width: int) -> list[str]:
     if not study.trials:
         return []
     front = study.front
@@ -114,7 +114,7 @@ def _front_lines(study: StudyRecord, width: int) -> list[str]:
     ]
 
 
-def _loss_axis(study: StudyRecord) -> Axis:
+def _loss_axis(study: Study) -> Axis:
     """Losses in %; the budget stays in the lower part, as what people ask for is decided there."""
     losses = [trial.judged_loss for trial in study.trials]
     low = min(*losses, study.loss_budget, 0.0)
@@ -129,20 +129,18 @@ def _speed_axis(speedups: Iterable[float], cells: int) -> Axis:
     return Axis(low, max(high, low + 0.1), max(cells, NARROWEST))
 
 
-def _scattered(
-    study: StudyRecord, front: Sequence[TrialRecord], speeds: Axis, losses: Axis
-) -> list[list[str]]:
+def _scattered(study: Study, front: Sequence[Trial], speeds: Axis, losses: Axis) -> list[list[str]]:
     """The rows of the plot, the lowest one first; the front covers all else."""
     budget_row = losses.cell(100 * study.loss_budget)
 
-    def place(trial: TrialRecord) -> tuple[int, int]:
+    def place(trial: Trial) -> tuple[int, int]:
         row = losses.cell(100 * trial.judged_loss)
         # Only what is over the budget is above its line, however near.
         inside = trial.judged_loss <= study.loss_budget
         row = min(row, budget_row) if inside else max(row, budget_row + 1)
         return row, speeds.cell(trial.judged_speedup)
 
-    def is_above(trial: TrialRecord) -> bool:
+    def is_above(trial: Trial) -> bool:
         return 100 * trial.judged_loss > losses.high
 
     rows = [[" "] * speeds.cells for _ in range(ROWS)]
@@ -165,7 +163,7 @@ def _scattered(
     return rows
 
 
-def _legend(study: StudyRecord, front: Sequence[TrialRecord], highest: float) -> list[str]:
+def _legend(study: Study, front: Sequence[Trial], highest: float) -> list[str]:
     on_front = {trial.number for trial in front}
     above = {trial.number for trial in study.trials if 100 * trial.judged_loss > highest}
     hidden = len(above - on_front)

@@ -14,9 +14,9 @@ from storage.records.measurement import Measurement
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
     from storage.records.trial import Failure
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 
 DISTURBED = "!"
 
@@ -45,7 +45,7 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def front_table(study: StudyRecord, title: str | None = None) -> Table:
+def front_table(study: Study, title: str | None = None) -> Table:
     """The front of a study, fastest first; points outside the loss budget are dim and marked.
 
     Args:
@@ -87,7 +87,7 @@ def front_table(study: StudyRecord, title: str | None = None) -> Table:
     return table
 
 
-def ruled_out_text(study: StudyRecord) -> str:
+def ruled_out_text(study: Study) -> str:
     """How many points are on no front, and which budgets they break."""
     conditions = " or ".join(study.budgets.conditions_in_words)
     return f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
@@ -109,7 +109,7 @@ def speedup_text(look: Measurement) -> str:
     return f"{look.speedup:.2f}x {low:.2f}-{high:.2f}"
 
 
-def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
+def searched_params(study: Study, trial: Trial) -> str:
     """A point's parameters, those left out that have one choice only."""
     choices = study.space.choices
     return "\n".join(
@@ -119,7 +119,7 @@ def searched_params(study: StudyRecord, trial: TrialRecord) -> str:
     )
 
 
-def combination_text(study: StudyRecord) -> Sequence[str]:
+def combination_text(study: Study) -> Sequence[str]:
     """The cells of a study's combination: pipeline, scheduler, steps, methods."""
     combination = study.combination
     return (
@@ -130,7 +130,7 @@ def combination_text(study: StudyRecord) -> Sequence[str]:
     )
 
 
-def foreign_text(study: StudyRecord) -> str:
+def foreign_text(study: Study) -> str:
     """What to know of a study's complete trials that are not ours."""
     count = study.foreign_trials
     they_count = "it counts" if count == 1 else "they count"
@@ -147,7 +147,7 @@ def weakness_text(weak: WeakBaseline) -> str:
     )
 
 
-def doubts(studies: Iterable[StudyRecord]) -> list[str]:
+def doubts(studies: Iterable[Study]) -> list[str]:
     """What to think of the losses of studies, each once; most have nothing to be said."""
     told: dict[str, None] = {}
     for study in studies:
@@ -157,7 +157,7 @@ def doubts(studies: Iterable[StudyRecord]) -> list[str]:
     return list(told)
 
 
-def waiting_text(study: StudyRecord) -> str:
+def waiting_text(study: Study) -> str:
     """What to think of a best point at which the GPU waits for its host; empty if it does not."""
     best = study.bound
     share = None if best is None else best.judged.gpu_bound

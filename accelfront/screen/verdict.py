@@ -8,8 +8,8 @@ from accelfront.screen.commands import Commands
 from accelfront.screen.terminal import console
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Verdict:
     """
 
     words: str
-    trial: TrialRecord | None = None
+    trial: Trial | None = None
     command: str | None = None
 
 
-def verdict(study: StudyRecord, commands: Commands) -> Verdict:
+def verdict(study: Study, commands: Commands) -> Verdict:
     """Say what to use of a study: what `generate` takes inside its loss budget.
 
     Args:
@@ -52,7 +52,7 @@ def show(found: Verdict) -> None:
         print(found.command)
 
 
-def _nothing_sure(study: StudyRecord) -> str:
+def _nothing_sure(study: Study) -> str:
     """Why there is nothing to use yet, and what would help."""
     bound, budget = study.bound, study.budgets.in_words()
     if bound is None:
@@ -73,5 +73,5 @@ def _nothing_sure(study: StudyRecord) -> str:
     )
 
 
-def _figures(trial: TrialRecord) -> str:
+def _figures(trial: Trial) -> str:
     return f"trial {trial.number}: {trial.judged_speedup:.2f}x at a loss of {trial.judged_loss:.1%}"

@@ -24,7 +24,7 @@ from benchmarks.shared.asked_plan import asked_plan
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
 from objectives.statistics import speedup
 from storage.database.opening import open_store
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.plan import Plan
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
@@ -143,7 +143,7 @@ def whole_study(plan: Plan, storage: str) -> dict[str, Any]:
     return studied(run_study(plan, open_store(storage, create=True)).study)
 
 
-def studied(study: StudyRecord) -> dict[str, Any]:
+def studied(study: Study) -> dict[str, Any]:
     """A study's points, its front and the shares of its wall time."""
     seconds: dict[str, float] = {}
     for trial in study.trials:

@@ -29,7 +29,7 @@ from objectives.statistics import Estimate, across_runs, speedup
 from storage.database.opening import Store, open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
@@ -131,7 +131,7 @@ def shift_of(trial: Mapping[str, Any]) -> float:
 
 
 def measure_front(
-    study: StudyRecord, store: Store, loader: PipelineLoader, given: dict[str, Any]
+    study: Study, store: Store, loader: PipelineLoader, given: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Measure a study's front as its trials were measured; nothing if it is not this machine's."""
     protocol = study.protocol

@@ -24,8 +24,8 @@ from benchmarks.shared.chromium import find_chromium
 from benchmarks.shared.result_files import out_folder
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
@@ -52,9 +52,7 @@ def main() -> None:
         browser.close()
 
 
-def take_front(
-    browser: Browser, store: Store, study: StudyRecord, bound: TrialRecord, out: Path
-) -> None:
+def take_front(browser: Browser, store: Store, study: Study, bound: Trial, out: Path) -> None:
     """The report's chart of a front, with the bound pointed at."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
     with tempfile.TemporaryDirectory() as folder:
@@ -80,9 +78,7 @@ def take_front(
         page.locator("figure", has=chart).screenshot(path=out)
 
 
-def take_dashboard(
-    browser: Browser, store: Store, study: StudyRecord, bound: TrialRecord, out: Path
-) -> None:
+def take_dashboard(browser: Browser, store: Store, study: Study, bound: Trial, out: Path) -> None:
     """The bound's page in the dashboard."""
     server = listen("127.0.0.1", 0, store)
     threading.Thread(target=server.serve_forever, daemon=True).start()

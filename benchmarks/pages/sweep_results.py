@@ -29,7 +29,7 @@ from objectives.errors import InputError
 from storage.database.opening import open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.sweep import label, make_requests, read_sweep
 
 
@@ -89,7 +89,7 @@ def compact(database: Path, path: Path) -> int:
     return path.stat().st_size
 
 
-def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted: int) -> str:
+def as_markdown(results: dict[str, Any], studies: Sequence[Study], wanted: int) -> str:
     """The bounds: a table for each pipeline, a row for each scheduler and number of steps."""
     protocol = studies[0].protocol
     versions = ", ".join(f"{package} {number}" for package, number in studies[0].versions.items())
@@ -142,7 +142,7 @@ def as_markdown(results: dict[str, Any], studies: Sequence[StudyRecord], wanted:
     return "\n".join(lines) + "\n"
 
 
-def _medians(studies: Sequence[StudyRecord]) -> list[str]:
+def _medians(studies: Sequence[Study]) -> list[str]:
     stacks = list(dict.fromkeys(study.combination.method_names for study in studies))
     bounds: dict[tuple[str, str], list[float]] = {}
     for study in studies:
@@ -162,7 +162,7 @@ def _median(bounds: Sequence[float]) -> str:
     return f"{median(bounds):.2f}x, {sum(each > 1 for each in bounds)} of {len(bounds)}"
 
 
-def _cell(study: StudyRecord | None) -> str:
+def _cell(study: Study | None) -> str:
     if study is None:
         return "not measured"
     of_points = f"{len(study.front)} of {len(study.trials)} of {study.space.distinct:,}"

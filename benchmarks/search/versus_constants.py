@@ -36,8 +36,8 @@ from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store, open_store
 from storage.reading.studies import find_study
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
@@ -158,14 +158,14 @@ def grid(plan: Plan, store: Store, loader: PipelineLoader, wish: float) -> dict[
     return row(study, first_met(study, wish), seconds(study, store))
 
 
-def first_met(study: StudyRecord, wish: float) -> TrialRecord | None:
+def first_met(study: Study, wish: float) -> Trial | None:
     """The first point that met a wish by what was measured of it first, as a grid has no more."""
     return next(
         (t for t in study.trials if t.speedup >= wish and t.clip_loss <= study.loss_budget), None
     )
 
 
-def met(study: StudyRecord, wish: float) -> TrialRecord | None:
+def met(study: Study, wish: float) -> Trial | None:
     """The first point that is as fast as wished inside the loss budget, by its mean figures."""
     return next(
         (
@@ -177,14 +177,14 @@ def met(study: StudyRecord, wish: float) -> TrialRecord | None:
     )
 
 
-def seconds(study: StudyRecord, store: Store) -> list[float]:
+def seconds(study: Study, store: Store) -> list[float]:
     """What each trial took, by number; those given up early and remeasurements are trials too."""
     trials = optuna.load_study(study_name=study.name, storage=store.optuna).trials
     return [trial.duration.total_seconds() if trial.duration else 0.0 for trial in trials]
 
 
 def row(
-    study: StudyRecord, found: TrialRecord | None, times: Sequence[float], is_whole: bool = False
+    study: Study, found: Trial | None, times: Sequence[float], is_whole: bool = False
 ) -> dict[str, Any]:
     """What one way found, and what it cost until then or as a whole."""
     until = len(times) if is_whole or found is None else found.number + 1

@@ -30,8 +30,8 @@ from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
 
@@ -80,13 +80,13 @@ class TaskResult:
 class Search(Protocol):
     """How a missing study is made."""
 
-    def run(self, task: Task) -> StudyRecord:
+    def run(self, task: Task) -> Study:
         """Run a study of a task's combination until a point meets the task."""
 
     def command(self, task: Task) -> str:
         """The command that does the same."""
 
-    def onward(self, study: StudyRecord) -> str:
+    def onward(self, study: Study) -> str:
         """The command that measures more of a study."""
 
 
@@ -107,7 +107,7 @@ class Emitter:
     """
 
     store: Store
-    studies: dict[str, StudyRecord]
+    studies: dict[str, Study]
     scope: Scope
     rules: Rules
     search: Search
@@ -167,7 +167,7 @@ class Emitter:
             chosen=near,
         )
 
-    def _studies_of(self, task: Task) -> tuple[list[StudyRecord], list[str]]:
+    def _studies_of(self, task: Task) -> tuple[list[Study], list[str]]:
         """Studies that may serve a task, the most trusted first, and why others may not."""
         measured = [
             study
@@ -181,7 +181,7 @@ class Emitter:
         usable = [study for study in measured if reasons[study.name] is None]
         return by_trust(usable), list(dict.fromkeys(filter(None, reasons.values())))
 
-    def _write(self, task: Task, choice: Choice, usable: Sequence[StudyRecord]) -> TaskResult:
+    def _write(self, task: Task, choice: Choice, usable: Sequence[Study]) -> TaskResult:
         study, trial = choice.study, choice.trial
         text = render_script(study, trial, find_source(study, self.model))
         path = self.out / script_name(study, trial)
@@ -216,7 +216,7 @@ class Emitter:
         )
 
 
-def _judgement(trial: TrialRecord) -> list[str]:
+def _judgement(trial: Trial) -> list[str]:
     """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
     notes = []
     if trial.confirmed is not None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from accel_space.methods import METHODS
 from generator.artefacts.written import WIDTH, plain
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 
 def title(pipeline: str, scheduler: str, steps: int, methods: Sequence[str]) -> str:
@@ -26,7 +26,7 @@ def title(pipeline: str, scheduler: str, steps: int, methods: Sequence[str]) -> 
     return textwrap.fill(sentence, WIDTH - len('"""'))
 
 
-def provenance(study: StudyRecord, trial: TrialRecord, protocol: Protocol) -> str:
+def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
     """Write what was measured, where and by which trial.
 
     Args:
@@ -67,7 +67,7 @@ def provenance(study: StudyRecord, trial: TrialRecord, protocol: Protocol) -> st
     return "\n".join(["Written by accelfront from what it measured:", *lines])
 
 
-def _confirmation(trial: TrialRecord) -> dict[str, str]:
+def _confirmation(trial: Trial) -> dict[str, str]:
     """What the trial came to on prompts that the search did not see, if that was measured."""
     if trial.confirmed is None:
         return {}

@@ -25,8 +25,8 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import CARRIED, SCHEDULERS
 from storage.records.combination import StudyName
 from storage.records.protocol import Protocol
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -63,7 +63,7 @@ class _Values(BaseModel):
     protocol: Protocol
 
 
-def script_name(study: StudyRecord, trial: TrialRecord) -> str:
+def script_name(study: Study, trial: Trial) -> str:
     """Name a trial's script: of letters, digits, dots and dashes, and unique to the trial.
 
     Args:
@@ -86,7 +86,7 @@ def script_name(study: StudyRecord, trial: TrialRecord) -> str:
     return "-".join(words) + ".py"
 
 
-def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str:
+def render_script(study: Study, trial: Trial, source: Source) -> str:
     """Write the script of a trial.
 
     All that is free text, such as the names of the device and of the model's folder, goes through
@@ -150,7 +150,7 @@ def render_script(study: StudyRecord, trial: TrialRecord, source: Source) -> str
     )
 
 
-def _read(study: StudyRecord, trial: TrialRecord) -> _Values:
+def _read(study: Study, trial: Trial) -> _Values:
     combination = study.combination
     scheduler = combination.scheduler
     try:
@@ -210,7 +210,7 @@ def _written(value: Any) -> str:
     return literal(value) if isinstance(value, str) else repr(value)
 
 
-def _packages(study: StudyRecord, needed: Sequence[str]) -> list[str]:
+def _packages(study: Study, needed: Sequence[str]) -> list[str]:
     """What pip is to install, in the versions of the measurement as far as they are known."""
     libraries = dict.fromkeys([*LIBRARIES, *filter(None, needed)])
     packages = []

@@ -10,7 +10,7 @@ from objectives.model_files.fingerprint import split_fingerprint
 from objectives.model_files.hub import ADDRESS
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import COMMIT, fingerprints, foreign_model, is_own
-from storage.records.study import Origin, StudyRecord
+from storage.records.study import Origin, Study
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Source:
     variant: str | None = None
 
 
-def find_source(study: StudyRecord, given: str | None = None) -> Source:
+def find_source(study: Study, given: str | None = None) -> Source:
     """Find what the scripts of a study are to load.
 
     Args:
@@ -59,20 +59,20 @@ def find_source(study: StudyRecord, given: str | None = None) -> Source:
     return Source(folder, variant=entry.variant)
 
 
-def model_note(study: StudyRecord) -> str:
+def model_note(study: Study) -> str:
     """What to say of a study's model: nothing if it is the catalogue's own."""
     foreign = foreign_model(study.combination.pipeline, study.protocol.model)
     return f"the model is {foreign}, and not the catalogue's own" if foreign else ""
 
 
-def _origin(study: StudyRecord) -> Origin:
+def _origin(study: Study) -> Origin:
     origin = study.origin
     if origin.commit is not None and not COMMIT.fullmatch(origin.commit):
         raise InputError(f"{study.name} names a commit of its model that is not one; give --model")
     return origin
 
 
-def _check(folder: Path, digits: str, study: StudyRecord) -> None:
+def _check(folder: Path, digits: str, study: Study) -> None:
     """Check that a folder holds the model that a study measured."""
     remedy = "give a folder that holds it with --model FOLDER"
     measured = study.protocol.model

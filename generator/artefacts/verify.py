@@ -17,8 +17,8 @@ from objectives.pipelines.model import find_model
 from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
 from objectives.statistics import Estimate, latency, speedup
 from objectives.timing.device import device_name, find_device
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,7 +29,7 @@ LEAST_PSNR_DB = 40.0
 
 def judge(
     script: Path,
-    studies: Mapping[str, StudyRecord],
+    studies: Mapping[str, Study],
     engine: Engine,
     model: str | None,
     prompts: Path | None,
@@ -57,7 +57,7 @@ def judge(
 
 def verify(
     promise: Promise,
-    studies: Mapping[str, StudyRecord],
+    studies: Mapping[str, Study],
     model: str | None,
     prompts: Path | None,
     device: str,
@@ -119,9 +119,7 @@ def verify(
     )
 
 
-def _find_trial(
-    promise: Promise, studies: Mapping[str, StudyRecord]
-) -> tuple[StudyRecord, TrialRecord]:
+def _find_trial(promise: Promise, studies: Mapping[str, Study]) -> tuple[Study, Trial]:
     study = studies.get(promise.study)
     trials = [] if study is None else [t for t in study.trials if t.number == promise.trial]
     if study is None or not trials:
@@ -134,8 +132,8 @@ def _find_trial(
 
 def _job(
     promise: Promise,
-    study: StudyRecord,
-    trial: TrialRecord,
+    study: Study,
+    trial: Trial,
     given: str | None,
     prompts: Path | None,
     device: str,

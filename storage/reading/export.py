@@ -7,13 +7,13 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet computes a cell that begins with one of these."""
 
 
-def studies_json(studies: Sequence[StudyRecord]) -> list[dict[str, Any]]:
+def studies_json(studies: Sequence[Study]) -> list[dict[str, Any]]:
     """Each study as in `front --json`, with how and with what it was measured, and all its points.
 
     Args:
@@ -30,7 +30,7 @@ def studies_json(studies: Sequence[StudyRecord]) -> list[dict[str, Any]]:
     ]
 
 
-def trials_csv(studies: Sequence[StudyRecord]) -> str:
+def trials_csv(studies: Sequence[Study]) -> str:
     """One row a completed trial; intervals take two columns, parameters one each.
 
     Args:
@@ -54,7 +54,7 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def _rows(study: StudyRecord) -> list[dict[str, Any]]:
+def _rows(study: Study) -> list[dict[str, Any]]:
     combination = {**study.combination.as_json(), "methods": study.combination.method_names}
     rows = []
     for trial in study.trials:

@@ -22,8 +22,8 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.foreign import ForeignTextError, plain, read_json, shown
-from storage.records.study import StudyRecord
-from storage.records.trial import Point, TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Point, Trial
 
 SPELLINGS = {"warm_up": "warmup"}
 """Our parameter names that the prototype spells otherwise."""
@@ -60,7 +60,7 @@ class Entry:
     params: Point
 
 
-def write_search_params(studies: Sequence[StudyRecord]) -> tuple[dict[str, Point], list[str]]:
+def write_search_params(studies: Sequence[Study]) -> tuple[dict[str, Point], list[str]]:
     """Write the front inside the loss budget of each study as a search-params file.
 
     Of points whose keys are equal that with the smallest loss stays.
@@ -68,7 +68,7 @@ def write_search_params(studies: Sequence[StudyRecord]) -> tuple[dict[str, Point
     Args:
         studies: Studies; their own loss budgets apply.
     """
-    kept: dict[str, TrialRecord] = {}
+    kept: dict[str, Trial] = {}
     left = []
     for study in studies:
         for trial in study.front:
@@ -89,7 +89,7 @@ def write_search_params(studies: Sequence[StudyRecord]) -> tuple[dict[str, Point
     return content, left
 
 
-def write_speedup_bounds(studies: Sequence[StudyRecord]) -> tuple[dict[str, float], list[str]]:
+def write_speedup_bounds(studies: Sequence[Study]) -> tuple[dict[str, float], list[str]]:
     """Write the bound of each study as a speedup-bounds file.
 
     Of studies whose keys are equal the greatest bound stays.
@@ -142,7 +142,7 @@ def read_search_params(text: str) -> tuple[list[Entry], list[str]]:
     return entries, problems
 
 
-def _key(study: StudyRecord, *numbers: float) -> str:
+def _key(study: Study, *numbers: float) -> str:
     combination = study.combination
     parts = (combination.pipeline, combination.scheduler, combination.steps)
     return str((*parts, *numbers, sorted(combination.methods)))

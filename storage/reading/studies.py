@@ -15,8 +15,8 @@ from storage.reading.trials import RawTrial, Sorted, sort_trials
 from storage.records.budgets import Budgets
 from storage.records.record import parsed
 from storage.records.remeasurement import join_remeasurements
-from storage.records.study import StudyAttributes, StudyRecord
-from storage.records.trial import Failure, TrialRecord
+from storage.records.study import Study, StudyAttributes
+from storage.records.trial import Failure, Trial
 from storage.study_store.attributes import LOSS_BUDGET, STUDY_KEYS
 from storage.study_store.rows import (
     StudyRow,
@@ -27,7 +27,7 @@ from storage.study_store.rows import (
 )
 
 
-def read_study(study: optuna.Study) -> StudyRecord:
+def read_study(study: optuna.Study) -> Study:
     """Read a study of ours, through what its storage object has read already.
 
     Raises:
@@ -39,7 +39,7 @@ def read_study(study: optuna.Study) -> StudyRecord:
 
 def read_studies(
     store: Store, name: str | None = None, tell: Callable[[str], None] = lambda line: None
-) -> list[StudyRecord]:
+) -> list[Study]:
     """Read the studies of a database, by name.
 
     Args:
@@ -87,7 +87,7 @@ def has_study(store: Store, name: str) -> bool:
     return True
 
 
-def find_study(store: Store, name: str) -> StudyRecord | None:
+def find_study(store: Store, name: str) -> Study | None:
     """Read the study of this name, if there is one, it is ours and can be read."""
     try:
         [study] = read_studies(store, name)
@@ -101,7 +101,7 @@ def study_names(store: Store) -> list[str]:
     return [row.name for row in read_study_rows(store.engine, ()).values()]
 
 
-def completed(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
+def completed(trials: Iterable[FrozenTrial]) -> list[Trial]:
     """The distinct points that were measured in full, by trial number."""
     return _points(sort_trials(map(RawTrial.of_optuna, trials)))
 
@@ -124,7 +124,7 @@ def _record(
     content: Mapping[str, object],
     trials: Iterable[RawTrial],
     failed: Sequence[Failure] = (),
-) -> StudyRecord:
+) -> Study:
     try:
         kept = StudyAttributes.model_validate(content)
     except ValidationError as error:
@@ -133,7 +133,7 @@ def _record(
             "a copy, or delete it"
         ) from error
     found = sort_trials(trials)
-    return StudyRecord(
+    return Study(
         name=name,
         combination=kept.combination,
         protocol=kept.protocol,
@@ -158,18 +158,18 @@ def _first_fault(error: ValidationError) -> str:
     return f"{place}: {first['msg'].lower()}"
 
 
-def _points(found: Sorted) -> list[TrialRecord]:
+def _points(found: Sorted) -> list[Trial]:
     """The distinct points, joined to their remeasurements."""
     return join_remeasurements(_distinct(found.points), found.remeasurements)
 
 
-def _distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+def _distinct(trials: Iterable[Trial]) -> list[Trial]:
     """The first trial of each point.
 
     A worker that was suspended in the middle of its last write may complete a point that another
     one was given meanwhile.
     """
-    first: dict[frozenset[tuple[str, float]], TrialRecord] = {}
+    first: dict[frozenset[tuple[str, float]], Trial] = {}
     for trial in trials:
         first.setdefault(frozenset(trial.params.items()), trial)
     return list(first.values())

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from storage.records.measurement import Measurement, Remeasured
 from storage.records.record import Count, Value
 from storage.records.remeasurement import Remeasurement
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from storage.study_store.attributes import DUPLICATE_OF, MEASUREMENT, POINT
 from storage.study_store.rows import TrialRow
 
@@ -68,12 +68,12 @@ class RawTrial(NamedTuple):
         """Whether it repeats a point, and so counts nothing."""
         return DUPLICATE_OF in self.attributes
 
-    def point(self) -> TrialRecord | None:
+    def point(self) -> Trial | None:
         """The point that accelfront measured in full here; None if it did not."""
         if self.state != TrialState.COMPLETE.name or self.is_repeat:
             return None
         try:
-            return TrialRecord.model_validate(
+            return Trial.model_validate(
                 {
                     "number": self.number,
                     "params": self._read(POINT, POINTS),
@@ -121,7 +121,7 @@ class Sorted:
         foreign: How many more are complete and are not ours.
     """
 
-    points: list[TrialRecord] = field(default_factory=list)
+    points: list[Trial] = field(default_factory=list)
     remeasurements: list[Remeasurement] = field(default_factory=list)
     states: Counter[str] = field(default_factory=Counter)
     foreign: int = 0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from storage.records.measurement import Remeasured
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 
 
 class Remeasurement(NamedTuple):
@@ -26,8 +26,8 @@ class Remeasurement(NamedTuple):
 
 
 def join_remeasurements(
-    trials: Sequence[TrialRecord], remeasurements: Iterable[Remeasurement]
-) -> list[TrialRecord]:
+    trials: Sequence[Trial], remeasurements: Iterable[Remeasurement]
+) -> list[Trial]:
     """Join remeasurements to the points that they measured.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.records.budgets import Budgets
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Requirement:
     latency_s: float | None = None
 
 
-def meets(trial: TrialRecord, requirement: Requirement, budgets: Budgets) -> bool:
+def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
     """Whether a point meets a requirement inside all budgets, by interval and not by luck.
 
     Args:

@@ -13,7 +13,7 @@ from storage.records.front import pareto_front
 from storage.records.judgement import judged_bound, judged_front
 from storage.records.protocol import Protocol
 from storage.records.record import Number, Record, Some, Value
-from storage.records.trial import Failure, TrialRecord
+from storage.records.trial import Failure, Trial
 
 
 class Space(Record):
@@ -76,7 +76,7 @@ class StudyAttributes(Record):
     files: dict[str, str] = Field(default_factory=dict)
 
 
-class StudyRecord(BaseModel):
+class Study(BaseModel):
     """One study with its completed points.
 
     Attributes:
@@ -105,7 +105,7 @@ class StudyRecord(BaseModel):
     environment: Environment
     space: Space
     budgets: Budgets
-    trials: list[TrialRecord]
+    trials: list[Trial]
     states: dict[str, int]
     scheduler_settings: dict[str, bool | Value | str] = Field(default_factory=dict)
     doubt: str = ""
@@ -114,7 +114,7 @@ class StudyRecord(BaseModel):
     foreign_trials: int = 0
     failed: list[Failure] = Field(default_factory=list)
 
-    def under(self, budgets: Budgets) -> StudyRecord:
+    def under(self, budgets: Budgets) -> Study:
         """The same study as other budgets have it."""
         return self.model_copy(update={"budgets": budgets})
 
@@ -134,27 +134,27 @@ class StudyRecord(BaseModel):
         return self.environment.versions
 
     @property
-    def front(self) -> list[TrialRecord]:
+    def front(self) -> list[Trial]:
         """The non-dominated points by what they are judged by, fastest first."""
         return judged_front(self.trials, self.budgets)
 
     @property
-    def searched_front(self) -> list[TrialRecord]:
+    def searched_front(self) -> list[Trial]:
         """The non-dominated points by what the search measured: what a search compares with."""
         return pareto_front(self.allowed)
 
     @property
-    def allowed(self) -> list[TrialRecord]:
+    def allowed(self) -> list[Trial]:
         """The points that met all conditions in the search."""
         return [trial for trial in self.trials if self.budgets.allow(trial.measurement)]
 
     @property
-    def bound(self) -> TrialRecord | None:
+    def bound(self) -> Trial | None:
         """The fastest point inside all budgets of the study; None if there is none."""
         return judged_bound(self.trials, self.budgets)
 
     @property
-    def ruled_out(self) -> list[TrialRecord]:
+    def ruled_out(self) -> list[Trial]:
         """The points that break a condition, and so are on no front."""
         return [trial for trial in self.trials if not self.budgets.allow(trial.judged)]
 

@@ -15,7 +15,7 @@ CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", 
 """What `front --json` shows of a confirmation."""
 
 
-class TrialRecord(BaseModel):
+class Trial(BaseModel):
     """A distinct point, measured in full.
 
     Attributes:

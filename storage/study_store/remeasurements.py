@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from storage.reading.studies import read_study
 from storage.records.measurement import Kind, Measurement, Remeasured
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from storage.study_store import attributes as keys
 from storage.study_store.handle import StudyHandle, rounded
 
@@ -28,9 +28,7 @@ class RemeasurementTrials:
         """Write nothing yet."""
         self._handle = handle
 
-    def begin(
-        self, key: str, first: TrialRecord, is_done: Callable[[StudyRecord], bool]
-    ) -> int | None:
+    def begin(self, key: str, first: Trial, is_done: Callable[[Study], bool]) -> int | None:
         """Begin a trial that measures a point again.
 
         Args:

@@ -13,7 +13,7 @@ from storage.reading.trials import given_up
 from storage.records.budgets import Budgets
 from storage.records.environment import version_drift
 from storage.records.measurement import Measurement
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store import attributes as keys
 from storage.study_store.claims import list_claims
 from storage.study_store.handle import StudyHandle
@@ -73,14 +73,14 @@ class StudyStore:
         """The study's budgets now; a command elsewhere may set other ones."""
         return self._handle.budgets
 
-    def read(self) -> StudyRecord:
+    def read(self) -> Study:
         """The study as it is stored now, after what dead workers left was put right.
 
         Raises:
             StudyDeletedError: If the study was deleted meanwhile.
         """
 
-        def read() -> StudyRecord:
+        def read() -> Study:
             self._handle.require()
             recover(self.study, self._database)
             failed = read_failures(self._database.engine, [self._handle.id])[self._handle.id]

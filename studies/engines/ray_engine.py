@@ -19,7 +19,7 @@ from storage.database.opening import Store, open_store
 from storage.database.retry import DatabaseRetry
 from storage.reading.studies import find_study, study_names
 from storage.records.combination import StudyName
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.engines.ray_cluster import connected, share_out
 from studies.engines.ray_crew import Member, follow
 from studies.engines.ray_worker import Worker
@@ -86,7 +86,7 @@ def run_on_ray(
     yield from _results(requests, crew, before, after, interrupted)
 
 
-def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, StudyRecord]:
+def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, Study]:
     """The stored studies of the sweep's combinations by name, of every protocol and device."""
     wanted = {request.combination for request in requests}
     names = study_names(store)
@@ -101,8 +101,8 @@ def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, StudyRe
 def _results(
     requests: Sequence[StudyRequest],
     crew: Sequence[Member],
-    before: dict[str, StudyRecord],
-    after: dict[str, StudyRecord],
+    before: dict[str, Study],
+    after: dict[str, Study],
     interrupted: bool,
 ) -> Iterator[StudyResult]:
     """The result of each study, one for each device that measured it."""

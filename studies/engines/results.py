@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.run.progress import Progress
 
 State = Literal["done", "failed", "interrupted", "others"]
@@ -27,7 +27,7 @@ class StudyResult:
     label: str
     state: State
     reason: str
-    study: StudyRecord | None
+    study: Study | None
     measured: int
 
     def as_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from objectives.quality.picture_grid import PictureGrid
 from objectives.statistics import Estimate
 from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store.store import StudyStore
 from studies.request import StudyRequest
 from studies.run.failures import first_line, is_own_fault
@@ -56,7 +56,7 @@ class PointMeasuring:
         self._screens = request.screening and not thorough
         self.measured = 0
 
-    def measure(self, proposal: Proposal, sampling_s: float, record: StudyRecord) -> None:
+    def measure(self, proposal: Proposal, sampling_s: float, record: Study) -> None:
         """Measure a claimed point and store what comes of it.
 
         Args:
@@ -75,7 +75,7 @@ class PointMeasuring:
             raise
         self._reporter.step_times.note("measured", sampling_s + time.perf_counter() - start)
 
-    def stays_given_up(self, measured: Measurement, record: StudyRecord) -> bool:
+    def stays_given_up(self, measured: Measurement, record: Study) -> bool:
         """Whether a point that was given up early would be so today.
 
         Args:
@@ -89,7 +89,7 @@ class PointMeasuring:
         budget = self._screening_budget(record)
         return self._screens and is_hopeless(speedup, loss, record.searched_front, budget)
 
-    def _measure_and_keep(self, proposal: Proposal, sampling_s: float, record: StudyRecord) -> None:
+    def _measure_and_keep(self, proposal: Proposal, sampling_s: float, record: Study) -> None:
         grid, points = PictureGrid(), self._study_store.points
         try:
             measurement = self._measure(proposal, grid, record)
@@ -104,7 +104,7 @@ class PointMeasuring:
             kept = points.keep(proposal.trial, measurement, sampling_s, picture)
             self._note(measurement, kept)
 
-    def _measure(self, proposal: Proposal, grid: PictureGrid, record: StudyRecord) -> Measurement:
+    def _measure(self, proposal: Proposal, grid: PictureGrid, record: Study) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
         instrument = self._instruments.search
         screen = Screen(record.trials, record.searched_front, self._screening_budget(record))
@@ -120,7 +120,7 @@ class PointMeasuring:
         )
         return marked(measurement, record.trials)
 
-    def _screening_budget(self, record: StudyRecord) -> float:
+    def _screening_budget(self, record: Study) -> float:
         """The loss budget of screening: what is given up is hopeless for the study as well."""
         return max(self._reporter.budgets.clip_loss, record.loss_budget)
 

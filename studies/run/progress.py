@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from storage.records.budgets import Budgets
 from storage.records.judgement import judged_bound
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from studies.run.time_left import Step, StepTimes
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Progress:
     done: int
     wanted: int
     budgets: Budgets
-    best: TrialRecord | None
+    best: Trial | None
     last: str
     left_s: float | None
     notes: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Reporter:
         self._watch = watch
         self.wanted = wanted
         self.budgets = budgets
-        self.trials: list[TrialRecord] = []
+        self.trials: list[Trial] = []
         self.last = ""
         self.step_times = StepTimes()
         self.steps_left: Callable[[], Mapping[Step, int]] = dict
@@ -107,10 +107,10 @@ class RunResult:
         earlier: A note on a study of an earlier release that was not resumed.
     """
 
-    study: StudyRecord
+    study: Study
     reason: EndReason
     measured: int
-    met: TrialRecord | None
+    met: Trial | None
     failures: dict[str, str]
     unkept: str | None
     lacks_prompts: bool = False

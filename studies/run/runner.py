@@ -12,8 +12,8 @@ from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.requirement import Requirement, meets
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from studies.earlier import earlier_note
 from studies.errors import StudyFailedError
 from studies.note import study_note
@@ -128,7 +128,7 @@ class _Run:
         )
         self.study_store.free_failed(all_of_them=request.retry_failed)
 
-    def read(self) -> StudyRecord:
+    def read(self) -> Study:
         """Read the study anew."""
         self.record = self.study_store.read()
         self.reporter.trials = self.record.trials
@@ -139,7 +139,7 @@ class _Run:
         self.study_store.write_note(study_note(self.plan, self.record, self.store.name))
 
     @property
-    def met(self) -> TrialRecord | None:
+    def met(self) -> Trial | None:
         """The fastest point that meets the requirement."""
         wish = self.plan.request.requirement
         meeting = [trial for trial in self.record.trials if meets(trial, wish, self.budgets)]

@@ -16,7 +16,7 @@ from objectives.measurement import Estimates, Partial
 from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import Scored, hypervolume, is_dominated
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from studies.errors import StudyFailedError
 
 PLATEAU_POINTS = 30
@@ -81,7 +81,7 @@ class Plateau:
     best: float = -1.0
     best_at: int = 0
 
-    def reached(self, trials: Sequence[TrialRecord]) -> bool:
+    def reached(self, trials: Sequence[Trial]) -> bool:
         """Whether the hypervolume stopped growing in this run, from all points measured so far."""
         allowed = [trial for trial in trials if self.budgets.allow(trial.measurement)]
         volume = hypervolume(allowed, self.budgets.clip_loss)
@@ -148,7 +148,7 @@ def is_hopeless(
     return breaks_budget and any(other.clip_loss <= clip_loss.low for other in front)
 
 
-def usual_spread(trials: Sequence[TrialRecord]) -> Spread:
+def usual_spread(trials: Sequence[Trial]) -> Spread:
     """How far the pairs of a study's trials scatter."""
     spreads = (
         Spread.of(trial.measurement.baseline_latencies_s, trial.measurement.latencies_s)
@@ -181,8 +181,8 @@ class Screen:
         loss_budget: The greatest CLIP loss allowed.
     """
 
-    trials: Sequence[TrialRecord]
-    front: Sequence[TrialRecord]
+    trials: Sequence[Trial]
+    front: Sequence[Trial]
     loss_budget: float
 
     def __call__(self, partial: Partial) -> Estimates | None:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from storage.records.measurement import Kind
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from studies.run.remeasurement.disturbance import room_to_time_again
 
 Step = Literal["measured"] | Kind
@@ -44,7 +44,7 @@ class StepTimes:
         return left + usual * draws
 
 
-def steps_to_come(trials: list[TrialRecord], wanted: int, confirmations: int) -> dict[Step, int]:
+def steps_to_come(trials: list[Trial], wanted: int, confirmations: int) -> dict[Step, int]:
     """The steps of a search that is under way.
 
     Args:

@@ -13,7 +13,7 @@ from storage.reading.studies import find_study, study_names
 from storage.records.combination import StudyName
 from storage.records.front import pareto_front
 from storage.records.points import point_key
-from storage.records.trial import Point, TrialRecord
+from storage.records.trial import Point, Trial
 from studies.plan import Plan
 from studies.request import DEFAULT_LOSS_BUDGET
 
@@ -101,7 +101,7 @@ def _nearest(stack: Stack, params: Point) -> Point:
     )
 
 
-def _join(stack: Stack, fronts: Sequence[Sequence[TrialRecord]]) -> Iterable[_Guess]:
+def _join(stack: Stack, fronts: Sequence[Sequence[Trial]]) -> Iterable[_Guess]:
     """Every choice of one point a part, as points of the stack, each once."""
     seen: set[str] = set()
     for trials in product(*fronts):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.bounds import Bound
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests.generator.made_trials import made_study
 
 PAGE = (Path(__file__).parents[2] / "docs" / "concepts.md").read_text(encoding="utf-8")
@@ -24,22 +24,22 @@ def _fields(command: str) -> set[str]:
 
 
 @pytest.fixture
-def study() -> StudyRecord:
+def study() -> Study:
     study, _ = made_study("SD1.5", ["deepcache"], {"cache_interval": 3, "cache_branch_id": 0})
     return study
 
 
-def test_the_fields_of_a_front_are_listed(study: StudyRecord) -> None:
+def test_the_fields_of_a_front_are_listed(study: Study) -> None:
     assert _fields("`front`, `study`") == study.as_json().keys()
 
 
-def test_the_fields_of_a_point_are_listed(study: StudyRecord) -> None:
+def test_the_fields_of_a_point_are_listed(study: Study) -> None:
     told = SECTION.partition("A point of `front` and `bound` has `")[2].partition("`")[0]
     point = study.as_json()["front"][0]
     assert set(told.split()) == point.keys() - {"disturbed", "gpu_bound", "hits", "confirmed"}
 
 
-def test_what_bounds_adds_and_leaves_out_is_said(study: StudyRecord) -> None:
+def test_what_bounds_adds_and_leaves_out_is_said(study: Study) -> None:
     added = Bound.of(study).as_json().keys() - study.as_json().keys()
     [row] = [line for line in SECTION.splitlines() if line.startswith("| `bounds` ")]
     assert added == {"bound", "points", "searched"}

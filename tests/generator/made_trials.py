@@ -21,8 +21,8 @@ from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.protocol import Protocol
-from storage.records.study import Space, StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Space, Study
+from storage.records.trial import Trial
 from tests.made_records import made_measurement
 
 STEPS = 20
@@ -55,7 +55,7 @@ def made_study(
     scheduler: str = "DDIM",
     steps: int = STEPS,
     **protocol: Any,
-) -> tuple[StudyRecord, TrialRecord]:
+) -> tuple[Study, Trial]:
     """A study of one trial.
 
     Args:
@@ -68,7 +68,7 @@ def made_study(
     """
     entry = find_pipeline(pipeline)
     height, width = entry.architecture.native_size
-    trial = TrialRecord(
+    trial = Trial(
         number=12,
         params=dict(params),
         speedup=2.5,
@@ -87,7 +87,7 @@ def made_study(
     combination = Combination(
         pipeline=pipeline, scheduler=scheduler, steps=steps, methods=tuple(methods)
     )
-    study = StudyRecord(
+    study = Study(
         name=combination.study_name("0a1b2c3d"),
         combination=combination,
         protocol=Protocol.model_validate(
@@ -125,7 +125,7 @@ def own_model(entry: PipelineEntry) -> str:
     return f"{entry.model}@0123456789abcdef"
 
 
-def rendered(study: StudyRecord, trial: TrialRecord) -> str:
+def rendered(study: Study, trial: Trial) -> str:
     """The script of a trial, with the catalogue's own model: an embedded one without its place."""
     entry = find_pipeline(study.combination.pipeline)
     model = entry.name if isinstance(entry.model, Path) else entry.model
@@ -153,7 +153,7 @@ def _timesteps(steps: int) -> tuple[float, ...]:
     return tuple(float(1000 // steps * step + 1) for step in reversed(range(steps)))
 
 
-def catalogue_trials() -> list[tuple[StudyRecord, TrialRecord]]:
+def catalogue_trials() -> list[tuple[Study, Trial]]:
     """A trial of every pipeline with every set of methods that it takes."""
     return [
         # Golden files are not to change with the weights of the embedded models.

@@ -21,14 +21,14 @@ from generator.make_tasks import make_tasks
 from storage.database.opening import open_store
 from storage.records.budgets import Budgets
 from storage.records.judgement import surest
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from tests.generator.artefacts.made_emitters import NOT_ASKED, make_study, make_task
 from tests.generator.made_trials import rendered
 from tests.made_records import changed, made_measurement
 
 
-def confirm(trial: TrialRecord, speedup: float, loss: float) -> TrialRecord:
+def confirm(trial: Trial, speedup: float, loss: float) -> Trial:
     confirmed = made_measurement(
         speedup, loss, clip_loss_ci=[loss - 0.004, loss + 0.004], samples=24
     )
@@ -36,17 +36,17 @@ def confirm(trial: TrialRecord, speedup: float, loss: float) -> TrialRecord:
 
 
 @pytest.fixture
-def study() -> StudyRecord:
+def study() -> Study:
     """A fast point and a slower one, both inside a loss budget of 0.02 by the search."""
     return make_study((2.0, 0.005), (1.5, 0.0))
 
 
-def with_fast(study: StudyRecord, speedup: float, loss: float) -> StudyRecord:
+def with_fast(study: Study, speedup: float, loss: float) -> Study:
     fast, slow = study.trials
     return changed(study, trials=[confirm(fast, speedup, loss), slow])
 
 
-def emit(study: StudyRecord, folder: Path, wanted: float | None) -> TaskResult:
+def emit(study: Study, folder: Path, wanted: float | None) -> TaskResult:
     store = open_store(f"sqlite:///{folder}/a.db", create=True)
     emitter = Emitter(
         store=store,
@@ -61,7 +61,7 @@ def emit(study: StudyRecord, folder: Path, wanted: float | None) -> TaskResult:
 
 
 def test_a_point_that_unseen_prompts_put_beyond_the_budget_serves_no_more(
-    study: StudyRecord,
+    study: Study,
 ) -> None:
     task = make_task(1.3, loss_budget=0.02)
     chosen = choose([study], task, "fastest")
@@ -70,7 +70,7 @@ def test_a_point_that_unseen_prompts_put_beyond_the_budget_serves_no_more(
     assert chosen is not None and chosen.trial.number == 1
 
 
-def test_a_point_that_unseen_prompts_make_sure_of_serves(study: StudyRecord) -> None:
+def test_a_point_that_unseen_prompts_make_sure_of_serves(study: Study) -> None:
     doubtful = make_study((2.0, 0.015), (1.5, 0.0))
     task = make_task(1.8, loss_budget=0.02)
     assert choose([doubtful], task, "fastest") is None
@@ -83,7 +83,7 @@ LUCKY, STEADY = 2, 3
 
 
 @pytest.fixture
-def lucky() -> StudyRecord:
+def lucky() -> Study:
     study = make_study((1.2, 0.0), (1.3, 0.002), (2.0, 0.002), (1.9, 0.006))
     first, second, third, fourth = study.trials
     confirmed = [confirm(third, 1.6, 0.008), confirm(fourth, 1.9, 0.006)]
@@ -103,7 +103,7 @@ def lucky() -> StudyRecord:
     ],
 )
 def test_points_are_ranked_by_what_they_are_judged_by(
-    lucky: StudyRecord, policy: Policy, wanted: dict[str, float], trial: int
+    lucky: Study, policy: Policy, wanted: dict[str, float], trial: int
 ) -> None:
     task = make_task(
         wanted.get("speedup", 1.4), loss_budget=0.02, latency_s=wanted.get("latency_s")
@@ -112,7 +112,7 @@ def test_points_are_ranked_by_what_they_are_judged_by(
     assert choice is not None and choice.trial.number == trial
 
 
-def test_the_bound_is_what_unseen_prompts_left_of_it(lucky: StudyRecord) -> None:
+def test_the_bound_is_what_unseen_prompts_left_of_it(lucky: Study) -> None:
     task = make_task(1.95, loss_budget=0.02)
     assert not is_within_bound([lucky], task), "2.0x was luck"
     assert nearest([lucky], task).trial.number == STEADY
@@ -122,7 +122,7 @@ def test_the_bound_is_what_unseen_prompts_left_of_it(lucky: StudyRecord) -> None
     assert [trial.number for trial in lucky.searched_front] == [LUCKY, 0], "its own prompts"
 
 
-def test_a_point_beyond_the_budget_on_unseen_prompts_is_no_bound(lucky: StudyRecord) -> None:
+def test_a_point_beyond_the_budget_on_unseen_prompts_is_no_bound(lucky: Study) -> None:
     *others, steady = lucky.trials
     study = changed(lucky, trials=[*others, confirm(steady, 1.9, 0.03)])
     assert study.bound is not None and study.bound.number == LUCKY
@@ -130,9 +130,7 @@ def test_a_point_beyond_the_budget_on_unseen_prompts_is_no_bound(lucky: StudyRec
     assert nearest([study], make_task(1.8, loss_budget=0.02)).trial.number == LUCKY
 
 
-def test_generate_tells_why_it_passed_a_faster_point_over(
-    lucky: StudyRecord, tmp_path: Path
-) -> None:
+def test_generate_tells_why_it_passed_a_faster_point_over(lucky: Study, tmp_path: Path) -> None:
     outcome = emit(lucky, tmp_path, 1.4)
     assert outcome.chosen is not None and outcome.chosen.trial.number == STEADY
     assert outcome.reason.endswith(
@@ -168,7 +166,7 @@ def test_a_script_that_slows_down_is_refused_in_plain_words(tmp_path: Path) -> N
     assert "no point inside the budget is faster than the pipeline alone" in outcome.reason
 
 
-def test_tasks_are_made_from_what_a_choice_goes_by(study: StudyRecord) -> None:
+def test_tasks_are_made_from_what_a_choice_goes_by(study: Study) -> None:
     confirmed = with_fast(study, 1.7, 0.005)
     sure = surest(confirmed.trials, Budgets(0.02))
     assert sure is not None and sure.number == 0
@@ -177,7 +175,7 @@ def test_tasks_are_made_from_what_a_choice_goes_by(study: StudyRecord) -> None:
     assert "lowered to 1.65x" in told[0]
 
 
-def test_generate_tells_what_a_trial_was_judged_by(study: StudyRecord, tmp_path: Path) -> None:
+def test_generate_tells_what_a_trial_was_judged_by(study: Study, tmp_path: Path) -> None:
     outcome = emit(with_fast(study, 1.9, 0.01), tmp_path, 1.5)
     assert outcome.status == "emitted"
     assert outcome.reason == (
@@ -188,15 +186,13 @@ def test_generate_tells_what_a_trial_was_judged_by(study: StudyRecord, tmp_path:
     assert "judged" not in emit(study, tmp_path, 1.5).reason
 
 
-def test_generate_tells_why_a_confirmed_trial_does_not_serve(
-    study: StudyRecord, tmp_path: Path
-) -> None:
+def test_generate_tells_why_a_confirmed_trial_does_not_serve(study: Study, tmp_path: Path) -> None:
     outcome = emit(with_fast(study, 1.7, 0.005), tmp_path, 1.8)
     assert outcome.status == "infeasible"
     assert "unseen prompts: 1.70x" in outcome.reason
 
 
-def test_generate_tells_what_disturbed_a_trial(study: StudyRecord, tmp_path: Path) -> None:
+def test_generate_tells_what_disturbed_a_trial(study: Study, tmp_path: Path) -> None:
     fast, slow = study.trials
     disturbed = changed(fast.measurement, disturbed=["busy", "slow"])
     shaken = changed(fast, measurement=disturbed)
@@ -204,7 +200,7 @@ def test_generate_tells_what_disturbed_a_trial(study: StudyRecord, tmp_path: Pat
     assert outcome.reason.startswith("something disturbed its latencies (busy, slow); ")
 
 
-def test_a_script_says_what_its_trial_came_to_on_unseen_prompts(study: StudyRecord) -> None:
+def test_a_script_says_what_its_trial_came_to_on_unseen_prompts(study: Study) -> None:
     confirmed = with_fast(study, 1.9, 0.01)
     text = rendered(confirmed, confirmed.trials[0])
     words = " ".join(text.split())

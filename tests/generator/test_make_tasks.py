@@ -15,7 +15,7 @@ from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.requirement import Requirement, meets
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from tests.made_records import made_point
 from tests.made_reports import made_study
 from tests.made_studies import add_point, add_study
@@ -118,7 +118,7 @@ def test_a_made_task_is_read_back_from_its_sentence_and_its_json(
             assert read_task(text).model_copy(update={"text": "", "notes": ()}) == task
 
 
-def measured(number: int, speedup: float, loss: float, widths: tuple[float, float]) -> TrialRecord:
+def measured(number: int, speedup: float, loss: float, widths: tuple[float, float]) -> Trial:
     intervals = {
         "speedup_ci": [speedup * (1 - widths[0]), speedup * (1 + widths[0])],
         "clip_loss_ci": [loss - widths[1], loss + widths[1]],
@@ -138,7 +138,7 @@ trials = st.builds(
 @given(st.lists(trials, max_size=6), st.lists(st.floats(0.01, 1), min_size=1, max_size=4))
 @settings(max_examples=200)
 def test_a_trial_meets_every_made_task_by_interval(
-    points: list[TrialRecord], ratios: list[float]
+    points: list[Trial], ratios: list[float]
 ) -> None:
     study = made_study(points, methods=["tome"])
     tasks, _ = make_tasks([study], ratios)

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.storage.stub_loader import REQUEST, StubLoader
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.runner import run_study
@@ -81,7 +81,7 @@ class Database:
         """Call a command on it."""
         return run(*arguments, "--storage", self.url, cwd=self.folder)
 
-    def read(self) -> list[StudyRecord]:
+    def read(self) -> list[Study]:
         """Its studies, as another process reads them."""
         store = open_store(self.url)
         records = read_studies(store)

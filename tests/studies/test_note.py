@@ -8,7 +8,7 @@ import pytest
 
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
-from storage.records.study import Space, StudyRecord
+from storage.records.study import Space, Study
 from studies.note import study_note
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
@@ -18,9 +18,9 @@ from tests.studies.conftest import MakeRequest
 STORAGE = "postgresql+psycopg://me:***@host/studies"
 
 
-def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> StudyRecord:
+def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> Study:
     """What is stored of a study of which so many points are measured."""
-    return StudyRecord(
+    return Study(
         name=plan.study_name,
         combination=plan.combination,
         protocol=plan.protocol,

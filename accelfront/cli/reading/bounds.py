@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from generator.bounds import Bound
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
 
 LossBudget = Annotated[
     float | None,
@@ -57,7 +57,7 @@ def bounds(
     report_unreached(records, storage)
 
 
-def onward(study: StudyRecord, storage: str) -> str:
+def onward(study: Study, storage: str) -> str:
     """The command that measures more of a study with few points; empty if it has enough."""
     from generator.bounds import is_searched
     from storage.database.opening import open_store
@@ -68,7 +68,7 @@ def onward(study: StudyRecord, storage: str) -> str:
     return study_command(going_on(study), named_storage(open_store(storage).name))
 
 
-def report_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
+def report_unreached(studies: Iterable[Study], storage: str) -> None:
     """Name the studies with few points on stderr, each with the command that measures more."""
     from generator.bounds import reach_text
 
@@ -83,7 +83,7 @@ def report_unreached(studies: Iterable[StudyRecord], storage: str) -> None:
 
 def read_at(
     storage: str, study: str | None, loss_budget: float | None, budget: Sequence[str] | None
-) -> list[StudyRecord]:
+) -> list[Study]:
     """Read studies, with other budgets than their own where some are given.
 
     Raises:

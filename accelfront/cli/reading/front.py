@@ -9,7 +9,7 @@ import typer
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_file
 
 if TYPE_CHECKING:
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
 
 
 def front(
@@ -52,7 +52,7 @@ def front(
             print()
 
 
-def _print_csv(records: list[StudyRecord]) -> None:
+def _print_csv(records: list[Study]) -> None:
     """One row a point; intervals take two columns, parameters one each."""
     from storage.reading.export import csv_text, flat_cells
 

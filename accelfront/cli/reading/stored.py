@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from storage.database.opening import Store
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
 
 
-def read(store: Store, study: str | None = None) -> list[StudyRecord]:
+def read(store: Store, study: str | None = None) -> list[Study]:
     """Read all studies of a database in the order of their names, or the named one.
 
     Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from generator.tasks.task import Task
     from generator.tasks.task_files import Unparsed
     from storage.database.opening import Store
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
 
 IN_PART, INTERRUPTED = 3, 130
 
@@ -174,7 +174,7 @@ def _scope(device: str, model: str | None) -> Scope:
     return Scope(names_meant(device), fingerprints(Path(model)))
 
 
-def _studies(store: Store, may_be_none: bool) -> list[StudyRecord]:
+def _studies(store: Store, may_be_none: bool) -> list[Study]:
     from accelfront.cli.reading.stored import read
     from storage.errors import NoStudiesError
 

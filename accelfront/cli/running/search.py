@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from generator.choice import Scope
     from generator.tasks.task import Task
     from storage.database.opening import Store
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
     from studies.request import StudyRequest
     from studies.run.measuring import PipelineLoader
 
@@ -40,7 +40,7 @@ class StudySearch:
     num_samples: int | None
     scorer: str | None
 
-    def run(self, task: Task) -> StudyRecord:
+    def run(self, task: Task) -> Study:
         """Run a study of a task's combination until a point meets the task.
 
         Raises:
@@ -76,7 +76,7 @@ class StudySearch:
 
         return study_command(self._request(task), named_storage(self.store.name))
 
-    def onward(self, study: StudyRecord) -> str:
+    def onward(self, study: Study) -> str:
         """The command that measures more of a study."""
         from studies.commands import going_on, study_command
 

@@ -24,7 +24,7 @@ from accelfront.screen.counting import counted
 
 if TYPE_CHECKING:
     from storage.database.opening import Store
-    from storage.records.study import StudyRecord
+    from storage.records.study import Study
     from studies.run.progress import RunResult
 
 INTERRUPTED = 130
@@ -229,7 +229,7 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
     return lines + failures_text(before, "failed before, and not tried again")
 
 
-def _weakness(study: StudyRecord, store: Store) -> list[str]:
+def _weakness(study: Study, store: Store) -> list[str]:
     """Warnings that the baseline scores less than that of a comparable study."""
     from accelfront.screen.tables import weakness_text
     from generator.bounds import weak_baselines

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from storage.records.budgets import Budgets
 from storage.records.front import pareto_front
 from storage.records.judgement import judged_bound
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 
 MOST = 8
 """Nobody chooses among more; each costs a trial."""
@@ -23,7 +23,7 @@ MOST_BEYOND = 4
 """After those a run confirms at most so many more, until the judged best is a confirmed one."""
 
 
-def to_confirm(trials: Sequence[TrialRecord], budgets: Budgets) -> list[TrialRecord]:
+def to_confirm(trials: Sequence[Trial], budgets: Budgets) -> list[Trial]:
     """The points of the search's front that are still to be confirmed, in the order of choice.
 
     Args:
@@ -34,7 +34,7 @@ def to_confirm(trials: Sequence[TrialRecord], budgets: Budgets) -> list[TrialRec
     return [trial for trial in wanted if trial.confirmed is None]
 
 
-def unsure_best(trials: Sequence[TrialRecord], budgets: Budgets) -> TrialRecord | None:
+def unsure_best(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
     """The point that is judged the best and was not confirmed; None if it was, or if none is.
 
     Confirmations that fall leave such a one: what is compared with them is a measurement that had
@@ -44,7 +44,7 @@ def unsure_best(trials: Sequence[TrialRecord], budgets: Budgets) -> TrialRecord 
     return best if best is not None and best.confirmed is None else None
 
 
-def left_to_confirm(trials: Sequence[TrialRecord], wanted: int, budgets: Budgets) -> int:
+def left_to_confirm(trials: Sequence[Trial], wanted: int, budgets: Budgets) -> int:
     """How many confirmations are to come once a search has all points, as far as can be told now.
 
     Args:
@@ -57,7 +57,7 @@ def left_to_confirm(trials: Sequence[TrialRecord], wanted: int, budgets: Budgets
     return most - sum(trial.confirmed is not None for trial in best)
 
 
-def _in_order(trials: Sequence[TrialRecord], budgets: Budgets) -> list[TrialRecord]:
+def _in_order(trials: Sequence[Trial], budgets: Budgets) -> list[Trial]:
     """The points of the search's front that may be inside the budgets.
 
     First come those inside by their means, fastest first, as a choice goes through them; then the

@@ -13,7 +13,7 @@ from statistics import median
 from objectives.statistics import speedup
 from objectives.timing.interference import SEEN
 from storage.records.measurement import Measurement
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 
 SLOW = 1.2
 """A baseline so many times slower than usual: the machine was another one for that while. On two
@@ -59,7 +59,7 @@ def reasons(measured: Measurement, others: Sequence[Measurement]) -> list[str]:
     return seen
 
 
-def marked(measurement: Measurement, trials: Sequence[TrialRecord]) -> Measurement:
+def marked(measurement: Measurement, trials: Sequence[Trial]) -> Measurement:
     """A new measurement with all that disturbed it, beside a study's points."""
     found = reasons(measurement, [trial.measurement for trial in trials])
     return measurement.model_copy(update={"disturbed": tuple(found)})
@@ -70,7 +70,7 @@ def is_quieter(measurement: Measurement, other: Measurement) -> bool:
     return _unrest(measurement) < _unrest(other)
 
 
-def to_time_again(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -> list[TrialRecord]:
+def to_time_again(trials: Sequence[Trial], front: Sequence[Trial]) -> list[Trial]:
     """The disturbed points that are still to be timed again, those that matter most first.
 
     What a second timing met too is there to stay: points that nothing else disturbed are left.
@@ -92,7 +92,7 @@ def to_time_again(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -
     return touched[: room_to_time_again(trials)]
 
 
-def room_to_time_again(trials: Sequence[TrialRecord]) -> int:
+def room_to_time_again(trials: Sequence[Trial]) -> int:
     """How many of a study's points may still be timed again."""
     most = max(LEAST_AGAIN, int(MOST_AGAIN * len(trials)))
     return max(0, most - sum(trial.timed_again for trial in trials))

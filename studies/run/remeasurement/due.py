@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from storage.records.measurement import Kind, Measurement
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from studies.run.measuring import Instrument
 from studies.run.remeasurement.confirmation import to_confirm, unsure_best
 from studies.run.remeasurement.disturbance import is_quieter, marked, to_time_again
@@ -24,7 +24,7 @@ class DueRemeasurement:
     """
 
     kind: Kind
-    first: TrialRecord
+    first: Trial
     beyond: bool = False
 
     @property
@@ -32,14 +32,14 @@ class DueRemeasurement:
         """What is claimed, and what people are shown."""
         return f"{self.kind}: {point_key(self.first.params)}"
 
-    def is_done(self, record: StudyRecord) -> bool:
+    def is_done(self, record: Study) -> bool:
         """Whether the study has it already."""
         [trial] = [each for each in record.trials if each.number == self.first.number]
         return trial.timed_again if self.kind == "timed again" else trial.confirmed is not None
 
 
 def due_remeasurements(
-    record: StudyRecord, met: TrialRecord | None, confirm: bool, beyond: bool = False
+    record: Study, met: Trial | None, confirm: bool, beyond: bool = False
 ) -> list[DueRemeasurement]:
     """The remeasurements that a study still wants, in order.
 
@@ -64,7 +64,7 @@ def due_remeasurements(
 def measure_again(
     due: DueRemeasurement,
     instrument: Instrument,
-    trials: list[TrialRecord],
+    trials: list[Trial],
     timeout_s: float | None,
 ) -> Measurement:
     """Measure a point again.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from storage.records.budgets import Budgets
 from storage.records.measurement import Kind
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from storage.study_store.store import StudyStore
 from studies.run.failures import first_line, is_own_fault
 from studies.run.measuring import Instruments
@@ -51,7 +51,7 @@ class Remeasuring:
     _beyond: int = 0
 
     def due(
-        self, read: Callable[[], StudyRecord], met: Callable[[], TrialRecord | None]
+        self, read: Callable[[], Study], met: Callable[[], Trial | None]
     ) -> list[DueRemeasurement]:
         """The remeasurements that no worker is at and that have not failed in this run.
 
@@ -66,7 +66,7 @@ class Remeasuring:
         self.pending = [each for each in due if each.key not in known]
         return self.pending
 
-    def take(self, due: DueRemeasurement, trials: list[TrialRecord]) -> None:
+    def take(self, due: DueRemeasurement, trials: list[Trial]) -> None:
         """Measure a point again and store what comes of it, unless another worker was first.
 
         Args:
@@ -104,9 +104,7 @@ class Remeasuring:
         self.reporter.step_times.note(due.kind, time.perf_counter() - start)
         self.reporter.last = f"{due.kind} {which}, {in_words(measurement)}"
 
-    def steps_left(
-        self, trials: list[TrialRecord], wanted: int, one_alone: bool
-    ) -> Mapping[Step, int]:
+    def steps_left(self, trials: list[Trial], wanted: int, one_alone: bool) -> Mapping[Step, int]:
         """What the run has still to do: of remeasurements what is due, or will be.
 
         Args:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from storage.database.opening import open_store
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from tests.command_line import run
 from tests.made_records import changed
 from tests.made_reports import keep, made_study, made_trial
@@ -33,7 +33,7 @@ WHOLE: dict[str, Any] = {
 
 def looked_at_again(
     number: int, searched: tuple[float, float], again: tuple[float, float]
-) -> TrialRecord:
+) -> Trial:
     trial = made_trial(number, *searched)
     return changed(trial, confirmed=made_trial(number, *again).measurement)
 

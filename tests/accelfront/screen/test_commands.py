@@ -12,14 +12,14 @@ from accelfront.report.page import render_page
 from accelfront.screen.commands import Commands
 from generator.choice import by_trust, choose
 from generator.tasks.task import read_task
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from tests.accelfront.report.pages import TRIALS, without_library
 from tests.made_records import changed
 from tests.made_reports import made_study, made_trial
 
 
-def chosen(command: str, studies: list[StudyRecord]) -> TrialRecord | None:
+def chosen(command: str, studies: list[Study]) -> Trial | None:
     """What `generate` takes for a command of a study of the only device."""
     words = shlex.split(command)
     task = read_task(words[2])

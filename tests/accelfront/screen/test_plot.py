@@ -10,8 +10,8 @@ from rich.console import Console
 from accelfront.screen.plot import Plot, bounds_plot, front_plot
 from generator.bounds import Bound
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from tests.made_reports import made_study, made_trial
 
 
@@ -23,7 +23,7 @@ def lines_of(plot: Plot, width: int = 80, encoding: str = "utf-8") -> list[str]:
     return file.read().splitlines()
 
 
-def rows_of(study: StudyRecord) -> list[str]:
+def rows_of(study: Study) -> list[str]:
     """The rows of the plot itself, from the top."""
     return [line for line in lines_of(front_plot(study)) if "│" in line or "┼" in line]
 
@@ -33,7 +33,7 @@ def row_with(mark: str, rows: list[str]) -> int:
     return row
 
 
-def bounds_of(*studies: StudyRecord, width: int = 80) -> list[str]:
+def bounds_of(*studies: Study, width: int = 80) -> list[str]:
     return lines_of(bounds_plot([Bound.of(study) for study in studies]), width)
 
 
@@ -91,7 +91,7 @@ def test_no_number_hides_a_point() -> None:
 )
 @pytest.mark.parametrize("budget", [-0.5, 0.0, 0.02, 0.9])
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_any_points_fit_the_width(points: list[TrialRecord], budget: float, width: int) -> None:
+def test_any_points_fit_the_width(points: list[Trial], budget: float, width: int) -> None:
     study = made_study(points).under(Budgets(budget))
     lines = lines_of(front_plot(study), width)
     assert max(map(len, lines), default=0) <= width

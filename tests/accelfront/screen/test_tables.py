@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from accelfront.screen.tables import front_table, waiting_text
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests.made_records import changed, made_measurement
 from tests.made_reports import made_study, made_trial
 
 AGAIN = made_measurement(1.87, 0.031, speedup_ci=[1.8, 1.9], clip_loss_ci=[0.001, 0.123])
 
 
-def lines_of(study: StudyRecord) -> list[str]:
+def lines_of(study: Study) -> list[str]:
     file = StringIO()
     Console(file=file, width=80).print(front_table(study))
     return file.getvalue().splitlines()

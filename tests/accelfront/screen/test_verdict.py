@@ -11,8 +11,8 @@ import pytest
 from accelfront.screen.commands import Commands
 from accelfront.screen.verdict import verdict
 from storage.database.opening import open_store
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from tests.command_line import run
 from tests.made_records import changed
 from tests.made_reports import keep, made_study, made_trial
@@ -21,7 +21,7 @@ SURE = made_trial(0, 1.5, 0.005)
 LUCKY = changed(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.008).measurement)
 
 
-def words(*trials: TrialRecord) -> str:
+def words(*trials: Trial) -> str:
     study = made_study(trials)
     return verdict(study, Commands([study])).words
 
@@ -47,17 +47,17 @@ def test_the_fastest_point_that_is_sure_is_to_be_used() -> None:
         ),
     ],
 )
-def test_where_nothing_is_sure_the_reason_is_told(trials: list[TrialRecord], told: str) -> None:
+def test_where_nothing_is_sure_the_reason_is_told(trials: list[Trial], told: str) -> None:
     assert told in words(*trials)
 
 
 @pytest.fixture
-def study() -> StudyRecord:
+def study() -> Study:
     whole: dict[str, Any] = {"prompts": "some.txt@76543210", "guidance_scale": 7.5, "seed": 0}
     return made_study([SURE, LUCKY], timed="prompt to picture", **whole)
 
 
-def test_the_command_below_it_writes_that_trial(study: StudyRecord, tmp_path: Path) -> None:
+def test_the_command_below_it_writes_that_trial(study: Study, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a.db"
     keep(open_store(url, create=True), study)
     *_, told, command = run("front", "--storage", url).stdout.rstrip().splitlines()

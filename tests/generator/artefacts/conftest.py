@@ -11,7 +11,7 @@ import pytest
 from generator.artefacts.emit import Emitter
 from generator.choice import Rules, Scope
 from storage.database.opening import Store, open_store
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests.generator.artefacts.made_emitters import NOT_ASKED, FoundAt, MakeEmitter, put
 
 
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def make_emitter(store: Store, tmp_path: Path) -> MakeEmitter:
-    def make(*studies: StudyRecord, search: FoundAt | None = None, **changes: Any) -> Emitter:
+    def make(*studies: Study, search: FoundAt | None = None, **changes: Any) -> Emitter:
         emitter = Emitter(
             store=store,
             studies={study.name: study for study in studies},

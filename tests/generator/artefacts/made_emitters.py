@@ -10,7 +10,7 @@ from typing import Any
 from generator.artefacts.emit import Emitter
 from generator.tasks.task import Task
 from storage.records.environment import Environment
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests.generator.made_trials import made_study
 from tests.made_records import changed, made_point
 
@@ -19,7 +19,7 @@ POINT = {"cache_interval": 3, "cache_branch_id": 0}
 
 def make_study(
     *points: tuple[float, float], device: str = "a CPU", digest: str = "0a1b2c3d", **protocol: Any
-) -> StudyRecord:
+) -> Study:
     """A study of DeepCache; each point is a speedup and a loss, of narrow intervals."""
     study, trial = made_study("tiny-shapes", ["deepcache"], POINT, **protocol)
     trials = [
@@ -49,19 +49,19 @@ def make_task(speedup: float | None, loss_budget: float = 0.1, **changes: Any) -
 class FoundAt:
     """A search that finds what it is told to, or fails with it, and counts its tasks."""
 
-    found: StudyRecord | Exception | type[BaseException]
+    found: Study | Exception | type[BaseException]
     tasks: list[Task] = field(default_factory=list)
 
-    def run(self, task: Task) -> StudyRecord:
+    def run(self, task: Task) -> Study:
         self.tasks.append(task)
-        if isinstance(self.found, StudyRecord):
+        if isinstance(self.found, Study):
             return self.found
         raise self.found
 
     def command(self, task: Task) -> str:
         return f"accelfront study --req-speedup {task.speedup}"
 
-    def onward(self, study: StudyRecord) -> str:
+    def onward(self, study: Study) -> str:
         return f"accelfront study --trials 16 # {study.name}"
 
 

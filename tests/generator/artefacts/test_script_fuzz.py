@@ -18,7 +18,7 @@ from generator.choice import Rules, Scope
 from generator.tasks.task import Task, read_task
 from objectives.errors import InputError
 from storage.database.opening import open_store
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests.generator.artefacts.made_emitters import NOT_ASKED, make_study, make_task, put
 
 SENTENCE = "tiny-shapes with DDIM in 20 steps, deepcache, 1.2x faster, loss below 10%"
@@ -48,14 +48,12 @@ hostile = st.text() | st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def study() -> StudyRecord:
+def study() -> Study:
     return make_study((2.0, 0.01), (1.5, 0.0))
 
 
 @pytest.fixture(scope="module")
-def emit(
-    study: StudyRecord, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[Task], str]]:
+def emit(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Task], str]]:
     """Emits a task, holds all that was written against what the trials have, tells the status."""
     folder: Path = tmp_path_factory.mktemp("fuzz")
     store = open_store(f"sqlite:///{folder / 'a.db'}", create=True)

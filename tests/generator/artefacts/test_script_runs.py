@@ -19,8 +19,8 @@ from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import make_scheduler, scheduler_settings
-from storage.records.study import StudyRecord
-from storage.records.trial import TrialRecord
+from storage.records.study import Study
+from storage.records.trial import Trial
 from tests.generator.artefacts import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, default_point, made_study, rendered
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
@@ -58,7 +58,7 @@ def _stack(pipe: Any, names: tuple[str, ...]) -> Stack:
     return Stack(tiny_context(pipe, names, STEPS))
 
 
-def _tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[StudyRecord, TrialRecord]:
+def _tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[Study, Trial]:
     point = _stack(pipe, names).default
     return made_study(
         family,

@@ -23,7 +23,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
 from storage.database.opening import Store
 from storage.records.environment import Environment
-from storage.records.study import Origin, StudyRecord
+from storage.records.study import Origin, Study
 from tests.generator.artefacts.made_emitters import NOT_ASKED, put
 from tests.generator.made_trials import made_study
 from tests.made_records import changed
@@ -60,14 +60,14 @@ A_CPU = Environment(device="a CPU", versions={})
 
 def study_of(
     model: str | None, pipeline: str = "SD1.5", revision: str | None = None, **changes: Any
-) -> StudyRecord:
+) -> Study:
     """A study of a trial of 2.5x, as one that was run on a model leaves it."""
     found = find_model(find_pipeline(pipeline), model, revision)
     study, _ = made_study(pipeline, ["deepcache"], POINT, model=found.name)
     return changed(study, origin=found.origin, environment=A_CPU, **changes)
 
 
-def emit(store: Store, folder: Path, *studies: StudyRecord, **changes: Any) -> TaskResult:
+def emit(store: Store, folder: Path, *studies: Study, **changes: Any) -> TaskResult:
     """What becomes of a task that names the pipeline alone."""
     emitter = Emitter(
         store=store,

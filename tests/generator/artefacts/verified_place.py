@@ -19,7 +19,7 @@ from objectives.timing.device import device_name
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from storage.records.environment import Environment
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store import attributes as keys
 from tests.generator.made_trials import made_study
 from tests.made_records import changed
@@ -48,7 +48,7 @@ class Place:
     url: str
     prompts: Path
     model: Path
-    study: StudyRecord
+    study: Study
     scripts: list[Path]
 
 
@@ -82,7 +82,7 @@ def make_place(folder: Path) -> Place:
     return Place(url, prompts, model, study, written)
 
 
-def _store(study: StudyRecord, url: str) -> StudyRecord:
+def _store(study: Study, url: str) -> Study:
     """Write a study as a run leaves it, with two trials, and read it back."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     store = open_store(url, create=True)

@@ -10,7 +10,7 @@ import pytest
 from storage.database.opening import Store
 from storage.reading.export import studies_json, trials_csv
 from storage.reading.studies import read_studies
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests.made_studies import PROTOCOL, add_point, add_study
 
 
@@ -20,7 +20,7 @@ def store(sqlite_url: str, opened: Callable[..., Store]) -> Store:
     return opened(sqlite_url, create=True)
 
 
-def fill(store: Store) -> list[StudyRecord]:
+def fill(store: Store) -> list[Study]:
     """Two studies: one of two points, of which one is dominated, and one of one point."""
     study = add_study(store, "deepcache", "tgate")
     add_point(study, {"cache_interval": 3, "warm_up": 2}, (2.0, 1.9, 2.1), (0.01, 0.0, 0.02))

@@ -14,7 +14,7 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.studies import completed, read_studies, read_study
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store import attributes as keys
 from storage.study_store.rows import ATTRIBUTES, STUDY_ATTRIBUTES
 from tests.made_studies import add_point, add_study, confirm
@@ -74,7 +74,7 @@ WAYS = (
 )
 
 
-def both_readings(store: Store, study: optuna.Study) -> list[StudyRecord]:
+def both_readings(store: Store, study: optuna.Study) -> list[Study]:
     """Through Optuna, and through rows."""
     [bulk] = read_studies(store, study.study_name)
     return [read_study(study), bulk]

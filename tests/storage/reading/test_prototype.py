@@ -11,7 +11,7 @@ from storage.errors import StorageError
 from storage.reading.prototype import read_search_params, write_search_params, write_speedup_bounds
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from tests import made_reports
 from tests.made_records import changed, made_point
 from tests.made_studies import add_point, add_study
@@ -19,7 +19,7 @@ from tests.made_studies import add_point, add_study
 KEY = "('tiny-shapes', 'DDIM', 20, 3.04, 0.02, ['deepcache', 'tgate'])"
 
 
-def made_study(*points: tuple[float, float], name: str = "one") -> StudyRecord:
+def made_study(*points: tuple[float, float], name: str = "one") -> Study:
     """A study with points of these speedups and CLIP losses."""
     trials = [
         made_point(number, {"cache_interval": 2 + number, "warm_up": 1}, *values)

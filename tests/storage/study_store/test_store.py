@@ -17,7 +17,7 @@ from storage.errors import StudyDeletedError, StudyRefusedError
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
-from storage.records.study import Space, StudyRecord
+from storage.records.study import Space, Study
 from storage.study_store.deletions import raising_deleted
 from storage.study_store.opening import StudyDefinition
 from storage.study_store.points import ask
@@ -112,7 +112,7 @@ def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> N
     study_store.points.keep(trial, MADE, sampling_s=0.5, picture=None)
     [first] = study_store.read().trials
 
-    def is_done(record: StudyRecord) -> bool:
+    def is_done(record: Study) -> bool:
         return record.trials[0].confirmed is not None
 
     ours = study_store.remeasurements

@@ -27,7 +27,7 @@ from objectives.errors import MeasurementError
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
 from studies.run.progress import Progress
@@ -43,14 +43,14 @@ def plan() -> Plan:
     return make_plan(replace(REQUEST, methods=("deepcache", "tome"), steps=6, trials=8))
 
 
-def read(url: str) -> StudyRecord:
+def read(url: str) -> Study:
     store = open_store(url)
     [record] = read_studies(store)
     store.engine.dispose()
     return record
 
 
-def is_whole(record: StudyRecord, wanted: int = 8) -> bool:
+def is_whole(record: Study, wanted: int = 8) -> bool:
     """Whether a study has its points, each once."""
     points = {point_key(trial.params) for trial in record.trials}
     return len(points) == len(record.trials) == record.states["complete"] == wanted

@@ -24,7 +24,7 @@ from storage.database.opening import open_store
 from storage.errors import StudyRefusedError
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.plan import Plan, make_plan
 from tests.command_line import run
 
@@ -42,7 +42,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(name))
 
 
-def read(url: str) -> StudyRecord:
+def read(url: str) -> Study:
     store = open_store(url)
     [record] = read_studies(store)
     store.engine.dispose()

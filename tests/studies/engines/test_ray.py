@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store.claims import list_claims
 from studies.request import StudyRequest
 from tests.command_line import run
@@ -171,12 +171,12 @@ def both_halted_at_work(
         yield first, second
 
 
-def found(store: Store) -> dict[str, StudyRecord]:
+def found(store: Store) -> dict[str, Study]:
     """Studies by name."""
     return {study.name: study for study in read_studies(store)}
 
 
-def points(study: StudyRecord) -> dict[int, str]:
+def points(study: Study) -> dict[int, str]:
     """The keys of what a study has measured, by trial."""
     return {trial.number: point_key(trial.params) for trial in study.trials}
 

@@ -16,7 +16,7 @@ from storage.database.opening import Store, open_store
 from storage.database.schema import claims
 from storage.reading.studies import read_studies
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store.claims import list_claims
 from storage.study_store.rows import TRIALS
 from studies.errors import StudyFailedError
@@ -143,7 +143,7 @@ def test_a_worker_whose_study_is_deleted_ends_with_one_line(url: str, trial: int
 def test_a_worker_writes_nothing_into_the_study_that_comes_after_its_own(
     url: str, trial: int
 ) -> None:
-    before: list[StudyRecord] = []
+    before: list[Study] = []
 
     def begin_anew() -> None:
         delete_study(url)

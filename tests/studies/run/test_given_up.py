@@ -18,7 +18,7 @@ from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from storage.study_store.attributes import DUPLICATE_OF, LOSS_BUDGET
 from storage.study_store.claims import list_claims
 from studies.errors import StudyFailedError
@@ -80,7 +80,7 @@ def given_up(store: Store) -> set[int]:
     return {trial.number for trial in own} & holding
 
 
-def run(request: StudyRequest, store: Store) -> StudyRecord:
+def run(request: StudyRequest, store: Store) -> Study:
     run_study(make_plan(request), store, loader=Lab())
     [record] = read_studies(store)
     return record

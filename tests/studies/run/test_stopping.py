@@ -15,7 +15,7 @@ from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import is_dominated, pareto_front
 from storage.records.requirement import Requirement, meets
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from studies.run.stopping import (
     ERROR,
     PLATEAU_POINTS,
@@ -31,7 +31,7 @@ from studies.run.stopping import (
 from tests.made_records import made_point
 
 
-def make_trial(**measured: Any) -> TrialRecord:
+def make_trial(**measured: Any) -> Trial:
     intervals = {
         "speedup_ci": (1.9, 2.1), "latency_ci_s": (0.4, 0.6), "clip_loss_ci": (-0.01, 0.015),
     }  # fmt: skip
@@ -66,7 +66,7 @@ def test_the_whole_loss_interval_must_keep_the_budget() -> None:
 
 
 def test_a_plateau_is_reached_after_points_without_gain_in_this_run() -> None:
-    def trials(count: int, speedup: float = 2.0) -> list[TrialRecord]:
+    def trials(count: int, speedup: float = 2.0) -> list[Trial]:
         return [made_point(number, speedup=speedup, clip_loss=0.0) for number in range(count)]
 
     plateau = Plateau(Budgets(0.02))
@@ -152,7 +152,7 @@ def test_checks_double_their_prompts_and_share_one_chance_of_error() -> None:
         assert (1 - confidence(batches)) * len(checks(batches)) == pytest.approx(ERROR)
 
 
-def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> TrialRecord:
+def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> Trial:
     noise = np.random.default_rng(number).normal(0, 0.01, pairs)
     latencies = [float(latency) for latency in np.exp(noise) / speedup]
     timing: dict[str, Any] = {"baseline_latencies_s": [1.0] * pairs, "latencies_s": latencies}

@@ -15,7 +15,7 @@ from objectives.measurement import Baseline
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.measurement import Measurement
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.plan import Plan
 from studies.run.measuring import Instrument, PipelineLoader
 
@@ -90,7 +90,7 @@ class _Objective:
         )
 
 
-def read(store: Store) -> StudyRecord:
+def read(store: Store) -> Study:
     """As another process reads it."""
     [record] = read_studies(store)
     return record

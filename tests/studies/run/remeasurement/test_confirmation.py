@@ -12,7 +12,7 @@ from storage.records.budgets import Budgets
 from storage.records.front import best_inside
 from storage.records.judgement import judged_bound
 from storage.records.requirement import Requirement
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from storage.study_store.claims import list_claims
 from studies.plan import Plan, make_plan
 from studies.run.progress import Progress
@@ -124,13 +124,13 @@ def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
     assert lab.counts["confirmed"] == (1 if met else 3 + 1)
 
 
-def make_trials(*points: tuple[float, float]) -> list[TrialRecord]:
+def make_trials(*points: tuple[float, float]) -> list[Trial]:
     return [
         made_point(n, speedup=speedup, clip_loss=loss) for n, (speedup, loss) in enumerate(points)
     ]
 
 
-def numbers(trials: Sequence[TrialRecord]) -> list[int]:
+def numbers(trials: Sequence[Trial]) -> list[int]:
     return [trial.number for trial in trials]
 
 

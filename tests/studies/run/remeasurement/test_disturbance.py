@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.storage.stub_loader import made_up
 from storage.records.measurement import Measurement
-from storage.records.trial import TrialRecord
+from storage.records.trial import Trial
 from studies.run.remeasurement.disturbance import (
     LEAST_AGAIN,
     is_quieter,
@@ -94,7 +94,7 @@ def test_the_timing_with_fewer_reasons_is_kept_then_the_closer_one() -> None:
     assert not is_quieter(calm, calm)
 
 
-def make_trials(count: int, slow: int) -> list[TrialRecord]:
+def make_trials(count: int, slow: int) -> list[Trial]:
     baselines = [0.9] * slow + [0.5] * (count - slow)
     return [
         changed(made_point(number), measurement=measured(baseline_s))
