@@ -14,9 +14,16 @@ def family_of(pipeline_class: str) -> FamilyAdapter:
 
     Args:
         pipeline_class: Name of the class.
+
+    Raises:
+        LookupError: If no family lists the class.
     """
-    (family,) = (family for family in FAMILIES if pipeline_class in family.classes)
-    return family
+    for family in FAMILIES:
+        if pipeline_class in family.classes:
+            return family
+    raise LookupError(
+        f"no family lists {pipeline_class}; add it to the `classes` of one in objectives/pipelines/"
+    )
 
 
 def class_of(pipeline_class: str) -> PipelineClass:

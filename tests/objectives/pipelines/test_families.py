@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.families import FAMILIES, family_of
 from objectives.pipelines.unet import UNetConfig
 from tests.tiny_pipelines import tiny_pipeline, tiny_profile, tiny_sd
 
@@ -69,3 +71,14 @@ def test_a_transformer_attends_on_the_grid_of_its_patches(size: tuple[int, int])
     assert profile.down_resnets == ()
     assert profile.attention_grids == ((size[0] // 2, size[1] // 2),)
     assert tokens == [size[0] * size[1] // 4]
+
+
+@pytest.mark.parametrize("pipeline_class", sorted({e.pipeline_class for e in PIPELINES.values()}))
+def test_each_class_of_the_catalogue_is_one_of_one_family(pipeline_class: str) -> None:
+    [family] = [family for family in FAMILIES if pipeline_class in family.classes]
+    assert family_of(pipeline_class) is family
+
+
+def test_a_class_of_no_family_is_named_with_where_to_add_it() -> None:
+    with pytest.raises(LookupError, match=r"no family lists FluxPipeline; add it to the `classes`"):
+        family_of("FluxPipeline")
