@@ -72,8 +72,6 @@ WRITES = {
 WRITES_OF_A_STUDY = {"ask", "tell"}
 """The same of what is named a study."""
 
-SPLITTING = pytest.mark.xfail(reason="files are still being split", strict=False)
-
 HEAVY = {"torch", "diffusers", "transformers", "open_clip"}
 
 MOST_LINES = 300
@@ -157,7 +155,6 @@ def test_storage_knows_no_heavy_library() -> None:
     assert not {name.partition(".")[0] for name in names} & HEAVY
 
 
-@SPLITTING
 def test_modules_import_each_other_in_no_circle() -> None:
     graph = {name: imported(file) - {name} for name, file in MODULES.items()}
     # A package is imported with each of its modules, and holds nothing.

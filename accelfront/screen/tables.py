@@ -58,15 +58,15 @@ def front_table(study: Study, title: str | None = None) -> Table:
     table.add_column("parameters", justify="left")
     front = study.front
     for trial in front:
-        looks = trial.measurements
+        measured = trial.measurements
         table.add_row(
             "\n".join(
-                f"{'' if again else trial.number}{DISTURBED if look.disturbances else ''}"
-                for again, look in enumerate(looks)
+                f"{'' if again else trial.number}{DISTURBED if each.disturbances else ''}"
+                for again, each in enumerate(measured)
             ),
-            "\n".join(map(speedup_text, looks)),
+            "\n".join(map(speedup_text, measured)),
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
-            "\n".join(_loss(look, study.loss_budget) for look in looks),
+            "\n".join(_loss(each, study.loss_budget) for each in measured),
             f"{trial.measurement.image_similarity:.3f}",
             searched_params(study, trial),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
@@ -75,11 +75,11 @@ def front_table(study: Study, title: str | None = None) -> Table:
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
         AGAIN: any(trial.confirmed is not None for trial in front),
         f"* over the loss budget of {study.loss_budget:.1%}": any(
-            look.clip_loss > study.loss_budget for trial in front for look in trial.measurements
+            each.clip_loss > study.loss_budget for trial in front for each in trial.measurements
         ),
         ruled_out_text(study): bool(study.ruled_out),
         f"{DISTURBED} something disturbed this measurement: doubt its latency": any(
-            look.disturbances for trial in front for look in trial.measurements
+            each.disturbances for trial in front for each in trial.measurements
         ),
     }
     table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
@@ -93,20 +93,20 @@ def ruled_out_text(study: Study) -> str:
     return f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
 
 
-def _loss(look: Measurement, budget: float) -> str:
+def _loss(measured: Measurement, budget: float) -> str:
     # A tenth of a percent is worth its columns near the budget alone.
     low, high = (
         f"{100 * loss:.1f}" if abs(loss) < 0.0995 else f"{100 * loss:.0f}"
-        for loss in look.clip_loss_ci
+        for loss in measured.clip_loss_ci
     )
-    mark = "* " if look.clip_loss > budget else ""
-    return f"{mark}{look.clip_loss:.1%} {low}..{high}"
+    mark = "* " if measured.clip_loss > budget else ""
+    return f"{mark}{measured.clip_loss:.1%} {low}..{high}"
 
 
-def speedup_text(look: Measurement) -> str:
+def speedup_text(measured: Measurement) -> str:
     """A speedup and its interval."""
-    low, high = look.speedup_ci
-    return f"{look.speedup:.2f}x {low:.2f}-{high:.2f}"
+    low, high = measured.speedup_ci
+    return f"{measured.speedup:.2f}x {low:.2f}-{high:.2f}"
 
 
 def searched_params(study: Study, trial: Trial) -> str:

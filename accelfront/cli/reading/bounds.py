@@ -131,11 +131,11 @@ def _table(found: list[Bound]) -> Table:
             reach_text(study),
         ]
         if trial is not None:
-            looks = trial.measurements
-            cells[0] = "\n".join(map(speedup_text, looks))
+            measured = trial.measurements
+            cells[0] = "\n".join(map(speedup_text, measured))
             cells[1] = "\n".join(
-                f"{'* ' if look.clip_loss > study.loss_budget else ''}{look.clip_loss:.1%}"
-                for look in looks
+                f"{'* ' if each.clip_loss > study.loss_budget else ''}{each.clip_loss:.1%}"
+                for each in measured
             )
             cells[3:] = str(trial.number), searched_params(study, trial)
         pipeline, scheduler, steps, methods = combination_text(study)
