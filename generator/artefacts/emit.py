@@ -255,10 +255,11 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
         f"the task asks for {_wish(task)}, {why} trial {trial.number} with "
         f"{trial.judged_speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), "
         f"{judged.latency_s:.3g} s per image {batches_text(study)} and loss "
-        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); {len(study.trials)} of "
-        f"{study.space.distinct} points are measured"
+        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f})"
     )
-    return "; ".join([sentence, *_judgement(trial)])
+    # Of a study that has hardly begun, the reason starts with this.
+    reach = [reach_text(study)] if is_searched(study) else []
+    return "; ".join([sentence, *reach, *_judgement(trial)])
 
 
 def _wish(task: Task) -> str:

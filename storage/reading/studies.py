@@ -114,9 +114,7 @@ def _require(store: Store, name: str, names: Sequence[str]) -> None:
     """Raise StorageError if a study is not among those there are."""
     if name not in names:
         near = ", ".join(get_close_matches(name, names, n=3, cutoff=0)) or "none"
-        raise StorageError(
-            f"{store.name} has no study {name!r}; of its {len(names)} the nearest: {near}"
-        )
+        raise StorageError(f"{store.name} has no study {name!r}; the nearest: {near}")
 
 
 def _record(

@@ -20,6 +20,7 @@ def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
     outcome = make_emitter(begun).emit(make_task(wanted))
     assert outcome.status == "not-searched"
     assert outcome.reason.startswith("not reached yet, 2 of 16 points measured: ")
+    assert outcome.reason.count("2 of 16 points") == 1
     assert "bound" not in outcome.reason
     assert outcome.command == f"accelfront study --trials 16 # {begun.name}"
 

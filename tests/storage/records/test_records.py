@@ -176,7 +176,7 @@ def test_studies_read_by_name(store: Store) -> None:
 
 def test_unknown_study_is_refused_with_those_there_are(store: Store) -> None:
     make_study(store, "known")
-    with pytest.raises(StorageError, match="has no study 'other'; of its 1 the nearest: known"):
+    with pytest.raises(StorageError, match="has no study 'other'; the nearest: known"):
         read_studies(store, "other")
 
 
