@@ -63,7 +63,7 @@ class TrialRecorder:
 
     @property
     def is_inert(self) -> bool:
-        """Whether a cache decides while running and never hit: the point is the plain pipe."""
+        """Whether a cache decides while running and never hit: it might as well not be there."""
         return self.hits.share == 0 and len(self.latencies) >= INERT_PAIRS
 
     @property

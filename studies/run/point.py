@@ -18,7 +18,7 @@ from studies.run.remeasurement.disturbance import marked
 from studies.run.stopping import Screen, is_hopeless
 from studies.search.samplers import Proposal
 
-NO_HIT = "its cache never hit, so it is the unaccelerated pipeline"
+NO_HIT = "its cache never hit, so it is the pipeline without that cache"
 """Why a point is given up whatever else there is to measure."""
 
 

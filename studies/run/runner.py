@@ -186,10 +186,14 @@ class _Run:
     def nothing_measured(self) -> StudyFailedError:
         """What a run ends with that has no point to show."""
         reasons = [failure.reason for failure in self.record.failed] + [*self.failures.values()]
-        last = next(reversed(reasons), self.reporter.last or "it was given up")
+        if not reasons:
+            last = self.reporter.last or "given up early"
+            return StudyFailedError(
+                f"no point was measured in full; the last one: {last}; take other methods"
+            )
         return StudyFailedError(
-            f"no point could be measured; the last one failed: {last}; --retry-failed tries them "
-            "again"
+            f"no point could be measured; the last one failed: {reasons[-1]}; --retry-failed tries "
+            "them again"
         )
 
     def measure_again(self, reason: EndReason, stop: Interrupt) -> EndReason | None:
