@@ -30,7 +30,7 @@ from optuna.trial import TrialState
 from benchmarks.shared.result_files import RESULTS, keep_results
 from benchmarks.storage.postgres import new_database, postgres
 from benchmarks.storage.stub_loader import REQUEST, StubLoader
-from objectives.objective import Objective
+from objectives.pairs import PairRunner
 from objectives.quality.scorer import Scorer
 from storage.database.opening import open_store
 from storage.study_store.points import PointTrials
@@ -178,7 +178,7 @@ def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
         (Walk, "propose", "sampler"),
         (Search, "propose", "sampler"),
         (Extension, "propose", "sampler"),
-        (Objective, "_generate", "generation"),
+        (PairRunner, "_generate", "generation"),
         (Scorer, "embed_images", "scoring"),
         (PointTrials, "keep", "write"),
     ):
