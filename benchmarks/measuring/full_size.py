@@ -66,7 +66,9 @@ WORK = ("generate", "baseline", "score")
 
 def main() -> None:
     """Build the model, measure what the time allows, and keep the results after each study."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pipeline", choices=STACKS, required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=3600, help="start no study after these")

@@ -57,7 +57,9 @@ class Coverage(NamedTuple):
 
 def main() -> None:
     """Simulate, and keep what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--samples", type=int, default=400, help="of a population and size")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=out_folder, default=RESULTS)

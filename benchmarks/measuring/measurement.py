@@ -36,7 +36,9 @@ WORK = ("generate", "baseline", "score")
 
 def main() -> None:
     """Measure, print the tables and keep them after each part, so that a cut run loses little."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pipeline", default="tiny-shapes")
     parser.add_argument("--model", help="a folder in diffusers layout")
     parser.add_argument("--scorer", help="the scorer of such a model")

@@ -40,7 +40,9 @@ TARGET = 0.9
 
 def main() -> None:
     """Measure, and keep the results after each study, so that a cut run loses little."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", nargs="+", help="a storage, or files of full_size.py")
     parser.add_argument("--only", default="*", help="studies whose name matches this glob")
     parser.add_argument("--prompts", type=Path, help="as the studies were given it")

@@ -94,7 +94,9 @@ class Job(NamedTuple):
 
 def main() -> None:
     """Search all tables in all ways and keep what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tables", type=Path, default=TABLES)
     parser.add_argument("--only", default="*", help="a glob of table names")
     parser.add_argument("--samplers", help="only these, such as auto,tpe")

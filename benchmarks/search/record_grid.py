@@ -53,7 +53,9 @@ ORDER_SEED = 0
 
 def main() -> None:
     """Record points until all are done or the time is up, or collect what was recorded."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pipeline", default="tiny-shapes")
     parser.add_argument("--model", help="a folder in diffusers layout")
     parser.add_argument("--scorer", help="the scorer of such a model")

@@ -219,7 +219,9 @@ def _completed(url: str, plan: Plan) -> dict[int, Any]:
 
 def main() -> None:
     """Kill, and write `results/kill-workers-<database>[-real].json` and `.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--workers", type=int, default=4)

@@ -82,7 +82,9 @@ def start_together(url: str, workers: int, trials: int) -> dict[str, Any]:
 
 def main() -> None:
     """Start on both databases, and write `results/start-together.json` and `.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--trials", type=int, default=60)
     given = parser.parse_args()

@@ -237,7 +237,9 @@ def _command_s(*arguments: str) -> float:
 
 def main() -> None:
     """Load both databases and write `results/storage-load.json` and `.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workers", type=int, default=32)
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--sqlite-trials", type=int, default=200)
