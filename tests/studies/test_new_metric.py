@@ -1,0 +1,107 @@
+"""A new metric is one file: it runs through a study, is shown, and carries a budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import nan
+
+import pytest
+
+from objectives.quality import METRICS
+from objectives.quality.metric import Drawn, Metric
+from storage.database.opening import Store
+from storage.reading.studies import find_study
+from storage.records.study import StudyRecord
+from studies.budgets import read_budgets
+from studies.plan import Plan, make_plan
+from studies.run.runner import run_study
+from tests.studies.conftest import MakeRequest
+
+
+class Darkening(Metric):
+    """How far the mean of a picture is from that of the baseline's."""
+
+    name = "darkening"
+    title = "darkening"
+    more_is_better = False
+    needs = frozenset({"pictures", "pairs"})
+
+    def values(self, drawn: Drawn) -> list[float]:
+        assert drawn.pictures is not None
+        assert drawn.baseline_pictures is not None
+        apart = drawn.pictures.mean(dim=(1, 2, 3)) - drawn.baseline_pictures.mean(dim=(1, 2, 3))
+        return [abs(float(value)) for value in apart]
+
+
+class Contrast(Metric):
+    """A picture by itself, without another one."""
+
+    name = "contrast"
+    title = "contrast"
+    more_is_better = True
+    needs = frozenset({"pictures"})
+
+    def values(self, drawn: Drawn) -> list[float]:
+        assert drawn.pictures is not None
+        return [float(value) for value in drawn.pictures.std(dim=(1, 2, 3))]
+
+
+class Broken(Darkening):
+    name = "broken"
+    title = "the broken metric"
+
+    def values(self, drawn: Drawn) -> list[float]:
+        return [nan for _ in drawn.prompts]
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, make_request: MakeRequest, *metrics: Metric) -> Plan:
+    for metric in metrics:
+        monkeypatch.setitem(METRICS, metric.name, metric)
+    plan = make_plan(make_request(trials=2, num_samples=4, sampler="grid"))
+    names = (*plan.protocol.metrics, *(metric.name for metric in metrics))
+    return replace(plan, protocol=plan.protocol.model_copy(update={"metrics": names}))
+
+
+def test_a_new_metric_is_measured_shown_and_budgeted(
+    monkeypatch: pytest.MonkeyPatch, make_request: MakeRequest, store: Store
+) -> None:
+    usual = planned(monkeypatch, make_request)
+    plan = planned(monkeypatch, make_request, Darkening(), Contrast())
+    assert plan.study_name != usual.study_name, "it is measured by another protocol"
+    study = run_study(plan, store).study
+    [first, *_] = study.as_json()["front"]
+    assert list(first["metrics"]) == ["image_similarity", "psnr", "ssim", "darkening", "contrast"]
+    darkening = first["metrics"]["darkening"]
+    assert darkening["value"] == darkening["loss"] > 0
+    assert darkening["loss_ci"][0] <= darkening["loss"] <= darkening["loss_ci"][1]
+    # With batches of one, the pictures of all pairs but the first, which warms up.
+    assert darkening["samples"] == 3
+    assert first["metrics"]["contrast"]["value"] > 0
+    assert abs(first["metrics"]["contrast"]["loss"]) < 1
+
+    losses = sorted(t.measurement["metrics"]["darkening"]["loss"] for t in study.trials)
+    between = sum(losses) / 2
+
+    def under(budget: float) -> StudyRecord:
+        asked = read_budgets([f"darkening={budget}", "clip_loss=90%"])
+        run_study(replace(plan, request=replace(
+            plan.request, loss_budget=asked.clip_loss, conditions=asked.conditions
+        )), store)  # fmt: skip
+        found = find_study(store, plan.study_name)
+        assert found is not None
+        return found
+
+    narrow = under(between)
+    [kept] = [t for t in narrow.trials if t.measurement["metrics"]["darkening"]["loss"] <= between]
+    assert narrow.front == [kept] == [narrow.bound]
+    assert narrow.as_json()["ruled_out"] == [1 - kept.number]
+    assert under(losses[1] * 1.01).ruled_out == []
+    assert under(losses[0] / 2).front == []
+
+
+def test_a_value_that_is_none_fails_the_point_by_name(
+    monkeypatch: pytest.MonkeyPatch, make_request: MakeRequest, store: Store
+) -> None:
+    plan = planned(monkeypatch, make_request, Broken())
+    with pytest.raises(Exception, match="the broken metric is not finite"):
+        run_study(plan, store)
