@@ -51,10 +51,10 @@ def add_point(
     point: dict[str, int | float],
     speedup: Spread,
     loss: Spread,
-    baseline_clip_score: float = 0.8,
+    **measured: Any,
 ) -> None:
-    """A completed point."""
-    kept = changed(measurement_of(speedup, loss), baseline_clip_score=baseline_clip_score)
+    """A completed point; what else was measured may be given."""
+    kept = changed(measurement_of(speedup, loss), **measured)
     attributes = {keys.POINT: point, keys.MEASUREMENT: kept.as_json()}
     study.add_trial(
         create_trial(state=TrialState.COMPLETE, values=[speedup[0], loss[0]], user_attrs=attributes)

@@ -72,7 +72,7 @@ def flat_cells(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for field, value in fields.items():
         name = prefix + field
         if name.endswith("_ci"):
-            cells[f"{name}_low"], cells[f"{name}_high"] = value
+            cells[f"{name}_low"], cells[f"{name}_high"] = value or (None, None)
         elif isinstance(value, dict):
             cells |= flat_cells(value, f"{name}_")
         else:

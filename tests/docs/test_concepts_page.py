@@ -15,6 +15,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "concepts.md").read_text(encoding="
 SECTION = PAGE.partition("## What `--json` prints")[2]
 
 
+OF_SOME = {"disturbed", "gpu_bound", "hits", "peak_memory_mib", "metrics", "confirmed"}
+"""What some points have, told in the sentence that follows."""
+
+
 def _fields(command: str) -> set[str]:
     """The fields of a command's row, the first span of its last cell."""
     [row] = [line for line in SECTION.splitlines() if line.startswith(f"| {command} ")]
@@ -36,7 +40,7 @@ def test_the_fields_of_a_front_are_listed(study: Study) -> None:
 def test_the_fields_of_a_point_are_listed(study: Study) -> None:
     told = SECTION.partition("A point of `front` and `bound` has `")[2].partition("`")[0]
     point = study.as_json()["front"][0]
-    assert set(told.split()) == point.keys() - {"disturbed", "gpu_bound", "hits", "confirmed"}
+    assert set(told.split()) == point.keys() - OF_SOME
 
 
 def test_what_bounds_adds_and_leaves_out_is_said(study: Study) -> None:

@@ -92,7 +92,9 @@ def test_no_point_is_sure_if_none_keeps_the_budget_with_its_whole_interval(store
 
 def add_measured(store: Store, scheduler: str, score: float, pipeline: str = "tiny-shapes") -> None:
     study = add_study(store, "deepcache", pipeline=pipeline, scheduler=scheduler)
-    add_point(study, {"cache_interval": 2}, (1.5, 1.4, 1.6), (0.0, -0.01, 0.01), score)
+    add_point(
+        study, {"cache_interval": 2}, (1.5, 1.4, 1.6), (0.0, -0.01, 0.01), baseline_clip_score=score
+    )
 
 
 def test_baselines_that_lack_more_than_the_loss_budget_are_weak_the_worst_first(

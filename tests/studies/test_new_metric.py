@@ -11,7 +11,7 @@ from objectives.quality import METRICS
 from objectives.quality.metric import Drawn, Metric
 from storage.database.opening import Store
 from storage.reading.studies import find_study
-from storage.records.study import StudyRecord
+from storage.records.study import Study
 from studies.budgets import read_budgets
 from studies.plan import Plan, make_plan
 from studies.run.runner import run_study
@@ -79,10 +79,10 @@ def test_a_new_metric_is_measured_shown_and_budgeted(
     assert first["metrics"]["contrast"]["value"] > 0
     assert abs(first["metrics"]["contrast"]["loss"]) < 1
 
-    losses = sorted(t.measurement["metrics"]["darkening"]["loss"] for t in study.trials)
+    losses = sorted(t.measurement.metrics["darkening"].loss for t in study.trials)
     between = sum(losses) / 2
 
-    def under(budget: float) -> StudyRecord:
+    def under(budget: float) -> Study:
         asked = read_budgets([f"darkening={budget}", "clip_loss=90%"])
         run_study(replace(plan, request=replace(
             plan.request, loss_budget=asked.clip_loss, conditions=asked.conditions
@@ -92,7 +92,7 @@ def test_a_new_metric_is_measured_shown_and_budgeted(
         return found
 
     narrow = under(between)
-    [kept] = [t for t in narrow.trials if t.measurement["metrics"]["darkening"]["loss"] <= between]
+    [kept] = [t for t in narrow.trials if t.measurement.metrics["darkening"].loss <= between]
     assert narrow.front == [kept] == [narrow.bound]
     assert narrow.as_json()["ruled_out"] == [1 - kept.number]
     assert under(losses[1] * 1.01).ruled_out == []

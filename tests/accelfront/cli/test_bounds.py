@@ -18,7 +18,7 @@ from tests.made_studies import add_point, add_study, confirm
 
 BOUND_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "doubt", "trials", "foreign_trials", "bound", "failed",
+    "doubt", "trials", "foreign_trials", "bound", "failed", "budgets", "ruled_out",
     "points", "searched", "command",
 }  # fmt: skip
 
@@ -73,7 +73,13 @@ def test_bounds_tell_of_a_baseline_that_is_poor_itself(tmp_path: Path) -> None:
     store = open_store(url, create=True)
     for scheduler, score in (("DDIM", 0.8), ("UniPC", 0.6)):
         study = add_study(store, "deepcache", scheduler=scheduler)
-        add_point(study, {"cache_interval": 2}, (1.5, 1.4, 1.6), (0.0, -0.01, 0.01), score)
+        add_point(
+            study,
+            {"cache_interval": 2},
+            (1.5, 1.4, 1.6),
+            (0.0, -0.01, 0.01),
+            baseline_clip_score=score,
+        )
     store.engine.dispose()
     words = " ".join(run("bounds", "--storage", url).stdout.split())
     told = "tiny-shapes UniPC 20 without acceleration scores 25.0% less than DDIM 20"

@@ -27,7 +27,8 @@ QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size"
 
 FRONT_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "doubt", "trials", "foreign_trials", "front", "failed",
+    "doubt", "trials", "foreign_trials", "front", "failed", "budgets",
+    "ruled_out",
 }  # fmt: skip
 
 POINT_FIELDS = {
@@ -35,7 +36,7 @@ POINT_FIELDS = {
     "clip_loss_ci", "image_similarity",
 }  # fmt: skip
 
-MARKS = {"disturbed", "confirmed"}
+MARKS = {"disturbed", "confirmed", "metrics"}
 """What some points have."""
 
 

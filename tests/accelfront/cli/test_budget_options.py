@@ -1,0 +1,120 @@
+"""Budgets beside that of the loss, as every command takes and obeys them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from generator.choice import choose
+from generator.tasks.task import Task
+from storage.database.opening import open_store
+from storage.reading.studies import read_studies
+from storage.records.budgets import Budgets
+from storage.study_store import attributes as keys
+from tests.command_line import run
+from tests.made_studies import add_point, add_study
+
+GIB = 1024.0
+
+
+def ssim(loss: float, interval: tuple[float, float] | None) -> dict[str, Any]:
+    return {"ssim": {"value": 1 - loss, "loss": loss, "loss_ci": interval, "samples": 8}}
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One study under a memory budget, which its fastest point breaks."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('budgets')}/a.db"
+    store = open_store(url, create=True)
+    study = add_study(store, "deepcache", "tgate")
+    points: list[tuple[int, float, float, dict[str, Any]]] = [
+        (5, 4.0, 24 * GIB, ssim(0.30, (0.2, 0.4))),
+        (4, 3.0, 18 * GIB, ssim(0.20, (0.1, 0.3))),
+        (3, 2.0, 16 * GIB, ssim(0.10, (0.08, 0.12))),
+        (2, 1.5, 14 * GIB, ssim(0.05, None)),
+    ]
+    for interval, speedup, memory, metrics in points:
+        add_point(
+            study,
+            {"cache_interval": interval, "warm_up": 2},
+            (speedup, speedup - 0.01, speedup + 0.01),
+            (0.004 * speedup, 0.0, 0.019),
+            peak_memory_mib=memory,
+            metrics=metrics,
+        )
+    study.set_user_attr(keys.BUDGETS, {"memory_mib": 20 * GIB})
+    store.engine.dispose()
+    return url
+
+
+def answered(*arguments: str) -> Any:
+    answer = run(*arguments, "--json")
+    assert answer.returncode == 0, answer.stderr
+    [study] = json.loads(answer.stdout)
+    return study
+
+
+def test_the_front_leaves_out_what_breaks_a_budget_and_says_so(storage: str) -> None:
+    study = answered("front", "--storage", storage)
+    assert [point["speedup"] for point in study["front"]] == [3.0, 2.0, 1.5]
+    assert study["ruled_out"] == [0]
+    assert study["budgets"] == {"clip_loss": 0.02, "memory_mib": 20 * GIB}
+    assert study["front"][0]["peak_memory_mib"] == 18 * GIB
+    assert study["front"][0]["metrics"]["ssim"]["loss"] == 0.2
+    told = " ".join(run("front", "--storage", storage).stdout.split())
+    assert "left out: 1 point beyond peak memory of 20 GiB" in told
+
+
+@pytest.mark.parametrize(
+    ("budgets", "bound"),
+    [
+        ([], 3.0),
+        (["memory=none"], 4.0),
+        (["memory=17GiB"], 2.0),
+        (["ssim=15%"], 2.0),
+        (["ssim=15%", "memory=15GiB"], 1.5),
+        (["ssim=1%"], None),
+        (["psnr=10%"], None),
+    ],
+)
+def test_the_bound_is_inside_all_budgets(
+    storage: str, budgets: list[str], bound: float | None
+) -> None:
+    options = [word for each in budgets for word in ("--budget", each)]
+    found = answered("bounds", "--storage", storage, *options)["bound"]
+    assert (found and found["speedup"]) == bound
+
+
+@pytest.mark.parametrize(
+    ("conditions", "chosen"),
+    [({"memory_mib": 20 * GIB}, 3.0), ({"ssim": 0.2}, 2.0), ({"ssim": 0.09}, None)],
+)
+def test_a_choice_keeps_all_budgets_with_its_whole_interval(
+    storage: str, conditions: dict[str, float], chosen: float | None
+) -> None:
+    [stored] = read_studies(open_store(storage))
+    study = replace(stored, budgets=Budgets(0.5, conditions))
+    task = Task(pipeline="tiny-shapes", methods=("deepcache", "tgate"), speedup=1.2)
+    choice = choose([study], task, "fastest")
+    assert (choice and choice.trial.speedup) == chosen
+
+
+def test_a_point_without_an_interval_is_a_row_of_csv(storage: str) -> None:
+    for command in (("front", "--csv"), ("export", "--format", "csv")):
+        answer = run(*command, "--storage", storage)
+        assert answer.returncode == 0, answer.stderr
+        rows = list(csv.DictReader(io.StringIO(answer.stdout)))
+        assert (rows[-1]["metrics_ssim_loss"], rows[-1]["metrics_ssim_loss_ci_low"]) == ("0.05", "")
+
+
+@pytest.mark.parametrize("command", ["study", "bounds", "export", "tasks"])
+@pytest.mark.parametrize("budget", ["ssim", "lpips=1%", "ssim=0.9", "memory=20"])
+def test_what_is_no_budget_is_bad_usage(command: str, budget: str, storage: str) -> None:
+    answer = run(command, "--storage", storage, "--budget", budget)
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
