@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ def test_a_choice_keeps_all_budgets_with_its_whole_interval(
     storage: str, conditions: dict[str, float], chosen: float | None
 ) -> None:
     [stored] = read_studies(open_store(storage))
-    study = replace(stored, budgets=Budgets(0.5, conditions))
+    study = stored.model_copy(update={"budgets": Budgets(0.5, conditions)})
     task = Task(pipeline="tiny-shapes", methods=("deepcache", "tgate"), speedup=1.2)
     choice = choose([study], task, "fastest")
     assert (choice and choice.trial.speedup) == chosen
