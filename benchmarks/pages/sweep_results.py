@@ -124,7 +124,7 @@ def as_markdown(results: dict[str, Any], studies: Sequence[Study], wanted: int) 
     by_label = {study.combination.name: study for study in studies}
     for pipeline in dict.fromkeys(study.combination.pipeline for study in studies):
         of_pipeline = [s for s in studies if s.combination.pipeline == pipeline]
-        stacks = list(dict.fromkeys("+".join(s.combination.methods) for s in of_pipeline))
+        stacks = list(dict.fromkeys(s.combination.method_names for s in of_pipeline))
         rows = dict.fromkeys((s.combination.scheduler, s.combination.steps) for s in of_pipeline)
         lines += [
             "",

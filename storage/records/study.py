@@ -46,6 +46,10 @@ class Origin(Record):
     commit: str | None = None
     variant: str | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """The fields that hold something."""
+        return self.model_dump(mode="json", exclude_none=True)
+
 
 class StudyAttributes(Record):
     """What is kept on a study. The last five are not there in studies of some earlier releases.

@@ -20,7 +20,7 @@ from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment, version_drift
 from storage.records.protocol import Protocol
-from storage.records.study import Space
+from storage.records.study import Origin, Space
 from storage.study_store import attributes as keys
 from storage.study_store.deletions import number_anew, put_right
 
@@ -46,7 +46,7 @@ class StudyDefinition:
     protocol: Protocol
     environment: Environment
     space: Space
-    origin: Mapping[str, Any]
+    origin: Origin
     files: Mapping[str, str]
 
 
@@ -113,7 +113,7 @@ def _make_study(
             study.set_user_attr(name, value)
     # The latest place: the same model, or file, may have lain elsewhere before.
     for name, place, none in (
-        (keys.ORIGIN, definition.origin, None),
+        (keys.ORIGIN, definition.origin.as_json(), None),
         (keys.FILES, definition.files, {}),
     ):
         if known.get(name, none) != place:

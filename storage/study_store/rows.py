@@ -1,6 +1,6 @@
 """Studies, trials and failures in a query each; Optuna's own reading takes a dozen a study.
 
-Nothing is believed of what a row holds: storage/records/shapes.py says what is ours.
+Nothing is believed of what a row holds: storage/reading/trials.py says what is ours.
 """
 
 from __future__ import annotations

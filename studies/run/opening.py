@@ -58,7 +58,7 @@ def _definition(plan: Plan) -> StudyDefinition:
             grid=stack.grid_size,
             choices={name: list(choices.values) for name, choices in stack.space.items()},
         ),
-        origin=plan.model.origin.model_dump(exclude_none=True),
+        origin=plan.model.origin,
         files=given_files(plan.request),
     )
 

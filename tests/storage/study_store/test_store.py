@@ -17,7 +17,7 @@ from storage.errors import StudyDeletedError, StudyRefusedError
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
-from storage.records.study import Space, Study
+from storage.records.study import Origin, Space, Study
 from storage.study_store.deletions import raising_deleted
 from storage.study_store.opening import StudyDefinition
 from storage.study_store.points import ask
@@ -39,7 +39,7 @@ DEFINITION = StudyDefinition(
     protocol=made_protocol(),
     environment=Environment(device="a CPU", versions={"torch": "2.11.0"}),
     space=Space(distinct=3, grid=3, choices={"cache_interval": [2, 3, 4]}),
-    origin={},
+    origin=Origin(),
     files={},
 )
 
