@@ -67,6 +67,9 @@ ALL_STACKS: list[Names] = [
 
 STACKS = [names for names in ALL_STACKS if names]
 
+KNOWN_BEFOREHAND = [names for names in STACKS if not any(METHODS[name].has_hit for name in names)]
+"""Those whose caches decide nothing while running."""
+
 
 def write(names: Names) -> str:
     return "+".join(names) or "nothing"
@@ -77,6 +80,17 @@ def families_and_stacks(families: tuple[str, ...], stacks: list[Names]) -> list[
         pytest.param(family, names, id=f"{family} {write(names)}")
         for family, names in product(families, stacks)
         if fits(names, family)
+    ]
+
+
+def alone_and_together(
+    families: tuple[str, ...], together: tuple[str, ...], stacks: list[Names]
+) -> list[Any]:
+    """Methods alone on the first families, and more than one on the others."""
+    alone = [names for names in stacks if len(names) < 2]
+    return [
+        *families_and_stacks(families, alone),
+        *families_and_stacks(together, [names for names in stacks if names not in alone]),
     ]
 
 

@@ -18,10 +18,13 @@ from accel_space.method import Params
 from accel_space.methods import METHODS
 from accel_space.stack import Stack
 from tests.accel_space.contract.stacks import (
+    ARCHITECTURES,
     FEW_STEPS,
+    KNOWN_BEFOREHAND,
     STACKS,
     Broken,
     Names,
+    alone_and_together,
     breaking_after,
     draw_few,
     every_real_stack,
@@ -140,15 +143,9 @@ def test_parameters_that_skip_the_same_draw_one_picture(
     assert torch.equal(*pictures)
 
 
-KNOWN_BEFOREHAND = [names for names in STACKS if not any(METHODS[name].has_hit for name in names)]
-
-DIFFERENT = [
-    *families_and_stacks(("SD1.5", "PixArt-alpha"), KNOWN_BEFOREHAND),
-    *families_and_stacks(("SDXL",), [names for names in KNOWN_BEFOREHAND if len(names) == 1]),
-]
-
-
-@pytest.mark.parametrize(("family", "names"), DIFFERENT)
+@pytest.mark.parametrize(
+    ("family", "names"), alone_and_together(ARCHITECTURES, ("SD1.5",), KNOWN_BEFOREHAND)
+)
 def test_points_that_skip_something_else_draw_different_pictures(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
     stack = make_stack(pipe, names, STEPS)

@@ -18,12 +18,12 @@ from tests.accel_space.contract.stacks import (
     Broken,
     FailsWhenApplied,
     Names,
+    alone_and_together,
     assert_draws_plainly,
     breaking_after,
     draw_few,
     every_real_stack,
     every_stack,
-    families_and_stacks,
     make_stack,
     plain,
     quick_pipeline,
@@ -35,7 +35,9 @@ from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import FAMILIES
 
 
-@pytest.mark.parametrize(("family", "names"), families_and_stacks(FAMILIES, ALL_STACKS))
+@pytest.mark.parametrize(
+    ("family", "names"), alone_and_together(FAMILIES, ARCHITECTURES, ALL_STACKS)
+)
 def test_a_stack_changes_the_picture_and_leaving_restores_the_pipe_and_its_picture(
     family: str, names: Names
 ) -> None:
@@ -72,7 +74,9 @@ def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(
     assert_draws_plainly(pipe, family, scheduler)
 
 
-@pytest.mark.parametrize(("family", "names"), families_and_stacks(ARCHITECTURES, ALL_STACKS))
+@pytest.mark.parametrize(
+    ("family", "names"), alone_and_together(ARCHITECTURES, ("SD1.5", "PixArt-alpha"), ALL_STACKS)
+)
 def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
     family: str, names: Names
 ) -> None:

@@ -14,10 +14,11 @@ from accel_space.hits import Hits
 from accel_space.method import Value
 from accel_space.schedule import Skipped, Static
 from tests.accel_space.contract.stacks import (
+    ARCHITECTURES,
     SCHEDULERS,
     STACKS,
     Names,
-    families_and_stacks,
+    alone_and_together,
     make_stack,
     quick_pipeline,
     working_point,
@@ -89,7 +90,7 @@ PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
 }
 
 
-@pytest.mark.parametrize(("family", "names"), families_and_stacks(FAMILIES, STACKS))
+@pytest.mark.parametrize(("family", "names"), alone_and_together(FAMILIES, ARCHITECTURES, STACKS))
 def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: Names) -> None:
     # Scheduler and batch change nothing here, and so each family shows another pair.
     place = FAMILIES.index(family)
