@@ -23,6 +23,8 @@ DISTURBED = "!"
 HOST_BOUND = 0.5
 """A GPU that waits for its host for a greater share of the time is held up by it."""
 
+HITS = "hits: the share of the denoiser's calls in which the cache reused blocks"
+
 AGAIN = "second line: measured again, on prompts that the search did not see"
 
 
@@ -68,11 +70,12 @@ def front_table(study: Study, title: str | None = None) -> Table:
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
             "\n".join(_loss(each, study.loss_budget) for each in measured),
             f"{trial.measurement.image_similarity:.3f}",
-            searched_params(study, trial),
+            "\n".join(filter(None, [searched_params(study, trial), _hits(trial.measurement)])),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
+        HITS: any(trial.measurement.hits is not None for trial in front),
         AGAIN: any(trial.confirmed is not None for trial in front),
         f"* over the loss budget of {study.loss_budget:.1%}": any(
             each.clip_loss > study.loss_budget for trial in front for each in trial.measurements
@@ -101,6 +104,10 @@ def _loss(measured: Measurement, budget: float) -> str:
     )
     mark = "* " if measured.clip_loss > budget else ""
     return f"{mark}{measured.clip_loss:.1%} {low}..{high}"
+
+
+def _hits(measured: Measurement) -> str:
+    return "" if measured.hits is None else f"hits {measured.hits:.0%}"
 
 
 def speedup_text(measured: Measurement) -> str:

@@ -45,8 +45,17 @@ def test_a_confirmation_that_was_disturbed_is_marked_on_its_own_line() -> None:
 
 def test_a_plain_front_has_no_notes_that_it_does_not_need() -> None:
     text = "\n".join(lines_of(made_study([made_trial(0, 2.0, 0.01)])))
-    for note in ("second line", "over the loss budget", "disturbed", "!"):
+    for note in ("second line", "over the loss budget", "disturbed", "!", "hits"):
         assert note not in text
+
+
+def test_a_cache_that_decides_while_running_shows_how_often_it_hit() -> None:
+    trial = made_trial(0, 2.0, 0.01, hits=0.65)
+    lines = lines_of(made_study([trial]))
+    assert any(line.endswith("hits 65%") for line in map(str.rstrip, lines))
+    assert any("hits: the share of the denoiser's calls" in line for line in lines)
+    assert trial.as_json()["hits"] == 0.65
+    assert "hits" not in made_trial(0, 2.0, 0.01).as_json()
 
 
 def test_poor_points_of_many_parameters_stay_on_their_lines() -> None:
