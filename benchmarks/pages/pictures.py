@@ -82,8 +82,8 @@ def take_dashboard(browser: Browser, store: Store, study: Study, bound: Trial, o
     """The bound's page in the dashboard."""
     server = listen("127.0.0.1", 0, store)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    ids = {each.study_name: each._study_id for each in store.optuna.get_all_studies()}
-    place = f"dashboard/studies/{ids[study.name]}/trials?numbers={bound.number}"
+    number = store.optuna.get_study_id_from_name(study.name)
+    place = f"dashboard/studies/{number}/trials?numbers={bound.number}"
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
     page.goto(f"http://127.0.0.1:{server.server_port}/{place}")
     page.locator("img[src^='/artifacts/']").first.wait_for()

@@ -65,7 +65,8 @@ def start_together(url: str, workers: int, trials: int) -> dict[str, Any]:
     own = [trial for trial in all_trials if DUPLICATE_OF not in trial.user_attrs]
     complete = [trial for trial in own if trial.state == TrialState.COMPLETE]
     points = Counter(point_key(trial.user_attrs[POINT]) for trial in complete)
-    measured_by = {claim.point: claim.pid for claim in list_claims(store.engine, study._study_id)}
+    study_id = store.optuna.get_study_id_from_name(study.study_name)
+    measured_by = {claim.point: claim.pid for claim in list_claims(store.engine, study_id)}
     store.engine.dispose()
     return {
         "processes": workers,

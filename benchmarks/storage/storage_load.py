@@ -75,7 +75,8 @@ def load(url: str, plan: Plan, workers: int) -> dict[str, Any]:
         if trial.state == TrialState.COMPLETE and keys.DUPLICATE_OF not in trial.user_attrs
     ]
     points = Counter(point_key(trial.user_attrs[keys.POINT]) for trial in complete)
-    claims = {claim.point for claim in list_claims(store.engine, study._study_id)}
+    study_id = store.optuna.get_study_id_from_name(study.study_name)
+    claims = {claim.point for claim in list_claims(store.engine, study_id)}
     store.engine.dispose()
     return {
         "workers": workers,

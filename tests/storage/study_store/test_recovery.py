@@ -3,21 +3,16 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from benchmarks.storage.stub_loader import REQUEST, work
-from storage.database.opening import Store, open_store
-from storage.records.points import point_key
+from storage.database.opening import Store
 from storage.study_store.attributes import MEASUREMENT, POINT, REASON
 from storage.study_store.claims import Claim, claim, list_claims
 from storage.study_store.recovery import recover
-from studies.plan import make_plan
 
 
 @pytest.fixture(params=["UTC", "Asia/Tokyo", "America/New_York"])
@@ -51,7 +46,7 @@ def test_a_trial_that_its_worker_completed_after_all_keeps_its_point(
     claim(store.engine, study._study_id, "a=1", trial.number)
 
     def complete_and_die(claimed: Claim) -> bool:
-        # Between the look at the trial and the look at its process.
+        # After the trial was read, and before its process is.
         study.tell(trial, [2.0, 0.0])
         return True
 
@@ -103,24 +98,3 @@ def test_a_worker_that_works_here_is_not_dead_because_the_clock_was_set_forward(
     worker.join()
     recover(study, store)
     assert study.get_trials()[0].state == TrialState.FAIL
-
-
-@pytest.mark.parametrize("sampler", ["auto", "grid"])
-def test_the_points_of_a_copied_study_count_as_taken(tmp_path: Path, sampler: str) -> None:
-    request = replace(REQUEST, methods=("deepcache",), steps=6, sampler=sampler, confirm=False)
-    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in ("from", "to")]
-    before = work(urls[0], make_plan(replace(request, trials=10)), lambda: None).study
-    optuna.copy_study(
-        from_study_name=before.name,
-        from_storage=open_store(urls[0]).optuna,
-        to_storage=open_store(urls[1], create=True).optuna,
-    )
-    measured: list[None] = []
-    plan = make_plan(replace(request, trials=16))
-    after = work(urls[1], plan, lambda: measured.append(None)).study
-    assert len(measured) == 6
-    assert after.trials[:10] == before.trials
-    assert {point_key(trial.params) for trial in after.trials} == set(
-        map(point_key, plan.stack.points)
-    )
-    assert after.states == {"complete": 16}
