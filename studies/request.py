@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from objectives.errors import InputError
+from objectives.quality.clip_loss import ClipLoss
 from storage.foreign import shown
 from storage.records.combination import Combination
 from storage.records.requirement import Requirement
@@ -15,7 +16,7 @@ from studies.budgets import Asked
 
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 
-DEFAULT_LOSS_BUDGET = 0.02
+DEFAULT_LOSS_BUDGET = ClipLoss.default_budget
 
 GREATEST = 10**9
 """The greatest count or seed: numbers of trials and prompts are added to a seed, and the seeds of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from objectives.quality.metric import Drawn, Metric
 from objectives.quality.scorer import clip_scores
 
@@ -13,7 +15,7 @@ class ClipLoss(Metric):
     title = "CLIP loss"
     more_is_better = True
     needs = frozenset({"embeddings", "prompts"})
-    default_budget = 0.02
+    default_budget: ClassVar[float] = 0.02
     loads = "the scorer: --scorer with a folder or a checkpoint needs no network"
 
     def values(self, drawn: Drawn) -> list[float]:
