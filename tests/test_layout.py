@@ -168,7 +168,7 @@ def test_modules_import_each_other_in_no_circle() -> None:
 def test_only_the_study_store_names_what_is_private_to_optuna() -> None:
     found = {
         str(file): names
-        for file in files(*ROOMS)
+        for file in files(*ROOMS, "benchmarks")
         if STUDY_STORE not in file.parents and (names := list(foreign_names(file)))
     }
     assert not found

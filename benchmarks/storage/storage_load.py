@@ -23,10 +23,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import optuna
-from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, Table, insert, text
 
 from benchmarks.shared.result_files import RESULTS, keep_results, results_path
 from benchmarks.storage.postgres import new_database, postgres
@@ -34,6 +33,7 @@ from benchmarks.storage.stub_loader import REQUEST, made_up, work
 from storage.database.opening import Store, open_store
 from storage.records.points import point_key
 from storage.study_store import attributes as keys
+from storage.study_store import rows as tables
 from storage.study_store.claims import list_claims
 from studies.plan import Plan, make_plan
 
@@ -135,8 +135,8 @@ def fill(store: Store, plan: Plan, studies: int, trials: int) -> None:
 def _fill_study(
     connection: Connection, plan: Plan, study_id: int, measured: list[tuple[Any, Any]]
 ) -> None:
-    def add(model: Any, rows: list[dict[str, Any]]) -> None:
-        connection.execute(insert(model.__table__), rows)
+    def add(table: Table, rows: list[dict[str, Any]]) -> None:
+        connection.execute(insert(table), rows)
 
     name = f"{plan.study_name}{study_id:04}"
     attributes = {
@@ -150,17 +150,17 @@ def _fill_study(
         },
         keys.LOSS_BUDGET: 0.02,
     }
-    add(models.StudyModel, [{"study_id": study_id, "study_name": name}])
+    add(tables.STUDIES, [{"study_id": study_id, "study_name": name}])
     directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
     add(
-        models.StudyDirectionModel,
+        tables.STUDIES.metadata.tables["study_directions"],
         [
             {"study_id": study_id, "direction": direction, "objective": objective}
             for objective, direction in enumerate(directions)
         ],
     )
     add(
-        models.StudyUserAttributeModel,
+        tables.STUDY_ATTRIBUTES,
         [
             {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
             for key, value in attributes.items()
@@ -170,7 +170,7 @@ def _fill_study(
     now = datetime.now()
     shared = {"study_id": study_id, "state": TrialState.COMPLETE}
     add(
-        models.TrialModel,
+        tables.TRIALS,
         [
             {
                 **shared,
@@ -182,17 +182,16 @@ def _fill_study(
             for number in range(len(measured))
         ],
     )
-    finite = models.TrialValueModel.TrialValueType.FINITE
     add(
-        models.TrialValueModel,
+        tables.VALUES,
         [
-            {"trial_id": first + number, "objective": index, "value": value, "value_type": finite}
+            {"trial_id": first + number, "objective": index, "value": value, "value_type": "FINITE"}
             for number, (_, figures) in enumerate(measured)
             for index, value in enumerate((figures.speedup, figures.clip_loss))
         ],
     )
     add(
-        models.TrialUserAttributeModel,
+        tables.ATTRIBUTES,
         [
             {"trial_id": first + number, "key": key, "value_json": json.dumps(value)}
             for number, (point, figures) in enumerate(measured)
