@@ -50,5 +50,5 @@ def raising_study_failed(study: str, database: str) -> Iterator[None]:
         words = str(error) if isinstance(error, DatabaseFailedError) else f"failed: {reason(error)}"
         raise StudyFailedError(
             f"{database} {words}; what was measured is kept as far as it was written, and the same "
-            "command goes on"
+            "command resumes the study"
         ) from error

@@ -221,7 +221,8 @@ class Instruments:
             reason = str(error).partition("\n")[0]
             raise StudyFailedError(
                 "after a failed trial the unaccelerated pipeline, loaded anew, makes no right "
-                f"pictures: {reason}; what was measured is kept, and the same command goes on"
+                f"pictures: {reason}; what was measured is kept, and the same command resumes "
+                "the study"
             ) from error
         return f"the pipe is loaded anew ({fault})"
 

@@ -20,6 +20,7 @@ from benchmarks.storage.stub_loader import StubLoader
 from objectives.embedded import SCORER_DIR
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
+from storage.records.budgets import MEMORY
 from storage.records.requirement import Requirement
 from studies.commands import going_on, study_command
 from studies.plan import make_plan
@@ -30,6 +31,9 @@ from tests.studies.conftest import MakeRequest
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
 POSITIVE = st.floats(0.001, 1e6)
+
+LOSSES = st.none() | st.integers(1, 500_000).map(lambda millionths: millionths / 1e6)
+"""Budgets of at most ten digits, which `--budget` writes."""
 
 PARTS: dict[str, st.SearchStrategy[Any]] = dict(
     pipeline=TEXTS,
@@ -52,6 +56,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
         Requirement, speedup=st.none() | POSITIVE, latency_s=st.none() | POSITIVE
     ),
     loss_budget=st.none() | st.floats(-0.99, 0.99),
+    conditions=st.fixed_dictionaries(
+        {}, optional={"ssim": LOSSES, "psnr": LOSSES, MEMORY: st.none() | st.integers(1, 10**6)}
+    ),
     allow_version_drift=st.booleans(),
     screening=st.booleans(),
     retry_failed=st.booleans(),

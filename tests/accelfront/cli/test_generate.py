@@ -170,7 +170,7 @@ def test_a_task_about_one_picture_asks_for_a_study_of_single_ones(
     task = "tiny-shapes, DDIM, 20 steps, DeepCache, under 60 s per image, loss at most 10%"
     [outcome] = generate(storage, task, cwd=tmp_path)
     assert outcome["status"] == "not-searched"
-    assert "timed in batches of 4" in outcome["reason"]
+    assert "the study timed batches of 4" in outcome["reason"]
     assert "accelfront study --pipeline tiny-shapes" in outcome["reason"]
     assert "--batch-size 1" in outcome["reason"] and "--req-time 60" in outcome["reason"]
 
@@ -209,7 +209,7 @@ def test_a_search_for_a_task_leaves_the_studys_loss_budget(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "no task"),
+        ([], "a task is missing"),
         (["--tasks", "missing.txt"], "missing.txt"),
         ([FEASIBLE[0], "--out", "file"], "--out"),
         ([FEASIBLE[0], "--easy", "2"], "--easy"),

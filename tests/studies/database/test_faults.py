@@ -120,7 +120,7 @@ def test_a_database_that_stays_away_ends_the_study_in_one_line(
     told = re.search(r"did not answer for (\d+) s", str(ended.value))
     # As long as it was, which is no more than the whole run.
     assert told is not None and 1 <= int(told[1]) <= time.monotonic() - start + 1
-    assert "the same command goes on" in str(ended.value)
+    assert "the same command resumes the study" in str(ended.value)
     assert "hunter2" not in str(ended.value) and "\n" not in str(ended.value)
     own_server.ensure_postgres_running()
     assert is_whole(work(url, plan, lambda: None).study)
@@ -187,7 +187,7 @@ def test_a_full_disk_loses_no_trial(storage_url: str, plan: Plan) -> None:
     worker.start()
     message = said.get(timeout=60)
     worker.join()
-    assert "the same command goes on" in message and "\n" not in message
+    assert "the same command resumes the study" in message and "\n" not in message
     study = work(storage_url, plan, lambda: None).study
     for now, then in zip(study.trials[:3], before, strict=True):
         # What was not confirmed may be by now, as that goes by the whole study.
@@ -281,7 +281,7 @@ def test_a_pipe_that_is_broken_when_loaded_anew_ends_the_study(store: Store, pla
     def fail() -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    with pytest.raises(StudyFailedError, match=r"loaded anew.*black pictures.*goes on"):
+    with pytest.raises(StudyFailedError, match=r"loaded anew.*black pictures.*resumes"):
         run_study(plan, store, loader=NeverSound(fail))
     [record] = read_studies(store)
     assert record.states == {"fail": 1}

@@ -78,8 +78,8 @@ def test_the_dashboard_gets_a_grid_for_each_trial_and_a_note_for_the_study(
         with Image.open(tmp_path / "accelfront-artifacts" / meta.artifact_id) as grid:
             # Two pictures side by side, each under its baseline.
             assert grid.size == (516, 516)
-        # optuna-dashboard cuts longer attributes.
-        assert len(json.dumps(trial.user_attrs[MEASUREMENT])) < 1024
+        # optuna-dashboard cuts longer attributes: of the figures, only those of other metrics.
+        assert '"metrics": {' in json.dumps(trial.user_attrs[MEASUREMENT])[:1024]
     assert "| measured | 2 of 4 points |" in get_note(study)
     assert study.metric_names == ["speedup", "clip_loss"]
 

@@ -78,7 +78,7 @@ def test_of_two_processes_one_is_killed_and_one_interrupted_and_a_third_goes_on(
         process.join(240)
     returncode, stdout, stderr = json.loads((tmp_path / "interrupted").read_text())
     assert returncode == 130, stderr
-    assert "the same command goes on" in stderr
+    assert "the same command resumes the study" in stderr
     assert "speedup" in stdout
     before = read_studies(open_store(storage_url))[0]
     assert 1 <= len(before.trials) < 30
