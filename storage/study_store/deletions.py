@@ -26,7 +26,7 @@ def deleted(study: str) -> StudyDeletedError:
     """What a worker ends with when its study or its trial is gone."""
     return StudyDeletedError(
         f"{study}, or trials of it, were deleted while this worker was at it; the same command "
-        "goes on with what is left, or begins anew"
+        "resumes what is left, or begins anew"
     )
 
 
