@@ -79,7 +79,7 @@ class Metric(ABC):
         """A finite value for each picture."""
 
     def lost(self, value: float) -> float:
-        """What a picture with this value lost against the baseline's; for a metric of pairs."""
+        """What a picture with this value lost against the baseline's, 0 or more; of pairs only."""
         return 1 - value if self.more_is_better else value
 
     def loss(
@@ -97,5 +97,7 @@ class Metric(ABC):
             relative loss of the mean.
         """
         if "pairs" in self.needs:
-            return mean_loss([self.lost(value) for value in values], confidence)
+            found = mean_loss([self.lost(value) for value in values], confidence)
+            # No picture is nearer to the baseline's than that one itself.
+            return replace(found, low=max(found.low, 0.0))
         return relative_loss(baseline, values, confidence)

@@ -51,6 +51,17 @@ def test_exclusions_leave_out_what_matches_all_their_lists(tmp_path: Path) -> No
     assert not any(each.startswith("tiny-shapes-v--") and "--6--" in each for each in labels)
 
 
+def test_budgets_reach_the_studies_that_begin(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(SMALL + "budgets: {ssim: 40%, psnr: 0.1, memory: 20GiB}\nloss_budget: 0.03\n")
+    for each in make_requests(read_sweep(file), tmp_path):
+        assert (each.loss_budget, each.budget_use) == (0.03, "begin")
+        assert each.conditions == {"ssim": 0.4, "psnr": 0.1, "memory_mib": 20480}
+    file.write_text(SMALL + "budgets: {ssim: 0.9}\n")
+    with pytest.raises(InputError, match="for SSIM of at least 0.9 give ssim=10%"):
+        make_requests(read_sweep(file), tmp_path)
+
+
 def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "sweep.yaml").write_text(

@@ -89,6 +89,14 @@ def test_a_mean_loss_has_the_interval_of_a_relative_one() -> None:
     assert (mean.low, mean.high) == pytest.approx((relative.low, relative.high))
 
 
+def test_no_loss_against_the_baselines_own_picture_is_below_none() -> None:
+    loss = METRICS["ssim"].loss([1.0, 1.0, 1.0, 0.2], [])
+    assert mean_loss([0.0, 0.0, 0.0, 0.8]).low < 0
+    assert loss.low == 0
+    assert loss.value == pytest.approx(0.2)
+    assert loss.high > 0.8
+
+
 def test_a_picture_counts_once_and_one_alone_has_no_interval() -> None:
     recorder = QualityRecorder([METRICS["psnr"], METRICS["clip_loss"]])
     one = textured(1)
