@@ -152,6 +152,7 @@ def _words(trial: FrozenTrial) -> dict[str, Any]:
         "s/picture": _short(measured.latency_s),
         "s/picture, baseline": _short(measured.baseline_latency_s),
         "similar": _short(measured.image_similarity),
+        **{f"{name} loss": _short(each.loss) for name, each in measured.metrics.items()},
         **{name: note for name, note in notes.items() if note},
     }
 

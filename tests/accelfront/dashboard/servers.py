@@ -17,6 +17,7 @@ MEASURED = {
     "speedup_ci": [1.9, 2.1], "clip_loss_ci": [-0.01, 0.025], "latency_s": 0.27123456,
     "baseline_latency_s": 0.5, "image_similarity": 0.959, "disturbed": ["outlier", "slow"],
     "gpu_bound": 0.404,
+    "metrics": {"ssim": {"value": 0.9, "loss": 0.1, "loss_ci": None, "samples": 1}},
     "latencies_s": [0.27123456] * 5, "seconds": {"generate": 6.1234, "score": 4.1234},
 }  # fmt: skip
 
