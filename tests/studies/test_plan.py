@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from accel_space.errors import RefusedError
+from accel_space.method import Context
+from accel_space.stack import Stack
 from objectives.errors import InputError
+from objectives.pipelines.catalogue import find_pipeline
 from storage.records.requirement import Requirement
 from studies.plan import make_plan
 from tests.studies.conftest import MakeRequest
@@ -97,6 +100,22 @@ def test_a_short_prompt_file_sets_the_default_number_of_samples(
     file.write_text("one\ntwo\nthree\n")
     plan = make_plan(make_request(prompts=file, num_samples=None, batch_size=None))
     assert (plan.protocol.num_samples, plan.protocol.batch_size) == (3, 3)
+
+
+@pytest.mark.parametrize("model", [None, "tiny-shapes-v"])
+def test_a_plan_builds_its_stack_once(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch, model: str | None
+) -> None:
+    built: list[Context] = []
+
+    def build(context: Context) -> Stack:
+        built.append(context)
+        return Stack(context)
+
+    monkeypatch.setattr("studies.plan.Stack", build)
+    folder = None if model is None else str(find_pipeline(model).model)
+    plan = make_plan(make_request(model=folder))
+    assert [plan.stack.context] == built
 
 
 @pytest.mark.parametrize(

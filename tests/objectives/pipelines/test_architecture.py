@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,12 @@ def test_a_native_size_that_the_pipeline_does_not_draw_is_refused(
     architecture = read_architecture(folder, PIPELINES[family].pipeline_class)
     with pytest.raises(InputError, match=told):
         architecture.profile(*architecture.native_size)
+
+
+def test_methods_find_the_same_in_a_model_that_another_release_wrote() -> None:
+    known = known_architecture("SD1.5")
+    rewritten = replace(known, scheduler=known.scheduler | {"_diffusers_version": "9.9"})
+    assert rewritten != known and rewritten.works_as(known)
+    shifted = replace(known, scheduler=known.scheduler | {"steps_offset": 7})
+    assert not shifted.works_as(known)
+    assert not known_architecture("SDXL").works_as(known)
