@@ -99,6 +99,8 @@ class StackSchedule:
 def _stretched(skips: Skipped, calls: int) -> Skipped:
     """Lay shares of as many calls or fewer out over `calls` calls; none of them is lost."""
     return {
-        name: tuple(shares[call * len(shares) // calls] for call in range(calls))
+        name: shares
+        if len(shares) == calls
+        else tuple(shares[call * len(shares) // calls] for call in range(calls))
         for name, shares in skips.items()
     }
