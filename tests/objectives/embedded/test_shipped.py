@@ -16,7 +16,7 @@ from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 from torch import Tensor
 
-from objectives.embedded import PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR
+from objectives.embedded import PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, TWINS
 from objectives.embedded.draw import draw
 from objectives.embedded.world import parse_caption
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
@@ -29,10 +29,13 @@ import warnings
 warnings.simplefilter("error")
 import sys
 import diffusers, open_clip, torch
-pipe = diffusers.StableDiffusionPipeline.from_pretrained(sys.argv[1], safety_checker=None)
-assert {pipe.unet.dtype, pipe.vae.dtype, pipe.text_encoder.dtype} == {torch.float32}
-open_clip.create_model_from_pretrained("local-dir:" + sys.argv[2])
-open_clip.get_tokenizer("local-dir:" + sys.argv[2])
+scorer, *folders = sys.argv[1:]
+for folder in folders:
+    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    assert {module.dtype for module in modules} == {torch.float32}, folder
+open_clip.create_model_from_pretrained("local-dir:" + scorer)
+open_clip.get_tokenizer("local-dir:" + scorer)
 """
 
 
@@ -56,10 +59,10 @@ def embed() -> tuple[Embed, Embed]:
     return images, texts
 
 
-def test_loads_offline_and_without_a_warning(tmp_path: Path) -> None:
+def test_all_load_offline_and_without_a_warning(tmp_path: Path) -> None:
     # A process of its own: whether the hub is offline is decided when its library is imported.
     done = subprocess.run(
-        [sys.executable, "-c", LOADING, str(PIPELINE_DIR), str(SCORER_DIR)],
+        [sys.executable, "-c", LOADING, *map(str, (SCORER_DIR, PIPELINE_DIR, *TWINS))],
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
