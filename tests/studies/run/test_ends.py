@@ -53,8 +53,8 @@ def test_a_dominated_point_is_given_up_early(
         run(make_small_request(num_samples=6, sampler="random"), store, stop_after_pruned)
     pruned = [t for t in study.get_trials() if t.state == optuna.trial.TrialState.PRUNED]
     measurement = pruned[0].user_attrs["measurement"]
-    assert measurement.stopped_early
-    assert 2 <= measurement.samples < 6
+    assert measurement["stopped_early"]
+    assert 2 <= measurement["samples"] < 6
     assert len(read_studies(store)[0].trials) == 1
 
 
