@@ -13,7 +13,7 @@ from accel_space.schedule import Schedule
 
 Value = int | float
 Params = Mapping[str, Value]
-"""The parameters of a whole stack: names are the libraries' own and unique among methods."""
+"""The parameters of a method under its library's names, or of a stack as `method.parameter`."""
 
 Generate = Callable[..., Any]
 """Takes what the pipeline's own call takes and returns what it returns."""
@@ -51,6 +51,7 @@ class Context:
         steps: num_inference_steps.
         guidance_scale: Classifier-free guidance is on above 1.
         methods: Names of all methods of the stack.
+        restarts: The denoiser calls, ascending, at which all caches begin anew.
     """
 
     profile: Profile
@@ -58,6 +59,7 @@ class Context:
     steps: int
     guidance_scale: float
     methods: frozenset[str]
+    restarts: tuple[int, ...] = (0,)
 
     @property
     def family(self) -> Family:
@@ -125,7 +127,7 @@ class Method(ABC):
         learns from it which points resemble each other.
 
         Args:
-            params: The parameters of the whole stack; they need not be values of `space`.
+            params: The method's own parameters; they need not be values of `space`.
             context: Where the stack works.
 
         Returns:

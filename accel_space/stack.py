@@ -29,6 +29,7 @@ from accel_space.methods import METHODS
 from accel_space.restore import restored
 from accel_space.schedule import StackSchedule
 from storage.foreign import shown
+from storage.records.points import by_short_names
 
 _MARK = "_accelfront_stack"
 
@@ -80,7 +81,7 @@ def accelerate_arguments(
     Args:
         method: The method.
         methods: All methods of its stack.
-        params: A value for every parameter of the stack.
+        params: A point of the stack.
         steps: num_inference_steps.
         family: The pipeline's.
 
@@ -89,10 +90,13 @@ def accelerate_arguments(
     """
     known = {
         **asdict(family),
-        **params,
+        **own_params(method, params),
         "steps": steps,
         "halvers": [each.halve for each in methods if each.halve is not None],
     }
+    for other in methods:
+        if other.name in method.includes:
+            known |= own_params(other, params)
     arguments = {}
     for name, parameter in signature(method.accelerate).parameters.items():
         if parameter.kind is not Parameter.KEYWORD_ONLY:
@@ -104,6 +108,12 @@ def accelerate_arguments(
     return arguments
 
 
+def own_params(method: Method, params: Params) -> dict[str, Value]:
+    """The part of a stack's point that is a method's, under the library's names."""
+    parts = ((name.partition("."), value) for name, value in params.items())
+    return {own: value for (owner, _, own), value in parts if owner == method.name}
+
+
 class Stack:
     """The methods of one combination, in one context. A stack of no methods is the plain pipe.
 
@@ -111,6 +121,9 @@ class Stack:
         context: Where they work.
         methods: In the order in which they are applied.
         space: The choices of every parameter, in the order of the prototype's grid.
+
+    Parameters are `method.parameter` in what a stack returns; it takes a parameter's name alone as
+    well where one method has it.
     """
 
     def __init__(self, context: Context) -> None:
@@ -125,7 +138,11 @@ class Stack:
             reason = method.why_not(context)
             if reason is not None:
                 raise RefusedError(reason if ";" in reason else reason + _way_on(context))
-        self.space = _common_space(self.methods, context)
+        self.space: Space = {
+            f"{method.name}.{name}": choices
+            for method in self.methods
+            for name, choices in method.space(context).items()
+        }
 
     @property
     def default(self) -> dict[str, Value]:
@@ -181,7 +198,7 @@ class Stack:
         context = self.context
         for other in self.methods:
             if other is not method:
-                context = other.narrowed(params, context)
+                context = other.narrowed(own_params(other, params), context)
         return context
 
     @contextmanager
@@ -231,41 +248,26 @@ class Stack:
 
     def _read(self, params: Params) -> dict[str, Value]:
         """Check names and numbers, and write equal numbers alike."""
-        if params.keys() != self.space.keys():
+        short = by_short_names({name: name for name in self.space})
+        given = {short.get(name, name): value for name, value in params.items()}
+        if given.keys() != self.space.keys() or len(given) < len(params):
             raise RefusedError(
-                f"a point of this stack has the parameters {', '.join(self.space) or 'none'}; "
-                f"these were given: {', '.join(params) or 'none'}"
+                f"a point of this stack has the parameters {', '.join(short) or 'none'}; "
+                f"these were given: {', '.join(by_short_names(params)) or 'none'}"
             )
         return {
-            name: _read_value(name, params[name], choices) for name, choices in self.space.items()
+            name: _read_value(shown_name, given[name], self.space[name])
+            for shown_name, name in short.items()
         }
 
     def _schedule(self, params: Params) -> StackSchedule:
         schedules = {
-            method.name: method.schedule(params, self.context_of(method, params))
+            method.name: method.schedule(
+                own_params(method, params), self.context_of(method, params)
+            )
             for method in self.methods
         }
         return StackSchedule.of(schedules, self.context.calls)
-
-
-def _common_space(methods: Iterable[Method], context: Context) -> Space:
-    """The parameters of several methods together.
-
-    Raises:
-        RefusedError: If two of them call a parameter the same.
-    """
-    space: Space = {}
-    owners: dict[str, str] = {}
-    for method in methods:
-        for name, choices in method.space(context).items():
-            if name in space:
-                raise RefusedError(
-                    f"{owners[name]} and {method.name} cannot be used together: both have a "
-                    f"parameter {name}; leave one of them out"
-                )
-            owners[name] = method.name
-            space[name] = choices
-    return space
 
 
 def _way_on(context: Context) -> str:

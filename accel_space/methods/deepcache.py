@@ -95,11 +95,6 @@ class DeepCache(Method):
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`: the UNet's `depth`, of which no call leaves its way in out."""
         interval = int(params["cache_interval"])
-        starts = [0]
-        if "tgate" in context.methods:
-            # The combined loader clears the cache before the last guided step and at the gate.
-            gate = int(params["gate_step"])
-            starts += [gate - 1, gate]
         computed = _layers_computed(int(params["cache_branch_id"]), context.profile)
         *inner, last = context.profile.down_resnets
         # The way in, which every branch computes, and the mid block, which none does, count as one.
@@ -108,7 +103,7 @@ class DeepCache(Method):
             {
                 "depth": tuple(
                     share
-                    if (step - max(each for each in starts if each <= step)) % interval
+                    if (step - max(each for each in context.restarts if each <= step)) % interval
                     else 0.0
                     for step in range(context.calls)
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -131,6 +132,11 @@ class TGate(Method):
             "fi_interval": fi_intervals if alone else Choices((1,), default=1, least=1),
             "warm_up": Choices(tuple(WARM_UPS), default=2) if alone else Choices((0,), default=0),
         }
+
+    def narrowed(self, params: Params, context: Context) -> Context:
+        """See `Method.narrowed`: its loader with DeepCache clears that cache around the gate."""
+        gate = int(params["gate_step"])
+        return replace(context, restarts=(*context.restarts, gate - 1, gate))
 
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`."""

@@ -11,6 +11,7 @@ from rich.table import Table
 from accelfront.screen.counting import counted
 from accelfront.screen.terminal import json_text
 from storage.records.measurement import Measurement
+from storage.records.points import by_short_names
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
@@ -119,9 +120,10 @@ def speedup_text(measured: Measurement) -> str:
 def searched_params(study: Study, trial: Trial) -> str:
     """A point's parameters, those left out that have one choice only."""
     choices = study.space.choices
+    short = by_short_names({name: name for name in trial.params})
     return "\n".join(
-        f"{name}={value:g}"
-        for name, value in trial.params.items()
+        f"{shown}={trial.params[name]:g}"
+        for shown, name in short.items()
         if len(choices.get(name, ())) != 1
     )
 

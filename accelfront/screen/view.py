@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelfront.screen.terminal import console
-from storage.records.points import point_key
+from storage.records.points import point_text
 
 if TYPE_CHECKING:
     from studies.engines.results import WorkerStatus
@@ -139,7 +139,7 @@ def _panel(title: str, progress: Progress) -> Group:
         Text(title, style="bold"),
         _bar(progress),
         Text(f"best  {_best(progress)}"),
-        Text(f"      {point_key(progress.best.params) if progress.best else ''}"),
+        Text(f"      {point_text(progress.best.params) if progress.best else ''}"),
         Text(f"last  {progress.last or '-'}"),
         Text(f"now   {progress.stage}", style="dim"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from accel_space.methods import METHODS
 from generator.artefacts.written import WIDTH, plain
+from storage.records.points import by_short_names
 from storage.records.protocol import Protocol
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -37,9 +38,10 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
     measured = trial.measurement
     speed_low, speed_high = measured.speedup_ci
     loss_low, loss_high = measured.clip_loss_ci
+    params = by_short_names(trial.params)
     rows = {
         "trial": f"{trial.number} of {study.name}",
-        "parameters": ", ".join(f"{name}={value:g}" for name, value in trial.params.items()),
+        "parameters": ", ".join(f"{name}={value:g}" for name, value in params.items()),
         "speedup": f"{trial.speedup:.2f}x (95%: {speed_low:.2f} to {speed_high:.2f})",
         "latency": f"{measured.latency_s:.3g} s a picture "
         f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "

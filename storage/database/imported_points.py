@@ -13,6 +13,7 @@ from sqlalchemy import Engine, insert, select
 
 from storage.database.schema import imported_points
 from storage.records.combination import Combination
+from storage.records.points import by_stored_names, by_whole_names
 from storage.records.trial import Point
 
 
@@ -29,7 +30,7 @@ def keep_imported_points(engine: Engine, combination: Combination, points: Seque
     """
     known = read_imported_points(engine, combination)
     # Equal points may be given; a dict keeps each once and in order.
-    new = {json.dumps(point): None for point in points if point not in known}
+    new = {json.dumps(by_stored_names(point)): None for point in points if point not in known}
     rows = [{"combination": _key(combination), "point": text} for text in new]
     if rows:
         with engine.begin() as connection:
@@ -44,7 +45,8 @@ def read_imported_points(engine: Engine, combination: Combination) -> list[Point
     )
     with engine.connect() as connection:
         return [
-            json.loads(text) for text in connection.scalars(wanted.order_by(imported_points.c.id))
+            by_whole_names(json.loads(text))
+            for text in connection.scalars(wanted.order_by(imported_points.c.id))
         ]
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.foreign import ForeignTextError, plain, read_json, shown
+from storage.records.points import by_short_names
 from storage.records.study import Study
 from storage.records.trial import Point, Trial
 
@@ -83,7 +84,9 @@ def write_search_params(studies: Sequence[Study]) -> tuple[dict[str, Point], lis
             if key not in kept or trial.judged_loss < kept[key].judged_loss:
                 kept[key] = trial
     content = {
-        key: {SPELLINGS.get(name, name): value for name, value in trial.params.items()}
+        key: {
+            SPELLINGS.get(name, name): value for name, value in by_short_names(trial.params).items()
+        }
         for key, trial in kept.items()
     }
     return content, left

@@ -13,6 +13,7 @@ from storage.database.opening import Store
 from storage.errors import NoStudiesError, StorageError
 from storage.reading.trials import RawTrial, Sorted, sort_trials
 from storage.records.budgets import Budgets
+from storage.records.points import by_whole_names
 from storage.records.record import parsed
 from storage.records.remeasurement import join_remeasurements
 from storage.records.study import Study, StudyAttributes
@@ -136,7 +137,7 @@ def _record(
         combination=kept.combination,
         protocol=kept.protocol,
         environment=kept.environment,
-        space=kept.space,
+        space=kept.space.model_copy(update={"choices": by_whole_names(kept.space.choices)}),
         budgets=Budgets(kept.loss_budget, kept.budgets),
         trials=_points(found),
         states=dict(found.states),

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from storage.records.measurement import Measurement, Remeasured
+from storage.records.points import by_whole_names
 from storage.records.record import Count, Value
 from storage.records.remeasurement import Remeasurement
 from storage.records.trial import Trial
@@ -73,10 +74,11 @@ class RawTrial(NamedTuple):
         if self.state != TrialState.COMPLETE.name or self.is_repeat:
             return None
         try:
+            point = self._read(POINT, POINTS)
             return Trial.model_validate(
                 {
                     "number": self.number,
-                    "params": self._read(POINT, POINTS),
+                    "params": by_whole_names(point),
                     "speedup": self.speedup,
                     "clip_loss": self.clip_loss,
                     "measurement": self._read(MEASUREMENT, MEASUREMENTS),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from storage.records.measurement import Measurement
+from storage.records.points import by_short_names
 from storage.records.record import Count, Number, Positive, Value
 
 Point = dict[str, int | float]
@@ -20,7 +21,7 @@ class Trial(BaseModel):
 
     Attributes:
         number: The trial's number in its study.
-        params: The canonical point.
+        params: The canonical point, its parameters as `method.parameter`.
         speedup: Baseline latency / accelerated latency.
         clip_loss: Relative loss of the mean CLIP score.
         measurement: All that was measured.
@@ -70,7 +71,7 @@ class Trial(BaseModel):
         measured = self.measurement.as_json()
         return {
             "trial": self.number,
-            "params": self.params,
+            "params": by_short_names(self.params),
             "speedup": self.speedup,
             "speedup_ci": measured["speedup_ci"],
             "latency_s": measured["latency_s"],

@@ -19,6 +19,7 @@ from storage.reading.studies import read_study
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment, version_drift
+from storage.records.points import by_stored_names
 from storage.records.protocol import Protocol
 from storage.records.study import Origin, Space
 from storage.study_store import attributes as keys
@@ -98,12 +99,13 @@ def _make_study(
         )
         if study.metric_names is None:
             study.set_metric_names(["speedup", "clip_loss"])
+    space = definition.space
     identity = {
         keys.IDENTITY: uuid4().hex,
         keys.COMBINATION: definition.combination.as_json(),
         keys.SCHEDULER_SETTINGS: definition.scheduler_settings,
         keys.PROTOCOL: definition.protocol.as_json(),
-        keys.SPACE: definition.space.as_json(),
+        keys.SPACE: {**space.as_json(), "choices": by_stored_names(space.choices)},
         keys.ENVIRONMENT: definition.environment.as_json(),
     }
     known = study.user_attrs
@@ -142,7 +144,8 @@ def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_d
                 f"this study was begun with other versions ({', '.join(drift)}); install those, "
                 "take another --storage, or go on with --allow-version-drift"
             )
-    if keys.SPACE in known and known[keys.SPACE]["choices"] != definition.space.choices:
+    choices = by_stored_names(definition.space.choices)
+    if keys.SPACE in known and known[keys.SPACE]["choices"] != choices:
         raise StudyRefusedError(
             "this study was begun by another release of accelfront with other choices of "
             "parameters; take another --storage"

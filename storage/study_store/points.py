@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from storage.errors import StorageError
 from storage.reading.trials import measured
 from storage.records.measurement import Measurement
-from storage.records.points import point_key
+from storage.records.points import by_stored_names, point_key
 from storage.records.trial import Point
 from storage.study_store import attributes as keys
 from storage.study_store.artifacts import artifact_folder, keep_picture
@@ -65,7 +65,7 @@ class PointTrials:
 
         def take() -> bool:
             handle.require()
-            trial.set_user_attr(keys.POINT, point)
+            trial.set_user_attr(keys.POINT, by_stored_names(point))
             return handle.claim(trial._trial_id, trial.number, point_key(point), wanted)
 
         try:

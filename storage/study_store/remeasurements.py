@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from storage.reading.studies import read_study
 from storage.records.measurement import Kind, Measurement, Remeasured
+from storage.records.points import by_stored_names
 from storage.records.study import Study
 from storage.records.trial import Trial
 from storage.study_store import attributes as keys
@@ -45,7 +46,7 @@ class RemeasurementTrials:
             state=TrialState.RUNNING,
             params=known.params,
             distributions=known.distributions,
-            user_attrs={keys.POINT: first.params, keys.DUPLICATE_OF: first.number},
+            user_attrs={keys.POINT: by_stored_names(first.params), keys.DUPLICATE_OF: first.number},
         )
         trial_id = handle.retry(lambda: handle.database.optuna.create_new_trial(handle.id, trial))
         number = self._number(trial_id)

@@ -7,7 +7,7 @@ import time
 from objectives.quality.picture_grid import PictureGrid
 from objectives.statistics import Estimate
 from storage.records.measurement import Measurement
-from storage.records.points import point_key
+from storage.records.points import point_key, point_text
 from storage.records.study import Study
 from storage.study_store.store import StudyStore
 from studies.request import StudyRequest
@@ -66,7 +66,7 @@ class PointMeasuring:
         """
         start = time.perf_counter()
         points = self._study_store.points
-        self._reporter.say(f"measuring {point_key(proposal.point)}")
+        self._reporter.say(f"measuring {point_text(proposal.point)}")
         try:
             with points.heartbeat(proposal.trial):
                 self._measure_and_keep(proposal, sampling_s, record)

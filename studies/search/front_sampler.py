@@ -14,7 +14,7 @@ from accel_space.stack import Stack
 from storage.reading.trials import measured
 from storage.records.budgets import Budgets, figure
 from storage.records.measurement import Measurement
-from storage.records.points import point_key
+from storage.records.points import by_whole_names, point_key
 from storage.records.trial import Point
 from storage.study_store.attributes import DUPLICATE_OF
 from studies.search.features import Matrix, describe, loss_features, work_features
@@ -176,7 +176,7 @@ class FrontSampler(PointSampler):
         for each in study.get_trials(deepcopy=False):
             if each.number == trial.number or DUPLICATE_OF in each.user_attrs:
                 continue
-            if each.params.keys() != self._stack.space.keys():
+            if by_whole_names(each.params).keys() != self._stack.space.keys():
                 choosing += each.state == TrialState.RUNNING and each.number < trial.number
                 continue
             index = self._place(each)
@@ -217,9 +217,10 @@ class FrontSampler(PointSampler):
     def _place(self, trial: FrozenTrial) -> int | None:
         """Where a trial's point is among all; None if it is none, as others add what they like."""
         try:
-            return self._index.get(point_key(self._stack.canonical(trial.params)))
+            point = self._stack.canonical(by_whole_names(trial.params))
         except RefusedError:
             return None
+        return self._index.get(point_key(point))
 
 
 def spread_out(features: Matrix, first: int, count: int) -> Sequence[int]:

@@ -16,7 +16,7 @@ from storage.database.opening import Store
 from storage.foreign import plain
 from storage.reading.prototype import Entry
 from storage.records.combination import Combination
-from storage.records.points import point_key
+from storage.records.points import by_short_names, by_whole_names, point_text
 from storage.records.trial import Point
 from studies.plan import Plan, make_stack
 from studies.request import StudyRequest
@@ -88,13 +88,13 @@ def point_in_space(stack: Stack, params: Params) -> Point:
         RefusedError: If a parameter is missing or unknown, its value cannot work, or no point of
             the space computes this.
     """
-    point = stack.canonical(params)
+    point = stack.canonical(by_whole_names(params))
     if point not in stack.points:
         choices = "; ".join(
             f"{name} {', '.join(f'{value:g}' for value in choices.values)}"
-            for name, choices in stack.space.items()
+            for name, choices in by_short_names(stack.space).items()
         )
-        raise RefusedError(f"{point_key(point)} is outside the study's space, which is {choices}")
+        raise RefusedError(f"{point_text(point)} is outside the study's space, which is {choices}")
     return point
 
 

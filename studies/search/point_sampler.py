@@ -10,6 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from storage.records.points import whole_name
 from storage.records.trial import Point
 
 
@@ -50,4 +51,4 @@ class PointSampler(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """The chosen point's value."""
-        return self.point[param_name]
+        return self.point[whole_name(param_name)]

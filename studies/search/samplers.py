@@ -24,7 +24,7 @@ from accel_space.errors import RefusedError
 from accel_space.method import Choices, Space
 from accel_space.stack import Stack
 from storage.records.budgets import Budgets
-from storage.records.points import point_key
+from storage.records.points import by_whole_names, point_key, stored_name
 from storage.records.trial import Point
 from storage.study_store.constraints import BudgetedStudy
 from storage.study_store.points import ask
@@ -181,7 +181,7 @@ def make_proposer(
 
 def make_distributions(space: Space) -> dict[str, BaseDistribution]:
     """Optuna's view of a space: ordered where the choices are evenly spaced."""
-    return {name: _distribution(choices) for name, choices in space.items()}
+    return {stored_name(name): _distribution(choices) for name, choices in space.items()}
 
 
 def _distribution(choices: Choices) -> BaseDistribution:
@@ -207,9 +207,9 @@ def _ask_for(
 def _point_of(trial: optuna.Trial, stack: Stack) -> Point:
     """The point of a trial; what somebody enqueued may be none, and stands as it is."""
     try:
-        return stack.canonical(trial.params)
+        return stack.canonical(by_whole_names(trial.params))
     except RefusedError:
-        return dict(trial.params)
+        return by_whole_names(trial.params)
 
 
 class _FirstFree(PointSampler):
@@ -226,7 +226,8 @@ class _FirstFree(PointSampler):
         names = self._points[0].keys()
         running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
         others = [each for each in running if each.number < trial.number]
-        chosen = [each.params for each in others if each.params.keys() == names]
+        points = [by_whole_names(each.params) for each in others]
+        chosen = [point for point in points if point.keys() == names]
         near = self._points[: len(others) + 1]
         free = [point for point in near if point not in chosen] or near
         return free[(len(others) - len(chosen)) % len(free)]

@@ -26,8 +26,8 @@ def test_equal_features_are_one_point_of_a_cache_that_decides() -> None:
     assert stack.grid_size == 3 * 4
     assert len(stack.points) == 3 * 3
     assert stack.canonical({"level": 0.1, "warm_up_steps": 200}) == {
-        "level": 0.1,
-        "warm_up_steps": 100,
+        "decides.level": 0.1,
+        "decides.warm_up_steps": 100,
     }
 
 
@@ -42,7 +42,7 @@ def test_shares_and_features_both_tell_points_of_a_mixed_stack_apart() -> None:
 
 
 def test_what_changes_the_time_alone_has_points_although_it_leaves_nothing_out() -> None:
-    assert _stack("captures").points == [{"mode": 0}, {"mode": 1}, {"mode": 2}]
+    assert _stack("captures").points == [{"captures.mode": mode} for mode in range(3)]
     assert _stack("captures_once").points == [{}]
 
 

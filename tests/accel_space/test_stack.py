@@ -14,7 +14,7 @@ from accel_space.methods import METHODS
 from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack, find_methods
 from objectives.pipelines.unet import UNetConfig
-from storage.records.points import point_key
+from storage.records.points import by_short_names, point_key
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd
 
 
@@ -51,7 +51,12 @@ def test_a_conflict_is_refused_with_its_reason(names: list[str], reason: str) ->
 def test_the_space_of_a_stack_joins_those_of_its_methods() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["tome", "deepcache"]))
 
-    assert list(stack.space) == ["cache_interval", "cache_branch_id", "ratio", "max_downsample"]
+    assert list(stack.space) == [
+        "deepcache.cache_interval",
+        "deepcache.cache_branch_id",
+        "tome.ratio",
+        "tome.max_downsample",
+    ]
     assert stack.grid_size == 4 * 4 * 8 * 4
 
 
@@ -59,7 +64,7 @@ def test_points_come_in_the_order_of_the_grid() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["deepcache"], 20))
 
     assert stack.points == [
-        {"cache_interval": interval, "cache_branch_id": branch}
+        {"deepcache.cache_interval": interval, "deepcache.cache_branch_id": branch}
         for interval, branch in product((2, 3, 4, 5), (0, 1, 2, 3))
     ]
 
@@ -75,17 +80,17 @@ def test_the_empty_stack_has_one_point() -> None:
 def test_changing_a_point_leaves_the_stack_as_it_is() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["deepcache"]))
 
-    stack.points[0]["cache_interval"] = 99
-    stack.canonical(stack.points[0])["cache_interval"] = 99
+    stack.points[0]["deepcache.cache_interval"] = 99
+    stack.canonical(stack.points[0])["deepcache.cache_interval"] = 99
 
-    assert stack.points[0]["cache_interval"] == 2
+    assert stack.points[0]["deepcache.cache_interval"] == 2
 
 
 @pytest.mark.parametrize(
     "params",
     [
-        {"ratio": 0.5},
-        {"ratio": 0.5, "max_downsample": 1, "cache_interval": 2},
+        {"tome.ratio": 0.5},
+        {"tome.ratio": 0.5, "tome.max_downsample": 1, "deepcache.cache_interval": 2},
         {},
     ],
 )
@@ -116,7 +121,7 @@ def test_missing_and_unknown_parameters_are_refused(params: dict[str, Value]) ->
 def test_a_value_that_is_no_number_of_its_kind_is_refused(name: str, value: Any) -> None:
     pipe = tiny_sd()
     stack = Stack(tiny_context(pipe, ["deepcache", "tome"]))
-    params = {**stack.default, name: value}
+    params = {**by_short_names(stack.default), name: value}
 
     with pytest.raises(RefusedError, match=f"{name} must be a"):
         stack.canonical(params)
@@ -126,7 +131,12 @@ def test_a_value_that_is_no_number_of_its_kind_is_refused(name: str, value: Any)
 
 def test_equal_numbers_are_written_alike() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["deepcache", "tome"]))
-    given = {"max_downsample": 1.0, "ratio": 1, "cache_branch_id": 7.0, "cache_interval": 3.0}
+    given = {
+        "tome.max_downsample": 1.0,
+        "tome.ratio": 1,
+        "deepcache.cache_branch_id": 7.0,
+        "deepcache.cache_interval": 3.0,
+    }
 
     assert point_key(stack.canonical(given)) == (
         "cache_interval=3 cache_branch_id=7 ratio=1 max_downsample=1"
@@ -134,7 +144,7 @@ def test_equal_numbers_are_written_alike() -> None:
 
 
 def test_nearly_equal_numbers_are_written_apart() -> None:
-    assert point_key({"ratio": 0.12345678}) != point_key({"ratio": 0.12345679})
+    assert point_key({"tome.ratio": 0.12345678}) != point_key({"tome.ratio": 0.12345679})
 
 
 def test_a_default_must_be_a_choice() -> None:
@@ -254,11 +264,11 @@ def test_a_point_that_leaves_nothing_out_is_none() -> None:
     pipe = tiny_sd(**BARE)
     stack = Stack(tiny_context(pipe, ["tome"]))
 
-    with stack.applied(pipe, {"ratio": 0.1, "max_downsample": 8}) as generate:
+    with stack.applied(pipe, {"tome.ratio": 0.1, "tome.max_downsample": 8}) as generate:
         assert torch.equal(draw(generate), draw(pipe))
 
     assert stack.grid_size == 8
-    assert [point["ratio"] for point in stack.points] == [0.3, 0.5, 0.75]
+    assert [point["tome.ratio"] for point in stack.points] == [0.3, 0.5, 0.75]
 
 
 def test_what_reuses_attention_finds_none_in_a_unet_without() -> None:
@@ -267,4 +277,4 @@ def test_what_reuses_attention_finds_none_in_a_unet_without() -> None:
     with pytest.raises(RefusedError, match="PAB reuses attention, and this denoiser has none"):
         Stack(tiny_context(pipe, ["pab"]))
     gates = Stack(tiny_context(pipe, ["tgate"])).points
-    assert [point["gate_step"] for point in gates] == [5, 6, 7]
+    assert [point["tgate.gate_step"] for point in gates] == [5, 6, 7]

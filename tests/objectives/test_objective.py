@@ -153,5 +153,5 @@ def test_measuring_leaves_the_global_random_generator_alone(pipe: Any, scorer: S
     before = torch.random.get_rng_state()
     objective = make_objective(pipe, scorer, methods=["deepcache", "tome"], steps=STEPS)
     baseline = objective.measure_baseline()
-    objective.measure({**REUSE_ALL, "ratio": 0.5, "max_downsample": 1}, baseline)
+    objective.measure({**REUSE_ALL, "tome.ratio": 0.5, "tome.max_downsample": 1}, baseline)
     assert torch.random.get_rng_state().equal(before)

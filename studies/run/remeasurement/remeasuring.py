@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from storage.records.budgets import Budgets
 from storage.records.measurement import Kind
-from storage.records.points import point_key
+from storage.records.points import point_text
 from storage.records.study import Study
 from storage.records.trial import Trial
 from storage.study_store.store import StudyStore
@@ -85,7 +85,7 @@ class Remeasuring:
         which = self._place_of(due)
         self._beyond += due.beyond
         doing = "confirming on unseen prompts" if due.kind == "confirmed" else "timing again"
-        self.reporter.say(f"{doing}, {which}: {point_key(due.first.params)}")
+        self.reporter.say(f"{doing}, {which}: {point_text(due.first.params)}")
         start = time.perf_counter()
         try:
             with ours.heartbeat(trial_id):

@@ -134,7 +134,7 @@ def working_point(stack: Stack) -> dict[str, Value]:
     """The default point; a cache that decides while running has the value at which it hits most."""
     deciding = [method for method in stack.methods if method.has_hit is not None]
     most = {
-        name: choices.values[-1]
+        f"{method.name}.{name}": choices.values[-1]
         for method in deciding
         for name, choices in method.space(stack.context).items()
     }
@@ -143,7 +143,7 @@ def working_point(stack: Stack) -> dict[str, Value]:
 
 def steps_of(stack: Stack) -> int:
     """How many steps the default point takes."""
-    return int(stack.default.get("num_inference_steps", stack.context.steps))
+    return int(stack.default.get("fewer_steps.num_inference_steps", stack.context.steps))
 
 
 def key_of(stack: Stack, params: Params) -> tuple[Any, ...]:

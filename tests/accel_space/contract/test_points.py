@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import permutations, product
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from accel_space.errors import RefusedError
-from accel_space.method import Choices, Context, Space
+from accel_space.method import Choices, Context, Generate, Method, Params, Space
 from accel_space.methods import METHODS
+from accel_space.schedule import Static
 from accel_space.stack import Stack, find_methods
 from tests.accel_space.contract.stacks import (
     ALL_STACKS,
@@ -25,6 +26,7 @@ from tests.accel_space.contract.stacks import (
     fits,
     home,
     key_of,
+    quick_pipeline,
 )
 from tests.tiny_pipelines import FAMILIES
 
@@ -84,17 +86,38 @@ def test_every_method_has_a_pipeline_that_it_works_on(name: str) -> None:
     assert home((name,))
 
 
-def test_two_methods_with_one_parameter_name_are_no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Namesake(FailsWhenApplied):
+def test_two_methods_with_one_parameter_name_keep_their_values_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[float] = []
+
+    def note_ratio(pipe: Any, generate: Generate, *, ratio: float) -> Generate:
+        given.append(ratio)
+        return generate
+
+    class Namesake(Method):
         name = "namesake"
+        accelerate = staticmethod(note_ratio)
+
+        def why_not(self, context: Context) -> str | None:
+            return None
 
         def space(self, context: Context) -> Space:
-            return {"ratio": Choices((0.5,), default=0.5)}
+            return {"ratio": Choices((0.1, 0.9), default=0.9)}
+
+        def schedule(self, params: Params, context: Context) -> Static:
+            return Static({"names": (params["ratio"],) * context.calls})
 
     monkeypatch.setitem(METHODS, "namesake", Namesake())
+    stack = Stack(context_of(("namesake", "tome"), steps=FEW_STEPS))
+    point = {**stack.default, "tome.ratio": 0.25, "namesake.ratio": 0.1}
 
-    with pytest.raises(RefusedError, match=r"tome and namesake .* both have a parameter ratio; l"):
-        Stack(context_of(("namesake", "tome")))
+    assert stack.default["namesake.ratio"] == 0.9
+    assert stack.schedule(point).skips["names"] == (0.1,) * FEW_STEPS
+    with stack.applied(quick_pipeline("SD1.5"), point):
+        assert given == [0.1]
+    with pytest.raises(RefusedError, match=r"parameters .*tome.ratio.*; these were given: ratio"):
+        stack.canonical({"ratio": 0.5, "max_downsample": 1})
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -124,7 +124,10 @@ def _synonyms() -> Iterator[Any]:
                 difference = " ".join(
                     f"{key}={one.get(key, '')}/{other.get(key, '')}" for key in {**one, **other}
                 )
-                yield pytest.param(names, one, other, id=f"{write(names)} {difference}")
+                own = [
+                    {f"{name}.{key}": value for key, value in each.items()} for each in (one, other)
+                ]
+                yield pytest.param(names, *own, id=f"{write(names)} {difference}")
 
 
 @pytest.mark.parametrize(("names", "one", "other"), list(_synonyms()))

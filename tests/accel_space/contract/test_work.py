@@ -13,6 +13,7 @@ import pytest
 from accel_space.hits import Hits
 from accel_space.method import Value
 from accel_space.schedule import Skipped, Static
+from accel_space.stack import own_params
 from tests.accel_space.contract.stacks import (
     ARCHITECTURES,
     SCHEDULERS,
@@ -98,9 +99,13 @@ def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: N
     batch = 1 + place % 2
     stack = make_stack(pipe, names, STEPS)
     # Here the gate cuts DeepCache's rhythm, both of T-GATE's intervals bite, two grids are merged.
-    wanted: dict[str, Value] = {"gate_step": 5, "fi_interval": 2, "max_downsample": 4}
+    wanted: dict[str, Value] = {
+        "tgate.gate_step": 5,
+        "tgate.fi_interval": 2,
+        "tome.max_downsample": 4,
+    }
     # Still there when the gate comes.
-    wanted["num_inference_steps"] = 7
+    wanted["fewer_steps.num_inference_steps"] = 7
     params = {
         name: wanted[name] if wanted.get(name) in stack.space[name].values else value
         for name, value in working_point(stack).items()
@@ -112,7 +117,7 @@ def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: N
         draw(generate, batch, **CALLS[family])
 
     for method in stack.methods:
-        schedule = method.schedule(params, stack.context_of(method, params))
+        schedule = method.schedule(own_params(method, params), stack.context_of(method, params))
         if isinstance(schedule, Static):
             PROMISES[method.name](work, schedule.skips, batch)
         else:

@@ -24,7 +24,7 @@ from tests.tiny_pipelines import (
 
 def _cut(pipe: Any, index: int, batch: int = 1, **call: Any) -> torch.Tensor:
     with Stack(tiny_context(pipe, ["cfg_cutoff"])).applied(
-        pipe, {"cutoff_step_index": index}
+        pipe, {"cfg_cutoff.cutoff_step_index": index}
     ) as generate:
         return draw(generate, batch, **call)
 
@@ -82,7 +82,9 @@ def test_a_transformer_told_the_resolution_is_told_it_behind_the_cutoff_too() ->
 def test_the_grid_is_tenths_of_the_steps(
     steps: int, indices: tuple[int, ...], default: int
 ) -> None:
-    choices = Stack(tiny_context(tiny_sd(), ["cfg_cutoff"], steps)).space["cutoff_step_index"]
+    choices = Stack(tiny_context(tiny_sd(), ["cfg_cutoff"], steps)).space[
+        "cfg_cutoff.cutoff_step_index"
+    ]
 
     assert choices.values == indices
     assert choices.default == default
@@ -91,7 +93,11 @@ def test_the_grid_is_tenths_of_the_steps(
 def test_with_deepcache_the_features_of_the_prompts_are_reused_behind_the_cutoff() -> None:
     pipe = tiny_sd()
     stack = Stack(tiny_context(pipe, ["deepcache", "cfg_cutoff"]))
-    point = {"cache_interval": 5, "cache_branch_id": 0, "cutoff_step_index": 2}
+    point = {
+        "deepcache.cache_interval": 5,
+        "deepcache.cache_branch_id": 0,
+        "cfg_cutoff.cutoff_step_index": 2,
+    }
     deep: list[int] = []
 
     with stack.applied(pipe, point) as generate:

@@ -9,25 +9,25 @@ import torch
 
 from accel_space.errors import RefusedError
 from accel_space.method import Params
-from accel_space.methods.deepcache import DeepCache
 from accel_space.stack import Stack
 from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 
 def _whole_steps(methods: list[str], params: Params, steps: int) -> list[int]:
     context = tiny_context(tiny_sd(), methods, steps)
-    depth = DeepCache().schedule(params, context).skips["depth"]
+    depth = Stack(context).schedule(params).skips["depth"]
     return [step for step, share in enumerate(depth) if not share]
 
 
 def test_every_interval_th_step_is_whole() -> None:
-    params = {"cache_interval": 3, "cache_branch_id": 0}
+    params = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 0}
 
     assert _whole_steps(["deepcache"], params, 10) == [0, 3, 6, 9]
 
 
 def test_beside_tgate_the_rhythm_starts_anew_before_the_gate_and_at_it() -> None:
     params = {"cache_interval": 3, "cache_branch_id": 0, "gate_step": 6}
+    params |= {"sp_interval": 1, "fi_interval": 1, "warm_up": 0}
 
     assert _whole_steps(["deepcache", "tgate"], params, 12) == [0, 3, 5, 6, 9]
 
@@ -35,23 +35,23 @@ def test_beside_tgate_the_rhythm_starts_anew_before_the_gate_and_at_it() -> None
 def test_the_grid_is_the_prototypes() -> None:
     space = Stack(tiny_context(tiny_sd(), ["deepcache"], 20)).space
 
-    assert space["cache_interval"].values == (2, 3, 4, 5)
-    assert space["cache_branch_id"].values == (0, 1, 2, 3)
+    assert space["deepcache.cache_interval"].values == (2, 3, 4, 5)
+    assert space["deepcache.cache_branch_id"].values == (0, 1, 2, 3)
 
 
 def test_a_unet_of_one_block_has_three_branches() -> None:
     context = tiny_context(tiny_sd(), ["deepcache"])
     shallow = replace(context, profile=replace(context.profile, down_resnets=(2,)))
 
-    assert Stack(shallow).space["cache_branch_id"].values == (0, 1, 2)
+    assert Stack(shallow).space["deepcache.cache_branch_id"].values == (0, 1, 2)
 
 
 def test_intervals_that_reach_past_the_last_step_are_one_point() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["deepcache"], 3))
 
-    canonical = stack.canonical({"cache_interval": 5, "cache_branch_id": 2})
+    canonical = stack.canonical({"deepcache.cache_interval": 5, "deepcache.cache_branch_id": 2})
 
-    assert canonical == {"cache_interval": 3, "cache_branch_id": 2}
+    assert canonical == {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 2}
     assert len(stack.points) == 8
 
 
@@ -83,18 +83,27 @@ def test_a_transformer_is_refused() -> None:
 def test_sdxl_has_nine_branches_of_which_the_grid_holds_the_prototypes_four() -> None:
     pipe = tiny_pipeline("SDXL")
     stack = Stack(tiny_context(pipe, ["deepcache"]))
-    assert stack.space["cache_branch_id"].values == (0, 1, 2, 3)
+    assert stack.space["deepcache.cache_branch_id"].values == (0, 1, 2, 3)
 
     pictures = []
     for branch in (3, 7, 8, 9):
-        with stack.applied(pipe, {"cache_interval": 3, "cache_branch_id": branch}) as generate:
+        with stack.applied(
+            pipe, {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": branch}
+        ) as generate:
             pictures.append(draw(generate))
 
-    assert stack.canonical({"cache_interval": 3, "cache_branch_id": 8})["cache_branch_id"] == 8
+    assert (
+        stack.canonical({"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 8})[
+            "deepcache.cache_branch_id"
+        ]
+        == 8
+    )
     assert not any(torch.equal(pictures[-1], picture) for picture in pictures[:2])
     assert torch.equal(pictures[-1], pictures[-2])
     depths = {
-        stack.schedule({"cache_interval": 3, "cache_branch_id": branch}).skips["depth"]
+        stack.schedule({"deepcache.cache_interval": 3, "deepcache.cache_branch_id": branch}).skips[
+            "depth"
+        ]
         for branch in (3, 7, 8, 9)
     }
     assert len(depths) == 3
@@ -133,7 +142,9 @@ def _calls_and_picture(pipe: Any, stack: Stack, branch: int) -> tuple[Counter[st
         layer.register_forward_hook(lambda *_, name=name: calls.update([name]))
         for name, layer in layers
     ]
-    with stack.applied(pipe, {"cache_interval": 3, "cache_branch_id": branch}) as generate:
+    with stack.applied(
+        pipe, {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": branch}
+    ) as generate:
         picture = draw(generate)
     for hook in hooks:
         hook.remove()
@@ -153,7 +164,9 @@ def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
     seen: dict[tuple[float, ...], tuple[Counter[str], bytes]] = {}
 
     for branch in branches:
-        depth = stack.schedule({"cache_interval": 3, "cache_branch_id": branch}).skips["depth"]
+        depth = stack.schedule(
+            {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": branch}
+        ).skips["depth"]
         calls, picture = _calls_and_picture(pipe, stack, branch)
         if depth in seen:
             first_calls, first_picture = seen[depth]
@@ -170,7 +183,7 @@ def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
 def test_in_a_unet_of_one_resnet_a_block_the_second_branch_stands_for_the_third() -> None:
     stack = Stack(tiny_context(tiny_sd(layers_per_block=1), ["deepcache"]))
 
-    canonical = stack.canonical({"cache_interval": 2, "cache_branch_id": 2})
+    canonical = stack.canonical({"deepcache.cache_interval": 2, "deepcache.cache_branch_id": 2})
 
-    assert canonical == {"cache_interval": 2, "cache_branch_id": 1}
+    assert canonical == {"deepcache.cache_interval": 2, "deepcache.cache_branch_id": 1}
     assert len(stack.points) == 4 * 3

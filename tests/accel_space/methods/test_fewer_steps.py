@@ -14,7 +14,7 @@ def test_it_draws_what_the_pipe_draws_in_so_many_steps(family: str, scheduler: s
     pipe = tiny_pipeline(family, scheduler)
     stack = Stack(tiny_context(pipe, ["fewer_steps"], 10))
 
-    with stack.applied(pipe, {"num_inference_steps": 4}) as generate:
+    with stack.applied(pipe, {"fewer_steps.num_inference_steps": 4}) as generate:
         picture = draw(generate, steps=10, **CALLS[family])
 
     assert torch.equal(picture, draw(pipe, steps=4, **CALLS[family]))
@@ -22,21 +22,21 @@ def test_it_draws_what_the_pipe_draws_in_so_many_steps(family: str, scheduler: s
 
 def test_stacked_it_draws_what_the_others_draw_in_so_many_steps() -> None:
     pipe = tiny_sd()
-    deepcache = {"cache_interval": 3, "cache_branch_id": 0}
+    deepcache = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 0}
     with Stack(tiny_context(pipe, ["deepcache"], 7)).applied(pipe, deepcache) as generate:
         expected = draw(generate, steps=7)
     stack = Stack(tiny_context(pipe, ["deepcache", "fewer_steps"], 10))
 
-    with stack.applied(pipe, {**deepcache, "num_inference_steps": 7}) as generate:
+    with stack.applied(pipe, {**deepcache, "fewer_steps.num_inference_steps": 7}) as generate:
         assert torch.equal(draw(generate, steps=10), expected)
 
 
 def test_the_others_skip_within_the_steps_that_are_taken() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["deepcache", "fewer_steps"], 10))
-    point = {"cache_branch_id": 0, "num_inference_steps": 5}
+    point = {"deepcache.cache_branch_id": 0, "fewer_steps.num_inference_steps": 5}
 
     whole, beyond = (
-        stack.schedule({**point, "cache_interval": interval}).skips for interval in (3, 5)
+        stack.schedule({**point, "deepcache.cache_interval": interval}).skips for interval in (3, 5)
     )
 
     # Steps 0 and 3 of five, laid out over ten calls.
@@ -49,11 +49,13 @@ def test_what_only_later_steps_would_show_is_one_point() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["cfg_cutoff", "fewer_steps"], 10))
 
     points = [
-        stack.canonical({"cutoff_step_index": cutoff, "num_inference_steps": 3})
+        stack.canonical(
+            {"cfg_cutoff.cutoff_step_index": cutoff, "fewer_steps.num_inference_steps": 3}
+        )
         for cutoff in (2, 5, 8)
     ]
 
-    assert points == [{"cutoff_step_index": 2, "num_inference_steps": 3}] * 3
+    assert points == [{"cfg_cutoff.cutoff_step_index": 2, "fewer_steps.num_inference_steps": 3}] * 3
 
 
 @pytest.mark.parametrize(
@@ -65,8 +67,8 @@ def test_the_values_are_from_30_to_90_percent_of_the_steps(
 ) -> None:
     space = Stack(tiny_context(tiny_sd(), ["fewer_steps"], steps)).space
 
-    assert space["num_inference_steps"].values == counts
-    assert space["num_inference_steps"].default == default
+    assert space["fewer_steps.num_inference_steps"].values == counts
+    assert space["fewer_steps.num_inference_steps"].default == default
 
 
 def test_two_steps_cannot_be_fewer() -> None:
@@ -78,4 +80,4 @@ def test_more_steps_than_the_studys_are_refused() -> None:
     stack = Stack(tiny_context(tiny_sd(), ["fewer_steps"], 10))
 
     with pytest.raises(RefusedError, match="at most the study's 10, not 11"):
-        stack.canonical({"num_inference_steps": 11})
+        stack.canonical({"fewer_steps.num_inference_steps": 11})

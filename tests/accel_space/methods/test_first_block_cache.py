@@ -90,7 +90,7 @@ def test_hits_add_up_over_pictures(pipe: Any) -> None:
 def test_where_the_guidance_is_cut_off_both_of_two_equal_pictures_stay_equal(pipe: Any) -> None:
     """The features of a guided batch are halved to those of the prompts."""
     stack = _stack(pipe, "cfg_cutoff")
-    point = {**ALWAYS, "cutoff_step_index": 2}
+    point = {**ALWAYS, "cfg_cutoff.cutoff_step_index": 2}
 
     with stack.applied(pipe, point) as generate:
         pictures = generate(

@@ -104,10 +104,10 @@ def test_a_range_of_1_draws_the_plain_picture() -> None:
 def test_the_grid() -> None:
     space = Stack(tiny_context(tiny_sd(), ["pab"], 20)).space
 
-    assert space["spatial_attention_block_skip_range"].values == (2, 3, 4, 5)
-    assert space["spatial_attention_block_skip_range"].default == 2
-    assert space["cross_attention_block_skip_range"].values == (2, 3, 4, 5, 6)
-    assert space["cross_attention_block_skip_range"].default == 6
+    assert space["pab.spatial_attention_block_skip_range"].values == (2, 3, 4, 5)
+    assert space["pab.spatial_attention_block_skip_range"].default == 2
+    assert space["pab.cross_attention_block_skip_range"].values == (2, 3, 4, 5, 6)
+    assert space["pab.cross_attention_block_skip_range"].default == 6
 
 
 def test_ranges_that_reach_past_the_window_are_one_point() -> None:

@@ -53,7 +53,12 @@ def test_schedules_that_reuse_at_the_same_steps_are_one_point() -> None:
     points = {
         point_key(
             stack.canonical(
-                {"gate_step": 5, "sp_interval": sp, "fi_interval": 1, "warm_up": warm_up}
+                {
+                    "tgate.gate_step": 5,
+                    "tgate.sp_interval": sp,
+                    "tgate.fi_interval": 1,
+                    "tgate.warm_up": warm_up,
+                }
             )
         )
         for sp, warm_up in schedules
@@ -71,10 +76,10 @@ def test_schedules_that_reuse_at_the_same_steps_are_one_point() -> None:
 def test_in_a_stack_self_attention_is_never_reused(methods: list[str]) -> None:
     stack = Stack(tiny_context(tiny_sd(), methods, 20))
 
-    assert stack.space["sp_interval"].values == (1,)
-    assert stack.space["fi_interval"].values == (1,)
-    assert stack.space["warm_up"].values == (0,)
-    for forbidden in ({"sp_interval": 5}, {"fi_interval": 2}):
+    assert stack.space["tgate.sp_interval"].values == (1,)
+    assert stack.space["tgate.fi_interval"].values == (1,)
+    assert stack.space["tgate.warm_up"].values == (0,)
+    for forbidden in ({"tgate.sp_interval": 5}, {"tgate.fi_interval": 2}):
         with pytest.raises(RefusedError, match="use sp_interval=1 and fi_interval=1"):
             stack.canonical({**stack.default, **forbidden})
 
@@ -86,7 +91,7 @@ def test_a_forbidden_reuse_is_refused_before_the_pipe_is_touched(methods: list[s
 
     with (
         pytest.raises(RefusedError, match="use sp_interval=1"),
-        stack.applied(pipe, {**stack.default, "sp_interval": 5}),
+        stack.applied(pipe, {**stack.default, "tgate.sp_interval": 5}),
     ):
         pass
 
@@ -119,7 +124,7 @@ def test_pndm_keeps_the_promised_number_of_guided_steps() -> None:
     stack = Stack(tiny_context(pipe, ["tgate"], 8))
     batches: list[int] = []
 
-    with stack.applied(pipe, {**stack.default, "gate_step": 5}) as generate:
+    with stack.applied(pipe, {**stack.default, "tgate.gate_step": 5}) as generate:
         pipe.unet.conv_in.register_forward_pre_hook(lambda _, x: batches.append(len(x[0])))
         draw(generate)
 
@@ -136,7 +141,12 @@ def test_too_few_steps_for_a_gate_are_refused(steps: int) -> None:
 
 
 def test_gates_come_before_the_last_step() -> None:
-    assert Stack(tiny_context(tiny_sd(), ["tgate"], 9)).space["gate_step"].values == (5, 6, 7, 8)
+    assert Stack(tiny_context(tiny_sd(), ["tgate"], 9)).space["tgate.gate_step"].values == (
+        5,
+        6,
+        7,
+        8,
+    )
 
 
 def test_a_pipeline_without_loader_is_refused() -> None:
@@ -148,7 +158,7 @@ def test_a_pipeline_without_loader_is_refused() -> None:
 
 
 @pytest.mark.parametrize("methods", [["tgate"], ["deepcache", "tgate"], ["tgate", "tome"]])
-@pytest.mark.parametrize("argument", [{"guidence_scale": 3.0}, {"gate_step": 7}])
+@pytest.mark.parametrize("argument", [{"guidence_scale": 3.0}, {"tgate.gate_step": 7}])
 def test_an_argument_that_the_pipelines_call_lacks_is_not_swallowed(
     methods: list[str], argument: dict[str, Any]
 ) -> None:
@@ -162,7 +172,7 @@ def test_an_argument_that_the_pipelines_call_lacks_is_not_swallowed(
         draw(generate, **argument)
 
 
-INERT = {"gate_step": 100, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+INERT = {"tgate.gate_step": 100, "tgate.sp_interval": 1, "tgate.fi_interval": 1, "tgate.warm_up": 0}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +189,7 @@ def test_a_gate_behind_the_last_step_draws_the_plain_picture(family: str, schedu
 
 def test_beside_deepcache_a_gate_behind_the_last_step_is_deepcache_alone_on_sdxl() -> None:
     pipe = tiny_pipeline("SDXL")
-    deepcache = {"cache_interval": 3, "cache_branch_id": 2}
+    deepcache = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 2}
     with Stack(tiny_context(pipe, ["deepcache"])).applied(pipe, deepcache) as generate:
         alone = draw(generate)
 
@@ -263,4 +273,7 @@ def test_pixart_alpha_refuses_a_scheduler_whose_steps_tgate_miscounts() -> None:
 def test_the_defaults_are_the_authors_for_each_family() -> None:
     for family, gate, interval in (("SDXL", 10, 5), ("PixArt-alpha", 15, 3)):
         space = Stack(tiny_context(tiny_pipeline(family), ["tgate"], 25)).space
-        assert (space["gate_step"].default, space["sp_interval"].default) == (gate, interval)
+        assert (space["tgate.gate_step"].default, space["tgate.sp_interval"].default) == (
+            gate,
+            interval,
+        )

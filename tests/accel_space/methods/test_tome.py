@@ -26,16 +26,25 @@ def pipe() -> Any:
 def test_the_grid_holds_what_differs_of_the_prototypes(pipe: Any) -> None:
     space = Stack(_context(pipe, (64, 64))).space
 
-    assert space["ratio"].values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
-    assert space["max_downsample"].values == (1, 2, 4, 8)
+    assert space["tome.ratio"].values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
+    assert space["tome.max_downsample"].values == (1, 2, 4, 8)
 
 
 @pytest.mark.parametrize(
     ("given", "canonical"),
     [
-        ({"ratio": 0.8, "max_downsample": 1}, {"ratio": 0.75, "max_downsample": 1}),
-        ({"ratio": 0.9, "max_downsample": 3}, {"ratio": 0.75, "max_downsample": 2}),
-        ({"ratio": 0.5, "max_downsample": 16}, {"ratio": 0.5, "max_downsample": 8}),
+        (
+            {"tome.ratio": 0.8, "tome.max_downsample": 1},
+            {"tome.ratio": 0.75, "tome.max_downsample": 1},
+        ),
+        (
+            {"tome.ratio": 0.9, "tome.max_downsample": 3},
+            {"tome.ratio": 0.75, "tome.max_downsample": 2},
+        ),
+        (
+            {"tome.ratio": 0.5, "tome.max_downsample": 16},
+            {"tome.ratio": 0.5, "tome.max_downsample": 8},
+        ),
     ],
 )
 def test_values_that_merge_no_more_are_one_point(
@@ -57,13 +66,17 @@ def test_on_sdxl_max_downsample_starts_at_2_and_8_is_4() -> None:
     pipe = tiny_pipeline("SDXL")
     plain = draw(pipe)
     stack = Stack(_context(pipe, (128, 128)))
-    assert stack.space["max_downsample"].values == (2, 4)
-    assert stack.space["max_downsample"].default == 2
-    assert stack.canonical({"ratio": 0.5, "max_downsample": 8})["max_downsample"] == 4
+    assert stack.space["tome.max_downsample"].values == (2, 4)
+    assert stack.space["tome.max_downsample"].default == 2
+    assert (
+        stack.canonical({"tome.ratio": 0.5, "tome.max_downsample": 8})["tome.max_downsample"] == 4
+    )
 
     pictures = []
     for downsample in (1, 2, 4, 8):
-        with stack.applied(pipe, {"ratio": 0.5, "max_downsample": downsample}) as generate:
+        with stack.applied(
+            pipe, {"tome.ratio": 0.5, "tome.max_downsample": downsample}
+        ) as generate:
             pictures.append(draw(generate))
 
     assert torch.equal(pictures[0], plain)
@@ -77,9 +90,9 @@ SIZES = [(16, 16), (10, 14), (9, 16), (8, 24), (12, 12), (5, 5), (7, 7), (2, 2)]
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_what_is_proposed_merges_as_promised_at_any_size(pipe: Any, size: tuple[int, int]) -> None:
     stack = Stack(_context(pipe, size))
-    deepest = stack.space["max_downsample"].values[-1]
+    deepest = stack.space["tome.max_downsample"].values[-1]
     for ratio in (0.3, 0.75):
-        point = {"ratio": ratio, "max_downsample": deepest}
+        point = {"tome.ratio": ratio, "tome.max_downsample": deepest}
         promised = set()
         for name, (share, *_) in stack.schedule(point).skips.items():
             height, width = map(int, name.removeprefix("tokens_").split("x"))
@@ -90,10 +103,10 @@ def test_what_is_proposed_merges_as_promised_at_any_size(pipe: Any, size: tuple[
 @pytest.mark.parametrize("size", [(9, 16), (8, 24)], ids=str)
 def test_a_grid_that_tomesd_cannot_merge_is_refused(pipe: Any, size: tuple[int, int]) -> None:
     stack = Stack(_context(pipe, size))
-    deepest = stack.space["max_downsample"].values[-1]
+    deepest = stack.space["tome.max_downsample"].values[-1]
 
     with pytest.raises(RefusedError, match=f"use a max_downsample of {deepest} or less"):
-        stack.canonical({"ratio": 0.75, "max_downsample": 64})
+        stack.canonical({"tome.ratio": 0.75, "tome.max_downsample": 64})
 
 
 def test_a_latent_too_small_to_merge_is_refused(pipe: Any) -> None:

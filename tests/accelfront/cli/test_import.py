@@ -10,6 +10,7 @@ import pytest
 
 from storage.database.imported_points import read_imported_points
 from storage.database.opening import open_store
+from storage.records.points import by_whole_names
 from tests.command_line import run
 from tests.made_records import made_combination
 
@@ -36,7 +37,8 @@ def test_imported_points_are_kept_by_combination_and_measured_first(tmp_path: Pa
     assert answer.stdout == ""
     assert "accelfront study --pipeline tiny-shapes --scheduler DDIM --steps 6" in answer.stderr
     [point] = read_imported_points(open_store(url).engine, made_combination("tgate"))
-    assert point == {"gate_step": 6, "sp_interval": 2, "fi_interval": 1, "warm_up": 3}
+    expected = {"gate_step": 6, "sp_interval": 2, "fi_interval": 1, "warm_up": 3}
+    assert point == {f"tgate.{name}": value for name, value in expected.items()}
     assert "1 entry: 1 point, 0 new" in run(*command).stderr
     study = run(
         *("study", "--steps", "6", "--methods", "deepcache", "--num-samples", "2"),
@@ -63,7 +65,7 @@ def test_bad_entries_are_told_one_a_line_and_the_good_ones_kept(tmp_path: Path) 
     assert "cache_branch_id" in lines[2]
     assert "3 entries of the file not imported" in lines[-1]
     points = read_imported_points(open_store(url).engine, made_combination(steps=6))
-    assert points == [GOOD[DEEPCACHE]]
+    assert points == [by_whole_names(GOOD[DEEPCACHE])]
 
 
 @pytest.mark.parametrize("content", [{}, {"nonsense": {}}, [], "text"])

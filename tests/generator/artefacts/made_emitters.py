@@ -14,7 +14,7 @@ from storage.records.study import Study
 from tests.generator.made_trials import made_study
 from tests.made_records import changed, made_point
 
-POINT = {"cache_interval": 3, "cache_branch_id": 0}
+POINT = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 0}
 
 
 def make_study(

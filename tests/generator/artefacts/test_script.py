@@ -84,18 +84,20 @@ def test_a_script_compiles_and_imports_nothing_of_ours(name: str) -> None:
 
 
 def test_the_combined_loader_is_given_deepcaches_values() -> None:
-    params = {"cache_interval": 3, "cache_branch_id": 0, "gate_step": 10}
-    params |= {"sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+    params = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 0, "tgate.gate_step": 10}
+    params |= {"tgate.sp_interval": 1, "tgate.fi_interval": 1, "tgate.warm_up": 0}
 
     script = rendered(*made_study("SDXL", ("deepcache", "tgate"), params))
 
     calls = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
     (call,) = (call for call in calls if ast.unparse(call.func) == "apply_tgate")
-    assert {word.arg: ast.literal_eval(word.value) for word in call.keywords} == params
+    assert {word.arg: ast.literal_eval(word.value) for word in call.keywords} == {
+        name.partition(".")[2]: value for name, value in params.items()
+    }
     assert "DeepCacheSDHelper" not in script
 
 
-_TOME = {"ratio": 0.5, "max_downsample": 1}
+_TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,12 @@ def test_any_scheduler_of_diffusers_goes_by_its_class(scheduler: str, class_name
 
 
 def test_a_script_gives_its_scheduler_what_the_trial_gave() -> None:
-    params = {"gate_step": 5, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+    params = {
+        "tgate.gate_step": 5,
+        "tgate.sp_interval": 1,
+        "tgate.fi_interval": 1,
+        "tgate.warm_up": 0,
+    }
     study, trial = made_study("PixArt-alpha", ["tgate"], params)
 
     script = rendered(study, trial)

@@ -25,7 +25,7 @@ from tests.generator.artefacts import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, default_point, made_study, rendered
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
-_TOME = {"ratio": 0.5, "max_downsample": 1}
+_TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
 
 STEPS = 8
 

@@ -17,7 +17,7 @@ from storage.records.environment import Environment
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
 
-_TOME = {"ratio": 0.5, "max_downsample": 1}
+_TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
 
 hostile = st.text() | st.sampled_from(
     ['"""\nimport os\n"""', "'; import os; '", "{{ 7*7 }}", "{% raw %}", "\\", '\\"', "\n", "\0"]
@@ -83,9 +83,9 @@ def test_names_that_are_none_are_refused(what: str, value: str) -> None:
 def test_parameters_that_are_no_numbers_are_refused(value: Any) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
     # As no trial is that was read: a script must not rely on that.
-    odd = trial.model_copy(update={"params": _TOME | {"ratio": value}})
+    odd = trial.model_copy(update={"params": _TOME | {"tome.ratio": value}})
 
-    with pytest.raises(InputError, match="ratio"):
+    with pytest.raises(InputError, match=r"tome\.ratio"):
         rendered(study, odd)
 
 

@@ -31,7 +31,7 @@ from tests.tiny_pipelines import save_tiny, tiny_pipeline
 
 SD15 = find_pipeline("SD1.5")
 
-POINT = {"cache_interval": 3, "cache_branch_id": 0}
+POINT = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 0}
 
 FIRST, LATEST = "a" * 40, "b" * 40
 

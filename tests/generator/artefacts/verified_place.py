@@ -28,14 +28,14 @@ from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
 METHODS = ("deepcache", "tgate", "tome")
 
 POINT = {
-    "cache_interval": 2,
-    "cache_branch_id": 0,
-    "gate_step": 5,
-    "sp_interval": 1,
-    "fi_interval": 1,
-    "warm_up": 0,
-    "ratio": 0.5,
-    "max_downsample": 1,
+    "deepcache.cache_interval": 2,
+    "deepcache.cache_branch_id": 0,
+    "tgate.gate_step": 5,
+    "tgate.sp_interval": 1,
+    "tgate.fi_interval": 1,
+    "tgate.warm_up": 0,
+    "tome.ratio": 0.5,
+    "tome.max_downsample": 1,
 }
 
 ANY_SPEED, NO_SPEED = (0.01, 1000.0), (1000.0, 1001.0)
@@ -101,7 +101,10 @@ def _store(study: Study, url: str) -> Study:
     [trial] = study.trials
     for number, interval in enumerate((ANY_SPEED, NO_SPEED)):
         # Equal points would count as one.
-        point = {**trial.params, "cache_interval": trial.params["cache_interval"] + number}
+        point = {
+            **trial.params,
+            "deepcache.cache_interval": trial.params["deepcache.cache_interval"] + number,
+        }
         measurement = trial.measurement.as_json() | {"speedup_ci": interval}
         stored.add_trial(
             create_trial(

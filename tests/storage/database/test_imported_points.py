@@ -12,14 +12,18 @@ from tests.made_records import made_combination
 
 COMBINATION = made_combination("tome")
 
-FIRST, SECOND, THIRD = ({"ratio": ratio, "max_downsample": 1} for ratio in (0.5, 0.1, 0.3))
+FIRST, SECOND, THIRD = (
+    {"tome.ratio": ratio, "tome.max_downsample": 1} for ratio in (0.5, 0.1, 0.3)
+)
 
 
 def test_points_read_back_in_the_order_in_which_they_came(store: Store) -> None:
     assert keep_imported_points(store.engine, COMBINATION, [SECOND, FIRST]) == 2
     assert keep_imported_points(store.engine, COMBINATION, [THIRD]) == 1
     assert read_imported_points(store.engine, COMBINATION) == [SECOND, FIRST, THIRD]
-    assert isinstance(read_imported_points(store.engine, COMBINATION)[0]["max_downsample"], int)
+    assert isinstance(
+        read_imported_points(store.engine, COMBINATION)[0]["tome.max_downsample"], int
+    )
 
 
 def test_a_point_is_kept_once(store: Store) -> None:

@@ -14,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.studies import completed, read_studies, read_study
+from storage.records.points import by_whole_names
 from storage.records.study import Study
 from storage.study_store import attributes as keys
 from storage.study_store.rows import ATTRIBUTES, STUDY_ATTRIBUTES
@@ -88,7 +89,7 @@ def test_a_complete_trial_that_accelfront_did_not_measure_counts_for_nothing(
     add_point(study, POINT, (1.5, 1.4, 1.6), (0.01, 0.0, 0.02))
     add(study)
     for record in both_readings(store, study):
-        assert [trial.params for trial in record.trials] == [POINT]
+        assert [trial.params for trial in record.trials] == [by_whole_names(POINT)]
         assert [point["speedup"] for point in record.as_json()["front"]] == [1.5]
         assert (record.foreign_trials, record.states) == (1, {"complete": 1})
 
@@ -162,5 +163,5 @@ def test_a_trial_with_broken_attributes_hides_no_other_one(store: Store) -> None
             .values(value_json="{")
         )
     [record] = read_studies(store)
-    assert [trial.params for trial in record.trials] == [{"cache_interval": 3}]
+    assert [trial.params for trial in record.trials] == [{"deepcache.cache_interval": 3}]
     assert record.foreign_trials == 1

@@ -95,8 +95,8 @@ def test_completed_points_read_back_by_trial_number(
     add_trial(study, {"cache_interval": 5, "ratio": 0.9}, (3.0, 0.04))
     (record,) = read_studies(opened(url))
     first, second = record.trials
-    assert (first.number, first.params) == (0, {"cache_interval": 3, "ratio": 0.5})
-    assert isinstance(first.params["cache_interval"], int)
+    assert (first.number, first.params) == (0, {"deepcache.cache_interval": 3, "tome.ratio": 0.5})
+    assert isinstance(first.params["deepcache.cache_interval"], int)
     assert (second.speedup, second.clip_loss) == (3.0, 0.04)
     assert second.measurement.samples == 32
 

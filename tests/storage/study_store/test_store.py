@@ -17,6 +17,7 @@ from storage.errors import StudyDeletedError, StudyRefusedError
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.environment import Environment
+from storage.records.points import by_whole_names
 from storage.records.study import Origin, Space, Study
 from storage.study_store.deletions import raising_deleted
 from storage.study_store.opening import StudyDefinition
@@ -38,7 +39,7 @@ DEFINITION = StudyDefinition(
     scheduler_settings={},
     protocol=made_protocol(),
     environment=Environment(device="a CPU", versions={"torch": "2.11.0"}),
-    space=Space(distinct=3, grid=3, choices={"cache_interval": [2, 3, 4]}),
+    space=Space(distinct=3, grid=3, choices={"deepcache.cache_interval": [2, 3, 4]}),
     origin=Origin(),
     files={},
 )
@@ -66,7 +67,11 @@ def test_a_point_is_claimed_kept_and_read_back(store: Store) -> None:
         assert study_store.points.keep(trial, MADE, sampling_s=0.5, picture=None)
     [record] = read_studies(store)
     [point] = record.trials
-    assert (point.params, point.speedup, record.budgets) == (trial.params, 1.5, Budgets(0.02))
+    assert (point.params, point.speedup, record.budgets) == (
+        by_whole_names(trial.params),
+        1.5,
+        Budgets(0.02),
+    )
     assert study_store.read().trials == record.trials
     assert study_store.under_way() == 0
     [stored] = study_store.study.get_trials()
@@ -103,7 +108,7 @@ def test_a_fault_of_its_own_keeps_a_point_until_versions_change(store: Store) ->
 def test_another_space_is_refused(store: Store) -> None:
     opened(store)
     with pytest.raises(StudyRefusedError, match="another release"):
-        opened(store, space=Space(distinct=2, grid=2, choices={"cache_interval": [2, 3]}))
+        opened(store, space=Space(distinct=2, grid=2, choices={"deepcache.cache_interval": [2, 3]}))
 
 
 def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> None:

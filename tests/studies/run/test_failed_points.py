@@ -56,7 +56,7 @@ class Lab(StubLoader):
 
 
 def is_bad(point: Params) -> bool:
-    return point == {"cache_interval": 2, "cache_branch_id": 1}
+    return point == {"deepcache.cache_interval": 2, "deepcache.cache_branch_id": 1}
 
 
 def run(

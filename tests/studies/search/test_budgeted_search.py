@@ -31,7 +31,7 @@ def measured_at(truth: Truth, point: Point) -> Measurement:
     speedup, loss = truth.of(key).speedup, truth.of(key).clip_loss
     measured = measurement_of((speedup, speedup, speedup), (loss, loss, loss))
     ssim = {"value": 0.95, "loss": 0.05, "loss_ci": [0.04, 0.06], "samples": 4}
-    memory = 1000.0 + 100 * (16 - point["gate_step"])
+    memory = 1000.0 + 100 * (16 - point["tgate.gate_step"])
     return changed(measured, peak_memory_mib=memory, metrics={"ssim": ssim})
 
 

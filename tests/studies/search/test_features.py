@@ -9,10 +9,11 @@ from accel_space.methods import METHODS
 from accel_space.stack import Stack
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
-from storage.study_store.attributes import MEASUREMENT
+from storage.study_store.attributes import MEASUREMENT, POINT
 from studies.search.features import describe, loss_features, work_features
 from studies.search.samplers import make_proposer
 from tests.accel_space.toys import TOYS
+from tests.made_records import made_measurement
 from tests.studies.search.test_samplers import make_stack, make_study
 
 
@@ -57,9 +58,10 @@ def _fastest(stack: Stack, evaluations: int) -> float:
         assert proposal is not None
         point = proposal.point
         seen.add(point_key(point))
-        speedup = 1 + point.get("level", 0) + 0.1 * point.get("mode", 0)
-        loss = 0.04 * point.get("level", 0)
-        proposal.trial.set_user_attr(MEASUREMENT, {})
+        speedup = 1 + point.get("decides.level", 0) + 0.1 * point.get("captures.mode", 0)
+        loss = 0.04 * point.get("decides.level", 0)
+        proposal.trial.set_user_attr(POINT, point)
+        proposal.trial.set_user_attr(MEASUREMENT, made_measurement(speedup, loss).as_json())
         study.tell(proposal.trial, [speedup, loss])
         best = max(best, speedup)
     return best

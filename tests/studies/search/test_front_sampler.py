@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 from accel_space.stack import Stack
 from storage.records.budgets import Budgets
 from storage.records.front import hypervolume
-from storage.records.points import point_key
+from storage.records.points import by_stored_names, by_whole_names, point_key
 from storage.records.trial import Point
 from storage.study_store.attributes import MEASUREMENT, POINT
 from studies.search.features import describe, loss_features, work_features
@@ -86,13 +86,13 @@ def test_points_that_others_measure_now_are_left_to_them() -> None:
     keys = []
     for _ in range(12):
         trial = study.ask(distributions)
-        keys.append(point_key(stack.canonical(trial.params)))
+        keys.append(point_key(stack.canonical(by_whole_names(trial.params))))
         sampler.taken = keys
-        trial.set_user_attr(POINT, stack.canonical(trial.params))
+        trial.set_user_attr(POINT, stack.canonical(by_whole_names(trial.params)))
         trial.set_user_attr(MEASUREMENT, made_measurement().as_json())
         study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).clip_loss])
     running = [study.ask(distributions) for _ in range(6)]
-    keys += [point_key(stack.canonical(trial.params)) for trial in running]
+    keys += [point_key(stack.canonical(by_whole_names(trial.params))) for trial in running]
     assert len(set(keys)) == 18
 
 
@@ -104,7 +104,7 @@ def test_a_worker_that_finds_others_choosing_leaves_them_the_best_points() -> No
     points = []
     for study in (alone, second):
         study.sampler = FrontSampler(stack, Budgets(BUDGET), seed=0)
-        points.append(stack.canonical(study.ask(distributions).params))
+        points.append(stack.canonical(by_whole_names(study.ask(distributions).params)))
     assert points[0] == stack.default
     assert points[1] != stack.default
 
@@ -116,7 +116,9 @@ def made_study(stack: Stack) -> tuple[optuna.Study, FrontSampler]:
 
 
 def proposed(study: optuna.Study, stack: Stack) -> str:
-    return point_key(stack.canonical(study.ask(make_distributions(stack.space)).params))
+    return point_key(
+        stack.canonical(by_whole_names(study.ask(make_distributions(stack.space)).params))
+    )
 
 
 def tell(
@@ -133,7 +135,7 @@ def tell(
         create_trial(
             state=TrialState.COMPLETE if in_full else TrialState.PRUNED,
             values=[speedup, loss] if in_full else None,
-            params=point,
+            params=by_stored_names(point),
             distributions=make_distributions(make_stack("deepcache").space),
             user_attrs={} if foreign else {POINT: point, MEASUREMENT: measurement},
         )

@@ -8,6 +8,7 @@ from accel_space.errors import RefusedError
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store
 from storage.reading.prototype import Entry
+from storage.records.points import by_whole_names
 from studies.plan import make_plan
 from studies.search.imported_points import imported_points, point_in_space, sort_entries
 from tests.studies.conftest import MakeRequest
@@ -52,7 +53,7 @@ def test_entries_that_do_the_same_are_one_point() -> None:
     entries = [entry({"ratio": ratio, "max_downsample": 1}, "tome") for ratio in (0.75, 0.8, 0.9)]
     [batch], problems = sort_entries(entries)
     assert problems == []
-    assert batch.points == [{"ratio": 0.75, "max_downsample": 1}]
+    assert batch.points == [{"tome.ratio": 0.75, "tome.max_downsample": 1}]
     assert batch.entries == 3
 
 
@@ -74,7 +75,7 @@ def test_entries_that_do_the_same_are_one_point() -> None:
 def test_a_misfit_is_told_with_its_key_and_the_others_stay(bad: Entry, expected: str) -> None:
     good = entry({"ratio": 0.5, "max_downsample": 1}, "tome")
     [batch], [problem] = sort_entries([bad, good])
-    assert batch.points == [good.params]
+    assert batch.points == [by_whole_names(good.params)]
     assert problem.startswith(bad.key)
     assert expected in problem
 
@@ -83,7 +84,7 @@ def test_points_of_a_model_that_is_not_here_are_checked_too() -> None:
     fitting = entry({"cache_interval": 3, "cache_branch_id": 1}, "deepcache", pipeline="SDXL")
     misfit = entry({"ratio": 0.5, "max_downsample": 1}, "tome", pipeline="PixArt-Sigma")
     [batch], [problem] = sort_entries([fitting, misfit])
-    assert batch.points == [fitting.params]
+    assert batch.points == [by_whole_names(fitting.params)]
     assert "PixArtSigmaPipeline" in problem
 
 
@@ -104,4 +105,4 @@ def test_a_study_gets_the_imported_points_of_its_combination_that_fit(
     keep_imported_points(
         store.engine, plan.combination.model_copy(update={"steps": 7}), [plan.stack.default]
     )
-    assert imported_points(plan, store) == [fitting]
+    assert imported_points(plan, store) == [by_whole_names(fitting)]

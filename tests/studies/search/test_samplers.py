@@ -59,8 +59,8 @@ def test_auto_begins_with_the_default_and_covers_the_space_early() -> None:
         first.append(proposal.point)
         study.tell(proposal.trial, (1.0, 0.0))
     assert first[0] == stack.default
-    assert {point["cache_interval"] for point in first} >= {2, 3, 5}
-    assert {point["cache_branch_id"] for point in first} >= {0, 3}
+    assert {point["deepcache.cache_interval"] for point in first} >= {2, 3, 5}
+    assert {point["deepcache.cache_branch_id"] for point in first} >= {0, 3}
 
 
 def test_evenly_spaced_choices_are_ordered_for_optuna() -> None:
@@ -85,7 +85,12 @@ def test_grid_walks_the_prototypes_order() -> None:
     taken: set[str] = set()
     order = []
     while (proposal := walk.propose(study, taken)) is not None:
-        order.append((proposal.point["cache_interval"], proposal.point["cache_branch_id"]))
+        order.append(
+            (
+                proposal.point["deepcache.cache_interval"],
+                proposal.point["deepcache.cache_branch_id"],
+            )
+        )
         taken.add(point_key(proposal.point))
     assert order == [(interval, branch) for interval in range(2, 6) for branch in range(4)]
 
@@ -106,9 +111,10 @@ def test_a_search_reaches_every_point_of_a_space(name: str) -> None:
         proposal = search.propose(study, taken)
         if proposal is None:
             break
-        interval = proposal.point["cache_interval"]
+        interval = proposal.point["deepcache.cache_interval"]
         values = taken.setdefault(
-            point_key(proposal.point), (interval - proposal.point["cache_branch_id"] / 9, interval)
+            point_key(proposal.point),
+            (interval - proposal.point["deepcache.cache_branch_id"] / 9, interval),
         )
         study.tell(proposal.trial, values)
     assert len(taken) == 16
