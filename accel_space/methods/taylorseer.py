@@ -55,9 +55,8 @@ def apply_taylorseer(
 class TaylorSeer(Method):
     """Compute a UNet's middle and way up, or a transformer's blocks, every `cache_interval` calls.
 
-    In between the last block's output is predicted by a Taylor series of `max_order`, from
-    differences of what was computed; order 0 repeats it. The first `disable_cache_before_step`
-    calls compute.
+    In between a Taylor series of `max_order` predicts the last block's output; order 0 repeats it.
+    The first `disable_cache_before_step` calls compute.
     """
 
     name = "taylorseer"

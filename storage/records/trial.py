@@ -104,7 +104,7 @@ class Trial(BaseModel):
 
 
 class Failure(NamedTuple):
-    """A point, or a second look at one, that is not tried again.
+    """A point, or a remeasurement of one, that is not tried again.
 
     Attributes:
         trial: The trial's number.
