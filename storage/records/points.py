@@ -56,9 +56,15 @@ def by_stored_names(whole: Mapping[str, Value]) -> dict[str, Value]:
 
 def by_short_names(whole: Mapping[str, Value]) -> dict[str, Value]:
     """What there is by parameter, for a screen: without the method where that is unambiguous."""
-    uses = Counter(name.rpartition(".")[2] for name in whole)
-    short = {name: name.rpartition(".")[2] for name in whole}
+    short = {name: _without_method(name) for name in whole}
+    uses = Counter(short.values())
     return {short[name] if uses[short[name]] == 1 else name: value for name, value in whole.items()}
+
+
+def _without_method(name: str) -> str:
+    """A parameter's own name; what is no `method.parameter`, as others name theirs, stays whole."""
+    method, _, parameter = name.partition(".")
+    return parameter if method.isidentifier() and parameter.isidentifier() else name
 
 
 def point_key(point: Mapping[str, int | float]) -> str:
