@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from accel_space.family import Family
@@ -52,6 +52,7 @@ class Context:
         guidance_scale: Classifier-free guidance is on above 1.
         methods: Names of all methods of the stack.
         restarts: The denoiser calls, ascending, at which all caches begin anew.
+        other_schedulers: Describes the schedulers that a person may take instead, by name.
     """
 
     profile: Profile
@@ -60,6 +61,9 @@ class Context:
     guidance_scale: float
     methods: frozenset[str]
     restarts: tuple[int, ...] = (0,)
+    other_schedulers: Callable[[], Mapping[str, SchedulerProfile]] = field(
+        default=dict, compare=False, repr=False
+    )
 
     @property
     def family(self) -> Family:
@@ -109,7 +113,8 @@ class Method(ABC):
     def why_not(self, context: Context) -> str | None:
         """Tell why the method cannot work here, in words for people, or None if it can.
 
-        What to do stands behind a semicolon; without one the stack names the methods that can.
+        What to do stands behind a semicolon; without one the stack names the schedulers with which
+        its methods work, or else the methods that work instead.
         """
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from graphlib import TopologicalSorter
 from inspect import Parameter, signature
@@ -13,6 +13,7 @@ from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
+from accel_space.alternatives import alternatives
 from accel_space.errors import RefusedError
 from accel_space.family import Family
 from accel_space.hits import Hits
@@ -137,7 +138,7 @@ class Stack:
         for method in self.methods:
             reason = method.why_not(context)
             if reason is not None:
-                raise RefusedError(reason if ";" in reason else reason + _way_on(context))
+                raise RefusedError(reason if ";" in reason else reason + alternatives(context))
         self.space: Space = {
             f"{method.name}.{name}": choices
             for method in self.methods
@@ -268,18 +269,6 @@ class Stack:
             for method in self.methods
         }
         return StackSchedule.of(schedules, self.context.calls)
-
-
-def _way_on(context: Context) -> str:
-    """Name the other methods that work in a context, as the end of a refusal."""
-    others = [
-        name
-        for name, method in METHODS.items()
-        if name not in context.methods
-        and method.why_not(replace(context, methods=frozenset({name}))) is None
-    ]
-    *most, last = others or [""]
-    return f"; use {', '.join(most)}{' or ' if most else ''}{last}" if last else ""
 
 
 def _read_value(name: str, value: Value, choices: Choices) -> Value:

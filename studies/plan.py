@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from accel_space.method import Context
@@ -15,6 +16,7 @@ from objectives.pipelines.model import Model, check_folder, find_folder, find_mo
 from objectives.pipelines.schedulers import (
     Settings,
     make_scheduler,
+    scheduler_choices,
     scheduler_name,
     scheduler_profile,
     scheduler_settings,
@@ -218,6 +220,9 @@ def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Archit
             steps=request.steps,
             guidance_scale=entry.guidance_scale,
             methods=frozenset(methods),
+            other_schedulers=partial(
+                scheduler_choices, config, entry.pipeline_class, request.steps
+            ),
         )
     )
 

@@ -75,7 +75,7 @@ class DeepCache(Method):
         if context.scheduler.order > 1 or context.scheduler.repeats_timesteps:
             return (
                 f"DeepCache finds the step by its timestep, and in {context.scheduler.name} a step "
-                "has two or shares one; take DDIM, DPM-Solver++ or UniPC"
+                "has two or shares one"
             )
         if context.steps < min(INTERVALS):
             return (

@@ -102,14 +102,14 @@ class TGate(Method):
         if context.scheduler.order > 1:
             return (
                 f"T-GATE counts one denoiser call a step, and {context.scheduler.name} makes "
-                f"{context.scheduler.order}; take DDIM, DPM-Solver++ or UniPC"
+                f"{context.scheduler.order}"
             )
         if context.profile.pipeline_class == "PixArtAlphaPipeline" and (
             context.scheduler.repeats_timesteps
         ):
             return (
                 "tgate's loader for PixArtAlphaPipeline ends the guidance at the wrong step of "
-                f"{context.scheduler.name}; take DDIM, DPM-Solver++ or UniPC"
+                f"{context.scheduler.name}"
             )
         if context.steps <= min(GATE_STEPS):
             return (

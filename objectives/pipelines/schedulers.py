@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from inspect import signature
@@ -193,6 +194,24 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
     except Exception as error:
         raise _unfit(f"{name} with {steps} steps", error) from error
     return profile
+
+
+def scheduler_choices(
+    config: Mapping[str, Any], pipeline_class: str, steps: int
+) -> dict[str, SchedulerProfile]:
+    """Describe the schedulers of `SCHEDULERS` that suit a pipeline, by our names.
+
+    Args:
+        config: As `scheduler_settings` takes it, as `pipeline_class`.
+        pipeline_class: Name of the pipeline's class.
+        steps: num_inference_steps.
+    """
+    found = {}
+    for name in SCHEDULERS:
+        with suppress(InputError):
+            settings = scheduler_settings(name, config, pipeline_class)
+            found[name] = scheduler_profile(make_scheduler(name, config, settings), steps)
+    return found
 
 
 def _timesteps(scheduler: Any, steps: int) -> tuple[float, ...]:

@@ -113,7 +113,10 @@ def title(name: str) -> str:
 
 def amount(name: str, value: float) -> str:
     """A value of a budget or of what it limits, in words."""
-    return f"{value / MIB_PER_GIB:.3g} GiB" if name == MEMORY else f"{100 * value:.3g}%"
+    if name != MEMORY:
+        return f"{100 * value:.3g}%"
+    gib = value / MIB_PER_GIB
+    return f"{gib:.4g} GiB" if gib >= 1 else f"{value:.4g} MiB"
 
 
 def figure(measured: Measurement, name: str) -> Figure | None:

@@ -7,6 +7,8 @@ from math import nan
 
 import pytest
 
+from generator.artefacts.script import render_script
+from generator.artefacts.source import find_source
 from objectives.quality import METRICS
 from objectives.quality.metric import Drawn, Metric
 from storage.database.opening import Store
@@ -95,6 +97,9 @@ def test_a_new_metric_is_measured_shown_and_budgeted(
     [kept] = [t for t in narrow.trials if t.measurement.metrics["darkening"].loss <= between]
     assert narrow.front == [kept] == [narrow.bound]
     assert narrow.as_json()["ruled_out"] == [1 - kept.number]
+    script = render_script(narrow, kept, find_source(narrow))
+    assert f"{kept.number} of {narrow.name}" in script
+    compile(script, "script", "exec")
     assert under(losses[1] * 1.01).ruled_out == []
     assert under(losses[0] / 2).front == []
 

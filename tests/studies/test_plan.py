@@ -152,6 +152,7 @@ def test_a_plan_builds_its_stack_once(
         ({"steps": 3, "methods": ("tgate",)}, "6 steps"),
         ({"steps": 1}, "2 steps or more"),
         ({"scheduler": "HeunDiscrete"}, "HeunDiscreteScheduler"),
+        ({"scheduler": "HeunDiscrete"}, "or shares one; take DDIM, DPM-Solver++ or UniPC"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line_that_names_it(

@@ -60,9 +60,11 @@ def test_intervals_that_reach_past_the_last_step_are_one_point() -> None:
 )
 def test_a_scheduler_that_confuses_timesteps_and_steps_is_refused(scheduler: str) -> None:
     context = tiny_context(tiny_sd(scheduler), ["deepcache"])
+    good = tiny_context(tiny_sd(), []).scheduler
+    others = {scheduler: context.scheduler, "DDIM": good, "UniPC": good}
 
-    with pytest.raises(RefusedError, match=f"{scheduler} .* take DDIM, DPM-Solver"):
-        Stack(context)
+    with pytest.raises(RefusedError, match=f"{scheduler} .*; take DDIM or UniPC$"):
+        Stack(replace(context, other_schedulers=lambda: others))
 
 
 @pytest.mark.parametrize("steps", [0, 1])

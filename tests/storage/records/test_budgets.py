@@ -61,5 +61,8 @@ def test_memory_that_was_not_measured_keeps_no_budget() -> None:
     assert not budgets.allow(on_cpu)
     assert "was not measured" in budgets.why_not(on_cpu)
     assert budgets.why_not(changed(MEASURED, peak_memory_mib=2e6)) == (
-        "its peak memory may be 1.95e+03 GiB, and 977 GiB is allowed"
+        "its peak memory may be 1953 GiB, and 976.6 GiB is allowed"
+    )
+    assert Budgets(0.02, {"memory_mib": 20}).why_not(changed(MEASURED, peak_memory_mib=62.5)) == (
+        "its peak memory may be 62.5 MiB, and 20 MiB is allowed"
     )

@@ -1,0 +1,40 @@
+"""What works where a stack does not: other schedulers, or else other methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from accel_space.method import Context
+from accel_space.methods import METHODS
+
+
+def alternatives(context: Context) -> str:
+    """Name what works instead, as the end of a refusal; empty if nothing does.
+
+    Args:
+        context: One in which not all methods work.
+    """
+    schedulers = [
+        name
+        for name, profile in context.other_schedulers().items()
+        if _works(replace(context, scheduler=profile))
+    ]
+    if schedulers:
+        return f"; take {_either(schedulers)}"
+    others = [
+        name
+        for name in METHODS
+        if name not in context.methods and _works(replace(context, methods=frozenset({name})))
+    ]
+    return f"; use {_either(others)}" if others else ""
+
+
+def _works(context: Context) -> bool:
+    return all(METHODS[name].why_not(context) is None for name in context.methods)
+
+
+def _either(names: Sequence[str]) -> str:
+    """Such as `a, b or c`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
