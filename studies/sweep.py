@@ -18,7 +18,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
-from studies.budgets import read_budgets
+from studies.budgets import AskedBudgets, read_budgets
 from studies.plan import make_stack
 from studies.request import StudyRequest
 
@@ -101,6 +101,13 @@ class Sweep(_Part):
     budgets: dict[str, str | float] = {}
     storage: str | None = None
 
+    @property
+    def asked(self) -> AskedBudgets:
+        """The budgets, that of the loss among them; InputError if one is none."""
+        return read_budgets(
+            [f"{name}={value}" for name, value in self.budgets.items()], self.loss_budget
+        )
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -143,9 +150,14 @@ def read_sweep(path: Path) -> Sweep:
         keys = ", ".join(Sweep.model_fields)
         raise InputError(f"{path} must hold keys and values; the keys are {keys}")
     try:
-        return Sweep.model_validate(content)
+        sweep = Sweep.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {_first_problem(error)}") from error
+    try:
+        _ = sweep.asked
+    except InputError as error:
+        raise InputError(f"{path}: budgets: {error}") from error
+    return sweep
 
 
 def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[StudyRequest]:
@@ -175,9 +187,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             f"the sweep has {size:,} studies, and a file may have {MOST_STUDIES:,}; shorten its "
             "lists, or split it into several files"
         )
-    asked = read_budgets(
-        [f"{name}={value}" for name, value in sweep.budgets.items()], sweep.loss_budget
-    )
+    asked = sweep.asked
     requests = [
         StudyRequest(
             pipeline=pipeline,

@@ -49,8 +49,8 @@ def made_study(
     )
 
 
-def keep(store: Store, study: Study) -> None:
-    """Write a study into a database; its trials are numbered from 0 on."""
+def keep_attributes(store: Store, study: Study) -> optuna.Study:
+    """Write a study into a database without its trials."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = optuna.create_study(
         study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
@@ -64,6 +64,12 @@ def keep(store: Store, study: Study) -> None:
     }
     for key, value in attributes.items():
         kept.set_user_attr(key, value)
+    return kept
+
+
+def keep(store: Store, study: Study) -> None:
+    """Write a study into a database; its trials are numbered from 0 on."""
+    kept = keep_attributes(store, study)
     for trial in study.trials:
         kept.add_trial(
             create_trial(

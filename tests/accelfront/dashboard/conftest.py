@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import optuna
@@ -11,7 +10,7 @@ from objectives.quality.picture_grid import PictureGrid
 from storage.database.opening import open_store
 from storage.study_store.artifacts import artifact_folder, keep_picture
 from storage.study_store.attributes import FEASIBLE, MEASUREMENT, POINT
-from tests.accelfront.dashboard.servers import COMMAND, MEASURED, Server
+from tests.accelfront.dashboard.servers import MEASURED, Server, start_dashboard
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +44,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory, grid: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def server(storage: str) -> Iterator[Server]:
-    process = subprocess.Popen(
-        [*COMMAND, "--storage", storage, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_dashboard(storage)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     yield Server(address, process)

@@ -39,3 +39,13 @@ class Server:
 
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path)[1])
+
+
+def start_dashboard(storage: str) -> subprocess.Popen[str]:
+    """Start the command on a free port; the first line of its stdout is the address."""
+    return subprocess.Popen(
+        [*COMMAND, "--storage", storage, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.accelfront.dashboard.servers import COMMAND, Server
+from tests.accelfront.dashboard.servers import Server, start_dashboard
 from tests.command_line import run
 
 
@@ -47,12 +47,7 @@ def test_a_missing_database_is_told_and_not_made(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_without_a_fuss(storage: str) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "--storage", storage, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_dashboard(storage)
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

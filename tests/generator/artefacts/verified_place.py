@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import optuna
 import torch
 from optuna.trial import TrialState, create_trial
 
@@ -23,6 +21,7 @@ from storage.records.study import Study
 from storage.study_store import attributes as keys
 from tests.generator.made_trials import made_study
 from tests.made_records import changed
+from tests.made_reports import keep_attributes
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny
 
 METHODS = ("deepcache", "tgate", "tome")
@@ -84,20 +83,8 @@ def make_place(folder: Path) -> Place:
 
 def _store(study: Study, url: str) -> Study:
     """Write a study as a run leaves it, with two trials, and read it back."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     store = open_store(url, create=True)
-    stored = optuna.create_study(
-        study_name=study.name, storage=store.optuna, directions=["maximize", "minimize"]
-    )
-    attributes: dict[str, Any] = {
-        keys.COMBINATION: study.combination.as_json(),
-        keys.PROTOCOL: study.protocol.as_json(),
-        keys.ENVIRONMENT: study.environment.as_json(),
-        keys.SPACE: study.space.as_json(),
-        keys.LOSS_BUDGET: study.loss_budget,
-    }
-    for key, value in attributes.items():
-        stored.set_user_attr(key, value)
+    stored = keep_attributes(store, study)
     [trial] = study.trials
     for number, interval in enumerate((ANY_SPEED, NO_SPEED)):
         # Equal points would count as one.
