@@ -63,6 +63,11 @@ class Measurement(Record):
         baseline_gpu_bound: The baseline's.
         hits: The share of the denoiser's calls in which a cache that decides while running reused
             something; None without such a cache, and in studies from before it was kept.
+        warmup_s: Seconds of the trial's first accelerated generation, which compiles and captures;
+            not in the latency. None without a lossless method, and in studies from before it was
+            kept.
+        lossy_methods: The methods that leave something out at this point, sorted by name; empty at
+            a lossless point, and None in studies from before they were kept.
         disturbed: What disturbed it, from outside or beside the study's other points; empty if
             nothing did, and in studies from before it was kept.
         samples: Prompts generated; fewer than the protocol's if stopped early.
@@ -90,11 +95,18 @@ class Measurement(Record):
     gpu_bound: Number | None = None
     baseline_gpu_bound: Number | None = None
     hits: Number | None = None
+    warmup_s: Number | None = None
+    lossy_methods: Words | None = None
     disturbed: Words = ()
     samples: Count
     stopped_early: bool
     seconds: dict[str, Number]
     metrics: dict[str, MetricResult] = Field(default_factory=dict)
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether the point is known to leave nothing out."""
+        return self.lossy_methods == ()
 
     @property
     def disturbances(self) -> tuple[str, ...]:

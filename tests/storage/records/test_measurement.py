@@ -15,13 +15,22 @@ def test_what_earlier_releases_did_not_keep_has_a_default() -> None:
     kept = made_measurement().as_json()
     measured = Measurement.model_validate(kept)
     assert (measured.gpu_bound, measured.hits, measured.disturbed) == (None, None, ())
+    assert (measured.warmup_s, measured.lossy_methods, measured.is_lossless) == (None, None, False)
     assert measured.metrics == {}
     assert measured.as_json() == kept
 
 
 def test_fields_of_later_releases_stay() -> None:
-    kept = made_measurement().as_json() | {"warmup_s": [1.5, 0.1]}
+    kept = made_measurement().as_json() | {"later_s": [1.5, 0.1]}
     assert Measurement.model_validate_json(json.dumps(kept)).as_json() == kept
+
+
+@pytest.mark.parametrize(("lossy", "is_lossless"), [([], True), (["deepcache"], False)])
+def test_what_leaves_nothing_out_is_lossless(lossy: list[str], is_lossless: bool) -> None:
+    kept = made_measurement().as_json() | {"warmup_s": 41.5, "lossy_methods": lossy}
+    measured = Measurement.model_validate_json(json.dumps(kept))
+    assert measured.as_json() == kept
+    assert (measured.lossy_methods, measured.is_lossless) == (tuple(lossy), is_lossless)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,8 @@ def test_equal_pictures_have_an_infinite_psnr_in_json_too() -> None:
         {"samples": 2.5},
         {"stopped_early": 1},
         {"disturbed": "busy"},
+        {"warmup_s": nan},
+        {"lossy_methods": "deepcache"},
         {"seconds": {"generate": "long"}},
         {"metrics": {"ssim": {"value": 0.9}}},
     ],
