@@ -1,0 +1,139 @@
+"""What true_front.py found, as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isinf
+from statistics import geometric_mean
+from typing import Any
+
+from storage.records.points import point_text
+
+TARGETS = {
+    ("SD1.5", 1, "deepcache+compile+cuda_graph"): 5.5,
+    ("SDXL", 1, "deepcache+compile+cuda_graph"): 4.5,
+    ("SD1.5", 1, "cuda_graph"): 2.2,
+    ("SDXL", 1, "cuda_graph"): 1.7,
+    ("SD1.5", 8, "deepcache+compile+cuda_graph"): 2.5,
+}
+"""Speedups aimed at, by pipeline, batch size and stack, at 25 steps of DPM-Solver++."""
+
+AIMED_AT = ("DPM-Solver++", 25)
+
+
+def as_markdown(results: Mapping[str, Any]) -> str:
+    """The results as tables for people."""
+    stacks = {name: each for name, each in results["stacks"].items() if each.get("trials")}
+    lines = [f"# The true front of {results['pipeline']} on {results['device']}", ""]
+    if stacks:
+        lines += [*_about(results, stacks.values()), "", *_table(stacks), ""]
+        lines += [f"- {line}" for line in _targets(results, stacks)]
+        lines += [f"- {line}" for line in _bit_equality(stacks)]
+    lines += [f"- {line}" for line in _lacking(results["stacks"])]
+    return "\n".join(lines) + "\n"
+
+
+def plain_latency(stacks: Mapping[str, Any]) -> float:
+    """Seconds a picture of the plain pipeline, over all pairs of all studies."""
+    return geometric_mean(
+        seconds
+        for stack in stacks.values()
+        for trial in stack.get("trials", [])
+        for seconds in trial["baseline_latencies_s"]
+    )
+
+
+def fastest(trials: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The trial of the greatest speedup; None of none."""
+    return max(trials, key=lambda trial: float(trial["speedup"]), default=None)
+
+
+def is_lossless(trial: Mapping[str, Any]) -> bool:
+    """Whether no method leaves anything out at its point."""
+    return trial.get("lossy_methods") == []
+
+
+def _about(results: Mapping[str, Any], stacks: Any) -> list[str]:
+    latest = list(stacks)[-1]
+    versions = ", ".join(f"{name} {each}" for name, each in latest["versions"].items() if each)
+    dates = ", ".join(sorted({stack["date"] for stack in stacks}))
+    return [
+        f"{dates}; {versions}. Batches of {results['batch_size']}, {results['steps']} steps of "
+        f"{results['scheduler']}, found by what `accelfront study` runs; made by `python -m "
+        f"benchmarks.measuring.true_front --pipeline {results['pipeline']}`.",
+        "",
+        "Full-size weights are random: times mean what they say, losses mean nothing, so the loss "
+        "budget is switched off and the fastest point is simply that, whatever a real model would "
+        "lose by it. The default point of each stack stands beside it. Intervals are those of the "
+        "studies, which hold for other runs; warm-up is the first accelerated generation, which "
+        "captures and compiles; the times of lossless tell how much faster than the fastest "
+        "lossless point of the same study.",
+    ]
+
+
+def _table(stacks: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "| stack | trials | | point | speedup | s a picture | x lossless | warm-up s | peak MiB "
+        "| PSNR dB |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield f"| plain | | | | 1 | {plain_latency(stacks):.4f} | | | | |"
+    for name, stack in stacks.items():
+        trials = stack["trials"]
+        lossless = fastest(list(filter(is_lossless, trials)))
+        default = next((each for each in trials if each["params"] == stack["default"]), None)
+        rows = [("default", default), ("lossless", lossless), ("fastest", fastest(trials))]
+        kinds: dict[int, list[str]] = {}
+        for kind, trial in rows:
+            if trial is not None:
+                kinds.setdefault(trial["trial"], []).append(kind)
+        for number, words in kinds.items():
+            trial = next(each for each in trials if each["trial"] == number)
+            count = f"{len(trials)} of {stack['distinct']}"
+            yield _row(f"{name} | {count} | {', '.join(words)}", trial, lossless)
+
+
+def _row(head: str, trial: Mapping[str, Any], lossless: Mapping[str, Any] | None) -> str:
+    low, high = trial["speedup_ci"]
+    warmup, peak = trial.get("warmup_s"), trial["peak_memory_mib"]
+    times = "" if lossless is None else f"{trial['speedup'] / lossless['speedup']:.2f}"
+    return (
+        f"| {head} | {point_text(trial['params'])} | {trial['speedup']:.2f}x ({low:.2f} to "
+        f"{high:.2f}) | {trial['latency_s']:.4f} | {times} "
+        f"| {'' if warmup is None else f'{warmup:.1f}'} "
+        f"| {'' if peak is None else f'{peak:,.0f}'} | {_psnr(trial)} |"
+    )
+
+
+def _psnr(trial: Mapping[str, Any]) -> str:
+    if not is_lossless(trial):
+        return ""
+    return "equal" if isinf(trial["psnr_db"]) else f"{trial['psnr_db']:.1f}"
+
+
+def _targets(results: Mapping[str, Any], stacks: Mapping[str, Any]) -> Iterator[str]:
+    if (results["scheduler"], results["steps"]) != AIMED_AT:
+        return
+    for (pipeline, batch_size, wanted), target in TARGETS.items():
+        if (pipeline, batch_size) != (results["pipeline"], results["batch_size"]):
+            continue
+        for name, stack in stacks.items():
+            best = fastest(stack["trials"])
+            if best is not None and set(name.split("+")) == set(wanted.split("+")):
+                kept = "kept" if best["speedup"] >= target else "missed"
+                yield f"target of {name}: {target}x, {kept} with {best['speedup']:.2f}x"
+
+
+def _bit_equality(stacks: Mapping[str, Any]) -> Iterator[str]:
+    for trial in stacks.get("cuda_graph", {}).get("trials", []):
+        equal = isinf(trial["psnr_db"])
+        how = "equal bit for bit" if equal else f"not equal: {trial['psnr_db']:.1f} dB"
+        yield f"pictures of cuda_graph alone and of the plain pipeline: {how}"
+
+
+def _lacking(stacks: Mapping[str, Any]) -> Iterator[str]:
+    for name, stack in stacks.items():
+        if "reason" in stack:
+            yield f"{name} was not measured: {stack['reason']}"
+        for failure in stack.get("failed", []):
+            yield f"{name}, {failure['point']}: failed: {failure['reason']}"
