@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from accel_space.family import Family
 from accel_space.profile import Profile, SchedulerProfile
@@ -51,6 +51,8 @@ class Context:
         steps: num_inference_steps.
         guidance_scale: Classifier-free guidance is on above 1.
         methods: Names of all methods of the stack.
+        device: The kind of device.
+        lossless_methods: Those of `methods` that change the time alone.
         restarts: The denoiser calls, ascending, at which all caches begin anew.
         other_schedulers: Describes the schedulers that a person may take instead, by name.
     """
@@ -60,6 +62,8 @@ class Context:
     steps: int
     guidance_scale: float
     methods: frozenset[str]
+    device: Literal["cpu", "cuda"] = "cuda"
+    lossless_methods: frozenset[str] = frozenset()
     restarts: tuple[int, ...] = (0,)
     other_schedulers: Callable[[], Mapping[str, SchedulerProfile]] = field(
         default=dict, compare=False, repr=False
@@ -69,6 +73,11 @@ class Context:
     def family(self) -> Family:
         """The pipeline's family."""
         return self.profile.family
+
+    @property
+    def lossy_methods(self) -> frozenset[str]:
+        """Those of `methods` that change pictures."""
+        return self.methods - self.lossless_methods
 
     @property
     def calls(self) -> int:
@@ -86,6 +95,12 @@ class Method(ABC):
     """What it is called in a task; the first is how we write it there."""
     after: ClassVar[frozenset[str]] = frozenset()
     """Methods that are applied before this one where both are in a stack."""
+    place: ClassVar[Literal["first", "last", ""]] = ""
+    """Whether it is applied before all others, or after them."""
+    is_lossless: ClassVar[bool] = False
+    """Whether its schedule is `Lossless` at all parameters."""
+    static_only: ClassVar[str] = ""
+    """Why it cannot share a stack with a cache that decides while running; empty if it can."""
     conflicts: ClassVar[Mapping[str, str]] = {}
     """Methods that cannot share a stack with this one, and why; either may say so."""
     includes: ClassVar[frozenset[str]] = frozenset()
@@ -105,6 +120,9 @@ class Method(ABC):
     halve: ClassVar[Callable[..., None] | None] = None
     """A plain function of a pipe, its denoiser and a batch size, carried likewise: it halves what
     the method keeps of a guided batch of that size, so that an unguided one can reuse it."""
+    generators: ClassVar[Callable[..., list[Any]] | None] = None
+    """A plain function of the denoiser, carried likewise: the random generators that the method
+    draws from inside the denoiser."""
     has_hit: ClassVar[Callable[..., bool] | None] = None
     """Of a method with a `Dynamic` schedule: a plain function of the denoiser, which tells right
     behind a call whether that one reused anything. A trial counts with it, a script has no need."""
@@ -142,6 +160,13 @@ class Method(ABC):
         Raises:
             RefusedError: If the values, all numbers of the right kind, cannot work here.
         """
+
+    def off(self, context: Context) -> Params:
+        """The parameters, values of `space` or not, at which the method changes nothing.
+
+        Those that it does not name may be any. Never asked of a lossless method.
+        """
+        raise NotImplementedError(f"{self.name} cannot be switched off")
 
     def narrowed(self, params: Params, context: Context) -> Context:
         """Tell in which context these parameters make the other methods of the stack work."""

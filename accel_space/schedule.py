@@ -43,9 +43,11 @@ class Lossless:
 
     Attributes:
         features: What the time depends on.
+        changes_nothing: Whether the time stays the plain one too.
     """
 
     features: Features = field(default_factory=dict)
+    changes_nothing: bool = False
 
 
 Schedule = Static | Dynamic | Lossless
@@ -60,12 +62,16 @@ class StackSchedule:
         features: Those of static and dynamic schedules, as `method.feature`.
         time_features: Those of lossless ones.
         is_plain: Whether nothing changes: this is the plain pipe.
+        lossy_methods: Names of the methods that leave something out, in order.
+        idle_methods: Names of those that change nothing.
     """
 
     skips: Skipped
     features: Features
     time_features: Features
     is_plain: bool
+    lossy_methods: tuple[str, ...]
+    idle_methods: frozenset[str]
 
     @classmethod
     def of(cls, schedules: Mapping[str, Schedule], calls: int) -> StackSchedule:
@@ -83,10 +89,13 @@ class StackSchedule:
                 skips |= _stretched(schedule.skips, calls)
             own = time_features if isinstance(schedule, Lossless) else features
             own |= {f"{name}.{feature}": value for feature, value in schedule.features.items()}
-        is_plain = all(isinstance(each, Static) for each in schedules.values()) and not any(
-            any(shares) for shares in skips.values()
+        idle = frozenset(name for name, each in schedules.items() if _changes_nothing(each))
+        lossy = sorted(
+            name
+            for name, each in schedules.items()
+            if name not in idle and not isinstance(each, Lossless)
         )
-        return cls(skips, features, time_features, is_plain)
+        return cls(skips, features, time_features, idle == schedules.keys(), tuple(lossy), idle)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -94,6 +103,12 @@ class StackSchedule:
         return tuple(
             tuple(each.items()) for each in (self.skips, self.features, self.time_features)
         )
+
+
+def _changes_nothing(schedule: Schedule) -> bool:
+    if isinstance(schedule, Static):
+        return not any(any(shares) for shares in schedule.skips.values())
+    return isinstance(schedule, Lossless) and schedule.changes_nothing
 
 
 def _stretched(skips: Skipped, calls: int) -> Skipped:

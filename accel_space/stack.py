@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from functools import cached_property
-from graphlib import TopologicalSorter
-from inspect import Parameter, signature
+from inspect import signature
 from itertools import product
 from math import isfinite, prod
 from numbers import Real
 from typing import Any
 
 from accel_space.alternatives import alternatives
+from accel_space.applying import accelerate_arguments, applied_methods, find_methods, own_params
 from accel_space.errors import RefusedError
-from accel_space.family import Family
 from accel_space.hits import Hits
 from accel_space.method import (
     Choices,
@@ -26,93 +25,12 @@ from accel_space.method import (
     Space,
     Value,
 )
-from accel_space.methods import METHODS
 from accel_space.restore import restored
 from accel_space.schedule import StackSchedule
 from storage.foreign import shown
 from storage.records.points import by_short_names
 
 _MARK = "_accelfront_stack"
-
-
-def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
-    """Look methods up by name and put them into the order in which they are applied.
-
-    Args:
-        names: Method names, in any order; a name given twice counts once.
-
-    Raises:
-        RefusedError: If a name is unknown or two of the methods are in conflict.
-    """
-    wanted = set(names)
-    unknown = sorted(wanted - METHODS.keys())
-    if unknown:
-        raise RefusedError(
-            f"unknown method {shown(unknown[0])}; the methods are {', '.join(METHODS)}"
-        )
-    for name in sorted(wanted):
-        for other, reason in METHODS[name].conflicts.items():
-            if other in wanted:
-                raise RefusedError(
-                    f"{name} and {other} cannot be used together: {reason}; leave one of them out"
-                )
-    before = {name: sorted(_earlier(METHODS[name]) & wanted) for name in sorted(wanted)}
-    return tuple(METHODS[name] for name in TopologicalSorter(before).static_order())
-
-
-def _earlier(method: Method) -> frozenset[str]:
-    """Methods that are applied before one: what it names, and whose caches it is to halve."""
-    if "halvers" not in signature(method.accelerate).parameters:
-        return method.after
-    return method.after | {name for name, other in METHODS.items() if other.halve is not None}
-
-
-def applied_methods(methods: Iterable[Method]) -> list[Method]:
-    """Those of a stack's methods that no other one of them applies itself."""
-    given = list(methods)
-    included = frozenset[str]().union(*(method.includes for method in given))
-    return [method for method in given if method.name not in included]
-
-
-def accelerate_arguments(
-    method: Method, methods: Iterable[Method], params: Params, steps: int, family: Family
-) -> dict[str, Any]:
-    """What a method's `accelerate` is given by keyword, chosen by the names that it takes.
-
-    Args:
-        method: The method.
-        methods: All methods of its stack.
-        params: A point of the stack.
-        steps: num_inference_steps.
-        family: The pipeline's.
-
-    Raises:
-        RefusedError: If a parameter is missing.
-    """
-    known = {
-        **asdict(family),
-        **own_params(method, params),
-        "steps": steps,
-        "halvers": [each.halve for each in methods if each.halve is not None],
-    }
-    for other in methods:
-        if other.name in method.includes:
-            known |= own_params(other, params)
-    arguments = {}
-    for name, parameter in signature(method.accelerate).parameters.items():
-        if parameter.kind is not Parameter.KEYWORD_ONLY:
-            continue
-        if name in known:
-            arguments[name] = known[name]
-        elif parameter.default is Parameter.empty:
-            raise RefusedError(f"{method.name} needs a value of {name}, and the point has none")
-    return arguments
-
-
-def own_params(method: Method, params: Params) -> dict[str, Value]:
-    """The part of a stack's point that is a method's, under the library's names."""
-    parts = ((name.partition("."), value) for name, value in params.items())
-    return {own: value for (owner, _, own), value in parts if owner == method.name}
 
 
 class Stack:
@@ -133,8 +51,9 @@ class Stack:
         Raises:
             RefusedError: If a method is unknown, in conflict with another or cannot work here.
         """
-        self.context = context
         self.methods = find_methods(context.methods)
+        lossless = frozenset(method.name for method in self.methods if method.is_lossless)
+        self.context = context = replace(context, lossless_methods=lossless)
         for method in self.methods:
             reason = method.why_not(context)
             if reason is not None:
@@ -142,13 +61,26 @@ class Stack:
         self.space: Space = {
             f"{method.name}.{name}": choices
             for method in self.methods
-            for name, choices in method.space(context).items()
+            for name, choices in self._choices(method).items()
         }
 
     @property
     def default(self) -> dict[str, Value]:
         """The canonical point of the defaults."""
         return self.canonical({name: choices.default for name, choices in self.space.items()})
+
+    @property
+    def lossless_default(self) -> dict[str, Value] | None:
+        """The defaults of the lossless methods, the others switched off; None without either."""
+        if not self._switches_off:
+            return None
+        off = {
+            f"{method.name}.{name}": value
+            for method in self.methods
+            if not method.is_lossless
+            for name, value in method.off(self.context).items()
+        }
+        return self.canonical(self.default | off)
 
     @property
     def points(self) -> list[dict[str, Value]]:
@@ -203,13 +135,21 @@ class Stack:
         return context
 
     @contextmanager
-    def applied(self, pipe: Any, params: Params, hits: Hits | None = None) -> Iterator[Generate]:
+    def applied(
+        self,
+        pipe: Any,
+        params: Params,
+        hits: Hits | None = None,
+        captures: dict[Any, Any] | None = None,
+    ) -> Iterator[Generate]:
         """Accelerate a pipe; on leaving, also by an exception, it is exactly what it was.
 
         Args:
             pipe: The diffusers pipeline.
             params: A value for every parameter of the stack's space.
             hits: Counts the hits of dynamic caches; None counts none.
+            captures: What is captured of the denoiser at this point of this pipe, added to; the
+                next application at the point finds it there. None gives it back on leaving.
 
         Yields:
             The call that generates; it takes what the pipe's own call takes.
@@ -218,25 +158,47 @@ class Stack:
             RefusedError: If the pipe is accelerated already, or a value cannot work.
         """
         given = self._read(params)
-        self._schedule(given)
+        idle = self._schedule(given).idle_methods
+        active = [method for method in self.methods if method.name not in idle]
         # Pipes may share a denoiser, and that is what the methods patch.
         denoiser = self.context.family.denoiser_of(pipe)
         if hasattr(denoiser, _MARK):
             raise RefusedError("this pipe is accelerated already; leave that stack first")
-        for method in self.methods:
+        for method in active:
             if reason := method.why_not_pipe(pipe):
                 raise RefusedError(reason)
+        captured: dict[Any, Any] = {} if captures is None else captures
         with restored(pipe):
             setattr(denoiser, _MARK, True)
             generate: Generate = pipe
-            for method in applied_methods(self.methods):
+            for method in applied_methods(active):
                 arguments = accelerate_arguments(
-                    method, self.methods, given, self.context.steps, self.context.family
+                    method, active, given, self.context.steps, self.context.family
                 )
+                if "captures" in signature(method.accelerate).parameters:
+                    arguments["captures"] = captured
                 generate = method.accelerate(pipe, generate, **arguments)
             if hits is not None:
-                hits.count(self.methods, denoiser)
-            yield generate
+                hits.count(active, denoiser)
+            try:
+                yield generate
+            finally:
+                if captures is None:
+                    captured.clear()
+
+    @property
+    def _switches_off(self) -> bool:
+        """Whether its lossy methods can be switched off, for the lossless ones to be seen alone."""
+        return 0 < len(self.context.lossless_methods) < len(self.methods)
+
+    def _choices(self, method: Method) -> Space:
+        """A method's space, with what switches it off beside a lossless method."""
+        space = method.space(self.context)
+        if self._switches_off and not method.is_lossless:
+            for name, value in method.off(self.context).items():
+                values = tuple(sorted({*space[name].values, value}))
+                space[name] = replace(space[name], values=values)
+        return space
 
     @cached_property
     def _points(self) -> dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]]:

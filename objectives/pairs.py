@@ -87,7 +87,8 @@ class PairRunner:
         """Generate with the stack applied, warm and untimed, and read the host-bound share."""
         with watch_host(self._denoiser, self._device) as share:
             drawn = self.run_point(batch, point, recorder)
-        recorder.gpu_bound = share.gpu_bound
+        # Where nothing was watched its calls were replayed, each handed to the GPU in one piece.
+        recorder.gpu_bound = 1.0 if share.gpu_bound is None else share.gpu_bound
         return drawn
 
     def run_pair(
@@ -111,11 +112,15 @@ class PairRunner:
         """Generate with the stack applied: pictures, and seconds per picture."""
         recorder.refuse_late()
         start = time.perf_counter()
-        with self._stack.applied(self._pipe, point, recorder.hits) as generate:
+        applied = self._stack.applied(self._pipe, point, recorder.hits, recorder.captures)
+        with applied as generate:
             devices.reset_peak_memory(self._device)
             images, seconds = devices.timed(self._device, lambda: self._generate(generate, batch))
         recorder.clock.add("generate", seconds)
         recorder.clock.add("patch", time.perf_counter() - start - seconds)
+        if self._stack.context.lossless_methods and recorder.warmup_s is None:
+            recorder.warmup_s = seconds
+        recorder.lossy_methods = self._stack.schedule(point).lossy_methods
         peak = devices.peak_memory_mib(self._device)
         recorder.peak_memory += [] if peak is None else [peak]
         return images, seconds / len(batch)

@@ -44,6 +44,9 @@ class TrialRecorder:
         monitor: What disturbs the pairs.
         gpu_bound: As `Measurement` has it.
         baseline_gpu_bound: As `Measurement` has it.
+        captures: As `Stack.applied` fills it; the trial's own.
+        warmup_s: As `Measurement` has it.
+        lossy_methods: As `Measurement` has it.
         hits: Of the accelerated generations.
         timeout_s: The trial's time; None is any.
         start: When it began, as `time.monotonic` tells it.
@@ -57,6 +60,9 @@ class TrialRecorder:
     monitor: InterferenceMonitor = field(default_factory=InterferenceMonitor)
     gpu_bound: float | None = None
     baseline_gpu_bound: float | None = None
+    captures: dict[Any, Any] = field(default_factory=dict)
+    warmup_s: float | None = None
+    lossy_methods: tuple[str, ...] = ()
     hits: Hits = field(default_factory=Hits)
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
@@ -118,6 +124,8 @@ class TrialRecorder:
             baseline_clip_score=float(np.mean(baseline_scores)),
             samples=len(scores),
             hits=self.hits.share,
+            warmup_s=self.warmup_s,
+            lossy_methods=self.lossy_methods,
             stopped_early=given_up is not None or self.is_inert,
             metrics={name: each for name, each in results.items() if name != "clip_loss"},
         )

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from accel_space.applying import find_methods
 from accel_space.method import Context
-from accel_space.stack import Stack, find_methods
+from accel_space.stack import Stack
 from objectives.environment import this_environment
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
@@ -142,16 +143,16 @@ def make_plan(request: StudyRequest) -> Plan:
     """
     check_request(request)
     entry = find_pipeline(request.pipeline)
+    device = find_device(request.device)
     stack = None
     if request.model is None:
         # Refuse an impossible combination before gigabytes are fetched.
-        stack = make_stack(request, entry, entry.architecture)
+        stack = make_stack(request, entry, entry.architecture, device.type)
     model = find_model(entry, request.model, request.revision)
     if stack is None or not model.architecture.works_as(entry.architecture):
-        stack = make_stack(request, entry, model.architecture)
+        stack = make_stack(request, entry, model.architecture, device.type)
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
-    device = find_device(request.device)
     _check_memory_budget(request, device)
     return Plan(
         request=request,
@@ -195,13 +196,19 @@ def check_request(request: StudyRequest) -> None:
         check_folder(entry, folder)
 
 
-def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Architecture) -> Stack:
+def make_stack(
+    request: StudyRequest,
+    entry: PipelineEntry,
+    architecture: Architecture,
+    device: str = "cuda",
+) -> Stack:
     """Make the stack of a request, and check on configurations alone that it can work.
 
     Args:
         request: The request.
         entry: The pipeline's entry in the catalogue.
         architecture: The architecture of the model.
+        device: The kind of device; some methods work on a GPU alone.
 
     Raises:
         InputError: If the scheduler is unknown or does not suit the model.
@@ -220,6 +227,7 @@ def make_stack(request: StudyRequest, entry: PipelineEntry, architecture: Archit
             steps=request.steps,
             guidance_scale=entry.guidance_scale,
             methods=frozenset(methods),
+            device="cpu" if device == "cpu" else "cuda",
             other_schedulers=partial(
                 scheduler_choices, config, entry.pipeline_class, request.steps
             ),

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
-from accel_space.stack import find_methods
 from objectives.errors import InputError
 from objectives.files import read_text
 from objectives.pipelines.catalogue import find_pipeline

@@ -2,6 +2,8 @@
 
 from accel_space.method import Method
 from accel_space.methods.cfg_cutoff import CFGCutoff
+from accel_space.methods.compile import Compile
+from accel_space.methods.cuda_graph import CudaGraph
 from accel_space.methods.deepcache import DeepCache
 from accel_space.methods.fewer_steps import FewerSteps
 from accel_space.methods.first_block_cache import FirstBlockCache
@@ -21,5 +23,7 @@ METHODS: dict[str, Method] = {
         FewerSteps(),
         TaylorSeer(),
         FirstBlockCache(),
+        Compile(),
+        CudaGraph(),
     )
 }

@@ -83,6 +83,10 @@ class CFGCutoff(Method):
         )
         return {"cutoff_step_index": Choices(tuple(sorted(set(cutoffs))), default=default)}
 
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"cutoff_step_index": context.steps - 1}
+
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`."""
         guided = int(params["cutoff_step_index"]) + 1

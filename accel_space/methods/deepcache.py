@@ -92,6 +92,10 @@ class DeepCache(Method):
             "cache_branch_id": Choices(tuple(branches), default=0),
         }
 
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"cache_interval": 1}
+
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`: the UNet's `depth`, of which no call leaves its way in out."""
         interval = int(params["cache_interval"])

@@ -61,6 +61,10 @@ class FewerSteps(Method):
             "num_inference_steps": Choices(tuple(sorted(set(counts))), default, least=LEAST_STEPS)
         }
 
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"num_inference_steps": context.steps}
+
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`: of the `steps` the share that is not taken, at every call."""
         steps = int(params["num_inference_steps"])

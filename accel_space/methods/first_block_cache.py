@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from accel_space.caches import halve_states, with_new_states
 from accel_space.method import Choices, Context, Method, Params, Space
-from accel_space.schedule import Dynamic
+from accel_space.schedule import Dynamic, Static
 
 THRESHOLDS = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4)
 
@@ -75,8 +75,14 @@ class FirstBlockCache(Method):
         """See `Method.space`."""
         return {"threshold": Choices(THRESHOLDS, default=DEFAULT_THRESHOLD)}
 
-    def schedule(self, params: Params, context: Context) -> Dynamic:
-        """See `Method.schedule`."""
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"threshold": 0.0}
+
+    def schedule(self, params: Params, context: Context) -> Static | Dynamic:
+        """See `Method.schedule`: no change is less than a threshold of 0."""
+        if params["threshold"] == 0:
+            return Static({})
         return Dynamic({"threshold": float(params["threshold"])})
 
     def why_not_pipe(self, pipe: Any) -> str | None:

@@ -113,6 +113,10 @@ class PAB(Method):
             "cross_attention_block_skip_range": Choices(tuple(CROSS_RANGES), default=6, least=1),
         }
 
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"spatial_attention_block_skip_range": 1, "cross_attention_block_skip_range": 1}
+
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`."""
         spatial = int(params["spatial_attention_block_skip_range"])

@@ -85,6 +85,10 @@ class TaylorSeer(Method):
             "max_order": Choices(tuple(ORDERS), default=1),
         }
 
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"cache_interval": 1}
+
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`: of the `blocks` all, and the mean order of the predictions."""
         interval, first, most = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from inspect import signature
+from inspect import signature, unwrap
+from types import FunctionType, MethodType
 from typing import Any
 
 from accel_space.denoiser import why_unguided
@@ -55,6 +56,7 @@ def apply_tgate(
         load(pipe, cache_interval=cache_interval, cache_branch_id=cache_branch_id)
     else:
         getattr(tgate, f"{loader}Loader")(pipe)
+    pipe.tgate = without_registering_replays(pipe.tgate)
     calls = (type(pipe).__call__, pipe.tgate)
     accepted = set.intersection(*(set(signature(call).parameters) for call in calls))
 
@@ -77,6 +79,31 @@ def apply_tgate(
         )
 
     return gated
+
+
+def without_registering_replays(call: Any) -> Callable[..., Any]:
+    """The call of tgate's pipeline, which replaces all attentions before each denoiser call.
+
+    A replayed CUDA graph holds what was replaced while it was captured.
+    """
+    import torch
+
+    function = unwrap(call.__func__)
+    register = function.__globals__["register_forward"]
+
+    def register_forward(model: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if getattr(model, "replays", False) else register(model, *args, **kwargs)
+
+    own = FunctionType(
+        function.__code__,
+        {**function.__globals__, "register_forward": register_forward},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    own.__kwdefaults__ = function.__kwdefaults__
+    bound: Callable[..., Any] = MethodType(torch.no_grad()(own), call.__self__)
+    return bound
 
 
 class TGate(Method):
@@ -122,7 +149,7 @@ class TGate(Method):
         """See `Method.space`."""
         gate, interval = DEFAULTS[context.profile.pipeline_class]
         gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
-        alone = context.methods == {self.name}
+        alone = context.lossy_methods == {self.name}
         # In a stack nothing may be reused (see `schedule`), and there warm_up means nothing.
         sp_intervals = Choices(tuple(SP_INTERVALS), default=interval, least=1)
         fi_intervals = Choices(tuple(FI_INTERVALS), default=1, least=1)
@@ -138,6 +165,10 @@ class TGate(Method):
         gate = int(params["gate_step"])
         return replace(context, restarts=(*context.restarts, gate - 1, gate))
 
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"gate_step": context.steps, "sp_interval": 1}
+
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`."""
         gate, sp_interval, fi_interval, warm_up = (
@@ -151,7 +182,7 @@ class TGate(Method):
             else step % fi_interval != 0 and step >= gate
             for step in range(context.calls)
         )
-        if any(reused) and context.methods != {self.name}:
+        if any(reused) and context.lossy_methods != {self.name}:
             # DeepCache would leave some caches with the previous picture's self-attention, and
             # ToMe would unmerge an earlier step's with the matching of this one.
             raise RefusedError(

@@ -43,6 +43,11 @@ def apply_tome(
     return seeded
 
 
+def merging_generators(denoiser: Any) -> list[Any]:
+    """What tomesd draws from, at every call."""
+    return [denoiser._tome_info["args"]["generator"]]
+
+
 class ToMe(Method):
     """Merge `ratio` of the tokens in self-attentions at `max_downsample` of the latent or finer."""
 
@@ -52,6 +57,7 @@ class ToMe(Method):
     words = ("ToMe", "tomesd", "token merging", "token merge", "令牌合并", "词元合并")
     library = "tomesd"
     accelerate = staticmethod(apply_tome)
+    generators = staticmethod(merging_generators)
     after = frozenset({"deepcache", "tgate"})
 
     def why_not(self, context: Context) -> str | None:
@@ -78,6 +84,10 @@ class ToMe(Method):
             "ratio": Choices(RATIOS, default=0.5),
             "max_downsample": Choices(downsamples, default=downsamples[0]),
         }
+
+    def off(self, context: Context) -> Params:
+        """See `Method.off`."""
+        return {"ratio": 0.0}
 
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`: of each token grid that is merged the share, all the time."""

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
-from accel_space.stack import find_methods
 from accelfront.cli.process import prepare_process
 from accelfront.screen.view import StudyView
 from benchmarks.measuring.random_models import build_model, build_scorer

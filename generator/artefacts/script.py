@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from accel_space.applying import accelerate_arguments, applied_methods, find_methods
 from accel_space.family import Family
 from accel_space.method import Method
-from accel_space.stack import accelerate_arguments, applied_methods, find_methods
 from generator.artefacts.carried import carry
 from generator.artefacts.provenance import provenance, title
 from generator.artefacts.source import Source

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
-from accel_space.stack import find_methods
 from generator.tasks.lexer import check_length, known_names, quote
 from generator.tasks.measures import EXAMPLES
 from generator.tasks.parsing import Reading, Value, parse

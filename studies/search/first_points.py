@@ -10,7 +10,7 @@ from studies.search.warm_start import warm_points
 
 
 def first_points(plan: Plan, store: Store) -> list[Point]:
-    """Imported points, then those that the studies of the stack's parts suggest.
+    """The lossless point, imported points, then those that studies of the stack's parts suggest.
 
     The samplers to compare with take nothing from other studies.
 
@@ -18,7 +18,10 @@ def first_points(plan: Plan, store: Store) -> list[Point]:
         plan: The study that is to start.
         store: Where imported points and other studies are.
     """
+    lossless = plan.stack.lossless_default
     imported = imported_points(plan, store)
+    if lossless is not None:
+        imported = [lossless, *(point for point in imported if point != lossless)]
     if plan.request.sampler != "auto":
         return imported
     warm = warm_points(plan, store)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
 from accel_space.method import Params
-from accel_space.stack import Stack, find_methods
+from accel_space.stack import Stack
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name

@@ -8,11 +8,12 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Value
 from accel_space.methods import METHODS
 from accel_space.profile import SchedulerProfile
-from accel_space.stack import Stack, find_methods
+from accel_space.stack import Stack
 from objectives.pipelines.unet import UNetConfig
 from storage.records.points import by_short_names, point_key
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd

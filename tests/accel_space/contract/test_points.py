@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Generate, Method, Params, Space
 from accel_space.methods import METHODS
 from accel_space.schedule import Static
-from accel_space.stack import Stack, find_methods
+from accel_space.stack import Stack
 from tests.accel_space.contract.stacks import (
     ALL_STACKS,
     ARCHITECTURES,

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
+from accel_space.applying import own_params
 from accel_space.hits import Hits
 from accel_space.method import Value
 from accel_space.schedule import Skipped, Static
-from accel_space.stack import own_params
 from tests.accel_space.contract.stacks import (
     ARCHITECTURES,
     SCHEDULERS,

@@ -12,9 +12,9 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
+from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
 from accel_space.methods import METHODS
-from accel_space.stack import find_methods
 from generator.tasks.task import Task
 
 PIPELINES = {

@@ -1,0 +1,113 @@
+"""Which methods of a stack are applied, in which order, and what each is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from graphlib import TopologicalSorter
+from inspect import Parameter, signature
+from typing import Any
+
+from accel_space.errors import RefusedError
+from accel_space.family import Family
+from accel_space.method import Method, Params, Value
+from accel_space.methods import METHODS
+from storage.foreign import shown
+
+
+def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
+    """Look methods up by name and put them into the order in which they are applied.
+
+    Args:
+        names: Method names, in any order; a name given twice counts once.
+
+    Raises:
+        RefusedError: If a name is unknown or two of the methods are in conflict.
+    """
+    wanted = set(names)
+    unknown = sorted(wanted - METHODS.keys())
+    if unknown:
+        raise RefusedError(
+            f"unknown method {shown(unknown[0])}; the methods are {', '.join(METHODS)}"
+        )
+    for name in sorted(wanted):
+        for other, reason in METHODS[name].conflicts.items():
+            if other in wanted:
+                raise RefusedError(
+                    f"{name} and {other} cannot be used together: {reason}; leave one of them out"
+                )
+    _refuse_undecided([METHODS[name] for name in sorted(wanted)])
+    before = {name: sorted(_earlier(METHODS[name]) & wanted) for name in sorted(wanted)}
+    return tuple(METHODS[name] for name in TopologicalSorter(before).static_order())
+
+
+def _refuse_undecided(methods: Sequence[Method]) -> None:
+    """Raise RefusedError if a method needs to know all beforehand beside one that decides."""
+    for method in methods:
+        for other in methods:
+            if method.static_only and other.has_hit is not None:
+                raise RefusedError(
+                    f"{method.name} and {other.name} cannot be used together: "
+                    f"{method.static_only}; leave one of them out"
+                )
+
+
+def _earlier(method: Method) -> frozenset[str]:
+    """Methods that are applied before one: what it names, and whose caches it is to halve."""
+    if method.place == "first":
+        return frozenset()
+    first = {name for name, other in METHODS.items() if other.place == "first"}
+    if method.place == "last":
+        return frozenset(METHODS) - {method.name}
+    if "halvers" in signature(method.accelerate).parameters:
+        first |= {name for name, other in METHODS.items() if other.halve is not None}
+    return method.after | first
+
+
+def applied_methods(methods: Iterable[Method]) -> list[Method]:
+    """Those of a stack's methods that no other one of them applies itself."""
+    given = list(methods)
+    included = frozenset[str]().union(*(method.includes for method in given))
+    return [method for method in given if method.name not in included]
+
+
+def accelerate_arguments(
+    method: Method, methods: Iterable[Method], params: Params, steps: int, family: Family
+) -> dict[str, Any]:
+    """What a method's `accelerate` is given by keyword, chosen by the names that it takes.
+
+    Args:
+        method: The method.
+        methods: All methods of its stack that are applied.
+        params: A point of the stack.
+        steps: num_inference_steps.
+        family: The pipeline's.
+
+    Raises:
+        RefusedError: If a parameter is missing.
+    """
+    known = {
+        **asdict(family),
+        **own_params(method, params),
+        "steps": steps,
+        "halvers": [each.halve for each in methods if each.halve is not None],
+        "generators": [each.generators for each in methods if each.generators is not None],
+    }
+    for other in methods:
+        if other.name in method.includes:
+            known |= own_params(other, params)
+    arguments = {}
+    for name, parameter in signature(method.accelerate).parameters.items():
+        if parameter.kind is not Parameter.KEYWORD_ONLY:
+            continue
+        if name in known:
+            arguments[name] = known[name]
+        elif parameter.default is Parameter.empty:
+            raise RefusedError(f"{method.name} needs a value of {name}, and the point has none")
+    return arguments
+
+
+def own_params(method: Method, params: Params) -> dict[str, Value]:
+    """The part of a stack's point that is a method's, under the library's names."""
+    parts = ((name.partition("."), value) for name, value in params.items())
+    return {own: value for (owner, _, own), value in parts if owner == method.name}

@@ -1,0 +1,73 @@
+"""Compile: the blocks of the denoiser, and the VAE's decoder, one by one by torch.compile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from accel_space.method import Choices, Context, Method, Params, Space
+from accel_space.schedule import Lossless
+
+BLOCKS = ("ResnetBlock2D", "BasicTransformerBlock")
+"""The classes of the blocks of UNets and of PixArt; later transformers name theirs themselves."""
+
+MOST_VARIANTS = 256
+"""Of one function: each block's shapes are another, and so is each batch size."""
+
+PARTS = range(3)
+
+
+def apply_compile(
+    pipe: Any, generate: Callable[..., Any], *, denoiser: str, parts: int
+) -> Callable[..., Any]:
+    """Compile the denoiser's blocks, and the VAE's decoder where `parts` is 2."""
+    import torch
+    import torch._dynamo
+
+    module = getattr(pipe, denoiser)
+    names = {*BLOCKS, *(getattr(module, "_repeated_blocks", None) or ())}
+    held = [each for each in module.modules() if type(each).__name__ in names] if parts else []
+    for block in held + ([pipe.vae.decoder] if parts > 1 else []):
+        block.forward = torch.compile(block.forward, dynamic=False)
+
+    def generate_compiled(*args: Any, **kwargs: Any) -> Any:
+        limits = {
+            "recompile_limit": MOST_VARIANTS,
+            "accumulated_recompile_limit": 16 * MOST_VARIANTS,
+        }
+        with torch._dynamo.config.patch(limits):
+            return generate(*args, **kwargs)
+
+    return generate_compiled
+
+
+class Compile(Method):
+    """Compile nothing (`parts` 0), the denoiser's blocks (1), or the VAE's decoder as well (2).
+
+    The compiled code outlives the application: a process compiles each shape once.
+    """
+
+    name = "compile"
+    title = "compile"
+    words = ("compile", "torch.compile", "compiled", "编译")
+    place = "first"
+    is_lossless = True
+    accelerate = staticmethod(apply_compile)
+    conflicts: ClassVar[Mapping[str, str]] = {
+        "tgate": "T-GATE replaces the attentions inside the compiled blocks at every step",
+        "tome": "ToMe replaces the compiled blocks, and draws from a generator inside them",
+    }
+
+    def why_not(self, context: Context) -> str | None:
+        """See `Method.why_not`."""
+        return None
+
+    def space(self, context: Context) -> Space:
+        """See `Method.space`."""
+        return {"parts": Choices(tuple(PARTS), default=1)}
+
+    def schedule(self, params: Params, context: Context) -> Lossless:
+        """See `Method.schedule`."""
+        parts = int(params["parts"])
+        features = {"blocks": float(parts > 0), "decoder": float(parts > 1)}
+        return Lossless(features, changes_nothing=parts == 0)

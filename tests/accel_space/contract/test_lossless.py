@@ -1,0 +1,212 @@
+"""What changes the time alone: beside the others, every picture stays as it is without it."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from accel_space.applying import find_methods
+from accel_space.errors import RefusedError
+from accel_space.method import Generate
+from accel_space.methods import METHODS
+from accel_space.stack import Stack
+from tests.accel_space.contract.stacks import (
+    ARCHITECTURES,
+    KNOWN_BEFOREHAND,
+    LOSSY,
+    Broken,
+    Names,
+    breaking_after,
+    context_of,
+    draw_few,
+    families_and_stacks,
+    fits,
+    home,
+    key_of,
+    make_stack,
+    quick_pipeline,
+)
+from tests.accel_space.pipe_state import assert_same_state, pipe_state
+
+LOSSLESS = [name for name in METHODS if name not in LOSSY]
+
+CAPTURED = families_and_stacks(ARCHITECTURES, [(), *KNOWN_BEFOREHAND])
+
+
+def gpu_pipeline(family: str) -> Any:
+    return quick_pipeline(family).to("cuda", torch.float16)
+
+
+def three_pictures(family: str, generate: Generate) -> list[torch.Tensor]:
+    """One batch size, another in between, and the first one again."""
+    return [draw_few(family, generate, batch) for batch in (2, 1, 2)]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("family", "names"), CAPTURED)
+def test_captured_pictures_are_equal_bit_for_bit(family: str, names: Names) -> None:
+    pipe = gpu_pipeline(family)
+    eager = make_stack(pipe, names)
+    with eager.applied(pipe, eager.default) as generate:
+        expected = three_pictures(family, generate)
+    captured = make_stack(pipe, (*names, "cuda_graph"))
+    before = pipe_state(pipe)
+    kept: dict[Any, Any] = {}
+
+    for _ in range(2):
+        with captured.applied(pipe, eager.default, captures=kept) as generate:
+            pictures = three_pictures(family, generate)
+            again = three_pictures(family, generate)
+        for picture, second, wanted in zip(pictures, again, expected, strict=True):
+            assert torch.equal(picture, wanted)
+            assert torch.equal(second, wanted)
+        assert_same_state(pipe_state(pipe), before)
+
+    assert len(kept) == 2
+    with eager.applied(pipe, eager.default) as generate:
+        assert torch.equal(draw_few(family, generate, 2), expected[0])
+
+
+@pytest.mark.gpu
+def test_captures_are_bounded_and_their_memory_is_given_back() -> None:
+    pipe = gpu_pipeline("SD1.5")
+    stack = make_stack(pipe, ("cuda_graph",))
+    gc.collect()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    kept: dict[Any, Any] = {}
+
+    with stack.applied(pipe, {}, captures=kept) as generate:
+        for batch in (1, 2, 3, 4, 5, 6):
+            draw_few("SD1.5", generate, batch)
+
+    assert len(kept) == 4
+    kept.clear()
+    del generate
+    gc.collect()
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() <= before + 2**21
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("wait", ["item", "python"])
+def test_a_failed_capture_is_told_and_the_process_goes_on(wait: str) -> None:
+    pipe = gpu_pipeline("SD1.5")
+    expected = draw_few("SD1.5", pipe)
+    stack = make_stack(pipe, ("cuda_graph",))
+    before = pipe_state(pipe)
+    block = pipe.unet.mid_block
+    forward = type(block).forward
+
+    def waiting(hidden_states: Any, *args: Any, **kwargs: Any) -> Any:
+        if torch.cuda.is_current_stream_capturing():
+            if wait == "python":
+                raise ValueError("no")
+            hidden_states.sum().item()
+        return forward(block, hidden_states, *args, **kwargs)
+
+    with (
+        pytest.raises(RuntimeError, match="call 1 of the denoiser cannot be captured"),
+        stack.applied(pipe, {}) as generate,
+    ):
+        block.forward = waiting
+        draw_few("SD1.5", generate)
+
+    assert_same_state(pipe_state(pipe), before)
+    torch.rand(8, device="cuda")
+    torch.randn(8, device="cuda", generator=torch.Generator("cuda").manual_seed(0))
+    assert torch.equal(draw_few("SD1.5", pipe), expected)
+    with stack.applied(pipe, {}) as generate:
+        for _ in range(2):
+            assert torch.equal(draw_few("SD1.5", generate), expected)
+
+
+@pytest.mark.gpu
+def test_a_generation_that_breaks_off_leaves_the_captures_sound() -> None:
+    pipe = gpu_pipeline("SD1.5")
+    stack = make_stack(pipe, ("deepcache", "cuda_graph"))
+    with stack.applied(pipe, stack.default) as generate:
+        expected = draw_few("SD1.5", generate)
+        with pytest.raises(Broken):
+            draw_few("SD1.5", generate, **breaking_after("SD1.5", 2))
+        assert torch.equal(draw_few("SD1.5", generate), expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("family", "names"), CAPTURED)
+def test_compiled_pictures_differ_by_rounding_alone(family: str, names: Names) -> None:
+    if any(name in METHODS["compile"].conflicts for name in names):
+        return
+    pipe = gpu_pipeline(family)
+    eager = make_stack(pipe, names)
+    with eager.applied(pipe, eager.default) as generate:
+        expected = draw_few(family, generate)
+    before = pipe_state(pipe)
+    for more in (("compile",), ("compile", "cuda_graph")):
+        stack = make_stack(pipe, (*names, *more))
+        with stack.applied(pipe, {**eager.default, "compile.parts": 2}) as generate:
+            pictures = [draw_few(family, generate) for _ in range(2)]
+        assert_same_state(pipe_state(pipe), before)
+        assert torch.equal(*pictures)
+        assert (pictures[0] - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@pytest.mark.parametrize("lossless", LOSSLESS)
+@pytest.mark.parametrize("name", LOSSY)
+def test_a_lossy_method_can_be_switched_off_beside_a_lossless_one(name: str, lossless: str) -> None:
+    names = (name, lossless)
+    if METHODS[name].has_hit or name in METHODS[lossless].conflicts:
+        return
+    family = str(home((name,)))
+    pipe = quick_pipeline(family)
+    stack = make_stack(pipe, names)
+    off = stack.lossless_default
+    assert off is not None
+    assert stack.schedule(off).lossy_methods == ()
+    assert stack.schedule(off).idle_methods == {name}
+    assert off in stack.points
+    assert stack.schedule(stack.default).lossy_methods == (name,)
+
+
+@pytest.mark.parametrize("name", LOSSY)
+def test_a_method_that_is_switched_off_draws_plainly(name: str) -> None:
+    family = str(home((name,)))
+    pipe = quick_pipeline(family)
+    plain = draw_few(family, pipe)
+    stack = make_stack(pipe, (name,))
+    off = {f"{name}.{key}": value for key, value in METHODS[name].off(stack.context).items()}
+    with stack.applied(pipe, {**stack.default, **off}) as generate:
+        assert torch.equal(draw_few(family, generate), plain)
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_a_lossless_method_tells_so(name: str) -> None:
+    family = next(family for family in ARCHITECTURES if fits((name,), family))
+    stack = make_stack(quick_pipeline(family), (name,))
+    assert stack.lossless_default is None
+    for point in stack.points:
+        schedule = stack.schedule(point)
+        assert not schedule.skips and not schedule.features
+        assert schedule.lossy_methods == ()
+    assert len({key_of(stack, point) for point in stack.points}) == len(stack.points)
+
+
+def test_a_cache_that_decides_while_running_is_not_captured() -> None:
+    with pytest.raises(RefusedError, match="captured once"):
+        find_methods(("first_block_cache", "cuda_graph"))
+
+
+def test_compile_comes_first_and_cuda_graph_last() -> None:
+    names = ("deepcache", "fewer_steps", "cfg_cutoff", "cuda_graph", "compile")
+    ordered = [method.name for method in find_methods(names)]
+    assert ordered[0] == "compile"
+    assert ordered[-1] == "cuda_graph"
+
+
+def test_cuda_graph_is_refused_on_a_cpu() -> None:
+    with pytest.raises(RefusedError, match="the device is cpu"):
+        Stack(replace(context_of(("cuda_graph",)), device="cpu"))
