@@ -27,7 +27,7 @@ from accel_space.errors import RefusedError
 from accelfront.cli.process import prepare_process
 from accelfront.screen.view import StudyView
 from benchmarks.measuring.random_models import build_model, build_scorer
-from benchmarks.measuring.true_front_page import as_markdown
+from benchmarks.measuring.true_front_page import as_markdown, read_results
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
 from objectives.errors import InputError, MeasurementError
 from objectives.pipelines.catalogue import PIPELINES
@@ -205,21 +205,6 @@ def points_of(path: Path) -> dict[str, list[Point]]:
         name: [trial["params"] for trial in stack.get("trials", [])]
         for name, stack in stacks.items()
     }
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """What this script wrote.
-
-    Raises:
-        InputError: If the file is not one of its.
-    """
-    try:
-        results = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        results = None
-    if not isinstance(results, dict) or not {"stacks", "batch_size"} <= results.keys():
-        raise InputError(f"{path} is no file of true_front.py's; it makes true-front-*.json")
-    return results
 
 
 def study_stack(

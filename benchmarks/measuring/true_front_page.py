@@ -1,12 +1,15 @@
-"""What true_front.py found, as a page."""
+"""What true_front.py found: read, chosen from, and as a page."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
+from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+from objectives.errors import InputError
 from storage.records.points import point_text
 
 TARGETS = {
@@ -19,6 +22,21 @@ TARGETS = {
 """Speedups aimed at, by pipeline, batch size and stack, at 25 steps of DPM-Solver++."""
 
 AIMED_AT = ("DPM-Solver++", 25)
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """What true_front.py wrote.
+
+    Raises:
+        InputError: If the file is not one of its.
+    """
+    try:
+        results = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        results = None
+    if not isinstance(results, dict) or not {"stacks", "batch_size"} <= results.keys():
+        raise InputError(f"{path} is no file of true_front.py's; it makes true-front-*.json")
+    return results
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
@@ -53,6 +71,21 @@ def is_lossless(trial: Mapping[str, Any]) -> bool:
     return trial.get("lossy_methods") == []
 
 
+def chosen(stack: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """A stack's default trial, its fastest lossless one and its fastest; each once, and why."""
+    trials = stack["trials"]
+    found = {
+        "default": next((each for each in trials if each["params"] == stack["default"]), None),
+        "lossless": fastest(list(filter(is_lossless, trials))),
+        "fastest": fastest(trials),
+    }
+    kinds: dict[int, list[str]] = {}
+    for kind, trial in found.items():
+        if trial is not None:
+            kinds.setdefault(trial["trial"], []).append(kind)
+    return [(", ".join(kinds[each["trial"]]), each) for each in trials if each["trial"] in kinds]
+
+
 def _about(results: Mapping[str, Any], stacks: Any) -> list[str]:
     latest = list(stacks)[-1]
     versions = ", ".join(f"{name} {each}" for name, each in latest["versions"].items() if each)
@@ -79,18 +112,10 @@ def _table(stacks: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|---|"
     yield f"| plain | | | | 1 | {plain_latency(stacks):.4f} | | | | |"
     for name, stack in stacks.items():
-        trials = stack["trials"]
-        lossless = fastest(list(filter(is_lossless, trials)))
-        default = next((each for each in trials if each["params"] == stack["default"]), None)
-        rows = [("default", default), ("lossless", lossless), ("fastest", fastest(trials))]
-        kinds: dict[int, list[str]] = {}
-        for kind, trial in rows:
-            if trial is not None:
-                kinds.setdefault(trial["trial"], []).append(kind)
-        for number, words in kinds.items():
-            trial = next(each for each in trials if each["trial"] == number)
-            count = f"{len(trials)} of {stack['distinct']}"
-            yield _row(f"{name} | {count} | {', '.join(words)}", trial, lossless)
+        lossless = fastest(list(filter(is_lossless, stack["trials"])))
+        count = f"{len(stack['trials'])} of {stack['distinct']}"
+        for kinds, trial in chosen(stack):
+            yield _row(f"{name} | {count} | {kinds}", trial, lossless)
 
 
 def _row(head: str, trial: Mapping[str, Any], lossless: Mapping[str, Any] | None) -> str:
