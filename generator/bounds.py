@@ -53,11 +53,12 @@ class Bound:
         """One entry of `bounds --json`."""
         study = self.study.as_json()
         del study["front"]
+        found = [] if self.trial is None else self.study.points_json([self.trial])
         return {
             **study,
             "points": self.study.space.distinct,
             "searched": is_searched(self.study),
-            "bound": None if self.trial is None else self.trial.as_json(),
+            "bound": found[0] if found else None,
         }
 
 

@@ -27,6 +27,8 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         else f"**{bound.judged_speedup:.2f}x** at a loss of {bound.judged_loss:.1%}, "
         f"trial {bound.number}"
     )
+    if bound is not None and (beside := record.rivals.in_words(bound)):
+        found += f"; {beside}"
     done, distinct = len(record.trials), record.space.distinct
     rows = {
         "combination": f"{combination.pipeline}, {combination.scheduler}, "

@@ -25,6 +25,17 @@ def made_trial(
     return made_point(number, params, speedup, clip_loss, baseline_s=baseline_s, **changes)
 
 
+RIVALS = [
+    made_trial(0, 3.0, 0.0, lossy_methods=[], warmup_s=4.25),
+    made_trial(1, 3.2, 0.0, lossy_methods=[], warmup_s=120.4),
+    made_trial(2, 4.0, 0.005, lossy_methods=["fewer_steps"], warmup_s=4.25),
+    made_trial(3, 5.0, 0.015, lossy_methods=["fewer_steps"], warmup_s=4.25),
+    made_trial(4, 6.4, 0.009, lossy_methods=["deepcache"], warmup_s=41.5),
+    made_trial(5, 8.0, 0.025, lossy_methods=["deepcache", "fewer_steps"], warmup_s=41.5),
+]
+"""Points of a stack with lossless methods, DeepCache and fewer steps; the bound is trial 4."""
+
+
 def made_study(
     trials: Sequence[Trial],
     methods: Sequence[str] = ("deepcache",),

@@ -71,12 +71,15 @@ class Quality:
             trials; None if no trial had two batches.
         interval: Width of the speedup's interval / speedup, median over the trials.
         disturbed: Trials that something disturbed, such as another process on the GPU.
+        warmup: Least and greatest seconds that compiling and capturing took a trial; None where
+            that is not known.
     """
 
     drift: tuple[float, float]
     noise: float | None
     interval: float
     disturbed: int
+    warmup: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -184,10 +187,12 @@ def _quality(trials: Sequence[Trial]) -> Quality:
     middle = median(baselines)
     batches = [each.baseline_latencies_s for each in measured]
     noises = [stdev(latencies) / mean(latencies) for latencies in batches if len(latencies) > 1]
+    warmups = [trial.warmup_s for trial in trials if trial.warmup_s is not None]
     widths = [(each.speedup_ci[1] - each.speedup_ci[0]) / each.speedup for each in measured]
     return Quality(
         drift=(min(baselines) / middle - 1, max(baselines) / middle - 1),
         noise=median(noises) if noises else None,
         interval=median(widths),
         disturbed=sum(trial.was_disturbed for trial in trials),
+        warmup=(min(warmups), max(warmups)) if warmups else None,
     )

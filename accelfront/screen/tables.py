@@ -9,12 +9,22 @@ from rich import box
 from rich.table import Table
 
 from accelfront.screen.counting import counted
+from accelfront.screen.rivals import (
+    FEWER_STEPS,
+    VS_LOSSLESS,
+    WARM_UP,
+    best_lossless_text,
+    fewer_steps_text,
+    vs_lossless_text,
+    warmup_text,
+)
 from accelfront.screen.terminal import json_text
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
 
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
+    from storage.records.judgement import Rivals
     from storage.records.study import Study
     from storage.records.trial import Failure
 from storage.records.trial import Trial
@@ -55,11 +65,14 @@ def front_table(study: Study, title: str | None = None) -> Table:
         study: The study.
         title: What the table is of; None is the name of the study.
     """
+    front, rivals = study.front, study.rivals
+    # 80 columns hold one of the two; beside lossless points similarity is below the parameters.
+    beside = [] if rivals.lossless is None else ["vs\nlossless"]
+    similar = [] if beside else ["similar"]
     table = plain_table(
-        "#", "speedup", "s/picture", "CLIP loss", "similar", title=title or study.name
+        "#", "speedup", *beside, "s/picture", "CLIP loss", *similar, title=title or study.name
     )
     table.add_column("parameters", justify="left")
-    front = study.front
     for trial in front:
         measured = trial.measurements
         table.add_row(
@@ -68,14 +81,19 @@ def front_table(study: Study, title: str | None = None) -> Table:
                 for again, each in enumerate(measured)
             ),
             "\n".join(map(speedup_text, measured)),
+            # On the line of the speedup that it is worked out from.
+            *("\n" * (len(measured) - 1) + vs_lossless_text(rivals, trial) for _ in beside),
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
             "\n".join(_loss(each, study.loss_budget) for each in measured),
-            f"{trial.measurement.image_similarity:.3f}",
-            "\n".join(filter(None, [searched_params(study, trial), _hits(trial.measurement)])),
+            *(f"{trial.measurement.image_similarity:.3f}" for _ in similar),
+            "\n".join(filter(None, [searched_params(study, trial), *_details(trial, rivals)])),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
+        f"{VS_LOSSLESS} ({best_lossless_text(rivals)})": bool(beside),
+        FEWER_STEPS: any(fewer_steps_text(rivals, trial) for trial in front),
+        WARM_UP: any(trial.warmup_s is not None for trial in front),
         HITS: any(trial.measurement.hits is not None for trial in front),
         AGAIN: any(trial.confirmed is not None for trial in front),
         f"* over the loss budget of {study.loss_budget:.1%}": any(
@@ -107,8 +125,16 @@ def _loss(measured: Measurement, budget: float) -> str:
     return f"{mark}{measured.clip_loss:.1%} {low}..{high}"
 
 
-def _hits(measured: Measurement) -> str:
-    return "" if measured.hits is None else f"hits {measured.hits:.0%}"
+def _details(trial: Trial, rivals: Rivals) -> list[str]:
+    """What stands below a point's parameters, a line each; empty where there is nothing."""
+    measured = trial.measurement
+    return [
+        "lossless" if trial.is_lossless else "",
+        fewer_steps_text(rivals, trial),
+        "" if rivals.lossless is None else f"similar {measured.image_similarity:.3f}",
+        "" if measured.hits is None else f"hits {measured.hits:.0%}",
+        warmup_text(trial),
+    ]
 
 
 def speedup_text(measured: Measurement) -> str:

@@ -40,9 +40,10 @@ def verdict(study: Study, commands: Commands) -> Verdict:
         return Verdict(_nothing_sure(study))
     best = max(sure, key=lambda trial: (trial.judged_speedup, -trial.judged_loss))
     where = "not confirmed" if best.confirmed is None else "confirmed"
-    return Verdict(
-        f"Use {_figures(best)}, {where} on unseen prompts.", best, commands.of(study, best)
-    )
+    words = f"Use {_figures(best)}, {where} on unseen prompts."
+    if beside := study.rivals.in_words(best):
+        words += f" {beside[0].upper()}{beside[1:]}."
+    return Verdict(words, best, commands.of(study, best))
 
 
 def show(found: Verdict) -> None:

@@ -168,7 +168,11 @@ def _best(progress: Progress) -> str:
     best = progress.best
     if best is None:
         return f"none inside {progress.budgets.in_words()} yet"
-    return f"{best.judged_speedup:.2f}x, loss {best.judged_loss:.1%} (trial {best.number})"
+    words = f"{best.judged_speedup:.2f}x, loss {best.judged_loss:.1%} (trial {best.number})"
+    over = progress.vs_lossless
+    if over is None or best.is_lossless:
+        return words
+    return f"{words}, {over:.2f} times as fast as the best lossless point"
 
 
 def _time_left(progress: Progress) -> str:

@@ -22,7 +22,7 @@ def studies_json(studies: Sequence[Study]) -> list[dict[str, Any]]:
     return [
         {
             **study.as_json(),
-            "points": [trial.as_json() for trial in study.trials],
+            "points": study.points_json(study.trials),
             "protocol": study.protocol.as_json(),
             "versions": study.versions,
         }
@@ -57,8 +57,7 @@ def _cell(value: Any) -> Any:
 def _rows(study: Study) -> list[dict[str, Any]]:
     combination = {**study.combination.as_json(), "methods": study.combination.method_names}
     rows = []
-    for trial in study.trials:
-        point = trial.as_json()
+    for point in study.points_json(study.trials):
         params = point.pop("params")
         row: dict[str, Any] = {"study": study.name, **combination, "device": study.device}
         row["loss_budget"] = study.loss_budget

@@ -3,6 +3,9 @@
 The best of many points was lucky too. So a point that was confirmed is judged by its confirmation,
 on prompts that did not choose it, and any other one by what the search measured of it.
 
+A stack that compiles or captures is fast without leaving anything out, so the speedup of its points
+over the baseline says little of what their lossy methods give. `Rivals` tells that.
+
 A search itself goes by its own figures (`Study.searched_front`), as those are of the same
 prompts for all its points.
 """
@@ -23,6 +26,64 @@ class Judged(NamedTuple):
     speedup: float
     clip_loss: float
     trial: Trial
+
+
+class Rivals(NamedTuple):
+    """What points of a study have to beat: what it reached without a cache.
+
+    Attributes:
+        lossless: The fastest lossless point; None if none is known.
+        fewer_steps: Of the points that leave out steps alone their front, fastest first.
+    """
+
+    lossless: Trial | None
+    fewer_steps: list[Trial]
+
+    @classmethod
+    def among(cls, trials: Sequence[Trial], budgets: Budgets) -> Rivals:
+        """Find them; points that break a condition take no part."""
+        allowed = [trial for trial in trials if budgets.allow(trial.judged)]
+        lossless = [trial for trial in allowed if trial.is_lossless]
+        fewer = [trial for trial in allowed if trial.leaves_out_steps_alone]
+        best = max(lossless, key=lambda trial: trial.judged_speedup, default=None)
+        return cls(best, judged_front(fewer, budgets))
+
+    def lossless_speedup(self, trial: Trial) -> float | None:
+        """How many times as fast as the best lossless point it is; None if there is none."""
+        if self.lossless is None:
+            return None
+        return trial.judged_speedup / self.lossless.judged_speedup
+
+    def fewer_steps_speedup(self, trial: Trial) -> float | None:
+        """What fewer steps reach at no greater loss than the point's; None if that is not known."""
+        inside = (each for each in self.fewer_steps if each.judged_loss <= trial.judged_loss)
+        return next((each.judged_speedup for each in inside), None)
+
+    def as_json(self, trial: Trial) -> dict[str, float]:
+        """What is known of both, as fields of a point."""
+        figures = {
+            "lossless_speedup": self.lossless_speedup(trial),
+            "fewer_steps_speedup": self.fewer_steps_speedup(trial),
+        }
+        return {name: figure for name, figure in figures.items() if figure is not None}
+
+    def in_words(self, trial: Trial) -> str:
+        """What is known of both, as a clause for each; empty if nothing is."""
+        clauses = []
+        best, times = self.lossless, self.lossless_speedup(trial)
+        if best is not None and best.number == trial.number:
+            clauses.append("it is the best lossless point")
+        elif best is not None:
+            clauses.append(
+                f"it is {times:.2f} times as fast as the best lossless point "
+                f"({best.judged_speedup:.2f}x, trial {best.number})"
+            )
+        fewer = self.fewer_steps_speedup(trial)
+        if fewer is not None and not trial.leaves_out_steps_alone:
+            clauses.append(
+                f"fewer steps, with nothing else left out, give {fewer:.2f}x at no greater loss"
+            )
+        return "; ".join(clauses)
 
 
 def judged_front(trials: Iterable[Trial], budgets: Budgets) -> list[Trial]:

@@ -104,11 +104,6 @@ class Measurement(Record):
     metrics: dict[str, MetricResult] = Field(default_factory=dict)
 
     @property
-    def is_lossless(self) -> bool:
-        """Whether the point is known to leave nothing out."""
-        return self.lossy_methods == ()
-
-    @property
     def disturbances(self) -> tuple[str, ...]:
         """What disturbed it; studies from before this was kept know of the GPU alone."""
         return self.disturbed or (("shared",) if self.device_shared else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +11,7 @@ from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.front import pareto_front
-from storage.records.judgement import judged_bound, judged_front
+from storage.records.judgement import Rivals, judged_bound, judged_front
 from storage.records.protocol import Protocol
 from storage.records.record import Number, Record, Some, Value
 from storage.records.trial import Failure, Trial
@@ -158,13 +159,23 @@ class Study(BaseModel):
         return judged_bound(self.trials, self.budgets)
 
     @property
+    def rivals(self) -> Rivals:
+        """What its points have to beat: its best lossless point, and fewer steps."""
+        return Rivals.among(self.trials, self.budgets)
+
+    @property
     def ruled_out(self) -> list[Trial]:
         """The points that break a condition, and so are on no front."""
         return [trial for trial in self.trials if not self.budgets.allow(trial.judged)]
 
+    def points_json(self, trials: Iterable[Trial]) -> list[dict[str, Any]]:
+        """Points of this study as `front --json` has them, beside their rivals."""
+        rivals = self.rivals
+        return [trial.as_json() | rivals.as_json(trial) for trial in trials]
+
     def as_json(self) -> dict[str, Any]:
         """One entry of `front --json`."""
-        return {
+        content = {
             "study": self.name,
             **self.combination.as_json(),
             "device": self.device,
@@ -173,8 +184,11 @@ class Study(BaseModel):
             "doubt": self.doubt or None,
             "trials": len(self.trials),
             "foreign_trials": self.foreign_trials,
-            "front": [trial.as_json() for trial in self.front],
+            "front": self.points_json(self.front),
             "failed": [failure._asdict() for failure in self.failed],
             "budgets": self.budgets.limits(),
             "ruled_out": [trial.number for trial in self.ruled_out],
         }
+        if (best := self.rivals.lossless) is not None:
+            [content["best_lossless"]] = self.points_json([best])
+        return content

@@ -12,6 +12,9 @@ from storage.records.record import Count, Number, Positive, Value
 
 Point = dict[str, int | float]
 
+FEWER_STEPS = ("fewer_steps",)
+"""The lossy methods of a point that leaves out steps and nothing else."""
+
 CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
 """What `front --json` shows of a confirmation."""
 
@@ -66,6 +69,21 @@ class Trial(BaseModel):
         """The CLIP loss by which it is judged."""
         return self.clip_loss if self.confirmed is None else self.confirmed.clip_loss
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether it is known to leave nothing out."""
+        return self.measurement.lossy_methods == ()
+
+    @property
+    def leaves_out_steps_alone(self) -> bool:
+        """Whether it is known to leave out steps and nothing else."""
+        return self.measurement.lossy_methods == FEWER_STEPS
+
+    @property
+    def warmup_s(self) -> float | None:
+        """Seconds that it took to compile and capture at first; None where that is not known."""
+        return (self.first_timing or self.measurement).warmup_s
+
     def as_json(self) -> dict[str, Any]:
         """The fields of a point of `front --json`."""
         measured = self.measurement.as_json()
@@ -91,6 +109,10 @@ class Trial(BaseModel):
         for name in ("gpu_bound", "hits", "peak_memory_mib"):
             if measured.get(name) is not None:
                 marks[name] = measured[name]
+        if self.warmup_s is not None:
+            marks["warmup_s"] = self.warmup_s
+        if self.measurement.lossy_methods is not None:
+            marks["lossy_methods"] = list(self.measurement.lossy_methods)
         if metrics := measured.get("metrics"):
             marks["metrics"] = metrics
         if self.confirmed is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from storage.records.budgets import Budgets
-from storage.records.judgement import judged_bound
+from storage.records.judgement import Rivals, judged_bound
 from storage.records.study import Study
 from storage.records.trial import Trial
 from studies.run.time_left import Step, StepTimes
@@ -31,6 +31,8 @@ class Progress:
         last: What became of the last trial, in words; empty before the first.
         left_s: Seconds that the run will take yet, remeasurements included; None if unknown.
         notes: What a person should know of what is measured, a line each; to be told once.
+        vs_lossless: How many times as fast as the best lossless point `best` is; None if there is
+            none.
     """
 
     stage: str
@@ -41,6 +43,7 @@ class Progress:
     last: str
     left_s: float | None
     notes: tuple[str, ...] = ()
+    vs_lossless: float | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -78,16 +81,19 @@ class Reporter:
 
     def say(self, stage: str) -> None:
         """Report what happens now, in words."""
+        best = judged_bound(self.trials, self.budgets)
+        rivals = Rivals.among(self.trials, self.budgets)
         self._watch(
             Progress(
                 stage=stage,
                 done=len(self.trials),
                 wanted=self.wanted,
                 budgets=self.budgets,
-                best=judged_bound(self.trials, self.budgets),
+                best=best,
                 last=self.last,
                 left_s=self.step_times.left_s(self.steps_left()),
                 notes=self.notes(),
+                vs_lossless=None if best is None else rivals.lossless_speedup(best),
             )
         )
 

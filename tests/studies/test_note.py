@@ -13,6 +13,7 @@ from studies.note import study_note
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from tests.made_records import made_point
+from tests.made_reports import RIVALS
 from tests.studies.conftest import MakeRequest
 
 STORAGE = "postgresql+psycopg://me:***@host/studies"
@@ -46,6 +47,14 @@ def test_it_tells_combination_protocol_device_and_bound(make_request: MakeReques
     ):  # fmt: skip
         assert words in note
     # One attribute of optuna-dashboard's, which loads those of all studies at each poll.
+    assert len(note) < 1500
+
+
+def test_it_tells_the_bound_beside_the_best_lossless_point(make_request: MakeRequest) -> None:
+    plan = make_plan(make_request())
+    found = record(plan, 2).model_copy(update={"trials": RIVALS})
+    note = study_note(plan, found, STORAGE)
+    assert "trial 4; it is 2.00 times as fast as the best lossless point (3.20x, trial 1)" in note
     assert len(note) < 1500
 
 

@@ -107,6 +107,7 @@ def read_at(
 
 def _table(found: list[Bound]) -> Table:
     from accelfront.screen.models import ModelNames
+    from accelfront.screen.rivals import FEWER_STEPS, VS_LOSSLESS, rival_lines
     from accelfront.screen.tables import (
         AGAIN,
         combination_text,
@@ -121,6 +122,7 @@ def _table(found: list[Bound]) -> Table:
     table.add_column("parameters", justify="left")
     table.add_column("study", justify="left", overflow="fold")
     models = ModelNames(bound.study for bound in found)
+    lines: list[str] = []
     for bound in found:
         study, trial = bound.study, bound.trial
         cells = [
@@ -137,7 +139,9 @@ def _table(found: list[Bound]) -> Table:
                 f"{'* ' if each.clip_loss > study.loss_budget else ''}{each.clip_loss:.1%}"
                 for each in measured
             )
-            cells[3:] = str(trial.number), searched_params(study, trial)
+            beside = rival_lines(study.rivals, trial)
+            lines += beside
+            cells[3:] = str(trial.number), "\n".join([searched_params(study, trial), *beside])
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
         digest = StudyName.read(study.name).digest
@@ -145,6 +149,9 @@ def _table(found: list[Bound]) -> Table:
             *cells, models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
         )
     table.caption = "bound: the greatest speedup inside all budgets, and its interval at 95%"
+    for note in (VS_LOSSLESS, FEWER_STEPS):
+        if any(line.startswith(note.partition(":")[0]) for line in lines):
+            table.caption += f"\n{note}"
     if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
         table.caption += f"\n{AGAIN}, and judged by that; * over the loss budget"
     table.caption_justify = "left"

@@ -58,8 +58,7 @@ def _print_csv(records: list[Study]) -> None:
 
     rows = []
     for record in records:
-        for trial in record.front:
-            point = trial.as_json()
+        for point in record.points_json(record.front):
             params = point.pop("params")
             rows.append({"study": record.name, **flat_cells(point), **params})
     print(csv_text(rows), end="")

@@ -14,6 +14,7 @@ import pytest
 from storage.database.opening import open_store
 from tests.accelfront.cli.test_cli import POINT_FIELDS
 from tests.command_line import modules_after, run, run_process
+from tests.made_reports import RIVALS, keep, made_study
 from tests.made_studies import add_point, add_study, confirm
 
 BOUND_FIELDS = {
@@ -66,6 +67,25 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
     assert any("none yet" in line and "1 of 24" in line for line in lines)
     assert any("●" in line and "3.04x" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+def test_a_bound_is_told_beside_its_rivals_as_text_and_as_json(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    store = open_store(url, create=True)
+    keep(store, made_study(RIVALS, methods=("deepcache", "fewer_steps")))
+    store.engine.dispose()
+    [found] = json.loads(run("bounds", "--storage", url, "--json").stdout)
+    assert found["best_lossless"]["trial"] == 1
+    assert (found["bound"]["lossless_speedup"], found["bound"]["fewer_steps_speedup"]) == (2.0, 4.0)
+    lines = run("bounds", "--storage", url).stdout.splitlines()
+    text = " ".join(" ".join(lines).split())
+    assert "vs lossless 2.00x" in text and "fewer steps 4.00x" in text
+    assert "vs lossless: speedup / that of the best lossless point" in text
+    assert max(map(len, lines)) <= 80
+    rows = csv.DictReader(io.StringIO(run("front", "--csv", "--storage", url).stdout))
+    assert {row["trial"]: row["lossless_speedup"] for row in rows}["4"] == "2.0"
+    told = run("front", "--storage", url).stdout
+    assert "2.00 times as fast as the best lossless point (3.20x, trial 1)" in told
 
 
 def test_bounds_tell_of_a_baseline_that_is_poor_itself(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from storage.study_store.attributes import MEASUREMENT
 from tests.accelfront.dashboard.servers import MEASURED, Server
 from tests.command_line import run
 from tests.made_records import changed
-from tests.made_reports import keep, made_study, made_trial
+from tests.made_reports import RIVALS, keep, made_study, made_trial
 
 
 def test_the_address_is_printed_and_answers(server: Server) -> None:
@@ -113,6 +113,22 @@ def test_second_looks_and_what_they_found_are_told(judged: tuple[str, Server]) -
     assert (told[3]["feasible"], "judged" in told[0]) == ("False", False)
     assert [trial["state"] for trial in trials[4:]] == ["Pruned"] * 3
     assert told[4]["no point of its own"] == "confirms trial 1"
+
+
+def test_points_are_told_beside_the_best_lossless_one(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/rivals.db", create=True)
+    keep(store, made_study(RIVALS))
+    server = listen("127.0.0.1", 0, store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        seen = Server(f"http://127.0.0.1:{server.server_port}/", None)
+        trials = seen.get_json("api/studies/1")["trials"]
+    finally:
+        server.shutdown()
+        server.server_close()
+    told = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in trials]
+    assert (told[1]["lossy methods"], told[4]["lossy methods"]) == ("none", "deepcache")
+    assert (told[4]["vs lossless"], told[4]["warm-up, s"]) == ("2.00x", "41.5")
 
 
 def test_a_page_that_has_trials_gets_the_others_and_all_of_the_best(

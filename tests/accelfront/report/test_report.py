@@ -12,7 +12,7 @@ from storage.database.opening import open_store
 from tests.accelfront.report.pages import TRIALS, without_library
 from tests.command_line import modules_after, run
 from tests.made_records import changed, made_measurement, made_point
-from tests.made_reports import keep, made_study, made_trial
+from tests.made_reports import RIVALS, keep, made_study, made_trial
 
 
 def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
@@ -29,6 +29,18 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     page = unescape(without_library(render_page([made_study([kept])], {})))
     found = re.search(r"The bound is 1.87x at a loss of 1.5%, by trial 0, on prompts that", page)
     assert found, "as bounds and generate judge it"
+
+
+def test_the_front_is_told_beside_the_best_lossless_point() -> None:
+    page = unescape(without_library(render_page([made_study(RIVALS)], {})))
+    table = re.sub("<[^>]+>", "", page[page.index('class="front"') : page.index("<h3>Search")])
+    assert "4 6.40x 6.35 to 6.45 2.00x 0.156" in " ".join(table.split())
+    assert "fewer steps 4.00x" in table and "(trial 1, 3.20x)" in table
+    text = " ".join(re.sub("<[^>]+>", " ", page).split())
+    assert "by trial 4. It is 2.00 times as fast as the best lossless point (3.20x, tri" in text
+    assert "Warm-up 4.25 s to 2.01 min a trial" in text
+    page = unescape(without_library(render_page([made_study(TRIALS)], {})))
+    assert "lossless" not in page and "Warm-up" not in page
 
 
 def test_what_to_doubt_is_told() -> None:

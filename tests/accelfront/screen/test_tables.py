@@ -10,7 +10,7 @@ from rich.console import Console
 from accelfront.screen.tables import front_table, waiting_text
 from storage.records.study import Study
 from tests.made_records import changed, made_measurement
-from tests.made_reports import made_study, made_trial
+from tests.made_reports import RIVALS, made_study, made_trial
 
 AGAIN = made_measurement(1.87, 0.031, speedup_ci=[1.8, 1.9], clip_loss_ci=[0.001, 0.123])
 
@@ -56,6 +56,32 @@ def test_a_cache_that_decides_while_running_shows_how_often_it_hit() -> None:
     assert any("hits: the share of the denoiser's calls" in line for line in lines)
     assert trial.as_json()["hits"] == 0.65
     assert "hits" not in made_trial(0, 2.0, 0.01).as_json()
+
+
+def test_a_front_with_lossless_points_tells_both_speedups_and_warm_ups() -> None:
+    lines = lines_of(made_study(RIVALS))
+    [header] = [line for line in lines if "s/picture" in line]
+    assert header.split()[:3] == ["#", "speedup", "lossless"] and "similar" not in header
+    [bound] = [line for line in lines if "6.40x" in line]
+    assert "6.40x 6.35-6.45     2.00x" in bound
+    text = " ".join(" ".join(lines).split())
+    assert "fewer steps 4.00x similar 0.950 warm-up 42 s" in text
+    assert "lossless similar 0.950 warm-up 120 s" in text
+    assert text.count("fewer steps 4.00x") == 1, "of fewer steps themselves it says nothing"
+    assert "speedup / that of the best lossless point (trial 1, 3.20x)" in text
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_second_speedup_stands_beside_the_figures_that_judge_a_point() -> None:
+    trial = changed(RIVALS[4], confirmed=made_measurement(4.8, 0.01))
+    lines = lines_of(made_study([RIVALS[1], trial]))
+    assert any("4.80x 4.75-4.85     1.50x" in line for line in lines)
+
+
+def test_a_front_without_a_lossless_point_is_as_it_was() -> None:
+    lines = lines_of(made_study([made_trial(0, 2.0, 0.01)]))
+    assert any(line.endswith("CLIP loss  similar  parameters") for line in map(str.rstrip, lines))
+    assert not any("lossless" in line or "warm-up" in line for line in lines)
 
 
 def test_poor_points_of_many_parameters_stay_on_their_lines() -> None:

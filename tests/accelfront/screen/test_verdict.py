@@ -15,7 +15,7 @@ from storage.records.study import Study
 from storage.records.trial import Trial
 from tests.command_line import run
 from tests.made_records import changed
-from tests.made_reports import keep, made_study, made_trial
+from tests.made_reports import RIVALS, keep, made_study, made_trial
 
 SURE = made_trial(0, 1.5, 0.005)
 LUCKY = changed(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.008).measurement)
@@ -31,6 +31,13 @@ def test_the_fastest_point_that_is_sure_is_to_be_used() -> None:
     assert told == "Use trial 1: 1.90x at a loss of 0.8%, confirmed on unseen prompts."
     assert words(SURE).endswith(
         "trial 0: 1.50x at a loss of 0.5%, not confirmed on unseen prompts."
+    )
+
+
+def test_a_point_to_use_is_told_beside_the_best_lossless_one() -> None:
+    assert words(*RIVALS).startswith("Use trial 4: 6.40x at a loss of 0.9%, not confirmed")
+    assert "prompts. It is 2.00 times as fast as the best lossless point (3.20x, trial 1); fe" in (
+        words(*RIVALS)
     )
 
 

@@ -42,6 +42,13 @@ def test_a_pipe_gets_a_line_for_each_result_and_no_more(
     ]
 
 
+def test_a_line_tells_the_best_beside_the_best_lossless_point(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = shown(capsys, replace(MEASURING, vs_lossless=1.5))
+    assert "(trial 3), 1.50 times as fast as the best lossless point; 60 s left" in told
+
+
 def test_before_the_first_result_the_stage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     loading = replace(MEASURING, stage="loading tiny-shapes", last="", best=None, left_s=None)
     assert shown(capsys, loading).splitlines()[-1] == "loading tiny-shapes"
