@@ -98,9 +98,10 @@ def _about(results: Mapping[str, Any], stacks: Any) -> list[str]:
         "Full-size weights are random: times mean what they say, losses mean nothing, so the loss "
         "budget is switched off and the fastest point is simply that, whatever a real model would "
         "lose by it. The default point of each stack stands beside it. Intervals are those of the "
-        "studies, which hold for other runs; warm-up is the first accelerated generation, which "
-        "captures and compiles; the times of lossless tell how much faster than the fastest "
-        "lossless point of the same study.",
+        "studies, which hold for other runs. Warm-up is the first accelerated generation of a "
+        "point, which captures; it compiles too, but a process compiles each shape once, so the "
+        "first stack bears that. The column `x lossless` tells how much faster than the fastest "
+        "lossless point of the same study a point is.",
     ]
 
 

@@ -120,7 +120,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     first, second = results["dates"]
     versions = ", ".join(f"{name} {each}" for name, each in results["versions"].items() if each)
     lines = [
-        f"# {results['pipeline']} on two hosts with {results['device']}",
+        f"# {results['pipeline']} on two hosts: {results['device']}",
         "",
         f"Batches of {results['batch_size']}, {results['steps']} steps of {results['scheduler']}; "
         f"the first on {first}, the second on {second}; {versions}. Made by `python -m "
