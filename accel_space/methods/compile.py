@@ -54,8 +54,10 @@ class Compile(Method):
     is_lossless = True
     accelerate = staticmethod(apply_compile)
     conflicts: ClassVar[Mapping[str, str]] = {
-        "tgate": "T-GATE replaces the attentions inside the compiled blocks at every step",
-        "tome": "ToMe replaces the compiled blocks, and draws from a generator inside them",
+        "tgate": "T-GATE replaces the attentions inside the blocks before every step, "
+        "and each would be compiled anew",
+        "tome": "ToMe draws from a generator inside the blocks, which compiled code does "
+        "otherwise, and it would be compiled anew with every point",
     }
 
     def why_not(self, context: Context) -> str | None:

@@ -31,10 +31,24 @@ from tests.accel_space.contract.stacks import (
     quick_pipeline,
 )
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
+from tests.tiny_pipelines import draw
 
 LOSSLESS = [name for name in METHODS if name not in LOSSY]
 
 CAPTURED = families_and_stacks(ARCHITECTURES, [(), *KNOWN_BEFOREHAND])
+
+
+BY_CHANCE = 0.02
+"""On a GPU, tomesd adds what it merges up in any order: so much of the picture's range differs from
+one eager generation to the next as well."""
+
+
+def assert_equal(picture: torch.Tensor, expected: torch.Tensor, names: Names) -> None:
+    """Bit for bit, where eager generations equal each other so."""
+    if "tome" in names:
+        assert (picture - expected).abs().max() <= BY_CHANCE * expected.abs().max()
+    else:
+        assert torch.equal(picture, expected)
 
 
 def gpu_pipeline(family: str) -> Any:
@@ -62,13 +76,13 @@ def test_captured_pictures_are_equal_bit_for_bit(family: str, names: Names) -> N
             pictures = three_pictures(family, generate)
             again = three_pictures(family, generate)
         for picture, second, wanted in zip(pictures, again, expected, strict=True):
-            assert torch.equal(picture, wanted)
-            assert torch.equal(second, wanted)
+            assert_equal(picture, wanted, names)
+            assert_equal(second, wanted, names)
         assert_same_state(pipe_state(pipe), before)
 
     assert len(kept) == 2
     with eager.applied(pipe, eager.default) as generate:
-        assert torch.equal(draw_few(family, generate, 2), expected[0])
+        assert_equal(draw_few(family, generate, 2), expected[0], names)
 
 
 @pytest.mark.gpu
@@ -81,8 +95,8 @@ def test_captures_are_bounded_and_their_memory_is_given_back() -> None:
     kept: dict[Any, Any] = {}
 
     with stack.applied(pipe, {}, captures=kept) as generate:
-        for batch in (1, 2, 3, 4, 5, 6):
-            draw_few("SD1.5", generate, batch)
+        for steps in range(2, 8):
+            draw(generate, steps=steps)
 
     assert len(kept) == 4
     kept.clear()
