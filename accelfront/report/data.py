@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 
 from accelfront.screen.commands import Commands
+from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
 from accelfront.screen.verdict import Verdict, verdict
 from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.combination import StudyName
 from storage.records.front import hypervolume, pareto_front
+from storage.records.judgement import Rivals
 from storage.records.measurement import Measurement
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -25,11 +27,15 @@ class FrontPoint:
         trial: The point.
         inside: Whether it keeps the loss budget.
         command: What emits its script; None if no task singles it out.
+        vs_lossless: Its speedup over that of the best lossless point.
+        fewer_steps: What fewer steps give at no greater loss; empty if that is not known.
     """
 
     trial: Trial
     inside: bool
     command: str | None
+    vs_lossless: str
+    fewer_steps: str
 
     @property
     def why_no_command(self) -> str:
@@ -91,6 +97,8 @@ class StudyReport:
         front: Its front, fastest first.
         dominated: Its other points.
         bound: The fastest point inside the loss budget.
+        rivals: What its points have to beat.
+        beside: How the bound stands beside them, in words; empty if that is not known.
         verdict: What to use of it.
         hypervolumes: The hypervolume after each point, in the order of the trials.
         cost: What the search cost; None without points, as is the next.
@@ -101,6 +109,8 @@ class StudyReport:
     front: list[FrontPoint]
     dominated: list[Trial]
     bound: Trial | None
+    rivals: Rivals
+    beside: str
     verdict: Verdict
     hypervolumes: list[float]
     cost: Cost | None
@@ -115,7 +125,7 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
         commands: Of the storage that it is in.
     """
     trials, budget = study.trials, study.loss_budget
-    front = study.front
+    front, rivals, bound = study.front, study.rivals, study.bound
     on_front = {trial.number for trial in front}
     return StudyReport(
         record=study,
@@ -124,11 +134,15 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
                 trial,
                 inside=trial.judged_loss <= budget,
                 command=commands.of(study, trial),
+                vs_lossless=vs_lossless_text(rivals, trial),
+                fewer_steps=fewer_steps_text(rivals, trial),
             )
             for trial in front
         ],
         dominated=[trial for trial in trials if trial.number not in on_front],
-        bound=study.bound,
+        bound=bound,
+        rivals=rivals,
+        beside=rivals.in_words(bound) if bound else "",
         verdict=verdict(study, commands),
         hypervolumes=_hypervolumes(study),
         cost=_cost(study) if trials else None,

@@ -24,7 +24,7 @@ from accelfront.report.data import StudyReport, report_study, study_titles
 from accelfront.report.fitting import Pictures, fit_pictures
 from accelfront.screen.commands import Commands
 from accelfront.screen.models import ModelNames
-from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
+from accelfront.screen.rivals import vs_lossless_text
 from accelfront.screen.tables import doubts, foreign_text, searched_params, weakness_text
 from generator.bounds import weak_baselines
 from storage.records.measurement import Measurement
@@ -140,7 +140,6 @@ def _template() -> jinja2.Template:
     environment.filters["speedup_told"] = _speedup_told
     environment.filters["loss_told"] = _loss_told
     environment.filters["vs_lossless"] = vs_lossless_text
-    environment.filters["fewer_steps"] = fewer_steps_text
     environment.filters["params"] = searched_params
     environment.filters["foreign_told"] = foreign_text
     environment.filters["sentence"] = lambda words: f"{words[:1].upper()}{words[1:]}."

@@ -72,7 +72,7 @@ def front_table(study: Study, title: str | None = None) -> Table:
     table = plain_table(
         "#", "speedup", *beside, "s/picture", "CLIP loss", *similar, title=title or study.name
     )
-    table.add_column("parameters", justify="left")
+    table.add_column("parameters", justify="left", overflow="fold")
     for trial in front:
         measured = trial.measurements
         table.add_row(

@@ -119,7 +119,7 @@ def _table(found: list[Bound]) -> Table:
     from storage.records.combination import StudyName
 
     table = plain_table("bound", "CLIP loss", "budget", "#")
-    table.add_column("parameters", justify="left")
+    table.add_column("parameters", justify="left", overflow="fold")
     table.add_column("study", justify="left", overflow="fold")
     models = ModelNames(bound.study for bound in found)
     lines: list[str] = []

@@ -39,8 +39,17 @@ def test_the_front_is_told_beside_the_best_lossless_point() -> None:
     text = " ".join(re.sub("<[^>]+>", " ", page).split())
     assert "by trial 4. It is 2.00 times as fast as the best lossless point (3.20x, tri" in text
     assert "Warm-up 4.25 s to 2.01 min a trial" in text
+    overview = page[page.index("The studies;") : page.index('class="front"')]
+    assert '<td role="cell" data-label="vs lossless">2.00x</td>' in overview
     page = unescape(without_library(render_page([made_study(TRIALS)], {})))
     assert "lossless" not in page and "Warm-up" not in page
+
+
+def test_fewer_steps_are_explained_where_they_are_told() -> None:
+    told, known = RIVALS[4], RIVALS[3]
+    for trials, is_told in (([*RIVALS[:3], told], True), ([*RIVALS[:2], known, told], False)):
+        page = without_library(render_page([made_study(trials)], {}))
+        assert ("Fewer steps: their speedup" in page) is is_told
 
 
 def test_what_to_doubt_is_told() -> None:

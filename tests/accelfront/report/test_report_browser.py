@@ -45,6 +45,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of two studies with points, one with pictures and an attack, and of one without."""
+    lossless = made_trial(0, 1.3, 0.01, baseline_s=0.6, lossy_methods=[], warmup_s=41.5)
     trials = [
         made_trial(0, 1.2, 0.0),
         made_trial(1, 1.1, 0.01),
@@ -54,7 +55,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     studies = [
         made_study(trials),
-        made_study([made_trial(0, 1.3, 0.01, baseline_s=0.6)], scheduler="UniPC", steps=12),
+        made_study([lossless], scheduler="UniPC", steps=12),
         made_study([], methods=("tome",)),
     ]
     picture = BytesIO()
