@@ -51,7 +51,7 @@ def main() -> None:
     )
     parser.add_argument("fronts", nargs="+", type=Path, help="files of true_front.py")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--models", type=Path, default=Path("full-size-models"))
+    parser.add_argument("--models", type=Path, default=Path("runs/full-size-models"))
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     try:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
@@ -38,10 +38,13 @@ from storage.reading.studies import read_studies
 from storage.records.study import Study
 from storage.records.trial import Point
 from studies.errors import StudyFailedError
-from studies.plan import make_plan
+from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
 from studies.run.runner import run_study
+
+if TYPE_CHECKING:
+    import torch
 
 NO_BUDGET = 0.99
 """The greatest loss that a study can allow, to a hundredth: it rules nothing out."""
@@ -170,7 +173,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--again", type=Path, help="a true-front file; measure its points first")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=540, help="start no trial after these")
-    parser.add_argument("--models", type=Path, default=Path("full-size-models"))
+    parser.add_argument("--models", type=Path, default=Path("runs/full-size-models"))
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     if options.stacks is None:
@@ -233,7 +236,25 @@ def study_stack(
         print(f"{'+'.join(request.methods)}: {error}", flush=True)
         return {"reason": str(error)}
     [study] = read_studies(store, plan.study_name)
-    return {"default": plan.stack.default, **described_study(study)}
+    found = {"default": plan.stack.default, **described_study(study)}
+    if not plan.stack.context.lossy_methods:
+        found["pixels"] = pixel_differences(plan, store, loader)
+    return found
+
+
+def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[float]:
+    """The largest difference of a pixel in each pair of batches at the default point.
+
+    A PSNR has a ceiling, which pictures may reach that are not equal bit for bit.
+    """
+    largest: list[float] = []
+
+    def compare(batch: range, plain: torch.Tensor, accelerated: torch.Tensor) -> None:
+        largest.append(float((plain.float() - accelerated.float()).abs().max()))
+
+    instrument = loader.load(plan, store, print)
+    instrument.objective.measure(plan.stack.default, instrument.baseline, show=compare)
+    return largest
 
 
 def described_study(study: Study) -> dict[str, Any]:

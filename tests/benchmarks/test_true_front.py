@@ -107,17 +107,18 @@ def test_studies_each_stack_and_says_why_one_is_not_measured(
 
 def test_a_page_tells_equal_pictures_and_the_gain_over_lossless() -> None:
     lossy: dict[str, Any] = {"lossy_methods": ["deepcache"]}
-    page = as_markdown(
-        front(
-            cuda_graph=[trial(0, 0.4, psnr_db=float("inf"))],
-            compile__deepcache__cuda_graph=[trial(0, 0.25), trial(1, 0.125, **lossy)],
-        )
+    found = front(
+        cuda_graph=[trial(0, 0.4)],
+        compile__deepcache__cuda_graph=[trial(0, 0.25), trial(1, 0.125, **lossy)],
     )
-    assert "cuda_graph alone and of the plain pipeline: equal bit for bit" in page
+    found["stacks"]["cuda_graph"]["pixels"] = [0.0, 0.0, 0.0005]
+    page = as_markdown(found)
+    assert "cuda_graph beside the plain pipeline: 2 of 3 batches are equal bit for bit" in page
+    assert "the largest difference of a pixel is 0.0005" in page
     assert "target of compile+deepcache+cuda_graph: 5.5x, kept with 8.00x" in page
     assert "target of cuda_graph: 2.2x, kept with 2.50x" in page
     [row] = [line for line in page.splitlines() if "| fastest |" in line]
-    assert "| 8.00x (7.20 to 8.80) | 0.1250 | 2.00 | 2.5 | 4,300 |  |" in row
+    assert "| 8.00x (7.20 to 8.80) | 0.1250 | 2.00 | 2.5 | 4,300 | 80.0 |" in row
 
 
 def test_captured_latencies_hold_within_three_percent(
