@@ -89,21 +89,24 @@ def test_captured_pictures_are_equal_bit_for_bit(family: str, names: Names) -> N
 def test_captures_are_bounded_and_their_memory_is_given_back() -> None:
     pipe = gpu_pipeline("SD1.5")
     stack = make_stack(pipe, ("cuda_graph",))
-    gc.collect()
-    torch.cuda.empty_cache()
-    before = torch.cuda.memory_reserved()
-    kept: dict[Any, Any] = {}
 
-    with stack.applied(pipe, {}, captures=kept) as generate:
-        for steps in range(2, 8):
-            draw(generate, steps=steps)
+    def reserved_after(kept: dict[Any, Any]) -> int:
+        """What is left once a pipe's captures are dropped."""
+        with stack.applied(pipe, {}, captures=kept) as generate:
+            for steps in range(2, 8):
+                draw(generate, steps=steps)
+        assert len(kept) == 4
+        held = torch.cuda.memory_reserved()
+        kept.clear()
+        del generate
+        gc.collect()
+        torch.cuda.empty_cache()
+        assert torch.cuda.memory_reserved() < held
+        return torch.cuda.memory_reserved()
 
-    assert len(kept) == 4
-    kept.clear()
-    del generate
-    gc.collect()
-    torch.cuda.empty_cache()
-    assert torch.cuda.memory_reserved() <= before + 2**21
+    # The first round leaves what libraries keep for good.
+    first = reserved_after({})
+    assert reserved_after({}) <= first
 
 
 @pytest.mark.gpu
