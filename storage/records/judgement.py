@@ -45,14 +45,15 @@ class Rivals(NamedTuple):
         allowed = [trial for trial in trials if budgets.allow(trial.judged)]
         lossless = [trial for trial in allowed if trial.is_lossless]
         fewer = [trial for trial in allowed if trial.leaves_out_steps_alone]
-        best = max(lossless, key=lambda trial: trial.judged_speedup, default=None)
+        best = None
+        for trial in lossless:
+            if best is None or times_as_fast(trial, best) > 1:
+                best = trial
         return cls(best, judged_front(fewer, budgets))
 
     def lossless_speedup(self, trial: Trial) -> float | None:
         """How many times as fast as the best lossless point it is; None if there is none."""
-        if self.lossless is None:
-            return None
-        return trial.judged_speedup / self.lossless.judged_speedup
+        return None if self.lossless is None else times_as_fast(trial, self.lossless)
 
     def fewer_steps_speedup(self, trial: Trial) -> float | None:
         """What fewer steps reach at no greater loss than the point's; None if that is not known."""
@@ -84,6 +85,18 @@ class Rivals(NamedTuple):
                 f"fewer steps, with nothing else left out, give {fewer:.2f}x at no greater loss"
             )
         return "; ".join(clauses)
+
+
+def times_as_fast(trial: Trial, other: Trial) -> float:
+    """How many times as fast as another point of its study a point is.
+
+    A baseline that waits for its host is as slow as that happens to be, and the speedups with it.
+    Where neither point waits for the host, their latencies alone compare better.
+    """
+    one, two = trial.judged, other.judged
+    if one.gpu_bound == two.gpu_bound == 1:
+        return two.latency_s / one.latency_s
+    return trial.judged_speedup / other.judged_speedup
 
 
 def judged_front(trials: Iterable[Trial], budgets: Budgets) -> list[Trial]:

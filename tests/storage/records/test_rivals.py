@@ -30,6 +30,20 @@ def test_rivals_are_the_fastest_lossless_point_and_fewer_steps_that_lose_no_more
     assert figures(study, 5) == [2.5, 5.0]
 
 
+def test_points_that_do_not_wait_for_the_host_are_compared_by_their_latencies() -> None:
+    # The baseline was slow beside the first and quick beside the second.
+    slow_host = made_trial(0, 5.0, 0.0, lossy_methods=[], latency_s=0.24, gpu_bound=1.0)
+    quick_host = made_trial(1, 3.0, 0.0, lossy_methods=[], latency_s=0.20, gpu_bound=1.0)
+    caching = made_trial(2, 6.0, 0.01, lossy_methods=["deepcache"], latency_s=0.1, gpu_bound=1.0)
+    study = made_study([slow_host, quick_host, caching])
+    assert study.rivals.lossless == quick_host
+    assert figures(study, 2) == [2.0, None]
+    waiting = changed(caching, measurement=changed(caching.measurement, gpu_bound=0.9))
+    assert figures(made_study([quick_host, waiting]), 2) == [2.0, None]
+    slower = made_trial(2, 4.5, 0.01, lossy_methods=["deepcache"], latency_s=0.1, gpu_bound=0.9)
+    assert figures(made_study([quick_host, slower]), 2) == [1.5, None]
+
+
 def test_confirmations_are_what_is_compared() -> None:
     lossless, caching = RIVALS[1], RIVALS[4]
     slower = changed(lossless, confirmed=made_measurement(2.0, 0.0))
