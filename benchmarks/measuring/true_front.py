@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,8 +148,9 @@ def main() -> None:
             trials=asked.trials or options.trials,
             timeout_s=left_s,
         )
-        found = study_stack(wanted, store, loader, again.get(asked.name, []))
-        if "trials" in found or asked.name not in results["stacks"]:
+        before = results["stacks"].get(asked.name, {})
+        found = study_stack(wanted, store, loader, again.get(asked.name, []), before)
+        if "trials" in found or "trials" not in before:
             results["stacks"][asked.name] = found
         keep_results(results["name"], results, as_markdown(results), options.out)
     print(as_markdown(results))
@@ -211,7 +212,11 @@ def points_of(path: Path) -> dict[str, list[Point]]:
 
 
 def study_stack(
-    request: StudyRequest, store: Store, loader: PipelineLoader, first: Sequence[Point]
+    request: StudyRequest,
+    store: Store,
+    loader: PipelineLoader,
+    first: Sequence[Point],
+    before: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Study one stack as the command does, and read the study back.
 
@@ -220,6 +225,7 @@ def study_stack(
         store: Where it is kept.
         loader: What is loaded already.
         first: Points to be measured before others, after the default one.
+        before: What an earlier run found of the stack.
 
     Returns:
         Its points, or the reason why there are none.
@@ -238,7 +244,7 @@ def study_stack(
     [study] = read_studies(store, plan.study_name)
     found = {"default": plan.stack.default, **described_study(study)}
     if not plan.stack.context.lossy_methods:
-        found["pixels"] = pixel_differences(plan, store, loader)
+        found["pixels"] = before.get("pixels") or pixel_differences(plan, store, loader)
     return found
 
 
