@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from storage.database.opening import Store
 from storage.errors import NoStudiesError, StorageError
@@ -20,6 +21,7 @@ from storage.records.study import Study, StudyAttributes
 from storage.records.trial import Failure, Trial
 from storage.study_store.attributes import LOSS_BUDGET, STUDY_KEYS
 from storage.study_store.rows import (
+    TRIALS,
     StudyRow,
     collector_paused,
     read_failures,
@@ -86,6 +88,18 @@ def has_study(store: Store, name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def is_under_way(store: Store, name: str) -> bool:
+    """Whether a worker has begun a trial of this study and not ended it; False without a study."""
+    if not has_study(store, name):
+        return False
+    study_id = store.optuna.get_study_id_from_name(name)
+    running = select(TRIALS.c.trial_id).where(
+        TRIALS.c.study_id == study_id, TRIALS.c.state == TrialState.RUNNING
+    )
+    with store.engine.connect() as connection:
+        return connection.execute(running.limit(1)).first() is not None
 
 
 def find_study(store: Store, name: str) -> Study | None:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from accel_space.errors import RefusedError
 from objectives.errors import InputError, MeasurementError
 from storage.database.opening import Store, open_store
+from storage.database.retry import DatabaseRetry
 from storage.errors import StorageError
+from storage.reading.studies import is_under_way
 from studies.engines.results import StudyResult, Watch, WorkerStatus
 from studies.errors import StudyFailedError
 from studies.plan import make_plan
@@ -57,6 +59,7 @@ def run_one(
     loader: PipelineLoader,
     tell: Callable[[str, Progress | None], None],
     interrupt: Interrupt | None = None,
+    join: bool = True,
 ) -> StudyResult:
     """Run or resume one study of a sweep. A failure is a result, so that the other studies go on.
 
@@ -66,11 +69,15 @@ def run_one(
         loader: What is loaded already.
         tell: Called with the study's name at each change.
         interrupt: As `run_study` takes it.
+        join: Whether to take part in a study that another worker is at.
     """
     name = label(request)
     try:
         plan = make_plan(request)
         tell(plan.study_name, None)
+        retry = DatabaseRetry(lambda words: tell(words, None))
+        if not join and retry(lambda: is_under_way(store, plan.study_name)):
+            return StudyResult(name, "others", "another worker is at it", None, 0)
         outcome = run_study(
             plan,
             store,

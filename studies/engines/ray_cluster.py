@@ -24,6 +24,9 @@ def connected(address: str) -> Iterator[None]:
     # Ray shows the command line to everyone, and --storage may hold a password.
     setproctitle("accelfront sweep --engine ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address == "local":
+        # By default workers yield to everything else on the machine, and latencies show it.
+        os.environ.setdefault("RAY_worker_niceness", "0")
     host, _, port = address.rpartition(":")
     try:
         if host and port.isdecimal():

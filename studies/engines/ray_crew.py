@@ -16,7 +16,10 @@ from studies.request import StudyRequest
 from studies.run.interrupt import graceful_interrupt
 
 POLL_S = 1.0
-"""How often the command asks its workers where they stand."""
+"""How often the command asks its workers where they stand, while nothing else happens."""
+
+LEAST_S = 0.1
+"""The shortest pause between two such rounds."""
 
 
 @dataclass
@@ -94,7 +97,7 @@ def follow(crew: Sequence[Member], watch: Watch) -> bool:
                         member.actor.stop.remote()
                 for member in crew:
                     member.poll(watch, stopping)
-                time.sleep(POLL_S)
+                _await_change(crew)
         except KeyboardInterrupt:
             return True
         finally:
@@ -114,6 +117,17 @@ def _is_under_way(crew: Sequence[Member], stopping: bool) -> bool:
     if stopping or any(member.results is not None for member in crew):
         return False
     return any(member.error is None for member in crew)
+
+
+def _await_change(crew: Sequence[Member]) -> None:
+    """Wait until a worker has started or ended, and no longer than to the next poll."""
+    # A worker that is lost answers at once, again and again.
+    time.sleep(LEAST_S)
+    awaited = [answer for member in crew if (answer := member.work or member.asked) is not None]
+    if awaited:
+        ray.wait(awaited, timeout=POLL_S - LEAST_S)
+    else:
+        time.sleep(POLL_S - LEAST_S)
 
 
 def _is_there(answer: Any) -> bool:

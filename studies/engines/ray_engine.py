@@ -75,7 +75,7 @@ def run_on_ray(
             scheduling_strategy="SPREAD",
         )
         crew = [
-            Member(number, actor.remote(number, prepare), storage, placed)
+            Member(number, actor.remote(number, count, prepare), storage, placed)
             for number in range(1, count + 1)
         ]
         interrupted = follow(crew, watch)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from math import ceil
 
 import ray
 
@@ -19,18 +20,19 @@ from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.sweep import label
 
-RETRY_S = 3.0
+RETRY_S = 1.0
 """How long a worker waits before it returns to studies whose last points other workers measure."""
 
 
 class Worker:
     """One process that works on a sweep: a Ray actor that reports its status while it works."""
 
-    def __init__(self, number: int, prepare: Callable[[], None]) -> None:
+    def __init__(self, number: int, workers: int, prepare: Callable[[], None]) -> None:
         """Do nothing yet.
 
         Args:
             number: Its number, from 1.
+            workers: How many workers the sweep has.
             prepare: Called before heavy libraries are imported.
         """
         prepare()
@@ -38,15 +40,21 @@ class Worker:
         self._status = WorkerStatus(
             number, " ".join([socket.gethostname(), *gpus]), "started", None
         )
+        self._workers = workers
         self._interrupt = Interrupt()
 
     def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[StudyResult]:
-        """Run studies, and return to them until nothing is left to measure or to wait for."""
+        """Run studies, and return to them until nothing is left to measure or to wait for.
+
+        A study costs each of its workers a baseline, a warm-up and what it compiles. So a worker
+        takes studies that nobody is at, and takes part in others' when there are no more of those.
+        """
         store = open_store(storage, tell=self._report)
         loader = PipelineLoader()
         places = {label(each): f"[{n}/{len(requests)}]" for n, each in enumerate(requests, start=1)}
         results: dict[str, StudyResult] = {}
-        left = in_order(requests, self._status.worker)
+        left = in_order(requests, self._status.worker, self._workers)
+        join = False
         while left:
             for request in left:
                 name = label(request)
@@ -54,18 +62,19 @@ class Worker:
                 def tell(study: str, progress: Progress | None, place: str = places[name]) -> None:
                     self._report(f"{place} {study}", progress)
 
-                results[name] = run_one(request, store, loader, tell, self._interrupt)
+                results[name] = run_one(request, store, loader, tell, self._interrupt, join)
                 if self._interrupt.requested:
                     return list(results.values())
-            # The first pass has tried failed points again; once is enough.
+            unfinished = [each for each in left if results[label(each)].state == "others"]
+            # What was begun has tried its failed points again; once is enough.
             left = [
-                replace(each, retry_failed=False)
-                for each in left
-                if results[label(each)].state == "others"
+                each if results[label(each)].study is None else replace(each, retry_failed=False)
+                for each in unfinished
             ]
-            if left:
+            if left and join:
                 self._report(f"waiting for other workers at {len(left)} studies")
                 time.sleep(RETRY_S)
+            join = True
         return list(results.values())
 
     def status(self) -> WorkerStatus:
@@ -80,15 +89,33 @@ class Worker:
         self._status = replace(self._status, title=title, progress=progress)
 
 
-def in_order(requests: Sequence[StudyRequest], worker: int) -> list[StudyRequest]:
+def in_order(requests: Sequence[StudyRequest], worker: int, workers: int) -> list[StudyRequest]:
     """Order studies for one worker.
 
     Workers begin at different pipelines, and each goes through a pipeline before it loads the next.
+    Those that begin at one pipeline deal its series out, the longest first; a series is studies of
+    one baseline, stacks after their methods. Each takes the others' series last and from the end,
+    where the others arrive last.
 
     Args:
         requests: The studies, those of a pipeline together.
         worker: Its number, from 1.
+        workers: How many there are.
     """
-    groups = [list(group) for _, group in groupby(requests, key=lambda each: each.pipeline)]
-    first = (worker - 1) % len(groups)
-    return [each for group in groups[first:] + groups[:first] for each in group]
+    pipelines = [list(group) for _, group in groupby(requests, key=lambda each: each.pipeline)]
+    turn, first = divmod(worker - 1, len(pipelines))
+    hands = ceil(workers / len(pipelines))
+    order = []
+    for pipeline in pipelines[first:] + pipelines[:first]:
+        series = _series(pipeline, hands)
+        own, others = series[turn::hands], [s for n, s in enumerate(series) if n % hands != turn]
+        order += [each for group in own + others[::-1] for each in group]
+    return order
+
+
+def _series(pipeline: Sequence[StudyRequest], hands: int) -> list[list[StudyRequest]]:
+    """The studies of each baseline, longest first; single studies where these are too few."""
+    longest = sorted(pipeline, key=lambda each: -each.steps)
+    groups = groupby(longest, key=lambda each: (each.steps, each.scheduler))
+    series = [list(group) for _, group in groups]
+    return series if len(series) >= hands else [[each] for each in longest]

@@ -23,9 +23,7 @@ from storage.reading.studies import read_studies
 from storage.records.points import point_key
 from storage.records.study import Study
 from storage.study_store.claims import list_claims
-from studies.request import StudyRequest
 from tests.command_line import run
-from tests.studies.conftest import MakeRequest
 
 pytest.importorskip("ray", reason="needs Ray: pip install '.[ray]'")
 
@@ -257,20 +255,6 @@ def test_a_second_ctrl_c_ends_a_sweep_without_its_running_trial(
     claims = list_claims(store.engine, store.optuna.get_study_id_from_name(worker.study))
     [left] = [claim for claim in claims if claim.trial_number == worker.trial]
     assert left.point == worker.point and left.is_orphaned()
-
-
-def test_workers_begin_at_different_pipelines_and_leave_none_half_way(
-    make_request: MakeRequest,
-) -> None:
-    from studies.engines.ray_worker import in_order
-
-    def pipelines(requests: list[StudyRequest]) -> str:
-        return "".join(request.pipeline for request in requests)
-
-    requests = [make_request(pipeline=name, steps=n) for name in "abc" for n in (10, 20)]
-    orders = [in_order(requests, worker) for worker in (1, 2, 3, 4)]
-    assert [pipelines(order) for order in orders] == ["aabbcc", "bbccaa", "ccaabb", "aabbcc"]
-    assert [request.steps for request in orders[1]] == [10, 20] * 3
 
 
 def test_what_ray_cannot_do_is_told_before_anything_starts(tmp_path: Path) -> None:
