@@ -52,7 +52,7 @@ class Measurement(Record):
         latencies_s: Seconds per picture of each accelerated batch of a pair.
         baseline_latencies_s: The same of its baseline batch.
         image_similarity: Mean CLIP cosine to the baseline's picture of the same prompt and seed.
-        psnr_db: Mean PSNR against the baseline's pictures, over the pairs; infinite if they are
+        psnr_db: Mean PSNR against the baseline's pictures, over the pairs; 100 if they are
             equal.
         clip_score: Mean CLIP score of the accelerated pictures.
         baseline_clip_score: The baseline's on the same prompts.
