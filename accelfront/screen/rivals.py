@@ -5,7 +5,7 @@ from __future__ import annotations
 from storage.records.judgement import Rivals
 from storage.records.trial import Trial
 
-VS_LOSSLESS = "vs lossless: speedup / that of the best lossless point"
+VS_LOSSLESS = "vs lossless: times as fast as the best lossless point"
 
 FEWER_STEPS = "fewer steps: their speedup at no greater loss, with nothing else left out"
 

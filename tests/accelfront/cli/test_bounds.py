@@ -80,7 +80,7 @@ def test_a_bound_is_told_beside_its_rivals_as_text_and_as_json(tmp_path: Path) -
     lines = run("bounds", "--storage", url).stdout.splitlines()
     text = " ".join(" ".join(lines).split())
     assert "vs lossless 2.00x" in text and "fewer steps 4.00x" in text
-    assert "vs lossless: speedup / that of the best lossless point" in text
+    assert "vs lossless: times as fast as the best lossless point" in text
     assert max(map(len, lines)) <= 80
     rows = csv.DictReader(io.StringIO(run("front", "--csv", "--storage", url).stdout))
     assert {row["trial"]: row["lossless_speedup"] for row in rows}["4"] == "2.0"

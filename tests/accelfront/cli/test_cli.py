@@ -36,7 +36,7 @@ POINT_FIELDS = {
     "clip_loss_ci", "image_similarity",
 }  # fmt: skip
 
-MARKS = {"disturbed", "confirmed", "metrics"}
+MARKS = {"disturbed", "confirmed", "metrics", "lossy_methods"}
 """What some points have."""
 
 

@@ -68,7 +68,7 @@ def test_a_front_with_lossless_points_tells_both_speedups_and_warm_ups() -> None
     assert "fewer steps 4.00x similar 0.950 warm-up 42 s" in text
     assert "lossless similar 0.950 warm-up 120 s" in text
     assert text.count("fewer steps 4.00x") == 1, "of fewer steps themselves it says nothing"
-    assert "speedup / that of the best lossless point (trial 1, 3.20x)" in text
+    assert "times as fast as the best lossless point (trial 1, 3.20x)" in text
     assert max(map(len, lines)) <= 80
 
 
