@@ -110,8 +110,11 @@ def _judge(study: dict[str, Any], record: Study) -> None:
         each["constraints"] = list(record.budgets.excess(trial.judged).values())
         others = [attr for attr in each["user_attrs"] if attr["key"] != FEASIBLE]
         judged = {FEASIBLE: str(max(each["constraints"]) <= 0), **_judgement(trial)}
-        if (times := rivals.lossless_speedup(trial)) is not None:
+        times, lossy = rivals.lossless_speedup(trial), trial.measurement.lossy_methods
+        if times is not None:
             judged["vs lossless"] = f"{times:.2f}x"
+        if times is not None and lossy is not None:
+            judged["leaves out"] = " + ".join(lossy) or "nothing"
         each["user_attrs"] = [{"key": k, "value": v} for k, v in judged.items()] + others
     study["best_trials"] = [
         by_number[trial.number]
@@ -143,13 +146,11 @@ def _words(trial: FrozenTrial) -> dict[str, Any]:
         # It has none yet, or one that accelfront did not write.
         return words
     (slow, fast), (best, worst) = measured.speedup_ci, measured.clip_loss_ci
-    lossy, warmup_s = measured.lossy_methods, measured.warmup_s
     share, disturbed = measured.gpu_bound, ", ".join(measured.disturbed)
     notes = {
         "look": kind,
         "disturbed": disturbed,
-        "lossy methods": None if lossy is None else ", ".join(lossy) or "none",
-        "warm-up, s": None if warmup_s is None else _short(warmup_s),
+        "warm-up, s": None if measured.warmup_s is None else _short(measured.warmup_s),
         "host-bound share": None if share is None else f"{1 - share:.0%}",
     }
     return words | {

@@ -13,7 +13,7 @@ prompts for all its points.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from storage.records.budgets import Budgets
 from storage.records.front import best_inside, pareto_front
@@ -32,7 +32,7 @@ class Rivals(NamedTuple):
     """What points of a study have to beat: what it reached without a cache.
 
     Attributes:
-        lossless: The fastest lossless point; None if none is known.
+        lossless: The fastest lossless point; None if none is known, and then there are no rivals.
         fewer_steps: Of the points that leave out steps alone their front, fastest first.
     """
 
@@ -45,9 +45,11 @@ class Rivals(NamedTuple):
         allowed = [trial for trial in trials if budgets.allow(trial.judged)]
         lossless = [trial for trial in allowed if trial.is_lossless]
         fewer = [trial for trial in allowed if trial.leaves_out_steps_alone]
-        best = None
-        for trial in lossless:
-            if best is None or times_as_fast(trial, best) > 1:
+        if not lossless:
+            return cls(None, [])
+        best = lossless[0]
+        for trial in lossless[1:]:
+            if times_as_fast(trial, best) > 1:
                 best = trial
         return cls(best, judged_front(fewer, budgets))
 
@@ -60,9 +62,13 @@ class Rivals(NamedTuple):
         inside = (each for each in self.fewer_steps if each.judged_loss <= trial.judged_loss)
         return next((each.judged_speedup for each in inside), None)
 
-    def as_json(self, trial: Trial) -> dict[str, float]:
-        """What is known of both, as fields of a point."""
+    def as_json(self, trial: Trial) -> dict[str, Any]:
+        """What is known of both, and of what a point leaves out, as fields of the point."""
+        if self.lossless is None:
+            return {}
+        lossy = trial.measurement.lossy_methods
         figures = {
+            "lossy_methods": None if lossy is None else list(lossy),
             "lossless_speedup": self.lossless_speedup(trial),
             "fewer_steps_speedup": self.fewer_steps_speedup(trial),
         }
@@ -70,15 +76,15 @@ class Rivals(NamedTuple):
 
     def in_words(self, trial: Trial) -> str:
         """What is known of both, as a clause for each; empty if nothing is."""
-        clauses = []
         best, times = self.lossless, self.lossless_speedup(trial)
-        if best is not None and best.number == trial.number:
-            clauses.append("it is the best lossless point")
-        elif best is not None:
-            clauses.append(
-                f"it is {times:.2f} times as fast as the best lossless point "
-                f"({best.judged_speedup:.2f}x, trial {best.number})"
-            )
+        if best is None:
+            return ""
+        clauses = [
+            "it is the best lossless point"
+            if best.number == trial.number
+            else f"it is {times:.2f} times as fast as the best lossless point "
+            f"({best.judged_speedup:.2f}x, trial {best.number})"
+        ]
         fewer = self.fewer_steps_speedup(trial)
         if fewer is not None and not trial.leaves_out_steps_alone:
             clauses.append(

@@ -111,8 +111,6 @@ class Trial(BaseModel):
                 marks[name] = measured[name]
         if self.warmup_s is not None:
             marks["warmup_s"] = self.warmup_s
-        if self.measurement.lossy_methods is not None:
-            marks["lossy_methods"] = list(self.measurement.lossy_methods)
         if metrics := measured.get("metrics"):
             marks["metrics"] = metrics
         if self.confirmed is not None:

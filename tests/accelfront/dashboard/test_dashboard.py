@@ -127,7 +127,7 @@ def test_points_are_told_beside_the_best_lossless_one(tmp_path: Path) -> None:
         server.shutdown()
         server.server_close()
     told = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in trials]
-    assert (told[1]["lossy methods"], told[4]["lossy methods"]) == ("none", "deepcache")
+    assert (told[1]["leaves out"], told[4]["leaves out"]) == ("nothing", "deepcache")
     assert (told[4]["vs lossless"], told[4]["warm-up, s"]) == ("2.00x", "41.5")
 
 
