@@ -13,11 +13,17 @@ def new_capture() -> SimpleNamespace:
     """What is captured of one generation: its calls, and the tensors that they read."""
     import torch
 
-    return SimpleNamespace(calls=[], inputs={}, draws=[], pool=torch.cuda.graph_pool_handle())
+    pool = torch.cuda.graph_pool_handle()
+    return SimpleNamespace(calls=[], inputs={}, draws=[], pool=pool)
 
 
 def begin_generation(
-    run: Any, kept: dict[Any, Any], scheduler: Any, module: Any, generators: Any, inputs: Any
+    run: Any,
+    kept: dict[Any, Any],
+    scheduler: Any,
+    module: Any,
+    generators: Any,
+    inputs: Any,
 ) -> None:
     """See at the first call whether calls of this shape are captured already."""
     run.key = (tuple(scheduler.timesteps.tolist()), signature_of(inputs))
@@ -30,7 +36,7 @@ def begin_generation(
 
 
 def signature_of(inputs: Any) -> tuple[Any, ...]:
-    """All that a captured call takes for granted: shapes, kinds, and values that are no tensors."""
+    """All that a captured call takes for granted: shapes, kinds, and other values."""
     import torch
 
     if isinstance(inputs, dict):
@@ -42,11 +48,16 @@ def signature_of(inputs: Any) -> tuple[Any, ...]:
     return (type(inputs), repr(inputs))
 
 
-def capture_call(capture: Any, forward: Callable[..., Any], scheduler: Any, inputs: Any) -> Any:
+def capture_call(
+    capture: Any,
+    forward: Callable[..., Any],
+    scheduler: Any,
+    inputs: Any,
+) -> Any:
     """Capture one call, run it, and return what it predicts.
 
-    A capture must not wait for the GPU, and methods ask for the timestep and look it up among the
-    scheduler's: both are answered from the host meanwhile.
+    A capture must not wait for the GPU, and methods ask for the timestep and look it up
+    among the scheduler's: both are answered from the host meanwhile.
     """
     import gc
 
@@ -75,15 +86,15 @@ def capture_call(capture: Any, forward: Callable[..., Any], scheduler: Any, inpu
     # Collecting could free a tensor, which waits for the GPU as well.
     gc.disable()
     try:
-        with torch.cuda.graph(graph, pool=capture.pool, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, capture.pool, capture_error_mode="thread_local"):
             output = forward(*args, **kwargs)
     except BaseException as error:
         mend_generator(usual)
         if not isinstance(error, Exception):
             raise
-        number = len(capture.calls) + 1
+        call = f"call {len(capture.calls) + 1} of the denoiser"
         reason = str(error).split("\n")[0]
-        raise RuntimeError(f"call {number} of the denoiser cannot be captured: {reason}") from error
+        raise RuntimeError(f"{call} cannot be captured: {reason}") from error
     finally:
         scheduler.timesteps = timesteps
         if collecting:
@@ -120,11 +131,11 @@ def tensors_of(inputs: Any) -> list[Any]:
     return found
 
 
-def random_states(module: Any, generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
-    """What restores the generators that a generation draws from, each with its present state."""
+def random_states(generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
+    """What restores each generator that a picture draws from, and its state now."""
     import torch
 
-    given = generator if isinstance(generator, list) else [generator] if generator else []
+    given = generator if isinstance(generator, list) else filter(None, [generator])
     states: list[tuple[Callable[[Any], Any], Any]] = [
         (each.set_state, each.get_state()) for each in given
     ]

@@ -41,13 +41,14 @@ def conditional_half(value: Any, batch: int) -> Any:
     """
 
     def half(tensor: Any) -> Any:
-        return tensor[batch // 2 :] if tensor.ndim > 0 and len(tensor) == batch else tensor
+        guided = tensor.ndim > 0 and len(tensor) == batch
+        return tensor[batch // 2 :] if guided else tensor
 
     return map_tensors(value, half)
 
 
 def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change all tensors of a value: it is one, or containers of tensors; what is none stays."""
+    """Change all tensors of a value, one or containers of them; others stay."""
     import torch
 
     if isinstance(value, dict):

@@ -99,6 +99,8 @@ class Method(ABC):
     """Whether it is applied before all others, or after them."""
     is_lossless: ClassVar[bool] = False
     """Whether its schedule is `Lossless` at all parameters."""
+    needs_gpu: ClassVar[bool] = False
+    """Whether it works on CUDA alone."""
     static_only: ClassVar[str] = ""
     """Why it cannot share a stack with a cache that decides while running; empty if it can."""
     conflicts: ClassVar[Mapping[str, str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -26,9 +27,13 @@ def apply_compile(
 
     module = getattr(pipe, denoiser)
     names = {*BLOCKS, *(getattr(module, "_repeated_blocks", None) or ())}
-    held = [each for each in module.modules() if type(each).__name__ in names] if parts else []
-    for block in held + ([pipe.vae.decoder] if parts > 1 else []):
+    blocks = [each for each in module.modules() if type(each).__name__ in names]
+    held = [*(blocks if parts else []), *([pipe.vae.decoder] if parts > 1 else [])]
+    for block in held:
         block.forward = torch.compile(block.forward, dynamic=False)
+    if held:
+        logger = logging.getLogger("accelfront")
+        logger.info("compiling %d blocks at their first call", len(held))
 
     def generate_compiled(*args: Any, **kwargs: Any) -> Any:
         limits = {

@@ -30,16 +30,19 @@ def apply_cuda_graph(
     generators: list[Callable[[Any], list[Any]]],
     captures: dict[Any, Any] | None = None,
 ) -> Callable[..., Any]:
-    """Capture all denoiser calls of the first generation of a shape, and replay them from then on.
+    """Capture all denoiser calls of a shape's first generation, replay them later.
 
-    What the methods below decide in Python is decided while capturing, and what one call leaves
-    for later ones lies where their graphs read it. One generation runs at a time.
+    What the methods below decide in Python is decided while capturing, and what a call
+    leaves for later ones lies where their graphs read it. One generation at a time.
     """
     from threading import Lock
+
+    import torch
 
     module = getattr(pipe, denoiser)
     kept = {} if captures is None else captures
     lock = Lock()
+    logger = logging.getLogger("accelfront")
     run = SimpleNamespace(calls=0, key=None, capturing=None, replaying=None)
     inner = type(module)
 
@@ -65,14 +68,14 @@ def apply_cuda_graph(
             module.replays = False
 
     def generate_captured(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            random = random_states(module, kwargs.get("generator"))
+        with lock, torch.cuda.device(module.device):
+            random = random_states(kwargs.get("generator"))
             pictures = generate_once(*args, **kwargs)
             if run.replaying is not None:
                 kept[run.key] = kept.pop(run.key)
                 return pictures
-            # That was the warm-up, in which kernels are loaded and chosen and blocks compiled.
-            logging.getLogger("accelfront").info("capturing %d calls of the denoiser", run.calls)
+            # That was the warm-up: kernels are loaded and chosen, and blocks compiled.
+            logger.info("capturing %d calls of the denoiser", run.calls)
             for restore, state in random:
                 restore(state)
             while len(kept) >= MOST_CAPTURES:
@@ -100,6 +103,7 @@ class CudaGraph(Method):
     words = ("CUDA graphs", "CUDA graph", "cuda_graph", "cudagraph", "CUDA 图")
     place = "last"
     is_lossless = True
+    needs_gpu = True
     static_only = (
         "a graph is captured once, and this cache decides anew at every call what to compute"
     )

@@ -82,7 +82,7 @@ def apply_tgate(
 
 
 def without_registering_replays(call: Any) -> Callable[..., Any]:
-    """The call of tgate's pipeline, which replaces all attentions before each denoiser call.
+    """The call of tgate's pipeline, which replaces attentions before each call.
 
     A replayed CUDA graph holds what was replaced while it was captured.
     """
@@ -91,8 +91,9 @@ def without_registering_replays(call: Any) -> Callable[..., Any]:
     function = unwrap(call.__func__)
     register = function.__globals__["register_forward"]
 
-    def register_forward(model: Any, *args: Any, **kwargs: Any) -> Any:
-        return None if getattr(model, "replays", False) else register(model, *args, **kwargs)
+    def register_forward(model: Any, *args: Any, **kwargs: Any) -> None:
+        if not getattr(model, "replays", False):
+            register(model, *args, **kwargs)
 
     own = FunctionType(
         function.__code__,

@@ -46,6 +46,7 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         "latency": f"{measured.latency_s:.3g} s a picture "
         f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "
         f"{measured.baseline_latency_s:.3g} s without acceleration",
+        **_warm_up(trial),
         "CLIP loss": f"{trial.clip_loss:.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
         **_confirmation(trial),
         "pictures": f"{protocol.num_samples} of {protocol.height}x{protocol.width} pixels, "
@@ -67,6 +68,16 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         for label, text in rows.items()
     ]
     return "\n".join(["Written by accelfront from what it measured:", *lines])
+
+
+def _warm_up(trial: Trial) -> dict[str, str]:
+    """How long the first generation took, if that is known."""
+    if trial.warmup_s is None:
+        return {}
+    return {
+        "warm-up": f"{trial.warmup_s:.3g} s for the first generation, which compiles and captures; "
+        "in no latency and no speedup"
+    }
 
 
 def _confirmation(trial: Trial) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -98,20 +98,24 @@ def render_script(study: Study, trial: Trial, source: Source) -> str:
         source: What the script loads by default, as `find_source` found it.
 
     Raises:
-        InputError: If the study holds what no study of ours can.
+        InputError: If the study holds what no study of ours can, or the trial accelerates nothing.
         RefusedError: If its methods do not go together.
     """
     values = _read(study, trial)
     entry = find_pipeline(values.pipeline)
     protocol = values.protocol
-    applied = _applied(values, entry.family.values)
+    applied = _applied(values, entry.family.values, trial.measurement.lossy_methods)
+    if not applied:
+        raise InputError(f"trial {trial.number} of {study.name} accelerates nothing")
+    is_lossless = any(method.is_lossless for method, _ in applied)
     carried = carry(
         function
         for method, arguments in applied
-        for function in (method.accelerate, *arguments.get("halvers", []))
+        for function in (method.accelerate, *_functions(arguments))
     )
     imports = _imports(
         {"pathlib": ("Path",), "typing": ("Any",), "torch": ()},
+        {"logging": ()} if is_lossless else {},
         {"diffusers": (values.scheduler, entry.pipeline_class)},
         carried.imports,
     )
@@ -146,6 +150,8 @@ def render_script(study: Study, trial: Trial, source: Source) -> str:
         constants=carried.constants.values(),
         functions=carried.functions.values(),
         patch=_patches(applied),
+        warms_up=is_lossless,
+        needs_gpu=any(method.needs_gpu for method, _ in applied),
         arguments=entry.family.call,
     )
 
@@ -172,13 +178,32 @@ def _read(study: Study, trial: Trial) -> _Values:
         ) from error
 
 
-def _applied(values: _Values, family: Family) -> list[tuple[Method, dict[str, Any]]]:
-    """The methods that a script applies, in that order, with what each is given by keyword."""
-    methods = find_methods(values.methods)
+def _applied(
+    values: _Values, family: Family, lossy_methods: Sequence[str] | None
+) -> list[tuple[Method, dict[str, Any]]]:
+    """The methods that a script applies, in that order, with what each is given by keyword.
+
+    Args:
+        values: What is known of the trial.
+        family: The pipeline's.
+        lossy_methods: Those that leave something out at its point; None if that was not kept. The
+            trial did not apply the other lossy ones.
+    """
+    methods = [
+        method
+        for method in find_methods(values.methods)
+        if method.is_lossless or lossy_methods is None or method.name in lossy_methods
+    ]
     return [
         (method, accelerate_arguments(method, methods, values.params, values.steps, family))
         for method in applied_methods(methods)
     ]
+
+
+def _functions(arguments: Mapping[str, Any]) -> list[Callable[..., Any]]:
+    """The functions among the arguments of an `accelerate`, which stand in lists."""
+    lists = [value for value in arguments.values() if isinstance(value, list)]
+    return [each for value in lists for each in value if callable(each)]
 
 
 def _patches(applied: Iterable[tuple[Method, Mapping[str, Any]]]) -> list[str]:

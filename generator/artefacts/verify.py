@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accel_space.applying import find_methods
 from generator.artefacts.promise import Promise, Verdict, asked_latency, read_promise
 from generator.artefacts.script_run import Job, ScriptRun
 from objectives.errors import InputError
@@ -81,13 +82,14 @@ def verify(
         asked_s: The most seconds per picture that a task asked for; None if none did.
 
     Raises:
-        InputError: If there is no such study, trial or device, or the model or the prompts are not
-            those that were measured.
+        InputError: If there is no such study, trial or device, or the script needs a GPU, or the
+            model or the prompts are not those that were measured.
     """
     study, trial = _find_trial(promise, studies)
     low, high = trial.judged.speedup_ci
     expected = Estimate(trial.judged_speedup, low, high)
     where = find_device(device)
+    _check_device(study, where.type)
     job = _job(promise, study, trial, model, prompts, str(where))
     script_run = _run_script(job)
     if isinstance(script_run, str):
@@ -128,6 +130,16 @@ def _find_trial(promise: Promise, studies: Mapping[str, Study]) -> tuple[Study, 
             "does not hold; give the --storage that it was written from"
         )
     return study, trials[0]
+
+
+def _check_device(study: Study, kind: str) -> None:
+    methods = find_methods(study.combination.methods)
+    needing = [method.name for method in methods if method.needs_gpu]
+    if kind == "cpu" and needing:
+        raise InputError(
+            f"scripts of {study.name} need a GPU for {' and '.join(needing)}, and the device is "
+            "cpu; verify them on a machine with a GPU, with --device cuda"
+        )
 
 
 def _job(

@@ -44,8 +44,8 @@ METHOD_SETS = [
     for size in (1, 2)
     for names in combinations(METHODS, size)
     if not any(other in METHODS[name].conflicts for name, other in permutations(names, 2))
-] + [("deepcache", "tgate", "tome")]
-"""Every pair, and the prototype's three."""
+] + [("deepcache", "tgate", "tome"), ("deepcache", "compile", "cuda_graph")]
+"""Every pair, the prototype's three, and the fastest stack."""
 
 
 def made_study(

@@ -14,7 +14,9 @@ from objectives.errors import InputError
 from storage.database.opening import open_store
 from storage.database.schema import scripts
 from storage.database.scripts import ScriptRecord, keep_script
+from tests.generator.artefacts.made_emitters import POINT
 from tests.generator.artefacts.verified_place import Place, make_place
+from tests.generator.made_trials import made_study, rendered
 from tests.tiny_pipelines import save_tiny
 
 
@@ -90,3 +92,12 @@ def test_a_promise_is_read_without_running_the_script(place: Place, tmp_path: Pa
 
     assert (promise.study, promise.trial) == (place.study.name, 0)
     assert promise.model == str(place.model)
+
+
+def test_a_script_that_captures_is_not_run_on_a_cpu(tmp_path: Path) -> None:
+    study, trial = made_study("SD1.5", ["cuda_graph", "deepcache"], POINT)
+    script = tmp_path / "script.py"
+    script.write_text(rendered(study, trial))
+
+    with pytest.raises(InputError, match="need a GPU for cuda_graph, and the device is cpu"):
+        verify(read_promise(script), {study.name: study}, None, None, "cpu")

@@ -4,11 +4,14 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from accel_space.methods import METHODS
 from generator.artefacts.script import script_name
+from objectives.errors import InputError
+from storage.records.trial import Trial
 from tests.generator.made_trials import catalogue_trials, made_study, rendered
 from tests.made_records import changed
 
@@ -32,10 +35,11 @@ def _alone(method: str) -> str:
 
 
 GOLDEN_NAMES = [
-    *(_alone(method) for method in METHODS),
+    *(_alone(name) for name, method in METHODS.items() if not method.is_lossless),
     _name("sd1.5", "deepcache-tgate"),
     _name("sd1.5", "deepcache-cfg_cutoff"),
     _name("sdxl", "deepcache-tgate"),
+    _name("sdxl", "deepcache-compile-cuda_graph"),
     _name("pixart-alpha", "tgate"),
     _name("pixart-sigma", "pab-cfg_cutoff"),
     _name("tiny-shapes-xl", "tome"),
@@ -95,6 +99,59 @@ def test_the_combined_loader_is_given_deepcaches_values() -> None:
         name.partition(".")[2]: value for name, value in params.items()
     }
     assert "DeepCacheSDHelper" not in script
+
+
+def _measured(trial: Trial, **changes: Any) -> Trial:
+    """A trial that was measured otherwise."""
+    return changed(trial, measurement=changed(trial.measurement, **changes))
+
+
+def _applied_in(script: str) -> list[str]:
+    """The functions that a script applies, in order."""
+    calls = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call)]
+    names = [ast.unparse(call.func) for call in calls]
+    return [name for name in names if name.startswith("apply_")]
+
+
+def test_a_lossy_method_that_left_nothing_out_is_left_out_of_the_script() -> None:
+    params = {"deepcache.cache_interval": 1, "deepcache.cache_branch_id": 0, "tgate.gate_step": 10}
+    params |= {"tgate.sp_interval": 1, "tgate.fi_interval": 1, "tgate.warm_up": 0}
+    methods = ("deepcache", "tgate", "cuda_graph")
+    study, trial = made_study("SDXL", methods, params)
+
+    gated = rendered(study, _measured(trial, lossy_methods=("tgate",)))
+
+    assert _applied_in(gated) == ["apply_tgate", "apply_cuda_graph"]
+    # It takes the loader without DeepCache.
+    assert "cache_interval=1," not in gated.split("def load_pipeline")[1]
+    lossless = rendered(study, _measured(trial, lossy_methods=()))
+    assert _applied_in(lossless) == ["apply_cuda_graph"]
+    assert "tgate" not in lossless.split("import torch")[1].split("STUDY")[0]
+    # Earlier editions did not keep them, and applied all.
+    assert _applied_in(rendered(study, trial)) == ["apply_tgate", "apply_cuda_graph"]
+
+
+def test_a_trial_that_accelerates_nothing_has_no_script() -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+
+    with pytest.raises(InputError, match=r"trial 12 of .* accelerates nothing"):
+        rendered(study, _measured(trial, lossy_methods=()))
+
+
+def test_a_script_is_given_the_generators_of_the_methods_below_a_graph() -> None:
+    script = rendered(*made_study("SD1.5", ["tome", "cuda_graph"], _TOME))
+
+    assert "generators=[merging_generators]" in script
+    assert "def merging_generators(" in script
+
+
+def test_a_script_tells_how_long_the_first_generation_took() -> None:
+    study, trial = made_study("SDXL", ["cuda_graph"], {})
+
+    assert "    warm-up " not in rendered(study, trial)
+    assert "    warm-up     41.5 s for the first" in rendered(
+        study, _measured(trial, warmup_s=41.5)
+    )
 
 
 _TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}

@@ -14,6 +14,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
+from accel_space.method import Params
 from accel_space.stack import Stack
 from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
@@ -30,8 +31,16 @@ _TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
 STEPS = 8
 
 
+LOSSLESS = {"compile", "cuda_graph"}
+"""What they draw takes a compiler or a GPU."""
+
 FAMILY_SETS = [
-    *(("SD1.5", names) for names in METHOD_SETS if default_point("SD1.5", names)),
+    *(
+        ("SD1.5", names)
+        for names in METHOD_SETS
+        if default_point("SD1.5", names) and not LOSSLESS & set(names)
+    ),
+    ("SD1.5", ("compile", "deepcache")),
     ("SDXL", ("deepcache", "tgate", "tome")),
     ("SDXL", ("tgate",)),
     ("PixArt-alpha", ("tgate",)),
@@ -58,8 +67,13 @@ def _stack(pipe: Any, names: tuple[str, ...]) -> Stack:
     return Stack(tiny_context(pipe, names, STEPS))
 
 
+def _point(stack: Stack) -> Params:
+    """The default, with nothing compiled."""
+    return stack.default | ({"compile.parts": 0} if "compile.parts" in stack.space else {})
+
+
 def _tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[Study, Trial]:
-    point = _stack(pipe, names).default
+    point = _point(_stack(pipe, names))
     return made_study(
         family,
         names,
@@ -128,7 +142,7 @@ def test_a_script_draws_what_the_stack_draws(
     pipe = _load(family, models)
     stack = _stack(pipe, names)
 
-    with stack.applied(pipe, stack.default) as generate:
+    with stack.applied(pipe, _point(stack)) as generate:
         expected = generate(
             list(PROMPTS),
             num_inference_steps=STEPS,
@@ -202,6 +216,24 @@ def test_a_script_refuses_in_one_line_what_it_cannot_use(
 
     assert exit_.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_script_that_captures_refuses_a_cpu_before_it_loads(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(rendered(*made_study("SD1.5", ["cuda_graph", "tome"], _TOME)))
+    options = ["--prompt", "a red square", "--out", "x.png", "--device", "cpu", "--model", "/none"]
+
+    done = subprocess.run(
+        [sys.executable, "-I", script, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 2
+    assert "this script captures CUDA graphs; give --device cuda" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def _import(path: Path) -> Any:

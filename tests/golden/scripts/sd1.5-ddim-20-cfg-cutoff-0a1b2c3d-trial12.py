@@ -96,13 +96,21 @@ def conditional_half(value: Any, batch: int) -> Any:
         value: A tensor, or containers of tensors; what is not of this batch stays.
         batch: The guided batch's size, twice the number of pictures.
     """
+
+    def half(tensor: Any) -> Any:
+        guided = tensor.ndim > 0 and len(tensor) == batch
+        return tensor[batch // 2 :] if guided else tensor
+
+    return map_tensors(value, half)
+
+
+def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change all tensors of a value, one or containers of them; others stay."""
     if isinstance(value, dict):
-        return {key: conditional_half(item, batch) for key, item in value.items()}
+        return {key: map_tensors(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(conditional_half(item, batch) for item in value)
-    if torch.is_tensor(value) and value.ndim > 0 and len(value) == batch:
-        return value[batch // 2 :]
-    return value
+        return type(value)(map_tensors(item, change) for item in value)
+    return change(value) if torch.is_tensor(value) else value
 
 
 def load_pipeline(model: str, device: str) -> Any:

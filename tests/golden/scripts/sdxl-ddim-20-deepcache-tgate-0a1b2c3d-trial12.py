@@ -25,8 +25,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from inspect import signature
+from inspect import signature, unwrap
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any
 
 try:
@@ -80,6 +81,7 @@ def apply_tgate(
         load(pipe, cache_interval=cache_interval, cache_branch_id=cache_branch_id)
     else:
         getattr(tgate, f"{loader}Loader")(pipe)
+    pipe.tgate = without_registering_replays(pipe.tgate)
     calls = (type(pipe).__call__, pipe.tgate)
     accepted = set.intersection(*(set(signature(call).parameters) for call in calls))
 
@@ -102,6 +104,30 @@ def apply_tgate(
         )
 
     return gated
+
+
+def without_registering_replays(call: Any) -> Callable[..., Any]:
+    """The call of tgate's pipeline, which replaces attentions before each call.
+
+    A replayed CUDA graph holds what was replaced while it was captured.
+    """
+    function = unwrap(call.__func__)
+    register = function.__globals__["register_forward"]
+
+    def register_forward(model: Any, *args: Any, **kwargs: Any) -> None:
+        if not getattr(model, "replays", False):
+            register(model, *args, **kwargs)
+
+    own = FunctionType(
+        function.__code__,
+        {**function.__globals__, "register_forward": register_forward},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    own.__kwdefaults__ = function.__kwdefaults__
+    bound: Callable[..., Any] = MethodType(torch.no_grad()(own), call.__self__)
+    return bound
 
 
 def load_pipeline(model: str, device: str) -> Any:
