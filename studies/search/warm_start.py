@@ -46,14 +46,16 @@ def _from_parts(plan: Plan, store: Store) -> list[Point]:
     """Points that join the fronts of a stack's parts, the most promising first.
 
     Speedups are taken to multiply and losses to add up, which is wrong in detail and right enough
-    to begin with. Parts have the same scheduler and steps; a lone method has none.
+    to begin with. Parts have the same scheduler and steps; a lone method has none. A lossless
+    method needs no study: it takes its defaults, and the loss is that of the others.
     """
     methods = plan.combination.methods
     if len(methods) < 2:
         return []
-    parts = [find_study(store, plan.study_name_with(method)) for method in methods]
+    lossy = [name for name in methods if name not in plan.stack.context.lossless_methods]
+    parts = [find_study(store, plan.study_name_with(method)) for method in lossy]
     fronts = [part.front for part in parts if part is not None]
-    if len(fronts) < len(methods):
+    if not fronts or len(fronts) < len(lossy):
         return []
     front = pareto_front(list(_join(plan.stack, fronts)))
     budget = DEFAULT_LOSS_BUDGET if plan.request.loss_budget is None else plan.request.loss_budget
@@ -105,7 +107,7 @@ def _join(stack: Stack, fronts: Sequence[Sequence[Trial]]) -> Iterable[_Guess]:
     """Every choice of one point a part, as points of the stack, each once."""
     seen: set[str] = set()
     for trials in product(*fronts):
-        params = {
+        params = stack.default | {
             # A stack may leave a parameter no choice that its method alone has.
             name: value if value in stack.space[name].values else stack.space[name].default
             for trial in trials

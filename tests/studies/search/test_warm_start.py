@@ -6,6 +6,7 @@ from studies.plan import make_plan
 from studies.request import StudyRequest
 from studies.run.progress import RunResult
 from studies.run.runner import run_study
+from studies.search.first_points import first_points
 from studies.search.warm_start import MOST, warm_points
 from tests.studies.conftest import MakeRequest
 
@@ -61,3 +62,16 @@ def test_a_study_begins_with_what_its_nearest_neighbour_found(
     assert all(point in found for point in points)
     assert run(plan.request, store).study.trials[0].params == points[0]
     assert warm_points(make_plan(make_request(methods=("deepcache",), seed=1)), store) == []
+
+
+def test_a_lossless_method_needs_no_study_for_the_others_to_tell_where_to_begin(
+    make_request: MakeRequest, store: Store
+) -> None:
+    alone = run(make_request(methods=("deepcache",), trials=3), store).study
+    plan = make_plan(make_request(methods=("deepcache", "compile")))
+    points = warm_points(plan, store)
+    assert points
+    assert all(point["compile.parts"] == 1 for point in points)
+    own = [{n: v for n, v in point.items() if n != "compile.parts"} for point in points]
+    assert all(params in [trial.params for trial in alone.front] for params in own)
+    assert first_points(plan, store) == [plan.stack.lossless_default, *points]
