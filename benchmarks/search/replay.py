@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import optuna
@@ -18,8 +18,9 @@ from objectives.objective import MAX_PAIRS
 from objectives.statistics import Estimate, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
+from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.study_store.attributes import MEASUREMENT
+from storage.study_store.attributes import MEASUREMENT, POINT
 from studies.run.stopping import FIRST_CHECK, checks, confidence, is_hopeless
 from studies.search.samplers import make_proposer
 
@@ -182,7 +183,10 @@ class Replay:
             if value is None:
                 study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
             else:
-                proposal.trial.set_user_attr(MEASUREMENT, {})
+                loss = Estimate(value.clip_loss, value.clip_loss, value.clip_loss)
+                kept = as_measured(value.speedup, loss, len(found.prompts), stopped_early=False)
+                proposal.trial.set_user_attr(POINT, proposal.point)
+                proposal.trial.set_user_attr(MEASUREMENT, kept)
                 study.tell(proposal.trial, list(value))
         return found
 
@@ -206,11 +210,7 @@ class Replay:
                 )
                 if is_hopeless(faster, loss, found.points, self.loss_budget):
                     found.seconds += self._cost(row, number)
-                    partly = {
-                        "speedup": faster.value,
-                        "clip_loss": loss.value,
-                        "clip_loss_ci": (loss.low, loss.high),
-                    }
+                    partly = as_measured(faster.value, loss, number * BATCH, stopped_early=True)
                     trial.set_user_attr(MEASUREMENT, partly)
                     return None
         is_wasted = giving_up == "foreseen" and not self._adds(true, found)
@@ -272,3 +272,29 @@ def _noise(table: GridTable) -> float:
     spread = np.log(table.latency_s).std(axis=1, ddof=1)
     # A disturbed timing is timed again in a study, so it is the usual spread that counts.
     return float(np.median(spread) * np.sqrt(2 / PAIRS))
+
+
+def as_measured(
+    speedup: float, loss: Estimate, samples: int, stopped_early: bool
+) -> dict[str, Any]:
+    """What a study keeps of a point, as far as samplers read it; all else stands for nothing."""
+    return Measurement(
+        speedup=speedup,
+        speedup_ci=(speedup, speedup),
+        clip_loss=loss.value,
+        clip_loss_ci=(loss.low, loss.high),
+        latency_s=1 / speedup,
+        latency_ci_s=None,
+        baseline_latency_s=1.0,
+        latencies_s=(1 / speedup,),
+        baseline_latencies_s=(1.0,),
+        image_similarity=1.0,
+        psnr_db=0.0,
+        clip_score=1.0,
+        baseline_clip_score=1.0,
+        peak_memory_mib=None,
+        device_shared=False,
+        samples=samples,
+        stopped_early=stopped_early,
+        seconds={},
+    ).as_json()
