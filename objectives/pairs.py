@@ -87,8 +87,10 @@ class PairRunner:
         """Generate with the stack applied, warm and untimed, and read the host-bound share."""
         with watch_host(self._denoiser, self._device) as share:
             drawn = self.run_point(batch, point, recorder)
-        # Where nothing was watched its calls were replayed, each handed to the GPU in one piece.
-        recorder.gpu_bound = 1.0 if share.gpu_bound is None else share.gpu_bound
+        recorder.gpu_bound = share.gpu_bound
+        if self._device.type == "cuda" and share.gpu_bound is None:
+            # Its calls were replayed, each handed to the GPU in one piece.
+            recorder.gpu_bound = 1.0
         return drawn
 
     def run_pair(

@@ -246,7 +246,7 @@ def test_pictures_of_nan_fail_the_trial_with_that_reason(
         run_study(make_plan(make_request(steps=2, trials=2)), store)
 
 
-def nan_pictures(stack: Any, pipe: Any, point: Any, hits: Any = None) -> Any:
+def nan_pictures(stack: Any, pipe: Any, *_: Any) -> Any:
     @contextmanager
     def applied() -> Iterator[Any]:
         def generate(**call: Any) -> Any:
