@@ -60,10 +60,11 @@ def capture_call(
     among the scheduler's: both are answered from the host meanwhile.
     """
     import gc
+    from itertools import count
 
     import torch
 
-    place = iter(range(1000))
+    place = count()
 
     def static(tensor: Any) -> Any:
         key = (next(place), tuple(tensor.shape), tensor.dtype)

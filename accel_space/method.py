@@ -163,12 +163,13 @@ class Method(ABC):
             RefusedError: If the values, all numbers of the right kind, cannot work here.
         """
 
-    def off(self, context: Context) -> Params:
+    def off(self, context: Context) -> Params | None:
         """The parameters, values of `space` or not, at which the method changes nothing.
 
-        Those that it does not name may be any. Never asked of a lossless method.
+        Those that it does not name may be any. None of a method that always changes something: a
+        stack that holds it has no lossless point.
         """
-        raise NotImplementedError(f"{self.name} cannot be switched off")
+        return None
 
     def narrowed(self, params: Params, context: Context) -> Context:
         """Tell in which context these parameters make the other methods of the stack work."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -58,11 +58,16 @@ class Stack:
             reason = method.why_not(context)
             if reason is not None:
                 raise RefusedError(reason if ";" in reason else reason + alternatives(context))
-        self.space: Space = {
+        space: Space = {
             f"{method.name}.{name}": choices
             for method in self.methods
-            for name, choices in self._choices(method).items()
+            for name, choices in method.space(context).items()
         }
+        self._off = _switched_off(self.methods, context)
+        for name, value in self._off.items():
+            values = tuple(sorted({*space[name].values, value}))
+            space[name] = replace(space[name], values=values)
+        self.space = space
 
     @property
     def default(self) -> dict[str, Value]:
@@ -72,15 +77,9 @@ class Stack:
     @property
     def lossless_default(self) -> dict[str, Value] | None:
         """The defaults of the lossless methods, the others switched off; None without either."""
-        if not self._switches_off:
+        if not self._off:
             return None
-        off = {
-            f"{method.name}.{name}": value
-            for method in self.methods
-            if not method.is_lossless
-            for name, value in method.off(self.context).items()
-        }
-        return self.canonical(self.default | off)
+        return self.canonical(self.default | self._off)
 
     @property
     def points(self) -> list[dict[str, Value]]:
@@ -186,20 +185,6 @@ class Stack:
                 if captures is None:
                     captured.clear()
 
-    @property
-    def _switches_off(self) -> bool:
-        """Whether its lossy methods can be switched off, for the lossless ones to be seen alone."""
-        return 0 < len(self.context.lossless_methods) < len(self.methods)
-
-    def _choices(self, method: Method) -> Space:
-        """A method's space, with what switches it off beside a lossless method."""
-        space = method.space(self.context)
-        if self._switches_off and not method.is_lossless:
-            for name, value in method.off(self.context).items():
-                values = tuple(sorted({*space[name].values, value}))
-                space[name] = replace(space[name], values=values)
-        return space
-
     @cached_property
     def _points(self) -> dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]]:
         points: dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]] = {}
@@ -231,6 +216,19 @@ class Stack:
             for method in self.methods
         }
         return StackSchedule.of(schedules, self.context.calls)
+
+
+def _switched_off(methods: Sequence[Method], context: Context) -> dict[str, Value]:
+    """What switches all lossy methods off, where that leaves a lossless one; else nothing."""
+    lossy = [method for method in methods if not method.is_lossless]
+    values = [method.off(context) for method in lossy]
+    if len(lossy) == len(methods) or None in values:
+        return {}
+    return {
+        f"{method.name}.{name}": value
+        for method, own in zip(lossy, values, strict=True)
+        for name, value in (own or {}).items()
+    }
 
 
 def _read_value(name: str, value: Value, choices: Choices) -> Value:

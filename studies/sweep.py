@@ -221,7 +221,9 @@ def list_study(request: StudyRequest) -> Listed:
     """Count the points of a study, from the configurations of the catalogue's model alone."""
     entry = find_pipeline(request.pipeline)
     try:
-        stack = make_stack(request, entry, entry.architecture)
+        # Of workers elsewhere nobody knows here what `auto` will find.
+        kind = "cpu" if request.device == "cpu" else "cuda"
+        stack = make_stack(request, entry, entry.architecture, kind)
     except (InputError, RefusedError) as error:
         return Listed(label(request), request, 0, 0, str(error))
     return Listed(label(request), request, len(stack.points), stack.grid_size, None)

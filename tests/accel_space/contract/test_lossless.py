@@ -19,6 +19,7 @@ from tests.accel_space.contract.stacks import (
     KNOWN_BEFOREHAND,
     LOSSY,
     Broken,
+    FailsWhenApplied,
     Names,
     breaking_after,
     context_of,
@@ -36,6 +37,23 @@ from tests.tiny_pipelines import draw
 LOSSLESS = [name for name in METHODS if name not in LOSSY]
 
 CAPTURED = families_and_stacks(ARCHITECTURES, [(), *KNOWN_BEFOREHAND])
+
+COMPILED = families_and_stacks(
+    ARCHITECTURES,
+    [
+        names
+        for names in [(), *KNOWN_BEFOREHAND]
+        if METHODS["compile"].conflicts.keys().isdisjoint(names)
+    ],
+)
+
+BESIDE = [
+    (name, lossless)
+    for name in LOSSY
+    for lossless in LOSSLESS
+    if name not in METHODS[lossless].conflicts
+    and not (METHODS[name].has_hit and METHODS[lossless].static_only)
+]
 
 
 BY_CHANCE = 0.02
@@ -154,10 +172,8 @@ def test_a_generation_that_breaks_off_leaves_the_captures_sound() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(("family", "names"), CAPTURED)
+@pytest.mark.parametrize(("family", "names"), COMPILED)
 def test_compiled_pictures_differ_by_rounding_alone(family: str, names: Names) -> None:
-    if any(name in METHODS["compile"].conflicts for name in names):
-        return
     pipe = gpu_pipeline(family)
     eager = make_stack(pipe, names)
     with eager.applied(pipe, eager.default) as generate:
@@ -172,15 +188,10 @@ def test_compiled_pictures_differ_by_rounding_alone(family: str, names: Names) -
         assert (pictures[0] - expected).abs().max() < 0.05 * expected.abs().max()
 
 
-@pytest.mark.parametrize("lossless", LOSSLESS)
-@pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.parametrize(("name", "lossless"), BESIDE)
 def test_a_lossy_method_can_be_switched_off_beside_a_lossless_one(name: str, lossless: str) -> None:
-    names = (name, lossless)
-    if METHODS[name].has_hit or name in METHODS[lossless].conflicts:
-        return
     family = str(home((name,)))
-    pipe = quick_pipeline(family)
-    stack = make_stack(pipe, names)
+    stack = make_stack(quick_pipeline(family), (name, lossless))
     off = stack.lossless_default
     assert off is not None
     assert stack.schedule(off).lossy_methods == ()
@@ -195,9 +206,22 @@ def test_a_method_that_is_switched_off_draws_plainly(name: str) -> None:
     pipe = quick_pipeline(family)
     plain = draw_few(family, pipe)
     stack = make_stack(pipe, (name,))
-    off = {f"{name}.{key}": value for key, value in METHODS[name].off(stack.context).items()}
-    with stack.applied(pipe, {**stack.default, **off}) as generate:
+    off = METHODS[name].off(stack.context)
+    assert off is not None
+    point = stack.default | {f"{name}.{own}": value for own, value in off.items()}
+    with stack.applied(pipe, point) as generate:
         assert torch.equal(draw_few(family, generate), plain)
+
+
+def test_a_stack_with_a_method_that_is_always_on_has_no_lossless_point(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(METHODS, "fails", FailsWhenApplied())
+    pipe = quick_pipeline("SD1.5")
+    assert make_stack(pipe, ("deepcache", "compile")).lossless_default is not None
+    stack = make_stack(pipe, ("deepcache", "fails", "compile"))
+    assert stack.lossless_default is None
+    assert 1 not in stack.space["deepcache.cache_interval"].values
 
 
 @pytest.mark.parametrize("name", LOSSLESS)

@@ -27,6 +27,7 @@ import sys
 import gc
 import logging
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from types import MethodType, SimpleNamespace
@@ -266,7 +267,7 @@ def capture_call(
     A capture must not wait for the GPU, and methods ask for the timestep and look it up
     among the scheduler's: both are answered from the host meanwhile.
     """
-    place = iter(range(1000))
+    place = count()
 
     def static(tensor: Any) -> Any:
         key = (next(place), tuple(tensor.shape), tensor.dtype)
