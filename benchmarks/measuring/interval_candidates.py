@@ -17,7 +17,7 @@ Array = NDArray[np.floating[Any]]
 Ends = tuple[Array, Array]
 Interval = Callable[[Array, Array, np.random.Generator], Ends]
 
-RESAMPLES = 1000
+RESAMPLES = 400
 
 LEVELS = (0.025, 0.975)
 
@@ -56,8 +56,67 @@ def johnson(base: Array, fast: Array, random: np.random.Generator) -> Ends:
 
 
 def hall(base: Array, fast: Array, random: np.random.Generator) -> Ends:
-    """Hall's transformation alone, as `objectives.statistics.clip_loss` names it."""
-    value, error, skew = _moments(base, fast)
+    """Hall's transformation alone (J. R. Statist. Soc. B 54, 1992, 221-228)."""
+    return _hall(base, fast, _moments(base, fast)[2])
+
+
+def farther(base: Array, fast: Array, random: np.random.Generator) -> Ends:
+    """On each side the farther end of Student's t and Hall's, what accelfront used next."""
+    return _farther(student(base, fast, random), hall(base, fast, random))
+
+
+def prior_skew(base: Array, fast: Array, random: np.random.Generator) -> Ends:
+    """The same with a skewness shrunk towards 3 as if 100 prompts had shown that."""
+    count = base.shape[1]
+    skew = (count * _moments(base, fast)[2] + 100 * 3) / (count + 100)
+    return _farther(student(base, fast, random), _hall(base, fast, skew))
+
+
+def bootstrap_t(base: Array, fast: Array, random: np.random.Generator) -> Ends:
+    """The bootstrap of Student's statistic, no narrower than Student's t."""
+    value, error, _ = _moments(base, fast)
+    count = base.shape[1]
+    picks = random.integers(count, size=(RESAMPLES, count))
+    ends = []
+    for parts in _parts(base, fast):
+        drawn = parts[picks]
+        spread = drawn.std(axis=1) / np.sqrt(count - 1)
+        ends.append(np.quantile(drawn.mean(axis=1) / np.where(spread > 0, spread, np.inf), LEVELS))
+    below, above = np.array(ends).T
+    return _farther(student(base, fast, random), (value - above * error, value - below * error))
+
+
+def empirical_likelihood(base: Array, fast: Array, random: np.random.Generator) -> Ends:
+    """Owen's empirical likelihood (Biometrika 75, 1988, 237-249), calibrated by F."""
+    value = _moments(base, fast)[0]
+    parts = _parts(base, fast)
+    return value - _most_likely(-parts), value + _most_likely(parts)
+
+
+def one_more(
+    deviations: float, fixed: bool = False
+) -> Callable[[Array, Array, np.random.Generator], Ends]:
+    """Student's t, whose high end reckons with one more prompt that lost far more than the mean.
+
+    Args:
+        deviations: By so many standard deviations of the sample.
+        fixed: By so much instead, as a share of the baseline's mean score.
+    """
+
+    def interval(base: Array, fast: Array, random: np.random.Generator) -> Ends:
+        low, _ = student(base, fast, random)
+        value, parts = _moments(base, fast)[0], _parts(base, fast)
+        scale = np.ones(len(parts)) if fixed else parts.std(axis=1, ddof=1)
+        more = np.column_stack([parts, deviations * scale])
+        reach = _quantile(more) * more.std(axis=1, ddof=1) / np.sqrt(more.shape[1])
+        return low, value + more.mean(axis=1) + reach
+
+    return interval
+
+
+def _hall(base: Array, fast: Array, skew: Array) -> Ends:
+    """Hall's interval where single prompts have a skewness."""
+    value, error, _ = _moments(base, fast)
     slope = skew / np.sqrt(base.shape[1])
     slope = np.where(np.abs(slope) < 1e-6, 1e-6, slope)
 
@@ -98,19 +157,49 @@ CANDIDATES: dict[str, Interval] = {
     "t on the log ratio": log_student,
     "Johnson's t": johnson,
     "Hall's transformation": hall,
+    "farther end of t and Hall": farther,
+    "the same, prior skewness": prior_skew,
+    "bootstrap t": bootstrap_t,
+    "empirical likelihood": empirical_likelihood,
+    "t, one more of 0.2 above": one_more(0.2, fixed=True),
+    "t, one more of 4 sd above": one_more(4),
+    "t, one more of 8 sd above": one_more(8),
 }
 
 
 def _moments(base: Array, fast: Array) -> tuple[Array, Array, Array]:
     """The losses, their standard errors to first order, and the skewness of single prompts."""
     count = base.shape[1]
-    mean = base.mean(axis=1, keepdims=True)
-    value = 1 - fast.mean(axis=1, keepdims=True) / mean
-    parts = ((1 - value) * base - fast) / mean
+    value, parts = 1 - fast.mean(axis=1) / base.mean(axis=1), _parts(base, fast)
     spread = parts.std(axis=1)
     skew = np.divide((parts**3).mean(axis=1), spread**3, where=spread > 0, out=np.zeros(len(base)))
     correction = np.sqrt(count * (count - 1)) / (count - 2) if count > 2 else 0.0
-    return value[:, 0], spread / np.sqrt(count - 1), skew * correction
+    return value, spread / np.sqrt(count - 1), skew * correction
+
+
+def _parts(base: Array, fast: Array) -> Array:
+    """What each prompt adds to the loss, to first order; a mean of 0."""
+    mean = base.mean(axis=1, keepdims=True)
+    value = 1 - fast.mean(axis=1, keepdims=True) / mean
+    parts: Array = ((1 - value) * base - fast) / mean
+    return parts
+
+
+def _most_likely(parts: Array) -> Array:
+    """The greatest mean that empirical likelihood allows, by bisection over its one multiplier."""
+    count = parts.shape[1]
+    worst = parts.max(axis=1, keepdims=True)
+    spread = worst - parts.min(axis=1, keepdims=True) + 1e-12
+    near, far = np.full((len(parts), 1), -12.0), np.full((len(parts), 1), 12.0)
+    for _ in range(40):
+        middle = (near + far) / 2
+        weights = 1 / (worst + spread * 10**middle - parts)
+        weights /= weights.sum(axis=1, keepdims=True)
+        lost = -2 * np.log(count * weights).sum(axis=1, keepdims=True)
+        allowed = lost < _quantile(parts) ** 2
+        near, far = np.where(allowed, near, middle), np.where(allowed, middle, far)
+    mean: Array = (weights * parts).sum(axis=1)
+    return mean
 
 
 def _quantile(base: Array) -> float:
