@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
+from statistics import NormalDist
 from typing import NamedTuple
 
 from storage.records.measurement import Measurement
@@ -18,6 +19,9 @@ MEMORY = "memory_mib"
 
 MIB_PER_GIB = 1024
 
+REACH = NormalDist().inv_cdf(0.975)
+"""An interval at 95% reaches so many standard deviations to either side."""
+
 UNKNOWN = 1.0
 """How far beyond its budget a figure that is not known is told to be."""
 
@@ -27,11 +31,25 @@ class Figure(NamedTuple):
 
     Attributes:
         value: As measured.
-        high: The high end of its interval; infinite where no interval is kept.
+        low: The low end of its interval; infinite where no interval is kept, as the high end is.
+        high: The high end.
     """
 
     value: float
+    low: float
     high: float
+
+    def chance_below(self, most: float) -> float:
+        """The chance that the true figure is no greater, from the value and its interval alone.
+
+        Half of the chance lies on each side of the value, spread there as a normal distribution of
+        which the interval leaves out 2.5%.
+        """
+        end = self.high if most >= self.value else self.low
+        deviation = abs(end - self.value) / REACH
+        if not deviation:
+            return float(most >= self.value)
+        return NormalDist().cdf((most - self.value) / deviation)
 
 
 @dataclass(frozen=True)
@@ -105,6 +123,15 @@ class Budgets:
         """Whether a measurement keeps all budgets with the whole of its intervals."""
         return bool(measured.clip_loss_ci[1] <= self.clip_loss) and self.surely_allow(measured)
 
+    def chance_kept(self, measured: Measurement) -> float:
+        """The chance that a measured point truly keeps all budgets.
+
+        By Bonferroni: chances to break a budget add up at worst. What is not known is not kept.
+        """
+        figures = ((figure(measured, name), most) for name, most in self.limits().items())
+        broken = (1 if known is None else 1 - known.chance_below(most) for known, most in figures)
+        return max(0.0, 1 - sum(broken))
+
 
 def title(name: str) -> str:
     """What a budget of this name limits, in words."""
@@ -122,11 +149,11 @@ def amount(name: str, value: float) -> str:
 def figure(measured: Measurement, name: str) -> Figure | None:
     """The figure of a measurement that a budget of this name limits; None if it is not known."""
     if name == CLIP_LOSS:
-        return Figure(measured.clip_loss, measured.clip_loss_ci[1])
+        return Figure(measured.clip_loss, *measured.clip_loss_ci)
     if name == MEMORY:
         peak = measured.peak_memory_mib
-        return None if peak is None else Figure(peak, peak)
+        return None if peak is None else Figure(peak, peak, peak)
     metric = measured.metrics.get(name)
     if metric is None:
         return None
-    return Figure(metric.loss, inf if metric.loss_ci is None else metric.loss_ci[1])
+    return Figure(metric.loss, *(metric.loss_ci or (-inf, inf)))

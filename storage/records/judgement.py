@@ -19,6 +19,9 @@ from storage.records.budgets import Budgets
 from storage.records.front import best_inside, pareto_front
 from storage.records.trial import Trial
 
+SURE = 0.95
+"""An answer is inside all budgets with at least this chance."""
+
 
 class Judged(NamedTuple):
     """A point by what it is judged by, as fronts and bounds compare it."""
@@ -117,6 +120,24 @@ def judged_bound(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
     """The fastest point inside all budgets by its means, or None if there is none."""
     best = best_inside(_judged(trials, budgets), budgets.clip_loss)
     return None if best is None else best.trial
+
+
+def sure_answer(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
+    """The fastest point that is inside all budgets with a chance of `SURE`; None if none is."""
+    sure = (trial for trial in trials if trial.chance_inside(budgets) >= SURE)
+    return max(sure, key=lambda each: (each.judged_speedup, -each.judged_loss), default=None)
+
+
+def bolder_point(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
+    """The fastest point inside all budgets by its means, where the answer is a slower one.
+
+    It is a wager, to be shown with its chance only. None if the answer is as fast, or if no point
+    is inside by its means.
+    """
+    best, answer = judged_bound(trials, budgets), sure_answer(trials, budgets)
+    if best is None or (answer is not None and answer.judged_speedup >= best.judged_speedup):
+        return None
+    return best
 
 
 def surest(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:

@@ -11,7 +11,13 @@ from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.front import pareto_front
-from storage.records.judgement import Rivals, judged_bound, judged_front
+from storage.records.judgement import (
+    Rivals,
+    bolder_point,
+    judged_bound,
+    judged_front,
+    sure_answer,
+)
 from storage.records.protocol import Protocol
 from storage.records.record import Number, Record, Some, Value
 from storage.records.trial import Failure, Trial
@@ -155,8 +161,18 @@ class Study(BaseModel):
 
     @property
     def bound(self) -> Trial | None:
-        """The fastest point inside all budgets of the study; None if there is none."""
+        """The fastest point inside all budgets by its means; None if there is none."""
         return judged_bound(self.trials, self.budgets)
+
+    @property
+    def answer(self) -> Trial | None:
+        """What to take away: the fastest point that is inside all budgets almost surely."""
+        return sure_answer(self.trials, self.budgets)
+
+    @property
+    def bolder(self) -> Trial | None:
+        """The bound where it is faster than the answer: to be shown with its chance, or not."""
+        return bolder_point(self.trials, self.budgets)
 
     @property
     def rivals(self) -> Rivals:
@@ -171,7 +187,7 @@ class Study(BaseModel):
     def points_json(self, trials: Iterable[Trial]) -> list[dict[str, Any]]:
         """Points of this study as `front --json` has them, beside their rivals."""
         rivals = self.rivals
-        return [trial.as_json() | rivals.as_json(trial) for trial in trials]
+        return [trial.as_json(self.budgets) | rivals.as_json(trial) for trial in trials]
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `front --json`."""

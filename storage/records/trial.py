@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from storage.records.budgets import Budgets
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
 from storage.records.record import Count, Number, Positive, Value
@@ -69,6 +70,10 @@ class Trial(BaseModel):
         """The CLIP loss by which it is judged."""
         return self.clip_loss if self.confirmed is None else self.confirmed.clip_loss
 
+    def chance_inside(self, budgets: Budgets) -> float:
+        """The chance, 0 to 1, that what it truly loses and takes is inside all budgets."""
+        return budgets.chance_kept(self.judged)
+
     @property
     def is_lossless(self) -> bool:
         """Whether it is known to leave nothing out."""
@@ -84,8 +89,8 @@ class Trial(BaseModel):
         """Seconds that it took to compile and capture at first; None where that is not known."""
         return (self.first_timing or self.measurement).warmup_s
 
-    def as_json(self) -> dict[str, Any]:
-        """The fields of a point of `front --json`."""
+    def as_json(self, budgets: Budgets) -> dict[str, Any]:
+        """The fields of a point of `front --json` in a study of these budgets."""
         measured = self.measurement.as_json()
         return {
             "trial": self.number,
@@ -96,6 +101,7 @@ class Trial(BaseModel):
             "baseline_latency_s": measured["baseline_latency_s"],
             "clip_loss": self.clip_loss,
             "clip_loss_ci": measured["clip_loss_ci"],
+            "chance_inside": round(self.chance_inside(budgets), 4),
             "image_similarity": measured["image_similarity"],
             **self._marks(),
         }

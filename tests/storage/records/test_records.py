@@ -27,7 +27,7 @@ STUDY_FIELDS = [
 
 POINT_FIELDS = [
     "trial", "params", "speedup", "speedup_ci", "latency_s", "baseline_latency_s", "clip_loss",
-    "clip_loss_ci", "image_similarity",
+    "clip_loss_ci", "chance_inside", "image_similarity",
 ]  # fmt: skip
 
 
