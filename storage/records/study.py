@@ -187,7 +187,10 @@ class Study(BaseModel):
     def points_json(self, trials: Iterable[Trial]) -> list[dict[str, Any]]:
         """Points of this study as `front --json` has them, beside their rivals."""
         rivals = self.rivals
-        return [trial.as_json(self.budgets) | rivals.as_json(trial) for trial in trials]
+        return [
+            trial.as_json() | trial.chance_json(self.budgets) | rivals.as_json(trial)
+            for trial in trials
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `front --json`."""

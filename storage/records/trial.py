@@ -89,8 +89,12 @@ class Trial(BaseModel):
         """Seconds that it took to compile and capture at first; None where that is not known."""
         return (self.first_timing or self.measurement).warmup_s
 
-    def as_json(self, budgets: Budgets) -> dict[str, Any]:
-        """The fields of a point of `front --json` in a study of these budgets."""
+    def chance_json(self, budgets: Budgets) -> dict[str, float]:
+        """What these budgets add to the fields of a point."""
+        return {"chance_inside": round(self.chance_inside(budgets), 4)}
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of a point of `front --json`, whatever the budgets."""
         measured = self.measurement.as_json()
         return {
             "trial": self.number,
@@ -101,7 +105,6 @@ class Trial(BaseModel):
             "baseline_latency_s": measured["baseline_latency_s"],
             "clip_loss": self.clip_loss,
             "clip_loss_ci": measured["clip_loss_ci"],
-            "chance_inside": round(self.chance_inside(budgets), 4),
             "image_similarity": measured["image_similarity"],
             **self._marks(),
         }

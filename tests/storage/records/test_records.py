@@ -27,7 +27,7 @@ STUDY_FIELDS = [
 
 POINT_FIELDS = [
     "trial", "params", "speedup", "speedup_ci", "latency_s", "baseline_latency_s", "clip_loss",
-    "clip_loss_ci", "chance_inside", "image_similarity",
+    "clip_loss_ci", "image_similarity", "chance_inside",
 ]  # fmt: skip
 
 
@@ -155,6 +155,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "clip_loss": 0.01,
         "clip_loss_ci": [0.0, 0.02],
         "image_similarity": 0.95,
+        "chance_inside": 0.975,
     }
 
 
