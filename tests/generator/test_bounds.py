@@ -37,6 +37,7 @@ def test_the_bound_is_the_fastest_point_inside_the_budget(store: Store) -> None:
         "clip_loss": 0.02,
         "clip_loss_ci": [0.01, 0.03],
         "image_similarity": 0.95,
+        "chance_inside": 0.5,
     }
     assert (written["study"], written["trials"], written["loss_budget"]) == (record.name, 3, 0.02)
 

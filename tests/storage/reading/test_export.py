@@ -54,6 +54,7 @@ def test_csv_has_a_row_a_trial_and_a_column_a_parameter(store: Store) -> None:
         "clip_loss_ci_low": "0.0",
         "clip_loss_ci_high": "0.02",
         "image_similarity": "0.95",
+        "chance_inside": "0.975",
         "cache_interval": "3",
         "warm_up": "2",
         "ratio": "",
