@@ -2,8 +2,8 @@
 
     python -m benchmarks.search.chart
 
-draws `benchmarks/results/search-efficiency.png` with the Chromium on the PATH: for each table the
-share of its points that each sampler evaluates until it has 99% of the hypervolume.
+draws `benchmarks/results/search-efficiency.png` with the Chromium on the PATH: for each way to
+search the share of the true front that it holds after few points.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
-from benchmarks.search.replay import MOST
+from benchmarks.search.efficiency_page import Measure
 from benchmarks.shared.chromium import find_chromium
 from benchmarks.shared.result_files import RESULTS
 
-COLOURS = ("#0072b2", "#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#999999")
+COLOURS = ("#56b4e9", "#0072b2", "#e69f00")
 """Okabe and Ito's, which colour-blind people tell apart."""
 
-WIDTH, HEAD, ROW = 1100, 200, 150
+WIDTH, HEAD, ROW = 1000, 180, 70
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
     chromium = find_chromium()
     if chromium is None:
         parser.error("needs Chromium on the PATH")
-    height = HEAD + ROW * len({row["table"] for row in results["searches"]})
+    height = HEAD + ROW * len({each["way"] for each in results["searches"]})
     figure = draw(results, height)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder, "chart.html")
@@ -52,35 +53,29 @@ def main() -> None:
 
 
 def draw(results: dict[str, Any], height: int) -> go.Figure:
-    """A group of bars for each table: medians, with quartiles as whiskers."""
-    points = {about["table"]: about["points"] for about in results["tables"]}
-    labels = {table: f"{table}<br>{count:,} points" for table, count in points.items()}
-    ways = [
-        way for way in dict.fromkeys(row["way"] for row in results["searches"]) if "," not in way
-    ]
+    """A group of bars for each way: the share of the true front after each number of points."""
     figure = go.Figure()
-    for way, colour in zip(ways, COLOURS, strict=False):
-        rows = {row["table"]: row for row in results["searches"] if row["way"] == way}
-        bars = {
-            table: [each / count if each else None for each in rows[table]["evaluations"]["99%"]]
-            for table, count in points.items()
-            if table in rows
-        }
+    ways = list(dict.fromkeys(each["way"] for each in results["searches"]))
+    for look, colour in zip(results["looks"], COLOURS, strict=False):
+        shares = [
+            Measure(
+                (each for each in results["searches"] if each["way"] == way),
+                partial(_share, str(look)),
+            )
+            for way in ways
+        ]
         figure.add_bar(
-            name=way,
+            name=f"{look} points",
             orientation="h",
-            y=[labels[table] for table in bars],
-            x=[median for _, median, _ in bars.values()],
-            error_x={
-                "symmetric": False,
-                "array": [(high or mid or 0) - (mid or 0) for _, mid, high in bars.values()],
-                "arrayminus": [(mid or 0) - (low or 0) for low, mid, _ in bars.values()],
-            },
+            y=ways,
+            x=[share.mean for share in shares],
+            error_x={"array": [share.error for share in shares]},
             marker_color=colour,
         )
     figure.update_layout(
-        title="Evaluations until 99% of the hypervolume inside the loss budget, of recorded points"
-        f"<br><sup>no bar: not within {MOST} evaluations, or not tried</sup>",
+        title="Share of the true front that a search of few points holds"
+        f"<br><sup>{len(results['scenes'])} scenes that count alike, a truth of its own for every "
+        f"search, told by {results['prompts']} prompts; whiskers: one standard error</sup>",
         width=WIDTH,
         height=height,
         template="plotly_white",
@@ -89,6 +84,11 @@ def draw(results: dict[str, Any], height: int) -> go.Figure:
         legend={"orientation": "h", "yanchor": "top", "y": -0.05, "traceorder": "normal"},
     )
     return figure
+
+
+def _share(look: str, search: dict[str, Any]) -> float:
+    share: float = search["looks"][look]["share"]
+    return share
 
 
 if __name__ == "__main__":

@@ -1,29 +1,26 @@
-"""How many evaluations each sampler needs, replayed on recorded grids; no GPU, no pictures.
+"""What a search of few points is worth, replayed on recorded grids; no GPU, no pictures.
 
     python -m benchmarks.search.efficiency
 
-searches every table of `benchmarks/tables` (record_grid.py makes them) with each sampler and seed,
-through the same proposers that `accelfront study` uses, and answers each proposal from the table:
-the loss as recorded, the speedup with the noise that the recorded repeats show (where a table holds
-scores only, the speedup that step_times.py fits to `benchmarks/tables/times`). It counts the
-evaluations until the points found hold 90, 95 and 99% of the hypervolume of all points inside the
-loss budget, until the fastest point inside the budget is within 1% of the true bound, and until a
-requirement is met that asks for 90% of the bound's gain. A sampler that pays for repeats pays for a
-point that it proposes again, as in Optuna's own loop; `screened` gives hopeless points up early;
-`foreseen` knows at its first check which point will not add to the front, what no screening does.
+searches each scene (scenes.py: a table of `benchmarks/tables` under a budget) in each way (ways.py)
+and with many seeds. Every seed has a truth of its own: a population drawn anew from the recorded
+prompts. A search is told what a sample of 32 prompts of it says, and the speedup with the noise of
+its timing (replay.py). All are told the budget, and begin with the same three points.
 
-A grid is one truth among many that 64 prompts might have told, and a sampler can be lucky with it:
-`--redraw` draws them anew for each seed. What a sampler expects is better chosen on that.
+What counts is the truth of what was found: how often the answer after 8, 16 and 24 points loses
+more than the budget, how fast the right ones are, and which share of the hypervolume of the true
+front the points hold. `auto, screened` is what `accelfront study` does; a point that it gives up
+is none of the 24.
 
-Writes `search-efficiency.json` and `.md`, or `search-efficiency-redrawn`, into `--out`.
+Writes `search-efficiency.json` and `.md` into `--out`.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import time
 import warnings
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -38,188 +35,139 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from benchmarks.search.efficiency_page import as_markdown
-from benchmarks.search.replay import GOALS, SHARES, GivingUp, Replay
+from benchmarks.search.replay import PROMPTS, Replay
+from benchmarks.search.scenes import Scene, scenes
+from benchmarks.search.searching import Found, Searching
 from benchmarks.search.step_times import TIMES, describe_times
-from benchmarks.shared.grid_table import TABLES, load_table
+from benchmarks.search.ways import WAYS
+from benchmarks.shared.grid_table import TABLES
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
-from studies.request import DEFAULT_LOSS_BUDGET
+from storage.records.study import Study
+from storage.records.trial import Trial
 
-GIVING_UP: tuple[tuple[str, GivingUp], ...] = (
-    ("auto", "screened"),
-    ("auto", "foreseen"),
-    ("tpe", "screened"),
-)
+LOOKS = (8, 16, 24)
+"""After so many points a search is judged."""
 
-SEEDS = {
-    "gp": 3,
-    "gp, pays for repeats": 1,
-    "grid": 1,
-    "auto, foreseen": 5,
-    "tpe, screened": 5,
-}
-"""Of ways that get fewer, so that all takes less than ten minutes: Optuna's Gaussian processes take
-half a second a proposal, and a grid has no chance in it."""
+MOST = 48
+"""Points after which a patient search is given up."""
 
-
-class Way(NamedTuple):
-    """A way to search."""
-
-    sampler: str
-    pays: bool = False
-    giving_up: GivingUp | None = None
-
-    def __str__(self) -> str:
-        """For people."""
-        notes = ("pays for repeats" if self.pays else None, self.giving_up)
-        return ", ".join(filter(None, (self.sampler, *notes)))
-
-
-WAYS = (
-    Way("auto"),
-    *(Way(name, giving_up=how) for name, how in GIVING_UP),
-    *(Way(name, pays) for name in ("tpe", "gp", "nsga2", "random") for pays in (False, True)),
-    Way("grid"),
-)
+ENOUGH = 0.99
+"""Of the hypervolume of the true front."""
 
 
 class Job(NamedTuple):
     """One search."""
 
-    table: Path
-    way: Way
+    scene: Scene
+    way: str
     seed: int
-    loss_budget: float
-    redraw: bool
 
 
 def main() -> None:
-    """Search all tables in all ways and keep what came of it."""
+    """Search all scenes in all ways and keep what came of it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tables", type=Path, default=TABLES)
     parser.add_argument("--only", default="*", help="a glob of table names")
-    parser.add_argument("--samplers", help="only these, such as auto,tpe")
-    parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--loss-budget", type=float, default=DEFAULT_LOSS_BUDGET)
-    parser.add_argument(
-        "--redraw", action="store_true", help="draw the prompts anew with each seed"
-    )
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    parser.add_argument("--seeds", type=int, default=20, help="at most, of a scene and way")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--name", default="search-efficiency", help="of the files it writes")
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
-    tables = sorted(options.tables.glob(f"{options.only}.npz"))
-    if not tables:
-        parser.exit(
-            2, f"{options.tables} holds no table {options.only}; record_grid.py makes them\n"
-        )
-    for table in map(load_table, tables):
-        whole = table.about["distinct"]
-        if len(table.points) < whole:
-            parser.exit(
-                2,
-                f"{table.name} holds {len(table.points)} of {whole} points, and a search may ask "
-                "for any; record the others with record_grid.py\n",
-            )
-    known = list(dict.fromkeys(way.sampler for way in WAYS))
-    unknown = [name for name in (options.samplers or known[0]).split(",") if name not in known]
-    if unknown:
-        parser.exit(2, f"there is no sampler {unknown[0]}; those to compare: {', '.join(known)}\n")
+    places = scenes(options.tables, options.only)
+    if not places:
+        parser.exit(2, f"{options.tables} holds no table {options.only} to be searched\n")
+    jobs = [
+        Job(scene, way, seed)
+        for scene in places
+        for way in options.ways
+        for seed in range(min(options.seeds, WAYS[way].seeds))
+    ]
     with ProcessPoolExecutor(options.processes, initializer=_prepare) as pool:
-        searches = list(jobs(tables, options))
-        found = pool.map(run, searches)
-        rows = list(track(found, "searching", len(searches), console=Console(stderr=True)))
-        about = list(pool.map(describe, tables, [options.loss_budget] * len(tables)))
+        found = pool.map(run, jobs)
+        searches = list(track(found, "searching", len(jobs), console=Console(stderr=True)))
+        about = list(pool.map(describe, places))
         times = list(pool.map(describe_times, sorted(TIMES.glob(f"{options.only}.npz"))))
     results = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "optuna": version("optuna"),
-        "loss_budget": options.loss_budget,
-        "redrawn": options.redraw,
-        "tables": about,
+        "prompts": PROMPTS,
+        "looks": LOOKS,
+        "scenes": about,
         "times": times,
-        "searches": summary(rows),
+        "cpu_s": round(sum(each["cpu_s"] for each in searches)),
+        "searches": searches,
     }
-    text = as_markdown(results)
-    name = "search-efficiency-redrawn" if options.redraw else "search-efficiency"
-    keep_results(name, results, text, options.out)
+    keep_results(options.name, results, text := as_markdown(results), options.out)
     print(text)
 
 
-def jobs(tables: Sequence[Path], options: argparse.Namespace) -> Iterator[Job]:
-    """Every search to be run; those of one table in a row. An empty front is not searched for."""
-    wanted = options.samplers.split(",") if options.samplers else [way.sampler for way in WAYS]
-    for table in tables:
-        replay = _replay(table, options.loss_budget)
-        if not replay.volume:
-            continue
-        for way in WAYS:
-            if way.sampler in wanted:
-                most = SEEDS.get(str(way), options.seeds)
-                for seed in range(min(options.seeds, most)):
-                    yield Job(table, way, seed, options.loss_budget, options.redraw)
-
-
 def run(job: Job) -> dict[str, Any]:
-    """Search one table once."""
-    replay = _replay(job.table, job.loss_budget)
-    if job.redraw:
-        replay = replay.redrawn(job.seed)
-    found = replay.search(job.way.sampler, job.seed, job.way.pays, job.way.giving_up)
-    return {"table": replay.name, "way": str(job.way), **found.reached}
+    """Search one truth once."""
+    start = time.process_time()
+    way = WAYS[job.way]
+    replay = _replay(job.scene).redrawn(job.seed)
+    searching = Searching(replay, way.make(replay, job.seed), way.screened)
+    found = searching.run(max(LOOKS), MOST if way.patient else None, ENOUGH)
+    return {
+        "scene": job.scene.name,
+        "way": job.way,
+        "seed": job.seed,
+        "looks": {look: judged(replay, found, look) for look in LOOKS},
+        "until": found.until(ENOUGH),
+        "proposing_s": round(float(np.mean(found.proposing_s)), 4),
+        "cpu_s": round(time.process_time() - start, 2),
+    }
 
 
-def describe(path: Path, loss_budget: float) -> dict[str, Any]:
-    """What a table holds, and how well a few of its points tell the time of all."""
-    replay = _replay(path, loss_budget)
+def judged(replay: Replay, found: Found, look: int) -> dict[str, Any]:
+    """What the first points of a search are worth; all of them where there are fewer."""
+    number = min(look, len(found.trials))
+    study = replay.study(found.trials[:number])
+    outcomes = {rule: replay.outcome(answer(study)) for rule, answer in RULES.items()}
+    return {
+        "share": round(found.shares[number - 1], 4),
+        "pictures": found.pictures[number - 1],
+        **{rule: [each.verdict, round(each.speed, 4)] for rule, each in outcomes.items()},
+    }
+
+
+def by_mean(study: Study) -> Trial | None:
+    """The fastest point inside by its mean."""
+    return study.bound
+
+
+RULES = {"by mean": by_mean}
+"""What a study says is its answer."""
+
+
+def describe(scene: Scene) -> dict[str, Any]:
+    """What a scene holds, in the median of its truths."""
+    truths = [_replay(scene).redrawn(seed) for seed in range(20)]
+    inside = [np.mean([p.clip_loss <= scene.loss_budget for p in each.truth]) for each in truths]
+    replay = truths[0]
     about = replay.table.about
     return {
-        "table": replay.name,
+        "scene": scene.name,
         "points": len(replay.rows),
+        "inside": round(float(np.median(inside)), 3),
+        "bound": [round(float(np.quantile([t.bound for t in truths], q)), 3) for q in (0, 0.5, 1)],
+        "fewest": int(np.median([each.fewest(ENOUGH) for each in truths if each.volume])),
         "device": about["environment"]["device"],
-        "versions": about["environment"]["versions"],
         "recorded": about["date"],
-        "prompts": len(replay.table.baseline_scores),
-        "bound": round(replay.bound, 4),
-        "fewest": replay.volume and {goal: replay.fewest(least) for goal, least in SHARES.items()},
+        "timed": len(replay.times.table.points),
+        "timed_on": replay.times.table.about["environment"]["device"],
+        "time_error": round(replay.times.error, 4),
         "noise": round(replay.noise, 5),
-        "fitted": replay.times
-        and {
-            "points": len(replay.times.table.points),
-            "device": replay.times.table.about["environment"]["device"],
-            "error": round(replay.times.error, 4),
-        },
     }
 
 
 @cache
-def _replay(path: Path, loss_budget: float) -> Replay:
-    return Replay(path, loss_budget)
-
-
-def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Quartiles of evaluations and seconds to each goal, by table and way."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["table"], row["way"]), []).append(row)
-    return [
-        {
-            "table": table,
-            "way": way,
-            "seeds": len(group),
-            "evaluations": {goal: _quartiles([row[goal] for row in group], 0) for goal in GOALS},
-            "seconds": {goal: _quartiles([row[goal] for row in group], 1) for goal in GOALS},
-        }
-        for (table, way), group in groups.items()
-    ]
-
-
-def _quartiles(reached: Sequence[tuple[int, float] | None], which: int) -> list[float | None]:
-    """(25%, median, 75%); None where that many searches did not get there."""
-    values = [np.inf if each is None else each[which] for each in reached]
-    quartiles = np.quantile(values, (0.25, 0.5, 0.75), method="higher")
-    return [None if np.isinf(each) else round(float(each), 3) for each in quartiles]
+def _replay(scene: Scene) -> Replay:
+    return Replay(scene.table, scene.loss_budget)
 
 
 def _prepare() -> None:

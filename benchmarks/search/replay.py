@@ -1,140 +1,198 @@
-"""A recorded grid that can be searched: proposals are answered from the table."""
+"""A recorded grid that can be searched again, as one of many truths that its prompts might tell."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+from zlib import crc32
 
 import numpy as np
-import optuna
 from numpy.typing import NDArray
 
 from accel_space.stack import Stack
 from benchmarks.search.step_times import TIMES, Times, find_times, fit_times, table_context
 from benchmarks.shared.grid_table import GridTable, load_table
-from objectives.objective import MAX_PAIRS
 from objectives.statistics import Estimate, relative_loss
 from storage.records.budgets import Budgets
+from storage.records.combination import Combination
+from storage.records.environment import Environment
 from storage.records.front import best_inside, hypervolume, least_loss, pareto_front
 from storage.records.measurement import Measurement
 from storage.records.points import point_key
-from storage.study_store.attributes import MEASUREMENT, POINT
-from studies.run.stopping import FIRST_CHECK, checks, confidence, is_hopeless
-from studies.search.samplers import make_proposer
+from storage.records.protocol import Protocol
+from storage.records.study import Space, Study
+from storage.records.trial import Point, Trial
 
-GivingUp = Literal["screened", "foreseen"]
-
-SHARES = {"90%": 0.9, "95%": 0.95, "99%": 0.99}
-"""Of the hypervolume."""
-
-GOALS = (*SHARES, "bound", "requirement")
-
-MOST = 120
-"""Evaluations after which a search is given up."""
+PROMPTS = 32
+"""A search measures every point on so many, which is what `accelfront study` takes by default."""
 
 PAIRS = 3
 """Pairs whose mean a trial's speedup is, at the least."""
 
-STUCK = 40
-"""Proposals of known points in a row after which a sampler has nothing new to say."""
+REACH = 1.96
+"""The interval of a speedup reaches so many standard deviations to either side: 95%."""
 
-BATCH = 8
-"""Prompts of a batch, as the protocol has them by default."""
-
-SURE = 2.0
-"""A speedup's interval reaches so many standard deviations to either side."""
+Columns = NDArray[np.int64]
+"""Prompts, as columns of a table."""
 
 
-class Point(NamedTuple):
-    """What a front is made of."""
+class TruePoint(NamedTuple):
+    """What a point is worth in truth."""
 
     speedup: float
     clip_loss: float
 
 
-@dataclass
-class Found:
-    """What a search has found, and when.
+class Outcome(NamedTuple):
+    """What an answer is worth in truth.
 
     Attributes:
-        prompts: The order in which prompts come, so that few of them err anew in each search.
-        evaluations: Points paid for.
-        seconds: What they cost to generate, their baseline batches included.
-        reached: (evaluations, seconds) at which each goal was reached; None if it was not.
+        verdict: `wrong` if it loses more than the budget; `none` if there was no answer.
+        speed: Its true speedup as a share of the true bound, and the baseline's if there is none.
     """
 
-    prompts: NDArray[np.int64]
-    points: list[Point] = field(default_factory=list)
-    evaluations: int = 0
-    seconds: float = 0.0
-    reached: dict[str, tuple[int, float] | None] = field(
-        default_factory=lambda: dict.fromkeys(GOALS)
-    )
+    verdict: Literal["right", "wrong", "none"]
+    speed: float
 
-    def done(self) -> bool:
-        """Whether all goals are reached."""
-        return None not in self.reached.values()
+    @property
+    def utility(self) -> float:
+        """Its speed; nothing if it is wrong."""
+        return 0.0 if self.verdict == "wrong" else self.speed
 
 
 class Replay:
-    """One table, ready to be searched."""
+    """One table under one budget: a truth, and the sample of prompts that tells of it.
+
+    As it is made, the recorded prompts are both: nothing errs. `redrawn` gives the truths on which
+    searches and answers are judged.
+
+    Attributes:
+        table: What was recorded.
+        stack: Its methods and their space.
+        rows: The table's row of each point, by the point's key.
+        budgets: What is allowed.
+        population: The prompts that are the truth, as columns of the table, some of them repeated.
+        sample: The prompts on which a search measures.
+        truth: What every row is worth.
+        volume: The hypervolume of the whole truth.
+        bound: The greatest true speedup inside the budget, 1 if nothing is faster.
+        noise: Standard deviation of log speedup from one measurement to the next.
+        baseline_s: Seconds of a picture without acceleration.
+    """
 
     def __init__(self, path: Path, loss_budget: float) -> None:
-        """Read a table and find out what there is to be found in it.
+        """Read a table.
 
         Args:
             path: A table that holds every point of its space.
             loss_budget: The greatest CLIP loss allowed.
         """
-        table = load_table(path)
+        self.table = table = load_table(path)
         self.name = table.name
-        self.loss_budget = loss_budget
+        self.budgets = Budgets(loss_budget)
         self.stack = Stack(table_context(table))
         self.rows = {key: row for row, key in enumerate(table.keys)}
-        self.times = None if table.is_timed else _times(self.stack, table)
-        timed = self.times.table if self.times else table
-        self.noise = _noise(timed)
-        self.baseline_s = float(np.median(timed.baseline_latency_s))
-        self.speedup = table.speedup if self.times is None else self._fitted(self.times)
-        self._judge(table)
+        self.times = _times(self.stack, path, table)
+        self.noise = _noise(self.times.table)
+        self.baseline_s = float(np.median(self.times.table.baseline_latency_s))
+        self.speedup = self._fitted(self.times)
+        everything = np.arange(len(table.baseline_scores))
+        self._judge(everything, everything, np.random.default_rng(0))
 
-    def redrawn(self, seed: int) -> Replay:
-        """The same grid, its prompts drawn anew with repetition: another truth, as likely."""
+    def redrawn(self, seed: int, prompts: int = PROMPTS) -> Replay:
+        """The same grid with another truth, as likely, of which a search sees a sample.
+
+        The truth is a population that is drawn from the recorded prompts with repetition; what is
+        measured is drawn from that in the same way. So a sample errs as one of countless prompts
+        does, and no two seeds share a truth.
+
+        Args:
+            seed: Of the truth, the sample and all that is drawn later.
+            prompts: How many the sample has.
+        """
+        # Tables share their prompts, and are to draw other ones of them.
+        random = np.random.default_rng((seed, crc32(self.name.encode())))
         count = len(self.table.baseline_scores)
-        # Not the stream that the search draws from.
-        prompts = np.random.default_rng((seed, 1)).integers(count, size=count)
+        population = random.integers(count, size=count)
         other = copy(self)
-        other._judge(
-            replace(
-                self.table,
-                scores=self.table.scores[:, prompts],
-                baseline_scores=self.table.baseline_scores[prompts],
-                similarity=self.table.similarity[:, prompts],
-            )
-        )
+        other._judge(population, random.choice(population, prompts), random)
         return other
 
-    def _judge(self, table: GridTable) -> None:
-        """Take a table's losses for the truth."""
-        self.table = table
-        truth = zip(self.speedup.tolist(), table.clip_loss.tolist(), strict=True)
-        self.truth = [Point(*each) for each in truth]
-        self.volume = hypervolume(self.truth, self.loss_budget)
-        best = best_inside(self.truth, self.loss_budget)
-        self.bound = best.speedup if best else 1.0
+    def under(self, loss_budget: float) -> Replay:
+        """The same truth and sample under another budget."""
+        other = copy(self)
+        other.budgets = Budgets(loss_budget)
+        other._measure_truth()
+        return other
 
-    def _fitted(self, times: Times) -> NDArray[np.float64]:
-        """The speedup of each row."""
-        speedup: NDArray[np.float64] = np.empty(len(self.rows))
-        for point, share in zip(self.stack.points, times.share, strict=True):
-            speedup[self.rows[point_key(point)]] = 1 / share
-        return speedup
+    def fresh(self, prompts: int) -> Columns:
+        """So many other prompts of the truth, such as a confirmation takes; new ones each time."""
+        return self.random.choice(self.population, prompts)
+
+    def measurement(self, row: int, prompts: Columns) -> Measurement:
+        """Measure a point on some prompts, with the noise of a timing.
+
+        Args:
+            row: Of the table.
+            prompts: `sample`, some of it, or what `fresh` gave.
+        """
+        speedup = self.timing(row)
+        return as_measured(speedup, self.loss(row, prompts), len(prompts), self.baseline_s)
+
+    def timing(self, row: int) -> Estimate:
+        """A point's speedup as it is measured once."""
+        value = float(self.speedup[row] * np.exp(self.random.normal(0, self.noise)))
+        factor = float(np.exp(REACH * self.noise))
+        return Estimate(value, value / factor, value * factor)
+
+    def loss(self, row: int, prompts: Columns) -> Estimate:
+        """A point's loss as some prompts tell it."""
+        return relative_loss(*self.scores(row, prompts))
+
+    def scores(self, row: int, prompts: Columns) -> tuple[list[float], list[float]]:
+        """The baseline's scores on some prompts, and the point's."""
+        baseline = self.table.baseline_scores[prompts]
+        return baseline.tolist(), self.table.scores[row, prompts].tolist()
+
+    def row(self, point: Point) -> int:
+        """The row of a point."""
+        return self.rows[point_key(point)]
+
+    def study(self, trials: Sequence[Trial]) -> Study:
+        """The study that would hold these points."""
+        about = self.table.about
+        combination = Combination.model_validate(about["combination"])
+        points = len(self.rows)
+        return Study(
+            name=combination.name,
+            combination=combination,
+            protocol=Protocol.model_validate(about["protocol"]),
+            environment=Environment.model_validate(about["environment"]),
+            space=Space(distinct=points, grid=points, choices={}),
+            budgets=self.budgets,
+            trials=list(trials),
+            states={"COMPLETE": len(trials)},
+        )
+
+    def outcome(self, answer: Trial | None) -> Outcome:
+        """What the answer of a study is worth in truth."""
+        if answer is None:
+            return Outcome("none", 1 / self.bound)
+        true = self.truth[self.row(answer.params)]
+        is_inside = true.clip_loss <= self.budgets.clip_loss
+        return Outcome("right" if is_inside else "wrong", true.speedup / self.bound)
+
+    def share(self, rows: Sequence[int]) -> float:
+        """The share of the true hypervolume that some points hold in truth; 1 of nothing."""
+        if not self.volume:
+            return 1.0
+        return self._volume([self.truth[row] for row in rows]) / self.volume
 
     def fewest(self, share: float) -> int:
         """How few points hold so much of the hypervolume: what one who knew all would measure."""
-        budget = self.loss_budget
+        budget = self.budgets.clip_loss
         front = pareto_front([p for p in self.truth if p.clip_loss <= budget and p.speedup > 1])
         # The greatest area of so many points of which the n-th of the front is the last.
         losses = [max(point.clip_loss, least_loss(budget)) for point in front]
@@ -149,122 +207,43 @@ class Replay:
             count += 1
         return count
 
-    def search(
-        self, sampler: str, seed: int, pays: bool = False, giving_up: GivingUp | None = None
-    ) -> Found:
-        """Search until all goals are reached.
+    def _judge(self, population: Columns, sample: Columns, random: np.random.Generator) -> None:
+        """Take some prompts for the truth and others for what is seen of it."""
+        self.population, self.sample, self.random = population, sample, random
+        self._measure_truth()
 
-        Args:
-            sampler: As `accelfront study --sampler` takes it.
-            seed: Of the sampler and of the noise.
-            pays: Pay again for a point that is proposed again.
-            giving_up: `screened` gives hopeless points up early, as a study does; `foreseen` costs
-                no more than a first check of a point that adds nothing to the front, and tells the
-                sampler all the same: no screening that checks as late can save more.
-        """
-        random = np.random.default_rng(seed)
-        study = optuna.create_study(directions=["maximize", "minimize"])
-        proposer = make_proposer(sampler, self.stack, 1, seed, budgets=Budgets(self.loss_budget))
-        known: dict[str, Point | None] = {}
-        found = Found(prompts=random.permutation(len(self.table.baseline_scores)))
-        repeats = 0
-        while found.evaluations < MOST and repeats < STUCK and not found.done():
-            proposal = proposer.propose(study, known.keys())
-            if proposal is None:
-                break
-            key = point_key(proposal.point)
-            if key in known:
-                found.evaluations += pays
-                repeats += 1
-            else:
-                repeats = 0
-                known[key] = self._measure(proposal.trial, self.rows[key], random, giving_up, found)
-            value = known[key]
-            if value is None:
-                study.tell(proposal.trial, state=optuna.trial.TrialState.PRUNED)
-            else:
-                loss = Estimate(value.clip_loss, value.clip_loss, value.clip_loss)
-                kept = as_measured(value.speedup, loss, len(found.prompts), stopped_early=False)
-                proposal.trial.set_user_attr(POINT, proposal.point)
-                proposal.trial.set_user_attr(MEASUREMENT, kept)
-                study.tell(proposal.trial, list(value))
-        return found
+    def _measure_truth(self) -> None:
+        """Find out what there is to be found."""
+        scores = self.table.scores[:, self.population].astype(float).mean(axis=1)
+        baseline = self.table.baseline_scores[self.population].astype(float).mean()
+        losses = (1 - scores / baseline).tolist()
+        self.truth = [TruePoint(*each) for each in zip(self.speedup.tolist(), losses, strict=True)]
+        self.volume = self._volume(self.truth)
+        best = best_inside(self.truth, self.budgets.clip_loss)
+        self.bound = max(1.0, best.speedup) if best else 1.0
 
-    def _measure(
-        self,
-        trial: optuna.Trial,
-        row: int,
-        random: np.random.Generator,
-        giving_up: GivingUp | None,
-        found: Found,
-    ) -> Point | None:
-        """Answer from the table; None if the point is given up early."""
-        true = self.truth[row]
-        speedup = true.speedup * float(np.exp(random.normal(0, self.noise)))
-        found.evaluations += 1
-        batches = len(self.table.baseline_scores) // BATCH
-        if giving_up == "screened":
-            for number in checks(batches):
-                faster, loss = self._estimates(
-                    row, speedup, found.prompts[: number * BATCH], confidence(batches)
-                )
-                if is_hopeless(faster, loss, found.points, self.loss_budget):
-                    found.seconds += self._cost(row, number)
-                    partly = as_measured(faster.value, loss, number * BATCH, stopped_early=True)
-                    trial.set_user_attr(MEASUREMENT, partly)
-                    return None
-        is_wasted = giving_up == "foreseen" and not self._adds(true, found)
-        found.seconds += self._cost(row, FIRST_CHECK if is_wasted else batches)
-        found.points.append(true)
-        self._note(found)
-        return Point(speedup, true.clip_loss)
+    def _volume(self, points: Sequence[TruePoint]) -> float:
+        return hypervolume(points, self.budgets.clip_loss)
 
-    def _adds(self, point: Point, found: Found) -> bool:
-        """Whether a point adds to the hypervolume of those found."""
-        before = hypervolume(found.points, self.loss_budget)
-        return hypervolume([*found.points, point], self.loss_budget) > before
+    def _fitted(self, times: Times) -> NDArray[np.float64]:
+        """The speedup of each row."""
+        speedup: NDArray[np.float64] = np.empty(len(self.rows))
+        for point, share in zip(self.stack.points, times.share, strict=True):
+            speedup[self.row(point)] = 1 / share
+        return speedup
 
-    def _estimates(
-        self, row: int, speedup: float, prompts: NDArray[np.int64], sure: float
-    ) -> tuple[Estimate, Estimate]:
-        """What a check of a point sees after some prompts."""
-        factor = float(np.exp(SURE * self.noise))
-        loss = relative_loss(
-            self.table.baseline_scores[prompts].tolist(),
-            self.table.scores[row][prompts].tolist(),
-            sure,
+
+def _times(stack: Stack, path: Path, table: GridTable) -> Times:
+    """The time of every point: from the table's own latencies, or from points timed elsewhere."""
+    if table.is_timed:
+        return fit_times(stack, path, stack)
+    combination = Combination.model_validate(table.about["combination"])
+    timed = find_times(combination.method_names, combination.pipeline)
+    if timed is None:
+        raise FileNotFoundError(
+            f"{TIMES} holds no timed points of {combination.method_names}; see step_times.py"
         )
-        return Estimate(speedup, speedup / factor, speedup * factor), loss
-
-    def _cost(self, row: int, batches: int) -> float:
-        """Seconds of generating: the batches, and a baseline batch beside each timed one."""
-        accelerated = batches * self.baseline_s / self.truth[row].speedup
-        baseline = min(batches - 1, MAX_PAIRS) * self.baseline_s
-        return BATCH * (accelerated + baseline)
-
-    def _note(self, found: Found) -> None:
-        """Write down the goals that the last point reached."""
-        share = hypervolume(found.points, self.loss_budget) / self.volume if self.volume else 1.0
-        best = best_inside(found.points, self.loss_budget)
-        fastest = best.speedup if best else 0.0
-        now = {
-            **{goal: share >= least for goal, least in SHARES.items()},
-            "bound": fastest >= 0.99 * self.bound,
-            "requirement": fastest >= 1 + 0.9 * (self.bound - 1),
-        }
-        for goal, reached in now.items():
-            if reached and found.reached[goal] is None:
-                found.reached[goal] = (found.evaluations, found.seconds)
-
-
-def _times(stack: Stack, table: GridTable) -> Times:
-    """The time of every point of a table of scores."""
-    combination = table.about["combination"]
-    methods = "+".join(combination["methods"])
-    path = find_times(methods, combination["pipeline"])
-    if path is None:
-        raise FileNotFoundError(f"{TIMES} holds no timed points of {methods}; see step_times.py")
-    return fit_times(Stack(table_context(load_table(path))), path, stack)
+    return fit_times(Stack(table_context(load_table(timed))), timed, stack)
 
 
 def _noise(table: GridTable) -> float:
@@ -275,19 +254,20 @@ def _noise(table: GridTable) -> float:
 
 
 def as_measured(
-    speedup: float, loss: Estimate, samples: int, stopped_early: bool
-) -> dict[str, Any]:
-    """What a study keeps of a point, as far as samplers read it; all else stands for nothing."""
+    speedup: Estimate, loss: Estimate, samples: int, baseline_s: float, stopped_early: bool = False
+) -> Measurement:
+    """What a study keeps of a point, as far as it is read here; all else stands for nothing."""
+    latency_s = baseline_s / speedup.value
     return Measurement(
-        speedup=speedup,
-        speedup_ci=(speedup, speedup),
+        speedup=speedup.value,
+        speedup_ci=(speedup.low, speedup.high),
         clip_loss=loss.value,
         clip_loss_ci=(loss.low, loss.high),
-        latency_s=1 / speedup,
+        latency_s=latency_s,
         latency_ci_s=None,
-        baseline_latency_s=1.0,
-        latencies_s=(1 / speedup,),
-        baseline_latencies_s=(1.0,),
+        baseline_latency_s=baseline_s,
+        latencies_s=(latency_s,),
+        baseline_latencies_s=(baseline_s,),
         image_similarity=1.0,
         psnr_db=0.0,
         clip_score=1.0,
@@ -297,4 +277,4 @@ def as_measured(
         samples=samples,
         stopped_early=stopped_early,
         seconds={},
-    ).as_json()
+    )

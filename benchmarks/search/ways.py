@@ -1,0 +1,84 @@
+"""The ways to search that are compared, each told the budget and begun with the same points."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+
+from benchmarks.search.replay import Replay
+from benchmarks.search.searching import Searching
+from storage.records.trial import Point
+from studies.search.front_sampler import STARTERS
+from studies.search.samplers import Proposer, Search, make_distributions, make_proposer
+
+Make = Callable[[Replay, int], Proposer]
+"""Makes what proposes the points of a truth, from a seed."""
+
+GENERATION = 8
+"""Points of a generation of NSGA-II. With Optuna's 50 a search of 24 would be random."""
+
+
+class Way(NamedTuple):
+    """A way to search.
+
+    Attributes:
+        make: What proposes.
+        seeds: How many truths it is given at most: fewer where a proposal takes long.
+        screened: Whether hopeless points are given up early, as a study does.
+        patient: Whether it goes on until it holds 99% of the front.
+    """
+
+    make: Make
+    seeds: int
+    screened: bool = False
+    patient: bool = False
+
+
+def auto(replay: Replay, seed: int) -> Proposer:
+    """What `accelfront study` takes by default."""
+    return make_proposer("auto", replay.stack, 1, seed, replay.budgets)
+
+
+def starters(replay: Replay) -> list[Point]:
+    """The points with which `auto` begins, whatever they turn out to be worth."""
+    found = Searching(replay, auto(replay, 0)).run(min(STARTERS, len(replay.rows)))
+    return [trial.params for trial in found.trials]
+
+
+def optuna_way(make: Callable[[int], BaseSampler], alike: bool = True) -> Make:
+    """A sampler of Optuna's as a study runs it: told the excess over each budget.
+
+    Args:
+        make: Makes it from a seed.
+        alike: Begin with the points with which `auto` begins.
+    """
+
+    def proposer(replay: Replay, seed: int) -> Proposer:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = make(seed)
+        first: Sequence[Point] = starters(replay) if alike else ()
+        distributions = make_distributions(replay.stack.space)
+        return Search(replay.stack, sampler, first, distributions, seed, replay.budgets)
+
+    return proposer
+
+
+WAYS: dict[str, Way] = {
+    "auto, screened": Way(auto, 20, screened=True),
+    "auto": Way(auto, 20, patient=True),
+    "TPE": Way(
+        optuna_way(lambda seed: TPESampler(seed=seed, n_startup_trials=STARTERS)), 20, patient=True
+    ),
+    "TPE, begun as Optuna does": Way(optuna_way(lambda seed: TPESampler(seed=seed), False), 20),
+    "GPSampler": Way(optuna_way(lambda seed: GPSampler(seed=seed, n_startup_trials=STARTERS)), 2),
+    "NSGA-II": Way(
+        optuna_way(lambda seed: NSGAIISampler(seed=seed, population_size=GENERATION)), 20
+    ),
+    "random": Way(optuna_way(lambda seed: RandomSampler(seed=seed)), 20, patient=True),
+}
+"""By name."""
