@@ -16,8 +16,18 @@ CONFIDENCE = 0.95
 UNSEEN = 6.0
 """So many standard deviations beyond the mean lies the one more prompt that the high end of a loss
 reckons with. Of 644 recorded points that lose up to 6%, the worst of 64 prompts lies nearer at 9 in
-10 (benchmarks/tables). With 4 the high end is still missed too often, with 7 it is wider for little
+10 (benchmarks/tables). With 4 the high end is still missed too often, with 8 it is wider for little
 (benchmarks/results/loss-intervals.md)."""
+
+CARRIED_OVER = 0.7
+"""How far a pair's error of timing is taken to be the last one's, as a correlation of neighbours.
+
+Three to five pairs cannot tell it themselves. In the A/A checks of two machines it was 0 to 0.2
+(benchmarks/results/measurement-*.json); this is for machines that have others beside us. With it
+93% of second speedups lie inside the interval of the first pairs, with 0 it was 75%
+(benchmarks/results/repeat-nvidia-*.md). Quiet pairs scatter so little beside `RUN_TO_RUN` that it
+costs them next to nothing.
+"""
 
 RUN_TO_RUN = 0.02
 """Standard deviation of a speedup's logarithm from one run to the next, on another machine of the
@@ -25,13 +35,14 @@ same kind, beyond what varies within a run."""
 
 HOST_TO_HOST = 0.2
 """What a point adds to that whose host-bound share rises from 0 to 1: hosts differ more
-than GPUs do. Both were chosen on 91 pairs of runs of four pipelines on H100s; 98% of the second
-speedups then lie inside the first interval, 75% without (benchmarks/results/repeat-*.md)."""
+than GPUs do. Both were chosen on 91 pairs of runs of four pipelines on H100s; 99% of the second
+speedups then lie inside the first interval, 93% without (benchmarks/results/repeat-*.md)."""
 
 LATENCY_RUN_TO_RUN, LATENCY_HOST_TO_HOST = 0.05, 0.25
 """The same of a latency's logarithm. What differs between two machines does not cancel in it as it
 does in a ratio of neighbours. Chosen on the same 91 pairs of runs: 96% of the second latencies then
-lie inside the first interval, 57% without (benchmarks/results/full-size-*-nvidia-h100-*.json)."""
+lie inside the first interval, 57% in that of independent readings alone
+(benchmarks/results/full-size-*-nvidia-h100-*.json)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,8 @@ def speedup(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Esti
 
     The value is the geometric mean of the pairs' ratios, so it equals the ratio of the two
     geometric mean latencies; the interval is Student's t on their logarithms, as ratios of times
-    spread evenly up and down on that scale.
+    spread evenly up and down on that scale. Pairs in a row err alike (`CARRIED_OVER`): so they lie
+    closer to each other than to the truth, and are worth fewer pairs than they are.
 
     Args:
         baseline_s: Latencies of the baseline, in seconds, at least one.
@@ -94,7 +106,8 @@ class Spread:
     """How far pairs of one trial scatter, pooled over trials.
 
     Attributes:
-        squares: Sum of the squared distances of log ratios from their trial's mean.
+        squares: Sum of the squared distances of log ratios from their trial's mean, made up for
+            how near pairs in a row lie to it.
         degrees: Degrees of freedom in it: pairs less trials.
     """
 
@@ -104,8 +117,18 @@ class Spread:
     @classmethod
     def of(cls, baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Spread:
         """The spread of one trial's pairs, given as `speedup` takes them."""
-        logs = _log_ratios(baseline_s, accelerated_s)
-        return cls(float(((logs - logs.mean()) ** 2).sum()), len(logs) - 1)
+        return cls.of_logs(_log_ratios(baseline_s, accelerated_s))
+
+    @classmethod
+    def of_logs(cls, logs: NDArray[np.float64]) -> Spread:
+        """The spread of logarithms of one trial."""
+        squares = float(((logs - logs.mean()) ** 2).sum())
+        return cls(squares / (1 - _alike(len(logs))), len(logs) - 1)
+
+    @property
+    def variance(self) -> float:
+        """Of one log ratio; 0 where nothing tells of it."""
+        return self.squares / self.degrees if self.degrees else 0.0
 
     def __add__(self, other: Spread) -> Spread:
         return Spread(self.squares + other.squares, self.degrees + other.degrees)
@@ -226,8 +249,7 @@ def _log_ratios(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> 
 
 def _geometric(logs: NDArray[np.float64]) -> Estimate:
     """The geometric mean of values given by their logarithms, with Student's t interval."""
-    own = Spread(float(((logs - logs.mean()) ** 2).sum()), len(logs) - 1)
-    return _interval(logs, own, CONFIDENCE)
+    return _interval(logs, Spread.of_logs(logs), CONFIDENCE)
 
 
 def _interval(logs: NDArray[np.float64], spread: Spread, confidence: float) -> Estimate:
@@ -236,9 +258,18 @@ def _interval(logs: NDArray[np.float64], spread: Spread, confidence: float) -> E
     if not spread.degrees:
         return Estimate(value, 0.0, float("inf"))
     quantile = _student_quantile(confidence, spread.degrees)
-    deviation = np.sqrt(spread.squares / spread.degrees / len(logs))
-    factor = float(np.exp(quantile * deviation))
+    worth = len(logs) / (1 + (len(logs) - 1) * _alike(len(logs)))
+    deviation = sqrt(spread.variance / worth)
+    factor = exp(quantile * deviation)
     return Estimate(value, value / factor, value * factor)
+
+
+@cache
+def _alike(count: int) -> float:
+    """The mean correlation of two of so many pairs in a row, each carried over from the last."""
+    apart = range(1, count)
+    total = sum((count - steps) * CARRIED_OVER**steps for steps in apart)
+    return 2 * total / (count * (count - 1)) if count > 1 else 0.0
 
 
 @cache

@@ -6,7 +6,8 @@ draws samples from populations whose truth is known (`interval_populations.py`):
 of points of the recorded grids (`benchmarks/tables`), the same mixed with their neighbours, and the
 same with a heavier tail. Each sample of 2 to 64 prompts gets the interval that accelfront uses and
 others beside it (`interval_candidates.py`). Speedups: pairs whose logarithms scatter normally, and
-as the recorded timings do (`benchmarks/tables/times`).
+as the recorded timings do (`benchmarks/tables/times`), alone or like their neighbours, and machines
+that differ from run to run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmarks.measuring.interval_candidates import CANDIDATES, Ends, Interval
 from benchmarks.measuring.interval_populations import Population, heavier, normal, recorded
 from benchmarks.shared.grid_table import TABLES, Array, load_table
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
-from objectives.statistics import relative_loss, speedup
+from objectives.statistics import across_runs, relative_loss, speedup
 
 PROMPTS = (2, 4, 8, 16, 32, 64)
 
@@ -86,11 +87,8 @@ def main() -> None:
             for kind, populations in kinds.items()
         },
         "speedup": {
-            name: {str(pairs): speedup_held(scatter, pairs, random) for pairs in PAIRS}
-            for name, scatter in (
-                ("normal", random.normal(0, 0.05, 100_000)),
-                ("recorded", recorded_scatter()),
-            )
+            name: {str(pairs): speedup_held(*case, pairs, random) for pairs in PAIRS}
+            for name, case in timings(random).items()
         },
     }
     keep_results("loss intervals", results, page(results), options.out)
@@ -167,15 +165,59 @@ def _summary(coverages: list[Coverage], grids: Array) -> dict[str, float]:
     return {name: round(float(figure), 4) for name, figure in figures.items()}
 
 
-def speedup_held(scatter: Array, pairs: int, random: np.random.Generator) -> float:
-    """How often the interval of a speedup from few pairs holds the true one."""
-    held = 0
+class Timing(NamedTuple):
+    """How pairs err, on the scale of logarithms.
+
+    Attributes:
+        scatter: Errors to draw from.
+        carried_over: How far each is the last one's, as a correlation.
+        run_to_run: Standard deviation of what all pairs of a run have in common; None asks for the
+            interval of the pairs alone, else it is that which accelfront reports.
+    """
+
+    scatter: Array
+    carried_over: float = 0.0
+    run_to_run: float | None = None
+
+
+def timings(random: np.random.Generator) -> dict[str, Timing]:
+    """What is tried, by name."""
+    drawn, readings = random.normal(0, 1, 100_000), recorded_scatter()
+    cases = {
+        "normal, 5%": Timing(0.05 * drawn),
+        "recorded": Timing(readings - random.permutation(readings)),
+        "normal, 5%, neighbours alike by 0.3": Timing(0.05 * drawn, 0.3),
+        "normal, 5%, neighbours alike by 0.7": Timing(0.05 * drawn, 0.7),
+    }
+    for run_to_run in (0.02, 0.04):
+        for sd in (0.005, 0.02, 0.05):
+            name = f"reported: {run_to_run:.0%} from run to run, pairs {sd:.1%}"
+            cases[name] = Timing(sd * drawn, 0.0, run_to_run)
+    return cases
+
+
+def speedup_held(
+    scatter: Array,
+    carried_over: float,
+    run_to_run: float | None,
+    pairs: int,
+    random: np.random.Generator,
+) -> dict[str, float]:
+    """How often the interval of a speedup from few pairs holds the true one, and its half-width."""
+    held, widths = 0, []
     samples = 4000
     for _ in range(samples):
-        base, fast = np.exp(random.choice(scatter, size=(2, pairs)))
-        estimate = speedup(base.tolist(), (fast / 2).tolist())
+        errors = random.choice(scatter, size=pairs)
+        for number in range(1, pairs):
+            fresh = np.sqrt(1 - carried_over**2) * errors[number]
+            errors[number] = carried_over * errors[number - 1] + fresh
+        run = random.normal(0, run_to_run) if run_to_run else 0.0
+        estimate = speedup((2 * np.exp(errors + run)).tolist(), [1.0] * pairs)
+        if run_to_run is not None:
+            estimate = across_runs(estimate, 0.0)
         held += estimate.low <= 2 <= estimate.high
-    return held / samples
+        widths.append(np.log(estimate.high / estimate.low) / 2)
+    return {"held": held / samples, "width": round(float(np.median(widths)), 4)}
 
 
 def page(results: dict[str, Any]) -> str:
@@ -205,10 +247,14 @@ def page(results: dict[str, Any]) -> str:
     ]
     for kind, title, figure, form in tables:
         lines += ["", f"{KINDS[kind]}. {title}", "", *_table(results[kind], figure, form)]
-    lines += ["", "## Speedups: share of intervals that hold the truth, by number of pairs", ""]
-    lines += [_row(["scatter", *map(str, PAIRS)]), _row(["---"] * (len(PAIRS) + 1))]
-    for name, held in results["speedup"].items():
-        lines.append(_row([name, *(f"{held[str(pairs)]:.1%}" for pairs in PAIRS)]))
+    for title, figure in (
+        ("share of intervals that hold the truth", "held"),
+        ("how far they reach to either side, median", "width"),
+    ):
+        lines += ["", f"## Speedups: {title}, by number of pairs", ""]
+        lines += [_row(["scatter", *map(str, PAIRS)]), _row(["---"] * (len(PAIRS) + 1))]
+        for name, by in results["speedup"].items():
+            lines.append(_row([name, *(f"{by[str(pairs)][figure]:.1%}" for pairs in PAIRS)]))
     return "\n".join([*lines, ""])
 
 

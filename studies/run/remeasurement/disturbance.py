@@ -7,24 +7,33 @@ of them does, and it shows in pairs that disagree. Seconds suffer from either.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, log
+from functools import cache
+from math import inf, sqrt
 from statistics import median
 
-from objectives.statistics import speedup
+from objectives.statistics import Spread
 from objectives.timing.interference import SEEN
 from storage.records.measurement import Measurement
 from storage.records.trial import Trial
 
-SLOW = 1.2
+SLOW, SLOW_ANYWHERE = 1.2, 1.5
 """A baseline so many times slower than usual: the machine was another one for that while. On two
-idle cores the baselines of a study lie within 1.13 of each other (benchmarks/results)."""
+idle cores the baselines of a study lie within 1.13 of each other (benchmarks/results); the second
+is for machines where they lie far apart, and slow ones are nothing unusual."""
 
-UNEVEN = 3.0
-"""The interval of a trial's pairs so many times wider than usual. Of 3 quiet pairs 1 trial in 500
-comes out so wide by chance, of 5 pairs fewer."""
+APART = 5
+"""How many times as far as the middle baseline lies from the fastest, on the scale of logarithms,
+a slow one must lie from the usual one. With fewer, noise of 10% (a standard deviation) alone makes
+more than 2% of the trials slow; with more, one in ten that is 1.3 times slower passes where trials
+differ by 2%."""
 
-WIDE = 0.05
-"""An interval narrower than this on either side is no trouble: two runs differ as much."""
+UNEVEN = 0.002
+"""The chance that pairs which scatter normally, as those of other trials do, are called uneven. A
+tenth of what is wanted, as some noise has longer tails than normal noise."""
+
+WIDE = 0.03
+"""Pairs whose log ratios have a smaller standard deviation are no trouble: two runs differ as
+much."""
 
 FEW = 3
 """So many other trials are needed to say what is usual."""
@@ -44,17 +53,15 @@ def reasons(measured: Measurement, others: Sequence[Measurement]) -> list[str]:
     Returns:
         Some of `shared`, `throttled` and `busy`, as objectives/timing/interference.py saw them,
         `slow` (the baseline beside it was, against the other trials') and `uneven` (its pairs
-        disagree far more than theirs).
+        disagree far more than theirs). Of trials that noise alone tells apart, at most 2% are
+        called either, up to a noise of 10%.
     """
     seen = [word for word in measured.disturbed if word in SEEN]
     if len(others) < FEW:
         return seen
-    # A quarter of quiet trials is enough to know what quiet is.
-    usual = sorted(other.baseline_latency_s for other in others)[len(others) // 4]
-    if measured.baseline_latency_s > SLOW * usual:
+    if _is_slow(measured, others):
         seen.append("slow")
-    width = _width(measured)
-    if width > max(WIDE, UNEVEN * median(_width(other) for other in others)):
+    if _is_uneven(measured, others):
         seen.append("uneven")
     return seen
 
@@ -88,7 +95,7 @@ def to_time_again(trials: Sequence[Trial], front: Sequence[Trial]) -> list[Trial
     lasting = set().union(*(found[trial.number] for trial in trials if trial.timed_again))
     touched = [t for t in trials if not t.timed_again and found[t.number] - lasting]
     on_front = {trial.number for trial in front}
-    touched.sort(key=lambda trial: (trial.number not in on_front, -_width(trial.measurement)))
+    touched.sort(key=lambda trial: (trial.number not in on_front, -_scatter(trial.measurement)))
     return touched[: room_to_time_again(trials)]
 
 
@@ -99,10 +106,49 @@ def room_to_time_again(trials: Sequence[Trial]) -> int:
 
 
 def _unrest(measurement: Measurement) -> tuple[int, float]:
-    return len(measurement.disturbed), _width(measurement)
+    return len(measurement.disturbed), _scatter(measurement)
 
 
-def _width(measured: Measurement) -> float:
-    """Half of the interval of the pairs alone, on the scale of logarithms, where it is even."""
-    pairs = speedup(measured.baseline_latencies_s, measured.latencies_s)
-    return log(pairs.high / pairs.low) / 2 if pairs.low else inf
+def _is_slow(measured: Measurement, others: Sequence[Measurement]) -> bool:
+    """Whether the baseline was, for how far the others lie apart."""
+    baselines = sorted(other.baseline_latency_s for other in others)
+    apart = median(baselines) / baselines[0]
+    limit = min(SLOW_ANYWHERE, max(SLOW, apart**APART))
+    # A quarter of quiet trials is enough to know what quiet is.
+    return measured.baseline_latency_s > limit * baselines[len(baselines) // 4]
+
+
+def _is_uneven(measured: Measurement, others: Sequence[Measurement]) -> bool:
+    """Whether pairs scatter more than those of others can by chance."""
+    own = _spread(measured)
+    spreads = [each for other in others if (each := _spread(other)).degrees]
+    if not own.degrees or not spreads:
+        return False
+    # The middle one, as some of the others may be disturbed too; it lies below the mean.
+    usual = median(each.variance / _middle(each.degrees) for each in spreads)
+    # A median tells about as much as the mean of half as many.
+    limit = _most_by_chance(own.degrees, max(1, sum(each.degrees for each in spreads) // 2))
+    return own.variance > max(WIDE**2, limit * usual)
+
+
+def _spread(measured: Measurement) -> Spread:
+    return Spread.of(measured.baseline_latencies_s, measured.latencies_s)
+
+
+def _scatter(measured: Measurement) -> float:
+    """The standard deviation of a pair's log ratio; of one pair alone it may be any."""
+    spread = _spread(measured)
+    return sqrt(spread.variance) if spread.degrees else inf
+
+
+def _middle(degrees: int) -> float:
+    """The median of a variance's estimate as a share of the variance (Wilson and Hilferty)."""
+    return (1 - 2 / (9 * degrees)) ** 3
+
+
+@cache
+def _most_by_chance(degrees: int, others: int) -> float:
+    """The ratio of two estimates of one variance that chance exceeds at `UNEVEN` only."""
+    from scipy.stats import f
+
+    return float(f.isf(UNEVEN, degrees, others))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
+from math import exp
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.storage.stub_loader import made_up
@@ -16,21 +19,18 @@ from studies.run.remeasurement.disturbance import (
 )
 from tests.made_records import changed, made_measurement, made_point
 
-T_OF_THREE = 4.303
-"""Student's t at 95% from three readings."""
 
-
-def pairs(width: float) -> dict[str, list[float]]:
-    """Three pairs whose speedup has an interval so wide on either side, as a share of it."""
-    apart = width / T_OF_THREE * 3**0.5
+def pairs(scatter: float) -> dict[str, list[float]]:
+    """Three pairs whose log ratios have such a standard deviation."""
+    apart = exp(scatter) - 1
     return {
         "baseline_latencies_s": [1 + apart, 1.0, 1 / (1 + apart)],
         "latencies_s": [0.5] * 3,
     }
 
 
-def measured(baseline_s: float = 0.5, width: float = 0.02, **changes: Any) -> Measurement:
-    return made_measurement(baseline_s=baseline_s, **{**pairs(width), "disturbed": [], **changes})
+def measured(baseline_s: float = 0.5, scatter: float = 0.008, **changes: Any) -> Measurement:
+    return made_measurement(baseline_s=baseline_s, **{**pairs(scatter), "disturbed": [], **changes})
 
 
 QUIET = [measured(baseline_s) for baseline_s in (0.48, 0.5, 0.5, 0.52, 0.55)]
@@ -43,8 +43,8 @@ QUIET = [measured(baseline_s) for baseline_s in (0.48, 0.5, 0.5, 0.52, 0.55)]
         pytest.param(measured(0.58), [], id="a-little-slower"),
         pytest.param(measured(0.7), ["slow"], id="slow"),
         pytest.param(measured(0.3), [], id="faster-than-usual"),
-        pytest.param(measured(width=0.3), ["uneven"], id="uneven"),
-        pytest.param(measured(0.7, 0.3), ["slow", "uneven"], id="both"),
+        pytest.param(measured(scatter=0.12), ["uneven"], id="uneven"),
+        pytest.param(measured(0.7, 0.12), ["slow", "uneven"], id="both"),
         pytest.param(measured(0.7, disturbed=["busy"]), ["busy", "slow"], id="seen-too"),
         pytest.param(
             measured(disturbed=["shared", "throttled"]), ["shared", "throttled"], id="gpu"
@@ -64,13 +64,62 @@ def test_of_few_others_nothing_is_usual() -> None:
 
 
 def test_on_a_machine_that_is_never_quiet_wide_is_usual() -> None:
-    noisy = [measured(width=0.2) for _ in range(6)]
-    assert reasons(measured(width=0.3), noisy) == []
+    noisy = [measured(scatter=0.08) for _ in range(6)]
+    assert reasons(measured(scatter=0.12), noisy) == []
 
 
-def test_pairs_that_agree_to_the_twentieth_are_never_uneven() -> None:
-    exact = [measured(width=0.001) for _ in range(6)]
-    assert reasons(measured(width=0.04), exact) == []
+def test_pairs_that_nearly_agree_are_never_uneven() -> None:
+    exact = [measured(scatter=0.0004) for _ in range(6)]
+    assert reasons(measured(scatter=0.016), exact) == []
+
+
+def test_of_one_pair_alone_nothing_is_uneven() -> None:
+    alone = measured(baseline_latencies_s=[0.5], latencies_s=[0.25])
+    assert reasons(alone, QUIET) == []
+    assert reasons(measured(scatter=0.9), [alone] * 5) == []
+
+
+def noisy_study(random: np.random.Generator, noise: float, trials: int) -> list[Measurement]:
+    """Trials of a machine whose trials differ as much from each other as their batches do."""
+    study = []
+    for _ in range(trials):
+        count = int(random.choice([3, 5]))
+        level = 0.5 * np.exp(random.normal(0, noise))
+        base, fast = level * np.exp(random.normal(0, noise, (2, count)))
+        mean = float(np.exp(np.log(base).mean()))
+        study.append(
+            measured(mean, baseline_latencies_s=base.tolist(), latencies_s=(fast / 2).tolist())
+        )
+    return study
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.05, 0.1])
+@pytest.mark.parametrize("trials", [8, 24])
+def test_noise_alone_disturbs_no_trial(noise: float, trials: int) -> None:
+    random = np.random.default_rng(7)
+    found: Counter[str] = Counter()
+    studies = 480 // trials
+    for _ in range(studies):
+        study = noisy_study(random, noise, trials)
+        for number, trial in enumerate(study):
+            found.update(reasons(trial, study[:number] + study[number + 1 :]))
+    assert found["slow"] <= 0.02 * studies * trials
+    assert found["uneven"] <= 0.02 * studies * trials
+
+
+def test_on_a_quiet_machine_a_third_slower_and_one_hit_pair_are_told() -> None:
+    random = np.random.default_rng(7)
+    told: Counter[str] = Counter()
+    for _ in range(100):
+        study = noisy_study(random, 0.02, 8)
+        first = study[0]
+        hit = (first.baseline_latencies_s[0] * 1.3, *first.baseline_latencies_s[1:])
+        slower = first.model_copy(
+            update={"baseline_latency_s": 1.33 * 0.5, "baseline_latencies_s": hit}
+        )
+        told.update(reasons(slower, study[1:]))
+    assert told["slow"] >= 80
+    assert told["uneven"] >= 60
 
 
 def test_most_trials_may_be_slow_and_are_still_told() -> None:
