@@ -178,3 +178,7 @@ class Method(ABC):
     def why_not_pipe(self, pipe: Any) -> str | None:
         """Tell why the method cannot work on a pipe as it is now, or None if it can."""
         return None
+
+    def why_not_machine(self, device: Literal["cpu", "cuda"]) -> str | None:
+        """Tell what this machine lacks to run the method, and what to do, or None if nothing."""
+        return None

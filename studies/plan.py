@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from accel_space.applying import find_methods
+from accel_space.errors import RefusedError
 from accel_space.method import Context
 from accel_space.stack import Stack
 from objectives.environment import this_environment
@@ -151,6 +152,7 @@ def make_plan(request: StudyRequest) -> Plan:
     model = find_model(entry, request.model, request.revision)
     if stack is None or not model.architecture.works_as(entry.architecture):
         stack = make_stack(request, entry, model.architecture, device.type)
+    _check_machine(stack)
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
@@ -233,6 +235,13 @@ def make_stack(
             ),
         )
     )
+
+
+def _check_machine(stack: Stack) -> None:
+    """Raise RefusedError if this machine lacks what a method runs with."""
+    for method in stack.methods:
+        if reason := method.why_not_machine(stack.context.device):
+            raise RefusedError(reason)
 
 
 def _check_memory_budget(request: StudyRequest, device: torch.device) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Lossless
@@ -16,6 +18,9 @@ MOST_VARIANTS = 256
 """Of one function: each block's shapes are another, and so is each batch size."""
 
 PARTS = range(3)
+
+COMPILERS = {"cuda": ("CC", "gcc", "clang"), "cpu": ("CXX", "g++", "clang++")}
+"""What torch.compile calls by kind of device: the variable that names one, and its own choices."""
 
 
 def apply_compile(
@@ -78,3 +83,15 @@ class Compile(Method):
         parts = int(params["parts"])
         features = {"blocks": float(parts > 0), "decoder": float(parts > 1)}
         return Lossless(features, changes_nothing=parts == 0)
+
+    def why_not_machine(self, device: Literal["cpu", "cuda"]) -> str | None:
+        """See `Method.why_not_machine`."""
+        variable, *usual = COMPILERS[device]
+        named = os.environ.get(variable)
+        names = [named] if named else usual
+        if any(map(shutil.which, names)):
+            return None
+        return (
+            f"compile needs a C{'++' if device == 'cpu' else ''} compiler, and there is no "
+            f"{' or '.join(names)} here; install one, or leave compile out"
+        )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 
 NO_BUDGET = 0.99
 """The greatest loss that a study can allow, to a hundredth: it rules nothing out."""
+
+
+FAULTS = (RefusedError, InputError, StudyFailedError, MeasurementError)
+"""Why a stack may have no points; the others are studied all the same."""
 
 
 class Asked(NamedTuple):
@@ -149,10 +153,21 @@ def main() -> None:
             timeout_s=left_s,
         )
         before = results["stacks"].get(asked.name, {})
-        found = study_stack(wanted, store, loader, again.get(asked.name, []), before)
-        if "trials" in found or "trials" not in before:
-            results["stacks"][asked.name] = found
+        try:
+            plan, found = study_stack(wanted, store, loader, again.get(asked.name, []))
+        except FAULTS as error:
+            # What failed may have left the pipe in pieces.
+            loader.forget()
+            print(f"{asked.name}: {error}", flush=True)
+            if "trials" not in before:
+                results["stacks"][asked.name] = {"reason": str(error)}
+            keep_results(results["name"], results, as_markdown(results), options.out)
+            continue
+        results["stacks"][asked.name] = found
         keep_results(results["name"], results, as_markdown(results), options.out)
+        if not plan.stack.context.lossy_methods:
+            found["pixels"] = before.get("pixels") or pixel_differences(plan, store, loader)
+            keep_results(results["name"], results, as_markdown(results), options.out)
     print(as_markdown(results))
 
 
@@ -212,12 +227,8 @@ def points_of(path: Path) -> dict[str, list[Point]]:
 
 
 def study_stack(
-    request: StudyRequest,
-    store: Store,
-    loader: PipelineLoader,
-    first: Sequence[Point],
-    before: Mapping[str, Any],
-) -> dict[str, Any]:
+    request: StudyRequest, store: Store, loader: PipelineLoader, first: Sequence[Point]
+) -> tuple[Plan, dict[str, Any]]:
     """Study one stack as the command does, and read the study back.
 
     Args:
@@ -225,27 +236,20 @@ def study_stack(
         store: Where it is kept.
         loader: What is loaded already.
         first: Points to be measured before others, after the default one.
-        before: What an earlier run found of the stack.
 
     Returns:
-        Its points, or the reason why there are none.
+        Its plan and its points.
+
+    Raises:
+        RefusedError, InputError, StudyFailedError, MeasurementError: If there are none.
     """
-    try:
-        plan = make_plan(request)
-        points = [plan.stack.default, *first]
-        keep_imported_points(store.engine, plan.combination, points)
-        with StudyView(plan.study_name) as view:
-            run_study(plan, store, view, loader)
-    except (RefusedError, InputError, StudyFailedError, MeasurementError) as error:
-        # What failed may have left the pipe in pieces.
-        loader.forget()
-        print(f"{'+'.join(request.methods)}: {error}", flush=True)
-        return {"reason": str(error)}
+    plan = make_plan(request)
+    points = [plan.stack.default, *first]
+    keep_imported_points(store.engine, plan.combination, points)
+    with StudyView(plan.study_name) as view:
+        run_study(plan, store, view, loader)
     [study] = read_studies(store, plan.study_name)
-    found = {"default": plan.stack.default, **described_study(study)}
-    if not plan.stack.context.lossy_methods:
-        found["pixels"] = before.get("pixels") or pixel_differences(plan, store, loader)
-    return found
+    return plan, {"default": plan.stack.default, **described_study(study)}
 
 
 def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[float]:

@@ -21,6 +21,7 @@ from storage.database.retry import DatabaseRetry
 from storage.reading.studies import has_study
 from studies.errors import StudyFailedError
 from studies.plan import Plan
+from studies.run.compiled_code import keep_compiled_code
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class PipelineLoader:
             InputError: If the scorer cannot be loaded.
             MeasurementError: If the unaccelerated pipeline makes no pictures.
         """
+        if "compile" in plan.combination.methods:
+            keep_compiled_code(store)
         loaded = self._load(plan, tell)
         loaded.pipe.scheduler = make_scheduler(
             plan.combination.scheduler, loaded.scheduler_config, plan.scheduler_settings

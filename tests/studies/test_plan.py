@@ -163,3 +163,17 @@ def test_wrong_input_is_refused_in_one_line_that_names_it(
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_compile_without_a_compiler_is_refused_before_anything_loads(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("CC", "CXX"):
+        monkeypatch.delenv(variable, raising=False)
+    request = make_request(methods=("compile",))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RefusedError, match=r"compile needs a C\+\+ compiler.*g\+\+"):
+        make_plan(request)
+    monkeypatch.setenv("CXX", "/usr/local/bin/missing-compiler")
+    with pytest.raises(RefusedError, match=r"there is no /usr/local/bin/missing-compiler"):
+        make_plan(request)

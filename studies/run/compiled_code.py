@@ -1,0 +1,33 @@
+"""Where a process keeps the code that torch.compile makes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from storage.database.opening import Store
+from storage.study_store.artifacts import artifact_folder
+
+FOLDER = "compiled"
+
+VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+"""Read by torch whenever it compiles."""
+
+
+def keep_compiled_code(store: Store) -> None:
+    """Keep compiled code beside a database, so that a study resumed on another day finds it.
+
+    What the user has set in the environment stays, and so does the folder of the process's first
+    study. A folder that cannot be made is not used: it holds nothing that cannot be made again.
+    """
+    given = os.environ.get(VARIABLE)
+    # Once imported, torch itself names a folder in the temporary one, which a new machine lacks.
+    if given is not None and Path(given).parent != Path(tempfile.gettempdir()):
+        return
+    folder = artifact_folder(store) / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    os.environ[VARIABLE] = str(folder)
