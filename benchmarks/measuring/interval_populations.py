@@ -48,11 +48,12 @@ def normal(random: np.random.Generator) -> Population:
     return Population("normal", base, base * 0.97 + random.normal(0, 0.01, len(base)))
 
 
-def recorded(random: np.random.Generator) -> Iterator[tuple[Population, Population]]:
-    """Some points of every recorded grid, and each mixed with its neighbours.
+def recorded(random: np.random.Generator) -> Iterator[tuple[Population, Population, Population]]:
+    """Some points of every recorded grid, each mixed with its neighbours, and its similarities.
 
     Of the first the 64 prompts stand for all there are; the second have 64 times as many values as
-    a mix has points, so that what one prompt lost at a neighbour it may lose here too.
+    a mix has points, so that what one prompt lost at a neighbour it may lose here too. The third
+    have the cosines to the baseline's pictures for scores, whose best is 1.
     """
     for path in sorted(TABLES.glob("*.npz")):
         table = load_table(path)
@@ -64,6 +65,7 @@ def recorded(random: np.random.Generator) -> Iterator[tuple[Population, Populati
             yield (
                 Population(path.stem, base, scores[row]),
                 Population(path.stem, np.tile(base, len(near)), near.ravel()),
+                Population(path.stem, np.ones(len(base)), table.similarity[row].astype(float)),
             )
 
 

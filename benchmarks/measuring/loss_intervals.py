@@ -3,11 +3,12 @@
     python -m benchmarks.measuring.loss_intervals
 
 draws samples from populations whose truth is known (`interval_populations.py`): normal ones, those
-of points of the recorded grids (`benchmarks/tables`), the same mixed with their neighbours, and the
-same with a heavier tail. Each sample of 2 to 64 prompts gets the interval that accelfront uses and
-others beside it (`interval_candidates.py`). Speedups: pairs whose logarithms scatter normally, and
-as the recorded timings do (`benchmarks/tables/times`), alone or like their neighbours, and machines
-that differ from run to run.
+of points of the recorded grids (`benchmarks/tables`), the same mixed with their neighbours, the
+same with a heavier tail, and similarities to the baseline's pictures. Each sample of 2 to 64
+prompts gets the interval that accelfront uses and others beside it (`interval_candidates.py`).
+Speedups: pairs whose logarithms scatter normally, and as the recorded timings do
+(`benchmarks/tables/times`), alone or like their neighbours, and machines that differ from run to
+run.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ KINDS = {
     "recorded": "Recorded scores",
     "mixed": "Scores of neighbouring points mixed",
     "heavier": "A heavier tail",
+    "similarity": "Losses of image_similarity",
 }
 
 ABOVE = "Share whose truth lies above the interval (2.5% is promised)"
@@ -70,11 +72,12 @@ def main() -> None:
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)
     intervals: dict[str, Interval] = {**CANDIDATES, USED: used}
-    points, mixed = (list(each) for each in zip(*recorded(random), strict=True))
+    points, mixed, similar = (list(each) for each in zip(*recorded(random), strict=True))
     kinds = {
         "recorded": points,
         "mixed": mixed,
         "heavier": [heavier(point, random) for point in points],
+        "similarity": similar,
     }
     results = {
         "date": datetime.now(UTC).date().isoformat(),
