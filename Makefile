@@ -45,7 +45,7 @@ docs: $(STAMP)  ## Write docs/commands.md, the reference of the command line
 bench: $(STAMP)  ## Measure the measuring: A/A check and overhead, into benchmarks/results
 	@$(BIN)/python -m benchmarks.measuring.measurement
 
-bench-search: $(STAMP)  ## Search the recorded grids again with every sampler
+bench-search: $(STAMP)  ## Search the recorded grids again in every way, and judge the answers
 	@$(BIN)/python -m benchmarks.search.efficiency
 
 dashboard: $(STAMP)  ## Look at the studies in a browser [STORAGE]

@@ -86,8 +86,8 @@ def draw(results: dict[str, Any], height: int) -> go.Figure:
     return figure
 
 
-def _share(look: str, search: dict[str, Any]) -> float:
-    share: float = search["looks"][look]["share"]
+def _share(look: str, search: dict[str, Any]) -> float | None:
+    share: float | None = search["looks"][look]["share"]
     return share
 
 

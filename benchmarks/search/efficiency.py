@@ -19,12 +19,15 @@ from __future__ import annotations
 
 import argparse
 import platform
+import sys
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +58,10 @@ ENOUGH = 0.99
 """Of the hypervolume of the true front."""
 
 
+LIBRARIES = ("optuna", "botorch")
+"""Whose samplers are compared."""
+
+
 class Job(NamedTuple):
     """One search."""
 
@@ -71,7 +78,7 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, default=TABLES)
     parser.add_argument("--only", default="*", help="a glob of table names")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
-    parser.add_argument("--seeds", type=int, default=20, help="at most, of a scene and way")
+    parser.add_argument("--seeds", type=int, default=10, help="at most, of a scene and way")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--name", default="search-efficiency", help="of the files it writes")
     parser.add_argument("--out", type=out_folder, default=RESULTS)
@@ -79,6 +86,9 @@ def main() -> None:
     places = scenes(options.tables, options.only)
     if not places:
         parser.exit(2, f"{options.tables} holds no table {options.only} to be searched\n")
+    if not find_spec("botorch") and (left := [way for way in options.ways if WAYS[way].is_extra]):
+        print(f"left out, as botorch is not installed: {', '.join(left)}", file=sys.stderr)
+        options.ways = [way for way in options.ways if way not in left]
     jobs = [
         Job(scene, way, seed)
         for scene in places
@@ -93,7 +103,7 @@ def main() -> None:
     results = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "optuna": version("optuna"),
+        "versions": {name: version(name) for name in LIBRARIES if find_spec(name)},
         "prompts": PROMPTS,
         "looks": LOOKS,
         "scenes": about,
@@ -117,7 +127,7 @@ def run(job: Job) -> dict[str, Any]:
         "way": job.way,
         "seed": job.seed,
         "looks": {look: judged(replay, found, look) for look in LOOKS},
-        "until": found.until(ENOUGH),
+        "until": found.until(ENOUGH) if replay.volume else None,
         "proposing_s": round(float(np.mean(found.proposing_s)), 4),
         "cpu_s": round(time.process_time() - start, 2),
     }
@@ -129,19 +139,18 @@ def judged(replay: Replay, found: Found, look: int) -> dict[str, Any]:
     study = replay.study(found.trials[:number])
     outcomes = {rule: replay.outcome(answer(study)) for rule, answer in RULES.items()}
     return {
-        "share": round(found.shares[number - 1], 4),
+        "share": round(found.shares[number - 1], 4) if replay.volume else None,
         "pictures": found.pictures[number - 1],
         **{rule: [each.verdict, round(each.speed, 4)] for rule, each in outcomes.items()},
     }
 
 
-def by_mean(study: Study) -> Trial | None:
-    """The fastest point inside by its mean."""
-    return study.bound
-
-
-RULES = {"by mean": by_mean}
-"""What a study says is its answer."""
+RULES: dict[str, Callable[[Study], Trial | None]] = {
+    "of the study": lambda study: study.answer,
+    "by mean": lambda study: study.bound,
+}
+"""What is taken for the answer: the fastest point that is surely inside, as accelfront says it, or
+the fastest that is inside by its mean."""
 
 
 def describe(scene: Scene) -> dict[str, Any]:
@@ -152,10 +161,11 @@ def describe(scene: Scene) -> dict[str, Any]:
     about = replay.table.about
     return {
         "scene": scene.name,
+        "held_out": scene.is_held_out,
         "points": len(replay.rows),
         "inside": round(float(np.median(inside)), 3),
         "bound": [round(float(np.quantile([t.bound for t in truths], q)), 3) for q in (0, 0.5, 1)],
-        "fewest": int(np.median([each.fewest(ENOUGH) for each in truths if each.volume])),
+        "fewest": int(np.median([each.fewest(ENOUGH) for each in truths if each.volume] or [0])),
         "device": about["environment"]["device"],
         "recorded": about["date"],
         "timed": len(replay.times.table.points),

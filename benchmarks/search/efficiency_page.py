@@ -12,6 +12,8 @@ from benchmarks.search.step_times import TIME_POINTS
 
 Search = dict[str, Any]
 
+HELD_OUT = "Scenes recorded when all was settled"
+
 
 class Measure:
     """A figure of some searches: a mean and its standard error, every scene counting alike.
@@ -51,11 +53,12 @@ def as_markdown(results: dict[str, Any]) -> str:
         for each in searches
     ]
     ways = list(dict.fromkeys(each["way"] for each in searches))
+    versions = ", ".join(f"{name} {each}" for name, each in results["versions"].items())
     rules = [rule for rule in searches[0]["looks"][looks[0]] if rule not in ("share", "pictures")]
     lines = [
         "# What a search is worth",
         "",
-        f"{results['date']}, {results['machine']}, optuna {results['optuna']}; "
+        f"{results['date']}, {results['machine']}, {versions}; "
         f"`python -m benchmarks.search.efficiency`, {results['cpu_s']:,} CPU seconds. Every search "
         f"has a truth of its own and is told what a sample of {results['prompts']} prompts of it "
         "says; all figures are of the truth. Means over scenes that count alike, ± one standard "
@@ -63,9 +66,15 @@ def as_markdown(results: dict[str, Any]) -> str:
         "greatest possible one; utility: the same, with 0 for a wrong answer and the baseline's "
         "where there is none.",
     ]
-    for rule in rules:
-        lines += ["", f"## Answers {rule}", "", *_answer_lines(searches, ways, rule, looks)]
-    lines += ["", "## Share of the true front", "", *_front_lines(searches, ways, looks)]
+    held_out = {scene["scene"] for scene in results["scenes"] if scene["held_out"]}
+    for title, is_held_out in (("Scenes that were at hand", False), (HELD_OUT, True)):
+        own = [each for each in searches if (each["scene"] in held_out) == is_held_out]
+        if not own:
+            continue
+        lines += ["", f"## {title}"]
+        for rule in rules:
+            lines += ["", f"Answers {rule}:", "", *_answer_lines(own, ways, rule, looks)]
+        lines += ["", "Share of the true front:", "", *_front_lines(own, ways, looks)]
     lines += ["", "## Scene by scene", "", *_scene_lines(results["scenes"], searches, ways, looks)]
     return "\n".join([*lines, *_time_lines(results["times"])]) + "\n"
 
@@ -143,8 +152,8 @@ def _scene_lines(
     return lines
 
 
-def _share(look: str, search: Search) -> float:
-    share: float = search["looks"][look]["share"]
+def _share(look: str, search: Search) -> float | None:
+    share: float | None = search["looks"][look]["share"]
     return share
 
 

@@ -80,6 +80,7 @@ class Replay:
         bound: The greatest true speedup inside the budget, 1 if nothing is faster.
         noise: Standard deviation of log speedup from one measurement to the next.
         baseline_s: Seconds of a picture without acceleration.
+        recorded: The replay as it was made, which all that are drawn from it share.
     """
 
     def __init__(self, path: Path, loss_budget: float) -> None:
@@ -98,6 +99,7 @@ class Replay:
         self.noise = _noise(self.times.table)
         self.baseline_s = float(np.median(self.times.table.baseline_latency_s))
         self.speedup = self._fitted(self.times)
+        self.recorded = self
         everything = np.arange(len(table.baseline_scores))
         self._judge(everything, everything, np.random.default_rng(0))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from benchmarks.search.replay import Replay
+from benchmarks.search.rivals.annealing import Annealing
+from benchmarks.search.rivals.botorch_hvi import NoisyHypervolume
+from benchmarks.search.rivals.greedy import Greedy
 from benchmarks.search.searching import Searching
 from storage.records.trial import Point
 from studies.search.front_sampler import STARTERS
@@ -30,12 +34,14 @@ class Way(NamedTuple):
         seeds: How many truths it is given at most: fewer where a proposal takes long.
         screened: Whether hopeless points are given up early, as a study does.
         patient: Whether it goes on until it holds 99% of the front.
+        is_extra: Whether it needs the extra `bench`.
     """
 
     make: Make
     seeds: int
     screened: bool = False
     patient: bool = False
+    is_extra: bool = False
 
 
 def auto(replay: Replay, seed: int) -> Proposer:
@@ -45,7 +51,12 @@ def auto(replay: Replay, seed: int) -> Proposer:
 
 def starters(replay: Replay) -> list[Point]:
     """The points with which `auto` begins, whatever they turn out to be worth."""
-    found = Searching(replay, auto(replay, 0)).run(min(STARTERS, len(replay.rows)))
+    return _starters(replay.recorded)
+
+
+@cache
+def _starters(recorded: Replay) -> list[Point]:
+    found = Searching(recorded, auto(recorded, 0)).run(min(STARTERS, len(recorded.rows)))
     return [trial.params for trial in found.trials]
 
 
@@ -68,6 +79,23 @@ def optuna_way(make: Callable[[int], BaseSampler], alike: bool = True) -> Make:
     return proposer
 
 
+def rival(make: Callable[[Replay, Sequence[Point], int], Proposer]) -> Make:
+    """A search by other means, begun with the points with which `auto` begins."""
+    return lambda replay, seed: make(replay, starters(replay), seed)
+
+
+def _greedy(replay: Replay, first: Sequence[Point], seed: int) -> Proposer:
+    return Greedy(replay.stack, replay.budgets, first)
+
+
+def _annealing(replay: Replay, first: Sequence[Point], seed: int) -> Proposer:
+    return Annealing(replay.stack, replay.budgets, first, seed)
+
+
+def _noisy_hypervolume(replay: Replay, first: Sequence[Point], seed: int) -> Proposer:
+    return NoisyHypervolume(replay.stack, replay.budgets, first, seed)
+
+
 WAYS: dict[str, Way] = {
     "auto, screened": Way(auto, 20, screened=True),
     "auto": Way(auto, 20, patient=True),
@@ -76,6 +104,9 @@ WAYS: dict[str, Way] = {
     ),
     "TPE, begun as Optuna does": Way(optuna_way(lambda seed: TPESampler(seed=seed), False), 20),
     "GPSampler": Way(optuna_way(lambda seed: GPSampler(seed=seed, n_startup_trials=STARTERS)), 2),
+    "qLogNEHVI": Way(rival(_noisy_hypervolume), 2, is_extra=True),
+    "greedy": Way(rival(_greedy), 20),
+    "annealing": Way(rival(_annealing), 20),
     "NSGA-II": Way(
         optuna_way(lambda seed: NSGAIISampler(seed=seed, population_size=GENERATION)), 20
     ),

@@ -1,0 +1,1 @@
+"""Searches by other means, to be compared with; one file each."""
