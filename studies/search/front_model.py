@@ -30,6 +30,9 @@ and be sure of what they say elsewhere. On the recorded grids (benchmarks/tables
 with prompts drawn anew, this prior shortens a search by a fifth; first scales of 3 to 6 and
 deviations of 1 to 1.4 do about as well, narrower and wider ones worse."""
 
+LEAST_DEVIATION = 1e-12
+"""Of a prediction: one that is sure is divided by."""
+
 LEAST_VARIANCE = 1e-10
 """Of a value, in units of all values' variance: keeps the kernel's matrix invertible."""
 
@@ -62,6 +65,14 @@ class Belief:
         """The values that lie so many standard deviations above the mean, in their own units."""
         values = self.mean + standing * self.deviation
         return values if self.bend is None else self.bend * np.sinh(values)
+
+    def chance_below(self, value: float) -> Vector:
+        """How likely every point's value is to be at most this one."""
+        from scipy.special import ndtr
+
+        bent = value if self.bend is None else np.arcsinh(value / self.bend)
+        chance: Vector = ndtr((bent - self.mean) / np.maximum(self.deviation, LEAST_DEVIATION))
+        return chance
 
 
 class Surrogate:
@@ -192,3 +203,10 @@ def expected_gain(
         room = ceilings - np.maximum(loss.at(standing), least)[:, None]
         gain += (widths * np.clip(room, 0, None)).sum(axis=1)
     return gain / len(standings)
+
+
+def expected_fall(loss: Belief, ceiling: float) -> Vector:
+    """By how much each point's loss is expected to fall below a ceiling; all at least 0."""
+    falls = [np.clip(ceiling - loss.at(standing), 0, None) for standing in QUANTILES]
+    fall: Vector = np.mean(falls, axis=0)
+    return fall

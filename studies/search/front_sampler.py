@@ -18,7 +18,14 @@ from storage.records.points import by_whole_names, point_key
 from storage.records.trial import Point
 from storage.study_store.attributes import DUPLICATE_OF
 from studies.search.features import Matrix, describe, loss_features, work_features
-from studies.search.front_model import QUANTILES, Belief, Surrogate, Vector, expected_gain
+from studies.search.front_model import (
+    QUANTILES,
+    Belief,
+    Surrogate,
+    Vector,
+    expected_fall,
+    expected_gain,
+)
 from studies.search.point_sampler import PointSampler
 
 STARTERS = 3
@@ -40,8 +47,13 @@ LEAST_SHARE = 0.02
 LEAST_KNOWN = 2
 """Points that a model needs; before, every point may keep a budget."""
 
-LEAST_DEVIATION = 1e-12
-"""Of a prediction: one that is sure is divided by."""
+FEW = 3
+"""Points inside the loss budget from which a front can be extended."""
+
+RARE = 0.1
+"""While fewer are inside, and the model expects a smaller share of all points there, the expected
+gain is a matter of luck and leads nowhere. Of a tenth, a fifth and any share, tried on the recorded
+grids with prompts drawn anew, a tenth slows no search of a budget that many points keep."""
 
 LUCK = (-4.0,)
 """Of points that promise nothing likely, those come first that would gain most with this luck."""
@@ -69,7 +81,7 @@ class FrontSampler(PointSampler):
     """Proposes the point that is expected to extend the front inside all budgets most.
 
     A gain over the baseline counts as no loss, so that no trial goes to slow points that may score
-    better by chance.
+    better by chance. Where hardly a point is inside, it first walks towards the least loss.
 
     A picture takes the time of the work that is left, so that a few measured points tell the
     speedup of all; the loss is learned by a Gaussian process over what is skipped, and when, and so
@@ -128,10 +140,16 @@ class FrontSampler(PointSampler):
         ]
         kept = self._chance_to_keep(measured)
         front += [(speedup[i], predicted[i]) for i in pending if kept[i] >= 0.5]
+        budget = self._budgets.clip_loss
         gain, chance = (
-            kept * expected_gain(speedup, loss, front, self._budgets.clip_loss, standings)
+            kept * expected_gain(speedup, loss, front, budget, standings)
             for standings in (QUANTILES, LUCK)
         )
+        hope = kept * (speedup > 1)
+        inside = sum(s > 1 and found <= budget for s, found in front)
+        if inside < FEW and np.mean(hope * loss.chance_below(budget)) < RARE:
+            least = min((found for s, found in front if s > 1), default=budget)
+            gain = hope * expected_fall(loss, max(least, budget))
         order: list[int] = np.lexsort((self._random.random(len(gain)), -chance, -gain)).tolist()
         return order
 
@@ -148,16 +166,13 @@ class FrontSampler(PointSampler):
 
     def _chance_to_keep(self, measured: dict[int, Seen]) -> Vector:
         """How likely every point is to keep all budgets but that of the loss."""
-        from scipy.special import ndtr
-
         chance = np.ones(len(self._points))
         for name, surrogate in self._excess.items():
             known = [index for index, seen in measured.items() if name in seen.excess]
             if len(known) < LEAST_KNOWN:
                 continue
             excess = np.array([measured[index].excess[name] for index in known])
-            belief = surrogate.predict(known, excess)
-            chance *= ndtr(-belief.mean / np.maximum(belief.deviation, LEAST_DEVIATION))
+            chance *= surrogate.predict(known, excess).chance_below(0)
         return chance
 
     def _read(

@@ -16,7 +16,7 @@ from storage.records.points import by_stored_names, by_whole_names, point_key
 from storage.records.trial import Point
 from storage.study_store.attributes import MEASUREMENT, POINT
 from studies.search.features import describe, loss_features, work_features
-from studies.search.front_model import QUANTILES, Belief, Surrogate, expected_gain
+from studies.search.front_model import QUANTILES, Belief, Surrogate, expected_fall, expected_gain
 from studies.search.front_sampler import LUCK, FrontSampler, spread_out
 from studies.search.samplers import make_distributions, make_proposer
 from tests.made_records import made_measurement
@@ -275,3 +275,21 @@ def test_where_nothing_likely_is_left_more_luck_decides() -> None:
     )
     assert likely.tolist() == [0, 0]
     assert lucky[0] == 0 < lucky[1]
+
+
+@pytest.mark.parametrize("bend", [None, 0.04])
+def test_half_of_what_is_believed_lies_below_the_middle(bend: float | None) -> None:
+    belief = Belief(np.array([0.5, -0.5]), np.array([1.0, 0.0]), bend)
+    middle = belief.at(0)
+    assert belief.chance_below(middle[0])[0] == pytest.approx(0.5)
+    assert belief.chance_below(belief.at(1)[0])[0] == pytest.approx(0.841, abs=0.001)
+    assert belief.chance_below(middle[1] - 0.01)[1] == 0
+    assert belief.chance_below(middle[1] + 0.01)[1] == 1
+
+
+def test_the_less_a_point_may_lose_the_further_it_is_expected_to_fall() -> None:
+    sure, unsure = np.zeros(3), np.full(3, 0.01)
+    means = np.array([0.01, 0.03, 0.05])
+    assert expected_fall(Belief(means, sure), 0.03) == pytest.approx([0.02, 0, 0])
+    least, middle, most = expected_fall(Belief(means, unsure), 0.03)
+    assert least > middle > most > 0
