@@ -1,4 +1,4 @@
-"""Bounds: how fast a study's combination can go inside a loss budget."""
+"""Bounds: how fast a study's combination can go inside its budgets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal
 from objectives.errors import InputError
 from storage.records.protocol import Protocol
 from storage.records.study import Study
-from storage.records.trial import Trial
 
 Difficulty = Literal["easy", "normal", "hard"]
 
@@ -32,34 +31,26 @@ def reach_text(study: Study) -> str:
     return f"{len(study.trials)} of {study.space.distinct} points measured"
 
 
-@dataclass(frozen=True)
-class Bound:
-    """The greatest measured speedup of a study inside its loss budget.
-
-    Attributes:
-        study: The study.
-        trial: The point with that speedup; None if no point is inside the budget.
-    """
-
-    study: Study
-    trial: Trial | None
-
-    @classmethod
-    def of(cls, study: Study) -> Bound:
-        """Find the bound of a study."""
-        return cls(study, study.bound)
-
-    def as_json(self) -> dict[str, Any]:
-        """One entry of `bounds --json`."""
-        study = self.study.as_json()
-        del study["front"]
-        found = [] if self.trial is None else self.study.points_json([self.trial])
-        return {
-            **study,
-            "points": self.study.space.distinct,
-            "searched": is_searched(self.study),
-            "bound": found[0] if found else None,
-        }
+def bounds_json(study: Study) -> dict[str, Any]:
+    """One entry of `bounds --json`."""
+    found = study.conclusion
+    points = {
+        "answer": found.answer,
+        "bolder": found.bolder,
+        "bound": study.bound,
+        "least_lossy": found.least_lossy,
+    }
+    content = study.as_json()
+    del content["front"]
+    return {
+        **content,
+        "points": study.space.distinct,
+        "searched": is_searched(study),
+        **{
+            name: None if trial is None else study.points_json([trial])[0]
+            for name, trial in points.items()
+        },
+    }
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Choosing the trial that serves a task: a measured point of one study, by interval.
+"""Choosing the trial that serves a task: a measured point of one study, almost surely inside.
 
 Points are compared by what they are judged by (storage/records/judgement.py), here as everywhere.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from generator.bounds import EASY, HARD, Difficulty, difficulty
-from generator.make_tasks import LEAST_SPEEDUP
 from generator.tasks.task import Task
 from objectives.model_files.fingerprint import split_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import is_own
 from storage.records.budgets import Budgets
-from storage.records.judgement import judged_bound, surest
+from storage.records.conclusions.words import risk_in_words
+from storage.records.judgement import LEAST_SPEEDUP, SURE, judged_bound, least_lossy
 from storage.records.requirement import Requirement, meets
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -67,10 +67,22 @@ class Rules:
 
 @dataclass(frozen=True)
 class Choice:
-    """A trial with the study that measured it."""
+    """A trial for a task.
+
+    Attributes:
+        study: The study that measured it.
+        trial: The trial.
+        budgets: What it is to keep.
+    """
 
     study: Study
     trial: Trial
+    budgets: Budgets
+
+    @property
+    def chance_inside(self) -> float:
+        """The chance that the trial keeps the budgets."""
+        return self.trial.chance_inside(self.budgets)
 
 
 def timed_otherwise(study: Study, task: Task) -> str | None:
@@ -116,15 +128,13 @@ def choose(studies: Sequence[Study], task: Task, policy: Policy) -> Choice | Non
         budgets = budgets_for(study, task)
         serving = [trial for trial in study.trials if serves(trial, task, budgets)]
         if serving:
-            return Choice(study, min(serving, key=lambda trial: _rank(trial, task, policy)))
+            best = min(serving, key=lambda trial: _rank(trial, task, policy))
+            return Choice(study, best, budgets)
     return None
 
 
 def serves(trial: Trial, task: Task, budgets: Budgets) -> bool:
-    """Whether a point meets all that a task asks for, with its whole intervals.
-
-    Those of a confirmed one are from prompts that the search did not see.
-    """
+    """Whether a point is sure to meet a task: its speed by interval, the budgets by `SURE`."""
     return meets(trial, Requirement(_least_speedup(task), task.latency_s), budgets)
 
 
@@ -162,16 +172,20 @@ def nearest(studies: Sequence[Study], task: Task) -> Choice:
     """
     homes = {id(trial): study for study in studies for trial in study.trials}
     allowed, budget = _allowed(studies), Budgets(task.loss_budget)
-    bound = judged_bound(allowed, budget)
-    if bound is None:
+    found = judged_bound(allowed, budget)
+    if found is None:
         trials = allowed or [trial for study in studies for trial in study.trials]
-        found = min(trials, key=lambda trial: trial.judged_loss)
+        found = least_lossy(trials, budget)
+        assert found is not None  # There is a point.
     elif is_within_bound(studies, task):
-        sure = [t for t in allowed if homes[id(t)].budgets.surely_allow(t.judged)]
-        found = surest(sure, budget) or bound
-    else:
-        found = bound
-    return Choice(homes[id(found)], found)
+        sure = [
+            trial
+            for trial in allowed
+            if trial.chance_inside(budgets_for(homes[id(trial)], task)) >= SURE
+        ]
+        found = max(sure, key=lambda trial: trial.judged.speedup_ci[0], default=found)
+    study = homes[id(found)]
+    return Choice(study, found, budgets_for(study, task))
 
 
 def _allowed(studies: Iterable[Study]) -> list[Trial]:
@@ -204,7 +218,7 @@ def passed_over(choice: Choice, task: Task) -> str:
     loss budget by its mean there; the fastest one is told of. One that serves as well and is faster
     was left by the policy, which people know of.
     """
-    chosen, budgets = choice.trial.judged_speedup, budgets_for(choice.study, task)
+    chosen, budgets = choice.trial.judged_speedup, choice.budgets
     faster = [
         (speedup, loss, trial)
         for trial in choice.study.trials
@@ -230,11 +244,11 @@ def _looks(trial: Trial) -> set[tuple[float, float]]:
 def _lack(trial: Trial, task: Task, budgets: Budgets) -> str:
     """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
     judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
-    slowest, loss = judged.speedup_ci[0], judged.clip_loss_ci[1]
-    if loss > task.loss_budget:
-        return f"{where}its loss may be {loss:.1%}, and {task.loss_budget:.1%} is allowed"
-    if not budgets.surely_allow(judged):
+    slowest = judged.speedup_ci[0]
+    if not budgets.allow(judged):
         return f"{where}{budgets.why_not(judged)}"
+    if trial.chance_inside(budgets) < SURE:
+        return f"there is {risk_in_words(trial, budgets)}"
     if slowest < _least_speedup(task):
         return (
             f"{where}it may be only {slowest:.2f}x, and the task wants {_least_speedup(task):.2f}x"

@@ -1,4 +1,4 @@
-"""Tasks made from the bounds of studies, such that a measured trial meets every one of them."""
+"""Tasks made from the answers of studies, such that a measured trial meets every one of them."""
 
 from __future__ import annotations
 
@@ -9,44 +9,43 @@ from pydantic import ValidationError
 
 from generator.bounds import is_searched, reach_text
 from generator.tasks.task import Task
-from storage.records.judgement import surest
+from storage.records.judgement import LEAST_SPEEDUP, surest
 from storage.records.study import Study
-
-LEAST_SPEEDUP = 1.0
-"""What is no faster than the baseline is no task."""
 
 
 def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[Task], list[str]]:
-    """Ask each study's combination for shares of its bound.
+    """Ask each study's combination for shares of its answer.
 
     A wanted speedup is rounded down to two decimals, and lowered where no trial meets it by
     interval. Equal tasks are made once.
 
     Args:
         studies: Studies; their own loss budgets apply.
-        ratios: Shares of the bound, above 0 and 1 at most.
+        ratios: Shares of the answer's speedup, above 0 and 1 at most.
 
     Returns:
-        The tasks, and a line for each that was lowered or could not be made.
+        The tasks; and a line for each that was lowered or could not be made, and for each study
+        with a bolder point.
     """
     # A dict keeps each task once and in order.
     tasks: dict[Task, None] = {}
     told = []
     for study in studies:
-        bound = study.bound
-        sure = surest(study.trials, study.budgets)
-        if bound is None or sure is None:
+        conclusion = study.conclusion
+        answer, sure = conclusion.answer, surest(study.trials, study.budgets)
+        if answer is None or sure is None:
             told.append(
-                f"{study.name}: no task, because no point keeps the loss budget of "
-                f"{study.loss_budget:.1%} with its whole interval"
-                + ("" if is_searched(study) else f" yet; {reach_text(study)}")
+                f"{study.name}: no task: {conclusion.in_words()}"
+                + ("" if is_searched(study) else f" So far {reach_text(study)}.")
             )
             continue
+        if bolder := conclusion.bolder_in_words:
+            told.append(f"{study.name}: {bolder}")
         most = _rounded_down(sure.judged.speedup_ci[0])
         for ratio in ratios:
-            wanted = _rounded_down(ratio * bound.judged_speedup)
-            of_bound = f"{ratio:g} of the bound {bound.judged_speedup:.2f}x"
-            asked = f"{study.name}: {of_bound} is {wanted:.2f}x"
+            wanted = _rounded_down(ratio * answer.judged_speedup)
+            of_answer = f"{ratio:g} of the answer {answer.judged_speedup:.2f}x"
+            asked = f"{study.name}: {of_answer} is {wanted:.2f}x"
             if wanted > most:
                 asked += (
                     f", lowered to {most:.2f}x, which trial {sure.number} meets by its interval"

@@ -1,9 +1,15 @@
-"""How an answer was timed, beside how its script draws."""
+"""How sure a choice is, and how it was timed beside how its script draws."""
 
 from __future__ import annotations
 
 from generator.choice import Choice
+from storage.records.conclusions.words import share_text
 from storage.records.study import Study
+
+
+def inside_text(choice: Choice) -> str:
+    """How sure its trial is to be inside the budgets."""
+    return f"inside {choice.budgets.in_words()} with a chance of {share_text(choice.chance_inside)}"
 
 
 def latency_text(choice: Choice) -> str:

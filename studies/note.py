@@ -20,20 +20,11 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         storage: The name of the database, without a password.
     """
     protocol, combination = plan.protocol, plan.combination
-    bound = record.bound
-    found = (
-        "no point is inside it yet"
-        if bound is None
-        else f"**{bound.judged_speedup:.2f}x** at a loss of {bound.judged_loss:.1%}, "
-        f"trial {bound.number}"
-    )
-    if bound is not None and (beside := record.rivals.in_words(bound)):
-        found += f"; {beside}"
     done, distinct = len(record.trials), record.space.distinct
     rows = {
         "combination": f"{combination.pipeline}, {combination.scheduler}, "
         f"{combination.steps} steps, {' + '.join(combination.methods)}",
-        f"bound at a loss budget of {record.loss_budget:.1%}": found,
+        "answer": record.conclusion_in_words,
         "measured": f"{done} of {distinct} points",
         "protocol": f"{protocol.num_samples} prompts of {protocol.prompts}, in batches of "
         f"{protocol.batch_size}, {protocol.width}x{protocol.height}, guidance "

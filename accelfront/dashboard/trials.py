@@ -25,6 +25,7 @@ from accelfront.dashboard.guard import Application
 from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import RawTrial
+from storage.records.conclusions.words import share_text
 from storage.records.judgement import judged_front
 from storage.records.measurement import Kind
 from storage.records.study import Study
@@ -109,7 +110,11 @@ def _judge(study: dict[str, Any], record: Study) -> None:
         each["values"] = [trial.judged_speedup, trial.judged_loss]
         each["constraints"] = list(record.budgets.excess(trial.judged).values())
         others = [attr for attr in each["user_attrs"] if attr["key"] != FEASIBLE]
-        judged = {FEASIBLE: str(max(each["constraints"]) <= 0), **_judgement(trial)}
+        judged = {
+            FEASIBLE: str(max(each["constraints"]) <= 0),
+            "chance inside": share_text(trial.chance_inside(record.budgets)),
+            **_judgement(trial),
+        }
         times, lossy = rivals.lossless_speedup(trial), trial.measurement.lossy_methods
         if times is not None:
             judged["vs lossless"] = f"{times:.2f}x"

@@ -17,6 +17,7 @@ from typing import Any
 from accelfront.report.comparing import Comparison, Option
 from accelfront.report.data import StudyReport
 from accelfront.screen.tables import searched_params
+from storage.records.conclusions.words import share_text
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -219,6 +220,7 @@ def _told(study: Study, trial: Trial) -> str:
         f"Trial {trial.number}{'' if trial.confirmed is None else ', on unseen prompts'}",
         f"speedup {trial.judged_speedup:.2f}x ({speed_low:.2f} to {speed_high:.2f})",
         f"CLIP loss {trial.judged_loss:.1%} ({loss_low:.1%} to {loss_high:.1%})",
+        f"inside the budgets with a chance of {share_text(trial.chance_inside(study.budgets))}",
         *searched_params(study, trial).split("\n"),
     ]
     return "\n".join(map(escape, lines))

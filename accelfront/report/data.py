@@ -10,10 +10,11 @@ from statistics import mean, median, stdev
 from accelfront.screen.commands import Commands
 from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
 from accelfront.screen.verdict import Verdict, verdict
-from generator.make_tasks import LEAST_SPEEDUP
 from storage.records.combination import StudyName
+from storage.records.conclusions.conclusion import Conclusion
+from storage.records.conclusions.words import share_text
 from storage.records.front import hypervolume, pareto_front
-from storage.records.judgement import Rivals
+from storage.records.judgement import LEAST_SPEEDUP, Rivals
 from storage.records.measurement import Measurement
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -25,7 +26,8 @@ class FrontPoint:
 
     Attributes:
         trial: The point.
-        inside: Whether it keeps the loss budget.
+        inside: Whether it keeps the loss budget by its mean.
+        chance: The chance that it is truly inside all budgets.
         command: What emits its script; None if no task singles it out.
         vs_lossless: Its speedup over that of the best lossless point.
         fewer_steps: What fewer steps give at no greater loss; empty if that is not known.
@@ -33,6 +35,7 @@ class FrontPoint:
 
     trial: Trial
     inside: bool
+    chance: str
     command: str | None
     vs_lossless: str
     fewer_steps: str
@@ -96,9 +99,8 @@ class StudyReport:
         record: The study as it is stored.
         front: Its front, fastest first.
         dominated: Its other points.
-        bound: The fastest point inside the loss budget.
+        found: What it comes to.
         rivals: What its points have to beat.
-        beside: How the bound stands beside them, in words; empty if that is not known.
         verdict: What to use of it.
         hypervolumes: The hypervolume after each point, in the order of the trials.
         cost: What the search cost; None without points, as is the next.
@@ -108,9 +110,8 @@ class StudyReport:
     record: Study
     front: list[FrontPoint]
     dominated: list[Trial]
-    bound: Trial | None
+    found: Conclusion
     rivals: Rivals
-    beside: str
     verdict: Verdict
     hypervolumes: list[float]
     cost: Cost | None
@@ -125,7 +126,7 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
         commands: Of the storage that it is in.
     """
     trials, budget = study.trials, study.loss_budget
-    front, rivals, bound = study.front, study.rivals, study.bound
+    front, rivals = study.front, study.rivals
     on_front = {trial.number for trial in front}
     return StudyReport(
         record=study,
@@ -133,6 +134,7 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
             FrontPoint(
                 trial,
                 inside=trial.judged_loss <= budget,
+                chance=share_text(trial.chance_inside(study.budgets)),
                 command=commands.of(study, trial),
                 vs_lossless=vs_lossless_text(rivals, trial),
                 fewer_steps=fewer_steps_text(rivals, trial),
@@ -140,9 +142,8 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
             for trial in front
         ],
         dominated=[trial for trial in trials if trial.number not in on_front],
-        bound=bound,
+        found=study.conclusion,
         rivals=rivals,
-        beside=rivals.in_words(bound) if bound else "",
         verdict=verdict(study, commands),
         hypervolumes=_hypervolumes(study),
         cost=_cost(study) if trials else None,

@@ -32,7 +32,7 @@ def fit_pictures(pictures: Pictures, reports: Iterable[StudyReport], room: int) 
 
     Args:
         pictures: By study and trial.
-        reports: The studies; their bounds come first, then what else is inside the budget.
+        reports: The studies; their answers come first, then what else is inside the budget.
         room: Characters that the pictures may take in the page.
 
     Returns:
@@ -61,7 +61,8 @@ def fit_pictures(pictures: Pictures, reports: Iterable[StudyReport], room: int) 
 
 def _rank(report: StudyReport, point: FrontPoint) -> int:
     """What people look at first."""
-    if report.bound is not None and point.trial.number == report.bound.number:
+    best = report.found.best
+    if best is not None and point.trial.number == best.number:
         return 0
     return 1 if point.inside else 2
 

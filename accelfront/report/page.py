@@ -27,6 +27,7 @@ from accelfront.screen.models import ModelNames
 from accelfront.screen.rivals import vs_lossless_text
 from accelfront.screen.tables import doubts, foreign_text, searched_params, weakness_text
 from generator.bounds import weak_baselines
+from storage.records.conclusions.words import sentence, share_text
 from storage.records.measurement import Measurement
 from storage.records.study import Study
 
@@ -140,7 +141,10 @@ def _template() -> jinja2.Template:
     environment.filters["speedup_told"] = _speedup_told
     environment.filters["loss_told"] = _loss_told
     environment.filters["vs_lossless"] = vs_lossless_text
+    environment.filters["inside"] = lambda study, trial: share_text(
+        trial.chance_inside(study.budgets)
+    )
     environment.filters["params"] = searched_params
     environment.filters["foreign_told"] = foreign_text
-    environment.filters["sentence"] = lambda words: f"{words[:1].upper()}{words[1:]}."
+    environment.filters["sentence"] = sentence
     return environment.get_template("report.html.jinja")

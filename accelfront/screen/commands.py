@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from bisect import bisect_left
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import NamedTuple, get_args
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from objectives.timing.device import names_meant
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.front import pareto_front
+from storage.records.judgement import SURE
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -33,7 +35,7 @@ class Commands:
         self._alike: dict[Combination, list[Study]] = {}
         for study in studies:
             self._alike.setdefault(study.combination, []).append(study)
-        self._before: dict[tuple[Combination, str], dict[str, list[Trial]]] = {}
+        self._before: dict[tuple[Combination, str], dict[str, list[_Sure]]] = {}
 
     def of(self, study: Study, trial: Trial) -> str | None:
         """Write the command of a point.
@@ -44,11 +46,14 @@ class Commands:
             The command; None if every task that the point serves gets another one,
             as one of a study of more prompts, or if no task can ask for it.
         """
-        task = _task_for(study, trial)
-        if task is None or not serves(trial, task, budgets_for(study, task)):
+        sure = _sure(trial, study.budgets)
+        task = None if sure is None else _task_for(study, sure)
+        if sure is None or task is None or not serves(trial, task, budgets_for(study, task)):
             return None
-        allowed = Budgets(task.loss_budget)
-        if any(serves(other, task, allowed) for other in self._trusted_more(study)):
+        if any(
+            sure.speedup <= each.speedup and each.clip_loss <= sure.clip_loss
+            for each in self._trusted_more(study)
+        ):
             return None
         for policy in get_args(Policy):
             choice = choose([study], task, policy)
@@ -67,8 +72,8 @@ class Commands:
                 return shlex.join(words)
         return None
 
-    def _trusted_more(self, study: Study) -> list[Trial]:
-        """Points of the studies that `generate` asks first; one of them serves if any point does.
+    def _trusted_more(self, study: Study) -> list[_Sure]:
+        """What the studies that `generate` asks first are sure to give, as a front.
 
         Worked out once for all studies of a combination: hundreds may share one.
         """
@@ -76,46 +81,45 @@ class Commands:
         if key not in self._before:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
-            found: list[Trial] = []
+            found: list[_Sure] = []
             # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
             for other in by_trust(self._alike[key[0]]):
                 if scope.why_not(other) is None:
                     self._before[key][other.name] = found
-                    allow = other.budgets.surely_allow
-                    sure = [trial for trial in other.trials if allow(trial.judged)]
-                    found = _sure_front([*found, *sure])
+                    sure = (_sure(trial, other.budgets) for trial in other.trials)
+                    # Enough to tell whether any point serves.
+                    found = pareto_front([*found, *filter(None, sure)])
         return self._before[key].get(study.name, [])
 
 
 class _Sure(NamedTuple):
-    """A point by what it is sure to give."""
+    """What a point is sure to give, in four decimals."""
 
     speedup: float
     clip_loss: float
-    trial: Trial
 
 
-def _sure_front(trials: Iterable[Trial]) -> list[Trial]:
-    """The points that are enough to tell whether any point meets a wish by interval."""
-    sure = [
-        _Sure(trial.judged.speedup_ci[0], trial.judged.clip_loss_ci[1], trial) for trial in trials
-    ]
-    return [each.trial for each in pareto_front(sure)]
+def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
+    """What a point is sure to give beside the other budgets; None if it breaks one of them."""
+    losses = range(-9_999, 10_000)
+    place = bisect_left(
+        losses,
+        SURE,
+        key=lambda loss: trial.chance_inside(budgets.with_loss(loss / 10_000)),
+    )
+    if place == len(losses):
+        return None
+    return _Sure(_rounded_down(trial.judged.speedup_ci[0]), losses[place] / 10_000)
 
 
-def _task_for(study: Study, trial: Trial) -> Task | None:
+def _task_for(study: Study, sure: _Sure) -> Task | None:
     """What asks for as much as a point is sure to give; None if no task can say it."""
-    judged = trial.judged
     try:
-        return Task(
-            **dict(study.combination),
-            speedup=_rounded(judged.speedup_ci[0], ROUND_FLOOR),
-            loss_budget=_rounded(judged.clip_loss_ci[1], ROUND_CEILING),
-        )
+        return Task(**dict(study.combination), speedup=sure.speedup, loss_budget=sure.clip_loss)
     except ValidationError:
         return None
 
 
-def _rounded(number: float, rounding: str) -> float:
+def _rounded_down(number: float) -> float:
     """Four decimals; through text, as 2.3 * 100 is below 230."""
-    return float(Decimal(repr(float(number))).quantize(Decimal("0.0001"), rounding))
+    return float(Decimal(repr(float(number))).quantize(Decimal("0.0001"), ROUND_FLOOR))

@@ -1,4 +1,4 @@
-"""Plots of text: the points of a study, and the bounds of many studies.
+"""Plots of text: the points of a study, and the answers of many studies.
 
 They are as wide as the terminal (80 columns in a pipe), need no colours, and use ASCII where the
 output takes nothing else.
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
@@ -21,9 +20,6 @@ from accelfront.screen.tables import combination_text
 from storage.records.combination import StudyName
 from storage.records.study import Study
 from storage.records.trial import Trial
-
-if TYPE_CHECKING:
-    from generator.bounds import Bound
 
 FRONT, ABOVE, DOMINATED, PLAIN, BUDGET = "●▲·+┄"
 LEFT, RIGHT, CUT_LEFT, CUT_RIGHT, LINE, ONE = "├┤<>─│"
@@ -84,9 +80,9 @@ def front_plot(study: Study) -> Plot:
     return Plot(partial(_front_lines, study))
 
 
-def bounds_plot(found: Sequence[Bound]) -> Plot:
-    """A line a study: its bound and the bound's interval, on one axis of speedups."""
-    return Plot(partial(_bounds_lines, found))
+def answers_plot(studies: Sequence[Study]) -> Plot:
+    """A line a study: its answer and the answer's interval, on one axis of speedups."""
+    return Plot(partial(_answers_lines, studies))
 
 
 def _front_lines(study: Study, width: int) -> list[str]:
@@ -195,48 +191,50 @@ def _ruler(speeds: Axis) -> list[str]:
     return [f"└{''.join(line)}", f" {labels:<{speeds.cells - len(title)}}{title}"]
 
 
-def _bounds_lines(found: Sequence[Bound], width: int) -> list[str]:
-    speedups = [bound.trial.judged_speedup for bound in found if bound.trial is not None]
+def _answers_lines(studies: Sequence[Study], width: int) -> list[str]:
+    answers = [study.answer for study in studies]
+    speedups = [answer.judged_speedup for answer in answers if answer is not None]
     if not speedups:
         return []
-    names = _names(found)
+    names = _names(studies)
     name_width = min(max(map(len, names)), width // 2)
-    # A little wider than the bounds: an interval that is cut is seen to go on.
+    # A little wider than the answers: an interval that is cut is seen to go on.
     ends = [1.0, 0.95 * min(speedups), 1.05 * max(speedups)]
     speeds = _speed_axis(ends, width - name_width - len(" │ 12.34x"))
     lines = []
     for pipeline, group in groupby(
-        zip(names, found, strict=True), key=lambda pair: pair[1].study.combination.pipeline
+        zip(names, studies, strict=True), key=lambda pair: pair[1].combination.pipeline
     ):
-        lines += ["", f"{pipeline}: bounds and their intervals"]
+        lines += ["", f"{pipeline}: answers and their intervals"]
         lines += [
-            f"{name[:name_width]:<{name_width}} │{_strip(bound, speeds)}" for name, bound in group
+            f"{name[:name_width]:<{name_width}} │{_strip(study.answer, speeds)}"
+            for name, study in group
         ]
         lines += [" " * (name_width + 1) + line for line in _ruler(speeds)]
     return lines
 
 
-def _names(found: Sequence[Bound]) -> list[str]:
+def _names(studies: Sequence[Study]) -> list[str]:
     """What tells the studies of a pipeline apart."""
-    combinations = [tuple(combination_text(bound.study)) for bound in found]
+    combinations = [tuple(combination_text(study)) for study in studies]
     return [
         " ".join(each[1:])
         # Of one combination, the digest tells protocols and devices apart.
-        + (f" {StudyName.read(bound.study.name).digest}" if combinations.count(each) > 1 else "")
-        for bound, each in zip(found, combinations, strict=True)
+        + (f" {StudyName.read(study.name).digest}" if combinations.count(each) > 1 else "")
+        for study, each in zip(studies, combinations, strict=True)
     ]
 
 
-def _strip(bound: Bound, speeds: Axis) -> str:
-    """The bound within its interval, and its figure."""
-    if bound.trial is None:
-        return " none inside the loss budget"
+def _strip(answer: Trial | None, speeds: Axis) -> str:
+    """The answer within its interval, and its figure."""
+    if answer is None:
+        return " no answer"
     cells = [" "] * speeds.cells
     cells[speeds.cell(1.0)] = ONE
-    low, high = bound.trial.judged.speedup_ci
+    low, high = answer.judged.speedup_ci
     first, last = speeds.cell(low), speeds.cell(high)
     cells[first : last + 1] = LINE * (last - first + 1)
     cells[first] = CUT_LEFT if low < speeds.low else LEFT
     cells[last] = CUT_RIGHT if high > speeds.high else RIGHT
-    cells[speeds.cell(bound.trial.judged_speedup)] = FRONT
-    return f"{''.join(cells)} {bound.trial.judged_speedup:.2f}x"
+    cells[speeds.cell(answer.judged_speedup)] = FRONT
+    return f"{''.join(cells)} {answer.judged_speedup:.2f}x"

@@ -19,6 +19,7 @@ from accelfront.screen.rivals import (
     warmup_text,
 )
 from accelfront.screen.terminal import json_text
+from storage.records.conclusions.words import share_text
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
 
@@ -33,6 +34,8 @@ DISTURBED = "!"
 
 HOST_BOUND = 0.5
 """A GPU that waits for its host for a greater share of the time is held up by it."""
+
+INSIDE = "inside: the chance that the point is truly inside all budgets"
 
 HITS = "hits: the share of the denoiser's calls in which the cache reused blocks"
 
@@ -66,11 +69,10 @@ def front_table(study: Study, title: str | None = None) -> Table:
         title: What the table is of; None is the name of the study.
     """
     front, rivals = study.front, study.rivals
-    # 80 columns hold one of the two; beside lossless points similarity is below the parameters.
-    beside = [] if rivals.lossless is None else ["vs\nlossless"]
-    similar = [] if beside else ["similar"]
+    beside = [] if rivals.lossless is None else ["vs\nloss-\nless"]
+    # Headers of two lines, and similarity below the parameters: 80 columns are to hold it all.
     table = plain_table(
-        "#", "speedup", *beside, "s/picture", "CLIP loss", *similar, title=title or study.name
+        "#", "speedup", *beside, "s/pic-\nture", "CLIP loss", "inside", title=title or study.name
     )
     table.add_column("parameters", justify="left", overflow="fold")
     for trial in front:
@@ -85,12 +87,13 @@ def front_table(study: Study, title: str | None = None) -> Table:
             *("\n" * (len(measured) - 1) + vs_lossless_text(rivals, trial) for _ in beside),
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
             "\n".join(_loss(each, study.loss_budget) for each in measured),
-            *(f"{trial.measurement.image_similarity:.3f}" for _ in similar),
+            share_text(trial.chance_inside(study.budgets)),
             "\n".join(filter(None, [searched_params(study, trial), *_details(trial, rivals)])),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
+        INSIDE: True,
         f"{VS_LOSSLESS} ({best_lossless_text(rivals)})": bool(beside),
         FEWER_STEPS: any(fewer_steps_text(rivals, trial) for trial in front),
         WARM_UP: any(trial.warmup_s is not None for trial in front),
@@ -131,7 +134,7 @@ def _details(trial: Trial, rivals: Rivals) -> list[str]:
     return [
         "lossless" if trial.is_lossless else "",
         fewer_steps_text(rivals, trial),
-        "" if rivals.lossless is None else f"similar {measured.image_similarity:.3f}",
+        f"similar {measured.image_similarity:.3f}",
         "" if measured.hits is None else f"hits {measured.hits:.0%}",
         warmup_text(trial),
     ]
@@ -194,7 +197,7 @@ def doubts(studies: Iterable[Study]) -> list[str]:
 
 def waiting_text(study: Study) -> str:
     """What to think of a best point at which the GPU waits for its host; empty if it does not."""
-    best = study.bound
+    best = study.conclusion.best
     share = None if best is None else best.judged.gpu_bound
     if best is None or share is None or 1 - share <= HOST_BOUND:
         return ""

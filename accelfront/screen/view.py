@@ -135,11 +135,12 @@ def _prefix(status: WorkerStatus) -> str:
 
 
 def _panel(title: str, progress: Progress) -> Group:
+    best = progress.found.best
     return Group(
         Text(title, style="bold"),
         _bar(progress),
-        Text(f"best  {_best(progress)}"),
-        Text(f"      {point_text(progress.best.params) if progress.best else ''}"),
+        Text(f"found {_found(progress)}"),
+        Text(f"      {point_text(best.params) if best else ''}"),
         Text(f"last  {progress.last or '-'}"),
         Text(f"now   {progress.stage}", style="dim"),
     )
@@ -160,19 +161,16 @@ def _line(progress: Progress) -> str:
         return progress.stage
     return (
         f"{progress.done}/{progress.wanted}  {progress.last}; "
-        f"best {_best(progress)}; {_time_left(progress)}"
+        f"{_found(progress)}; {_time_left(progress)}"
     )
 
 
-def _best(progress: Progress) -> str:
-    best = progress.best
-    if best is None:
-        return f"none inside {progress.budgets.in_words()} yet"
-    words = f"{best.judged_speedup:.2f}x, loss {best.judged_loss:.1%} (trial {best.number})"
-    over = progress.vs_lossless
-    if over is None or best.is_lossless:
+def _found(progress: Progress) -> str:
+    words, over = progress.found.briefly, progress.vs_lossless
+    best = progress.found.best
+    if best is None or over is None or best.is_lossless:
         return words
-    return f"{words}, {over:.2f} times as fast as the best lossless point"
+    return f"{words}; trial {best.number} is {over:.2f} times as fast as the best lossless point"
 
 
 def _time_left(progress: Progress) -> str:

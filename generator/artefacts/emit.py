@@ -24,12 +24,12 @@ from generator.choice import (
     task_difficulty,
     timed_otherwise,
 )
-from generator.make_tasks import LEAST_SPEEDUP
-from generator.notes import batches_text, latency_text
+from generator.notes import batches_text, inside_text, latency_text
 from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
+from storage.records.judgement import LEAST_SPEEDUP
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -72,8 +72,10 @@ class TaskResult:
             "path": None if self.path is None else str(self.path),
             "speedup": None if chosen is None else chosen.trial.judged_speedup,
             "clip_loss": None if chosen is None else chosen.trial.judged_loss,
+            "chance_inside": None if chosen is None else chosen.chance_inside,
             "latency_s": None if chosen is None else chosen.trial.judged.latency_s,
             "batch_size": None if chosen is None else chosen.study.protocol.batch_size,
+            **({} if chosen is None else chosen.study.rivals.as_json(chosen.trial)),
         }
 
 
@@ -198,7 +200,7 @@ class Emitter:
             ),
         )
         notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
-        notes.append(latency_text(choice))
+        notes += [inside_text(choice), latency_text(choice)]
         if passed := passed_over(choice, task):
             notes.append(passed)
         if len(usable) > 1:
@@ -245,7 +247,7 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     elif trial.judged_speedup <= LEAST_SPEEDUP:
         why = "but no point inside the budget is faster than the pipeline alone; the fastest is"
     elif within_bound:
-        why = "but no point meets that with its whole interval; the nearest is"
+        why = "but no point is sure to meet that; the nearest is"
     else:
         why = "which is beyond the bound," if is_searched(study) else "but the fastest so far is"
     judged = trial.judged
@@ -255,7 +257,7 @@ def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
         f"the task asks for {_wish(task)}, {why} trial {trial.number} with "
         f"{trial.judged_speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), "
         f"{judged.latency_s:.3g} s per image {batches_text(study)} and loss "
-        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f})"
+        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}), {inside_text(near)}"
     )
     # Of a study that has hardly begun, the reason starts with this.
     reach = [reach_text(study)] if is_searched(study) else []

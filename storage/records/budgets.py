@@ -92,11 +92,6 @@ class Budgets:
         figures = ((figure(measured, name), most) for name, most in self.conditions.items())
         return all(known is not None and known.value <= most for known, most in figures)
 
-    def surely_allow(self, measured: Measurement) -> bool:
-        """Whether a measurement meets all conditions with the whole of its intervals."""
-        figures = ((figure(measured, name), most) for name, most in self.conditions.items())
-        return all(known is not None and known.high <= most for known, most in figures)
-
     @property
     def conditions_in_words(self) -> list[str]:
         """Such as `peak memory of 20 GiB`, one a condition."""
@@ -118,10 +113,6 @@ class Budgets:
                 may = amount(name, known.high)
                 return f"its {title(name)} may be {may}, and {amount(name, most)} is allowed"
         return ""
-
-    def surely_keep(self, measured: Measurement) -> bool:
-        """Whether a measurement keeps all budgets with the whole of its intervals."""
-        return bool(measured.clip_loss_ci[1] <= self.clip_loss) and self.surely_allow(measured)
 
     def chance_kept(self, measured: Measurement) -> float:
         """The chance that a measured point truly keeps all budgets.

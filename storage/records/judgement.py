@@ -22,6 +22,9 @@ from storage.records.trial import Trial
 SURE = 0.95
 """An answer is inside all budgets with at least this chance."""
 
+LEAST_SPEEDUP = 1.0
+"""Of the pipeline alone: what may be slower is no answer."""
+
 
 class Judged(NamedTuple):
     """A point by what it is judged by, as fronts and bounds compare it."""
@@ -123,8 +126,15 @@ def judged_bound(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
 
 
 def sure_answer(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
-    """The fastest point that is inside all budgets with a chance of `SURE`; None if none is."""
-    sure = (trial for trial in trials if trial.chance_inside(budgets) >= SURE)
+    """The fastest point that is inside all budgets with a chance of `SURE`; None if none is.
+
+    What may be slower than the pipeline alone, by its interval, is no answer.
+    """
+    sure = (
+        trial
+        for trial in trials
+        if trial.judged.speedup_ci[0] >= LEAST_SPEEDUP and trial.chance_inside(budgets) >= SURE
+    )
     return max(sure, key=lambda each: (each.judged_speedup, -each.judged_loss), default=None)
 
 
@@ -132,21 +142,26 @@ def bolder_point(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
     """The fastest point inside all budgets by its means, where the answer is a slower one.
 
     It is a wager, to be shown with its chance only. None if the answer is as fast, or if no point
-    is inside by its means.
+    that is faster than the pipeline alone is inside by its means.
     """
     best, answer = judged_bound(trials, budgets), sure_answer(trials, budgets)
-    if best is None or (answer is not None and answer.judged_speedup >= best.judged_speedup):
-        return None
-    return best
+    beaten = LEAST_SPEEDUP if answer is None else answer.judged_speedup
+    return None if best is None or best.judged_speedup <= beaten else best
+
+
+def least_lossy(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
+    """The point of least loss, of those that meet all conditions where some do."""
+    allowed = [trial for trial in trials if budgets.allow(trial.judged)]
+    return min(allowed or trials, key=lambda trial: trial.judged_loss, default=None)
 
 
 def surest(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
-    """The point that meets the greatest wish by interval, as a choice of trial demands it.
+    """The point that meets the greatest wish for speed, as a choice of trial demands it.
 
-    Of the points that keep all budgets with their whole intervals, it is the one whose speedup has
-    the greatest low end; None if no point keeps the budgets so.
+    Of the points that are inside all budgets with a chance of `SURE`, it is the one whose speedup
+    has the greatest low end; None if none is.
     """
-    keeping = [trial for trial in trials if budgets.surely_keep(trial.judged)]
+    keeping = [trial for trial in trials if trial.chance_inside(budgets) >= SURE]
     return max(keeping, key=lambda trial: trial.judged.speedup_ci[0], default=None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage.records.budgets import Budgets
+from storage.records.judgement import SURE
 from storage.records.trial import Trial
 
 
@@ -22,12 +23,12 @@ class Requirement:
 
 
 def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
-    """Whether a point meets a requirement inside all budgets, by interval and not by luck.
+    """Whether a point meets a requirement by its interval, almost surely inside all budgets.
 
     Args:
         trial: A measured point; a confirmed one is judged by its confirmation.
         requirement: What is asked for; asking for nothing is never met.
-        budgets: What is allowed, which the whole intervals must keep.
+        budgets: What is allowed, which it must keep with a chance of `SURE`.
     """
     if requirement == Requirement():
         return False
@@ -37,4 +38,4 @@ def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
         # A latency of one pair alone has no interval to promise with.
         measured.latency_ci_s is not None and measured.latency_ci_s[1] <= requirement.latency_s
     )
-    return bool(fast and short) and budgets.surely_keep(measured)
+    return bool(fast and short) and trial.chance_inside(budgets) >= SURE

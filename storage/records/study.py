@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
+from storage.records.conclusions.conclusion import Conclusion
 from storage.records.environment import Environment
 from storage.records.front import pareto_front
 from storage.records.judgement import (
@@ -173,6 +174,17 @@ class Study(BaseModel):
     def bolder(self) -> Trial | None:
         """The bound where it is faster than the answer: to be shown with its chance, or not."""
         return bolder_point(self.trials, self.budgets)
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What it comes to: the answer, the bolder point, or else how near it came."""
+        return Conclusion.of(self.trials, self.budgets)
+
+    @property
+    def conclusion_in_words(self) -> str:
+        """The conclusion in whole sentences, with how the answer stands beside its rivals."""
+        found = self.conclusion
+        return found.in_words("" if found.answer is None else self.rivals.in_words(found.answer))
 
     @property
     def rivals(self) -> Rivals:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from storage.records.budgets import Budgets
-from storage.records.judgement import Rivals, judged_bound
+from storage.records.conclusions.conclusion import Conclusion
+from storage.records.judgement import Rivals
 from storage.records.study import Study
 from storage.records.trial import Trial
 from studies.run.time_left import Step, StepTimes
@@ -27,19 +28,19 @@ class Progress:
         done: Distinct points measured in full.
         wanted: How many there are to be.
         budgets: What is allowed.
-        best: The fastest point inside all budgets, if there is one.
+        found: What the study comes to so far.
         last: What became of the last trial, in words; empty before the first.
         left_s: Seconds that the run will take yet, remeasurements included; None if unknown.
         notes: What a person should know of what is measured, a line each; to be told once.
-        vs_lossless: How many times as fast as the best lossless point `best` is; None if there is
-            none.
+        vs_lossless: How many times as fast as the best lossless point the answer is, or else the
+            bolder point; None if there is none.
     """
 
     stage: str
     done: int
     wanted: int
     budgets: Budgets
-    best: Trial | None
+    found: Conclusion
     last: str
     left_s: float | None
     notes: tuple[str, ...] = ()
@@ -81,7 +82,7 @@ class Reporter:
 
     def say(self, stage: str) -> None:
         """Report what happens now, in words."""
-        best = judged_bound(self.trials, self.budgets)
+        found = Conclusion.of(self.trials, self.budgets)
         rivals = Rivals.among(self.trials, self.budgets)
         self._watch(
             Progress(
@@ -89,11 +90,11 @@ class Reporter:
                 done=len(self.trials),
                 wanted=self.wanted,
                 budgets=self.budgets,
-                best=best,
+                found=found,
                 last=self.last,
                 left_s=self.step_times.left_s(self.steps_left()),
                 notes=self.notes(),
-                vs_lossless=None if best is None else rivals.lossless_speedup(best),
+                vs_lossless=None if found.best is None else rivals.lossless_speedup(found.best),
             )
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.bounds import Bound
+from generator.bounds import bounds_json
 from storage.records.study import Study
 from tests import made_reports
 from tests.generator.made_trials import made_study
@@ -59,7 +59,7 @@ def test_what_a_study_with_lossless_points_adds_is_said() -> None:
 
 
 def test_what_bounds_adds_and_leaves_out_is_said(study: Study) -> None:
-    added = Bound.of(study).as_json().keys() - study.as_json().keys()
+    added = bounds_json(study).keys() - study.as_json().keys()
     [row] = [line for line in SECTION.splitlines() if line.startswith("| `bounds` ")]
-    assert added == {"bound", "points", "searched"}
+    assert added == {"answer", "bolder", "bound", "least_lossy", "points", "searched"}
     assert all(f"`{name}`" in row for name in added | {"front", "command"})

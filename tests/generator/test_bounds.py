@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.bounds import Bound, WeakBaseline, difficulty, weak_baselines
+from generator.bounds import WeakBaseline, bounds_json, difficulty, weak_baselines
 from objectives.errors import InputError
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
@@ -26,7 +26,7 @@ def test_the_bound_is_the_fastest_point_inside_the_budget(store: Store) -> None:
         spread = (speedup, speedup - 0.1, speedup + 0.1)
         add_point(study, {"cache_interval": interval}, spread, (loss, loss - 0.01, loss + 0.01))
     [record] = read_studies(store)
-    written = json.loads(json.dumps(Bound.of(record).as_json()))
+    written = json.loads(json.dumps(bounds_json(record)))
     assert written["bound"] == {
         "trial": 1,
         "params": {"cache_interval": 3},
@@ -39,14 +39,19 @@ def test_the_bound_is_the_fastest_point_inside_the_budget(store: Store) -> None:
         "image_similarity": 0.95,
         "chance_inside": 0.5,
     }
+    assert written["answer"]["trial"] == 0 and written["bolder"] == written["bound"]
+    assert written["least_lossy"] is None
     assert (written["study"], written["trials"], written["loss_budget"]) == (record.name, 3, 0.02)
 
 
-def test_a_study_with_no_point_inside_has_no_bound(store: Store) -> None:
+def test_a_study_with_no_point_inside_has_its_least_loss_named(store: Store) -> None:
     study = add_study(store, "deepcache")
     add_point(study, {"cache_interval": 3}, (2.0, 1.9, 2.1), (0.1, 0.0, 0.2))
+    add_point(study, {"cache_interval": 2}, (1.5, 1.4, 1.6), (0.03, 0.0, 0.2))
     [record] = read_studies(store)
-    assert Bound.of(record).as_json()["bound"] is None
+    written = bounds_json(record)
+    assert written["answer"] is written["bolder"] is written["bound"] is None
+    assert written["least_lossy"]["trial"] == 1
 
 
 @pytest.mark.parametrize(

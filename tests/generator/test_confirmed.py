@@ -144,7 +144,7 @@ def test_generate_tells_why_it_passed_a_faster_point_over(lucky: Study, tmp_path
 @pytest.mark.parametrize(
     ("point", "why"),
     [
-        ((2.0, 0.015), "its loss may be 2.5%, and 2.0% is allowed"),
+        ((2.0, 0.015), "there is a 17% chance that it loses more than 2%"),
         ((1.55, 0.005), "it may be only 1.45x, and the task wants 1.50x"),
     ],
 )
@@ -180,8 +180,9 @@ def test_generate_tells_what_a_trial_was_judged_by(study: Study, tmp_path: Path)
     assert outcome.status == "emitted"
     assert outcome.reason == (
         "trial 0 is judged by its confirmation on 24 unseen prompts: 1.90x (1.850-1.950) "
-        "and loss 1.0% (0.6..1.4); the search measured 2.00x and 0.5%; 0.526 s "
-        "per image in batches of 4, and the script draws one at a time"
+        "and loss 1.0% (0.6..1.4); the search measured 2.00x and 0.5%; inside the loss budget of "
+        "2.0% with a chance of 99%; 0.526 s per image in batches of 4, and the script draws one at "
+        "a time"
     )
     assert "judged" not in emit(study, tmp_path, 1.5).reason
 

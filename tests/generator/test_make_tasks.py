@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.bounds import Bound, difficulty
+from generator.bounds import difficulty
 from generator.make_tasks import make_tasks
 from generator.tasks.task import Task, read_task, task_json, task_sentence
 from storage.database.opening import Store, open_store
@@ -30,14 +30,14 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def study(store: Store) -> optuna.Study:
-    """Bound 3.04x, and 2.99x of it sure."""
+    """Answer 3.04x, and 2.99x of it sure."""
     study = add_study(store, "deepcache", "tgate")
     add_point(study, {"cache_interval": 5}, (4.0, 3.9, 4.1), (0.09, 0.08, 0.1))
     add_point(study, {"cache_interval": 3}, (3.04, 2.99, 3.1), (0.01, 0.0, 0.02))
     return study
 
 
-def test_tasks_ask_for_shares_of_the_bound_rounded_down(store: Store, study: optuna.Study) -> None:
+def test_tasks_ask_for_shares_of_the_answer_rounded_down(store: Store, study: optuna.Study) -> None:
     tasks, told = make_tasks(read_studies(store), RATIOS)
     assert [task.speedup for task in tasks] == [2.43, 2.73, 2.88]
     assert told == []
@@ -62,13 +62,22 @@ def test_a_share_with_two_decimals_is_not_rounded_further_down(store: Store) -> 
 def test_what_no_trial_meets_by_interval_is_lowered_and_told(
     store: Store, study: optuna.Study
 ) -> None:
-    # The bound itself may be luck: its loss can be above the budget.
-    add_point(study, {"cache_interval": 4}, (3.5, 3.4, 3.6), (0.015, 0.0, 0.03))
+    add_point(study, {"cache_interval": 4}, (3.5, 2.5, 4.6), (0.01, 0.0, 0.02))
     [record] = read_studies(store)
     tasks, told = make_tasks([record], RATIOS)
     assert [task.speedup for task in tasks] == [2.8, 2.99]
     assert len(told) == 2
     assert all(record.name in line and "lowered to 2.99x, which trial 1" in line for line in told)
+
+
+def test_a_bolder_point_is_told_and_asked_of_nobody(store: Store, study: optuna.Study) -> None:
+    add_point(study, {"cache_interval": 4}, (3.5, 3.4, 3.6), (0.015, 0.0, 0.03))
+    [record] = read_studies(store)
+    tasks, told = make_tasks([record], RATIOS)
+    assert [task.speedup for task in tasks] == [2.43, 2.73, 2.88]
+    assert told == [
+        f"{record.name}: trial 2 gives 3.50x if you accept a 26% chance that it loses more than 2%"
+    ]
 
 
 def test_a_study_that_keeps_the_budget_by_luck_only_gets_no_task(store: Store) -> None:
@@ -142,7 +151,7 @@ def test_a_trial_meets_every_made_task_by_interval(
 ) -> None:
     study = made_study(points, methods=["tome"])
     tasks, _ = make_tasks([study], ratios)
-    bound = Bound.of(study).trial
+    bound = study.bound
     for task in tasks:
         wish = Requirement(speedup=task.speedup)
         assert any(meets(trial, wish, Budgets(task.loss_budget)) for trial in points)

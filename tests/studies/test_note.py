@@ -37,12 +37,12 @@ def command(note: str) -> list[str]:
     return shlex.split(note.split("```")[1].replace("\\\n", " "))
 
 
-def test_it_tells_combination_protocol_device_and_bound(make_request: MakeRequest) -> None:
+def test_it_tells_combination_protocol_device_and_answer(make_request: MakeRequest) -> None:
     plan = make_plan(make_request())
     note = study_note(plan, record(plan, 2), STORAGE)
     for words in (
         "tiny-shapes, DDIM, 6 steps, deepcache", "loss budget of 2.0%",
-        "**2.50x** at a loss of 1.0%, trial 1", "2 of 16 points", "2 prompts of prompts.txt@",
+        "Use trial 1: 2.50x at a loss of 1.0%", "2 of 16 points", "2 prompts of prompts.txt@",
         "in batches of 1, 64x64", "seed 0", "a CPU",
     ):  # fmt: skip
         assert words in note
@@ -50,17 +50,19 @@ def test_it_tells_combination_protocol_device_and_bound(make_request: MakeReques
     assert len(note) < 1500
 
 
-def test_it_tells_the_bound_beside_the_best_lossless_point(make_request: MakeRequest) -> None:
+def test_it_tells_the_answer_beside_the_best_lossless_point(make_request: MakeRequest) -> None:
     plan = make_plan(make_request())
     found = record(plan, 2).model_copy(update={"trials": RIVALS})
     note = study_note(plan, found, STORAGE)
-    assert "trial 4; it is 2.00 times as fast as the best lossless point (3.20x, trial 1)" in note
+    assert "It is 2.00 times as fast as the best lossless point (3.20x, trial 1)" in note
     assert len(note) < 1500
 
 
-def test_without_a_point_inside_the_budget_there_is_no_bound(make_request: MakeRequest) -> None:
+def test_without_a_point_inside_the_budget_there_is_no_answer(make_request: MakeRequest) -> None:
     plan = make_plan(make_request())
-    assert "no point is inside it yet" in study_note(plan, record(plan, 2, 0.5), STORAGE)
+    assert "no point is inside the loss budget of" in study_note(
+        plan, record(plan, 2, 0.5), STORAGE
+    )
 
 
 def test_its_command_asks_for_the_same_study(make_request: MakeRequest, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`accelfront bounds`: the greatest speedup of each study inside its budgets."""
+"""`accelfront bounds`: the answer of each study, the greatest speedup inside its budgets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Budget, Storage, nam
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from generator.bounds import Bound
     from storage.records.study import Study
 
 LossBudget = Annotated[
@@ -35,24 +34,26 @@ def bounds(
     budget: Budget = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the greatest measured speedup of each study inside all its budgets."""
-    from accelfront.screen.plot import bounds_plot
+    """Show the answer of each study: the fastest point that is almost surely inside all budgets.
+
+    A bolder point is named beside it, with its chance to break a budget.
+    """
+    from accelfront.screen.plot import answers_plot
     from accelfront.screen.tables import doubts, print_json, weakness_text
     from accelfront.screen.terminal import console
-    from generator.bounds import Bound, weak_baselines
+    from generator.bounds import bounds_json, weak_baselines
 
     records = read_at(storage, study, req_score_loss, budget)
-    found = [Bound.of(record) for record in records]
     if as_json:
         print_json(
             [
-                {**bound.as_json(), "command": onward(bound.study, storage) or None}
-                for bound in found
+                {**bounds_json(record), "command": onward(record, storage) or None}
+                for record in records
             ]
         )
         return
-    console().print(_table(found), bounds_plot(found))
-    for line in [*map(weakness_text, weak_baselines(records)), *doubts(records)]:
+    console().print(_table(records), answers_plot(records))
+    for line in [*_beside(records), *map(weakness_text, weak_baselines(records)), *doubts(records)]:
         console().print(line, highlight=False, markup=False)
     report_unreached(records, storage)
 
@@ -105,54 +106,78 @@ def read_at(
     return [record.under(asked.over(record.budgets)) for record in records]
 
 
-def _table(found: list[Bound]) -> Table:
+def _beside(studies: Sequence[Study]) -> list[str]:
+    """What is to be known beside the answers: bolder points, and why there is no answer."""
+    from storage.records.conclusions.words import sentence
+
+    lines = []
+    for study in studies:
+        found = study.conclusion
+        words = found.in_words() if found.answer is None else sentence(found.bolder_in_words)
+        if found.answer is None or found.bolder is not None:
+            lines.append(f"{study.name}: {words}")
+    return lines
+
+
+def _table(studies: Sequence[Study]) -> Table:
     from accelfront.screen.models import ModelNames
     from accelfront.screen.rivals import FEWER_STEPS, VS_LOSSLESS, rival_lines
-    from accelfront.screen.tables import (
-        AGAIN,
-        combination_text,
-        plain_table,
-        searched_params,
-        speedup_text,
-    )
-    from generator.bounds import is_searched, reach_text
+    from accelfront.screen.tables import AGAIN, INSIDE, combination_text, plain_table
     from storage.records.combination import StudyName
 
-    table = plain_table("bound", "CLIP loss", "budget", "#")
+    table = plain_table("answer", "CLIP\nloss", "inside", "budget", "#")
+    # Its interval breaks last.
+    table.columns[0].no_wrap = True
     table.add_column("parameters", justify="left", overflow="fold")
     table.add_column("study", justify="left", overflow="fold")
-    models = ModelNames(bound.study for bound in found)
+    models = ModelNames(studies)
     lines: list[str] = []
-    for bound in found:
-        study, trial = bound.study, bound.trial
-        cells = [
-            "none" if is_searched(study) else "none yet",
-            "-",
-            "\n".join([f"{study.loss_budget:.1%}", *study.budgets.conditions_in_words]),
-            "-",
-            reach_text(study),
-        ]
-        if trial is not None:
-            measured = trial.measurements
-            cells[0] = "\n".join(map(speedup_text, measured))
-            cells[1] = "\n".join(
-                f"{'* ' if each.clip_loss > study.loss_budget else ''}{each.clip_loss:.1%}"
-                for each in measured
-            )
-            beside = rival_lines(study.rivals, trial)
-            lines += beside
-            cells[3:] = str(trial.number), "\n".join([searched_params(study, trial), *beside])
+    for study in studies:
+        beside = [] if study.answer is None else rival_lines(study.rivals, study.answer)
+        lines += beside
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
         digest = StudyName.read(study.name).digest
-        table.add_row(
-            *cells, models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
-        )
-    table.caption = "bound: the greatest speedup inside all budgets, and its interval at 95%"
-    for note in (VS_LOSSLESS, FEWER_STEPS):
-        if any(line.startswith(note.partition(":")[0]) for line in lines):
-            table.caption += f"\n{note}"
-    if any(bound.trial is not None and bound.trial.confirmed is not None for bound in found):
-        table.caption += f"\n{AGAIN}, and judged by that; * over the loss budget"
+        words = models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
+        table.add_row(*_cells(study, beside), words)
+    notes = {
+        "answer: the fastest point that is almost surely inside; intervals at 95%": True,
+        INSIDE: True,
+        **{note: _is_told(note, lines) for note in (VS_LOSSLESS, FEWER_STEPS)},
+        f"{AGAIN}, and judged by that; * over the loss budget": any(
+            study.answer is not None and study.answer.confirmed is not None for study in studies
+        ),
+    }
+    table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
     table.caption_justify = "left"
     return table
+
+
+def _cells(study: Study, beside: Sequence[str]) -> list[str]:
+    """A study's answer, its loss, its chance, the budgets, the trial and its parameters."""
+    from accelfront.screen.tables import searched_params, speedup_text
+    from generator.bounds import is_searched, reach_text
+    from storage.records.conclusions.words import share_text
+
+    budgets = "\n".join([f"{study.loss_budget:.1%}", *study.budgets.conditions_in_words])
+    answer = study.answer
+    if answer is None:
+        none = "none" if is_searched(study) else "none yet"
+        return [none, "-", "-", budgets, "-", reach_text(study)]
+    losses = (
+        f"{'* ' if each.clip_loss > study.loss_budget else ''}{each.clip_loss:.1%}"
+        for each in answer.measurements
+    )
+    return [
+        "\n".join(map(speedup_text, answer.measurements)),
+        "\n".join(losses),
+        share_text(answer.chance_inside(study.budgets)),
+        budgets,
+        str(answer.number),
+        "\n".join([searched_params(study, answer), *beside]),
+    ]
+
+
+def _is_told(note: str, lines: Sequence[str]) -> bool:
+    """Whether a line has what a note explains."""
+    return any(line.startswith(note.partition(":")[0]) for line in lines)

@@ -35,15 +35,15 @@ def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None
         )
         return
     models = ModelNames(records)
-    table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "best", "study")
+    table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "answer", "study")
     for record in records:
-        best = record.bound
+        answer = record.answer
         pipeline, *others = combination_text(record)
         table.add_row(
             models.below(pipeline, record),
             *others,
             f"{len(record.trials)}/{record.space.distinct}",
-            "-" if best is None else f"{best.judged_speedup:.2f}x",
+            "-" if answer is None else f"{answer.judged_speedup:.2f}x",
             # The digest tells studies of one combination apart; the rest stands beside it.
             StudyName.read(record.name).digest,
         )

@@ -17,7 +17,7 @@ def tasks(
     study: OneStudy = None,
     storage: Storage = DEFAULT_STORAGE,
     ratios: Annotated[
-        str, typer.Option(help="Shares of each bound to ask for, joined by commas.")
+        str, typer.Option(help="Shares of each answer to ask for, joined by commas.")
     ] = "0.8,0.9,0.95",
     req_score_loss: LossBudget = None,
     budget: Budget = None,
@@ -29,7 +29,7 @@ def tasks(
     ] = "en",
     out: OutFile = None,
 ) -> None:
-    """Write tasks that a measured trial meets, one per line: shares of each study's bound."""
+    """Write tasks that a measured trial meets, one per line: shares of each study's answer."""
     from generator.make_tasks import make_tasks
     from generator.tasks.task import task_json, task_sentence
     from objectives.errors import InputError
@@ -59,7 +59,7 @@ def _read_ratios(text: str) -> list[float]:
         ratios = []
     if not ratios or not all(0 < ratio <= 1 for ratio in ratios):
         raise InputError(
-            "--ratios are shares of the bound, above 0 and at most 1, such as 0.8,0.9; it is "
+            "--ratios are shares of the answer, above 0 and at most 1, such as 0.8,0.9; it is "
             f"{shown(text)}"
         )
     return ratios

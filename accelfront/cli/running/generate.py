@@ -209,9 +209,10 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
     from accelfront.screen.tables import plain_table
     from accelfront.screen.terminal import console, print_whole
     from generator.tasks.lexer import quote
+    from storage.records.conclusions.words import share_text
 
     screen = console(highlight=False)
-    written = plain_table("#", "speedup", "CLIP loss", "difficulty")
+    written = plain_table("#", "speedup", "CLIP loss", "inside", "difficulty")
     # A long path would else break the words beside it.
     for each in written.columns:
         each.min_width = len(str(each.header))
@@ -222,8 +223,8 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
     for number, outcome in enumerate(outcomes, 1):
         hard = outcome.difficulty or "-"
         if outcome.status == "emitted" and outcome.chosen:
-            trial = outcome.chosen.trial
-            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}"
+            trial, inside = outcome.chosen.trial, share_text(outcome.chosen.chance_inside)
+            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}", inside
             written.add_row(str(number), *figures, hard, str(outcome.path))
         else:
             reason = f"{quote(outcome.task)}\n{outcome.reason}"

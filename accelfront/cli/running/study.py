@@ -215,9 +215,6 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
         )
     elif asked:
         lines.append("no measured point meets the requirement with its whole interval")
-    bound = study.bound
-    if bound is not None and (beside := study.rivals.in_words(bound)):
-        lines.append(f"the bound is {bound.judged_speedup:.2f}x (trial {bound.number}): {beside}")
     lines += _remeasured(outcome)
     if waiting := waiting_text(study):
         lines.append(waiting)

@@ -218,20 +218,27 @@ def _warn_of_budgets(results: list[StudyResult], asked: float | None) -> None:
 
 
 def _table(results: list[StudyResult]) -> Table:
-    from accelfront.screen.tables import plain_table
+    from accelfront.screen.rivals import rival_lines
+    from accelfront.screen.tables import INSIDE, plain_table
+    from storage.records.conclusions.words import share_text
 
-    table = plain_table("points", "best", "loss")
+    table = plain_table("points", "answer", "loss", "inside")
     table.add_column("study", justify="left")
     for result in results:
         study = result.study
-        best = None if study is None else study.bound
-        words = result.label + (f"\n{result.state}: {result.reason}" if result.reason else "")
-        table.add_row(
-            "-" if study is None else f"{len(study.trials)}/{study.space.distinct}",
-            "-" if best is None else f"{best.judged_speedup:.2f}x",
-            "-" if best is None else f"{best.judged_loss:.1%}",
-            words,
-        )
-    table.caption = "best: the greatest speedup inside the loss budget"
+        answer = None if study is None else study.answer
+        words = [result.label, *([f"{result.state}: {result.reason}"] if result.reason else [])]
+        cells = ["-", "-", "-"]
+        if study is not None and answer is not None:
+            chance = share_text(answer.chance_inside(study.budgets))
+            cells = [f"{answer.judged_speedup:.2f}x", f"{answer.judged_loss:.1%}", chance]
+            words += rival_lines(study.rivals, answer)
+        if study is not None and (bolder := study.conclusion.bolder_in_words):
+            words.append(bolder)
+        points = "-" if study is None else f"{len(study.trials)}/{study.space.distinct}"
+        table.add_row(points, *cells, "\n".join(words))
+    table.caption = (
+        f"answer: the greatest speedup that is almost surely inside all budgets\n{INSIDE}"
+    )
     table.caption_justify = "left"
     return table

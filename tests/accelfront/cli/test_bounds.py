@@ -19,8 +19,8 @@ from tests.made_studies import add_point, add_study, confirm
 
 BOUND_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "doubt", "trials", "foreign_trials", "bound", "failed", "budgets", "ruled_out",
-    "points", "searched", "command",
+    "doubt", "trials", "foreign_trials", "answer", "bolder", "bound", "least_lossy", "failed",
+    "budgets", "ruled_out", "points", "searched", "command",
 }  # fmt: skip
 
 
@@ -45,7 +45,9 @@ def test_bounds_json_gives_each_study_its_bound_or_null(storage: str) -> None:
     assert bounded.keys() == without.keys() == BOUND_FIELDS
     assert bounded["bound"].keys() == POINT_FIELDS
     assert (bounded["bound"]["speedup"], bounded["bound"]["trial"]) == (3.0391, 1)
-    assert without["bound"] is None
+    assert bounded["answer"] == bounded["bound"] and bounded["bolder"] is None
+    assert without["bound"] is without["answer"] is None
+    assert without["least_lossy"]["clip_loss"] == 0.05
     assert (without["searched"], without["points"]) == (False, 24)
     assert without["command"].startswith("accelfront study --pipeline tiny-shapes")
 
@@ -66,6 +68,9 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
     assert "cache_interval=3" in text
     assert any("none yet" in line and "1 of 24" in line for line in lines)
     assert any("●" in line and "3.04x" in line for line in lines)
+    assert "no point is inside the loss budget of 2.0% yet; the least loss is 5.0%, at 1.20x" in (
+        " ".join(text.split())
+    )
     assert max(map(len, lines)) <= 80
 
 
@@ -84,7 +89,7 @@ def test_a_bound_is_told_beside_its_rivals_as_text_and_as_json(tmp_path: Path) -
     assert max(map(len, lines)) <= 80
     rows = csv.DictReader(io.StringIO(run("front", "--csv", "--storage", url).stdout))
     assert {row["trial"]: row["lossless_speedup"] for row in rows}["4"] == "2.0"
-    told = run("front", "--storage", url).stdout
+    told = " ".join(run("front", "--storage", url).stdout.split())
     assert "2.00 times as fast as the best lossless point (3.20x, trial 1)" in told
 
 

@@ -82,7 +82,7 @@ def test_ratios_that_are_no_shares_are_refused(storage: str, ratios: str) -> Non
 def test_a_storage_that_allows_no_task_is_told_with_the_reason(storage: str) -> None:
     answer = run("tasks", "--storage", storage, "--req-score-loss", "-0.5")
     assert answer.returncode == 2
-    assert "no point keeps the loss budget" in answer.stderr
+    assert "no point is inside the loss budget" in answer.stderr
     assert "measure more points" in answer.stderr
 
 

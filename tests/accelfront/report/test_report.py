@@ -24,11 +24,11 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     assert "2.00x, disturbed 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
     assert "1.0% 0.0 to 2.0 again 3.0%, over the budget 0.0 to 10.0" in table
     assert "1 of 1 trials, for example by another process" in page
-    assert "No point is inside, so there is no bound." in page
-    kept = changed(trial, confirmed=changed(again, clip_loss=0.015))
+    assert "is inside the loss budget of 2.0% yet; the least loss is 3.0%, at 1.87x" in page
+    kept = changed(trial, confirmed=changed(again, clip_loss=0.008, clip_loss_ci=(0, 0.015)))
     page = unescape(without_library(render_page([made_study([kept])], {})))
-    found = re.search(r"The bound is 1.87x at a loss of 1.5%, by trial 0, on prompts that", page)
-    assert found, "as bounds and generate judge it"
+    found = "Use trial 0: 1.87x at a loss of 0.8%, confirmed on unseen prompts"
+    assert found in page, "as bounds and generate judge it"
 
 
 def test_the_front_is_told_beside_the_best_lossless_point() -> None:
@@ -37,7 +37,7 @@ def test_the_front_is_told_beside_the_best_lossless_point() -> None:
     assert "4 6.40x 6.35 to 6.45 2.00x 0.156" in " ".join(table.split())
     assert "fewer steps 4.00x" in table and "(trial 1, 3.20x)" in table
     text = " ".join(re.sub("<[^>]+>", " ", page).split())
-    assert "by trial 4. It is 2.00 times as fast as the best lossless point (3.20x, tri" in text
+    assert "chance of 98%. It is 2.00 times as fast as the best lossless point (3.20x, tri" in text
     assert "Warm-up 4.25 s to 2.01 min a trial" in text
     overview = page[page.index("The studies;") : page.index('class="front"')]
     assert '<td role="cell" data-label="vs lossless">2.00x</td>' in overview

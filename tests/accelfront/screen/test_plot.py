@@ -7,8 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from accelfront.screen.plot import Plot, bounds_plot, front_plot
-from generator.bounds import Bound
+from accelfront.screen.plot import Plot, answers_plot, front_plot
 from storage.records.budgets import Budgets
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -33,8 +32,8 @@ def row_with(mark: str, rows: list[str]) -> int:
     return row
 
 
-def bounds_of(*studies: Study, width: int = 80) -> list[str]:
-    return lines_of(bounds_plot([Bound.of(study) for study in studies]), width)
+def answers_of(*studies: Study, width: int = 80) -> list[str]:
+    return lines_of(answers_plot(studies), width)
 
 
 def test_front_points_bear_their_trials_and_dominated_ones_do_not() -> None:
@@ -101,39 +100,40 @@ def test_any_points_fit_the_width(points: list[Trial], budget: float, width: int
 def test_an_output_of_ascii_gets_ascii() -> None:
     study = made_study([made_trial(0, 1.2, 0.0), made_trial(1, 1.1, 0.01)])
     assert any("o0" in line for line in lines_of(front_plot(study), encoding="ascii"))
-    plot = bounds_plot([Bound.of(study)])
+    plot = answers_plot([study])
     assert any("o" in line and "1.20x" in line for line in lines_of(plot, encoding="ascii"))
 
 
-def test_a_bound_lies_in_its_interval_and_a_study_without_one_says_so() -> None:
-    bounded = made_study([made_trial(0, 1.5, 0.01, speedup_ci=[1.2, 1.6])], ("deepcache",))
-    fast = made_study([made_trial(0, 2.0, 0.01, speedup_ci=[0.5, 9.0])], ("tgate",))
+def test_an_answer_lies_in_its_interval_and_a_study_without_one_says_so() -> None:
+    sure = made_study([made_trial(0, 1.5, 0.01, speedup_ci=[1.2, 1.6])], ("deepcache",))
+    fast = made_study([made_trial(0, 2.0, 0.01, speedup_ci=[1.0, 9.0])], ("tgate",))
     without = made_study([made_trial(0, 2.0, 0.5)], ("tome",))
-    lines = {line.partition("│")[0].strip(): line for line in bounds_of(bounded, fast, without)}
+    lines = {line.partition("│")[0].strip(): line for line in answers_of(sure, fast, without)}
     inside = lines["DDIM 20 deepcache"]
     assert inside.index("├") < inside.index("●") < inside.index("┤")
     assert inside.endswith(" 1.50x")
     # Intervals that go on beyond the axis.
-    assert "<" in lines["DDIM 20 tgate"] and ">" in lines["DDIM 20 tgate"]
-    assert "none inside the loss budget" in lines["DDIM 20 tome"]
+    assert lines["DDIM 20 tgate"].index("├") == inside.index("│") + 1
+    assert ">" in lines["DDIM 20 tgate"]
+    assert "no answer" in lines["DDIM 20 tome"]
 
 
 def test_studies_of_one_combination_are_told_apart() -> None:
     points = [made_trial(0, 1.5, 0.01)]
-    lines = bounds_of(made_study(points), made_study(points, digest="ffffffff"))
+    lines = answers_of(made_study(points), made_study(points, digest="ffffffff"))
     assert any("0a1b2c3d" in line for line in lines)
     assert any("ffffffff" in line for line in lines)
 
 
 def test_many_studies_take_a_line_each_and_fit_80_columns() -> None:
     studies = [
-        made_study([made_trial(0, 1 + n / 100, 0.01)], ("deepcache", "tgate", "tome"), "UniPC", n)
+        made_study([made_trial(0, 1.1 + n / 90, 0)], ("deepcache", "tgate", "tome"), "UniPC", n)
         for n in range(1, 163)
     ]
-    lines = bounds_of(*studies)
+    lines = answers_of(*studies)
     assert sum("●" in line for line in lines) == 162
     assert max(map(len, lines)) <= 80
 
 
-def test_without_any_bound_there_is_no_plot() -> None:
-    assert [line for line in bounds_of(made_study([made_trial(0, 2.0, 0.5)])) if line] == []
+def test_without_any_answer_there_is_no_plot() -> None:
+    assert [line for line in answers_of(made_study([made_trial(0, 2.0, 0.5)])) if line] == []

@@ -60,10 +60,10 @@ def test_a_cache_that_decides_while_running_shows_how_often_it_hit() -> None:
 
 def test_a_front_with_lossless_points_tells_both_speedups_and_warm_ups() -> None:
     lines = lines_of(made_study(RIVALS))
-    [header] = [line for line in lines if "s/picture" in line]
-    assert header.split()[:3] == ["#", "speedup", "lossless"] and "similar" not in header
-    [bound] = [line for line in lines if "6.40x" in line]
-    assert "6.40x 6.35-6.45     2.00x" in bound
+    [header] = [line for line in lines if line.rstrip().endswith("parameters")]
+    assert header.split()[:3] == ["#", "speedup", "less"]
+    [answer] = [line for line in lines if "6.40x" in line]
+    assert "6.40x 6.35-6.45  2.00x" in answer
     text = " ".join(" ".join(lines).split())
     assert "fewer steps 4.00x similar 0.950 warm-up 42 s" in text
     assert "lossless similar 0.950 warm-up 120 s" in text
@@ -75,12 +75,18 @@ def test_a_front_with_lossless_points_tells_both_speedups_and_warm_ups() -> None
 def test_the_second_speedup_stands_beside_the_figures_that_judge_a_point() -> None:
     trial = changed(RIVALS[4], confirmed=made_measurement(4.8, 0.01))
     lines = lines_of(made_study([RIVALS[1], trial]))
-    assert any("4.80x 4.75-4.85     1.50x" in line for line in lines)
+    assert any("4.80x 4.75-4.85  1.50x" in line for line in lines)
 
 
-def test_a_front_without_a_lossless_point_is_as_it_was() -> None:
+def test_the_chance_to_be_inside_stands_beside_the_interval_of_the_loss() -> None:
+    lines = lines_of(made_study([made_trial(0, 3.0, 0.018), made_trial(1, 2.0, 0.01)]))
+    assert any("1.8% 0.8..2.8     65%  cache" in line for line in lines)
+    assert any("1.0% 0.0..2.0     97%  cache" in line for line in lines), "rounded down"
+
+
+def test_a_front_without_a_lossless_point_tells_of_none() -> None:
     lines = lines_of(made_study([made_trial(0, 2.0, 0.01)]))
-    assert any(line.endswith("CLIP loss  similar  parameters") for line in map(str.rstrip, lines))
+    assert any(line.endswith("CLIP loss  inside  parameters") for line in map(str.rstrip, lines))
     assert not any("lossless" in line or "warm-up" in line for line in lines)
 
 

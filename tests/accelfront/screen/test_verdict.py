@@ -28,15 +28,20 @@ def words(*trials: Trial) -> str:
 
 def test_the_fastest_point_that_is_sure_is_to_be_used() -> None:
     told = words(SURE, LUCKY, made_trial(2, 2.5, 0.015))
-    assert told == "Use trial 1: 1.90x at a loss of 0.8%, confirmed on unseen prompts."
-    assert words(SURE).endswith(
-        "trial 0: 1.50x at a loss of 0.5%, not confirmed on unseen prompts."
+    assert told == (
+        "Use trial 1: 1.90x at a loss of 0.8%, confirmed on unseen prompts; it is inside the loss "
+        "budget of 2.0% with a chance of 99%. Trial 2 gives 2.50x if you accept a 17% chance that "
+        "it loses more than 2%."
+    )
+    assert words(SURE) == (
+        "Use trial 0: 1.50x at a loss of 0.5%, not confirmed on unseen prompts; it is inside the "
+        "loss budget of 2.0% with a chance of 99%."
     )
 
 
 def test_a_point_to_use_is_told_beside_the_best_lossless_one() -> None:
     assert words(*RIVALS).startswith("Use trial 4: 6.40x at a loss of 0.9%, not confirmed")
-    assert "prompts. It is 2.00 times as fast as the best lossless point (3.20x, trial 1); fe" in (
+    assert "It is 2.00 times as fast as the best lossless point (3.20x, trial 1); fe" in (
         words(*RIVALS)
     )
 
@@ -44,13 +49,16 @@ def test_a_point_to_use_is_told_beside_the_best_lossless_one() -> None:
 @pytest.mark.parametrize(
     ("trials", "told"),
     [
-        ([], "no point is inside the loss budget of 2.0%; 0 of 50 points are measured"),
-        ([made_trial(0, 2.0, 0.1)], "no point is inside the loss budget of 2.0%; 1 of 50"),
+        ([], "no point is measured yet. 0 of 50 points are measured"),
+        (
+            [made_trial(0, 2.0, 0.1), made_trial(1, 1.4, 0.06)],
+            "the loss budget of 2.0% yet; the least loss is 6.0%, at 1.40x (trial 1). 2 of 50",
+        ),
         ([made_trial(0, 0.73, -0.01)], "is faster than the pipeline alone"),
-        ([made_trial(0, 1.02, 0.0)], "may be 0.97x at a loss of 1.0%; an idle machine narrows"),
+        ([made_trial(0, 1.02, 0.0)], "at a loss of 0.0%, may be 0.97x; an idle machine tells more"),
         (
             [made_trial(0, 2.0, 0.015)],
-            "may be 1.95x at a loss of 2.5%; a greater --num-samples narrows",
+            "--num-samples tells more. Trial 0 gives 2.00x if you accept a 17% chance that",
         ),
     ],
 )
@@ -67,8 +75,8 @@ def study() -> Study:
 def test_the_command_below_it_writes_that_trial(study: Study, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a.db"
     keep(open_store(url, create=True), study)
-    *_, told, command = run("front", "--storage", url).stdout.rstrip().splitlines()
-    assert told.startswith("Use trial 1: ")
+    told, command = run("front", "--storage", url).stdout.rstrip().rsplit("\n", 1)
+    assert "\nUse trial 1: " in told
     answer = run(*shlex.split(command)[1:], "--out", str(tmp_path))
     assert answer.returncode == 0 and len(list(tmp_path.glob("*trial1.py"))) == 1
     page = tmp_path / "a.html"

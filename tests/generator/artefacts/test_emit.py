@@ -70,7 +70,7 @@ def test_a_task_without_a_speedup_wants_a_pipeline_that_is_no_slower(
 def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeEmitter) -> None:
     outcome = make_emitter(make_study((2.0, 0.01))).emit(make_task(1.95))
     assert outcome.status == "infeasible"
-    assert "no point meets that with its whole interval; the nearest is trial 0" in outcome.reason
+    assert "no point is sure to meet that; the nearest is trial 0" in outcome.reason
     assert "--search-missing" in outcome.reason
 
 
@@ -99,7 +99,7 @@ def test_json_has_exactly_the_fields_of_the_interface(make_emitter: MakeEmitter)
     for outcome in (emitter.emit(make_task(1.2)), emitter.emit(Unparsed("a", "b"))):
         assert list(outcome.as_json()) == [
             "task", "status", "reason", "difficulty", "study", "trial", "model", "path",
-            "speedup", "clip_loss", "latency_s", "batch_size",
+            "speedup", "clip_loss", "chance_inside", "latency_s", "batch_size",
         ]  # fmt: skip
 
 

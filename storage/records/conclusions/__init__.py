@@ -1,0 +1,1 @@
+"""What a study comes to, and how that is told."""

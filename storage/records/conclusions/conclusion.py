@@ -1,0 +1,118 @@
+"""What a study comes to, and the one form of words in which every face tells it.
+
+It leads with the answer, which is inside all budgets almost surely. What is faster by its means is
+a wager, and is told with its chance to be lost. Where nothing is inside, the point that loses least
+shows how far away the budget is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.records.budgets import Budgets
+from storage.records.conclusions.words import figures, risk_in_words, sentence, share_text
+from storage.records.judgement import (
+    SURE,
+    bolder_point,
+    least_lossy,
+    sure_answer,
+)
+from storage.records.trial import Trial
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What is known of a study's points so far.
+
+    Attributes:
+        budgets: What is allowed.
+        answer: The fastest point that is inside them almost surely; None if there is none.
+        bolder: The fastest point inside by its means, where the answer is slower or missing.
+        least_lossy: The point of least loss, where there is neither.
+    """
+
+    budgets: Budgets
+    answer: Trial | None
+    bolder: Trial | None
+    least_lossy: Trial | None
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial], budgets: Budgets) -> Conclusion:
+        """Conclude from points."""
+        answer, bolder = sure_answer(trials, budgets), bolder_point(trials, budgets)
+        nearest = least_lossy(trials, budgets) if answer is bolder is None else None
+        return cls(budgets, answer, bolder, nearest)
+
+    @property
+    def best(self) -> Trial | None:
+        """The answer, or else the bolder point."""
+        return self.answer or self.bolder
+
+    @property
+    def answer_in_words(self) -> str:
+        """Which point to use, or why none; a sentence without its full stop."""
+        inside = self.budgets.in_words()
+        if self.answer is not None:
+            where = "not confirmed" if self.answer.confirmed is None else "confirmed"
+            return (
+                f"Use {figures(self.answer)}, {where} on unseen prompts; it is inside {inside} "
+                f"with a chance of {self._chance(self.answer)}"
+            )
+        if self.bolder is None:
+            return f"Nothing to use: {self._why_nothing}"
+        if self.bolder.chance_inside(self.budgets) < SURE:
+            return f"No point is sure to be inside {inside} yet; a greater --num-samples tells more"
+        slow = self.bolder.judged.speedup_ci[0]
+        return (
+            f"No point is sure to be faster than the pipeline alone yet: {figures(self.bolder)}, "
+            f"may be {slow:.2f}x; an idle machine tells more"
+        )
+
+    @property
+    def bolder_in_words(self) -> str:
+        """What the bolder point gives and risks, without a full stop; empty if there is none."""
+        if self.bolder is None:
+            return ""
+        gives = f"trial {self.bolder.number} gives {self.bolder.judged_speedup:.2f}x"
+        return f"{gives} if you accept {risk_in_words(self.bolder, self.budgets)}"
+
+    def in_words(self, beside: str = "") -> str:
+        """Both, in whole sentences.
+
+        Args:
+            beside: What is to be told of the answer beside its rivals, if anything is.
+        """
+        told = self.answer_in_words, beside, self.bolder_in_words
+        return " ".join(sentence(each) for each in told if each)
+
+    @property
+    def briefly(self) -> str:
+        """All of it in a few words, for a line of progress."""
+        words = "no answer yet"
+        if self.answer is not None:
+            words = (
+                f"answer {self.answer.judged_speedup:.2f}x, loss {self.answer.judged_loss:.1%} "
+                f"(trial {self.answer.number}), {self._chance(self.answer)} sure"
+            )
+        elif self.least_lossy is not None:
+            words = self._why_nothing
+        return "; ".join(filter(None, [words, self.bolder_in_words]))
+
+    def _chance(self, trial: Trial) -> str:
+        return share_text(trial.chance_inside(self.budgets))
+
+    @property
+    def _why_nothing(self) -> str:
+        """Why there is neither an answer nor a bolder point."""
+        trial, inside = self.least_lossy, self.budgets.in_words()
+        if trial is None:
+            return "no point is measured yet"
+        if trial.judged_loss <= self.budgets.clip_loss and self.budgets.allow(trial.judged):
+            return f"no point inside {inside} is faster than the pipeline alone"
+        words = (
+            f"no point is inside {inside} yet; the least loss is {trial.judged_loss:.1%}, at "
+            f"{trial.judged_speedup:.2f}x (trial {trial.number})"
+        )
+        lack = self.budgets.why_not(trial.judged)
+        return f"{words}, but {lack}" if lack else words

@@ -1,0 +1,42 @@
+"""How points, chances and risks are put into words, here and on every face."""
+
+from __future__ import annotations
+
+from math import floor
+
+from storage.records.budgets import CLIP_LOSS, Budgets, amount
+from storage.records.trial import Trial
+
+
+def figures(trial: Trial) -> str:
+    """A point with what it is judged by."""
+    return f"trial {trial.number}: {trial.judged_speedup:.2f}x at a loss of {trial.judged_loss:.1%}"
+
+
+def risk_in_words(trial: Trial, budgets: Budgets) -> str:
+    """Such as `a 40% chance that it loses more than 2%`: the chance that it breaks a budget."""
+    breaks = f"loses more than {amount(CLIP_LOSS, budgets.clip_loss)}"
+    if budgets.conditions:
+        breaks = f"is not inside {budgets.in_words()}"
+    # With the chance to be inside, as people are shown that, it comes to the whole.
+    risk = f"{100 - _percent(trial.chance_inside(budgets))}%"
+    return f"{_article(risk)} {risk} chance that it {breaks}"
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def share_text(chance: float) -> str:
+    """A chance in whole percent, rounded down: one of 94.9% is not sure, and none is certain."""
+    return f"{_percent(chance)}%"
+
+
+def _percent(chance: float) -> int:
+    return min(99, floor(100 * chance))
+
+
+def _article(share: str) -> str:
+    """What English puts before a share."""
+    return "an" if share.startswith(("8", "11%", "18%")) else "a"
