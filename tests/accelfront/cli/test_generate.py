@@ -22,7 +22,7 @@ from tests.made_studies import add_point, add_study
 
 FIELDS = {
     "task", "status", "reason", "difficulty", "study", "trial", "model", "path", "speedup",
-    "clip_loss", "latency_s", "batch_size",
+    "clip_loss", "chance_inside", "latency_s", "batch_size",
 }  # fmt: skip
 
 POINTS = 8
@@ -93,7 +93,7 @@ def test_a_batch_writes_what_it_can_and_tells_what_it_cannot(storage: str, tmp_p
     # Scripts' paths, in the table before this one, are never broken.
     [head] = [number for number, line in enumerate(table) if "task and reason" in line]
     assert max(map(len, table[head:])) <= 80
-    assert re.search(r"^ +#  speedup +CLIP loss +difficulty +script", answer.stdout, re.M)
+    assert re.search(r"^ +#  speedup +CLIP loss +inside +difficulty +script", answer.stdout, re.M)
     assert command.startswith("7: accelfront study --pipeline tiny-shapes")
     assert "--methods tgate" in command and "--req-speedup 1.2" in command
 
