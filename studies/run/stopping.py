@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from objectives.measurement import Estimates, Partial
 from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
 from storage.records.budgets import Budgets
-from storage.records.front import Scored, hypervolume, is_dominated
+from storage.records.front import hypervolume, is_dominated
 from storage.records.trial import Trial
 from studies.errors import StudyFailedError
 
@@ -33,6 +34,11 @@ brings an unseen point after six at most (`samplers.MAX_REPEATS`)."""
 ERROR = 0.05
 """A point's chance to be dropped although it deserved better, over all checks together: what the
 interval of a point that is measured in full has too."""
+
+DOUBT = 0.5
+"""A rival is taken for worse than it was measured, by this share of the way to its intervals' far
+ends: about one standard deviation. The rivals of a search are the luckiest of its points: without
+doubt they may cost a third of the true front (benchmarks/search/screening.py)."""
 
 FIRST_CHECK = 2
 """Batches before the first check: one that warms up and is scored, one that is timed."""
@@ -126,15 +132,32 @@ def confidence(batches: int) -> float:
     return 1 - ERROR / max(1, len(checks(batches)))
 
 
+class Rival(NamedTuple):
+    """What a measured point is surely worth, or nearly so."""
+
+    speedup: float
+    clip_loss: float
+
+    @classmethod
+    def of(cls, trial: Trial) -> Rival:
+        """A point at the worse end of what it may well be (`DOUBT`)."""
+        known = trial.measurement
+        slowest, most = known.speedup_ci[0], known.clip_loss_ci[1]
+        return cls(
+            trial.speedup ** (1 - DOUBT) * slowest**DOUBT,
+            trial.clip_loss + DOUBT * (most - trial.clip_loss),
+        )
+
+
 def is_hopeless(
-    speedup: Estimate, clip_loss: Estimate, front: Sequence[Scored], loss_budget: float
+    speedup: Estimate, clip_loss: Estimate, front: Sequence[Trial], loss_budget: float
 ) -> bool:
     """Whether more prompts for a point would be wasted.
 
-    They would if a measured point beats even its optimistic end, the high end of the speedup with
-    the low end of the loss, a gain taken for no loss. They would too if it surely breaks the loss
-    budget, and a measured point loses no more: then it is neither on the front inside the budget
-    nor a step towards it.
+    They would if a measured point, though doubted, beats even its optimistic end, the high end of
+    the speedup with the low end of the loss, a gain taken for no loss. They would too if it surely
+    breaks the loss budget, and a measured point loses no more: then it is neither on the front
+    inside the budget nor a step towards it.
 
     Args:
         speedup: The speedup so far.
@@ -142,10 +165,11 @@ def is_hopeless(
         front: Points that were measured in full.
         loss_budget: The greatest CLIP loss allowed.
     """
-    if is_dominated(speedup.high, clip_loss.low, front, loss_budget):
+    rivals = [Rival.of(trial) for trial in front]
+    if is_dominated(speedup.high, clip_loss.low, rivals, loss_budget):
         return True
     breaks_budget = clip_loss.low > loss_budget
-    return breaks_budget and any(other.clip_loss <= clip_loss.low for other in front)
+    return breaks_budget and any(rival.clip_loss <= clip_loss.low for rival in rivals)
 
 
 def usual_spread(trials: Sequence[Trial]) -> Spread:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -83,18 +82,21 @@ def test_a_deadline_passes_and_none_never_does() -> None:
     assert not Deadline(timeout_s=None).passed()
 
 
-@dataclass(frozen=True)
-class Made:
-    speedup: float
-    clip_loss: float
+def made(speedup: float, loss: float, slower: float = 0.0, worse: float = 0.0) -> Trial:
+    """A point that may be so much slower, and lose so much more, than was measured."""
+    ends: dict[str, Any] = {
+        "speedup_ci": [speedup - slower, speedup],
+        "clip_loss_ci": [loss, loss + worse],
+    }
+    return make_trial(**ends).model_copy(update={"speedup": speedup, "clip_loss": loss})
 
 
-POINTS = st.lists(st.builds(Made, st.floats(1, 4), st.floats(-0.05, 0.3)), min_size=0, max_size=8)
+POINTS = st.lists(st.builds(made, st.floats(1, 4), st.floats(-0.05, 0.3)), min_size=0, max_size=8)
 
 
 @given(POINTS, st.floats(1, 4), st.floats(-0.05, 0.3), st.floats(0, 0.1))
 def test_no_point_that_is_on_the_front_inside_the_budget_is_hopeless(
-    points: list[Made], speedup: float, loss: float, budget: float
+    points: list[Trial], speedup: float, loss: float, budget: float
 ) -> None:
     front = pareto_front(points)
     exact = Estimate(speedup, speedup, speedup), Estimate(loss, loss, loss)
@@ -104,7 +106,7 @@ def test_no_point_that_is_on_the_front_inside_the_budget_is_hopeless(
 
 @given(POINTS, st.floats(1, 4), st.floats(-0.05, 0.3), st.floats(0, 1), st.floats(0, 0.2))
 def test_a_wider_interval_never_drops_what_a_narrower_one_keeps(
-    points: list[Made], speedup: float, loss: float, faster: float, better: float
+    points: list[Trial], speedup: float, loss: float, faster: float, better: float
 ) -> None:
     front = pareto_front(points)
     narrow = Estimate(speedup, speedup, speedup), Estimate(loss, loss, loss)
@@ -125,18 +127,36 @@ def test_a_wider_interval_never_drops_what_a_narrower_one_keeps(
 )
 def test_the_optimistic_ends_decide(speedup_high: float, loss_low: float, hopeless: bool) -> None:
     speedup, loss = Estimate(1.5, 1.0, speedup_high), Estimate(0.05, loss_low, 0.1)
-    assert is_hopeless(speedup, loss, [Made(2.0, 0.005)], loss_budget=0.02) is hopeless
+    assert is_hopeless(speedup, loss, [made(2.0, 0.005)], loss_budget=0.02) is hopeless
 
 
 def test_a_slower_point_is_not_kept_for_a_gain() -> None:
     slower = Estimate(1.5, 1.4, 1.6), Estimate(-0.02, -0.03, -0.01)
-    assert is_hopeless(*slower, [Made(2.0, -0.001)], loss_budget=0.02)
-    assert not is_hopeless(*slower, [Made(2.0, 0.001)], loss_budget=0.02)
-    assert not is_hopeless(*slower, [Made(2.0, -0.001)], loss_budget=-0.01)
+    assert is_hopeless(*slower, [made(2.0, -0.001)], loss_budget=0.02)
+    assert not is_hopeless(*slower, [made(2.0, 0.001)], loss_budget=0.02)
+    assert not is_hopeless(*slower, [made(2.0, -0.001)], loss_budget=-0.01)
+
+
+@pytest.mark.parametrize(
+    ("rival", "hopeless"),
+    [
+        pytest.param(made(2.0, 0.005, slower=0.1, worse=0.005), True, id="beats-it-though-doubted"),
+        pytest.param(made(2.0, 0.005, slower=0.6, worse=0.005), False, id="may-be-slower"),
+        pytest.param(made(2.0, 0.005, slower=0.1, worse=0.015), False, id="may-lose-more"),
+        pytest.param(made(2.0, -0.01, slower=0.1, worse=0.025), True, id="gains-or-loses-little"),
+        pytest.param(made(2.0, -0.01, slower=0.1, worse=0.05), False, id="gains-by-chance"),
+        pytest.param(made(2.0, 0.0, slower=2.0, worse=0.0), False, id="timed-once"),
+    ],
+)
+def test_a_rival_must_beat_a_point_even_if_it_was_measured_luckily(
+    rival: Trial, hopeless: bool
+) -> None:
+    few_prompts = Estimate(1.7, 1.6, 1.8), Estimate(0.03, 0.01, 0.05)
+    assert is_hopeless(*few_prompts, [rival], loss_budget=0.02) is hopeless
 
 
 def test_where_nothing_keeps_the_budget_a_smaller_loss_is_worth_prompts() -> None:
-    front = [Made(3.0, 0.2)]
+    front = [made(3.0, 0.2)]
     slow = Estimate(1.2, 1.1, 1.3)
     assert not is_hopeless(slow, Estimate(0.1, 0.05, 0.15), front, loss_budget=0.02)
     assert is_hopeless(Estimate(4, 3, 5), Estimate(0.3, 0.25, 0.4), front, loss_budget=0.02)
@@ -155,8 +175,12 @@ def test_checks_double_their_prompts_and_share_one_chance_of_error() -> None:
 def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> Trial:
     noise = np.random.default_rng(number).normal(0, 0.01, pairs)
     latencies = [float(latency) for latency in np.exp(noise) / speedup]
-    timing: dict[str, Any] = {"baseline_latencies_s": [1.0] * pairs, "latencies_s": latencies}
-    return made_point(number, {}, speedup, loss, **timing)
+    figures: dict[str, Any] = {
+        "baseline_latencies_s": [1.0] * pairs,
+        "latencies_s": latencies,
+        "clip_loss_ci": [loss - 0.002, loss + 0.002],
+    }
+    return made_point(number, {}, speedup, loss, **figures)
 
 
 def make_partial(speedup: float, loss: float, batches: int, of_batches: int) -> Partial:
