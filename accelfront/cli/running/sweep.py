@@ -16,8 +16,6 @@ from accelfront.cli.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreeni
 from accelfront.screen.counting import counted
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from studies.engines.results import StudyResult, Watch
     from studies.request import StudyRequest
     from studies.sweep import Listed
@@ -182,6 +180,7 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
 
 
 def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> None:
+    from accelfront.screen.sweep_table import sweep_table
     from accelfront.screen.tables import doubts, print_json, weakness_text
     from accelfront.screen.terminal import console
     from generator.bounds import weak_baselines
@@ -189,7 +188,7 @@ def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> Non
     if as_json:
         print_json([result.as_json() for result in results])
     else:
-        console().print(_table(results))
+        console().print(sweep_table(results))
     studies = [result.study for result in results if result.study is not None]
     for line in [*map(weakness_text, weak_baselines(studies)), *doubts(studies)]:
         print(line, file=sys.stderr)
@@ -215,30 +214,3 @@ def _warn_of_budgets(results: list[StudyResult], asked: float | None) -> None:
         f"studies, and `accelfront study ... --req-score-loss {asked:g}` changes a study's budget",
         file=sys.stderr,
     )
-
-
-def _table(results: list[StudyResult]) -> Table:
-    from accelfront.screen.rivals import rival_lines
-    from accelfront.screen.tables import INSIDE, plain_table
-    from storage.records.conclusions.words import share_text
-
-    table = plain_table("points", "answer", "loss", "inside")
-    table.add_column("study", justify="left")
-    for result in results:
-        study = result.study
-        answer = None if study is None else study.answer
-        words = [result.label, *([f"{result.state}: {result.reason}"] if result.reason else [])]
-        cells = ["-", "-", "-"]
-        if study is not None and answer is not None:
-            chance = share_text(answer.chance_inside(study.budgets))
-            cells = [f"{answer.judged_speedup:.2f}x", f"{answer.judged_loss:.1%}", chance]
-            words += rival_lines(study.rivals, answer)
-        if study is not None and (bolder := study.conclusion.bolder_in_words):
-            words.append(bolder)
-        points = "-" if study is None else f"{len(study.trials)}/{study.space.distinct}"
-        table.add_row(points, *cells, "\n".join(words))
-    table.caption = (
-        f"answer: the greatest speedup that is almost surely inside all budgets\n{INSIDE}"
-    )
-    table.caption_justify = "left"
-    return table

@@ -103,6 +103,17 @@ def test_json_has_exactly_the_fields_of_the_interface(make_emitter: MakeEmitter)
         ]  # fmt: skip
 
 
+def test_json_tells_the_other_two_speedups_where_they_are_known(make_emitter: MakeEmitter) -> None:
+    study = make_study((3.2, 0.0), (4.0, 0.0), (6.4, 0.0))
+    leaves_out = ((), ("fewer_steps",), ("deepcache",))
+    trials = [
+        changed(trial, measurement=changed(trial.measurement, lossy_methods=methods))
+        for trial, methods in zip(study.trials, leaves_out, strict=True)
+    ]
+    told = make_emitter(changed(study, trials=trials)).emit(make_task(5.0)).as_json()
+    assert (told["trial"], told["lossless_speedup"], told["fewer_steps_speedup"]) == (2, 2.0, 4.0)
+
+
 def make_latency_task(seconds: float) -> Task:
     return make_task(1.0).model_copy(update={"speedup": None, "latency_s": seconds})
 

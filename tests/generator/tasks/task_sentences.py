@@ -39,6 +39,8 @@ METHOD_SPELLINGS = {
     "cfg_cutoff": ["cfg_cutoff", "CFG cutoff"],
     "first_block_cache": ["First-Block-Cache", "first block cache", "FBCache", "FB cache"],
     "taylorseer": ["TaylorSeer", "taylor seer", "taylorseer cache"],
+    "compile": ["compile", "torch.compile"],
+    "cuda_graph": ["CUDA graphs", "CUDA graph", "cuda_graph"],
 }
 ENGLISH = {
     "pipeline": ["{p}", "with {p}", "pipeline: {p}", "for the {p} model", "a script for {p}"],

@@ -1,0 +1,39 @@
+"""The table of a sweep: what each of its studies came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from accelfront.screen.rivals import rival_lines
+from accelfront.screen.tables import INSIDE, plain_table
+from storage.records.conclusions.words import share_text
+
+if TYPE_CHECKING:
+    from studies.engines.results import StudyResult
+
+
+def sweep_table(results: Iterable[StudyResult]) -> Table:
+    """A row a study: its answer, beside its rivals and a bolder point where they are known."""
+    table = plain_table("points", "answer", "loss", "inside")
+    table.add_column("study", justify="left")
+    for result in results:
+        study = result.study
+        answer = None if study is None else study.answer
+        words = [result.label, *([f"{result.state}: {result.reason}"] if result.reason else [])]
+        cells = ["-", "-", "-"]
+        if study is not None and answer is not None:
+            chance = share_text(answer.chance_inside(study.budgets))
+            cells = [f"{answer.judged_speedup:.2f}x", f"{answer.judged_loss:.1%}", chance]
+            words += rival_lines(study.rivals, answer)
+        if study is not None and (bolder := study.conclusion.bolder_in_words):
+            words.append(bolder)
+        points = "-" if study is None else f"{len(study.trials)}/{study.space.distinct}"
+        table.add_row(points, *cells, "\n".join(words))
+    table.caption = (
+        f"answer: the greatest speedup that is almost surely inside all budgets\n{INSIDE}"
+    )
+    table.caption_justify = "left"
+    return table
