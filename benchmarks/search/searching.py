@@ -59,7 +59,7 @@ class Searching:
         Args:
             replay: What is searched, as `Replay.redrawn` gives it.
             proposer: Chooses the points; `proposer.thorough` is not asked.
-            screened: Give hopeless points up early, as a study does.
+            screened: Give hopeless points up early, as a study does: at most as many as are wanted.
         """
         self.replay = replay
         self.found = Found()
@@ -67,6 +67,8 @@ class Searching:
         self._screened = screened
         self._study = optuna.create_study(directions=["maximize", "minimize"])
         self._known: dict[str, Trial | None] = {}
+        self._wanted = 0
+        self._given_up = 0
         self._pictures = 0
         self._seconds = 0.0
 
@@ -78,7 +80,7 @@ class Searching:
             most: Go on up to so many while the points hold less than `share` of the true front.
             share: What is enough.
         """
-        found, repeats = self.found, 0
+        found, repeats, self._wanted = self.found, 0, trials
         while repeats < STUCK and len(self._known) < len(self.replay.rows):
             if len(found.rows) >= trials and (
                 len(found.rows) >= (most or trials) or found.shares[-1] >= share
@@ -106,8 +108,10 @@ class Searching:
         """Answer from the table."""
         replay, found = self.replay, self.found
         row, key = replay.row(proposal.point), point_key(proposal.point)
-        prompts = self._prompts_until_hopeless(row) if self._screened else None
+        may_give_up = self._screened and self._given_up < self._wanted
+        prompts = self._prompts_until_hopeless(row) if may_give_up else None
         if prompts is not None:
+            self._given_up += 1
             self._pay(row, len(prompts))
             partly = as_measured(
                 replay.timing(row),

@@ -226,7 +226,7 @@ def _judgement(trial: Trial) -> list[str]:
         speed_low, speed_high = confirmed.speedup_ci
         loss_low, loss_high = (100 * loss for loss in confirmed.clip_loss_ci)
         notes.append(
-            f"trial {trial.number} is judged by its confirmation on {confirmed.samples} unseen "
+            f"trial {trial.number} is judged by both measurements; on {confirmed.samples} unseen "
             f"prompts: {confirmed.speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
             f"{confirmed.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); the search measured "
             f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import atan, inf, pi, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -20,7 +20,10 @@ MEMORY = "memory_mib"
 MIB_PER_GIB = 1024
 
 REACH = NormalDist().inv_cdf(0.975)
-"""An interval at 95% reaches so many standard deviations to either side."""
+"""A normal distribution leaves out 2.5% beyond so many standard deviations."""
+
+LONG_REACH = 3.182446
+"""The same of Student's t with 3 degrees of freedom (any table has it)."""
 
 UNKNOWN = 1.0
 """How far beyond its budget a figure that is not known is told to be."""
@@ -42,14 +45,15 @@ class Figure(NamedTuple):
     def chance_below(self, most: float) -> float:
         """The chance that the true figure is no greater, from the value and its interval alone.
 
-        Half of the chance lies on each side of the value, spread there as a normal distribution of
-        which the interval leaves out 2.5%.
+        Half of the chance lies on each side of the value, and the interval leaves out 2.5% of it
+        there. Below, truths spread like a normal distribution. Above they have a longer tail, for
+        a few prompts lose much: on the recorded grids 30%, 20%, 10% and 5% of them lie beyond 0.18,
+        0.30, 0.51 and 0.78 of the way to the high end, as of Student's t with 3 degrees of freedom.
         """
-        end = self.high if most >= self.value else self.low
-        deviation = abs(end - self.value) / REACH
-        if not deviation:
-            return float(most >= self.value)
-        return NormalDist().cdf((most - self.value) / deviation)
+        if most >= self.value:
+            return _within_long_tail(most - self.value, self.high - self.value)
+        deviation = (self.value - self.low) / REACH
+        return NormalDist().cdf((most - self.value) / deviation) if deviation else 0.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,14 @@ class Budgets:
         figures = ((figure(measured, name), most) for name, most in self.limits().items())
         broken = (1 if known is None else 1 - known.chance_below(most) for known, most in figures)
         return max(0.0, 1 - sum(broken))
+
+
+def _within_long_tail(distance: float, end: float) -> float:
+    """The chance that a truth lies no further above a value, of which 2.5% lie beyond an end."""
+    if not end:
+        return 1.0
+    t = LONG_REACH * distance / end / sqrt(3)
+    return 0.5 + (t / (1 + t * t) + atan(t)) / pi
 
 
 def title(name: str) -> str:

@@ -1,7 +1,10 @@
 """The one order in which measured points are compared for people, and in which they are chosen.
 
-The best of many points was lucky too. So a point that was confirmed is judged by its confirmation,
-on prompts that did not choose it, and any other one by what the search measured of it.
+The best of many points was lucky too. So the points that compete to be the answer are confirmed, on
+prompts that did not choose them, and are judged by the prompts of both measurements. Whatever a
+point is judged by, its interval tells the chance that it is truly inside all budgets; an answer has
+a great one. `benchmarks/search/answers/` tells how often answers are wrong, by this rule and by
+others.
 
 A stack that compiles or captures is fast without leaving anything out, so the speedup of its points
 over the baseline says little of what their lossy methods give. `Rivals` tells that.

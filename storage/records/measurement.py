@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from math import hypot
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -117,3 +118,73 @@ class Remeasured(Measurement):
     """
 
     look: Kind
+
+
+class _Part(NamedTuple):
+    """A loss on some prompts."""
+
+    loss: float
+    interval: Interval
+    samples: int
+
+
+def pooled(first: Measurement, again: Measurement) -> Measurement:
+    """One measurement on the prompts of both.
+
+    Losses are averaged, a prompt of one sample as much as a prompt of the other. The timing is the
+    second's, whatever led to measuring the point again.
+
+    Args:
+        first: What the search measured.
+        again: The same point on other prompts.
+    """
+    loss = _pooled(
+        _Part(first.clip_loss, first.clip_loss_ci, first.samples),
+        _Part(again.clip_loss, again.clip_loss_ci, again.samples),
+    )
+    update = {
+        "clip_loss": loss.loss,
+        "clip_loss_ci": loss.interval,
+        "samples": loss.samples,
+        "metrics": {
+            name: _pooled_metric(first.metrics[name], metric) if name in first.metrics else metric
+            for name, metric in again.metrics.items()
+        },
+    }
+    return again.model_copy(update=update)
+
+
+def _pooled(one: _Part, other: _Part) -> _Part:
+    """Errors of independent samples add up in squares, on each side of the value by itself.
+
+    By what the high end reaches further than the low end, it reckons with prompts that were not
+    seen (objectives/statistics.py). That shrinks with the number of prompts, not with its root.
+    """
+    samples = one.samples + other.samples
+    parts = [(each, each.samples / samples) for each in (one, other)]
+    loss = sum(share * each.loss for each, share in parts)
+    below = [share * (each.loss - each.interval[0]) for each, share in parts]
+    above = [share * (each.interval[1] - each.loss) for each, share in parts]
+    unseen = sum(
+        share * max(0.0, up - down)
+        for (_, share), up, down in zip(parts, above, below, strict=True)
+    )
+    reach = hypot(*map(min, above, below))
+    return _Part(loss, (loss - hypot(*below), loss + reach + unseen), samples)
+
+
+def _pooled_metric(one: MetricResult, other: MetricResult) -> MetricResult:
+    """Of a metric; one picture alone has no interval, and tells nothing of the error."""
+    if one.loss_ci is None or other.loss_ci is None:
+        return other if one.loss_ci is None else one
+    loss = _pooled(
+        _Part(one.loss, one.loss_ci, one.samples), _Part(other.loss, other.loss_ci, other.samples)
+    )
+    share = one.samples / loss.samples
+    update = {
+        "value": share * one.value + (1 - share) * other.value,
+        "loss": loss.loss,
+        "loss_ci": loss.interval,
+        "samples": loss.samples,
+    }
+    return other.model_copy(update=update)

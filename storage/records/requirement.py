@@ -26,7 +26,7 @@ def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
     """Whether a point meets a requirement by its interval, almost surely inside all budgets.
 
     Args:
-        trial: A measured point; a confirmed one is judged by its confirmation.
+        trial: A measured point.
         requirement: What is asked for; asking for nothing is never met.
         budgets: What is allowed, which it must keep with a chance of `SURE`.
     """

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from storage.records.budgets import Budgets
-from storage.records.measurement import Measurement
+from storage.records.measurement import Measurement, pooled
 from storage.records.points import by_short_names
 from storage.records.record import Count, Number, Positive, Value
 
@@ -47,8 +47,10 @@ class Trial(BaseModel):
 
     @property
     def judged(self) -> Measurement:
-        """What a choice goes by: the confirmation where there is one, else the measurement."""
-        return self.measurement if self.confirmed is None else self.confirmed
+        """What a choice goes by: the measurement, with the confirmation where there is one."""
+        return (
+            self.measurement if self.confirmed is None else pooled(self.measurement, self.confirmed)
+        )
 
     @property
     def measurements(self) -> list[Measurement]:
@@ -68,7 +70,7 @@ class Trial(BaseModel):
     @property
     def judged_loss(self) -> float:
         """The CLIP loss by which it is judged."""
-        return self.clip_loss if self.confirmed is None else self.confirmed.clip_loss
+        return self.clip_loss if self.confirmed is None else self.judged.clip_loss
 
     def chance_inside(self, budgets: Budgets) -> float:
         """The chance, 0 to 1, that what it truly loses and takes is inside all budgets."""

@@ -93,7 +93,7 @@ def test_equally_close_points_are_told_apart_by_their_loss() -> None:
     "wanted",
     [
         {"speedup": 1.95},
-        {"speedup": 1.2, "loss_budget": 0.009},
+        {"speedup": 1.2, "loss_budget": 0.007},
         {"latency_s": 0.51},
         {"speedup": 1.2, "latency_s": 0.51},
     ],

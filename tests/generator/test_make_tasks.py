@@ -76,7 +76,7 @@ def test_a_bolder_point_is_told_and_asked_of_nobody(store: Store, study: optuna.
     tasks, told = make_tasks([record], RATIOS)
     assert [task.speedup for task in tasks] == [2.43, 2.73, 2.88]
     assert told == [
-        f"{record.name}: trial 2 gives 3.50x if you accept a 26% chance that it loses more than 2%"
+        f"{record.name}: trial 2 gives 3.50x if you accept a 19% chance that it loses more than 2%"
     ]
 
 

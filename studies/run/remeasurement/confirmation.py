@@ -1,7 +1,10 @@
 """Which points to measure on prompts that the search did not see.
 
 The best of many points was lucky too: on the prompts that chose it, it looks better than it is. On
-others it has no luck left.
+others it has no luck left. Pictures are spent where they decide: on points that would be a faster
+answer than the study has, if they turned out to be inside the budgets. After each confirmation the
+question is asked anew; it is settled once no such point is left, or all room is taken.
+`benchmarks/search/answers/` holds this rule against others.
 """
 
 from __future__ import annotations
@@ -9,72 +12,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage.records.budgets import Budgets
-from storage.records.front import pareto_front
-from storage.records.judgement import judged_bound
+from storage.records.judgement import LEAST_SPEEDUP, sure_answer
 from storage.records.trial import Trial
 
-MOST = 8
-"""Nobody chooses among more; each costs a trial."""
-
-SHARE = 0.25
+SHARE = 0.15
 """Confirming takes at most this share of the trials of the search, and one at least."""
 
-MOST_BEYOND = 4
-"""After those a run confirms at most so many more, until the judged best is a confirmed one."""
+MOST = 8
+"""Nobody waits for more; each costs a trial."""
+
+OPEN = 0.5
+"""A point that breaks the budgets more likely than not is left: it seldom becomes sure of them."""
+
+WORTH = 1.01
+"""A point that is hardly faster than the answer is not worth a trial."""
 
 
 def to_confirm(trials: Sequence[Trial], budgets: Budgets) -> list[Trial]:
-    """The points of the search's front that are still to be confirmed, in the order of choice.
+    """The points that may become a faster answer, the likeliest first, while there is room.
+
+    The likeliest one raises the answer soonest, and with it what is worth a look.
 
     Args:
         trials: A study's points.
         budgets: What is allowed.
     """
-    wanted = _in_order(trials, budgets)[: how_many(len(trials))]
-    return [trial for trial in wanted if trial.confirmed is None]
+    answer = sure_answer(trials, budgets)
+    enough = LEAST_SPEEDUP if answer is None else WORTH * answer.judged_speedup
+    rivals = [
+        (chance, trial)
+        for trial in trials
+        if trial.confirmed is None and trial.speedup > enough
+        if (chance := trial.chance_inside(budgets)) >= OPEN
+    ]
+    rivals.sort(key=lambda rival: (-rival[0], -rival[1].speedup))
+    return [trial for _, trial in rivals[: room_to_confirm(trials, len(trials))]]
 
 
-def unsure_best(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
-    """The point that is judged the best and was not confirmed; None if it was, or if none is.
-
-    Confirmations that fall leave such a one: what is compared with them is a measurement that had
-    luck, and perhaps lay behind the search's front.
-    """
-    best = judged_bound(trials, budgets)
-    return best if best is not None and best.confirmed is None else None
-
-
-def left_to_confirm(trials: Sequence[Trial], wanted: int, budgets: Budgets) -> int:
-    """How many confirmations are to come once a search has all points, as far as can be told now.
+def room_to_confirm(trials: Sequence[Trial], wanted: int) -> int:
+    """How many points may still be confirmed of a study that will have so many in all.
 
     Args:
         trials: A study's points.
         wanted: How many there are to be.
-        budgets: What is allowed.
     """
-    most = how_many(wanted)
-    best = _in_order(trials, budgets)[:most]
-    return most - sum(trial.confirmed is not None for trial in best)
-
-
-def _in_order(trials: Sequence[Trial], budgets: Budgets) -> list[Trial]:
-    """The points of the search's front that may be inside the budgets.
-
-    First come those inside by their means, fastest first, as a choice goes through them; then the
-    others, the nearest first.
-    """
-    allowed = [trial for trial in trials if budgets.allow(trial.measurement)]
-    possible = [
-        trial
-        for trial in pareto_front(allowed)
-        if trial.measurement.clip_loss_ci[0] <= budgets.clip_loss
-    ]
-    inside = [trial for trial in possible if trial.clip_loss <= budgets.clip_loss]
-    # The front is fastest first, and so the greatest loss first.
-    beyond = [trial for trial in possible if trial.clip_loss > budgets.clip_loss][::-1]
-    return inside + beyond
-
-
-def how_many(points: int) -> int:
-    """How many points at most are confirmed of a study of so many."""
-    return min(MOST, max(1, int(SHARE * points)))
+    confirmed = sum(trial.confirmed is not None for trial in trials)
+    return max(0, min(MOST, max(1, int(SHARE * wanted))) - confirmed)

@@ -9,7 +9,7 @@ from storage.records.points import point_key
 from storage.records.study import Study
 from storage.records.trial import Trial
 from studies.run.measuring import Instrument
-from studies.run.remeasurement.confirmation import to_confirm, unsure_best
+from studies.run.remeasurement.confirmation import to_confirm
 from studies.run.remeasurement.disturbance import is_quieter, marked, to_time_again
 
 
@@ -20,12 +20,10 @@ class DueRemeasurement:
     Attributes:
         kind: Whether it is timed again or confirmed.
         first: The point.
-        beyond: Whether it is the judged best, and none of those that were planned.
     """
 
     kind: Kind
     first: Trial
-    beyond: bool = False
 
     @property
     def key(self) -> str:
@@ -38,27 +36,20 @@ class DueRemeasurement:
         return trial.timed_again if self.kind == "timed again" else trial.confirmed is not None
 
 
-def due_remeasurements(
-    record: Study, met: Trial | None, confirm: bool, beyond: bool = False
-) -> list[DueRemeasurement]:
+def due_remeasurements(record: Study, met: Trial | None, confirm: bool) -> list[DueRemeasurement]:
     """The remeasurements that a study still wants, in order.
 
     Args:
         record: The study.
         met: The point that meets a requirement; it alone is confirmed then.
         confirm: Whether there are prompts to confirm on.
-        beyond: Whether the judged best is confirmed too where it is none of those planned.
     """
     disturbed = to_time_again(record.trials, record.front)
     due = [DueRemeasurement("timed again", trial) for trial in disturbed]
     if not confirm:
         return due
     best = to_confirm(record.trials, record.budgets) if met is None else [met]
-    due += [DueRemeasurement("confirmed", trial) for trial in best if trial.confirmed is None]
-    last = unsure_best(record.trials, record.budgets) if beyond and met is None else None
-    if last is not None and last not in best:
-        due.append(DueRemeasurement("confirmed", last, beyond=True))
-    return due
+    return due + [DueRemeasurement("confirmed", trial) for trial in best if trial.confirmed is None]
 
 
 def measure_again(

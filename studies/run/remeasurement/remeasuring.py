@@ -16,7 +16,7 @@ from storage.study_store.store import StudyStore
 from studies.run.failures import first_line, is_own_fault
 from studies.run.measuring import Instruments
 from studies.run.progress import Reporter, in_words
-from studies.run.remeasurement.confirmation import MOST_BEYOND, left_to_confirm
+from studies.run.remeasurement.confirmation import room_to_confirm
 from studies.run.remeasurement.due import DueRemeasurement, due_remeasurements, measure_again
 from studies.run.stopping import Standstill
 from studies.run.time_left import Step, steps_to_come
@@ -48,7 +48,6 @@ class Remeasuring:
     reporter: Reporter
     pending: list[DueRemeasurement] | None = None
     _begun: Counter[Kind] = field(default_factory=Counter)
-    _beyond: int = 0
 
     def due(
         self, read: Callable[[], Study], met: Callable[[], Trial | None]
@@ -62,7 +61,7 @@ class Remeasuring:
         # Claims first: one that ends in between is in the record then.
         known = self.study_store.taken().keys() | self.failures.keys()
         record = read().under(self.budgets)
-        due = due_remeasurements(record, met(), self.confirms, self._beyond < MOST_BEYOND)
+        due = due_remeasurements(record, met(), self.confirms)
         self.pending = [each for each in due if each.key not in known]
         return self.pending
 
@@ -83,7 +82,6 @@ class Remeasuring:
             return
         self.standstill.end()
         which = self._place_of(due)
-        self._beyond += due.beyond
         doing = "confirming on unseen prompts" if due.kind == "confirmed" else "timing again"
         self.reporter.say(f"{doing}, {which}: {point_text(due.first.params)}")
         start = time.perf_counter()
@@ -105,7 +103,7 @@ class Remeasuring:
         self.reporter.last = f"{due.kind} {which}, {in_words(measurement)}"
 
     def steps_left(self, trials: list[Trial], wanted: int, one_alone: bool) -> Mapping[Step, int]:
-        """What the run has still to do: of remeasurements what is due, or will be.
+        """What the run has still to do at most: of remeasurements what is due, or may be.
 
         Args:
             trials: The points measured so far.
@@ -116,8 +114,7 @@ class Remeasuring:
             return Counter(due.kind for due in self.pending)
         confirmations = 0
         if self.confirms:
-            all_of_them = left_to_confirm(trials, wanted, self.budgets)
-            confirmations = 1 if one_alone else all_of_them
+            confirmations = 1 if one_alone else room_to_confirm(trials, wanted)
         return steps_to_come(trials, wanted, confirmations)
 
     def _place_of(self, due: DueRemeasurement) -> str:

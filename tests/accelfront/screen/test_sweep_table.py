@@ -21,7 +21,7 @@ def test_a_study_is_told_by_its_answer_beside_what_it_has_to_beat() -> None:
 
 def test_a_bolder_point_is_told_and_takes_no_place_of_an_answer() -> None:
     text = told(made_study([made_trial(0, 2.0, 0.018)]))
-    assert "1/50 - - - a--study trial 0 gives 2.00x if you accept a 35% chance that" in text
+    assert "1/50 - - - a--study trial 0 gives 2.00x if you accept a 29% chance that" in text
 
 
 def test_a_study_that_never_began_has_no_figures() -> None:

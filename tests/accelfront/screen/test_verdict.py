@@ -18,7 +18,7 @@ from tests.made_records import changed
 from tests.made_reports import RIVALS, keep, made_study, made_trial
 
 SURE = made_trial(0, 1.5, 0.005)
-LUCKY = changed(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.008).measurement)
+LUCKY = changed(made_trial(1, 2.0, 0.0), confirmed=made_trial(1, 1.9, 0.016).measurement)
 
 
 def words(*trials: Trial) -> str:
@@ -30,7 +30,7 @@ def test_the_fastest_point_that_is_sure_is_to_be_used() -> None:
     told = words(SURE, LUCKY, made_trial(2, 2.5, 0.015))
     assert told == (
         "Use trial 1: 1.90x at a loss of 0.8%, confirmed on unseen prompts; it is inside the loss "
-        "budget of 2.0% with a chance of 99%. Trial 2 gives 2.50x if you accept a 17% chance that "
+        "budget of 2.0% with a chance of 99%. Trial 2 gives 2.50x if you accept an 11% chance that "
         "it loses more than 2%."
     )
     assert words(SURE) == (
@@ -58,7 +58,7 @@ def test_a_point_to_use_is_told_beside_the_best_lossless_one() -> None:
         ([made_trial(0, 1.02, 0.0)], "at a loss of 0.0%, may be 0.97x; an idle machine tells more"),
         (
             [made_trial(0, 2.0, 0.015)],
-            "--num-samples tells more. Trial 0 gives 2.00x if you accept a 17% chance that",
+            "--num-samples tells more. Trial 0 gives 2.00x if you accept an 11% chance that",
         ),
     ],
 )

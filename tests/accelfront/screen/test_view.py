@@ -72,7 +72,7 @@ def test_without_a_point_inside_the_budget_that_is_told(
 def test_a_bolder_point_is_told_with_what_it_risks(capsys: pytest.CaptureFixture[str]) -> None:
     found = Conclusion.of([ANSWER, BOLDER], BUDGETS)
     assert (
-        "97% sure; trial 4 gives 2.50x if you accept a 35% chance that it loses more than 2%; 60 s"
+        "97% sure; trial 4 gives 2.50x if you accept a 29% chance that it loses more than 2%; 60 s"
         in shown(capsys, replace(MEASURING, found=found))
     )
 

@@ -9,10 +9,9 @@ import pytest
 
 from benchmarks.storage.stub_loader import REQUEST
 from storage.database.opening import Store
-from storage.records.budgets import Budgets
 from studies.plan import make_plan
 from studies.run.progress import Progress
-from studies.run.remeasurement.confirmation import left_to_confirm
+from studies.run.remeasurement.confirmation import room_to_confirm
 from studies.run.runner import run_study
 from studies.run.time_left import StepTimes, steps_to_come
 from tests.made_records import changed
@@ -36,26 +35,23 @@ def test_each_kind_of_step_counts_by_what_it_took() -> None:
     assert step_times.left_s({}) == 0
 
 
-def test_what_will_be_confirmed_is_counted_from_the_start() -> None:
+def test_what_may_be_confirmed_is_counted_from_the_start() -> None:
     points = [made_trial(number, 1.5 - number / 10, -number / 100) for number in range(3)]
-    assert left_to_confirm(points, 8, Budgets(0.02)) == 2
-    assert steps_to_come(points, 8, confirmations=2) == {
-        "measured": 5, "timed again": 0, "confirmed": 2,
+    assert [room_to_confirm(points, wanted) for wanted in (1, 8, 24, 1000)] == [1, 1, 3, 8]
+    assert steps_to_come(points, 8, confirmations=1) == {
+        "measured": 5, "timed again": 0, "confirmed": 1,
     }  # fmt: skip
     assert steps_to_come([*points, made_trial(4, 1.5, 0.0, disturbed=["slow"])], 8, 0) == {
         "measured": 4, "timed again": 1, "confirmed": 0,
     }  # fmt: skip
     points[1] = changed(points[1], confirmed=points[1].measurement)
-    assert left_to_confirm(points, 8, Budgets(0.02)) == 1
-    # One that fell behind since is none of the two.
-    points[1] = changed(points[1], speedup=1.0, clip_loss=0.5)
-    assert left_to_confirm(points, 8, Budgets(0.02)) == 2
+    assert [room_to_confirm(points, wanted) for wanted in (1, 8, 24)] == [0, 0, 2]
 
 
 @pytest.mark.usefixtures("quiet_machine")
 def test_a_run_tells_how_long_its_remeasurements_will_take(store: Store) -> None:
     seen: list[Progress] = []
-    plan = make_plan(replace(REQUEST, trials=8, loss_budget=0.03))
+    plan = make_plan(replace(REQUEST, trials=16, loss_budget=0.0205))
     lab = Lab(act=lambda what: time.sleep(0.2 if what == "confirmed" else 0.1))
     run_study(plan, store, seen.append, lab)
     searched = [each for each in seen if each.stage.startswith("measuring")]

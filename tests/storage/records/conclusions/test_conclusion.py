@@ -16,7 +16,7 @@ ANSWER = made_trial(1, 1.5, 0.005)
 
 
 def test_a_bolder_point_is_told_with_its_risk_beside_the_answer() -> None:
-    found = Conclusion.of([SLOW, ANSWER, made_trial(2, 1.96, 0.0187)], BUDGETS)
+    found = Conclusion.of([SLOW, ANSWER, made_trial(2, 1.96, 0.01913)], BUDGETS)
     assert found.answer == ANSWER and found.least_lossy is None
     assert found.in_words().endswith(
         "with a chance of 99%. Trial 2 gives 1.96x if you accept a 40% chance that it loses more "

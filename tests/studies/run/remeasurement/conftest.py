@@ -10,4 +10,11 @@ from studies.plan import Plan, make_plan
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
+    """A study whose answer is trial 3, with one that may be faster: trial 0."""
     return make_plan(replace(REQUEST, trials=8, loss_budget=0.02))
+
+
+@pytest.fixture(scope="module")
+def open_plan() -> Plan:
+    """A study with two that may be faster than trial 3: trial 0, and less likely trial 8."""
+    return make_plan(replace(REQUEST, trials=16, loss_budget=0.0205))

@@ -9,81 +9,81 @@ import pytest
 
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
-from storage.records.front import best_inside
-from storage.records.judgement import judged_bound
 from storage.records.requirement import Requirement
 from storage.records.trial import Trial
 from storage.study_store.claims import list_claims
 from studies.plan import Plan, make_plan
 from studies.run.progress import Progress
-from studies.run.remeasurement.confirmation import MOST_BEYOND, to_confirm
+from studies.run.remeasurement.confirmation import to_confirm
 from studies.run.runner import run_study
 from tests.made_records import changed, made_point
 from tests.studies.conftest import MakeRequest
 from tests.studies.run.remeasurement.lab import LOSS_ON_UNSEEN, Lab, load, read
 
 
-def test_the_best_are_confirmed_once_and_count_as_no_points(plan: Plan, store: Store) -> None:
+def confirmed_numbers(trials: Sequence[Trial]) -> list[int]:
+    return [trial.number for trial in trials if trial.confirmed is not None]
+
+
+def test_what_may_be_the_answer_is_confirmed_once_and_counts_as_no_point(
+    plan: Plan, store: Store
+) -> None:
     lab = Lab()
     first = run_study(plan, store, loader=lab)
     assert (first.reason, first.measured) == ("trials", 8)
-    assert lab.counts == {"searched": 8, "confirmed": 2}
+    assert lab.counts == {"searched": 8, "confirmed": 1}
     record = read(store)
     assert record.trials == first.study.trials
     assert record.states == {"complete": 8}
-    confirmed = [trial for trial in record.trials if trial.confirmed is not None]
-    best = best_inside(record.trials, 0.02)
-    assert best is not None and best.confirmed is not None
-    assert len(confirmed) == 2
-    for trial in confirmed:
-        assert trial.confirmed is not None
-        assert trial.confirmed.clip_loss == pytest.approx(trial.clip_loss + LOSS_ON_UNSEEN, 1e-4)
-        assert trial.as_json()["confirmed"]["clip_loss"] == trial.confirmed.clip_loss
+    assert confirmed_numbers(record.trials) == [0]
+    trial = record.trials[0]
+    assert trial.confirmed is not None
+    assert trial.confirmed.clip_loss == pytest.approx(trial.clip_loss + LOSS_ON_UNSEEN, 1e-4)
+    assert trial.as_json()["confirmed"]["clip_loss"] == trial.confirmed.clip_loss
     assert run_study(plan, store, loader=lab).measured == 0
-    assert lab.counts == {"searched": 8, "confirmed": 2}
+    assert lab.counts == {"searched": 8, "confirmed": 1}
     claims = list_claims(store.engine, load(store)._study_id)
     assert len(claims) == 8
 
 
-def test_a_continued_study_confirms_what_has_become_the_best(plan: Plan, store: Store) -> None:
-    lab = Lab()
+def test_prompts_that_nobody_chose_by_decide_which_point_is_the_answer(
+    plan: Plan, store: Store
+) -> None:
+    luckless = run_study(plan, store, loader=Lab(loss_on_unseen=0.01)).study
+    assert luckless.answer == luckless.trials[3]
+    assert luckless.trials[0].judged_loss > 0.02
+
+
+def test_a_rival_that_does_well_becomes_the_answer(plan: Plan, store: Store) -> None:
+    lucky = run_study(plan, store, loader=Lab(loss_on_unseen=-0.005)).study
+    assert lucky.answer == lucky.trials[0]
+    assert lucky.trials[0].judged_loss < lucky.trials[0].clip_loss
+
+
+def test_a_continued_study_confirms_what_has_become_a_rival(plan: Plan, store: Store) -> None:
+    lab = Lab(loss_on_unseen=-0.001)
     run_study(plan, store, loader=lab)
-    more = replace(plan, request=replace(plan.request, trials=16))
+    more = replace(plan, request=replace(plan.request, trials=16, loss_budget=0.0205))
     record = run_study(more, store, loader=lab).study
-    assert len(record.trials) == 16
-    assert lab.counts["searched"] == 16
-    assert to_confirm(record.trials, record.budgets) == []
+    assert lab.counts == {"searched": 16, "confirmed": 2}
+    assert confirmed_numbers(record.trials) == [0, 9], "trial 8 confirmed trial 0"
     assert record.states == {"complete": 16}
 
 
-def test_a_run_confirms_on_until_its_judged_best_is_confirmed(plan: Plan, store: Store) -> None:
-    # Whatever is confirmed breaks the budget, and a lucky point is judged best in its place.
-    wide = replace(plan, request=replace(plan.request, trials=16, loss_budget=0.05))
-    lab = Lab(loss_on_unseen=0.5)
-    record = run_study(wide, store, loader=lab).study
-    planned = to_confirm([changed(trial, confirmed=None) for trial in record.trials], Budgets(0.05))
-    assert lab.counts["confirmed"] == len(planned) + MOST_BEYOND, "and no more in one run"
-    best = judged_bound(record.trials, Budgets(0.05))
-    assert best is not None and best.confirmed is None
-    for _ in range(3):
-        record = run_study(wide, store, loader=lab).study
-    assert judged_bound(record.trials, Budgets(0.05)) is None
-    assert all(trial.confirmed for trial in record.trials if trial.clip_loss <= 0.05)
+def test_the_likeliest_rival_comes_first_and_may_settle_it(open_plan: Plan, store: Store) -> None:
+    done: list[str] = []
+    lab = Lab()
 
+    def do(what: str) -> None:
+        # What is confirmed first turns out surely inside, and faster than all others.
+        lab.loss_on_unseen = -0.02 if what == "confirmed" else 0.0
+        done.append(what)
 
-def test_a_best_that_is_confirmed_ends_the_run(plan: Plan, store: Store) -> None:
-    # The first that is confirmed falls, the others keep what they had.
-    lab = Lab(loss_on_unseen=0.5)
-
-    def keep_the_others(what: str) -> None:
-        lab.loss_on_unseen = 0.5 if lab.counts.get("confirmed", 0) < 4 else 0.0
-
-    lab.act = keep_the_others
-    wide = replace(plan, request=replace(plan.request, trials=16))
-    record = run_study(wide, store, loader=lab).study
-    assert lab.counts["confirmed"] == 4 + 1
-    best = judged_bound(record.trials, Budgets(0.02))
-    assert best is not None and best.confirmed is not None
+    lab.act = do
+    record = run_study(open_plan, store, loader=lab).study
+    assert confirmed_numbers(record.trials) == [0, 8], "trial 8 is faster than trial 0"
+    assert record.answer == record.trials[8]
+    assert done.count("confirmed") == 2
 
 
 def test_nothing_is_confirmed_if_it_is_not_wanted_or_cannot_be(plan: Plan, store: Store) -> None:
@@ -110,7 +110,7 @@ def test_confirming_uses_the_next_prompts_and_seeds(plan: Plan) -> None:
     assert make_plan(replace(plan.request, num_samples=250, batch_size=8)).confirmation() is None
 
 
-@pytest.mark.parametrize(("loss", "measured", "met"), [(0.0, 4, True), (0.01, 8, False)])
+@pytest.mark.parametrize(("loss", "measured", "met"), [(0.0, 4, True), (0.03, 8, False)])
 def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
     plan: Plan, store: Store, loss: float, measured: int, met: bool
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_search_goes_on_if_unseen_prompts_take_back_what_met_the_requirement(
     assert outcome.reason == ("requirement" if met else "trials")
     assert outcome.measured == measured
     assert (outcome.met is not None) is met
-    assert lab.counts["confirmed"] == (1 if met else 3 + 1)
+    assert lab.counts["confirmed"] == (1 if met else 3)
 
 
 def make_trials(*points: tuple[float, float]) -> list[Trial]:
@@ -134,15 +134,20 @@ def numbers(trials: Sequence[Trial]) -> list[int]:
     return [trial.number for trial in trials]
 
 
-def test_those_to_be_chosen_are_confirmed_in_the_order_of_choice() -> None:
-    front = make_trials(
-        (1.2, -0.01), (1.5, 0.0), (2.0, 0.015), (2.2, 0.025), (2.4, 0.028), (3, 0.1)
-    )
-    behind = [changed(trial, number=10 + trial.number) for trial in make_trials(*[(1.0, 0.2)] * 26)]
-    assert numbers(to_confirm(front + behind, Budgets(0.02))) == [2, 1, 0, 3, 4]
-    assert numbers(to_confirm(front + behind[:2], Budgets(0.02))) == [2, 1]
-    assert numbers(to_confirm(front[:1], Budgets(0.02))) == [0], "one at least"
-    assert to_confirm(front[5:], Budgets(0.02)) == [], "it is surely beyond the budget"
+def test_points_that_may_be_a_faster_answer_are_confirmed_the_likeliest_first() -> None:
+    slow, answer, hardly_faster = (1.2, -0.01), (1.5, 0.0), (1.51, 0.0105)
+    likely, even, unlikely, beyond = (2.0, 0.014), (2.4, 0.0199), (2.6, 0.021), (3.0, 0.1)
+    points = make_trials(slow, answer, hardly_faster, even, likely, unlikely, beyond)
+    many = [changed(trial, number=10 + trial.number) for trial in make_trials(*[(1.0, 0.2)] * 20)]
+    budgets = Budgets(0.02)
+    assert numbers(to_confirm(points + many, budgets)) == [4, 3]
+    assert numbers(to_confirm(points, budgets)) == [4], "one look is all that few points pay for"
+    seen = changed(points[4], confirmed=points[4].measurement)
+    points[4] = changed(seen, confirmed=seen.measurement.model_copy(update={"clip_loss": 0.019}))
+    assert numbers(to_confirm(points + many, budgets)) == [3]
+    assert to_confirm(points, budgets) == [], "all room is taken"
+    assert to_confirm(points[:2] + many, budgets) == [], "the answer is the fastest point"
+    assert to_confirm(points[5:] + many, budgets) == [], "none is likely to be inside"
 
 
 def test_a_real_study_ends_with_its_best_on_unseen_prompts(
@@ -152,10 +157,14 @@ def test_a_real_study_ends_with_its_best_on_unseen_prompts(
     said: list[Progress] = []
     outcome = run_study(make_plan(request), store, said.append)
     assert (outcome.reason, outcome.measured) == ("trials", 2)
-    # On a busy machine the first one may turn out the slower one, and then the other is confirmed.
-    trial = judged_bound(outcome.study.trials, Budgets(0.9))
-    assert trial is not None and trial.confirmed is not None
-    assert trial.confirmed.samples == 4
+    best = outcome.study.bound
+    assert best is not None and best == outcome.study.answer
+    assert best.confirmed is None, "nothing is open where a budget is so wide"
+    tight = replace(request, loss_budget=best.clip_loss + 1e-6)
+    outcome = run_study(make_plan(tight), store, said.append)
+    [trial] = [trial for trial in outcome.study.trials if trial.confirmed is not None]
+    assert trial.confirmed is not None
+    assert (trial.confirmed.samples, trial.judged.samples) == (4, 8)
     assert trial.confirmed.clip_score != trial.measurement.clip_score
     assert trial.confirmed.speedup_ci[0] <= trial.confirmed.speedup
     assert sum(progress.stage == "generating the baseline" for progress in said) == 2
