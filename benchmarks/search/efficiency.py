@@ -9,8 +9,8 @@ its timing (replay.py). All are told the budget, and begin with the same three p
 
 What counts is the truth of what was found: how often the answer after 8, 16 and 24 points loses
 more than the budget, how fast the right ones are, and which share of the hypervolume of the true
-front the points hold. `auto, screened` is what `accelfront study` does; a point that it gives up
-is none of the 24.
+front the points hold. `auto, screened` is what `accelfront study` does: it gives points up early,
+and is judged when it has generated as many pictures as the others.
 
 Writes `search-efficiency.json` and `.md` into `--out`.
 """
@@ -134,13 +134,13 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def judged(replay: Replay, found: Found, look: int) -> dict[str, Any]:
-    """What the first points of a search are worth; all of them where there are fewer."""
-    number = min(look, len(found.trials))
+    """What a search found is worth by the time that so many points had been paid for."""
+    number = sum(paid <= look * len(replay.sample) for paid in found.pictures)
     study = replay.study(found.trials[:number])
     outcomes = {rule: replay.outcome(answer(study)) for rule, answer in RULES.items()}
     return {
         "share": round(found.shares[number - 1], 4) if replay.volume else None,
-        "pictures": found.pictures[number - 1],
+        "points": number,
         **{rule: [each.verdict, round(each.speed, 4)] for rule, each in outcomes.items()},
     }
 

@@ -54,7 +54,7 @@ def as_markdown(results: dict[str, Any]) -> str:
     ]
     ways = list(dict.fromkeys(each["way"] for each in searches))
     versions = ", ".join(f"{name} {each}" for name, each in results["versions"].items())
-    rules = [rule for rule in searches[0]["looks"][looks[0]] if rule not in ("share", "pictures")]
+    rules = [rule for rule in searches[0]["looks"][looks[0]] if rule not in ("share", "points")]
     lines = [
         "# What a search is worth",
         "",
@@ -106,7 +106,7 @@ def _front_lines(
 ) -> list[str]:
     """How much of the front the points hold."""
     heads = [
-        "way", "searches", *(f"{look} points" for look in looks), "pictures",
+        "way", "searches", *(f"{look} points" for look in looks), "measured in full",
         "99%: searches that got there", "median points", "CPU ms a proposal",
     ]  # fmt: skip
     lines = [_row(heads), "|---" * len(heads) + "|"]
@@ -114,14 +114,14 @@ def _front_lines(
     for way in ways:
         own = [each for each in searches if each["way"] == way]
         shares = [Measure(own, partial(_share, look)) for look in looks]
-        pictures = np.mean([each["looks"][looks[-1]]["pictures"] for each in own])
+        full = np.mean([each["looks"][looks[-1]]["points"] for each in own])
         until = [each["until"] or np.inf for each in own]
         median = float(np.median(until))
         there = f"{np.isfinite(until).mean():.0%}" if way in patient else "-"
         points = f"{median:.0f}" if way in patient and np.isfinite(median) else "-"
         cost = 1000 * np.mean([each["proposing_s"] for each in own])
         cells = [str(len(own)), *(f"{s.mean:.3f} ± {s.error:.3f}" for s in shares)]
-        lines.append(_row([way, *cells, f"{pictures:.0f}", there, points, f"{cost:.0f}"]))
+        lines.append(_row([way, *cells, f"{full:.1f}", there, points, f"{cost:.0f}"]))
     return lines
 
 

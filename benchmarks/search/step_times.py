@@ -46,6 +46,11 @@ points left out of a tenfold fit are least from 1e-3 to 1e-2, and where columns 
 than without."""
 
 
+FASTER = 2.0
+"""No point is taken to be more than so many times as fast as the fastest one that was timed: where
+few points were, a fit may leave nothing of a picture's time."""
+
+
 @dataclass(frozen=True)
 class Times:
     """What was timed of a method set, and what follows from it.
@@ -82,7 +87,8 @@ def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
     share = (1 / table.speedup).astype(float)
     coefficients = _robust(columns[rows], share)
     error = np.abs(columns[rows] @ coefficients / share - 1)
-    return Times(table, _columns(stack) @ coefficients, float(np.median(error)))
+    fitted = np.maximum(_columns(stack) @ coefficients, share.min() / FASTER)
+    return Times(table, fitted, float(np.median(error)))
 
 
 def describe_times(path: Path) -> dict[str, Any]:
