@@ -26,7 +26,7 @@ SURE = 0.95
 """An answer is inside all budgets with at least this chance."""
 
 LEAST_SPEEDUP = 1.0
-"""Of the pipeline alone: what may be slower is no answer."""
+"""Of the pipeline alone: what is no faster is no answer."""
 
 
 class Judged(NamedTuple):
@@ -131,12 +131,12 @@ def judged_bound(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
 def sure_answer(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
     """The fastest point that is inside all budgets with a chance of `SURE`; None if none is.
 
-    What may be slower than the pipeline alone, by its interval, is no answer.
+    What is no faster than the pipeline alone is no answer.
     """
     sure = (
         trial
         for trial in trials
-        if trial.judged.speedup_ci[0] >= LEAST_SPEEDUP and trial.chance_inside(budgets) >= SURE
+        if trial.judged_speedup > LEAST_SPEEDUP and trial.chance_inside(budgets) >= SURE
     )
     return max(sure, key=lambda each: (each.judged_speedup, -each.judged_loss), default=None)
 

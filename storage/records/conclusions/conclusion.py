@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from storage.records.budgets import Budgets
 from storage.records.conclusions.words import figures, risk_in_words, sentence, share_text
 from storage.records.judgement import (
-    SURE,
+    LEAST_SPEEDUP,
     bolder_point,
     least_lossy,
     sure_answer,
@@ -55,19 +55,16 @@ class Conclusion:
         inside = self.budgets.in_words()
         if self.answer is not None:
             where = "not confirmed" if self.answer.confirmed is None else "confirmed"
-            return (
+            words = (
                 f"Use {figures(self.answer)}, {where} on unseen prompts; it is inside {inside} "
                 f"with a chance of {self._chance(self.answer)}"
             )
+            slow = self.answer.judged.speedup_ci[0]
+            unsure = f", but may be {slow:.2f}x; an idle machine tells more"
+            return words if slow >= LEAST_SPEEDUP else words + unsure
         if self.bolder is None:
             return f"Nothing to use: {self._why_nothing}"
-        if self.bolder.chance_inside(self.budgets) < SURE:
-            return f"No point is sure to be inside {inside} yet; a greater --num-samples tells more"
-        slow = self.bolder.judged.speedup_ci[0]
-        return (
-            f"No point is sure to be faster than the pipeline alone yet: {figures(self.bolder)}, "
-            f"may be {slow:.2f}x; an idle machine tells more"
-        )
+        return f"No point is sure to be inside {inside} yet; a greater --num-samples tells more"
 
     @property
     def bolder_in_words(self) -> str:

@@ -34,12 +34,12 @@ def test_the_risk_of_several_budgets_is_told_of_all() -> None:
     assert told.endswith("that it is not inside the loss budget of 2.0% and peak memory of 2 GiB")
 
 
-def test_what_may_be_slower_than_the_pipeline_alone_is_no_answer() -> None:
+def test_what_is_slower_than_the_pipeline_alone_is_no_answer() -> None:
     found = Conclusion.of([SLOW], BUDGETS)
     assert found.answer is found.bolder is None
     assert "no point inside the loss budget of 2.0% is faster than the pipeline" in found.in_words()
-    unsure = Conclusion.of([made_trial(0, 1.02, 0.0)], BUDGETS)
-    assert unsure.answer is None and unsure.bolder is not None
+    unsure = Conclusion.of([made_trial(0, 1.02, 0.0)], BUDGETS).in_words()
+    assert unsure.endswith("99%, but may be 0.97x; an idle machine tells more.")
 
 
 def test_where_nothing_is_inside_the_least_loss_is_named() -> None:
