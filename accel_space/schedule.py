@@ -9,7 +9,7 @@ Skipped = dict[str, tuple[float, ...]]
 """What is left out, by name: at each denoiser call its share, from 0 (nothing) to 1 (all of it)."""
 
 Features = Mapping[str, float]
-"""What a model learns from where shares do not tell it, by name."""
+"""What tells points apart where shares do not, by name."""
 
 
 @dataclass(frozen=True)

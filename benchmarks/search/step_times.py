@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from accel_space.method import Context
 from accel_space.stack import Stack
 from benchmarks.shared.grid_table import TABLES, GridTable, load_table
+from benchmarks.shared.schedule_features import describe, work_shares
 from objectives.pipelines.catalogue import find_pipeline
 from storage.records.points import point_key
 from studies.plan import make_stack
 from studies.request import StudyRequest
-from studies.search.features import describe, work_features, work_shares
+from studies.search.features import time_features
 from studies.search.front_model import Surrogate
 from studies.search.front_sampler import spread_out
 
@@ -120,7 +121,7 @@ def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
         return None
     stack = Stack(table_context(table))
     places = {point_key(point): place for place, point in enumerate(stack.points)}
-    features = work_features(describe(stack))[[places[key] for key in table.keys]]
+    features = time_features(stack)[[places[key] for key in table.keys]]
     known = list(spread_out(features, 0, count))
     share = (1 / table.speedup).astype(float)
     error = np.abs(share / Surrogate(features, 2.5).predict(known, share[known]).at(0) - 1)

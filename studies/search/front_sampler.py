@@ -17,7 +17,7 @@ from storage.records.measurement import Measurement
 from storage.records.points import by_whole_names, point_key
 from storage.records.trial import Point
 from storage.study_store.attributes import DUPLICATE_OF
-from studies.search.features import Matrix, describe, loss_features, work_features
+from studies.search.features import Matrix, loss_features, time_features
 from studies.search.front_model import (
     QUANTILES,
     Belief,
@@ -84,9 +84,9 @@ class FrontSampler(PointSampler):
     better by chance. Where hardly a point is inside, it first walks towards the least loss.
 
     A picture takes the time of the work that is left, so that a few measured points tell the
-    speedup of all; the loss is learned by a Gaussian process over what is skipped, and when, and so
-    is by how much a point exceeds each other budget: a gain counts by the chance to keep it. Points
-    that others measure now count as if they turned out as predicted, so that workers spread.
+    speedup of all; the loss is learned by a Gaussian process over the parameters, and so is by how
+    much a point exceeds each other budget: a gain counts by the chance to keep it. Points that
+    others measure now count as if they turned out as predicted, so that workers spread.
 
     Trials tell what is known of points, never which are free: a point that was given up may come
     back to be measured in full.
@@ -108,11 +108,10 @@ class FrontSampler(PointSampler):
         self._random = np.random.default_rng(seed)
         self._points = stack.points
         self._index = {point_key(point): index for index, point in enumerate(self._points)}
-        described = describe(stack)
-        features = loss_features(described)
+        features = loss_features(stack)
         self._loss = Surrogate(features, smoothness=1.5, bend=BEND)
         self._excess = {name: Surrogate(features, smoothness=1.5) for name in budgets.conditions}
-        self._time = Surrogate(work_features(described), smoothness=2.5)
+        self._time = Surrogate(time_features(stack), smoothness=2.5)
         self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
         self.taken: Collection[str] = ()
 

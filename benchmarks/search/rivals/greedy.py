@@ -8,9 +8,9 @@ import numpy as np
 
 from accel_space.stack import Stack
 from benchmarks.search.rivals.rival import Rival, Told
+from benchmarks.shared.schedule_features import describe, work_shares
 from storage.records.budgets import Budgets
 from storage.records.trial import Point
-from studies.search.features import describe, work_shares
 
 FAR = 0.5
 """How much work a step across the whole range of one parameter is worth."""

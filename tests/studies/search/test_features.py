@@ -10,7 +10,7 @@ from accel_space.stack import Stack
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT, POINT
-from studies.search.features import describe, loss_features, work_features
+from studies.search.features import loss_features, time_features
 from studies.search.samplers import make_proposer
 from tests.accel_space.toys import TOYS
 from tests.made_records import made_measurement
@@ -35,17 +35,15 @@ def _distinct(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> int:
 def test_features_tell_points_apart_that_shares_do_not(methods: tuple[str, ...]) -> None:
     stack = make_stack(*methods)
 
-    described = describe(stack)
-
-    assert _distinct(loss_features(described)) == len(stack.points)
-    assert _distinct(work_features(described)) > 1
+    assert _distinct(loss_features(stack)) == len(stack.points)
+    assert _distinct(time_features(stack)) > 1
 
 
 def test_what_changes_the_time_alone_is_no_feature_of_a_loss() -> None:
-    described = describe(make_stack("captures"))
+    stack = make_stack("captures")
 
-    assert _distinct(work_features(described)) == 3
-    assert _distinct(loss_features(described)) == 1
+    assert _distinct(time_features(stack)) == 3
+    assert _distinct(loss_features(stack)) == 1
 
 
 def _fastest(stack: Stack, evaluations: int) -> float:
