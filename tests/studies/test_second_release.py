@@ -177,7 +177,7 @@ def test_it_is_shown_as_it_was(database: Database) -> None:
     [study] = [shown[left.name] for left in STUDIES[:1]]
     front = {point["trial"]: point for point in study["front"]}
     assert {number: round(point["speedup"], 2) for number, point in front.items()} == {
-        0: 1.75, 4: 1.56, 5: 1.41, 7: 1.2,
+        0: 1.75, 4: 1.56, 5: 1.41, 6: 1.26, 7: 1.2,
     }  # fmt: skip
     assert round(front[7]["confirmed"]["speedup"], 2) == 1.32
     exported = {study["study"]: study for study in database.ask("export", "--format", "json")}

@@ -21,6 +21,7 @@ from studies.run.measuring import Instrument
 from studies.run.progress import RunResult
 from studies.run.runner import run_study
 from tests import command_line
+from tests.studies.run.conftest import open_budget
 
 QUICK = replace(REQUEST, methods=("deepcache",), steps=2, trials=4, confirm=False)
 """A study of four points."""
@@ -141,12 +142,13 @@ def test_a_second_look_that_failed_is_not_taken_again(store: Store) -> None:
         confirmed.add(str(point))
         return known
 
-    first, _ = run(store, BLACK, is_known, confirm=True)
+    budget = open_budget(QUICK)
+    first, _ = run(store, BLACK, is_known, confirm=True, loss_budget=budget)
     assert first.failures and all("confirmed: " in key for key in first.failures)
-    second, asked = run(store, confirm=True)
+    second, asked = run(store, confirm=True, loss_budget=budget)
     assert (second.reason, asked) == ("points", [])
     assert {each.point for each in second.study.failed} == first.failures.keys()
-    _, asked = run(store, confirm=True, retry_failed=True)
+    _, asked = run(store, confirm=True, loss_budget=budget, retry_failed=True)
     assert len(asked) == len(first.failures)
 
 

@@ -18,6 +18,7 @@ from studies.plan import make_plan
 from studies.request import SAMPLERS
 from studies.run.stopping import MAX_FRUITLESS, Standstill
 from tests import command_line
+from tests.studies.run.conftest import open_budget
 
 QUICK = replace(REQUEST, methods=("deepcache",), steps=6, trials=4, confirm=False)
 
@@ -63,7 +64,11 @@ def test_what_was_measured_before_is_kept(storage_url: str, store: Store) -> Non
 def test_a_second_look_that_is_never_to_be_had_ends_the_run(storage_url: str, store: Store) -> None:
     refuse_claims(storage_url, "NEW.point LIKE 'confirmed: %'")
     with pytest.raises(StudyFailedError, match=r"stands still.*confirmed: cache_interval"):
-        work(storage_url, make_plan(replace(QUICK, confirm=True)), lambda: None)
+        work(
+            storage_url,
+            make_plan(replace(QUICK, confirm=True, loss_budget=open_budget(QUICK))),
+            lambda: None,
+        )
     assert trials(store) == 4 + MAX_FRUITLESS
 
 
