@@ -12,7 +12,6 @@ leaves out what stands there already, so the same command goes on where it was c
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -26,7 +25,7 @@ from accel_space.stack import Stack
 from accelfront.cli.process import prepare_process
 from benchmarks.measuring.random_models import build_model, build_scorer
 from benchmarks.shared.asked_plan import asked_plan
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
+from benchmarks.shared.result_files import keep_results, results_parser, results_path
 from objectives.errors import InputError
 from objectives.objective import MIN_PAIRS
 from objectives.statistics import Estimate, speedup
@@ -66,9 +65,7 @@ WORK = ("generate", "baseline", "score")
 
 def main() -> None:
     """Build the model, measure what the time allows, and keep the results after each study."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--pipeline", choices=STACKS, required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=3600, help="start no study after these")
@@ -76,7 +73,6 @@ def main() -> None:
         "--settings", nargs="+", type=setting, default=SETTINGS, help="batch size x steps, as 8x20"
     )
     parser.add_argument("--models", type=Path, default=Path("full-size-models"))
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     prepare_process()

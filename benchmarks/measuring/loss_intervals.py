@@ -13,7 +13,6 @@ run.
 
 from __future__ import annotations
 
-import argparse
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ import numpy as np
 from benchmarks.measuring.interval_candidates import CANDIDATES, Ends, Interval
 from benchmarks.measuring.interval_populations import Population, heavier, normal, recorded
 from benchmarks.shared.grid_table import TABLES, Array, load_table
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.statistics import across_runs, relative_loss, speedup
 
 PROMPTS = (2, 4, 8, 16, 32, 64)
@@ -63,12 +62,9 @@ class Coverage(NamedTuple):
 
 def main() -> None:
     """Simulate, and keep what came of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--samples", type=int, default=200, help="of a population and size")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)
     intervals: dict[str, Interval] = {**CANDIDATES, USED: used}

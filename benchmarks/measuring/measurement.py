@@ -8,7 +8,6 @@ writes `benchmarks/results/measurement-<pipeline>-<device>.json` and `.md`; figu
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 from accel_space.stack import Stack
 from accelfront.cli.process import prepare_process
 from benchmarks.shared.asked_plan import asked_plan
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
+from benchmarks.shared.result_files import keep_results, results_parser, results_path
 from objectives.statistics import speedup
 from storage.database.opening import open_store
 from storage.records.study import Study
@@ -36,9 +35,7 @@ WORK = ("generate", "baseline", "score")
 
 def main() -> None:
     """Measure, print the tables and keep them after each part, so that a cut run loses little."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--pipeline", default="tiny-shapes")
     parser.add_argument("--model", help="a folder in diffusers layout")
     parser.add_argument("--scorer", help="the scorer of such a model")
@@ -50,7 +47,6 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, default=16, help="points of the study, 0: none")
     parser.add_argument("--resume", action="store_true", help="keep the trials that --out holds")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     prepare_process()
     request = StudyRequest(

@@ -10,7 +10,6 @@ that were kept, once as they are and once as accelfront widens them for other ru
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from accelfront.cli.process import prepare_process
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.errors import InputError
 from objectives.statistics import Estimate, across_runs, speedup
 from storage.database.opening import Store, open_store
@@ -40,16 +39,13 @@ TARGET = 0.9
 
 def main() -> None:
     """Measure, and keep the results after each study, so that a cut run loses little."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("what", nargs="+", help="a storage, or files of full_size.py")
     parser.add_argument("--only", default="*", help="studies whose name matches this glob")
     parser.add_argument("--prompts", type=Path, help="as the studies were given it")
     parser.add_argument("--model", help="as the studies were given it")
     parser.add_argument("--scorer", help="as the studies were given it")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     if len(options.what) > 1:
         try:

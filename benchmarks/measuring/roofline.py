@@ -11,7 +11,6 @@ the same kind of device; the models are those that it built in `--models`. Write
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,7 +22,7 @@ from accel_space.stack import Stack
 from accelfront.cli.process import prepare_process
 from benchmarks.measuring.true_front_page import chosen, plain_latency, read_results
 from benchmarks.shared.asked_plan import asked_plan
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.errors import InputError
 from objectives.generation import generate_pictures
 from objectives.pipelines.catalogue import PIPELINES
@@ -46,13 +45,10 @@ PRODUCTS, REPEATS = 10, 3
 
 def main() -> None:
     """Count and time, and keep a page for each file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("fronts", nargs="+", type=Path, help="files of true_front.py")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--models", type=Path, default=Path("runs/full-size-models"))
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     try:
         fronts = [read_results(path) for path in options.fronts]

@@ -28,7 +28,7 @@ from accelfront.cli.process import prepare_process
 from accelfront.screen.view import StudyView
 from benchmarks.measuring.random_models import build_model, build_scorer
 from benchmarks.measuring.true_front_page import as_markdown, read_results
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
+from benchmarks.shared.result_files import keep_results, results_parser, results_path
 from objectives.errors import InputError, MeasurementError
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.timing.device import device_name, find_device
@@ -173,9 +173,7 @@ def main() -> None:
 
 def read_options() -> argparse.Namespace:
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--pipeline", choices=PIPELINES, required=True)
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--steps", type=int, default=25)
@@ -190,7 +188,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=540, help="start no trial after these")
     parser.add_argument("--models", type=Path, default=Path("runs/full-size-models"))
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     if options.stacks is None:
         is_unet = PIPELINES[options.pipeline].family.values.denoiser == "unet"

@@ -11,14 +11,13 @@ Writes `two-hosts-<what was measured>.json` and `.md` into `--out`.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from math import exp, hypot, log
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.true_front_page import read_results
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.errors import InputError
 from objectives.statistics import latency
 from storage.records.points import point_text
@@ -33,12 +32,9 @@ SETTINGS = ("pipeline", "device", "scheduler", "steps", "batch_size")
 
 def main() -> None:
     """Compare two files, and keep what comes of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("first", type=Path, help="a file of true_front.py")
     parser.add_argument("second", type=Path, help="the same of another machine")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     try:
         first, second = read_results(options.first), read_results(options.second)

@@ -17,11 +17,9 @@ Writes `search-efficiency.json` and `.md` into `--out`.
 
 from __future__ import annotations
 
-import argparse
 import platform
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -32,19 +30,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import optuna
 from rich.console import Console
 from rich.progress import track
-from threadpoolctl import threadpool_limits
 
 from benchmarks.search.efficiency_page import as_markdown
 from benchmarks.search.replay import PROMPTS, Replay
 from benchmarks.search.scenes import Scene, scenes
-from benchmarks.search.searching import Found, Searching
+from benchmarks.search.searching import Found, Searching, prepare_search
 from benchmarks.search.step_times import TIMES, describe_times
 from benchmarks.search.ways import WAYS
 from benchmarks.shared.grid_table import TABLES
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -72,16 +68,13 @@ class Job(NamedTuple):
 
 def main() -> None:
     """Search all scenes in all ways and keep what came of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--tables", type=Path, default=TABLES)
     parser.add_argument("--only", default="*", help="a glob of table names")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
     parser.add_argument("--seeds", type=int, default=10, help="at most, of a scene and way")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--name", default="search-efficiency", help="of the files it writes")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     places = scenes(options.tables, options.only)
     if not places:
@@ -95,7 +88,7 @@ def main() -> None:
         for way in options.ways
         for seed in range(min(options.seeds, WAYS[way].seeds))
     ]
-    with ProcessPoolExecutor(options.processes, initializer=_prepare) as pool:
+    with ProcessPoolExecutor(options.processes, initializer=prepare_search) as pool:
         found = pool.map(run, jobs)
         searches = list(track(found, "searching", len(jobs), console=Console(stderr=True)))
         about = list(pool.map(describe, places))
@@ -178,16 +171,6 @@ def describe(scene: Scene) -> dict[str, Any]:
 @cache
 def _replay(scene: Scene) -> Replay:
     return Replay(scene.table, scene.loss_budget)
-
-
-def _prepare() -> None:
-    import torch
-
-    # A search is small, and the processes share the cores.
-    torch.set_num_threads(1)
-    threadpool_limits(1)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore")
 
 
 if __name__ == "__main__":

@@ -15,20 +15,17 @@ Writes `search-features.json` and `.md` into `--out`.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import optuna
 
 from accel_space.stack import Stack
 from benchmarks.search.replay import Replay
 from benchmarks.search.scenes import scenes
-from benchmarks.search.searching import Searching
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.search.searching import Searching, prepare_search
+from benchmarks.shared.result_files import keep_results, results_parser
 from benchmarks.shared.schedule_features import describe
 from benchmarks.shared.schedule_features import loss_features as of_loss
 from benchmarks.shared.schedule_features import work_features as of_work
@@ -45,16 +42,12 @@ ROWS = ("schedules", "parameters and work", "parameters alone", "as it is")
 
 def main() -> None:
     """Search with each row's features and keep what came of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=6, help="truths a grid and budget")
     parser.add_argument("--most", type=int, default=40, help="points of a search at most")
     parser.add_argument("--only", default="*", help="a glob of table names")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore")
+    prepare_search()
     found: dict[str, list[dict[str, float]]] = {row: [] for row in ROWS}
     for scene in scenes(glob=options.only):
         recorded = Replay(scene.table, scene.loss_budget)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accel_space.stack import Stack
 from benchmarks.search.step_times import TIMES, Times, find_times, fit_times, table_context
 from benchmarks.shared.grid_table import GridTable, load_table
+from benchmarks.shared.made_measurement import made_measurement
 from objectives.statistics import Estimate, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
@@ -141,7 +142,7 @@ class Replay:
             prompts: `sample`, some of it, or what `fresh` gave.
         """
         speedup = self.timing(row)
-        return as_measured(speedup, self.loss(row, prompts), len(prompts), self.baseline_s)
+        return made_measurement(speedup, self.loss(row, prompts), len(prompts), self.baseline_s)
 
     def timing(self, row: int) -> Estimate:
         """A point's speedup as it is measured once."""
@@ -253,30 +254,3 @@ def _noise(table: GridTable) -> float:
     spread = np.log(table.latency_s).std(axis=1, ddof=1)
     # A disturbed timing is timed again in a study, so it is the usual spread that counts.
     return float(np.median(spread) * np.sqrt(2 / PAIRS))
-
-
-def as_measured(
-    speedup: Estimate, loss: Estimate, samples: int, baseline_s: float, stopped_early: bool = False
-) -> Measurement:
-    """What a study keeps of a point, as far as it is read here; all else stands for nothing."""
-    latency_s = baseline_s / speedup.value
-    return Measurement(
-        speedup=speedup.value,
-        speedup_ci=(speedup.low, speedup.high),
-        clip_loss=loss.value,
-        clip_loss_ci=(loss.low, loss.high),
-        latency_s=latency_s,
-        latency_ci_s=None,
-        baseline_latency_s=baseline_s,
-        latencies_s=(latency_s,),
-        baseline_latencies_s=(baseline_s,),
-        image_similarity=1.0,
-        psnr_db=0.0,
-        clip_score=1.0,
-        baseline_clip_score=1.0,
-        peak_memory_mib=None,
-        device_shared=False,
-        samples=samples,
-        stopped_early=stopped_early,
-        seconds={},
-    )

@@ -14,20 +14,18 @@ Writes `search-screening.json` and `.md` into `--out`.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import optuna
 
-from benchmarks.search.replay import Replay, as_measured
+from benchmarks.search.replay import Replay
 from benchmarks.search.scenes import scenes
-from benchmarks.search.searching import BATCH, Searching
+from benchmarks.search.searching import BATCH, Searching, prepare_search
 from benchmarks.search.ways import auto
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.made_measurement import made_measurement
+from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.statistics import Estimate, relative_loss
 from storage.records.front import is_dominated, pareto_front
 from storage.records.trial import Trial
@@ -49,15 +47,11 @@ ENOUGH = 0.95
 
 def main() -> None:
     """Check and search every grid, and keep what came of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=4, help="truths a grid")
     parser.add_argument("--only", default="*", help="a glob of table names")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore")
+    prepare_search()
     grids = []
     for scene in scenes(glob=options.only):
         if scene.loss_budget == DEFAULT_LOSS_BUDGET:
@@ -143,7 +137,7 @@ def measured(truth: Replay, row: int, doubt: float) -> Trial:
         params={},
         speedup=measurement.speedup,
         clip_loss=measurement.clip_loss,
-        measurement=as_measured(*known, len(truth.sample), truth.baseline_s),
+        measurement=made_measurement(*known, len(truth.sample), truth.baseline_s),
     )
 
 

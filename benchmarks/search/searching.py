@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import TrialState
+from threadpoolctl import threadpool_limits
 
-from benchmarks.search.replay import Columns, Replay, as_measured
+from benchmarks.search.replay import Columns, Replay
+from benchmarks.shared.made_measurement import made_measurement
 from objectives.objective import MAX_PAIRS
 from objectives.statistics import relative_loss
 from storage.records.front import pareto_front
@@ -23,6 +26,16 @@ BATCH = 8
 
 STUCK = 40
 """Proposals of known points in a row after which a sampler has nothing new to say."""
+
+
+def prepare_search() -> None:
+    """Make a process ready for searches: each is small, and processes share the cores."""
+    import torch
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore")
 
 
 @dataclass
@@ -113,7 +126,7 @@ class Searching:
         if prompts is not None:
             self._given_up += 1
             self._pay(row, len(prompts))
-            partly = as_measured(
+            partly = made_measurement(
                 replay.timing(row),
                 replay.loss(row, prompts),
                 len(prompts),

@@ -13,21 +13,18 @@ Writes `search-tight-budgets.json` and `.md` into `--out`.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-import optuna
 
 from benchmarks.search.replay import Replay
-from benchmarks.search.searching import Searching
+from benchmarks.search.searching import Searching, prepare_search
 from benchmarks.search.ways import auto
 from benchmarks.shared.grid_table import TABLES
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 from storage.records.front import best_inside
 
 TABLE = TABLES / "tiny-shapes--DDIM--20--deepcache+tome.npz"
@@ -52,14 +49,10 @@ TIGHT = (Tight(0.01), Tight(0.005), Tight(0.02, 2.0))
 
 def main() -> None:
     """Search under each budget and keep what came of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="truths a budget")
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore")
+    prepare_search()
     results = {
         "date": datetime.now(UTC).date().isoformat(),
         "table": TABLE.stem,

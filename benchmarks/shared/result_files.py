@@ -23,6 +23,15 @@ def out_folder(text: str) -> Path:
     return folder
 
 
+def results_parser(description: str | None) -> argparse.ArgumentParser:
+    """A command line that says where results go; a script gives its docstring, shown as it is."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=out_folder, default=RESULTS)
+    return parser
+
+
 def results_path(name: str, out: Path) -> Path:
     """Where the JSON file of a name is."""
     return out / f"{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.json"
@@ -41,5 +50,16 @@ def keep_results(name: str, results: dict[str, Any], page: str, out: Path) -> No
         InputError: If a file cannot be written.
     """
     path = results_path(name, out)
-    put_out(json.dumps(results, indent=1) + "\n", path)
+    put_out(_as_json(results), path)
     put_out(page, path.with_name(f"{path.stem}.md"))
+
+
+def _as_json(results: dict[str, Any]) -> str:
+    """A line for each entry of a list, since searches and samples go into the thousands."""
+    fields = []
+    for name, value in results.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n ]"
+        fields.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(fields) + "\n}\n"

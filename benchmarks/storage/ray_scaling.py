@@ -10,7 +10,6 @@ replaces the earlier one of as many workers in the results, where the sweep is t
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -25,7 +24,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder, results_path
+from benchmarks.shared.result_files import keep_results, results_parser, results_path
 from benchmarks.storage.postgres import new_database, postgres
 from objectives.environment import this_environment
 from objectives.timing.device import find_device
@@ -128,16 +127,13 @@ def _trials(store: Store) -> list[FrozenTrial]:
 
 def main() -> None:
     """Run the sweeps, and write `results/ray-scaling-<device>.json` and `.md`."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--kill", action="store_true", help="kill a worker in the middle")
     parser.add_argument("--pipeline", default="tiny-shapes")
     parser.add_argument("--trials", type=int, default=4, help="points of each study")
     parser.add_argument("--num-samples", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     given = parser.parse_args()
     sweep = SWEEP.format(**vars(given))
     environment = this_environment(find_device("auto"))

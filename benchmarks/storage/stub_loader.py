@@ -11,7 +11,9 @@ import numpy as np
 
 from accel_space.method import Params
 from accel_space.stack import Stack
+from benchmarks.shared.made_measurement import made_measurement
 from objectives.measurement import Baseline
+from objectives.statistics import Estimate
 from storage.database.opening import Store, open_store
 from storage.records.measurement import Measurement
 from storage.records.points import point_key
@@ -67,26 +69,18 @@ def made_up(point: Params) -> Measurement:
     noise = random.Random(point_key(point))
     speedup = 1 + 2 * noise.random()
     loss = 0.02 * speedup * noise.random()
-    pairs = (0.5 / speedup,) * 5
-    return Measurement(
-        speedup=speedup,
-        speedup_ci=(speedup * 0.98, speedup * 1.02),
-        clip_loss=loss,
-        clip_loss_ci=(loss - 0.005, loss + 0.005),
-        latency_s=pairs[0],
-        latency_ci_s=(pairs[0] * 0.98, pairs[0] * 1.02),
-        baseline_latency_s=0.5,
-        latencies_s=pairs,
-        baseline_latencies_s=(0.5,) * 5,
-        image_similarity=0.95,
-        psnr_db=25.0,
-        clip_score=0.3,
-        baseline_clip_score=0.31,
-        peak_memory_mib=None,
-        device_shared=False,
+    made = made_measurement(
+        Estimate(speedup, speedup * 0.98, speedup * 1.02),
+        Estimate(loss, loss - 0.005, loss + 0.005),
         samples=32,
-        stopped_early=False,
-        seconds={"generate": 0.5, "baseline": 0.5, "score": 0.1, "patch": 0.01},
+        baseline_s=0.5,
+        pairs=5,
+    )
+    return made.model_copy(
+        update={
+            "latency_ci_s": (made.latency_s * 0.98, made.latency_s * 1.02),
+            "seconds": {"generate": 0.5, "baseline": 0.5, "score": 0.1, "patch": 0.01},
+        }
     )
 
 

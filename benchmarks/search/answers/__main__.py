@@ -12,26 +12,23 @@ Writes `answers.json` and `.md` into `--out`.
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
-import warnings
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-import optuna
 from rich.console import Console
 from rich.progress import track
 
 from benchmarks.search.answers.rules import RULES, Looks
 from benchmarks.search.efficiency_page import Measure
 from benchmarks.search.replay import PROMPTS, Replay
-from benchmarks.search.searching import Searching
+from benchmarks.search.searching import Searching, prepare_search
 from benchmarks.search.ways import auto
 from benchmarks.shared.grid_table import TABLES
-from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
+from benchmarks.shared.result_files import keep_results, results_parser
 
 GRIDS = (
     "tiny-shapes--DDIM--20--deepcache+tgate+tome",
@@ -56,13 +53,10 @@ class Job(NamedTuple):
 
 def main() -> None:
     """Search, choose by every rule, and keep what came of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, help="searches of a grid and budget, at most")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     jobs = [
         Job(grid, budget, options.first_seed + seed)
@@ -70,7 +64,7 @@ def main() -> None:
         for grid in GRIDS
         for seed in range(min(most, options.seeds or most))
     ]
-    with ProcessPoolExecutor(options.processes, initializer=_prepare) as pool:
+    with ProcessPoolExecutor(options.processes, initializer=prepare_search) as pool:
         console = Console(stderr=True)
         searches = list(track(pool.map(run, jobs), "searching", len(jobs), console=console))
     results = {
@@ -184,15 +178,6 @@ def _speed(told: list[dict[str, Any]]) -> str:
 @cache
 def _replay(grid: str, loss_budget: float) -> Replay:
     return Replay(TABLES / f"{grid}.npz", loss_budget)
-
-
-def _prepare() -> None:
-    import torch
-
-    # A search is small, and the processes share the cores.
-    torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore")
 
 
 if __name__ == "__main__":
