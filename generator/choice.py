@@ -246,7 +246,7 @@ def _lack(trial: Trial, task: Task, budgets: Budgets) -> str:
     judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
     slowest = judged.speedup_ci[0]
     if not budgets.allow(judged):
-        return f"{where}{budgets.why_not(judged)}"
+        return budgets.why_not(judged)
     if trial.chance_inside(budgets) < SURE:
         return f"there is {risk_in_words(trial, budgets)}"
     if slowest < _least_speedup(task):

@@ -42,9 +42,11 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         + "".join(f"| {name} | {_cell(value)} |\n" for name, value in rows.items())
         + "\nA trial's picture shows the baseline above and the accelerated pipeline below, from "
         "the same prompts and seeds. A trial is `feasible` inside the loss budget. Speedup and "
-        "loss are the figures that judge a point: those of its confirmation on unseen prompts, if "
-        "it has one. A pruned trial was given up early, or is a remeasurement and names its "
-        "point.\n\n" + f"{onward}\n" + ("" if done == distinct else f"```\n{command}\n```\n")
+        "loss are the figures that judge a point: of one that was confirmed on unseen prompts, the "
+        "loss of both measurements and the speedup of the second. A pruned trial was given up "
+        "early, or is a remeasurement and names its point.\n\n"
+        + f"{onward}\n"
+        + ("" if done == distinct else f"```\n{command}\n```\n")
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -19,7 +21,10 @@ MOST_VARIANTS = 256
 
 PARTS = range(3)
 
-COMPILERS = {"cuda": ("CC", "gcc", "clang"), "cpu": ("CXX", "g++", "clang++")}
+COMPILERS = {
+    "cuda": ("CC", "gcc", "clang"),
+    "cpu": ("CXX", "clang++" if sys.platform == "darwin" else "g++"),
+}
 """What torch.compile calls by kind of device: the variable that names one, and its own choices."""
 
 
@@ -88,7 +93,7 @@ class Compile(Method):
         """See `Method.why_not_machine`."""
         variable, *usual = COMPILERS[device]
         named = os.environ.get(variable)
-        names = [named] if named else usual
+        names = shlex.split(named)[:1] if named else usual
         if any(map(shutil.which, names)):
             return None
         return (

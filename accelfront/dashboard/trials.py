@@ -4,9 +4,9 @@ A trial's measurement is one long line of JSON there, which makes the page scrol
 nobody reads. And version 0.21 knows nothing of where Optuna 5 keeps constraints, by which the page
 greys out what is infeasible. The database keeps both as they are.
 
-Of our studies it also judges points as `front` does: by a second timing or a confirmation where
-there is one. The best trials are the front inside the loss budget, and remeasurements say what they
-are.
+Of our studies it also judges points as `front` does: by a second timing, or by both measurements
+of a confirmed point. The best trials are the front inside the loss budget, and remeasurements say
+what they are.
 """
 
 from __future__ import annotations
@@ -132,8 +132,10 @@ def _judgement(trial: Trial) -> dict[str, str]:
     """What a point's figures are of, where they are not those of its first measurement."""
     if trial.confirmed is not None:
         return {
-            "judged": "on unseen prompts",
+            "judged": "by the loss of both measurements",
             "in the search": f"{trial.speedup:.2f}x, loss {trial.clip_loss:.1%}",
+            "on unseen prompts": f"{trial.confirmed.speedup:.2f}x, "
+            f"loss {trial.confirmed.clip_loss:.1%}",
         }
     return {"judged": "timed again"} if trial.timed_again else {}
 

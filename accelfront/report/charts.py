@@ -217,7 +217,7 @@ def _told(study: Study, trial: Trial) -> str:
         trial.judged.clip_loss_ci,
     )
     lines = [
-        f"Trial {trial.number}{'' if trial.confirmed is None else ', on unseen prompts'}",
+        f"Trial {trial.number}{'' if trial.confirmed is None else ', loss of both measurements'}",
         f"speedup {trial.judged_speedup:.2f}x ({speed_low:.2f} to {speed_high:.2f})",
         f"CLIP loss {trial.judged_loss:.1%} ({loss_low:.1%} to {loss_high:.1%})",
         f"inside the budgets with a chance of {share_text(trial.chance_inside(study.budgets))}",

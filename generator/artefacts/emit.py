@@ -226,10 +226,11 @@ def _judgement(trial: Trial) -> list[str]:
         speed_low, speed_high = confirmed.speedup_ci
         loss_low, loss_high = (100 * loss for loss in confirmed.clip_loss_ci)
         notes.append(
-            f"trial {trial.number} is judged by both measurements; on {confirmed.samples} unseen "
-            f"prompts: {confirmed.speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}) and loss "
-            f"{confirmed.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}); the search measured "
-            f"{trial.speedup:.2f}x and {trial.clip_loss:.1%}"
+            f"trial {trial.number} is judged by the loss of both measurements, "
+            f"{trial.judged_loss:.1%}, and by the speedup on {confirmed.samples} unseen prompts: "
+            f"{confirmed.speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), with a loss of "
+            f"{confirmed.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}) there; the search "
+            f"measured {trial.speedup:.2f}x and {trial.clip_loss:.1%}"
         )
     if disturbed := trial.judged.disturbances:
         notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")

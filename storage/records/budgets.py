@@ -11,7 +11,7 @@ from math import atan, inf, pi, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-from storage.records.measurement import Measurement
+from storage.records.measurement import Measurement, reaches
 
 CLIP_LOSS = "clip_loss"
 
@@ -50,9 +50,10 @@ class Figure(NamedTuple):
         a few prompts lose much: on the recorded grids 30%, 20%, 10% and 5% of them lie beyond 0.18,
         0.30, 0.51 and 0.78 of the way to the high end, as of Student's t with 3 degrees of freedom.
         """
+        below, above = reaches(*self)
         if most >= self.value:
-            return _within_long_tail(most - self.value, self.high - self.value)
-        deviation = (self.value - self.low) / REACH
+            return _within_long_tail(most - self.value, above)
+        deviation = below / REACH
         return NormalDist().cdf((most - self.value) / deviation) if deviation else 0.0
 
 
@@ -109,14 +110,20 @@ class Budgets:
 
     def why_not(self, measured: Measurement) -> str:
         """Which condition a measurement may break, in words; empty if it meets all."""
+        doubts = []
         for name, most in sorted(self.conditions.items()):
             known = figure(measured, name)
             if known is None:
                 return f"its {title(name)} was not measured, and {amount(name, most)} is allowed"
+            if known.value > most:
+                is_now = amount(name, known.value)
+                return f"its {title(name)} is {is_now}, and {amount(name, most)} is allowed"
             if known.high > most:
                 may = amount(name, known.high)
-                return f"its {title(name)} may be {may}, and {amount(name, most)} is allowed"
-        return ""
+                doubts.append(
+                    f"its {title(name)} may be {may}, and {amount(name, most)} is allowed"
+                )
+        return next(iter(doubts), "")
 
     def chance_kept(self, measured: Measurement) -> float:
         """The chance that a measured point truly keeps all budgets.

@@ -120,6 +120,16 @@ class Remeasured(Measurement):
     look: Kind
 
 
+def reaches(value: float, low: float, high: float) -> tuple[float, float]:
+    """How far an interval reaches below and above its value.
+
+    Intervals of earlier releases may leave the value out; that side then reaches as far as the
+    other one.
+    """
+    below, above = value - low, high - value
+    return (below if below >= 0 else above), (above if above >= 0 else below)
+
+
 class _Part(NamedTuple):
     """A loss on some prompts."""
 
@@ -131,8 +141,8 @@ class _Part(NamedTuple):
 def pooled(first: Measurement, again: Measurement) -> Measurement:
     """One measurement on the prompts of both.
 
-    Losses are averaged, a prompt of one sample as much as a prompt of the other. The timing is the
-    second's, whatever led to measuring the point again.
+    Losses are averaged, a prompt of one sample as much as a prompt of the other, and the peak
+    memory is the greater one. All else is the second's, the timing above all.
 
     Args:
         first: What the search measured.
@@ -146,6 +156,10 @@ def pooled(first: Measurement, again: Measurement) -> Measurement:
         "clip_loss": loss.loss,
         "clip_loss_ci": loss.interval,
         "samples": loss.samples,
+        "peak_memory_mib": max(
+            (each.peak_memory_mib for each in (first, again) if each.peak_memory_mib is not None),
+            default=None,
+        ),
         "metrics": {
             name: _pooled_metric(first.metrics[name], metric) if name in first.metrics else metric
             for name, metric in again.metrics.items()
@@ -163,8 +177,10 @@ def _pooled(one: _Part, other: _Part) -> _Part:
     samples = one.samples + other.samples
     parts = [(each, each.samples / samples) for each in (one, other)]
     loss = sum(share * each.loss for each, share in parts)
-    below = [share * (each.loss - each.interval[0]) for each, share in parts]
-    above = [share * (each.interval[1] - each.loss) for each, share in parts]
+    below, above = zip(
+        *([share * reach for reach in reaches(each.loss, *each.interval)] for each, share in parts),
+        strict=True,
+    )
     unseen = sum(
         share * max(0.0, up - down)
         for (_, share), up, down in zip(parts, above, below, strict=True)

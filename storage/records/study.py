@@ -14,7 +14,6 @@ from storage.records.environment import Environment
 from storage.records.front import pareto_front
 from storage.records.judgement import (
     Rivals,
-    bolder_point,
     judged_bound,
     judged_front,
     sure_answer,
@@ -169,11 +168,6 @@ class Study(BaseModel):
     def answer(self) -> Trial | None:
         """What to take away: the fastest point that is inside all budgets almost surely."""
         return sure_answer(self.trials, self.budgets)
-
-    @property
-    def bolder(self) -> Trial | None:
-        """The bound where it is faster than the answer: to be shown with its chance, or not."""
-        return bolder_point(self.trials, self.budgets)
 
     @property
     def conclusion(self) -> Conclusion:

@@ -23,7 +23,8 @@ def keep_compiled_code(store: Store) -> None:
     """
     given = os.environ.get(VARIABLE)
     # Once imported, torch itself names a folder in the temporary one, which a new machine lacks.
-    if given is not None and Path(given).parent != Path(tempfile.gettempdir()):
+    own = str(Path(tempfile.gettempdir()) / "torchinductor_")
+    if given is not None and not given.startswith(own):
         return
     folder = artifact_folder(store) / FOLDER
     try:

@@ -27,7 +27,6 @@ class Progress:
         stage: What happens now, in words.
         done: Distinct points measured in full.
         wanted: How many there are to be.
-        budgets: What is allowed.
         found: What the study comes to so far.
         last: What became of the last trial, in words; empty before the first.
         left_s: Seconds that the run will take yet, remeasurements included; None if unknown.
@@ -39,7 +38,6 @@ class Progress:
     stage: str
     done: int
     wanted: int
-    budgets: Budgets
     found: Conclusion
     last: str
     left_s: float | None
@@ -89,7 +87,6 @@ class Reporter:
                 stage=stage,
                 done=len(self.trials),
                 wanted=self.wanted,
-                budgets=self.budgets,
                 found=found,
                 last=self.last,
                 left_s=self.step_times.left_s(self.steps_left()),

@@ -37,8 +37,8 @@ interval of a point that is measured in full has too."""
 
 DOUBT = 0.5
 """A rival is taken for worse than it was measured, by this share of the way to its intervals' far
-ends: about one standard deviation. The rivals of a search are the luckiest of its points: without
-doubt they may cost a third of the true front (benchmarks/search/screening.py)."""
+ends: about one standard deviation. The rivals of a search are the luckiest of its points: taken
+as measured, they may cost a third of the true front (benchmarks/search/screening.py)."""
 
 FIRST_CHECK = 2
 """Batches before the first check: one that warms up and is scored, one that is timed."""
@@ -154,15 +154,15 @@ def is_hopeless(
 ) -> bool:
     """Whether more prompts for a point would be wasted.
 
-    They would if a measured point, though doubted, beats even its optimistic end, the high end of
-    the speedup with the low end of the loss, a gain taken for no loss. They would too if it surely
-    breaks the loss budget, and a measured point loses no more: then it is neither on the front
-    inside the budget nor a step towards it.
+    They would if a point of the front, though doubted, beats even its optimistic end, the high end
+    of the speedup with the low end of the loss, a gain taken for no loss. They would too if it
+    surely breaks the loss budget, and a point of the front loses no more: then it is neither on the
+    front inside the budget nor a step towards it.
 
     Args:
         speedup: The speedup so far.
         clip_loss: The loss so far.
-        front: Points that were measured in full.
+        front: Points that were measured in full and that none of them beats.
         loss_budget: The greatest CLIP loss allowed.
     """
     rivals = [Rival.of(trial) for trial in front]

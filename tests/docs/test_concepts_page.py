@@ -42,7 +42,7 @@ def test_the_fields_of_a_front_are_listed(study: Study) -> None:
 
 
 def test_the_fields_of_a_point_are_listed(study: Study) -> None:
-    told = SECTION.partition("A point of `front` and `bound` has `")[2].partition("`")[0]
+    told = SECTION.partition("A point of `front` or `bounds` has `")[2].partition("`")[0]
     point = study.as_json()["front"][0]
     assert set(told.split()) == point.keys() - OF_SOME
 

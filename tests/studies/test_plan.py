@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,5 @@ def test_compile_without_a_compiler_is_refused_before_anything_loads(
     monkeypatch.setenv("CXX", "/usr/local/bin/missing-compiler")
     with pytest.raises(RefusedError, match=r"there is no /usr/local/bin/missing-compiler"):
         make_plan(request)
+    monkeypatch.setenv("CXX", f"{sys.executable} g++")
+    assert make_plan(request).stack.methods, "torch splits what it calls"

@@ -214,7 +214,7 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
             f"per picture in batches of {study.protocol.batch_size}"
         )
     elif asked:
-        lines.append("no measured point meets the requirement with its whole interval")
+        lines.append("no measured point is sure to meet the requirement")
     lines += _remeasured(outcome)
     if waiting := waiting_text(study):
         lines.append(waiting)

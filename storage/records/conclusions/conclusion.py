@@ -64,7 +64,10 @@ class Conclusion:
             return words if slow >= LEAST_SPEEDUP else words + unsure
         if self.bolder is None:
             return f"Nothing to use: {self._why_nothing}"
-        return f"No point is sure to be inside {inside} yet; a greater --num-samples tells more"
+        return (
+            f"No point that is faster than the pipeline alone is sure to be inside {inside}; a "
+            "study with a greater --num-samples tells more"
+        )
 
     @property
     def bolder_in_words(self) -> str:

@@ -9,7 +9,7 @@ question is asked anew; it is settled once no such point is left, or all room is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from storage.records.budgets import Budgets
 from storage.records.judgement import LEAST_SPEEDUP, sure_answer
@@ -28,7 +28,9 @@ WORTH = 1.01
 """A point that is hardly faster than the answer is not worth a trial."""
 
 
-def to_confirm(trials: Sequence[Trial], budgets: Budgets) -> list[Trial]:
+def to_confirm(
+    trials: Sequence[Trial], budgets: Budgets, failed: Container[int] = ()
+) -> list[Trial]:
     """The points that may become a faster answer, the likeliest first, while there is room.
 
     The likeliest one raises the answer soonest, and with it what is worth a look.
@@ -36,13 +38,14 @@ def to_confirm(trials: Sequence[Trial], budgets: Budgets) -> list[Trial]:
     Args:
         trials: A study's points.
         budgets: What is allowed.
+        failed: Numbers of the points whose confirmation failed: they leave their room to others.
     """
     answer = sure_answer(trials, budgets)
     enough = LEAST_SPEEDUP if answer is None else WORTH * answer.judged_speedup
     rivals = [
         (chance, trial)
         for trial in trials
-        if trial.confirmed is None and trial.speedup > enough
+        if trial.confirmed is None and trial.number not in failed and trial.speedup > enough
         if (chance := trial.chance_inside(budgets)) >= OPEN
     ]
     rivals.sort(key=lambda rival: (-rival[0], -rival[1].speedup))

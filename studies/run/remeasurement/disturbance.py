@@ -33,7 +33,7 @@ tenth of what is wanted, as some noise has longer tails than normal noise."""
 
 WIDE = 0.03
 """Pairs whose log ratios have a smaller standard deviation are no trouble: two runs differ as
-much."""
+much. It is made up for neighbours that err alike (`CARRIED_OVER`), as that of intervals is."""
 
 FEW = 3
 """So many other trials are needed to say what is usual."""

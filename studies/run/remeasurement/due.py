@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from storage.records.measurement import Kind, Measurement
@@ -36,19 +37,27 @@ class DueRemeasurement:
         return trial.timed_again if self.kind == "timed again" else trial.confirmed is not None
 
 
-def due_remeasurements(record: Study, met: Trial | None, confirm: bool) -> list[DueRemeasurement]:
+def due_remeasurements(
+    record: Study, met: Trial | None, confirm: bool, failures: Container[str] = ()
+) -> list[DueRemeasurement]:
     """The remeasurements that a study still wants, in order.
 
     Args:
         record: The study.
         met: The point that meets a requirement; it alone is confirmed then.
         confirm: Whether there are prompts to confirm on.
+        failures: Keys of the remeasurements that failed in this run or an earlier one.
     """
     disturbed = to_time_again(record.trials, record.front)
     due = [DueRemeasurement("timed again", trial) for trial in disturbed]
     if not confirm:
         return due
-    best = to_confirm(record.trials, record.budgets) if met is None else [met]
+    failed = {
+        trial.number
+        for trial in record.trials
+        if DueRemeasurement("confirmed", trial).key in failures
+    }
+    best = to_confirm(record.trials, record.budgets, failed) if met is None else [met]
     return due + [DueRemeasurement("confirmed", trial) for trial in best if trial.confirmed is None]
 
 

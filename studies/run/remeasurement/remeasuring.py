@@ -61,7 +61,7 @@ class Remeasuring:
         # Claims first: one that ends in between is in the record then.
         known = self.study_store.taken().keys() | self.failures.keys()
         record = read().under(self.budgets)
-        due = due_remeasurements(record, met(), self.confirms)
+        due = due_remeasurements(record, met(), self.confirms, self.failures)
         self.pending = [each for each in due if each.key not in known]
         return self.pending
 

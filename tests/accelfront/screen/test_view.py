@@ -21,7 +21,6 @@ MEASURING = Progress(
     stage="measuring cache_interval=5",
     done=7,
     wanted=10,
-    budgets=BUDGETS,
     found=Conclusion.of([ANSWER], BUDGETS),
     last="1.50x, loss 3.0%",
     left_s=60.0,

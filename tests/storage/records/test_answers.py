@@ -55,6 +55,22 @@ def test_the_interval_and_the_chance_say_the_same(loss: float, below: float, abo
     assert trial.chance_inside(Budgets(low)) == pytest.approx(0.025, abs=1e-4)
 
 
+def test_an_old_interval_that_leaves_its_value_out_reaches_as_far_on_that_side() -> None:
+    def chance(low: float, high: float, budget: float) -> float:
+        return made_trial(0, 2.0, 0.01, clip_loss_ci=[low, high]).chance_inside(Budgets(budget))
+
+    assert chance(0.0, 0.009, 0.05) == chance(0.0, 0.02, 0.05) > 0.95
+    assert chance(0.011, 0.02, 0.005) == chance(0.0, 0.02, 0.005) < 0.5
+
+
+def test_a_confirmed_point_takes_the_greater_peak_memory() -> None:
+    first, again = (made_measurement(peak_memory_mib=peak) for peak in (20.5 * 1024, 19.9 * 1024))
+    assert pooled(first, again).peak_memory_mib == pooled(again, first).peak_memory_mib == 20992
+    unknown = made_measurement(peak_memory_mib=None)
+    assert pooled(unknown, again).peak_memory_mib == again.peak_memory_mib
+    assert pooled(unknown, unknown).peak_memory_mib is None
+
+
 def test_the_chance_is_the_share_of_truths_that_the_interval_stands_for() -> None:
     random = np.random.default_rng(0)
     below, above = random.normal(0, 0.004, 100_000), random.standard_t(3, 100_000)
@@ -94,22 +110,22 @@ def test_the_answer_is_the_fastest_point_that_is_almost_surely_inside() -> None:
     )
     study = made_study([slow, bold, sure, beyond])
     assert study.answer == sure
-    assert study.bolder == study.bound == bold
+    assert study.conclusion.bolder == study.bound == bold
     assert 0.5 < bold.chance_inside(BUDGETS) < SURE
 
 
 def test_there_is_nothing_bolder_than_an_answer_that_is_the_bound() -> None:
     study = made_study([made_trial(0, 1.5, 0.0), made_trial(1, 2.0, 0.005)])
     assert study.answer == study.bound == study.trials[1]
-    assert study.bolder is None
+    assert study.conclusion.bolder is None
 
 
 def test_a_study_without_a_sure_point_has_a_bolder_one_alone() -> None:
     study = made_study([made_trial(0, 2.0, 0.019), made_trial(1, 3.0, 0.03)])
     assert study.answer is None
-    assert study.bolder == study.trials[0]
-    assert study.under(Budgets(0.001)).bolder is None
-    assert made_study([]).answer is made_study([]).bolder is None
+    assert study.conclusion.bolder == study.trials[0]
+    assert study.under(Budgets(0.001)).conclusion.bolder is None
+    assert made_study([]).answer is made_study([]).conclusion.bolder is None
 
 
 def test_a_point_that_breaks_a_condition_is_no_answer() -> None:
@@ -117,7 +133,7 @@ def test_a_point_that_breaks_a_condition_is_no_answer() -> None:
     small = made_trial(1, 2.0, 0.0, peak_memory_mib=1000.0)
     study = made_study([big, small]).under(Budgets(0.02, {"memory_mib": 4000.0}))
     assert study.answer == small
-    assert study.bolder is None
+    assert study.conclusion.bolder is None
 
 
 def test_a_front_tells_the_chance_of_each_point() -> None:

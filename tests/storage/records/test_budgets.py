@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from storage.records.budgets import UNKNOWN, Budgets
+from storage.records.measurement import MetricResult
 from tests.made_records import changed, made_measurement
 
 MEASURED = made_measurement(
@@ -52,14 +53,21 @@ def test_conditions_are_met_by_the_mean_and_surely_by_the_interval(
     assert bool(budgets.why_not(MEASURED)) is not surely
 
 
+def test_a_budget_that_is_broken_is_named_before_one_that_may_be() -> None:
+    wide = MetricResult(value=0.9, loss=0.01, loss_ci=(0.0, 0.3), samples=32)
+    measured = changed(MEASURED, metrics={"image_similarity_loss": wide})
+    budgets = Budgets(0.02, {"image_similarity_loss": 0.1, "memory_mib": 1024})
+    assert budgets.why_not(measured) == "its peak memory is 2 GiB, and 1 GiB is allowed"
+
+
 def test_memory_that_was_not_measured_keeps_no_budget() -> None:
     on_cpu = changed(MEASURED, peak_memory_mib=None)
     budgets = Budgets(0.02, {"memory_mib": 1e6})
     assert not budgets.allow(on_cpu)
     assert "was not measured" in budgets.why_not(on_cpu)
     assert budgets.why_not(changed(MEASURED, peak_memory_mib=2e6)) == (
-        "its peak memory may be 1953 GiB, and 976.6 GiB is allowed"
+        "its peak memory is 1953 GiB, and 976.6 GiB is allowed"
     )
     assert Budgets(0.02, {"memory_mib": 20}).why_not(changed(MEASURED, peak_memory_mib=62.5)) == (
-        "its peak memory may be 62.5 MiB, and 20 MiB is allowed"
+        "its peak memory is 62.5 MiB, and 20 MiB is allowed"
     )

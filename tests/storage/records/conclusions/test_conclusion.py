@@ -49,7 +49,7 @@ def test_where_nothing_is_inside_the_least_loss_is_named() -> None:
     assert "the least loss is 2.4%, at 1.30x (trial 1)" in found.briefly
     conditions = Budgets(0.05, {"memory_mib": 1024.0})
     words = Conclusion.of([made_trial(0, 2.0, 0.0, peak_memory_mib=4096.0)], conditions).in_words()
-    assert words.endswith("(trial 0), but its peak memory may be 4 GiB, and 1 GiB is allowed.")
+    assert words.endswith("(trial 0), but its peak memory is 4 GiB, and 1 GiB is allowed.")
 
 
 def test_a_chance_that_is_not_enough_never_looks_so() -> None:

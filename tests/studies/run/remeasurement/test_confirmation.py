@@ -142,6 +142,7 @@ def test_points_that_may_be_a_faster_answer_are_confirmed_the_likeliest_first() 
     budgets = Budgets(0.02)
     assert numbers(to_confirm(points + many, budgets)) == [4, 3]
     assert numbers(to_confirm(points, budgets)) == [4], "one look is all that few points pay for"
+    assert numbers(to_confirm(points, budgets, failed={4})) == [3], "a failed one takes no room"
     seen = changed(points[4], confirmed=points[4].measurement)
     points[4] = changed(seen, confirmed=seen.measurement.model_copy(update={"clip_loss": 0.019}))
     assert numbers(to_confirm(points + many, budgets)) == [3]
