@@ -95,5 +95,6 @@ def _keep(kept: Path, identity: Identity, digest: str) -> None:
                 file.write(text)
             Path(name).replace(kept)
         except BaseException:
+            # Leave nothing half-written, after Ctrl-C neither.
             Path(name).unlink(missing_ok=True)
             raise
