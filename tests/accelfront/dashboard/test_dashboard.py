@@ -107,7 +107,7 @@ def test_second_looks_and_what_they_found_are_told(judged: tuple[str, Server]) -
     trials = server.get_json("api/studies/1")["trials"]
     told = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in trials]
     assert (told[1]["judged"], told[1]["in the search"]) == (
-        "on unseen prompts",
+        "by the loss of both measurements",
         "2.00x, loss 0.2%",
     )
     assert (told[3]["feasible"], "judged" in told[0]) == ("False", False)

@@ -160,6 +160,8 @@ def test_a_browser_that_cannot_unpack_the_charts_says_so(browser: Browser, file:
 def test_all_charts_are_there_in_print(browser: Browser, file: Path) -> None:
     page = browser.new_page(viewport={"width": DESK, "height": 300})
     page.goto(file.as_uri())
+    # What draws them comes packed: the first chart shows that it is there.
+    page.locator(".points").first.wait_for(state="attached")
     assert page.locator("#study-2-search .points").count() == 0
     page.pdf(format="A4")
     assert page.locator("#study-2-search .points").count() == 1
