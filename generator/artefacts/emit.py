@@ -1,4 +1,4 @@
-"""From tasks to scripts: what became of each one, and why."""
+"""From tasks to artefacts: what became of each one, and why."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from accel_space.errors import RefusedError
-from generator.artefacts.script import render_script, script_name
-from generator.artefacts.source import find_source, model_note
+from generator.artefacts.artefact import ARTEFACTS, Kind
+from generator.artefacts.source import model_note
 from generator.bounds import Difficulty, is_searched, reach_text
 from generator.choice import (
     Choice,
@@ -47,7 +47,7 @@ class TaskResult:
         command: What would search for it; empty if nothing would.
         difficulty: Of the wish against the bound, where both are known.
         chosen: The trial of the script, or the one that comes nearest.
-        path: The script.
+        path: The file that was written.
     """
 
     task: str
@@ -94,17 +94,18 @@ class Search(Protocol):
 
 @dataclass(frozen=True)
 class Emitter:
-    """Emits scripts for tasks, one after the other, from one storage into one folder.
+    """Emits artefacts for tasks, one after the other, from one storage into one folder.
 
     Attributes:
-        store: Where scripts are recorded.
+        store: Where what is written is recorded.
         studies: What it holds, by name; what is searched comes to them.
         scope: Which of them may serve.
         rules: How to choose.
         search: How to search, or what to tell who would.
         put: Writes a text to a file, all of it or nothing.
-        out: The folder of the scripts.
-        model: The folder or address that scripts load by default; None is the study's.
+        out: The folder that it is written into.
+        kind: What is written.
+        model: The folder or address that it loads by default; None is the study's.
         search_missing: Search where no point serves.
     """
 
@@ -115,11 +116,12 @@ class Emitter:
     search: Search
     put: Callable[[str, Path], None]
     out: Path
+    kind: Kind = "script"
     model: str | None = None
     search_missing: bool = False
 
     def emit(self, task: Task | Unparsed) -> TaskResult:
-        """Emit the script of a task, or say why not; only an interruption stops what follows."""
+        """Emit the artefact of a task, or say why not; only an interruption stops what follows."""
         if isinstance(task, Unparsed):
             return TaskResult(task.text, "unparsed", task.reason)
         try:
@@ -185,8 +187,9 @@ class Emitter:
 
     def _write(self, task: Task, choice: Choice, usable: Sequence[Study]) -> TaskResult:
         study, trial = choice.study, choice.trial
-        text = render_script(study, trial, find_source(study, self.model))
-        path = self.out / script_name(study, trial)
+        artefact = ARTEFACTS[self.kind]
+        text = artefact.render(choice, self.model)
+        path = self.out / artefact.name(study, trial)
         self.put(text, path)
         # Behind the file, so that no record tells of a script that is not there.
         keep_script(

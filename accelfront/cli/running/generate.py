@@ -1,4 +1,4 @@
-"""`accelfront generate`: scripts for tasks."""
+"""`accelfront generate`: what runs a measured point elsewhere, for tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ def generate(
     tasks: Annotated[
         Path | None, typer.Option(help="A .txt, .jsonl or .yaml file of tasks.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The folder of the scripts.")] = Path("scripts"),
+    kind: Annotated[
+        Literal["script", "json"],
+        typer.Option(
+            "--as", help="What to write: a script that draws, or json, the point and its figures."
+        ),
+    ] = "script",
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("scripts"),
     storage: Storage = DEFAULT_STORAGE,
     policy: Annotated[
         Literal["fastest", "closest", "best-quality"],
@@ -53,8 +59,8 @@ def generate(
     model: Annotated[
         str | None,
         typer.Option(
-            help="The model that scripts load: a folder in diffusers layout, or an address on the "
-            "Hugging Face Hub. Default: the study's."
+            help="The model that is loaded by what is written: a folder in diffusers layout, or an "
+            "address on the Hugging Face Hub. Default: the study's."
         ),
     ] = None,
     search_missing: Annotated[
@@ -78,7 +84,7 @@ def generate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a script for each task that a measured trial meets; exit code 3 if a task has none."""
+    """Write a file for each task that a measured trial meets; exit code 3 if a task has none."""
     from accelfront.cli.output import put_out
     from accelfront.cli.running.search import StudySearch
     from accelfront.screen.tables import print_json
@@ -105,6 +111,7 @@ def generate(
         search=search,
         put=put_out,
         out=_writable(out),
+        kind=kind,
         model=model,
         search_missing=search_missing,
     )
@@ -205,7 +212,7 @@ def _writable(folder: Path) -> Path:
 
 
 def _show(outcomes: Sequence[TaskResult]) -> None:
-    """Show the scripts, then the tasks that got none and the reasons."""
+    """Show what was written, then the tasks that got none and the reasons."""
     from accelfront.screen.tables import plain_table
     from accelfront.screen.terminal import console, print_whole
     from generator.tasks.lexer import quote
@@ -216,7 +223,7 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
     # A long path would else break the words beside it.
     for each in written.columns:
         each.min_width = len(str(each.header))
-    written.add_column("script", justify="left", no_wrap=True)
+    written.add_column("file", justify="left", no_wrap=True)
     left = plain_table("#")
     for column in ("status", "difficulty", "task and reason"):
         left.add_column(column, justify="left", overflow="fold")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from generator.artefacts.point import Point
 from objectives.embedded import PIPELINE_DIR, V_DIR
 from objectives.timing.device import device_name
 from storage.database.opening import open_store
@@ -93,9 +94,17 @@ def test_a_batch_writes_what_it_can_and_tells_what_it_cannot(storage: str, tmp_p
     # Scripts' paths, in the table before this one, are never broken.
     [head] = [number for number, line in enumerate(table) if "task and reason" in line]
     assert max(map(len, table[head:])) <= 80
-    assert re.search(r"^ +#  speedup +CLIP loss +inside +difficulty +script", answer.stdout, re.M)
+    assert re.search(r"^ +#  speedup +CLIP loss +inside +difficulty +file", answer.stdout, re.M)
     assert command.startswith("7: accelfront study --pipeline tiny-shapes")
     assert "--methods tgate" in command and "--req-speedup 1.2" in command
+
+
+def test_a_point_is_written_as_json_for_programs(storage: str, tmp_path: Path) -> None:
+    [outcome] = generate(storage, FEASIBLE[2], "--as", "json", cwd=tmp_path)
+    point = Point.read(tmp_path / outcome["path"])
+    assert (point.provenance.study, point.provenance.trial) == (outcome["study"], 2)
+    assert point.promised.budgets["clip_loss"] == 0.03
+    assert point.figures.speedup == outcome["speedup"]
 
 
 def test_a_batch_as_json_has_an_entry_a_task_in_their_order(storage: str, tmp_path: Path) -> None:

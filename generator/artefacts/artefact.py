@@ -1,0 +1,48 @@
+"""What a chosen point can be handed over as: one kind of file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from generator.artefacts.point import Point
+from generator.artefacts.script import render_script, script_name
+from generator.artefacts.source import find_source
+from generator.choice import Choice
+from storage.records.study import Study
+from storage.records.trial import Trial
+
+Kind = Literal["script", "json"]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A kind of file.
+
+    Attributes:
+        name: Names the file of a trial of a study.
+        render: Writes its text for a choice; the second argument is the folder or address of the
+            model that a person named, None for the study's.
+    """
+
+    name: Callable[[Study, Trial], str]
+    render: Callable[[Choice, str | None], str]
+
+
+def _script(choice: Choice, model: str | None) -> str:
+    return render_script(choice.study, choice.trial, find_source(choice.study, model))
+
+
+def _point(choice: Choice, _: str | None) -> str:
+    return Point.of(choice.study, choice.trial, choice.budgets).text()
+
+
+def _point_name(study: Study, trial: Trial) -> str:
+    return script_name(study, trial).removesuffix(".py") + ".json"
+
+
+ARTEFACTS: dict[Kind, Artefact] = {
+    "script": Artefact(script_name, _script),
+    "json": Artefact(_point_name, _point),
+}
