@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from accel_space.alternatives import alternatives
 from accel_space.applying import accelerate_arguments, applied_methods, find_methods, own_params
 from accel_space.errors import RefusedError
 from accel_space.hits import Hits
+from accel_space.installing import INSTALLED, install, plain_call, restored
 from accel_space.method import (
     Choices,
     Context,
@@ -25,7 +26,6 @@ from accel_space.method import (
     Space,
     Value,
 )
-from accel_space.restore import restored
 from accel_space.schedule import StackSchedule
 from storage.foreign import shown
 from storage.records.points import by_short_names
@@ -156,34 +156,74 @@ class Stack:
         Raises:
             RefusedError: If the pipe is accelerated already, or a value cannot work.
         """
-        given = self._read(params)
-        idle = self._schedule(given).idle_methods
-        active = [method for method in self.methods if method.name not in idle]
-        # Pipes may share a denoiser, and that is what the methods patch.
-        denoiser = self.context.family.denoiser_of(pipe)
-        if hasattr(denoiser, _MARK):
-            raise RefusedError("this pipe is accelerated already; leave that stack first")
-        for method in active:
-            if reason := method.why_not_pipe(pipe):
-                raise RefusedError(reason)
+        given, active = self._active(pipe, params)
         captured: dict[Any, Any] = {} if captures is None else captures
         with restored(pipe):
-            setattr(denoiser, _MARK, True)
-            generate: Generate = pipe
-            for method in applied_methods(active):
-                arguments = accelerate_arguments(
-                    method, active, given, self.context.steps, self.context.family
-                )
-                if "captures" in signature(method.accelerate).parameters:
-                    arguments["captures"] = captured
-                generate = method.accelerate(pipe, generate, **arguments)
+            generate = self._accelerate(pipe, plain_call(pipe), given, active, captured)
             if hits is not None:
-                hits.count(active, denoiser)
+                hits.count(active, self.context.family.denoiser_of(pipe))
             try:
                 yield generate
             finally:
                 if captures is None:
                     captured.clear()
+
+    def install(self, pipe: Any, params: Params) -> Callable[[], None]:
+        """Accelerate a pipe so that whoever calls it from now on runs the accelerated call.
+
+        Args:
+            pipe: As `applied` takes it, as what follows.
+            params: The parameters.
+
+        Returns:
+            What makes the pipe exactly what it was; done again, it does nothing.
+
+        Raises:
+            RefusedError: As `applied` does.
+        """
+        given, active = self._active(pipe, params)
+        captured: dict[Any, Any] = {}
+        restore = install(
+            pipe, lambda pipe, call: self._accelerate(pipe, call, given, active, captured)
+        )
+
+        def undo() -> None:
+            restore()
+            captured.clear()
+
+        return undo
+
+    def _active(self, pipe: Any, params: Params) -> tuple[dict[str, Value], list[Method]]:
+        """Check a pipe and a point: the point in full, and the methods that change something."""
+        given = self._read(params)
+        idle = self._schedule(given).idle_methods
+        active = [method for method in self.methods if method.name not in idle]
+        # Pipes may share a denoiser, and that is what the methods patch.
+        if hasattr(self.context.family.denoiser_of(pipe), _MARK) or INSTALLED in vars(pipe):
+            raise RefusedError("this pipe is accelerated already; leave or undo that first")
+        for method in active:
+            if reason := method.why_not_pipe(pipe):
+                raise RefusedError(reason)
+        return given, active
+
+    def _accelerate(
+        self,
+        pipe: Any,
+        generate: Generate,
+        given: Params,
+        active: Sequence[Method],
+        captures: dict[Any, Any],
+    ) -> Generate:
+        """Apply the methods to a pipe, one over the other; nothing is restored here."""
+        setattr(self.context.family.denoiser_of(pipe), _MARK, True)
+        for method in applied_methods(active):
+            arguments = accelerate_arguments(
+                method, active, given, self.context.steps, self.context.family
+            )
+            if "captures" in signature(method.accelerate).parameters:
+                arguments["captures"] = captures
+            generate = method.accelerate(pipe, generate, **arguments)
+        return generate
 
     @cached_property
     def _points(self) -> dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]]:
