@@ -60,7 +60,7 @@ class Objective:
             conditioning: The same prompts as the pipeline takes them; None is as text.
             call: What the pipeline's call takes besides.
         """
-        conditioning = conditioning or Plain(prompts)
+        conditioning = conditioning or Plain(prompts, protocol.negative_prompt)
         self._runner = PairRunner(
             pipe, stack, scorer, protocol, device, conditioning, dict(call or {})
         )

@@ -47,20 +47,26 @@ def cut_off_by_scorer(tokenize: Any, prompts: Sequence[str]) -> list[str]:
     return [prompt for prompt, cut in zip(prompts, too_long, strict=True) if cut]
 
 
-def length_notes(by_pipeline: Sequence[str], by_scorer: Sequence[str], of: int) -> tuple[str, ...]:
+def length_notes(
+    by_pipeline: Sequence[str], by_scorer: Sequence[str], of: int, cuts_negative: bool = False
+) -> tuple[str, ...]:
     """What a person should know of prompts that are cut off, a line each.
 
     Args:
         by_pipeline: Those that the pipeline cuts off.
         by_scorer: Those that the scorer cuts off.
         of: How many prompts there are.
+        cuts_negative: Whether the pipeline cuts the negative prompt off.
     """
     readers = {
         "the pipeline reads, which draws their beginning only": by_pipeline,
         "the scorer reads, which scores their beginning only": by_scorer,
     }
-    return tuple(
+    found = [
         f"prompts longer than {reader}: {len(cut)} of {of}, such as {shortened(cut[0])!r}"
         for reader, cut in readers.items()
         if cut
-    )
+    ]
+    if cuts_negative:
+        found.append("the negative prompt is longer than the pipeline reads: its end does nothing")
+    return tuple(found)

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from objectives.pipelines.catalogue import PIPELINES
+from objectives.settings.measured import settings_of
+from objectives.settings.words import setting_words
+from objectives.timing.device import is_cpu
 from storage.records.study import Study
 from studies.budgets import budget_words
 from studies.request import StudyRequest
@@ -63,7 +66,8 @@ def going_on(record: Study) -> StudyRequest:
         scorer=own.get("scorer"),
         model=record.origin.folder or _address(record, entry and entry.model),
         revision=record.origin.commit,
-        device="cpu" if record.device.endswith("threads)") else "auto",
+        generation=settings_of(record),
+        device="cpu" if is_cpu(record.device) else "auto",
     )
 
 
@@ -90,6 +94,7 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--model": request.model,
         "--revision": request.revision,
         "--scorer": request.scorer,
+        **dict(setting_words(request.generation)),
         "--device": None if request.device == "auto" else request.device,
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,

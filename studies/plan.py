@@ -25,6 +25,7 @@ from objectives.pipelines.schedulers import (
 )
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource, find_scorer
+from objectives.settings.generation import dtype_notes
 from objectives.timing.device import find_device
 from storage.records.budgets import MEMORY
 from storage.records.combination import Combination
@@ -145,6 +146,7 @@ def make_plan(request: StudyRequest) -> Plan:
     check_request(request)
     entry = find_pipeline(request.pipeline)
     device = find_device(request.device)
+    dtype = request.generation.dtype_with(entry, device)
     stack = None
     if request.model is None:
         # Refuse an impossible combination before gigabytes are fetched.
@@ -153,6 +155,7 @@ def make_plan(request: StudyRequest) -> Plan:
     if stack is None or not model.architecture.works_as(entry.architecture):
         stack = make_stack(request, entry, model.architecture, device.type)
     _check_machine(stack)
+    request.generation.check_used(stack.context.profile)
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
@@ -172,13 +175,11 @@ def make_plan(request: StudyRequest) -> Plan:
         ),
         drawn=sample.prompts + sample.unseen,
         first=0,
-        protocol=_protocol(
-            request, entry, model, scorer, sample.prompts, entry.family.dtype_on(device)
-        ),
+        protocol=_protocol(request, entry, model, scorer, sample.prompts, dtype),
         environment=this_environment(device, stack.methods),
         device=device,
         stack=stack,
-        notes=sample.notes,
+        notes=(*sample.notes, *dtype_notes(dtype, device)),
     )
 
 
@@ -224,10 +225,10 @@ def make_stack(
     scheduler = make_scheduler(name, config, settings)
     return Stack(
         Context(
-            profile=architecture.profile(*architecture.native_size),
+            profile=architecture.profile(*request.generation.size_with(architecture)),
             scheduler=scheduler_profile(scheduler, request.steps),
             steps=request.steps,
-            guidance_scale=entry.guidance_scale,
+            guidance_scale=request.generation.guidance_with(entry),
             methods=frozenset(methods),
             device="cpu" if device == "cpu" else "cuda",
             other_schedulers=partial(
@@ -273,7 +274,7 @@ def _protocol(
     dtype: Dtype,
 ) -> Protocol:
     file = request.prompts or entry.prompts
-    height, width = model.architecture.native_size
+    height, width = request.generation.size_with(model.architecture)
     return Protocol(
         model=model.name,
         scorer=scorer.name,
@@ -283,8 +284,9 @@ def _protocol(
         batch_size=min(request.batch_size or entry.batch_size, len(prompts)),
         height=height,
         width=width,
-        guidance_scale=entry.guidance_scale,
+        guidance_scale=request.generation.guidance_with(entry),
         dtype=dtype,
         seed=request.seed,
         timed=entry.family.timed,
+        negative_prompt=request.generation.negative_prompt,
     )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from objectives.errors import InputError
 from objectives.quality.clip_loss import ClipLoss
+from objectives.settings.generation import GenerationSettings
 from storage.foreign import shown
 from storage.records.combination import Combination
 from storage.records.requirement import Requirement
@@ -45,6 +46,7 @@ class StudyRequest:
         model: A folder in diffusers layout or an address, in place of the catalogue's model.
         revision: The branch, tag or commit of an address.
         scorer: The open_clip model that scores, as `find_scorer` takes it.
+        generation: How pictures are drawn, where not as the pipeline has it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
         trial_timeout_s: Fail a trial that takes longer; checked between its batches.
@@ -71,6 +73,7 @@ class StudyRequest:
     model: str | None = None
     revision: str | None = None
     scorer: str | None = None
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
     device: str = "auto"
     timeout_s: float | None = None
     trial_timeout_s: float | None = None
@@ -92,7 +95,7 @@ class StudyRequest:
 
 
 def check_numbers(request: StudyRequest) -> None:
-    """Check the numbers of a request, and its sampler.
+    """Check the numbers of a request, its sampler, and how it draws.
 
     Raises:
         InputError: If one is out of its range, or there is no such sampler.
@@ -133,3 +136,4 @@ def check_numbers(request: StudyRequest) -> None:
         )
     if request.sampler not in SAMPLERS:
         raise InputError(f"unknown sampler {shown(request.sampler)}; use {', '.join(SAMPLERS)}")
+    request.generation.check()

@@ -67,12 +67,12 @@ class Architecture:
         return self._for_methods == other._for_methods
 
     @property
-    def _for_methods(self) -> tuple[Profile, dict[str, Any]]:
+    def _for_methods(self) -> tuple[Profile, int, dict[str, Any]]:
         """What the space of a study depends on."""
         # Of files alone: which release wrote them, and whence they came.
         private = [name for name in self.scheduler if name.startswith("_")]
         scheduler = {name: self.scheduler[name] for name in self.scheduler.keys() - private}
-        return self.profile(*self.native_size), scheduler
+        return self.profile(*self.native_size), self.vae_factor, scheduler
 
     def profile(self, height: int, width: int) -> Profile:
         """Describe the architecture at a picture size, in pixels.
@@ -81,9 +81,13 @@ class Architecture:
             InputError: If the model cannot draw pictures of this size.
         """
         step = lcm(SIDE_STEP, self.vae_factor * self.denoiser.patch)
-        for side in (height, width):
-            if side % step:
-                raise InputError(f"the picture size must be a multiple of {step}: {side}")
+        if height % step or width % step:
+            near = (max(step, side // step * step) for side in (width, height))
+            raise InputError(
+                f"the sides of this model's pictures must be multiples of {step}, and "
+                f"{width}x{height} (width x height) was asked for; give --size "
+                f"{'x'.join(map(str, near))}"
+            )
         latent_size = (height // self.vae_factor, width // self.vae_factor)
         return self.denoiser.profile(self.pipeline_class, latent_size)
 

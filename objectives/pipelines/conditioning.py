@@ -34,26 +34,48 @@ class Conditioning(ABC):
             pipe: The pipeline that is to draw them.
         """
 
+    @abstractmethod
+    def cuts_negative(self, pipe: Any) -> bool:
+        """Whether the end of the negative prompt is left out.
+
+        Args:
+            pipe: As `cut_off` takes it.
+        """
+
 
 class Plain(Conditioning):
     """Prompts as text: each call encodes its own."""
 
     timed = "prompt to picture"
 
-    def __init__(self, prompts: Sequence[str]) -> None:
+    def __init__(self, prompts: Sequence[str], negative_prompt: str = "") -> None:
+        """Keep the prompts.
+
+        Args:
+            prompts: The prompts.
+            negative_prompt: What every picture is guided away from; empty for nothing.
+        """
         self._prompts = prompts
+        self._negative_prompt = negative_prompt
 
     def part(self, indices: range) -> Plain:
         """See `Conditioning.part`."""
-        return Plain(self._prompts[indices.start : indices.stop])
+        return Plain(self._prompts[indices.start : indices.stop], self._negative_prompt)
 
     def call(self, indices: range) -> dict[str, Any]:
         """See `Conditioning.call`."""
-        return {"prompt": [self._prompts[index] for index in indices]}
+        prompts = {"prompt": [self._prompts[index] for index in indices]}
+        if not self._negative_prompt:
+            return prompts
+        return {**prompts, "negative_prompt": [self._negative_prompt] * len(indices)}
 
     def cut_off(self, pipe: Any) -> list[str]:
         """See `Conditioning.cut_off`."""
         return cut_off_by_pipeline(pipe, self._prompts)
+
+    def cuts_negative(self, pipe: Any) -> bool:
+        """See `Conditioning.cuts_negative`."""
+        return bool(cut_off_by_pipeline(pipe, [self._negative_prompt]))
 
 
 class Embedded(Conditioning):
@@ -67,6 +89,7 @@ class Embedded(Conditioning):
         shared: Mapping[str, torch.Tensor],
         fixed: Mapping[str, Any],
         cut_off: Sequence[str] = (),
+        cuts_negative: bool = False,
     ) -> None:
         """Keep the embeddings, by the arguments of the pipeline's call that take them.
 
@@ -75,11 +98,13 @@ class Embedded(Conditioning):
             shared: Tensors that are such a row for every prompt, as those of the empty prompt are.
             fixed: What the call needs besides to take them.
             cut_off: The prompts that were too long to be encoded in full.
+            cuts_negative: Whether the negative prompt was.
         """
         self._rows = rows
         self._shared = shared
         self._fixed = fixed
         self._cut_off = cut_off
+        self._cuts_negative = cuts_negative
 
     def part(self, indices: range) -> Embedded:
         """See `Conditioning.part`."""
@@ -97,3 +122,7 @@ class Embedded(Conditioning):
     def cut_off(self, pipe: Any) -> list[str]:
         """See `Conditioning.cut_off`; the pipe that draws has no tokenizer any more."""
         return list(self._cut_off)
+
+    def cuts_negative(self, pipe: Any) -> bool:
+        """See `Conditioning.cuts_negative`."""
+        return self._cuts_negative

@@ -92,12 +92,13 @@ class FamilyAdapter(ABC):
     """The scheduler classes that suit; if empty, those that diffusers lists as exchangeable with
     the model's own."""
 
-    def encode(self, pipe: Any, prompts: Sequence[str]) -> Embedded:
+    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
         """Encode prompts; only asked of a family with `encoders`.
 
         Args:
             pipe: A pipeline with its `encoders`, without denoiser and VAE.
             prompts: At least one.
+            negative_prompt: What every picture is guided away from; empty for nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} has encoders and must encode with them")
 

@@ -40,6 +40,7 @@ def load_conditioning(
     prompts: Sequence[str],
     dtype: str,
     device: torch.device,
+    negative_prompt: str = "",
 ) -> Conditioning:
     """Prepare the prompts as the pipeline's call takes them.
 
@@ -52,12 +53,13 @@ def load_conditioning(
         prompts: The protocol's prompts.
         dtype: Name of the torch dtype of the weights.
         device: Where to encode.
+        negative_prompt: What every picture is guided away from; empty for nothing.
     """
     family = entry.family
     if not family.encoders:
-        return Plain(prompts)
+        return Plain(prompts, negative_prompt)
     encoder = _from_pretrained(entry, model, dtype, device, (family.values.denoiser, "vae"))
-    encoded = family.encode(encoder, prompts)
+    encoded = family.encode(encoder, prompts, negative_prompt)
     del encoder
     free_memory()
     return encoded

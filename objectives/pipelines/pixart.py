@@ -53,7 +53,7 @@ class PixArt(FamilyAdapter):
     call: ClassVar[Mapping[str, Any]] = {"use_resolution_binning": False, "clean_caption": False}
     encoders = ("text_encoder", "tokenizer")
 
-    def encode(self, pipe: Any, prompts: Sequence[str]) -> Embedded:
+    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
         """See `FamilyAdapter.encode`."""
         import torch
 
@@ -61,7 +61,14 @@ class PixArt(FamilyAdapter):
         with torch.inference_mode():
             for start in range(0, len(prompts), ENCODED_TOGETHER):
                 batch = list(prompts[start : start + ENCODED_TOGETHER])
-                encoded.append(pipe.encode_prompt(batch, device=pipe.device, clean_caption=False))
+                encoded.append(
+                    pipe.encode_prompt(
+                        batch,
+                        negative_prompt=negative_prompt,
+                        device=pipe.device,
+                        clean_caption=False,
+                    )
+                )
         embeds, mask, no_embeds, no_mask = (torch.cat(rows) for rows in zip(*encoded, strict=True))
         return Embedded(
             rows={"prompt_embeds": embeds, "prompt_attention_mask": mask},
@@ -71,4 +78,5 @@ class PixArt(FamilyAdapter):
             },
             fixed={"negative_prompt": None},
             cut_off=cut_off_by_pipeline(pipe, prompts),
+            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt])),
         )

@@ -58,6 +58,11 @@ def device_name(device: torch.device) -> str:
     return f"{_cpu_model()} ({torch.get_num_threads()} threads)"
 
 
+def is_cpu(name: str) -> bool:
+    """Whether a device's name, as `device_name` gives it, is that of a CPU."""
+    return name.endswith("threads)")
+
+
 def names_meant(wanted: str) -> re.Pattern[str]:
     """Match the names of the devices that are meant, as `device_name` gives them; without torch.
 

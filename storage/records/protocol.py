@@ -11,7 +11,7 @@ from pydantic import Field
 
 from storage.records.record import GREATEST, Record, Some
 
-Dtype = Literal["float16", "float32"]
+Dtype = Literal["float16", "bfloat16", "float32"]
 
 Timed = Literal["prompt to picture", "embedding to picture"]
 """What is inside a latency."""
@@ -48,6 +48,7 @@ class Protocol(Record):
         seed: The picture of prompt i starts from noise of seed + i.
         timed: What is inside a latency.
         metrics: The names of the quality metrics that every trial keeps.
+        negative_prompt: What all pictures are guided away from; empty for nothing.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Protocol(Record):
     timed: Timed = "prompt to picture"
     # JSON has lists only, so a list is taken here too.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = METRICS
+    negative_prompt: str = ""
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -106,7 +106,14 @@ class PipelineLoader:
     def _load(self, plan: Plan, tell: Callable[[str], None]) -> LoadedPipeline:
         """What is loaded already if it serves the plan, else what it needs in its place."""
         protocol = plan.protocol
-        key = (plan.model, protocol.dtype, plan.device, plan.scorer, tuple(plan.drawn))
+        negative = protocol.negative_prompt
+        key = (
+            plan.model,
+            protocol.dtype,
+            plan.device,
+            plan.scorer,
+            (negative, *plan.drawn),
+        )
         if self._loaded is not None and self._loaded.key == key:
             return self._loaded
         # Two models seldom fit side by side.
@@ -114,14 +121,14 @@ class PipelineLoader:
         tell(f"loading {plan.combination.pipeline}")
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)
-        conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where)
+        conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where, negative)
         pipe = load_pipeline(plan.entry, plan.model, *where)
         # What is loaded stays: left out, it cannot make a collection stall a trial by half a
         # second.
         gc.collect()
         gc.freeze()
         cut_off = conditioning.cut_off(pipe), scorer.cut_off(plan.drawn)
-        notes = length_notes(*cut_off, len(plan.drawn))
+        notes = length_notes(*cut_off, len(plan.drawn), conditioning.cuts_negative(pipe))
         self._loaded = LoadedPipeline(key, pipe, pipe.scheduler.config, conditioning, scorer, notes)
         return self._loaded
 

@@ -139,10 +139,10 @@ class Brush(FamilyAdapter):
     encoders = ("text_encoder", "tokenizer")
     schedulers = frozenset({"DDIMScheduler", "UniPCMultistepScheduler"})
 
-    def encode(self, pipe: Any, prompts: Sequence[str]) -> Embedded:
+    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
         with torch.inference_mode():
             words, read = pipe.encode_prompt(list(prompts))
-            no_words, no_read = pipe.encode_prompt([""])
+            no_words, no_read = pipe.encode_prompt([negative_prompt])
         return Embedded(
             rows={"words": words, "read": read},
             shared={"no_words": no_words[0], "no_read": no_read[0]},

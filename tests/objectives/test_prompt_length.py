@@ -29,6 +29,8 @@ def test_a_prompt_longer_than_a_tokenizer_takes_is_found(family: str) -> None:
     fits, cut = (of_length(pipe, "tokenizer", limit + more) for more in (0, 1))
     assert cut_off_by_pipeline(pipe, [fits, cut, "a"]) == [cut]
     assert Plain([fits, cut]).cut_off(pipe) == [cut]
+    assert Plain(["a"], cut).cuts_negative(pipe)
+    assert not Plain([cut], fits).cuts_negative(pipe)
 
 
 def test_what_only_the_second_tokenizer_cuts_off_is_found() -> None:
@@ -43,9 +45,12 @@ def test_what_only_the_second_tokenizer_cuts_off_is_found() -> None:
 def test_t5_reads_what_its_pipeline_says_and_is_remembered(family: str, limit: int) -> None:
     pipe = tiny_pipeline(family)
     fits, cut = (of_length(pipe, "tokenizer", limit + more) for more in (0, 1))
-    conditioning = PIPELINES[family].family.encode(pipe, [fits, cut])
+    encode = PIPELINES[family].family.encode
+    conditioning, negative = encode(pipe, [fits, cut], fits), encode(pipe, [fits], cut)
     pipe.tokenizer = None
     assert conditioning.cut_off(pipe) == [cut]
+    assert not conditioning.cuts_negative(pipe)
+    assert negative.cuts_negative(pipe)
 
 
 def test_a_score_counts_as_many_tokens_as_clip_reads() -> None:
@@ -67,6 +72,8 @@ def test_the_shipped_scorer_tells_what_it_cuts_off() -> None:
 
 def test_what_is_cut_off_is_told_with_its_number_and_an_example() -> None:
     assert length_notes([], [], 8) == ()
+    [note] = length_notes([], [], 8, cuts_negative=True)
+    assert note == "the negative prompt is longer than the pipeline reads: its end does nothing"
     long = "a cat that sits on a mat " * 9
     assert length_notes([long, "b"], [long], 8) == (
         "prompts longer than the pipeline reads, which draws their beginning only: 2 of 8, "

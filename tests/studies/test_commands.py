@@ -6,7 +6,7 @@ import shlex
 import shutil
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unittest import mock
 
 import optuna
@@ -18,9 +18,11 @@ from optuna_dashboard import get_note
 from accelfront.cli.app import app
 from benchmarks.storage.stub_loader import StubLoader
 from objectives.embedded import SCORER_DIR
+from objectives.settings.generation import GenerationSettings
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.budgets import MEMORY
+from storage.records.protocol import Dtype
 from storage.records.requirement import Requirement
 from studies.commands import going_on, study_command
 from studies.plan import make_plan
@@ -49,6 +51,13 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
     model=st.none() | TEXTS,
     revision=st.none() | TEXTS,
     scorer=st.none() | TEXTS,
+    generation=st.builds(
+        GenerationSettings,
+        guidance_scale=st.none() | st.floats(1.001, 1000),
+        size=st.none() | st.tuples(st.integers(8, 8192), st.integers(8, 8192)),
+        dtype=st.none() | st.sampled_from(get_args(Dtype)),
+        negative_prompt=st.text(max_size=50).filter(str.isprintable),
+    ),
     device=st.sampled_from(["auto", "cpu", "cuda:3"]),
     timeout_s=st.none() | POSITIVE,
     trial_timeout_s=st.none() | POSITIVE,
@@ -96,7 +105,13 @@ def test_a_command_asks_for_what_it_was_written_from(request: StudyRequest) -> N
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"num_samples": 3, "batch_size": 2, "seed": 7}, {"methods": ("tome",)}]
+    "changes",
+    [
+        {},
+        {"num_samples": 3, "batch_size": 2, "seed": 7},
+        {"methods": ("tome",)},
+        {"generation": GenerationSettings(8.0, (72, 64), "bfloat16", "a 'blue' circle")},
+    ],
 )
 def test_a_stored_study_goes_on_under_its_own_name(
     make_request: MakeRequest, store: Store, changes: dict[str, object]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from accel_space.method import Context
 from accel_space.stack import Stack
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
+from objectives.settings.generation import GenerationSettings
 from storage.records.requirement import Requirement
 from studies.plan import make_plan
 from tests.studies.conftest import MakeRequest
@@ -47,6 +49,33 @@ def test_how_one_searches_does_not_change_the_study(
     make_request: MakeRequest, changes: dict[str, object]
 ) -> None:
     assert make_plan(make_request(**changes)).study_name == make_plan(make_request()).study_name
+
+
+SETTINGS = GenerationSettings(8.0, (96, 64), "bfloat16", "a blue circle")
+
+
+def test_how_pictures_are_drawn_is_in_the_protocol_and_is_what_methods_see(
+    make_request: MakeRequest,
+) -> None:
+    plan = make_plan(make_request(generation=SETTINGS, methods=("deepcache", "tome")))
+    protocol, context = plan.protocol, plan.stack.context
+    assert (protocol.guidance_scale, context.guidance_scale) == (8.0, 8.0)
+    assert (protocol.width, protocol.height) == (96, 64)
+    native = make_plan(make_request(methods=("deepcache", "tome"))).stack.context
+    height, width = native.profile.latent_size
+    assert context.profile.latent_size == (height, width * 3 // 2)
+    assert (protocol.dtype, protocol.negative_prompt) == ("bfloat16", "a blue circle")
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(GenerationSettings)])
+def test_each_setting_names_another_study_and_the_pipelines_own_does_not(
+    make_request: MakeRequest, field: str
+) -> None:
+    own = make_plan(make_request())
+    chosen = GenerationSettings(**{field: getattr(SETTINGS, field)})
+    assert make_plan(make_request(generation=chosen)).study_name != own.study_name
+    usual = GenerationSettings(own.protocol.guidance_scale, (64, 64), "float32", "")
+    assert make_plan(make_request(generation=usual)).study_name == own.study_name
 
 
 def sorted_by_topic(folder: Path) -> Path:
@@ -154,6 +183,18 @@ def test_a_plan_builds_its_stack_once(
         ({"steps": 1}, "2 steps or more"),
         ({"scheduler": "HeunDiscrete"}, "HeunDiscreteScheduler"),
         ({"scheduler": "HeunDiscrete"}, "or shares one; take DDIM, DPM-Solver++ or UniPC"),
+        ({"generation": GenerationSettings(guidance_scale=-1.0)}, "--guidance must be"),
+        ({"generation": GenerationSettings(guidance_scale=float("nan"))}, "nan was given"),
+        ({"generation": GenerationSettings(size=(1, 64))}, "--size takes sides of 8 to 8192"),
+        ({"generation": GenerationSettings(size=(70, 64))}, "70x64 (width x height) was asked"),
+        ({"generation": GenerationSettings(dtype="float16")}, "--dtype fp16 needs a GPU"),
+        ({"generation": GenerationSettings(negative_prompt="a\nb")}, "--negative-prompt takes one"),
+        ({"generation": GenerationSettings(negative_prompt="x" * 10**6)}, "at most 2000"),
+        ({"generation": GenerationSettings(1.0, negative_prompt="a")}, "does nothing at a guid"),
+        (
+            {"generation": GenerationSettings(1.0), "methods": ("cfg_cutoff",)},
+            "guidance_scale 1 is off",
+        ),
     ],
 )
 def test_wrong_input_is_refused_in_one_line_that_names_it(

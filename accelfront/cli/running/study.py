@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accel_space.methods import METHODS
+from accelfront.cli.generation_options import Dtype, Guidance, NegativePrompt, Size
 from accelfront.cli.options import (
     DEFAULT_STORAGE,
     DEFAULT_TRIALS,
@@ -82,6 +83,10 @@ def study(
             "or tiny-shapes. Default: the pipeline's."
         ),
     ] = None,
+    guidance: Guidance = None,
+    size: Size = None,
+    dtype: Dtype = None,
+    negative_prompt: NegativePrompt = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
@@ -122,6 +127,7 @@ def study(
 ) -> None:
     """Run or resume one study: measure points and show their front."""
     from accelfront.cli.process import prepare_process
+    from objectives.settings.words import read_settings
     from storage.records.requirement import Requirement
     from studies.budgets import read_budgets
     from studies.plan import check_request, make_plan
@@ -143,6 +149,7 @@ def study(
         model=model,
         revision=revision,
         scorer=scorer,
+        generation=read_settings(guidance, size, dtype, negative_prompt),
         device=device,
         timeout_s=timeout,
         trial_timeout_s=trial_timeout,

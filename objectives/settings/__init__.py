@@ -1,0 +1,1 @@
+"""How pictures are to be drawn where a person wants them otherwise than the pipeline has them."""

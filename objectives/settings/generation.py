@@ -1,0 +1,118 @@
+"""The settings of a generation that a person chooses; what is not chosen is the pipeline's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accel_space.profile import Profile
+from objectives.errors import InputError
+from objectives.pipelines.architecture import Architecture
+from objectives.pipelines.catalogue import PipelineEntry
+from storage.foreign import shown
+from storage.records.protocol import Dtype
+
+if TYPE_CHECKING:
+    import torch
+
+SIDES = range(8, 8193)
+"""Pixels of a side of a picture: more fit into no memory."""
+
+MOST_GUIDANCE = 1000
+
+MOST_CHARACTERS = 2000
+"""Of a negative prompt; no pipeline reads as many."""
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How pictures are drawn.
+
+    Attributes:
+        guidance_scale: Classifier-free guidance is on above 1; None is the pipeline's own.
+        size: (width, height) in pixels; None is the size that the model was made for.
+        dtype: Of the weights; None is the family's own on the device.
+        negative_prompt: What pictures are guided away from; empty for nothing.
+    """
+
+    guidance_scale: float | None = None
+    size: tuple[int, int] | None = None
+    dtype: Dtype | None = None
+    negative_prompt: str = ""
+
+    def check(self) -> None:
+        """Check what can be checked without a model and without a device.
+
+        Raises:
+            InputError: If a value is none that any pipeline can take.
+        """
+        guidance, text = self.guidance_scale, self.negative_prompt
+        if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
+            raise InputError(
+                f"--guidance must be a number from 0 to {MOST_GUIDANCE}, and {guidance:g} was given"
+            )
+        if self.size is not None and not all(side in SIDES for side in self.size):
+            raise InputError(
+                f"--size takes sides of {SIDES[0]} to {SIDES[-1]} pixels, and "
+                f"{'x'.join(map(shown, self.size))} was given"
+            )
+        if len(text) > MOST_CHARACTERS or not text.isprintable():
+            raise InputError(
+                f"--negative-prompt takes one line of at most {MOST_CHARACTERS} printable "
+                f"characters, and {shown(text)} was given"
+            )
+        if text and guidance is not None and guidance <= 1:
+            raise InputError(
+                f"--negative-prompt does nothing at a guidance of {guidance:g}, which is off; give "
+                "a --guidance above 1, or leave the negative prompt out"
+            )
+
+    def guidance_with(self, entry: PipelineEntry) -> float:
+        """The guidance scale, of a pipeline of the catalogue."""
+        return entry.guidance_scale if self.guidance_scale is None else self.guidance_scale
+
+    def size_with(self, architecture: Architecture) -> tuple[int, int]:
+        """(height, width) in pixels, of a model."""
+        return architecture.native_size if self.size is None else self.size[::-1]
+
+    def dtype_with(self, entry: PipelineEntry, device: torch.device) -> Dtype:
+        """The type of the weights, of a pipeline on a device.
+
+        Raises:
+            InputError: If the device does not compute in it.
+        """
+        if self.dtype == "float16" and device.type == "cpu":
+            raise InputError(
+                "--dtype fp16 needs a GPU: a CPU computes in it far slower than in fp32; give "
+                "--dtype bf16 or fp32, or --device cuda"
+            )
+        return self.dtype or entry.family.dtype_on(device)
+
+    def check_used(self, profile: Profile) -> None:
+        """Check that the model takes the negative prompt in.
+
+        Raises:
+            InputError: If it does not, as it is not guided by halves.
+        """
+        if self.negative_prompt and profile.guidance != "halves":
+            raise InputError(
+                "--negative-prompt does nothing with this model, which draws without classifier-"
+                "free guidance; leave it out"
+            )
+
+
+def usable_dtype(dtype: Dtype, device: torch.device) -> Dtype:
+    """The type in which weights measured in another are drawn with on a device.
+
+    Args:
+        dtype: As it was measured.
+        device: Where pictures are drawn; on a CPU half precision is no faster and less is exact.
+    """
+    return "float32" if dtype == "float16" and device.type == "cpu" else dtype
+
+
+def dtype_notes(dtype: Dtype, device: torch.device) -> tuple[str, ...]:
+    """What to say of a choice that works and may not be what was meant, a line each."""
+    if dtype == "bfloat16" and device.type == "cpu":
+        return ("bf16 on a CPU is often slower than fp32, and less exact",)
+    return ()

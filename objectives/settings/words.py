@@ -1,0 +1,91 @@
+"""Settings of a generation in words: those of the command line, and of sweep and task files."""
+
+from __future__ import annotations
+
+import re
+
+from objectives.errors import InputError
+from objectives.settings.generation import GenerationSettings
+from storage.foreign import shown
+from storage.records.protocol import Dtype
+
+DTYPES: dict[str, Dtype] = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
+"""The types of weights by the names that people use."""
+
+_SIZE = re.compile(r"([0-9]{1,9})[x\N{MULTIPLICATION SIGN}]([0-9]{1,9})", re.IGNORECASE)
+
+
+def read_settings(
+    guidance: float | None = None,
+    size: str | None = None,
+    dtype: str | None = None,
+    negative_prompt: str | None = None,
+) -> GenerationSettings:
+    """Read the settings of a generation.
+
+    Args:
+        guidance: The guidance scale.
+        size: `WIDTHxHEIGHT`.
+        dtype: fp16, bf16 or fp32, or the name that torch has for it.
+        negative_prompt: The negative prompt.
+
+    Raises:
+        InputError: If one is not what it should be.
+    """
+    settings = GenerationSettings(
+        guidance_scale=guidance,
+        size=None if size is None else read_size(size),
+        dtype=None if dtype is None else read_dtype(dtype),
+        negative_prompt=negative_prompt or "",
+    )
+    settings.check()
+    return settings
+
+
+def setting_words(settings: GenerationSettings) -> list[tuple[str, str]]:
+    """The options that ask for settings, with their values; `read_settings` reads them back."""
+    guidance, size, dtype = settings.guidance_scale, settings.size, settings.dtype
+    given: dict[str, str | None] = {
+        "--guidance": None if guidance is None else number_words(guidance),
+        "--size": None if size is None else f"{size[0]}x{size[1]}",
+        "--dtype": None if dtype is None else dtype_words(dtype),
+        "--negative-prompt": settings.negative_prompt or None,
+    }
+    return [(name, value) for name, value in given.items() if value is not None]
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """(width, height) of a size such as 1216x832.
+
+    Raises:
+        InputError: If it is none.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise InputError(
+            f"--size is WIDTHxHEIGHT in pixels, such as 1216x832, and {shown(text)} was given"
+        )
+    return int(found[1]), int(found[2])
+
+
+def read_dtype(text: str) -> Dtype:
+    """The type of weights of a name.
+
+    Raises:
+        InputError: If there is none such.
+    """
+    wanted = text.strip().lower()
+    for short, full in DTYPES.items():
+        if wanted in (short, full):
+            return full
+    raise InputError(f"--dtype is {', '.join(DTYPES)}, and {shown(text)} was given")
+
+
+def dtype_words(dtype: Dtype) -> str:
+    """The short name of a type of weights."""
+    return next(short for short, full in DTYPES.items() if full == dtype)
+
+
+def number_words(number: float) -> str:
+    """A number in digits, all of them, and no more than it needs."""
+    return repr(number).removesuffix(".0")

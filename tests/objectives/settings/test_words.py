@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from objectives.errors import InputError
+from objectives.settings.generation import GenerationSettings
+from objectives.settings.words import read_settings, setting_words
+
+
+def test_settings_are_read_from_words() -> None:
+    assert read_settings() == GenerationSettings()
+    read = read_settings(6.0, "1216x832", "bf16", "blurry")
+    assert read == GenerationSettings(6.0, (1216, 832), "bfloat16", "blurry")
+    assert read_settings(size=" 1216X832").size == (1216, 832)
+    assert read_settings(dtype="float16").dtype == "float16"
+
+
+def test_settings_are_written_with_all_digits_and_no_more() -> None:
+    written = dict(setting_words(GenerationSettings(0.0, (1216, 832), "float16")))
+    assert written == {"--guidance": "0", "--size": "1216x832", "--dtype": "fp16"}
+    assert setting_words(GenerationSettings(1 / 3))[0][1] == "0.3333333333333333"
+    assert setting_words(GenerationSettings()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"size": "1216"}, "--size is WIDTHxHEIGHT in pixels, such as 1216x832, and '1216' was"),
+        ({"size": "-8x8"}, "--size is WIDTHxHEIGHT"),
+        ({"size": "9999999999x8"}, "--size is WIDTHxHEIGHT"),
+        ({"size": "99999x8"}, "--size takes sides of 8 to 8192 pixels, and 99999x8 was given"),
+        ({"dtype": "int8"}, "--dtype is fp16, bf16, fp32, and 'int8' was given"),
+        ({"guidance": float("inf")}, "--guidance must be a number from 0 to 1000, and inf"),
+        ({"negative_prompt": "a\x00b"}, "--negative-prompt takes one line"),
+        ({"negative_prompt": "a\ud800b"}, "--negative-prompt takes one line"),
+    ],
+)
+def test_what_is_no_setting_is_refused_with_the_rule(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_settings(**given)
+    assert str(caught.value).startswith(complaint)
+    assert "\n" not in str(caught.value)
