@@ -1,7 +1,8 @@
 """The packages beside this one, found before anybody else's of the same name.
 
 Their names are plain words, and `python -m accelfront` looks into the working folder first, where a
-`storage.py` or a folder `studies` may well be.
+`storage.py` or a folder `studies` may well be. A wheel has them inside `accelfront` (`setup.py`),
+where nothing can be confused with them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from types import ModuleType
 ROOMS = ("accel_space", "generator", "objectives", "storage", "studies")
 
 HOUSE = Path(__file__).resolve().parents[1]
+
+INSIDE = Path(__file__).parent / "_rooms"
+"""Where a wheel has them."""
 
 
 class _Ours(MetaPathFinder):
@@ -34,6 +38,8 @@ def prefer_ours() -> None:
     Raises:
         ImportError: If another one of such a name is in this process already.
     """
+    if INSIDE.is_dir():
+        return
     for name in ROOMS:
         module = sys.modules.get(name)
         if module is not None and str(HOUSE / name) not in getattr(module, "__path__", ()):

@@ -11,7 +11,10 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-OURS = "accel_space"
+from accel_space import __name__ as accel_space
+
+OURS = f"{accel_space}."
+"""How the names of modules begin whose source is carried."""
 
 
 @dataclass
@@ -82,7 +85,7 @@ def _carry_import(carried: Carried, node: ast.Import | ast.ImportFrom, names: li
     if isinstance(node, ast.Import):
         for name in names:
             carried.imports.setdefault(name, ())
-    elif str(node.module).partition(".")[0] == OURS:
+    elif str(node.module).startswith(OURS):
         for name in names:
             _carry_name(carried, sys.modules[str(node.module)], name)
     else:

@@ -186,7 +186,7 @@ def _run_script(job: Job) -> ScriptRun | str:
         out = Path(folder) / "script-run.json"
         # -P: what lies beside the script must not be imported in place of a library.
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "generator.artefacts.script_run", out],
+            [sys.executable, "-P", "-m", f"{__package__}.script_run", out],
             input=job.model_dump_json(),
             capture_output=True,
             text=True,
