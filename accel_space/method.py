@@ -107,6 +107,9 @@ class Method(ABC):
     """Methods that cannot share a stack with this one, and why; either may say so."""
     includes: ClassVar[frozenset[str]] = frozenset()
     """Methods that this one applies itself, through its library's combined loader."""
+    holds: ClassVar[Mapping[str, str]] = {}
+    """What of a call its parameters were chosen for and cannot do without, by the call's keyword,
+    and why: `num_inference_steps`, `height`; of `guidance_scale` only whether guidance is on."""
     library: ClassVar[str] = ""
     """The distribution that it needs besides torch and diffusers, as pip names it."""
     accelerate: ClassVar[Callable[..., Generate]]

@@ -63,6 +63,10 @@ class CFGCutoff(Method):
     name = "cfg_cutoff"
     title = "CFG cutoff"
     words = ("CFG cutoff", "CFG cut off", "guidance cutoff", "引导截断")
+    holds: ClassVar[Mapping[str, str]] = {
+        "num_inference_steps": "CFG cutoff ends the guidance at one of these steps",
+        "guidance_scale": "CFG cutoff halves the guided batch",
+    }
     accelerate = staticmethod(apply_cfg_cutoff)
     conflicts: ClassVar[Mapping[str, str]] = {"tgate": "both end the guidance"}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Method, Params, Space
@@ -41,6 +41,9 @@ class FewerSteps(Method):
     words = ("fewer steps", "reduced steps", "减步")
     # T-GATE generates with a call of its own.
     after = frozenset({"tgate"})
+    holds: ClassVar[Mapping[str, str]] = {
+        "num_inference_steps": "it takes fewer steps than these, whatever is asked for"
+    }
     accelerate = staticmethod(apply_fewer_steps)
 
     def why_not(self, context: Context) -> str | None:

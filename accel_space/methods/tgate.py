@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import signature, unwrap
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, ClassVar
 
 from accel_space.denoiser import why_unguided
 from accel_space.errors import RefusedError
@@ -120,6 +120,10 @@ class TGate(Method):
     after = frozenset({"deepcache"})
     includes = frozenset({"deepcache"})
     library = "tgate"
+    holds: ClassVar[Mapping[str, str]] = {
+        "num_inference_steps": "T-GATE's gate stands at one of these steps",
+        "guidance_scale": "T-GATE halves the guided batch",
+    }
     accelerate = staticmethod(apply_tgate)
 
     def why_not(self, context: Context) -> str | None:

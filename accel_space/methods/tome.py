@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from accel_space.errors import RefusedError
 from accel_space.method import Choices, Context, Method, Params, Space
@@ -56,6 +56,9 @@ class ToMe(Method):
     # Not "to me", which people also write.
     words = ("ToMe", "tomesd", "token merging", "token merge", "令牌合并", "词元合并")
     library = "tomesd"
+    holds: ClassVar[Mapping[str, str]] = {
+        side: "ToMe merges the tokens of grids of this size" for side in ("height", "width")
+    }
     accelerate = staticmethod(apply_tome)
     generators = staticmethod(merging_generators)
     after = frozenset({"deepcache", "tgate"})

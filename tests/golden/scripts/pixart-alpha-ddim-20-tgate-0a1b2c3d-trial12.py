@@ -128,8 +128,18 @@ def without_registering_replays(call: Any) -> Callable[..., Any]:
     return bound
 
 
-def load_pipeline(model: str, device: str) -> Any:
-    """Load the pipeline and accelerate it.
+def use_scheduler(pipe: Any) -> None:
+    """Give a pipe the scheduler that was measured."""
+    pipe.scheduler = DDIMScheduler.from_config(
+        pipe.scheduler.config,
+        # What the pipeline's own scheduler does and this one would not by itself.
+        clip_sample=False,
+        timestep_spacing="linspace",
+    )
+
+
+def load_plain(model: str, device: str) -> Any:
+    """Load the pipeline as it was measured, without acceleration.
 
     Args:
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
@@ -140,23 +150,29 @@ def load_pipeline(model: str, device: str) -> Any:
         dtype=torch.float16 if device.startswith("cuda") else torch.float32,
         use_safetensors=True,
     )
-    pipe.scheduler = DDIMScheduler.from_config(
-        pipe.scheduler.config,
-        # What the pipeline's own scheduler does and this one would not by itself.
-        clip_sample=False,
-        timestep_spacing="linspace",
-    )
+    use_scheduler(pipe)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_tgate(
+    return pipe
+
+
+def patch(pipe: Any, generate: Any) -> Any:
+    """Patch a pipe, and return the call that generates with the patch."""
+    generate = apply_tgate(
         pipe,
-        pipe,
+        generate,
         gate_step=15,
         sp_interval=3,
         fi_interval=1,
         warm_up=2,
     )
-    pipe.accelerated = accelerated
+    return generate
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it; the arguments are those of `load_plain`."""
+    pipe = load_plain(model, device)
+    pipe.accelerated = patch(pipe, pipe)
     return pipe
 
 

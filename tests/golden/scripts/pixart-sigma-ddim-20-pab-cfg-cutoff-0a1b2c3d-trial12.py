@@ -173,8 +173,18 @@ def halve_broadcasts(pipe: Any, denoiser: Any, batch: int) -> None:
         state.cache = conditional_half(state.cache, batch)
 
 
-def load_pipeline(model: str, device: str) -> Any:
-    """Load the pipeline and accelerate it.
+def use_scheduler(pipe: Any) -> None:
+    """Give a pipe the scheduler that was measured."""
+    pipe.scheduler = DDIMScheduler.from_config(
+        pipe.scheduler.config,
+        # What the pipeline's own scheduler does and this one would not by itself.
+        clip_sample=False,
+        timestep_spacing="linspace",
+    )
+
+
+def load_plain(model: str, device: str) -> Any:
+    """Load the pipeline as it was measured, without acceleration.
 
     Args:
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
@@ -185,30 +195,36 @@ def load_pipeline(model: str, device: str) -> Any:
         dtype=torch.float16 if device.startswith("cuda") else torch.float32,
         use_safetensors=True,
     )
-    pipe.scheduler = DDIMScheduler.from_config(
-        pipe.scheduler.config,
-        # What the pipeline's own scheduler does and this one would not by itself.
-        clip_sample=False,
-        timestep_spacing="linspace",
-    )
+    use_scheduler(pipe)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_pab(
+    return pipe
+
+
+def patch(pipe: Any, generate: Any) -> Any:
+    """Patch a pipe, and return the call that generates with the patch."""
+    generate = apply_pab(
         pipe,
-        pipe,
+        generate,
         denoiser="transformer",
         spatial_attention_block_skip_range=2,
         cross_attention_block_skip_range=6,
     )
-    accelerated = apply_cfg_cutoff(
+    generate = apply_cfg_cutoff(
         pipe,
-        accelerated,
+        generate,
         denoiser="transformer",
         latents_keyword="",
         cutoff_step_index=8,
         halvers=[halve_broadcasts],
     )
-    pipe.accelerated = accelerated
+    return generate
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it; the arguments are those of `load_plain`."""
+    pipe = load_plain(model, device)
+    pipe.accelerated = patch(pipe, pipe)
     return pipe
 
 

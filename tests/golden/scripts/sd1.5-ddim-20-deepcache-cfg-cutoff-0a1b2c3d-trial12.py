@@ -140,8 +140,13 @@ def halve_cached_features(pipe: Any, denoiser: Any, batch: int) -> None:
     pipe.deepcache.cached_output = conditional_half(pipe.deepcache.cached_output, batch)
 
 
-def load_pipeline(model: str, device: str) -> Any:
-    """Load the pipeline and accelerate it.
+def use_scheduler(pipe: Any) -> None:
+    """Give a pipe the scheduler that was measured."""
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+
+
+def load_plain(model: str, device: str) -> Any:
+    """Load the pipeline as it was measured, without acceleration.
 
     Args:
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
@@ -156,25 +161,36 @@ def load_pipeline(model: str, device: str) -> Any:
         use_safetensors=True,
         safety_checker=None,
     )
-    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    use_scheduler(pipe)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_deepcache(
+    return pipe
+
+
+def patch(pipe: Any, generate: Any) -> Any:
+    """Patch a pipe, and return the call that generates with the patch."""
+    generate = apply_deepcache(
         pipe,
-        pipe,
+        generate,
         denoiser="unet",
         cache_interval=3,
         cache_branch_id=0,
     )
-    accelerated = apply_cfg_cutoff(
+    generate = apply_cfg_cutoff(
         pipe,
-        accelerated,
+        generate,
         denoiser="unet",
         latents_keyword="",
         cutoff_step_index=8,
         halvers=[halve_cached_features],
     )
-    pipe.accelerated = accelerated
+    return generate
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it; the arguments are those of `load_plain`."""
+    pipe = load_plain(model, device)
+    pipe.accelerated = patch(pipe, pipe)
     return pipe
 
 

@@ -129,8 +129,13 @@ def without_registering_replays(call: Any) -> Callable[..., Any]:
     return bound
 
 
-def load_pipeline(model: str, device: str) -> Any:
-    """Load the pipeline and accelerate it.
+def use_scheduler(pipe: Any) -> None:
+    """Give a pipe the scheduler that was measured."""
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+
+
+def load_plain(model: str, device: str) -> Any:
+    """Load the pipeline as it was measured, without acceleration.
 
     Args:
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
@@ -145,18 +150,29 @@ def load_pipeline(model: str, device: str) -> Any:
         use_safetensors=True,
         safety_checker=None,
     )
-    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    use_scheduler(pipe)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_tgate(
+    return pipe
+
+
+def patch(pipe: Any, generate: Any) -> Any:
+    """Patch a pipe, and return the call that generates with the patch."""
+    generate = apply_tgate(
         pipe,
-        pipe,
+        generate,
         gate_step=10,
         sp_interval=5,
         fi_interval=1,
         warm_up=2,
     )
-    pipe.accelerated = accelerated
+    return generate
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it; the arguments are those of `load_plain`."""
+    pipe = load_plain(model, device)
+    pipe.accelerated = patch(pipe, pipe)
     return pipe
 
 

@@ -315,15 +315,18 @@ def mend_generator(state: Any) -> None:
     usual.set_state(state)
 
 
-def load_pipeline(model: str, device: str) -> Any:
-    """Load the pipeline and accelerate it.
+def use_scheduler(pipe: Any) -> None:
+    """Give a pipe the scheduler that was measured."""
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+
+
+def load_plain(model: str, device: str) -> Any:
+    """Load the pipeline as it was measured, without acceleration.
 
     Args:
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
         device: cuda or cuda:N. Weights are float16 on CUDA, else float32.
     """
-    if not device.startswith("cuda"):
-        raise ValueError("this script captures CUDA graphs; give --device cuda")
     folder = Path(model)
     plain = folder.is_dir() and not any(folder.glob(f"*/*.{VARIANT}.safetensors"))
     pipe = StableDiffusionXLPipeline.from_pretrained(
@@ -333,19 +336,32 @@ def load_pipeline(model: str, device: str) -> Any:
         use_safetensors=True,
         add_watermarker=False,
     )
-    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    use_scheduler(pipe)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    accelerated = apply_compile(pipe, pipe, denoiser="unet", parts=1)
-    accelerated = apply_deepcache(
+    return pipe
+
+
+def patch(pipe: Any, generate: Any) -> Any:
+    """Patch a pipe, and return the call that generates with the patch."""
+    generate = apply_compile(pipe, generate, denoiser="unet", parts=1)
+    generate = apply_deepcache(
         pipe,
-        accelerated,
+        generate,
         denoiser="unet",
         cache_interval=3,
         cache_branch_id=0,
     )
-    accelerated = apply_cuda_graph(pipe, accelerated, denoiser="unet", generators=[])
-    pipe.accelerated = accelerated
+    generate = apply_cuda_graph(pipe, generate, denoiser="unet", generators=[])
+    return generate
+
+
+def load_pipeline(model: str, device: str) -> Any:
+    """Load the pipeline and accelerate it; the arguments are those of `load_plain`."""
+    if not device.startswith("cuda"):
+        raise ValueError("this script captures CUDA graphs; give --device cuda")
+    pipe = load_plain(model, device)
+    pipe.accelerated = patch(pipe, pipe)
     return pipe
 
 

@@ -1,0 +1,201 @@
+"""Writing artefacts: what scripts, modules and services say alike."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from generator.artefacts.carried import Carried, carry
+from generator.artefacts.provenance import provenance, title
+from generator.artefacts.source import Source
+from generator.artefacts.values import Applied, Values, held_settings, was_on_gpu
+from generator.artefacts.written import WIDTH, literal, literals
+from objectives.pipelines.catalogue import find_pipeline
+from storage.records.study import Study
+from storage.records.trial import Trial
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+LIBRARIES = ("torch", "diffusers", "transformers")
+"""What every artefact needs, as pip names it; a method's library comes on top."""
+
+
+def render(template: str, **values: Any) -> str:
+    """Write an artefact.
+
+    All that is free text, such as the names of the device and of the model's folder, goes through
+    `literal` or `plain`; all else is a number or a name that the catalogue knows.
+
+    Args:
+        template: The name of a file of `TEMPLATES`.
+        values: What it is made with.
+    """
+    return _environment().get_template(f"{template}.py.jinja").render(values)
+
+
+def common(
+    study: Study, trial: Trial, values: Values, methods: Sequence[Applied], source: Source
+) -> dict[str, Any]:
+    """What all artefacts of a trial say.
+
+    Args:
+        study: The trial's study.
+        trial: The trial.
+        values: What of it reaches the code.
+        methods: What it applies.
+        source: Where its model is, as `find_source` found it.
+    """
+    entry = find_pipeline(values.pipeline)
+    protocol = values.protocol
+    return {
+        "title": title(entry.name, values.scheduler, values.steps, values.methods),
+        "provenance": provenance(study, trial, protocol),
+        "packages": packages(study, [method.library for method, _ in methods]),
+        "study": literal(study.name),
+        "trial": values.number,
+        "model": literals(source.model),
+        "revision": source.revision and literal(source.revision),
+        "variant": source.variant and literal(source.variant),
+        "pipeline_class": entry.pipeline_class,
+        "denoiser": entry.family.values.denoiser,
+        "scheduler_class": values.scheduler,
+        "scheduler_settings": {
+            name: literal(value) if isinstance(value, str) else value
+            for name, value in sorted(values.scheduler_settings.items())
+        },
+        "parts": entry.parts,
+        "gpu_dtype": entry.family.gpu_dtype,
+        "steps": values.steps,
+        "guidance_scale": protocol.guidance_scale,
+        "height": protocol.height,
+        "width": protocol.width,
+        "arguments": entry.family.call,
+        "held": {name: literals(why) for name, why in held_settings(methods).items()},
+        "warms_up": any(method.is_lossless for method, _ in methods),
+        "needs_gpu": any(method.needs_gpu for method, _ in methods),
+        "was_on_gpu": was_on_gpu(trial),
+    }
+
+
+def carried_by(
+    methods: Iterable[Applied],
+    others: Iterable[Callable[..., Any]],
+    *imports: Mapping[str, tuple[str, ...]],
+) -> dict[str, Any]:
+    """The source that an artefact carries, with all that it imports.
+
+    Args:
+        methods: What it applies.
+        others: What it calls besides.
+        imports: What its own code imports: names by module.
+    """
+    functions = [
+        function
+        for method, arguments in methods
+        for function in (method.accelerate, *_functions(arguments))
+    ]
+    carried: Carried = carry([*functions, *others])
+    lines = _imports(*imports, carried.imports)
+    return {
+        "own_imports": [line for module, line in lines if _is_standard(module)],
+        "library_imports": [
+            line for module, text in lines if not _is_standard(module) for line in text.split("\n")
+        ],
+        "constants": carried.constants.values(),
+        "functions": carried.functions.values(),
+    }
+
+
+def patches(methods: Iterable[Applied], captures: bool = False) -> list[str]:
+    """The statements that patch `pipe`, each on top of the `generate` that the one before has left.
+
+    Args:
+        methods: What is applied.
+        captures: Whether there is a name `captures`, of what is captured and kept.
+    """
+    lines = []
+    for method, arguments in methods:
+        words = [f"{name}={_written(value)}" for name, value in arguments.items()]
+        if captures and method.needs_gpu:
+            words.append("captures=captures")
+        line = f"generate = {method.accelerate.__name__}({', '.join(['pipe', 'generate', *words])})"
+        if 4 + len(line) > WIDTH:
+            line = f"generate = {method.accelerate.__name__}(\n"
+            line += "".join(f"    {each},\n" for each in ["pipe", "generate", *words]) + ")"
+        lines += line.split("\n")
+    return lines
+
+
+def _functions(arguments: Mapping[str, Any]) -> list[Callable[..., Any]]:
+    """The functions among the arguments of an `accelerate`, which stand in lists."""
+    lists = [value for value in arguments.values() if isinstance(value, list)]
+    return [each for value in lists for each in value if callable(each)]
+
+
+def _written(value: Any) -> str:
+    """Write a number, a text, or several of them or of functions."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, tuple):
+        comma = "," if len(value) == 1 else ""
+        return f"({', '.join(map(_written, value))}{comma})"
+    if callable(value):
+        return str(value.__name__)
+    return literal(value) if isinstance(value, str) else repr(value)
+
+
+def packages(study: Study, needed: Iterable[str]) -> list[str]:
+    """What pip is to install, in the versions of the measurement as far as they are known.
+
+    Args:
+        study: The study that measured.
+        needed: What is needed besides `LIBRARIES`; empty names are left out.
+    """
+    libraries = dict.fromkeys([*LIBRARIES, *filter(None, needed)])
+    found = []
+    for library in libraries:
+        # Without the build, as in 2.12.0+cpu, which no index of packages has.
+        version = study.versions.get(library, "").partition("+")[0]
+        found.append(f"{library}=={version}" if re.fullmatch(r"[\w.]+", version) else library)
+    return found
+
+
+def _imports(*wanted: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Modules and the lines that import them, plain imports first."""
+    names: dict[str, set[str]] = {}
+    for imports in wanted:
+        for module, some in imports.items():
+            names.setdefault(module, set()).update(some)
+    ordered = sorted(names.items(), key=lambda item: (bool(item[1]), item[0].lower()))
+    return [(module, _import_line(module, sorted(some))) for module, some in ordered]
+
+
+def _import_line(module: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"import {module}"
+    line = f"from {module} import {', '.join(names)}"
+    # It stands four columns in.
+    if len(line) + 4 <= WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

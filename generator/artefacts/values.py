@@ -1,0 +1,111 @@
+"""What of a trial reaches the code of an artefact, typed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from accel_space.applying import accelerate_arguments, applied_methods, find_methods
+from accel_space.family import Family
+from accel_space.method import Method
+from objectives.errors import InputError
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.schedulers import CARRIED, SCHEDULERS
+from storage.records.protocol import Protocol
+from storage.records.study import Study
+from storage.records.trial import Trial
+
+_SettingName = Annotated[str, Field(pattern=f"^({'|'.join(CARRIED)})$")]
+
+Applied = tuple[Method, Mapping[str, Any]]
+"""A method that is applied, with what its `accelerate` is given by keyword."""
+
+
+class Values(BaseModel):
+    """What of a trial reaches the code; all of it comes from a database.
+
+    Attributes:
+        pipeline: A name of the catalogue.
+        scheduler: Name of a diffusers scheduler class.
+        scheduler_settings: What it is given besides the pipeline's own configuration.
+        steps: num_inference_steps.
+        methods: Names of methods.
+        number: The trial's number.
+        params: Its point.
+        protocol: How it was measured.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    pipeline: str
+    scheduler: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*Scheduler$")
+    scheduler_settings: dict[_SettingName, bool | int | FiniteFloat | str]
+    steps: int = Field(ge=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    number: int = Field(ge=0)
+    params: dict[str, int | FiniteFloat]
+    protocol: Protocol
+
+
+def read_values(study: Study, trial: Trial) -> Values:
+    """Take from a trial what reaches the code.
+
+    Raises:
+        InputError: If the study holds what no study of ours can.
+    """
+    combination = study.combination
+    scheduler = combination.scheduler
+    try:
+        return Values(
+            pipeline=combination.pipeline,
+            scheduler=SCHEDULERS.get(scheduler, scheduler),
+            scheduler_settings=study.scheduler_settings,
+            steps=combination.steps,
+            methods=combination.methods,
+            number=trial.number,
+            params=trial.params,
+            protocol=study.protocol,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"cannot write down trial {trial.number} of {study.name}: {name}: {first['msg']}"
+        ) from error
+
+
+def applied(study: Study, trial: Trial, values: Values) -> list[Applied]:
+    """The methods that an artefact applies, in that order.
+
+    The trial did not apply lossy methods that leave nothing out at its point, where that was kept.
+
+    Raises:
+        InputError: If the trial accelerates nothing.
+        RefusedError: If its methods do not go together.
+    """
+    family: Family = find_pipeline(values.pipeline).family.values
+    lossy_methods: Sequence[str] | None = trial.measurement.lossy_methods
+    methods = [
+        method
+        for method in find_methods(values.methods)
+        if method.is_lossless or lossy_methods is None or method.name in lossy_methods
+    ]
+    found: list[Applied] = [
+        (method, accelerate_arguments(method, methods, values.params, values.steps, family))
+        for method in applied_methods(methods)
+    ]
+    if not found:
+        raise InputError(f"trial {trial.number} of {study.name} accelerates nothing")
+    return found
+
+
+def was_on_gpu(trial: Trial) -> bool:
+    """Whether a trial was measured on a GPU: there its memory was watched."""
+    return trial.measurement.peak_memory_mib is not None
+
+
+def held_settings(methods: Sequence[Applied]) -> dict[str, str]:
+    """What of a call must stay as it was measured, by its keyword, and why."""
+    return {name: why for method, _ in methods for name, why in method.holds.items()}
