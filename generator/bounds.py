@@ -13,7 +13,7 @@ from storage.records.study import Study
 Difficulty = Literal["easy", "normal", "hard"]
 
 EASY, HARD = 0.8, 1.2
-"""Shares of the bound below and above which a wanted speedup is easy and hard."""
+"""Shares of what a point is sure to give, below and above which a wish is easy and hard."""
 
 
 ENOUGH = 8
@@ -37,7 +37,7 @@ def bounds_json(study: Study) -> dict[str, Any]:
     points = {
         "answer": found.answer,
         "bolder": found.bolder,
-        "bound": study.bound,
+        "bound": found.bound,
         "least_lossy": found.least_lossy,
     }
     content = study.as_json()
@@ -106,22 +106,20 @@ def _weak_ones(studies: Sequence[Study]) -> list[WeakBaseline]:
     ]
 
 
-def difficulty(wanted: float, bound: float, easy: float = EASY, hard: float = HARD) -> Difficulty:
-    """Tell how hard a wanted speedup is to reach.
+def difficulty(share: float, easy: float = EASY, hard: float = HARD) -> Difficulty:
+    """Tell how hard a wish is to serve.
 
     Args:
-        wanted: The speedup asked for, above 0.
-        bound: The greatest measured one, above 0.
-        easy: Below this share of the bound a wish is easy.
-        hard: Above this share of the bound a wish is hard; `easy` or more.
+        share: What is asked for as a share of what a point is sure to give; 1 is served.
+        easy: Below this share a wish is easy.
+        hard: Above this share a wish is hard; `easy` or more.
 
     Raises:
         InputError: If the two shares contradict each other or are not above 0.
     """
     if not 0 < easy <= hard:
         raise InputError(
-            "--easy and --hard are shares of the bound above 0, and --easy is at most --hard; they "
-            f"are {easy:g} and {hard:g}"
+            "--easy and --hard are shares of what a point is sure to give, above 0, and --easy is "
+            f"at most --hard; they are {easy:g} and {hard:g}"
         )
-    share = wanted / bound
     return "easy" if share < easy else "hard" if share > hard else "normal"

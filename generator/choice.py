@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from generator.bounds import EASY, HARD, Difficulty, difficulty
@@ -16,9 +17,8 @@ from objectives.model_files.fingerprint import split_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import is_own
 from storage.records.budgets import Budgets
-from storage.records.conclusions.words import risk_in_words
-from storage.records.judgement import LEAST_SPEEDUP, SURE, judged_bound, least_lossy
-from storage.records.requirement import Requirement, meets
+from storage.records.judgement import LEAST_SPEEDUP, least_lossy, may_be_used
+from storage.records.requirement import Requirement, serves
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -56,8 +56,8 @@ class Rules:
 
     Attributes:
         policy: `fastest`, `closest` to the wish, or `best-quality`, the least loss.
-        easy: Share of the bound below which a wish is easy.
-        hard: Share of the bound above which a wish is hard.
+        easy: Below this share of what a point is sure to give a wish is easy.
+        hard: Above this share of it a wish is hard.
     """
 
     policy: Policy = "fastest"
@@ -126,16 +126,11 @@ def choose(studies: Sequence[Study], task: Task, policy: Policy) -> Choice | Non
     """
     for study in studies:
         budgets = budgets_for(study, task)
-        serving = [trial for trial in study.trials if serves(trial, task, budgets)]
+        serving = [trial for trial in study.trials if serves(trial, speed_asked(task), budgets)]
         if serving:
             best = min(serving, key=lambda trial: _rank(trial, task, policy))
             return Choice(study, best, budgets)
     return None
-
-
-def serves(trial: Trial, task: Task, budgets: Budgets) -> bool:
-    """Whether a point is sure to meet a task: its speed by interval, the budgets by `SURE`."""
-    return meets(trial, Requirement(_least_speedup(task), task.latency_s), budgets)
 
 
 def budgets_for(study: Study, task: Task) -> Budgets:
@@ -143,127 +138,72 @@ def budgets_for(study: Study, task: Task) -> Budgets:
     return study.budgets.with_loss(task.loss_budget)
 
 
-def search_goal(task: Task) -> Requirement:
-    """What ends a search for a task; nothing does where no speed is asked for."""
-    if task.speedup is task.latency_s is None:
-        return Requirement()
-    return Requirement(_least_speedup(task), task.latency_s)
+def speed_asked(task: Task) -> Requirement:
+    """The speed that a task asks for; to be faster than the pipeline alone is asked of all."""
+    return Requirement(task.speedup, task.latency_s)
 
 
 def is_within_bound(studies: Sequence[Study], task: Task) -> bool:
     """Whether a point meets a task by its means, or no point tells yet where the bound is."""
-    inside = [trial for trial in _allowed(studies) if trial.judged_loss <= task.loss_budget]
-    return not inside or any(
-        trial.judged_speedup >= _least_speedup(task)
-        and (task.latency_s is None or trial.judged.latency_s <= task.latency_s)
-        for trial in inside
-    )
+    inside = _inside(studies, task)
+    return not inside or any(_is_met(choice.trial, task) for choice in inside)
 
 
 def nearest(studies: Sequence[Study], task: Task) -> Choice:
     """The point that comes nearest to a task that none serves.
 
-    Beyond the bound it is the bound; within, the point that can promise most; and where no point
-    is inside the budgets, that of the least loss.
+    Where points meet it by their means, it is the one that does so with the greatest chance. Where
+    none does, it is the point inside the budgets whose speed lacks least; and where none is inside,
+    that of the least loss.
 
     Args:
         studies: With at least one point among them.
         task: What is asked for.
     """
-    homes = {id(trial): study for study in studies for trial in study.trials}
-    allowed, budget = _allowed(studies), Budgets(task.loss_budget)
-    found = judged_bound(allowed, budget)
-    if found is None:
-        trials = allowed or [trial for study in studies for trial in study.trials]
-        found = least_lossy(trials, budget)
-        assert found is not None  # There is a point.
-    elif is_within_bound(studies, task):
-        sure = [
-            trial
-            for trial in allowed
-            if trial.chance_inside(budgets_for(homes[id(trial)], task)) >= SURE
-        ]
-        found = max(sure, key=lambda trial: trial.judged.speedup_ci[0], default=found)
-    study = homes[id(found)]
-    return Choice(study, found, budgets_for(study, task))
-
-
-def _allowed(studies: Iterable[Study]) -> list[Trial]:
-    """The points that meet the conditions of their own studies by their means."""
-    return [
-        trial for study in studies for trial in study.trials if study.budgets.allow(trial.judged)
+    inside, asked = _inside(studies, task), speed_asked(task)
+    meeting = [choice for choice in inside if _is_met(choice.trial, task)]
+    if meeting:
+        return max(meeting, key=lambda each: each.chance_inside - asked.chance_to_miss(each.trial))
+    if inside:
+        return min(
+            inside, key=lambda each: (asked.share_given(each.trial), -each.trial.judged_speedup)
+        )
+    least = [
+        Choice(study, trial, budgets_for(study, task))
+        for study in studies
+        if (trial := least_lossy(study.trials, study.budgets)) is not None
     ]
-
-
-def task_difficulty(study: Study, task: Task, rules: Rules) -> Difficulty | None:
-    """How hard a wish is against the bound of a study inside the task's loss budget.
-
-    Returns:
-        None if nothing fast is wished for, or the study has no point inside the budget.
-    """
-    bound = judged_bound(study.trials, budgets_for(study, task))
-    if bound is None or (task.speedup is None and task.latency_s is None):
-        return None
-    wanted = task.speedup or 0.0
-    if task.latency_s is not None:
-        # As a speedup over the same baseline.
-        wanted = max(wanted, bound.judged_speedup * bound.judged.latency_s / task.latency_s)
-    return difficulty(wanted, bound.judged_speedup, rules.easy, rules.hard)
-
-
-def passed_over(choice: Choice, task: Task) -> str:
-    """Why a faster point of the study was not chosen, in words; empty if there is none.
-
-    A point counts as faster if it was so in the search or is judged so, and if it was inside the
-    loss budget by its mean there; the fastest one is told of. One that serves as well and is faster
-    was left by the policy, which people know of.
-    """
-    chosen, budgets = choice.trial.judged_speedup, choice.budgets
-    faster = [
-        (speedup, loss, trial)
-        for trial in choice.study.trials
-        if trial.number != choice.trial.number
-        for speedup, loss in _looks(trial)
-        if speedup > chosen and loss <= task.loss_budget
-        if trial.judged_speedup <= chosen or not serves(trial, task, budgets)
-    ]
-    if not faster:
-        return ""
-    speedup, loss, trial = max(faster, key=lambda each: each[0])
-    return (
-        f"trial {trial.number} looked faster, {speedup:.2f}x at a loss of {loss:.1%}, and was "
-        f"passed over: {_lack(trial, task, budgets)}"
+    return min(
+        least, key=lambda each: (not each.budgets.allow(each.trial.judged), each.trial.judged_loss)
     )
 
 
-def _looks(trial: Trial) -> set[tuple[float, float]]:
-    """Speedup and loss in the search and as judged."""
-    return {(trial.speedup, trial.clip_loss), (trial.judged_speedup, trial.judged_loss)}
+def _inside(studies: Iterable[Study], task: Task) -> list[Choice]:
+    """The points that are inside all budgets by their means."""
+    choices = (
+        Choice(study, trial, budgets_for(study, task))
+        for study in studies
+        for trial in study.trials
+    )
+    return [each for each in choices if max(each.budgets.excess(each.trial.judged).values()) <= 0]
 
 
-def _lack(trial: Trial, task: Task, budgets: Budgets) -> str:
-    """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
-    judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
-    slowest = judged.speedup_ci[0]
-    if not budgets.allow(judged):
-        return budgets.why_not(judged)
-    if trial.chance_inside(budgets) < SURE:
-        return f"there is {risk_in_words(trial, budgets)}"
-    if slowest < _least_speedup(task):
-        return (
-            f"{where}it may be only {slowest:.2f}x, and the task wants {_least_speedup(task):.2f}x"
-        )
-    latency = judged.latency_ci_s
-    if task.latency_s is not None and latency is None:
-        return f"{where}only one pair was timed, so its seconds have no interval"
-    if task.latency_s is not None and latency is not None and latency[1] > task.latency_s:
-        return f"{where}a picture may take {latency[1]:.3g} s"
-    return f"{where}it is {trial.judged_speedup:.2f}x"
+def _is_met(trial: Trial, task: Task) -> bool:
+    """Whether a point is as fast by its means as a task asks."""
+    return trial.judged_speedup > LEAST_SPEEDUP and speed_asked(task).share_given(trial) <= 1
 
 
-def _least_speedup(task: Task) -> float:
-    """The least speedup that is enough: who asks for none wants no slowing down either."""
-    return LEAST_SPEEDUP if task.speedup is None else task.speedup
+def task_difficulty(study: Study, task: Task, rules: Rules) -> Difficulty | None:
+    """How hard a wish is beside what a study's points are sure to give inside the budgets.
+
+    Returns:
+        None if nothing fast is wished for.
+    """
+    asked, budgets = speed_asked(task), budgets_for(study, task)
+    if asked == Requirement():
+        return None
+    usable = (trial for trial in study.trials if may_be_used(trial, budgets))
+    return difficulty(min(map(asked.share_promised, usable), default=inf), rules.easy, rules.hard)
 
 
 def _rank(trial: Trial, task: Task, policy: Policy) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from generator.bounds import is_searched, reach_text
 from generator.tasks.task import Task
 from storage.records.judgement import LEAST_SPEEDUP, surest
 from storage.records.study import Study
+from storage.records.trial import Trial
 
 
 def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[Task], list[str]]:
@@ -24,43 +25,53 @@ def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[
         ratios: Shares of the answer's speedup, above 0 and 1 at most.
 
     Returns:
-        The tasks; and a line for each that was lowered or could not be made, and for each study
-        with a bolder point.
+        The tasks; and a line for each study of which there is more to say: why it has no task,
+        which shares were lowered or left out, and its bolder point.
     """
     # A dict keeps each task once and in order.
     tasks: dict[Task, None] = {}
     told = []
     for study in studies:
-        conclusion = study.conclusion
-        answer, sure = conclusion.answer, surest(study.trials, study.budgets)
-        if answer is None or sure is None:
-            told.append(
-                f"{study.name}: no task: {conclusion.in_words()}"
-                + ("" if is_searched(study) else f" So far {reach_text(study)}.")
-            )
-            continue
-        if bolder := conclusion.bolder_in_words:
-            told.append(f"{study.name}: {bolder}")
-        most = _rounded_down(sure.judged.speedup_ci[0])
-        for ratio in ratios:
-            wanted = _rounded_down(ratio * answer.judged_speedup)
-            of_answer = f"{ratio:g} of the answer {answer.judged_speedup:.2f}x"
-            asked = f"{study.name}: {of_answer} is {wanted:.2f}x"
-            if wanted > most:
-                asked += (
-                    f", lowered to {most:.2f}x, which trial {sure.number} meets by its interval"
-                )
-            speedup = min(wanted, most)
-            if speedup <= LEAST_SPEEDUP:
-                told.append(f"{asked}; no task, because that is not faster than the baseline")
-                continue
-            if wanted > most:
-                told.append(asked)
-            try:
-                tasks[_task(study, speedup)] = None
-            except ValidationError as error:
-                told.append(f"{asked}; no task: {error.errors()[0]['msg']}")
+        made, words = _tasks_of(study, ratios)
+        tasks |= dict.fromkeys(made)
+        if words:
+            told.append(f"{study.name}: {'; '.join(words)}")
     return list(tasks), told
+
+
+def _tasks_of(study: Study, ratios: Sequence[float]) -> tuple[list[Task], list[str]]:
+    """The tasks of one study, and what is to be said of them."""
+    found = study.conclusion
+    answer, sure = found.answer, surest(study.trials, study.budgets)
+    if answer is None or sure is None:
+        reach = [] if is_searched(study) else [reach_text(study)]
+        return [], [f"no task: {found.in_words().removesuffix('.')}", *reach]
+    words = [found.bolder_in_words] if found.bolder is not None else []
+    most = _rounded_down(sure.judged.speedup_ci[0])
+    wanted = {ratio: _rounded_down(ratio * answer.judged_speedup) for ratio in ratios}
+    if most <= LEAST_SPEEDUP:
+        unsure = f"no point is sure to be faster than {most:.2f}x, and a task asks for what is sure"
+        return [], [f"no task of its answer {answer.judged_speedup:.2f}x: {unsure}", *words]
+    slow = [ratio for ratio, speedup in wanted.items() if speedup <= LEAST_SPEEDUP]
+    if slow:
+        words.append(f"no task of {_shares(slow, answer)}: that is not faster than the baseline")
+    high = [ratio for ratio, speedup in wanted.items() if speedup > most]
+    if high:
+        by = f"which trial {sure.number} meets by its interval"
+        words.append(f"{_shares(high, answer)} lowered to {most:.2f}x, {by}")
+    try:
+        return [
+            _task(study, min(speedup, most))
+            for speedup in wanted.values()
+            if speedup > LEAST_SPEEDUP
+        ], words
+    except ValidationError as error:
+        return [], [f"no task: {error.errors()[0]['msg']}"]
+
+
+def _shares(ratios: Sequence[float], answer: Trial) -> str:
+    shares = " and ".join(f"{ratio:g}" for ratio in ratios)
+    return f"{shares} of the answer {answer.judged_speedup:.2f}x"
 
 
 def _task(study: Study, speedup: float) -> Task:

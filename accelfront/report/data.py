@@ -43,8 +43,8 @@ class FrontPoint:
     @property
     def why_no_command(self) -> str:
         """Why no script is offered."""
-        if self.trial.judged.speedup_ci[0] < LEAST_SPEEDUP:
-            return "not certain to be faster than the pipeline alone"
+        if self.trial.judged_speedup <= LEAST_SPEEDUP:
+            return "not faster than the pipeline alone"
         return "no task gets this point"
 
 

@@ -10,13 +10,13 @@ from typing import NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from generator.choice import Policy, Scope, budgets_for, by_trust, choose, serves
+from generator.choice import Policy, Scope, by_trust, choose
 from generator.tasks.task import Task, task_sentence
 from objectives.timing.device import names_meant
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.front import pareto_front
-from storage.records.judgement import SURE
+from storage.records.judgement import LEAST_SPEEDUP, may_be_used
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -43,12 +43,12 @@ class Commands:
         It asks for what the point is judged by, as `generate` chooses by that.
 
         Returns:
-            The command; None if every task that the point serves gets another one,
-            as one of a study of more prompts, or if no task can ask for it.
+            The command; None if every task that the point serves gets another one, as one of a
+            study of more prompts, or if no task may ask for it.
         """
         sure = _sure(trial, study.budgets)
         task = None if sure is None else _task_for(study, sure)
-        if sure is None or task is None or not serves(trial, task, budgets_for(study, task)):
+        if sure is None or task is None:
             return None
         if any(
             sure.speedup <= each.speedup and each.clip_loss <= sure.clip_loss
@@ -93,29 +93,30 @@ class Commands:
 
 
 class _Sure(NamedTuple):
-    """What a point is sure to give, in four decimals."""
+    """What a point is sure to give, in four decimals; a speedup of 0 where it may be slower."""
 
     speedup: float
     clip_loss: float
 
 
 def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
-    """What a point is sure to give beside the other budgets; None if it breaks one of them."""
+    """What a point is sure to give beside the other budgets; None if it may not be used for it."""
     losses = range(-9_999, 10_000)
     place = bisect_left(
-        losses,
-        SURE,
-        key=lambda loss: trial.chance_inside(budgets.with_loss(loss / 10_000)),
+        losses, True, key=lambda loss: may_be_used(trial, budgets.with_loss(loss / 10_000))
     )
     if place == len(losses):
         return None
-    return _Sure(_rounded_down(trial.judged.speedup_ci[0]), losses[place] / 10_000)
+    slowest = _rounded_down(trial.judged.speedup_ci[0])
+    return _Sure(slowest if slowest >= LEAST_SPEEDUP else 0.0, losses[place] / 10_000)
 
 
 def _task_for(study: Study, sure: _Sure) -> Task | None:
     """What asks for as much as a point is sure to give; None if no task can say it."""
     try:
-        return Task(**dict(study.combination), speedup=sure.speedup, loss_budget=sure.clip_loss)
+        return Task(
+            **dict(study.combination), speedup=sure.speedup or None, loss_budget=sure.clip_loss
+        )
     except ValidationError:
         return None
 

@@ -20,7 +20,7 @@ from generator.choice import (
     choose,
     is_within_bound,
     nearest,
-    passed_over,
+    speed_asked,
     task_difficulty,
     timed_otherwise,
 )
@@ -29,6 +29,8 @@ from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
+from storage.records.conclusions.passed_over import passed_over
+from storage.records.conclusions.words import unsure_in_words
 from storage.records.judgement import LEAST_SPEEDUP
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -203,9 +205,9 @@ class Emitter:
             ),
         )
         notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
-        notes += [inside_text(choice), latency_text(choice)]
-        if passed := passed_over(choice, task):
-            notes.append(passed)
+        passed = passed_over(study.trials, trial, choice.budgets, speed_asked(task))
+        told = [inside_text(choice), unsure_in_words(trial), latency_text(choice), passed]
+        notes += filter(None, told)
         if len(usable) > 1:
             notes.append(
                 f"the study of {study.protocol.num_samples} prompts on {study.device} was "
@@ -274,4 +276,4 @@ def _wish(task: Task) -> str:
         *([f"{task.latency_s:g} s per image"] if task.latency_s is not None else []),
         f"loss at most {task.loss_budget:.3g}",
     ]
-    return " with ".join([", ".join(parts[:-1]) or "1x or more", parts[-1]])
+    return " with ".join([", ".join(parts[:-1]) or "more than 1x", parts[-1]])

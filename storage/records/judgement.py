@@ -128,17 +128,19 @@ def judged_bound(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
     return None if best is None else best.trial
 
 
-def sure_answer(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
-    """The fastest point that is inside all budgets with a chance of `SURE`; None if none is.
+def may_be_used(trial: Trial, budgets: Budgets) -> bool:
+    """Whether a point may be recommended, by any face.
 
-    What is no faster than the pipeline alone is no answer.
+    That it is inside all budgets must be sure. That it is faster than the pipeline alone must be so
+    by its mean only: on a busy machine no speedup is sure, and whoever takes a point is told so.
     """
-    sure = (
-        trial
-        for trial in trials
-        if trial.judged_speedup > LEAST_SPEEDUP and trial.chance_inside(budgets) >= SURE
-    )
-    return max(sure, key=lambda each: (each.judged_speedup, -each.judged_loss), default=None)
+    return trial.judged_speedup > LEAST_SPEEDUP and trial.chance_inside(budgets) >= SURE
+
+
+def sure_answer(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
+    """The fastest point that may be used; None if there is none."""
+    usable = (trial for trial in trials if may_be_used(trial, budgets))
+    return max(usable, key=lambda each: (each.judged_speedup, -each.judged_loss), default=None)
 
 
 def bolder_point(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
@@ -158,14 +160,10 @@ def least_lossy(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
     return min(allowed or trials, key=lambda trial: trial.judged_loss, default=None)
 
 
-def surest(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
-    """The point that meets the greatest wish for speed, as a choice of trial demands it.
-
-    Of the points that are inside all budgets with a chance of `SURE`, it is the one whose speedup
-    has the greatest low end; None if none is.
-    """
-    keeping = [trial for trial in trials if trial.chance_inside(budgets) >= SURE]
-    return max(keeping, key=lambda trial: trial.judged.speedup_ci[0], default=None)
+def surest(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
+    """Of the points that may be used the one that serves the greatest wish for speed, if any."""
+    usable = (trial for trial in trials if may_be_used(trial, budgets))
+    return max(usable, key=lambda trial: trial.judged.speedup_ci[0], default=None)
 
 
 def _judged(trials: Iterable[Trial], budgets: Budgets) -> list[Judged]:

@@ -1,17 +1,18 @@
-"""What is asked of a point, and whether one meets it."""
+"""What is asked of a point, whether one serves it, and how far it is from that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, log
 
-from storage.records.budgets import Budgets
-from storage.records.judgement import SURE
+from storage.records.budgets import Budgets, Figure
+from storage.records.judgement import may_be_used
 from storage.records.trial import Trial
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a point must reach for a search to end; None asks for nothing.
+    """The speed that is asked for; None asks for nothing.
 
     Attributes:
         speedup: Least speedup.
@@ -21,21 +22,50 @@ class Requirement:
     speedup: float | None = None
     latency_s: float | None = None
 
+    def share_promised(self, trial: Trial) -> float:
+        """What is asked for as a share of what a point gives by its intervals; 1 is enough.
 
-def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
-    """Whether a point meets a requirement by its interval, almost surely inside all budgets.
+        A latency of one pair alone has no interval to promise with.
+        """
+        latency = trial.judged.latency_ci_s
+        return self._share(trial.judged.speedup_ci[0], inf if latency is None else latency[1])
+
+    def share_given(self, trial: Trial) -> float:
+        """What is asked for as a share of what a point gives by its means; 1 is enough."""
+        return self._share(trial.judged_speedup, trial.judged.latency_s)
+
+    def _share(self, speedup: float, latency_s: float) -> float:
+        return max(
+            0.0 if self.speedup is None else self.speedup / speedup,
+            0.0 if self.latency_s is None else latency_s / self.latency_s,
+        )
+
+    def chance_to_miss(self, trial: Trial) -> float:
+        """The chance that a point truly gives less; as of budgets, chances add up at worst."""
+        judged, chance = trial.judged, 0.0
+        if self.speedup is not None:
+            slowest, fastest = judged.speedup_ci
+            # As seconds: less is better there, as it is of losses.
+            speed = Figure(-log(judged.speedup), -log(fastest), -log(slowest))
+            chance += 1 - speed.chance_below(-log(self.speedup))
+        if self.latency_s is not None:
+            shortest, longest = judged.latency_ci_s or (0.0, inf)
+            latency = Figure(judged.latency_s, shortest, longest)
+            chance += 1 - latency.chance_below(self.latency_s)
+        return chance
+
+
+def serves(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
+    """Whether a point may be used for what is asked, and gives it by its intervals.
 
     Args:
         trial: A measured point.
-        requirement: What is asked for; asking for nothing is never met.
-        budgets: What is allowed, which it must keep with a chance of `SURE`.
+        requirement: What is asked for; nothing is asked for of many.
+        budgets: What is allowed.
     """
-    if requirement == Requirement():
-        return False
-    measured = trial.judged
-    fast = requirement.speedup is None or measured.speedup_ci[0] >= requirement.speedup
-    short = requirement.latency_s is None or (
-        # A latency of one pair alone has no interval to promise with.
-        measured.latency_ci_s is not None and measured.latency_ci_s[1] <= requirement.latency_s
-    )
-    return bool(fast and short) and trial.chance_inside(budgets) >= SURE
+    return requirement.share_promised(trial) <= 1 and may_be_used(trial, budgets)
+
+
+def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
+    """Whether a point ends a search for what is asked; asking for nothing ends none."""
+    return requirement != Requirement() and serves(trial, requirement, budgets)

@@ -56,21 +56,21 @@ def test_a_study_with_no_point_inside_has_its_least_loss_named(store: Store) -> 
 
 @pytest.mark.parametrize(
     ("wanted", "expected"),
-    [(1.59, "easy"), (1.6, "normal"), (2.0, "normal"), (2.4, "normal"), (2.41, "hard")],
+    [(0.79, "easy"), (0.8, "normal"), (1.0, "normal"), (1.2, "normal"), (1.21, "hard")],
 )
-def test_difficulty_is_told_against_the_bound(wanted: float, expected: str) -> None:
-    assert difficulty(wanted, bound=2.0) == expected
+def test_difficulty_is_a_share_of_what_is_sure(wanted: float, expected: str) -> None:
+    assert difficulty(wanted) == expected
 
 
 def test_the_shares_of_the_difficulty_can_be_chosen() -> None:
-    assert difficulty(1.5, bound=2.0, easy=0.5) == "normal"
-    assert difficulty(1.5, bound=2.0, easy=0.5, hard=0.7) == "hard"
+    assert difficulty(0.75, easy=0.5) == "normal"
+    assert difficulty(0.75, easy=0.5, hard=0.7) == "hard"
 
 
 @pytest.mark.parametrize(("easy", "hard"), [(1.2, 0.8), (0, 1.2), (-1, 1.2), (float("nan"), 1)])
 def test_shares_that_contradict_each_other_are_refused(easy: float, hard: float) -> None:
     with pytest.raises(InputError, match="--easy and --hard"):
-        difficulty(1.5, 2.0, easy, hard)
+        difficulty(0.75, easy, hard)
 
 
 def test_the_surest_point_meets_all_that_any_point_meets_by_interval(store: Store) -> None:

@@ -6,6 +6,8 @@ import re
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.choice import (
     Policy,
@@ -110,14 +112,47 @@ def test_a_task_that_names_no_speed_is_served_by_nothing_slower_than_the_baselin
     assert not is_within_bound([slower], make_task())
 
 
+SLOWING = (0.73, 0.7, 0.76), (-0.02, -0.03, -0.01)
+MAY_SLOW = (1.1, 0.98, 1.2), (-0.02, -0.03, -0.01)
+
+
 @pytest.mark.parametrize("policy", get_args(Policy))
 @pytest.mark.parametrize("wanted", [{"latency_s": 10.0}, {"speedup": 1.0}, {}])
 def test_no_task_is_served_by_what_slows_down(policy: Policy, wanted: dict[str, float]) -> None:
-    slow = (0.73, 0.7, 0.76), (-0.02, -0.03, -0.01)
-    unsure = (1.1, 0.98, 1.2), (-0.02, -0.03, -0.01)
-    assert choose([make_study(slow, unsure)], make_task(**wanted), policy) is None
-    choice = choose([make_study(slow, unsure, SLOW)], make_task(**wanted), policy)
-    assert choice is not None and choice.trial.number == 2
+    assert choose([make_study(SLOWING)], make_task(**wanted), policy) is None
+    choice = choose([make_study(SLOWING, SLOW)], make_task(**wanted), policy)
+    assert choice is not None and choice.trial.number == 1
+
+
+def test_what_is_faster_by_its_mean_alone_serves_where_no_speedup_is_asked_for() -> None:
+    study = make_study(SLOWING, MAY_SLOW)
+    assert choose([study], make_task(speedup=1.0), "fastest") is None
+    for wanted in ({}, {"latency_s": 10.0}):
+        choice = choose([study], make_task(**wanted), "fastest")
+        assert choice is not None and choice.trial == study.answer
+
+
+POINTS = st.lists(
+    st.tuples(
+        st.floats(0.7, 3.0).flatmap(lambda v: st.tuples(st.just(v), st.floats(0.001, 0.5))),
+        st.floats(-0.03, 0.05).flatmap(lambda v: st.tuples(st.just(v), st.floats(0.0, 0.03))),
+    ),
+    max_size=5,
+)
+
+
+@given(POINTS, st.floats(-0.02, 0.05))
+def test_what_a_study_answers_is_what_a_task_without_a_speed_gets(
+    points: list[tuple[tuple[float, float], tuple[float, float]]], budget: float
+) -> None:
+    study = make_study(
+        *(
+            ((speedup, speedup * (1 - wide), speedup * (1 + wide)), (loss, loss - far, loss + far))
+            for (speedup, wide), (loss, far) in points
+        )
+    ).under(Budgets(budget))
+    choice = choose([study], make_task(loss_budget=budget), "fastest")
+    assert (None if choice is None else choice.trial) == study.answer
 
 
 @pytest.mark.parametrize("wanted", [{"speedup": 2.3}, {"latency_s": 0.4}])
@@ -127,8 +162,46 @@ def test_the_nearest_point_beyond_the_bound_is_the_bound(wanted: dict[str, float
     assert nearest([STUDY], task).trial.number == 2
 
 
-def test_the_nearest_point_within_the_bound_promises_most() -> None:
+def test_the_nearest_point_within_the_bound_is_the_one_that_most_likely_meets_the_task() -> None:
+    # 2.0x needs little more to be sure, 2.2x may be anything.
     assert nearest([STUDY], make_task(speedup=1.95)).trial.number == 1
+    # 2.0x is sure to be slower; it only has the greatest low end of what is surely inside.
+    assert nearest([STUDY], make_task(speedup=2.15)).trial.number == 2
+
+
+def test_a_bolder_point_that_is_fast_enough_is_nearer_than_a_sure_one_that_is_not() -> None:
+    bolder = (2.5, 2.4, 2.6), (0.01, -0.01, 0.03)
+    study = make_study(MILD, bolder)
+    task = make_task(speedup=2.3)
+    assert choose([study], task, "fastest") is None
+    assert nearest([study], task).trial.number == 1
+
+
+@given(POINTS, st.floats(1.0, 3.0), st.floats(0.3, 1.5), st.sampled_from(["speedup", "both"]))
+def test_what_is_refused_is_never_easy_and_what_is_served_never_hard(
+    points: list[tuple[tuple[float, float], tuple[float, float]]],
+    speedup: float,
+    latency: float,
+    asked: str,
+) -> None:
+    study = make_study(
+        *(
+            ((value, value * (1 - wide), value * (1 + wide)), (loss, loss - far, loss + far))
+            for (value, wide), (loss, far) in points
+        )
+    )
+    task = make_task(speedup=speedup, **({"latency_s": latency} if asked == "both" else {}))
+    told = task_difficulty(study, task, Rules())
+    if choose([study], task, "fastest") is None:
+        assert told in ("normal", "hard")
+    else:
+        assert told in ("easy", "normal")
+
+
+def test_two_points_that_meet_half_a_task_each_make_it_no_easy_one() -> None:
+    study = make_study(MILD, BEST)
+    assert task_difficulty(study, make_task(speedup=1.2, loss_budget=0.01), Rules()) == "easy"
+    assert task_difficulty(study, make_task(speedup=1.7, loss_budget=0.01), Rules()) == "normal"
 
 
 def test_where_no_point_is_inside_the_budget_the_nearest_loses_least() -> None:
@@ -157,17 +230,18 @@ def test_points_of_two_studies_are_never_weighed_against_each_other() -> None:
     [
         ({"speedup": 1.0}, "easy"),
         ({"speedup": 2.0}, "normal"),
-        ({"speedup": 2.3}, "normal"),
+        ({"speedup": 2.25}, "normal"),
+        ({"speedup": 2.3}, "hard"),
         ({"speedup": 2.7}, "hard"),
         ({"latency_s": 1.0}, "easy"),
         ({"latency_s": 0.5}, "normal"),
         ({"latency_s": 0.3}, "hard"),
         ({"speedup": 1.0, "latency_s": 0.3}, "hard"),
         ({}, None),
-        ({"speedup": 2.0, "loss_budget": 0.001}, None),
+        ({"speedup": 1.1, "loss_budget": 0.001}, "hard"),
     ],
 )
-def test_difficulty_is_told_against_the_bound_at_the_tasks_budget(
+def test_difficulty_is_told_against_what_is_sure_at_the_tasks_budget(
     wanted: dict[str, float], expected: str | None
 ) -> None:
     assert task_difficulty(STUDY, make_task(**wanted), Rules()) == expected

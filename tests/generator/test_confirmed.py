@@ -145,7 +145,7 @@ def test_generate_tells_why_it_passed_a_faster_point_over(lucky: Study, tmp_path
     ("point", "why"),
     [
         ((2.0, 0.015), "there is an 11% chance that it loses more than 2%"),
-        ((1.55, 0.005), "it may be only 1.45x, and the task wants 1.50x"),
+        ((1.55, 0.005), "it may be only 1.45x, and 1.50x is asked for"),
     ],
 )
 def test_generate_tells_what_an_unsure_point_lacks(

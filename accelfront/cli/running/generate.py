@@ -44,10 +44,12 @@ def generate(
         typer.Option(help="Which trial to take if several meet a task."),
     ] = "fastest",
     easy: Annotated[
-        float, typer.Option(help="A task below this share of the bound is easy.")
+        float,
+        typer.Option(help="A task for less than this share of what is sure is easy."),
     ] = 0.8,
     hard: Annotated[
-        float, typer.Option(help="A task above this share of the bound is hard.")
+        float,
+        typer.Option(help="A task for more than this share of what is sure is hard."),
     ] = 1.2,
     device: Annotated[
         str,
@@ -98,7 +100,7 @@ def generate(
         # Scripts run from anywhere.
         model = str(Path(model).resolve())
     # Check the shares before anything is done.
-    difficulty(1.0, 1.0, easy, hard)
+    difficulty(1.0, easy, hard)
     scope = _scope(device, model)
     # A search is a worker, so it waits for a database that is away.
     store = open_store(storage, create=search_missing, tell=_tell if search_missing else None)

@@ -90,7 +90,7 @@ class StudySearch:
         return PipelineLoader()
 
     def _request(self, task: Task) -> StudyRequest:
-        from generator.choice import search_goal
+        from generator.choice import speed_asked
         from studies.request import StudyRequest
 
         is_here = self.device.partition(":")[0] in ("cpu", "cuda")
@@ -106,7 +106,7 @@ class StudySearch:
             model=self.model,
             scorer=self.scorer,
             device=self.device if is_here else "auto",
-            requirement=search_goal(task),
+            requirement=speed_asked(task),
             loss_budget=task.loss_budget,
             budget_use="run",
         )

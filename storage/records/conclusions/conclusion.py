@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.records.budgets import Budgets
-from storage.records.conclusions.words import figures, risk_in_words, sentence, share_text
-from storage.records.judgement import (
-    LEAST_SPEEDUP,
-    bolder_point,
-    least_lossy,
-    sure_answer,
+from storage.records.conclusions.words import (
+    figures,
+    risk_in_words,
+    sentence,
+    share_text,
+    unsure_in_words,
 )
+from storage.records.judgement import bolder_point, judged_bound, least_lossy, sure_answer
 from storage.records.trial import Trial
 
 
@@ -29,20 +30,23 @@ class Conclusion:
         budgets: What is allowed.
         answer: The fastest point that is inside them almost surely; None if there is none.
         bolder: The fastest point inside by its means, where the answer is slower or missing.
-        least_lossy: The point of least loss, where there is neither.
+        bound: The fastest point inside by its means, faster than the pipeline alone or not.
+        least_lossy: The point of least loss, where no point is inside by its means.
     """
 
     budgets: Budgets
     answer: Trial | None
     bolder: Trial | None
+    bound: Trial | None
     least_lossy: Trial | None
 
     @classmethod
     def of(cls, trials: Sequence[Trial], budgets: Budgets) -> Conclusion:
         """Conclude from points."""
         answer, bolder = sure_answer(trials, budgets), bolder_point(trials, budgets)
-        nearest = least_lossy(trials, budgets) if answer is bolder is None else None
-        return cls(budgets, answer, bolder, nearest)
+        bound = judged_bound(trials, budgets)
+        nearest = least_lossy(trials, budgets) if bound is None else None
+        return cls(budgets, answer, bolder, bound, nearest)
 
     @property
     def best(self) -> Trial | None:
@@ -59,9 +63,8 @@ class Conclusion:
                 f"Use {figures(self.answer)}, {where} on unseen prompts; it is inside {inside} "
                 f"with a chance of {self._chance(self.answer)}"
             )
-            slow = self.answer.judged.speedup_ci[0]
-            unsure = f", but may be {slow:.2f}x; an idle machine tells more"
-            return words if slow >= LEAST_SPEEDUP else words + unsure
+            unsure = unsure_in_words(self.answer)
+            return f"{words}, but {unsure}" if unsure else words
         if self.bolder is None:
             return f"Nothing to use: {self._why_nothing}"
         return (
@@ -95,7 +98,7 @@ class Conclusion:
                 f"answer {self.answer.judged_speedup:.2f}x, loss {self.answer.judged_loss:.1%} "
                 f"(trial {self.answer.number}), {self._chance(self.answer)} sure"
             )
-        elif self.least_lossy is not None:
+        elif self.bolder is None:
             words = self._why_nothing
         return "; ".join(filter(None, [words, self.bolder_in_words]))
 
@@ -106,10 +109,13 @@ class Conclusion:
     def _why_nothing(self) -> str:
         """Why there is neither an answer nor a bolder point."""
         trial, inside = self.least_lossy, self.budgets.in_words()
+        if self.bound is not None:
+            return (
+                f"no point inside {inside} is faster than the pipeline alone; the fastest has "
+                f"{self.bound.judged_speedup:.2f}x (trial {self.bound.number})"
+            )
         if trial is None:
             return "no point is measured yet"
-        if trial.judged_loss <= self.budgets.clip_loss and self.budgets.allow(trial.judged):
-            return f"no point inside {inside} is faster than the pipeline alone"
         words = (
             f"no point is inside {inside} yet; the least loss is {trial.judged_loss:.1%}, at "
             f"{trial.judged_speedup:.2f}x (trial {trial.number})"

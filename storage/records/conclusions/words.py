@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import floor
 
 from storage.records.budgets import CLIP_LOSS, Budgets, amount
+from storage.records.judgement import LEAST_SPEEDUP
 from storage.records.trial import Trial
 
 
@@ -21,6 +22,14 @@ def risk_in_words(trial: Trial, budgets: Budgets) -> str:
     # With the chance to be inside, as people are shown that, it comes to the whole.
     risk = f"{100 - _percent(trial.chance_inside(budgets))}%"
     return f"{_article(risk)} {risk} chance that it {breaks}"
+
+
+def unsure_in_words(trial: Trial) -> str:
+    """That a point may be slower than the pipeline alone, and what would tell; else empty."""
+    slowest = trial.judged.speedup_ci[0]
+    if slowest >= LEAST_SPEEDUP:
+        return ""
+    return f"it may be {slowest:.2f}x; an idle machine tells more"
 
 
 def sentence(words: str) -> str:

@@ -57,7 +57,7 @@ def test_a_point_to_use_is_told_beside_the_best_lossless_one() -> None:
         ([made_trial(0, 0.73, -0.01)], "is faster than the pipeline alone"),
         (
             [made_trial(0, 1.02, 0.0)],
-            "99%, but may be 0.97x; an idle machine tells more.",
+            "99%, but it may be 0.97x; an idle machine tells more.",
         ),
         (
             [made_trial(0, 2.0, 0.015)],

@@ -36,10 +36,11 @@ def test_the_risk_of_several_budgets_is_told_of_all() -> None:
 
 def test_what_is_slower_than_the_pipeline_alone_is_no_answer() -> None:
     found = Conclusion.of([SLOW], BUDGETS)
-    assert found.answer is found.bolder is None
+    assert found.answer is found.bolder is found.least_lossy is None
+    assert found.bound == SLOW
     assert "no point inside the loss budget of 2.0% is faster than the pipeline" in found.in_words()
     unsure = Conclusion.of([made_trial(0, 1.02, 0.0)], BUDGETS).in_words()
-    assert unsure.endswith("99%, but may be 0.97x; an idle machine tells more.")
+    assert unsure.endswith("99%, but it may be 0.97x; an idle machine tells more.")
 
 
 def test_where_nothing_is_inside_the_least_loss_is_named() -> None:
