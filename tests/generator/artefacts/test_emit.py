@@ -64,7 +64,7 @@ def test_a_task_without_a_speedup_wants_a_pipeline_that_is_no_slower(
 ) -> None:
     outcome = make_emitter(make_study((0.8, 0.01))).emit(make_task(None))
     assert outcome.status == "infeasible"
-    assert "asks for 1x or more with loss at most 0.1" in outcome.reason
+    assert "asks for more than 1x with loss at most 0.1" in outcome.reason
 
 
 def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeEmitter) -> None:
