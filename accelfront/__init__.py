@@ -1,5 +1,39 @@
-"""The command line. Imports everything; nothing imports it."""
+"""accelfront from Python; the command line is in accelfront/cli/. Nothing imports this package.
+
+What it exports is loaded when it is first named, so that the import takes no time and no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from accelfront.rooms import prefer_ours
 
+if TYPE_CHECKING:
+    from accelfront.api.errors import AccelfrontError as AccelfrontError
+    from accelfront.api.reading import open as open
+    from accelfront.api.searching import search as search
+    from accelfront.api.study import Study as Study
+    from accelfront.api.trial import Trial as Trial
+
 prefer_ours()
+
+_HOMES = {
+    "AccelfrontError": "errors",
+    "Study": "study",
+    "Trial": "trial",
+    "open": "reading",
+    "search": "searching",
+}
+"""The file of accelfront/api/ that holds each name."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"accelfront.api.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

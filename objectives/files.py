@@ -1,11 +1,18 @@
-"""Opening what a person names: regular files alone, as a pipe or a device may never end."""
+"""Files that a person names.
+
+What is read are regular files alone, as a pipe or a device may never end; what is written is there
+in full or not at all.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
+
+from objectives.errors import InputError
 
 
 def require_regular(path: Path) -> None:
@@ -30,3 +37,38 @@ def read_text(path: Path) -> str:
     """
     require_regular(path)
     return path.read_text(encoding="utf-8-sig")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file, which is replaced if it is there.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; name a file in a folder that you may write to"
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the file and rename, so that nobody ever reads half of it."""
+    if path.is_dir():
+        raise IsADirectoryError(0, "it is a folder")
+    # A name of its own, because several processes may write one file.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        # mkstemp lets the owner alone read.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException:
+        # Leave nothing half-written, after Ctrl-C neither.
+        temporary.unlink(missing_ok=True)
+        raise

@@ -44,6 +44,7 @@ BESIDE = {
     "studies.engines": {"studies.run"},
     "accelfront.screen": set[str](),
     "accelfront.report": {"accelfront.screen"},
+    "accelfront.api": {"accelfront.screen", "accelfront.report"},
     "accelfront.dashboard": set[str](),
     "accelfront.cli": {"accelfront.screen", "accelfront.report", "accelfront.dashboard"},
 }

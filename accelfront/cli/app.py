@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -15,6 +14,7 @@ import typer
 
 from accelfront.cli.reading import bounds, dashboard, doctor, export, front, report, studies, tasks
 from accelfront.cli.running import generate, import_, study, sweep, verify
+from accelfront.faults import fault_of
 from accelfront.screen.terminal import clean_streams
 from storage.foreign import is_text, shown
 
@@ -115,22 +115,10 @@ def _check_that_all_is_text() -> None:
 
 def _report(error: Exception) -> int:
     """Print an error that was written for people; raise any other one, as it is a defect."""
-    # Imported late: the command that raised such an error has loaded its package anyway.
-    from accel_space.errors import RefusedError
-    from objectives.errors import InputError, MeasurementError
-    from storage.database.faults import DATABASE_ERRORS, reason
-    from storage.errors import DatabaseFailedError, StorageError
-    from studies.errors import StudyFailedError
-
-    if isinstance(error, RefusedError | InputError | StorageError):
-        return _complain(str(error), BAD_INPUT)
-    if isinstance(error, MeasurementError | StudyFailedError | DatabaseFailedError):
-        return _complain(str(error), FAILED)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return _complain("the disk of the output is full; make room there", FAILED)
-    if isinstance(error, DATABASE_ERRORS):
-        return _complain(f"the database failed: {reason(error)}", FAILED)
-    raise error
+    fault = fault_of(error)
+    if fault is None:
+        raise error
+    return _complain(fault.words, BAD_INPUT if fault.is_input else FAILED)
 
 
 def _complain(message: str, code: int) -> int:

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_STORAGE = "sqlite:///accelfront.db"
-
-DEFAULT_TRIALS = 8
-"""Distinct points that a study is to have measured, unless told otherwise."""
+from accelfront.defaults import DEFAULT_STORAGE as DEFAULT_STORAGE
+from accelfront.defaults import DEFAULT_TRIALS as DEFAULT_TRIALS
+from accelfront.defaults import STORAGE_VARIABLE
 
 
 def named_storage(name: str) -> str | None:
@@ -28,7 +27,7 @@ def named_file(name: str) -> str | None:
 Storage = Annotated[
     str,
     typer.Option(
-        envvar="ACCELFRONT_STORAGE",
+        envvar=STORAGE_VARIABLE,
         show_envvar=True,
         # A URL may hold a password.
         show_default=False,

@@ -1,0 +1,47 @@
+"""Prompts as Python gives them: a file, or the prompts themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from objectives.errors import InputError
+from objectives.files import replace_file
+from objectives.prompts import prompts_fingerprint
+
+
+def prompts_file(given: str | Path | Sequence[str] | None) -> Path | None:
+    """The file of the prompts that are meant; prompts themselves are kept in the user's cache.
+
+    A study names its file, and other processes that resume it read it again.
+
+    Raises:
+        InputError: If no prompt is given, or the cache cannot be written.
+    """
+    if given is None or isinstance(given, str | Path):
+        return None if given is None else Path(given)
+    texts = list(given)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise InputError("prompts is a file, or a list of texts that is not empty")
+    path = _cache() / f"prompts-{prompts_fingerprint(texts)}.jsonl"
+    text = "".join(f"{json.dumps({'prompt': each})}\n" for each in texts)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot keep the prompts in {path.parent}: {error.strerror}; give them as a file"
+        ) from error
+    replace_file(path, text)
+    return path
+
+
+def _cache() -> Path:
+    """Where digests of models are kept too; without a home, a folder that the next boot clears."""
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(given) if given else Path.home() / ".cache") / "accelfront" / "prompts"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "accelfront" / "prompts"

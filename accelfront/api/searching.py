@@ -1,0 +1,146 @@
+"""Searching from Python: `accelfront.search`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from accelfront.api.bar import Bar
+from accelfront.api.budgets import Budget, asked_budgets
+from accelfront.api.errors import told
+from accelfront.api.prompting import prompts_file
+from accelfront.api.quiet import quiet
+from accelfront.api.reading import storage_url
+from accelfront.api.study import Study
+from accelfront.defaults import DEFAULT_TRIALS
+from objectives.settings.words import read_settings
+from storage.records.requirement import Requirement
+from studies.request import StudyRequest
+
+
+def search(
+    pipe: str,
+    methods: str | Sequence[str] = ("deepcache", "tgate"),
+    *,
+    prompts: str | Path | Sequence[str] | None = None,
+    budget: Mapping[str, Budget] | None = None,
+    trials: int = DEFAULT_TRIALS,
+    storage: str | None = None,
+    steps: int = 20,
+    scheduler: str | None = None,
+    guidance: float | None = None,
+    size: tuple[int, int] | str | None = None,
+    dtype: str | None = None,
+    negative_prompt: str | None = None,
+    num_samples: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    sampler: str = "auto",
+    scorer: str | None = None,
+    model: str | Path | None = None,
+    revision: str | None = None,
+    device: str = "auto",
+    speedup: float | None = None,
+    latency_s: float | None = None,
+    timeout_s: float | None = None,
+    trial_timeout_s: float | None = None,
+    screening: bool = True,
+    confirm: bool = True,
+    retry_failed: bool = False,
+    allow_version_drift: bool = False,
+    progress: bool = True,
+) -> Study:
+    """Run or resume one study, as `accelfront study` does; the same call resumes it.
+
+    The first interrupt (Ctrl-C, or a notebook's stop) lets the running trial finish, and the study
+    so far is returned, its `ended` being `interrupt`. A second one raises KeyboardInterrupt at
+    once. Either way all that was measured is kept.
+
+    Args:
+        pipe: A pipeline of the catalogue.
+        methods: The methods to stack, as names or as one text with commas.
+        prompts: A file of prompts, or the prompts themselves; None is the pipeline's.
+        budget: The greatest loss by metric, such as `{"clip_loss": 0.02, "memory": "20GiB"}`.
+        trials: The number of distinct points to measure, over all runs of the study.
+        storage: Where the study is kept, as `accelfront.open` takes it.
+        steps: num_inference_steps.
+        scheduler: DDIM, DPM-Solver++, UniPC or a class of diffusers; None is DDIM.
+        guidance: The guidance scale; None is the pipeline's.
+        size: (width, height) in pixels; None is the size that the model was made for.
+        dtype: fp16, bf16 or fp32; None is the pipeline's on the device.
+        negative_prompt: What pictures are guided away from.
+        num_samples: The number of prompts, one picture each; None is the pipeline's.
+        batch_size: The number of pictures drawn together; None is the pipeline's.
+        seed: The seed of the noise, of the draw of prompts and of the sampler.
+        sampler: How points are chosen: auto, grid, gp, tpe, nsga2 or random.
+        scorer: The open_clip model that scores; None is the pipeline's.
+        model: A folder in diffusers layout or an address, in place of the pipeline's model.
+        revision: The branch, tag or commit of an address.
+        device: auto, cpu, cuda or cuda:N.
+        speedup: End at the first point that is surely so much faster inside the budgets.
+        latency_s: End at the first point that surely needs no more seconds per picture.
+        timeout_s: Start no trial after this many seconds.
+        trial_timeout_s: Fail a trial that takes longer.
+        screening: Give bad points up after few prompts.
+        confirm: Measure the best points again on unseen prompts.
+        retry_failed: Measure points again that failed before.
+        allow_version_drift: Go on although libraries have changed since the study began.
+        progress: Show a bar.
+
+    Raises:
+        AccelfrontError: If that cannot be done as asked, or fails; the text says why.
+        KeyboardInterrupt: At a second interrupt.
+    """
+    names = methods.split(",") if isinstance(methods, str) else methods
+    with told():
+        budgets = asked_budgets(budget)
+        request = StudyRequest(
+            pipeline=pipe,
+            scheduler=scheduler or "DDIM",
+            steps=steps,
+            methods=tuple(name.strip() for name in names if name.strip()),
+            trials=trials,
+            num_samples=num_samples,
+            batch_size=batch_size,
+            seed=seed,
+            sampler=sampler,
+            prompts=prompts_file(prompts),
+            model=None if model is None else str(model),
+            revision=revision,
+            scorer=scorer,
+            generation=read_settings(
+                guidance,
+                size if size is None or isinstance(size, str) else "x".join(map(str, size)),
+                dtype,
+                negative_prompt,
+            ),
+            device=device,
+            timeout_s=timeout_s,
+            trial_timeout_s=trial_timeout_s,
+            requirement=Requirement(speedup, latency_s),
+            loss_budget=budgets.clip_loss,
+            conditions=budgets.conditions,
+            allow_version_drift=allow_version_drift,
+            screening=screening,
+            confirm=confirm,
+            retry_failed=retry_failed,
+        )
+        return _run(request, storage_url(storage), progress)
+
+
+def _run(request: StudyRequest, storage: str, progress: bool) -> Study:
+    with quiet():
+        from storage.database.opening import open_store
+        from studies.plan import make_plan
+        from studies.run.measuring import PipelineLoader
+        from studies.run.runner import run_study
+
+        plan = make_plan(request)
+        loader = PipelineLoader()
+        try:
+            with Bar(progress) as bar:
+                store = open_store(storage, create=True, tell=bar.tell)
+                outcome = run_study(plan, store, bar, loader)
+        finally:
+            loader.forget()
+    return Study(outcome.study, outcome.reason)
