@@ -49,9 +49,10 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         **_warm_up(trial),
         "CLIP loss": f"{trial.clip_loss:.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
         **_confirmation(trial),
-        "pictures": f"{protocol.num_samples} of {protocol.height}x{protocol.width} pixels, "
+        "pictures": f"{protocol.num_samples} of {protocol.width}x{protocol.height} pixels, "
         f"{protocol.batch_size} at a time, {protocol.dtype}, seeds from {protocol.seed} on",
         "prompts": protocol.prompts,
+        **({"negative": protocol.negative_prompt} if protocol.negative_prompt else {}),
         "model": protocol.model,
         "scorer": protocol.scorer,
         "device": study.device,

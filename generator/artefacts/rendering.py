@@ -70,9 +70,10 @@ def common(
             for name, value in sorted(values.scheduler_settings.items())
         },
         "parts": entry.parts,
-        "gpu_dtype": entry.family.gpu_dtype,
+        "dtype": protocol.dtype,
         "steps": values.steps,
         "guidance_scale": protocol.guidance_scale,
+        "negative_prompt": protocol.negative_prompt and literals(protocol.negative_prompt),
         "height": protocol.height,
         "width": protocol.width,
         "arguments": entry.family.call,

@@ -19,6 +19,7 @@ from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
 from objectives.quality.psnr import psnr_db
+from objectives.settings.generation import usable_dtype
 from objectives.timing.device import find_device, timed
 from objectives.timing.interference import InterferenceMonitor
 from storage.records.combination import Combination
@@ -168,8 +169,9 @@ def _encode_once(pipe: Any) -> None:
 def _load_plain(
     job: Job, entry: PipelineEntry, model: Model, device: torch.device
 ) -> tuple[Any, Conditioning]:
-    dtype = entry.family.dtype_on(device)
-    conditioning = load_conditioning(entry, model, job.prompts, dtype, device)
+    dtype = usable_dtype(job.protocol.dtype, device)
+    negative = job.protocol.negative_prompt
+    conditioning = load_conditioning(entry, model, job.prompts, dtype, device, negative)
     pipe = load_pipeline(entry, model, dtype, device)
     config = pipe.scheduler.config
     pipe.scheduler = make_scheduler(job.combination.scheduler, config, job.scheduler_settings)

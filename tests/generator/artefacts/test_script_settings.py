@@ -1,0 +1,114 @@
+"""Scripts of studies that were measured under other settings than the pipeline's own."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accel_space.stack import Stack
+from generator.artefacts.promise import read_promise
+from generator.artefacts.script import render_script
+from generator.artefacts.source import Source
+from generator.artefacts.verify import verify
+from generator.artefacts.written import literal
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.model import find_model
+from objectives.prompts import prompts_fingerprint
+from objectives.timing.device import device_name
+from storage.records.environment import Environment
+from tests.generator.made_trials import made_study, rendered
+from tests.made_records import changed
+from tests.tiny_pipelines import PROMPTS, save_tiny, tiny_context, tiny_pipeline
+
+_TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
+
+STEPS = 8
+
+SETTINGS: dict[str, Any] = {
+    "guidance_scale": 3.5,
+    "width": 48,
+    "height": 32,
+    "dtype": "bfloat16",
+    "negative_prompt": 'a "blue" circle',
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "methods"), [("SDXL", ("deepcache", "tgate")), ("PixArt-alpha", ("pab",))]
+)
+def test_a_script_draws_what_was_measured_under_its_settings(
+    family: str, methods: tuple[str, ...], tmp_path: Path
+) -> None:
+    model = save_tiny(family, tmp_path / "tiny")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("\n".join(PROMPTS))
+    study, trial = made_study(
+        family,
+        methods,
+        Stack(tiny_context(tiny_pipeline(family), methods, STEPS)).default,
+        steps=STEPS,
+        model=find_model(find_pipeline(family), str(model), None).name,
+        prompts=f"prompts.txt@{prompts_fingerprint(PROMPTS)}",
+        num_samples=2,
+        batch_size=2,
+        **SETTINGS,
+    )
+    here = Environment(device=device_name(torch.device("cpu")), versions=study.versions)
+    script = tmp_path / "script.py"
+    script.write_text(render_script(study, trial, Source(str(model))))
+
+    verdict = verify(
+        read_promise(script),
+        {study.name: changed(study, environment=here)},
+        None,
+        prompts,
+        "cpu",
+    )
+
+    assert verdict.equal, verdict.broken
+    # What it would draw without a setting is something else.
+    plain = script.read_text().replace(
+        literal(str(SETTINGS["negative_prompt"])), literal("a red square")
+    )
+    assert plain != script.read_text()
+    script.write_text(plain)
+    other = verify(read_promise(script), {study.name: study}, None, prompts, "cpu")
+    assert other.equal is False
+
+
+@pytest.mark.parametrize(
+    ("dtype", "loaded"),
+    [
+        ("float16", 'torch.float16 if device.startswith("cuda") else torch.float32'),
+        ("bfloat16", "torch.bfloat16"),
+        ("float32", "torch.float32"),
+    ],
+)
+def test_a_script_loads_the_weights_as_they_were_measured(dtype: str, loaded: str) -> None:
+    script = rendered(*made_study("SD1.5", ["tome"], _TOME, dtype=dtype))
+    assert f"dtype={loaded},\n" in script
+
+
+@given(st.text(min_size=1) | st.sampled_from(['"""\nimport os\n"""', "'; import os; '", "\\"]))
+def test_a_negative_prompt_stays_a_text(text: str) -> None:
+    tree = ast.parse(rendered(*made_study("SD1.5", ["tome"], _TOME, negative_prompt=text)))
+    [kept] = [
+        node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == "NEGATIVE_PROMPT"
+        and isinstance(node.value, ast.Constant)
+    ]
+    assert kept == text
+
+
+def test_sides_are_told_as_width_and_height() -> None:
+    script = rendered(*made_study("SD1.5", ["tome"], _TOME, width=48, height=32))
+    assert "64 of 48x32 pixels" in script
+    assert "HEIGHT, WIDTH = 32, 48" in script
