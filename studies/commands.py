@@ -94,7 +94,6 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--model": request.model,
         "--revision": request.revision,
         "--scorer": request.scorer,
-        **dict(setting_words(request.generation)),
         "--device": None if request.device == "auto" else request.device,
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,
@@ -103,6 +102,7 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--req-score-loss": request.loss_budget,
     }
     yield from ([name, str(value)] for name, value in values.items() if value is not None)
+    yield from map(list, setting_words(request.generation))
     for name, most in request.conditions.items():
         yield ["--budget", budget_words(name, most)]
     flags = {

@@ -15,13 +15,13 @@ from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
+from objectives.pipelines.scheduler_options import chosen_settings
 from objectives.pipelines.schedulers import (
     Settings,
     make_scheduler,
     scheduler_choices,
     scheduler_name,
     scheduler_profile,
-    scheduler_settings,
 )
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource, find_scorer
@@ -30,7 +30,8 @@ from objectives.timing.device import find_device
 from storage.records.budgets import MEMORY
 from storage.records.combination import Combination
 from storage.records.environment import Environment
-from storage.records.protocol import Dtype, Protocol, study_digest
+from storage.records.protocol import Protocol, study_digest
+from studies.protocol import make_protocol
 from studies.request import StudyRequest, check_numbers
 from studies.sample import Sample, draw_sample
 
@@ -49,6 +50,7 @@ class Plan:
         scorer: The open_clip model that scores.
         combination: The pipeline, the scheduler, the steps and the methods.
         scheduler_settings: Settings of the scheduler beyond the pipeline's own configuration.
+        scheduler_options: Those of them that the request chose.
         drawn: All prompts: those of the search, then the unseen ones of the confirmation.
         first: The index in `drawn` of the protocol's first prompt.
         protocol: How to measure.
@@ -64,6 +66,7 @@ class Plan:
     scorer: ScorerSource
     combination: Combination
     scheduler_settings: Settings
+    scheduler_options: Settings
     drawn: list[str]
     first: int
     protocol: Protocol
@@ -159,6 +162,7 @@ def make_plan(request: StudyRequest) -> Plan:
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
+    settings, options = _scheduler_settings(request, entry, model.architecture)
     return Plan(
         request=request,
         entry=entry,
@@ -170,12 +174,11 @@ def make_plan(request: StudyRequest) -> Plan:
             steps=request.steps,
             methods=tuple(method.name for method in stack.methods),
         ),
-        scheduler_settings=scheduler_settings(
-            scheduler_name(request.scheduler), model.architecture.scheduler, entry.pipeline_class
-        ),
+        scheduler_settings=settings,
+        scheduler_options=options,
         drawn=sample.prompts + sample.unseen,
         first=0,
-        protocol=_protocol(request, entry, model, scorer, sample.prompts, dtype),
+        protocol=make_protocol(request, entry, model, scorer, sample.prompts, dtype),
         environment=this_environment(device, stack.methods),
         device=device,
         stack=stack,
@@ -221,7 +224,7 @@ def make_stack(
         raise InputError("a study needs at least one method; give --methods")
     methods = [method.name for method in find_methods(request.methods)]
     name, config = scheduler_name(request.scheduler), architecture.scheduler
-    settings = scheduler_settings(name, config, entry.pipeline_class)
+    settings, _ = _scheduler_settings(request, entry, architecture)
     scheduler = make_scheduler(name, config, settings)
     return Stack(
         Context(
@@ -235,6 +238,18 @@ def make_stack(
                 scheduler_choices, config, entry.pipeline_class, request.steps
             ),
         )
+    )
+
+
+def _scheduler_settings(
+    request: StudyRequest, entry: PipelineEntry, architecture: Architecture
+) -> tuple[Settings, Settings]:
+    """What the scheduler is to be given, and those of it that the request chooses."""
+    return chosen_settings(
+        scheduler_name(request.scheduler),
+        architecture.scheduler,
+        entry.pipeline_class,
+        request.generation.scheduler_options,
     )
 
 
@@ -262,31 +277,4 @@ def _sample(request: StudyRequest, entry: PipelineEntry) -> Sample:
         entry.num_samples,
         request.seed,
         request.confirm,
-    )
-
-
-def _protocol(
-    request: StudyRequest,
-    entry: PipelineEntry,
-    model: Model,
-    scorer: ScorerSource,
-    prompts: list[str],
-    dtype: Dtype,
-) -> Protocol:
-    file = request.prompts or entry.prompts
-    height, width = request.generation.size_with(model.architecture)
-    return Protocol(
-        model=model.name,
-        scorer=scorer.name,
-        prompts=f"{file.name}@{prompts_fingerprint(prompts)}",
-        prompts_seed=request.seed,
-        num_samples=len(prompts),
-        batch_size=min(request.batch_size or entry.batch_size, len(prompts)),
-        height=height,
-        width=width,
-        guidance_scale=request.generation.guidance_with(entry),
-        dtype=dtype,
-        seed=request.seed,
-        timed=entry.family.timed,
-        negative_prompt=request.generation.negative_prompt,
     )

@@ -31,3 +31,12 @@ Dtype = Annotated[
 NegativePrompt = Annotated[
     str | None, typer.Option(help="What all pictures are guided away from. Default: nothing.")
 ]
+
+SchedulerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="An argument of the scheduler, such as use_karras_sigmas=true. Repeat it for more. "
+        "Default: the pipeline's.",
+    ),
+]

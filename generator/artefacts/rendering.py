@@ -69,6 +69,7 @@ def common(
             name: literal(value) if isinstance(value, str) else value
             for name, value in sorted(values.scheduler_settings.items())
         },
+        "scheduler_options": values.scheduler_options,
         "parts": entry.parts,
         "dtype": protocol.dtype,
         "steps": values.steps,

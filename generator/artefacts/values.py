@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from accel_space.applying import accelerate_arguments, applied_methods, find_methods
 from accel_space.family import Family
 from accel_space.method import Method
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
-from objectives.pipelines.schedulers import CARRIED, SCHEDULERS
+from objectives.pipelines.schedulers import SCHEDULERS
 from storage.records.protocol import Protocol
 from storage.records.study import Study
 from storage.records.trial import Trial
 
-_SettingName = Annotated[str, Field(pattern=f"^({'|'.join(CARRIED)})$")]
+
+def _a_name(name: str) -> str:
+    if iskeyword(name):
+        raise ValueError("it is a word of Python")
+    return name
+
+
+_SettingName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,79}$"), AfterValidator(_a_name)]
 
 Applied = tuple[Method, Mapping[str, Any]]
 """A method that is applied, with what its `accelerate` is given by keyword."""
@@ -30,6 +38,7 @@ class Values(BaseModel):
         pipeline: A name of the catalogue.
         scheduler: Name of a diffusers scheduler class.
         scheduler_settings: What it is given besides the pipeline's own configuration.
+        scheduler_options: Names of those of them that a person chose.
         steps: num_inference_steps.
         methods: Names of methods.
         number: The trial's number.
@@ -42,6 +51,7 @@ class Values(BaseModel):
     pipeline: str
     scheduler: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*Scheduler$")
     scheduler_settings: dict[_SettingName, bool | int | FiniteFloat | str]
+    scheduler_options: frozenset[_SettingName] = frozenset()
     steps: int = Field(ge=1)
     methods: tuple[str, ...] = Field(min_length=1)
     number: int = Field(ge=0)
@@ -62,6 +72,7 @@ def read_values(study: Study, trial: Trial) -> Values:
             pipeline=combination.pipeline,
             scheduler=SCHEDULERS.get(scheduler, scheduler),
             scheduler_settings=study.scheduler_settings,
+            scheduler_options=frozenset(study.scheduler_options),
             steps=combination.steps,
             methods=combination.methods,
             number=trial.number,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accel_space.profile import Profile
@@ -24,6 +25,10 @@ MOST_CHARACTERS = 2000
 """Of a negative prompt; no pipeline reads as many."""
 
 
+Setting = bool | int | float | str
+"""The value of a scheduler's option."""
+
+
 @dataclass(frozen=True)
 class GenerationSettings:
     """How pictures are drawn.
@@ -33,12 +38,14 @@ class GenerationSettings:
         size: (width, height) in pixels; None is the size that the model was made for.
         dtype: Of the weights; None is the family's own on the device.
         negative_prompt: What pictures are guided away from; empty for nothing.
+        scheduler_options: Arguments of the scheduler that are to be others, by name.
     """
 
     guidance_scale: float | None = None
     size: tuple[int, int] | None = None
     dtype: Dtype | None = None
     negative_prompt: str = ""
+    scheduler_options: Mapping[str, Setting] = field(default_factory=dict)
 
     def check(self) -> None:
         """Check what can be checked without a model and without a device.

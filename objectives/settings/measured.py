@@ -26,6 +26,7 @@ def settings_of(study: Study) -> GenerationSettings:
         size=None if size == usual_size else size,
         dtype=None if protocol.dtype == usual_dtype else protocol.dtype,
         negative_prompt=protocol.negative_prompt,
+        scheduler_options=study.scheduler_options,
     )
 
 

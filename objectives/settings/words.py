@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 
 from objectives.errors import InputError
-from objectives.settings.generation import GenerationSettings
+from objectives.settings.generation import GenerationSettings, Setting
 from storage.foreign import shown
 from storage.records.protocol import Dtype
 
 DTYPES: dict[str, Dtype] = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 """The types of weights by the names that people use."""
+
+_OPTION = re.compile(r"([a-z][a-z0-9_]{0,79})=([A-Za-z0-9_.+-]{1,80})")
 
 _SIZE = re.compile(r"([0-9]{1,9})[x\N{MULTIPLICATION SIGN}]([0-9]{1,9})", re.IGNORECASE)
 
@@ -20,6 +25,7 @@ def read_settings(
     size: str | None = None,
     dtype: str | None = None,
     negative_prompt: str | None = None,
+    scheduler_options: Sequence[str] | None = None,
 ) -> GenerationSettings:
     """Read the settings of a generation.
 
@@ -28,6 +34,7 @@ def read_settings(
         size: `WIDTHxHEIGHT`.
         dtype: fp16, bf16 or fp32, or the name that torch has for it.
         negative_prompt: The negative prompt.
+        scheduler_options: Options of the scheduler, each `NAME=VALUE`.
 
     Raises:
         InputError: If one is not what it should be.
@@ -37,6 +44,7 @@ def read_settings(
         size=None if size is None else read_size(size),
         dtype=None if dtype is None else read_dtype(dtype),
         negative_prompt=negative_prompt or "",
+        scheduler_options=_read_options(scheduler_options or ()),
     )
     settings.check()
     return settings
@@ -51,7 +59,11 @@ def setting_words(settings: GenerationSettings) -> list[tuple[str, str]]:
         "--dtype": None if dtype is None else dtype_words(dtype),
         "--negative-prompt": settings.negative_prompt or None,
     }
-    return [(name, value) for name, value in given.items() if value is not None]
+    options = (f"{name}={value_words(each)}" for name, each in settings.scheduler_options.items())
+    return [
+        *((name, value) for name, value in given.items() if value is not None),
+        *(("--scheduler-option", option) for option in options),
+    ]
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -79,6 +91,37 @@ def read_dtype(text: str) -> Dtype:
         if wanted in (short, full):
             return full
     raise InputError(f"--dtype is {', '.join(DTYPES)}, and {shown(text)} was given")
+
+
+def read_value(text: str) -> Setting:
+    """The value that a text is: true or false, a number, or else the text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    with suppress(ValueError):
+        return int(text)
+    with suppress(ValueError):
+        return value if math.isfinite(value := float(text)) else text
+    return text
+
+
+def value_words(value: Setting) -> str:
+    """A value as `read_value` reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read_options(options: Sequence[str]) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for option in options:
+        match = _OPTION.fullmatch(option.strip())
+        if match is None:
+            raise InputError(
+                "--scheduler-option is NAME=VALUE, such as use_karras_sigmas=true, and "
+                f"{shown(option)} was given"
+            )
+        if match[1] in found:
+            raise InputError(f"--scheduler-option {match[1]} is given twice; keep one")
+        found[match[1]] = read_value(match[2])
+    return found
 
 
 def dtype_words(dtype: Dtype) -> str:

@@ -156,6 +156,7 @@ def _record(
         trials=_points(found),
         states=dict(found.states),
         scheduler_settings=kept.scheduler_settings,
+        scheduler_options=kept.scheduler_options,
         doubt=kept.doubt,
         origin=kept.model_origin,
         files=kept.files,

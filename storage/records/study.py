@@ -59,7 +59,7 @@ class Origin(Record):
 
 
 class StudyAttributes(Record):
-    """What is kept on a study. The last five are not there in studies of some earlier releases.
+    """What is kept on a study. The last six are not there in studies of some earlier releases.
 
     Attributes:
         combination: What it accelerates, and with what.
@@ -69,6 +69,7 @@ class StudyAttributes(Record):
         loss_budget: The greatest CLIP loss allowed, as the latest run had it.
         budgets: By name what else it limits.
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
+        scheduler_options: Those of them that a person chose.
         doubt: Why a small loss says little here; empty if there is no reason.
         model_origin: Where its model was loaded from.
         files: Where the `prompts` and the `scorer` that a person gave lay at last, by their name in
@@ -82,6 +83,7 @@ class StudyAttributes(Record):
     loss_budget: float = Field(gt=-1, lt=1)
     budgets: dict[str, Number] = Field(default_factory=dict)
     scheduler_settings: dict[str, bool | Value | str] = Field(default_factory=dict)
+    scheduler_options: dict[str, bool | Value | str] = Field(default_factory=dict)
     doubt: str = ""
     model_origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)
@@ -99,7 +101,8 @@ class Study(BaseModel):
         budgets: What it allows, as the latest run had it.
         trials: Its distinct completed points, by trial number.
         states: How many trials are in which state, repeats of a point left out.
-        scheduler_settings: As in `StudyAttributes`; so are the next three.
+        scheduler_settings: As in `StudyAttributes`; so are the next four.
+        scheduler_options: Those of them that a person chose.
         doubt: Why a small loss says little here.
         origin: Where its model was loaded from.
         files: Where files that a person gave lay at last.
@@ -119,6 +122,7 @@ class Study(BaseModel):
     trials: list[Trial]
     states: dict[str, int]
     scheduler_settings: dict[str, bool | Value | str] = Field(default_factory=dict)
+    scheduler_options: dict[str, bool | Value | str] = Field(default_factory=dict)
     doubt: str = ""
     origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)

@@ -7,6 +7,8 @@ IDENTITY = "identity"
 """Tells a study from one of the same name, or number, that was deleted."""
 COMBINATION = "combination"
 SCHEDULER_SETTINGS = "scheduler_settings"
+SCHEDULER_OPTIONS = "scheduler_options"
+"""The settings that a person chose; not there on a study for which nobody did."""
 PROTOCOL = "protocol"
 ENVIRONMENT = "environment"
 SPACE = "space"
@@ -20,6 +22,7 @@ FILES = "files"
 STUDY_KEYS = (
     COMBINATION,
     SCHEDULER_SETTINGS,
+    SCHEDULER_OPTIONS,
     PROTOCOL,
     ENVIRONMENT,
     SPACE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -39,6 +39,7 @@ class StudyDefinition:
         space: Distinct points, parameter sets of the full grid, and the choices of each parameter.
         origin: Where the model was loaded from.
         files: Where the prompts and the scorer lie that a person gave.
+        scheduler_options: Those of the settings that a person chose.
     """
 
     name: str
@@ -49,6 +50,7 @@ class StudyDefinition:
     space: Space
     origin: Origin
     files: Mapping[str, str]
+    scheduler_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 WantedBudgets = Callable[[Budgets | None], Budgets]
@@ -108,6 +110,8 @@ def _make_study(
         keys.SPACE: {**space.as_json(), "choices": by_stored_names(space.choices)},
         keys.ENVIRONMENT: definition.environment.as_json(),
     }
+    if definition.scheduler_options:
+        identity[keys.SCHEDULER_OPTIONS] = definition.scheduler_options
     known = study.user_attrs
     _refuse_other(known, definition, allow_drift)
     for name, value in identity.items():

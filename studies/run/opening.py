@@ -60,6 +60,7 @@ def _definition(plan: Plan) -> StudyDefinition:
         ),
         origin=plan.model.origin,
         files=given_files(plan.request),
+        scheduler_options=plan.scheduler_options,
     )
 
 

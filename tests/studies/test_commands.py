@@ -57,6 +57,14 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
         size=st.none() | st.tuples(st.integers(8, 8192), st.integers(8, 8192)),
         dtype=st.none() | st.sampled_from(get_args(Dtype)),
         negative_prompt=st.text(max_size=50).filter(str.isprintable),
+        scheduler_options=st.dictionaries(
+            st.from_regex("[a-z][a-z0-9_]{0,9}", fullmatch=True),
+            st.booleans()
+            | st.integers(-(10**9), 10**9)
+            | st.floats(-1e9, 1e9)
+            | st.sampled_from(["linspace", "dpmsolver++", "v_prediction"]),
+            max_size=2,
+        ),
     ),
     device=st.sampled_from(["auto", "cpu", "cuda:3"]),
     timeout_s=st.none() | POSITIVE,
@@ -111,6 +119,12 @@ def test_a_command_asks_for_what_it_was_written_from(request: StudyRequest) -> N
         {"num_samples": 3, "batch_size": 2, "seed": 7},
         {"methods": ("tome",)},
         {"generation": GenerationSettings(8.0, (72, 64), "bfloat16", "a 'blue' circle")},
+        {
+            "scheduler": "EulerDiscrete",
+            "generation": GenerationSettings(
+                scheduler_options={"use_karras_sigmas": True, "timestep_spacing": "trailing"}
+            ),
+        },
     ],
 )
 def test_a_stored_study_goes_on_under_its_own_name(

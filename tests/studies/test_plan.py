@@ -51,7 +51,9 @@ def test_how_one_searches_does_not_change_the_study(
     assert make_plan(make_request(**changes)).study_name == make_plan(make_request()).study_name
 
 
-SETTINGS = GenerationSettings(8.0, (96, 64), "bfloat16", "a blue circle")
+SETTINGS = GenerationSettings(
+    8.0, (96, 64), "bfloat16", "a blue circle", {"timestep_spacing": "trailing"}
+)
 
 
 def test_how_pictures_are_drawn_is_in_the_protocol_and_is_what_methods_see(
@@ -74,7 +76,9 @@ def test_each_setting_names_another_study_and_the_pipelines_own_does_not(
     own = make_plan(make_request())
     chosen = GenerationSettings(**{field: getattr(SETTINGS, field)})
     assert make_plan(make_request(generation=chosen)).study_name != own.study_name
-    usual = GenerationSettings(own.protocol.guidance_scale, (64, 64), "float32", "")
+    usual = GenerationSettings(
+        own.protocol.guidance_scale, (64, 64), "float32", "", {"clip_sample": False}
+    )
     assert make_plan(make_request(generation=usual)).study_name == own.study_name
 
 
@@ -191,6 +195,30 @@ def test_a_plan_builds_its_stack_once(
         ({"generation": GenerationSettings(negative_prompt="a\nb")}, "--negative-prompt takes one"),
         ({"generation": GenerationSettings(negative_prompt="x" * 10**6)}, "at most 2000"),
         ({"generation": GenerationSettings(1.0, negative_prompt="a")}, "does nothing at a guid"),
+        (
+            {"generation": GenerationSettings(scheduler_options={"use_karras_sigma": True})},
+            "DDIM has no option 'use_karras_sigma'; it has num_train_timesteps, ",
+        ),
+        (
+            {"generation": GenerationSettings(scheduler_options={"clip_samples": True})},
+            "no option 'clip_samples'; did you mean clip_sample?",
+        ),
+        (
+            {"generation": GenerationSettings(scheduler_options={"clip_sample": 1})},
+            "--scheduler-option clip_sample of DDIM takes true or false, and 1 was given",
+        ),
+        (
+            {"generation": GenerationSettings(scheduler_options={"steps_offset": True})},
+            "takes a whole number, and True was given",
+        ),
+        (
+            {"generation": GenerationSettings(scheduler_options={"timestep_spacing": "odd"})},
+            "DDIMScheduler with 6 steps does not work with this pipeline: odd is not supported",
+        ),
+        (
+            {"generation": GenerationSettings(scheduler_options={"beta_schedule": "odd"})},
+            "DDIM does not work with this pipeline: odd is not implemented",
+        ),
         (
             {"generation": GenerationSettings(1.0), "methods": ("cfg_cutoff",)},
             "guidance_scale 1 is off",

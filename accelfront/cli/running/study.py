@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accel_space.methods import METHODS
-from accelfront.cli.generation_options import Dtype, Guidance, NegativePrompt, Size
+from accelfront.cli.generation_options import (
+    Dtype,
+    Guidance,
+    NegativePrompt,
+    SchedulerOption,
+    Size,
+)
 from accelfront.cli.options import (
     DEFAULT_STORAGE,
     DEFAULT_TRIALS,
@@ -87,6 +93,7 @@ def study(
     size: Size = None,
     dtype: Dtype = None,
     negative_prompt: NegativePrompt = None,
+    scheduler_option: SchedulerOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
@@ -149,7 +156,7 @@ def study(
         model=model,
         revision=revision,
         scorer=scorer,
-        generation=read_settings(guidance, size, dtype, negative_prompt),
+        generation=read_settings(guidance, size, dtype, negative_prompt, scheduler_option),
         device=device,
         timeout_s=timeout,
         trial_timeout_s=trial_timeout,

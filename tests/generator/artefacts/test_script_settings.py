@@ -59,6 +59,9 @@ def test_a_script_draws_what_was_measured_under_its_settings(
         batch_size=2,
         **SETTINGS,
     )
+    chosen = {"timestep_spacing": "trailing"}
+    settings = study.scheduler_settings | chosen
+    study = changed(study, scheduler_settings=settings, scheduler_options=chosen)
     here = Environment(device=device_name(torch.device("cpu")), versions=study.versions)
     script = tmp_path / "script.py"
     script.write_text(render_script(study, trial, Source(str(model))))
@@ -106,6 +109,16 @@ def test_a_negative_prompt_stays_a_text(text: str) -> None:
         and isinstance(node.value, ast.Constant)
     ]
     assert kept == text
+
+
+def test_a_chosen_option_of_the_scheduler_stands_behind_what_its_own_one_means() -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    chosen = {"timestep_spacing": "trailing"}
+    settings = study.scheduler_settings | chosen
+    script = rendered(changed(study, scheduler_settings=settings, scheduler_options=chosen), trial)
+    own, _, other = script.partition("        # What was chosen otherwise.\n")
+    assert other.startswith('        timestep_spacing="trailing",\n    )\n')
+    assert "clip_sample=False" in own and "timestep_spacing" not in own
 
 
 def test_sides_are_told_as_width_and_height() -> None:

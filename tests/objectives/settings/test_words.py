@@ -15,6 +15,13 @@ def test_settings_are_read_from_words() -> None:
     assert read == GenerationSettings(6.0, (1216, 832), "bfloat16", "blurry")
     assert read_settings(size=" 1216X832").size == (1216, 832)
     assert read_settings(dtype="float16").dtype == "float16"
+    options = ["use_karras_sigmas=True", "solver_order=3", "beta_end=1e-2", "spacing=trailing"]
+    assert read_settings(scheduler_options=options).scheduler_options == {
+        "use_karras_sigmas": True,
+        "solver_order": 3,
+        "beta_end": 0.01,
+        "spacing": "trailing",
+    }
 
 
 def test_settings_are_written_with_all_digits_and_no_more() -> None:
@@ -33,6 +40,9 @@ def test_settings_are_written_with_all_digits_and_no_more() -> None:
         ({"size": "99999x8"}, "--size takes sides of 8 to 8192 pixels, and 99999x8 was given"),
         ({"dtype": "int8"}, "--dtype is fp16, bf16, fp32, and 'int8' was given"),
         ({"guidance": float("inf")}, "--guidance must be a number from 0 to 1000, and inf"),
+        ({"scheduler_options": ["karras"]}, "--scheduler-option is NAME=VALUE, such as use_k"),
+        ({"scheduler_options": ["a=b c"]}, "--scheduler-option is NAME=VALUE"),
+        ({"scheduler_options": ["a=1", "a=2"]}, "--scheduler-option a is given twice"),
         ({"negative_prompt": "a\x00b"}, "--negative-prompt takes one line"),
         ({"negative_prompt": "a\ud800b"}, "--negative-prompt takes one line"),
     ],

@@ -1,0 +1,47 @@
+"""The protocol of a request: how its points are measured."""
+
+from __future__ import annotations
+
+from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.model import Model
+from objectives.prompts import prompts_fingerprint
+from objectives.quality.scorer import ScorerSource
+from storage.records.protocol import Dtype, Protocol
+from studies.request import StudyRequest
+
+
+def make_protocol(
+    request: StudyRequest,
+    entry: PipelineEntry,
+    model: Model,
+    scorer: ScorerSource,
+    prompts: list[str],
+    dtype: Dtype,
+) -> Protocol:
+    """Complete a request by what the pipeline has where the request says nothing.
+
+    Args:
+        request: The request.
+        entry: The pipeline's entry in the catalogue.
+        model: The model.
+        scorer: What scores.
+        prompts: The prompts of the search.
+        dtype: The type of the weights.
+    """
+    file, chosen = request.prompts or entry.prompts, request.generation
+    height, width = chosen.size_with(model.architecture)
+    return Protocol(
+        model=model.name,
+        scorer=scorer.name,
+        prompts=f"{file.name}@{prompts_fingerprint(prompts)}",
+        prompts_seed=request.seed,
+        num_samples=len(prompts),
+        batch_size=min(request.batch_size or entry.batch_size, len(prompts)),
+        height=height,
+        width=width,
+        guidance_scale=chosen.guidance_with(entry),
+        dtype=dtype,
+        seed=request.seed,
+        timed=entry.family.timed,
+        negative_prompt=chosen.negative_prompt,
+    )
