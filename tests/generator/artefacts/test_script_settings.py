@@ -112,7 +112,8 @@ def test_a_negative_prompt_stays_a_text(text: str) -> None:
 
 
 def test_a_chosen_option_of_the_scheduler_stands_behind_what_its_own_one_means() -> None:
-    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    point = {"cfg_cutoff.cutoff_step_index": 8}
+    study, trial = made_study("PixArt-alpha", ["cfg_cutoff"], point)
     chosen = {"timestep_spacing": "trailing"}
     settings = study.scheduler_settings | chosen
     script = rendered(changed(study, scheduler_settings=settings, scheduler_options=chosen), trial)
