@@ -33,23 +33,14 @@ def reach_text(study: Study) -> str:
 
 def bounds_json(study: Study) -> dict[str, Any]:
     """One entry of `bounds --json`."""
-    found = study.conclusion
-    points = {
-        "answer": found.answer,
-        "bolder": found.bolder,
-        "bound": found.bound,
-        "least_lossy": found.least_lossy,
-    }
-    content = study.as_json()
+    found, content = study.conclusion, study.as_json()
     del content["front"]
     return {
         **content,
+        "bound": study.point_json(found.bound),
+        "least_lossy": study.point_json(found.least_lossy),
         "points": study.space.distinct,
         "searched": is_searched(study),
-        **{
-            name: None if trial is None else study.points_json([trial])[0]
-            for name, trial in points.items()
-        },
     }
 
 

@@ -12,7 +12,7 @@ from objectives.quality import METRICS
 from objectives.quality.metric import Metric
 from objectives.spelling import likely
 from storage.foreign import shown
-from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets, title
+from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets
 
 MEMORY_OPTION = "memory"
 
@@ -68,19 +68,23 @@ def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedB
     for text in texts:
         name, value = _read(text)
         if name in found:
-            by = " by --req-score-loss too" if clip_loss is not None and name == CLIP_LOSS else ""
-            raise InputError(
-                f"the budget of the {title(name)} is given twice{by}; give each budget once"
-            )
+            twice = "is given twice; give it once"
+            if clip_loss is not None and name == CLIP_LOSS:
+                twice = "and --req-score-loss set the same budget; give one of them"
+            raise InputError(f"--budget {budget_name(name)} {twice}")
         found[name] = value
     return AskedBudgets(found.pop(CLIP_LOSS, None), found)
 
 
+def budget_name(name: str) -> str:
+    """The name of a budget as `--budget` takes it."""
+    return MEMORY_OPTION if name == MEMORY else name
+
+
 def budget_words(name: str, most: Asked) -> str:
     """A budget as `--budget` takes it."""
-    if name == MEMORY:
-        return f"{MEMORY_OPTION}={NONE if most is None else f'{most:.10g}MiB'}"
-    return f"{name}={NONE if most is None else f'{most:.10g}'}"
+    unit = "MiB" if name == MEMORY else ""
+    return f"{budget_name(name)}={NONE if most is None else f'{most:.10g}{unit}'}"
 
 
 def _read(text: str) -> tuple[str, Asked]:

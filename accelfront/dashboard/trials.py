@@ -26,7 +26,6 @@ from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import RawTrial
 from storage.records.conclusions.words import share_text
-from storage.records.judgement import judged_front
 from storage.records.measurement import Kind
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -104,7 +103,7 @@ def _judge(study: dict[str, Any], record: Study) -> None:
     by_number = {each["number"]: each for each in study["trials"]}
     # What was stored since the answer was made comes with the next one.
     points = [trial for trial in record.trials if trial.number in by_number]
-    rivals = record.rivals
+    rivals, roles = record.rivals, record.roles
     for trial in points:
         each = by_number[trial.number]
         each["values"] = [trial.judged_speedup, trial.judged_loss]
@@ -115,6 +114,8 @@ def _judge(study: dict[str, Any], record: Study) -> None:
             "chance inside": share_text(trial.chance_inside(record.budgets)),
             **_judgement(trial),
         }
+        if role := roles.get(trial.number):
+            judged["role"] = role
         times, lossy = rivals.lossless_speedup(trial), trial.measurement.lossy_methods
         if times is not None:
             judged["vs lossless"] = f"{times:.2f}x"
@@ -123,8 +124,8 @@ def _judge(study: dict[str, Any], record: Study) -> None:
         each["user_attrs"] = [{"key": k, "value": v} for k, v in judged.items()] + others
     study["best_trials"] = [
         by_number[trial.number]
-        for trial in judged_front(points, record.budgets)
-        if trial.judged_loss <= record.loss_budget
+        for trial in record.listed
+        if trial.judged_loss <= record.loss_budget and trial.number in by_number
     ]
 
 

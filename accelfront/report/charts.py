@@ -54,9 +54,12 @@ def front_chart(report: StudyReport, anchor: str) -> Figure:
         anchor: What the id of a front point's row in the page begins with.
     """
     study = report.record
-    inside = [point.trial for point in report.front if point.inside]
-    outside = [point.trial for point in report.front if not point.inside]
-    front = [point.trial for point in report.front]
+    answer = report.found.answer
+    chosen = [] if answer is None else [answer]
+    others = [point for point in report.front if point.trial not in chosen]
+    inside = [point.trial for point in others if point.inside]
+    outside = [point.trial for point in others if not point.inside]
+    front = [point.trial for point in report.front if point.on_front]
     # Behind its points, and no legend of its own: they name it.
     line = {
         "type": "scatter",
@@ -76,6 +79,7 @@ def front_chart(report: StudyReport, anchor: str) -> Figure:
         line,
         _points(study, outside, "front, over the loss budget", VERMILLION, "square", anchor),
         _points(study, inside, "front", BLUE, "circle", anchor),
+        _points(study, chosen, "answer", BLUE, "diamond", anchor),
         plain,
     ]
     budget = 100 * study.loss_budget

@@ -16,16 +16,17 @@ from storage.records.conclusions.words import share_text
 from storage.records.front import hypervolume, pareto_front
 from storage.records.judgement import LEAST_SPEEDUP, Rivals
 from storage.records.measurement import Measurement
-from storage.records.study import Study
+from storage.records.study import OFF_FRONT, Study
 from storage.records.trial import Trial
 
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """A point of a study's front.
+    """A point that is listed of a study: one of its front, or its answer.
 
     Attributes:
         trial: The point.
+        role: Whether it is the answer or the bolder point, in words; most are neither.
         inside: Whether it keeps the loss budget by its mean.
         chance: The chance that it is truly inside all budgets.
         command: What emits its script; None if no task singles it out.
@@ -34,11 +35,17 @@ class FrontPoint:
     """
 
     trial: Trial
+    role: str
     inside: bool
     chance: str
     command: str | None
     vs_lossless: str
     fewer_steps: str
+
+    @property
+    def on_front(self) -> bool:
+        """Whether no other point beats it by its means."""
+        return OFF_FRONT not in self.role
 
     @property
     def why_no_command(self) -> str:
@@ -97,7 +104,7 @@ class StudyReport:
 
     Attributes:
         record: The study as it is stored.
-        front: Its front, fastest first.
+        front: Its front, fastest first, with the answer wherever that is.
         dominated: Its other points.
         found: What it comes to.
         rivals: What its points have to beat.
@@ -126,13 +133,14 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
         commands: Of the storage that it is in.
     """
     trials, budget = study.trials, study.loss_budget
-    front, rivals = study.front, study.rivals
+    front, rivals, roles = study.listed, study.rivals, study.roles
     on_front = {trial.number for trial in front}
     return StudyReport(
         record=study,
         front=[
             FrontPoint(
                 trial,
+                role=roles.get(trial.number, ""),
                 inside=trial.judged_loss <= budget,
                 chance=share_text(trial.chance_inside(study.budgets)),
                 command=commands.of(study, trial),

@@ -30,7 +30,7 @@ def front_pictures(store: Store, studies: Iterable[Study]) -> dict[tuple[str, in
         return {}
     files = FileSystemArtifactStore(folder)
     listed = list_pictures(store)
-    keys = [(study.name, trial.number) for study in studies for trial in study.front]
+    keys = [(study.name, trial.number) for study in studies for trial in study.listed]
     found = {key: _picture(files, listed.get(key, ())) for key in keys}
     return {key: picture for key, picture in found.items() if picture is not None}
 

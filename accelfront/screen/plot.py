@@ -21,9 +21,9 @@ from storage.records.combination import StudyName
 from storage.records.study import Study
 from storage.records.trial import Trial
 
-FRONT, ABOVE, DOMINATED, PLAIN, BUDGET = "●▲·+┄"
+FRONT, ANSWER, ABOVE, DOMINATED, PLAIN, BUDGET = "●◆▲·+┄"
 LEFT, RIGHT, CUT_LEFT, CUT_RIGHT, LINE, ONE = "├┤<>─│"
-ASCII = str.maketrans("●▲·┄├┤─│└┬┼…", "o^.-[]-|++|~")
+ASCII = str.maketrans("●◆▲·┄├┤─│└┬┼…", "o#^.-[]-|++|~")
 
 ROWS, WIDEST, NARROWEST = 12, 100, 20
 
@@ -43,7 +43,7 @@ class Plot:
         for line in self.draw(min(options.max_width, WIDEST)):
             text = Text(line.rstrip())
             text.highlight_regex(f"[{BUDGET}{DOMINATED}]+", "dim")
-            text.highlight_regex(rf"[{FRONT}{ABOVE}]\d*", "bold")
+            text.highlight_regex(rf"[{FRONT}{ANSWER}{ABOVE}]\d*", "bold")
             if options.ascii_only:
                 text.plain = text.plain.translate(ASCII)
             yield text
@@ -88,7 +88,7 @@ def answers_plot(studies: Sequence[Study]) -> Plot:
 def _front_lines(study: Study, width: int) -> list[str]:
     if not study.trials:
         return []
-    front = study.front
+    front = study.listed
     losses = _loss_axis(study)
     ticks = {row: f"{loss:.3g}%" for row, loss in losses.ticks(most=6).items()}
     margin = max(map(len, ticks.values())) + 1
@@ -149,6 +149,9 @@ def _scattered(study: Study, front: Sequence[Trial], speeds: Axis, losses: Axis)
     for trial in front:
         row, column = place(trial)
         rows[row][column] = ABOVE if is_above(trial) else FRONT
+    if (answer := study.answer) is not None:
+        row, column = place(answer)
+        rows[row][column] = ANSWER
     for trial in front:
         row, column = place(trial)
         number = str(trial.number)
@@ -163,8 +166,10 @@ def _legend(study: Study, front: Sequence[Trial], highest: float) -> list[str]:
     on_front = {trial.number for trial in front}
     above = {trial.number for trial in study.trials if 100 * trial.judged_loss > highest}
     hidden = len(above - on_front)
+    answer = study.answer
     marks = {
-        f"{FRONT} front": True,
+        f"{FRONT} front": any(answer is None or trial.number != answer.number for trial in front),
+        f"{ANSWER} answer": answer is not None,
         f"{ABOVE} front, further up": bool(above & on_front),
         f"{DOMINATED} {'dominated or left out' if study.ruled_out else 'dominated'}": len(
             study.trials

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -26,8 +26,8 @@ from storage.records.points import by_short_names
 if TYPE_CHECKING:
     from generator.bounds import WeakBaseline
     from storage.records.judgement import Rivals
-    from storage.records.study import Study
     from storage.records.trial import Failure
+from storage.records.study import OFF_FRONT, Study
 from storage.records.trial import Trial
 
 DISTURBED = "!"
@@ -37,9 +37,11 @@ HOST_BOUND = 0.5
 
 INSIDE = "inside: the chance that the point is truly inside all budgets"
 
+BEATEN = f"{OFF_FRONT}: others beat it by their means, and are not so sure to be inside"
+
 HITS = "hits: the share of the denoiser's calls in which the cache reused blocks"
 
-AGAIN = "second line: measured again, on prompts that the search did not see"
+AGAIN = "second line: measured again on unseen prompts, and judged by both"
 
 
 def print_json(content: Any) -> None:
@@ -68,7 +70,7 @@ def front_table(study: Study, title: str | None = None) -> Table:
         study: The study.
         title: What the table is of; None is the name of the study.
     """
-    front, rivals = study.front, study.rivals
+    front, rivals, roles = study.listed, study.rivals, study.roles
     beside = [] if rivals.lossless is None else ["vs\nloss-\nless"]
     # Headers of two lines, and similarity below the parameters: 80 columns are to hold it all.
     table = plain_table(
@@ -88,12 +90,13 @@ def front_table(study: Study, title: str | None = None) -> Table:
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
             "\n".join(_loss(each, study.loss_budget) for each in measured),
             share_text(trial.chance_inside(study.budgets)),
-            "\n".join(filter(None, [searched_params(study, trial), *_details(trial, rivals)])),
+            "\n".join(filter(None, _details(study, trial, rivals, roles))),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
         INSIDE: True,
+        BEATEN: any(OFF_FRONT in role for role in roles.values()),
         f"{VS_LOSSLESS} ({best_lossless_text(rivals)})": bool(beside),
         FEWER_STEPS: any(fewer_steps_text(rivals, trial) for trial in front),
         WARM_UP: any(trial.warmup_s is not None for trial in front),
@@ -128,10 +131,12 @@ def _loss(measured: Measurement, budget: float) -> str:
     return f"{mark}{measured.clip_loss:.1%} {low}..{high}"
 
 
-def _details(trial: Trial, rivals: Rivals) -> list[str]:
-    """What stands below a point's parameters, a line each; empty where there is nothing."""
+def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str]) -> list[str]:
+    """A point's parameters and what stands below them, a line each; some may be empty."""
     measured = trial.measurement
     return [
+        searched_params(study, trial),
+        roles.get(trial.number, ""),
         "lossless" if trial.is_lossless else "",
         fewer_steps_text(rivals, trial),
         f"similar {measured.image_similarity:.3f}",

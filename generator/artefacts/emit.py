@@ -62,23 +62,36 @@ class TaskResult:
 
     def as_json(self) -> dict[str, Any]:
         """One entry of `generate --json`."""
-        chosen = self.chosen
         return {
             "task": self.task,
             "status": self.status,
             "reason": self.reason + (f"; to search it: {self.command}" if self.command else ""),
             "difficulty": self.difficulty,
-            "study": None if chosen is None else chosen.study.name,
-            "trial": None if chosen is None else chosen.trial.number,
-            "model": None if chosen is None else chosen.study.protocol.model,
+            **dict.fromkeys(CHOSEN),
             "path": None if self.path is None else str(self.path),
-            "speedup": None if chosen is None else chosen.trial.judged_speedup,
-            "clip_loss": None if chosen is None else chosen.trial.judged_loss,
-            "chance_inside": None if chosen is None else chosen.chance_inside,
-            "latency_s": None if chosen is None else chosen.trial.judged.latency_s,
-            "batch_size": None if chosen is None else chosen.study.protocol.batch_size,
-            **({} if chosen is None else chosen.study.rivals.as_json(chosen.trial)),
+            **({} if self.chosen is None else _chosen_json(self.chosen)),
         }
+
+
+CHOSEN = ("study", "trial", "model", "speedup", "clip_loss", "chance_inside", "latency_s",
+          "batch_size")  # fmt: skip
+"""What `generate --json` has of a chosen trial, null where there is none."""
+
+
+def _chosen_json(chosen: Choice) -> dict[str, Any]:
+    study, trial = chosen.study, chosen.trial
+    return {
+        "study": study.name,
+        "trial": trial.number,
+        "model": study.protocol.model,
+        "speedup": trial.judged_speedup,
+        "clip_loss": trial.judged_loss,
+        "chance_inside": trial.chance_written(chosen.budgets),
+        "latency_s": trial.judged.latency_s,
+        "batch_size": study.protocol.batch_size,
+        **trial.judged_json(),
+        **study.rivals.as_json(trial),
+    }
 
 
 class Search(Protocol):
@@ -88,7 +101,7 @@ class Search(Protocol):
         """Run a study of a task's combination until a point meets the task."""
 
     def command(self, task: Task) -> str:
-        """The command that does the same."""
+        """The command that does the same; raises RefusedError if it would be refused."""
 
     def onward(self, study: Study) -> str:
         """The command that measures more of a study."""
@@ -146,12 +159,7 @@ class Emitter:
         if choice is not None:
             return self._write(task, choice, usable)
         if not usable:
-            return TaskResult(
-                task.text,
-                "not-searched",
-                "; ".join(unusable) or "no study has measured this combination",
-                self.search.command(task),
-            )
+            return self._unsearched(task, unusable)
         near = nearest(usable, task)
         within_bound = is_within_bound(usable, task)
         reason = _shortfall(task, near, within_bound)
@@ -172,6 +180,18 @@ class Emitter:
             difficulty=task_difficulty(near.study, task, self.rules),
             chosen=near,
         )
+
+    def _unsearched(self, task: Task, unusable: Sequence[str]) -> TaskResult:
+        """Say what would search for a task, or why nothing here would."""
+        reasons = list(unusable) or ["no study has measured this combination"]
+        try:
+            return TaskResult(
+                task.text, "not-searched", "; ".join(reasons), self.search.command(task)
+            )
+        except RefusedError as refusal:
+            # What cannot work here may have been measured elsewhere.
+            status: Status = "not-searched" if unusable else "infeasible"
+            return TaskResult(task.text, status, "; ".join([*unusable, str(refusal)]))
 
     def _studies_of(self, task: Task) -> tuple[list[Study], list[str]]:
         """Studies that may serve a task, the most trusted first, and why others may not."""

@@ -137,9 +137,7 @@ class Point(Record):
             protocol=study.protocol,
             environment=study.environment,
             figures=_figures(trial),
-            promised=Promised(
-                budgets=kept.limits(), chance_inside=round(trial.chance_inside(kept), 4)
-            ),
+            promised=Promised(budgets=kept.limits(), chance_inside=trial.chance_written(kept)),
             provenance=Provenance(study=study.name, trial=trial.number, model=study.origin),
         )
 

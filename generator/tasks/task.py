@@ -17,7 +17,7 @@ from generator.tasks.words import METHOD_WORDS
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.spelling import likely
-from storage.foreign import ForeignTextError, read_json
+from storage.foreign import ForeignTextError, read_json, shown
 from storage.records.combination import Combination
 
 DEFAULT_SCHEDULER = "DDIM"
@@ -95,6 +95,16 @@ class Task(BaseModel):
 
 FIELDS = tuple(name for name in Task.model_fields if name not in ("text", "notes"))
 """What an entry of a task file can say."""
+
+_JSON_EXAMPLES = {
+    "pipeline": '"tiny-shapes"',
+    "scheduler": '"DDIM"',
+    "steps": "25",
+    "methods": '["deepcache", "tgate"]',
+    "speedup": "1.5",
+    "latency_s": "0.8",
+    "loss_budget": "0.02",
+}
 
 _LABELS = {"steps": "steps", "speedup": "speedup", "latency_s": "latency", "loss_budget": "loss"}
 
@@ -195,22 +205,28 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_value(key: str, value: Any) -> Reading:
     """Read one value of an entry; its key says what it is."""
-    # What is nested may be endless.
-    plain = isinstance(value, str | int | float)
-    shown = quote(f"{key}: {value if plain else type(value).__name__}")
+    piece = quote(f"{key}: {_in_json(value)}")
     if key == "methods" and isinstance(value, list) and all(isinstance(v, str) for v in value):
         value = ", ".join(value)
-    if key in EXAMPLES and isinstance(value, int | float) and not isinstance(value, bool):
+    is_number = key in EXAMPLES
+    if is_number and isinstance(value, int | float) and not isinstance(value, bool):
         if key == "loss_budget" and abs(value) >= 1:
-            raise InputError(f"{shown} must be a share such as 0.02, or text such as '2%'")
-        return Reading({key: {value: shown}}, ())
-    if not isinstance(value, str):
-        expected = "a number or text" if key in EXAMPLES else "names as text"
-        raise InputError(f"{shown} cannot be read; write {expected}")
+            raise InputError(f'{piece} must be a share such as 0.02, or text such as "2%"')
+        return Reading({key: {value: piece}}, ())
+    # Text without a digit is no number, whatever names are known.
+    if not isinstance(value, str) or (is_number and not any(map(str.isdecimal, value))):
+        raise InputError(f'{piece} cannot be read; write it like "{key}": {_JSON_EXAMPLES[key]}')
     reading = parse(f"{_LABELS.get(key, '')} {value}")
     if reading.found.keys() != {key}:
-        raise InputError(f"{shown} must give {key} and nothing else")
+        raise InputError(f"{piece} must give {key} and nothing else")
     return reading
+
+
+def _in_json(value: Any) -> str:
+    """A value as JSON has it; of what is nested, which may be endless, its kind."""
+    if isinstance(value, str):
+        return value
+    return shown(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def _settle(reading: Reading, text: str) -> Task:

@@ -89,6 +89,10 @@ class StudyAttributes(Record):
     files: dict[str, str] = Field(default_factory=dict)
 
 
+OFF_FRONT = "off the front"
+"""Said of an answer that other points beat by their means, as they are not so sure to be inside."""
+
+
 class Study(BaseModel):
     """One study with its completed points.
 
@@ -154,6 +158,29 @@ class Study(BaseModel):
         return judged_front(self.trials, self.budgets)
 
     @property
+    def listed(self) -> list[Trial]:
+        """What a list shows: the front, and the answer where a point beats it by its means alone.
+
+        Such a point is not sure to be inside, as its interval is wider.
+        """
+        shown = {trial.number: trial for trial in self.front}
+        if (answer := self.answer) is not None:
+            shown[answer.number] = answer
+        return sorted(shown.values(), key=lambda each: (-each.judged_speedup, each.judged_loss))
+
+    @property
+    def roles(self) -> dict[int, str]:
+        """What a list calls the answer and the bolder point, by their numbers."""
+        found, roles = self.conclusion, {}
+        if found.bolder is not None:
+            roles[found.bolder.number] = "bolder"
+        if found.answer is not None:
+            number = found.answer.number
+            on_front = any(trial.number == number for trial in self.front)
+            roles[number] = "answer" if on_front else f"answer, {OFF_FRONT}"
+        return roles
+
+    @property
     def searched_front(self) -> list[Trial]:
         """The non-dominated points by what the search measured: what a search compares with."""
         return pareto_front(self.allowed)
@@ -202,8 +229,13 @@ class Study(BaseModel):
             for trial in trials
         ]
 
+    def point_json(self, trial: Trial | None) -> dict[str, Any] | None:
+        """One of them, where there is one."""
+        return None if trial is None else self.points_json([trial])[0]
+
     def as_json(self) -> dict[str, Any]:
         """One entry of `front --json`."""
+        found = self.conclusion
         content = {
             "study": self.name,
             **self.combination.as_json(),
@@ -214,10 +246,12 @@ class Study(BaseModel):
             "trials": len(self.trials),
             "foreign_trials": self.foreign_trials,
             "front": self.points_json(self.front),
+            "answer": self.point_json(found.answer),
+            "bolder": self.point_json(found.bolder),
             "failed": [failure._asdict() for failure in self.failed],
             "budgets": self.budgets.limits(),
             "ruled_out": [trial.number for trial in self.ruled_out],
         }
         if (best := self.rivals.lossless) is not None:
-            [content["best_lossless"]] = self.points_json([best])
+            content["best_lossless"] = self.point_json(best)
         return content

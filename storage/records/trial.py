@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,12 @@ FEWER_STEPS = ("fewer_steps",)
 
 CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
 """What `front --json` shows of a confirmation."""
+
+
+JUDGED = (
+    "speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "peak_memory_mib", "metrics",
+)  # fmt: skip
+"""What `front --json` shows of a point as it is judged."""
 
 
 class Trial(BaseModel):
@@ -91,9 +98,15 @@ class Trial(BaseModel):
         """Seconds that it took to compile and capture at first; None where that is not known."""
         return (self.first_timing or self.measurement).warmup_s
 
+    def chance_written(self, budgets: Budgets) -> float:
+        """The same in four decimals, rounded down: what is not sure does not look so, none is 1."""
+        # At the end of an interval the chance is 0.975 but for the last digits.
+        parts = floor(round(10_000 * self.chance_inside(budgets), 3))
+        return min(parts, 9_999) / 10_000
+
     def chance_json(self, budgets: Budgets) -> dict[str, float]:
         """What these budgets add to the fields of a point."""
-        return {"chance_inside": round(self.chance_inside(budgets), 4)}
+        return {"chance_inside": self.chance_written(budgets)}
 
     def as_json(self) -> dict[str, Any]:
         """The fields of a point of `front --json`, whatever the budgets."""
@@ -109,7 +122,14 @@ class Trial(BaseModel):
             "clip_loss_ci": measured["clip_loss_ci"],
             "image_similarity": measured["image_similarity"],
             **self._marks(),
+            **self.judged_json(),
         }
+
+    def judged_json(self) -> dict[str, Any]:
+        """What it is judged by, beside what the search measured of it: with the confirmation."""
+        judged = self.judged.as_json()
+        known = (name for name in JUDGED if judged.get(name) not in (None, {}))
+        return {f"judged_{name}": judged[name] for name in known}
 
     def _marks(self) -> dict[str, Any]:
         """What is to be said of this point and not of most."""

@@ -18,7 +18,8 @@ SECTION = PAGE.partition("## What `--json` prints")[2]
 
 OF_SOME = {
     "disturbed", "gpu_bound", "hits", "peak_memory_mib", "warmup_s", "lossy_methods",
-    "lossless_speedup", "fewer_steps_speedup", "metrics", "confirmed",
+    "lossless_speedup", "fewer_steps_speedup", "metrics", "confirmed", "judged_metrics",
+    "judged_peak_memory_mib",
 }  # fmt: skip
 """What some points have, told in the sentence that follows."""
 
@@ -61,5 +62,5 @@ def test_what_a_study_with_lossless_points_adds_is_said() -> None:
 def test_what_bounds_adds_and_leaves_out_is_said(study: Study) -> None:
     added = bounds_json(study).keys() - study.as_json().keys()
     [row] = [line for line in SECTION.splitlines() if line.startswith("| `bounds` ")]
-    assert added == {"answer", "bolder", "bound", "least_lossy", "points", "searched"}
+    assert added == {"bound", "least_lossy", "points", "searched"}
     assert all(f"`{name}`" in row for name in added | {"front", "command"})

@@ -37,6 +37,11 @@ def test_the_bound_is_the_fastest_point_inside_the_budget(store: Store) -> None:
         "clip_loss": 0.02,
         "clip_loss_ci": [0.01, 0.03],
         "image_similarity": 0.95,
+        "judged_speedup": 2.0,
+        "judged_speedup_ci": [1.9, 2.1],
+        "judged_latency_s": 0.5,
+        "judged_clip_loss": 0.02,
+        "judged_clip_loss_ci": [0.01, 0.03],
         "chance_inside": 0.5,
     }
     assert written["answer"]["trial"] == 0 and written["bolder"] == written["bound"]

@@ -61,7 +61,8 @@ def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]
         (["memory=0GiB"], "MiB, GiB, MB or GB"),
         (["memory=GiB"], "MiB, GiB, MB or GB"),
         (["memory=20TiB"], "MiB, GiB, MB or GB"),
-        (["ssim=1%", "ssim=2%"], "given twice"),
+        (["ssim=1%", "ssim=2%"], "^--budget ssim is given twice; give it once$"),
+        (["memory=1GiB", "memory=none"], "^--budget memory is given twice; give it once$"),
     ],
 )
 def test_what_is_no_budget_is_refused_in_one_line(texts: list[str], message: str) -> None:
@@ -71,7 +72,8 @@ def test_what_is_no_budget_is_refused_in_one_line(texts: list[str], message: str
 
 
 def test_the_loss_budget_is_given_once() -> None:
-    with pytest.raises(InputError, match="by --req-score-loss too"):
+    told = "^--budget clip_loss and --req-score-loss set the same budget; give one of them$"
+    with pytest.raises(InputError, match=told):
         read_budgets(["clip_loss=2%"], 0.03)
 
 

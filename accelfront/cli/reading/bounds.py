@@ -144,7 +144,7 @@ def _table(studies: Sequence[Study]) -> Table:
         "answer: the fastest point that is almost surely inside; intervals at 95%": True,
         INSIDE: True,
         **{note: _is_told(note, lines) for note in (VS_LOSSLESS, FEWER_STEPS)},
-        f"{AGAIN}, and judged by both; * over the loss budget": any(
+        f"{AGAIN}; * over the loss budget": any(
             study.answer is not None and study.answer.confirmed is not None for study in studies
         ),
     }

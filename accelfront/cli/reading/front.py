@@ -53,12 +53,14 @@ def front(
 
 
 def _print_csv(records: list[Study]) -> None:
-    """One row a point; intervals take two columns, parameters one each."""
+    """One row a point of the front, and the answer; intervals take two columns, parameters one."""
     from storage.reading.export import csv_text, flat_cells
 
     rows = []
     for record in records:
-        for point in record.points_json(record.front):
+        roles = record.roles
+        for point in record.points_json(record.listed):
             params = point.pop("params")
-            rows.append({"study": record.name, **flat_cells(point), **params})
+            role = roles.get(point["trial"])
+            rows.append({"study": record.name, **flat_cells(point), **params, "role": role})
     print(csv_text(rows), end="")

@@ -12,6 +12,10 @@ from accelfront.cli.options import DEFAULT_STORAGE, Budget, Storage
 from accelfront.cli.output import OutFile, put_out
 from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at, report_unreached
 
+IN_PART = 3
+"""Where no task can be made: nothing is wrong with what was asked, and what comes next must not run
+on no tasks."""
+
 
 def tasks(
     study: OneStudy = None,
@@ -29,10 +33,9 @@ def tasks(
     ] = "en",
     out: OutFile = None,
 ) -> None:
-    """Write tasks that a measured trial meets, one per line: shares of each study's answer."""
+    """Write tasks that measured trials meet: shares of each answer. Exit code 3 if none."""
     from generator.make_tasks import make_tasks
     from generator.tasks.task import task_json, task_sentence
-    from objectives.errors import InputError
 
     shares = _read_ratios(ratios)
     records = read_at(storage, study, req_score_loss, budget)
@@ -41,7 +44,8 @@ def tasks(
         print(line, file=sys.stderr)
     report_unreached(records, storage)
     if not made:
-        raise InputError("no task could be made; measure more points, or allow a greater loss")
+        print("no task can be made: measure more points, or allow a greater loss", file=sys.stderr)
+        raise typer.Exit(IN_PART)
     if file_format == "jsonl":
         lines = [json.dumps(task_json(task), ensure_ascii=False) for task in made]
     else:

@@ -71,16 +71,33 @@ class StudySearch:
         return outcome.study
 
     def command(self, task: Task) -> str:
-        """The command that runs the same study."""
-        from studies.commands import study_command
+        """The command that runs the same study.
 
-        return study_command(self._request(task), named_storage(self.store.name))
+        Raises:
+            InputError: If the scheduler is unknown or does not suit the pipeline.
+            RefusedError: If the methods cannot work in this combination, or on the device.
+        """
+        from objectives.pipelines.catalogue import find_pipeline
+        from studies.commands import study_command
+        from studies.plan import check_machine, make_stack
+
+        request = self._request(task)
+        entry = find_pipeline(request.pipeline)
+        check_machine(make_stack(request, entry, entry.architecture, self._device_kind))
+        return study_command(request, named_storage(self.store.name))
 
     def onward(self, study: Study) -> str:
         """The command that measures more of a study."""
         from studies.commands import going_on, study_command
 
         return study_command(going_on(study), named_storage(self.store.name))
+
+    @property
+    def _device_kind(self) -> str:
+        """What a study of the device asked for would run on; a name alone is that of a GPU."""
+        from objectives.timing.device import find_device
+
+        return find_device("auto").type if self.device == "auto" else self.device.partition(":")[0]
 
     @cached_property
     def _loader(self) -> PipelineLoader:

@@ -114,7 +114,7 @@ def test_bounds_tell_of_a_baseline_that_is_poor_itself(tmp_path: Path) -> None:
 
 def test_a_front_comes_with_its_plot_in_80_columns(storage: str) -> None:
     lines = run_process("front", "--storage", storage).stdout.splitlines()
-    assert any("●1" in line for line in lines)
+    assert any("◆1" in line for line in lines)
     # Sentences and commands to copy are not broken; what is drawn keeps to the width.
     drawn = [line for line in lines if not line.startswith(("accelfront ", "Nothing to use"))]
     assert max(map(len, drawn)) <= 80

@@ -33,10 +33,11 @@ FRONT_FIELDS = {
 
 POINT_FIELDS = {
     "trial", "params", "speedup", "speedup_ci", "latency_s", "baseline_latency_s", "clip_loss",
-    "clip_loss_ci", "chance_inside", "image_similarity",
+    "clip_loss_ci", "chance_inside", "image_similarity", "judged_speedup", "judged_speedup_ci",
+    "judged_latency_s", "judged_clip_loss", "judged_clip_loss_ci",
 }  # fmt: skip
 
-MARKS = {"disturbed", "confirmed", "metrics", "lossy_methods"}
+MARKS = {"disturbed", "confirmed", "metrics", "judged_metrics", "lossy_methods"}
 """What some points have."""
 
 

@@ -167,6 +167,18 @@ def test_another_machines_study_serves_only_if_asked_for_by_name(
     assert run(*command, device, cwd=tmp_path).returncode == 0
 
 
+def test_a_study_that_the_device_refuses_is_told_in_words_and_not_offered(
+    storage: str, tmp_path: Path
+) -> None:
+    for task, why in (
+        ("tiny-shapes, DeepCache + cuda_graph", "the device is cpu; leave it out"),
+        ("tiny-shapes-dit, DeepCache", "DeepCache needs a UNet"),
+    ):
+        [outcome] = generate(storage, task, "--device", "cpu", cwd=tmp_path)
+        assert outcome["status"] == "infeasible"
+        assert why in outcome["reason"] and "accelfront study" not in outcome["reason"]
+
+
 def test_a_study_of_another_model_does_not_serve(storage: str, tmp_path: Path) -> None:
     [outcome] = generate(storage, FEASIBLE[0], "--model", str(V_DIR), cwd=tmp_path)
     assert outcome["status"] == "not-searched"

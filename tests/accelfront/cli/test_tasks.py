@@ -79,10 +79,16 @@ def test_ratios_that_are_no_shares_are_refused(storage: str, ratios: str) -> Non
     assert len(answer.stderr.splitlines()) <= 2
 
 
-def test_a_storage_that_allows_no_task_is_told_with_the_reason(storage: str) -> None:
-    answer = run("tasks", "--storage", storage, "--req-score-loss", "-0.5")
-    assert answer.returncode == 2
-    assert "no point is inside the loss budget" in answer.stderr
+def test_a_storage_that_allows_no_task_is_told_with_a_line_a_study(
+    storage: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "tasks.txt"
+    command = ("tasks", "--storage", storage, "--req-score-loss", "-0.5", "--out", str(out))
+    answer = run(*command)
+    assert (answer.returncode, answer.stdout, out.exists()) == (3, "", False)
+    studies = [line for line in answer.stderr.splitlines() if ": no task: Nothing to use" in line]
+    assert len(studies) == 2
+    assert all("no point is inside the loss budget" in line for line in studies)
     assert "measure more points" in answer.stderr
 
 

@@ -45,11 +45,20 @@ def test_front_points_bear_their_trials_and_dominated_ones_do_not() -> None:
     ]
     rows = rows_of(made_study(points))
     places = [(row_with(mark, rows), rows[row_with(mark, rows)].index(mark)) for mark in
-              ("●0", "●7", "●12")]  # fmt: skip
+              ("●0", "◆7", "●12")]  # fmt: skip
     # Faster is further right, and costs more, which is further up.
     assert places == sorted(places, key=lambda place: (-place[0], place[1]))
     assert sum(row.count("·") for row in rows) == 1
-    assert sum(row.count("●") for row in rows) == 3
+    assert sum(row.count("●") for row in rows) == 2
+    assert sum(row.count("◆") for row in rows) == 1, "the answer"
+
+
+def test_an_answer_that_others_beat_by_their_means_is_drawn_with_its_number() -> None:
+    unsure = made_trial(0, 2.0, 0.005, clip_loss_ci=[-0.1, 0.1])
+    study = made_study([unsure, made_trial(1, 1.5, 0.006)])
+    assert study.answer not in study.front
+    rows = rows_of(study)
+    assert rows[row_with("◆1", rows)].index("◆") < rows[row_with("●0", rows)].index("●")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,7 @@ def test_front_points_bear_their_trials_and_dominated_ones_do_not() -> None:
 )
 def test_only_what_is_over_the_budget_is_above_its_line(clip_loss: float, is_over: bool) -> None:
     rows = rows_of(made_study([made_trial(0, 1.2, clip_loss), made_trial(1, 1.1, -0.05)]))
+    assert row_with("◆1", rows) == len(rows) - 1
     assert (row_with("●0", rows) < row_with("┄┄", rows)) == is_over
 
 
@@ -65,15 +75,14 @@ def test_what_loses_far_more_is_marked_on_the_edge_and_squeezes_nothing() -> Non
     near = [made_trial(0, 1.2, 0.0), made_trial(1, 1.5, 0.015)]
     rows, lines = rows_of(made_study(near + far)), lines_of(front_plot(made_study(near + far)))
     assert "▲2" in rows[0] and "▲" not in "".join(rows[1:])
-    assert row_with("●0", rows) - row_with("●1", rows) >= 2
+    assert row_with("◆0", rows) - row_with("●1", rows) >= 2
     assert lines[-1] == "1 dominated point is further up"
 
 
 def test_no_number_hides_a_point() -> None:
     crowd = [made_trial(100 + n, 1.5 + n / 1000, n / 100_000) for n in range(30)]
     rows = rows_of(made_study([*crowd, made_trial(0, 3.0, 0.02)]))
-    crowded = max(rows, key=lambda row: row.count("●"))
-    assert "●●" in crowded and crowded.rstrip().endswith("129")
+    assert rows[row_with("◆", rows)].rstrip().endswith("●◆129")
 
 
 @pytest.mark.parametrize(
@@ -94,12 +103,12 @@ def test_any_points_fit_the_width(points: list[Trial], budget: float, width: int
     study = made_study(points).under(Budgets(budget))
     lines = lines_of(front_plot(study), width)
     assert max(map(len, lines), default=0) <= width
-    assert any("●" in line or "▲" in line for line in lines) == bool(points)
+    assert any(mark in line for line in lines for mark in "●◆▲") == bool(points)
 
 
 def test_an_output_of_ascii_gets_ascii() -> None:
     study = made_study([made_trial(0, 1.2, 0.0), made_trial(1, 1.1, 0.01)])
-    assert any("o0" in line for line in lines_of(front_plot(study), encoding="ascii"))
+    assert any("#0" in line for line in lines_of(front_plot(study), encoding="ascii"))
     plot = answers_plot([study])
     assert any("o" in line and "1.20x" in line for line in lines_of(plot, encoding="ascii"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accel_space.errors import RefusedError
 from generator.artefacts.emit import Emitter
 from generator.tasks.task import Task
 from storage.records.environment import Environment
@@ -51,6 +52,7 @@ class FoundAt:
 
     found: Study | Exception | type[BaseException]
     tasks: list[Task] = field(default_factory=list)
+    refusal: RefusedError | None = None
 
     def run(self, task: Task) -> Study:
         self.tasks.append(task)
@@ -59,6 +61,8 @@ class FoundAt:
         raise self.found
 
     def command(self, task: Task) -> str:
+        if self.refusal is not None:
+            raise self.refusal
         return f"accelfront study --req-speedup {task.speedup}"
 
     def onward(self, study: Study) -> str:

@@ -50,6 +50,16 @@ def test_a_study_of_another_device_is_offered_and_not_used(make_emitter: MakeEmi
     assert '--device "another GPU"' in outcome.reason
 
 
+def test_a_study_that_would_be_refused_is_not_offered(make_emitter: MakeEmitter) -> None:
+    refused = FoundAt(AssertionError(), refusal=RefusedError("it needs a GPU"))
+    nowhere = make_emitter(make_study(), search=refused, search_missing=False).emit(make_task(1.2))
+    assert (nowhere.status, nowhere.reason, nowhere.command) == ("infeasible", "it needs a GPU", "")
+    measured = make_study((2.0, 0.01), device="another GPU")
+    elsewhere = make_emitter(measured, search=refused, search_missing=False).emit(make_task(1.2))
+    assert elsewhere.status == "not-searched" and elsewhere.command == ""
+    assert elsewhere.reason.endswith('--device "another GPU" uses it; it needs a GPU')
+
+
 @pytest.mark.parametrize("known", [(), ((1.5, 0.01),), ((3.0, 0.6),)])
 def test_a_missing_study_is_searched_and_the_task_tried_again(
     make_emitter: MakeEmitter, known: tuple[tuple[float, float], ...]

@@ -59,7 +59,7 @@ def test_a_jsonl_file_holds_objects_and_sentences(tmp_path: Path) -> None:
         'unknown key "step"; did you mean steps?',
         '"pipeline" is given twice',
         '"loss_budget: 2" must be a share',
-        '"steps: True" cannot be read',
+        '"steps: true" cannot be read; write it like "steps": 25',
         '"speedup: nan"',
         '"pipeline: SDXL, 30 steps" must give pipeline and nothing else',
         '"methods: deepcache, 30 steps" must give methods and nothing else',

@@ -136,9 +136,48 @@ def test_a_point_that_breaks_a_condition_is_no_answer() -> None:
     assert study.conclusion.bolder is None
 
 
+def test_an_answer_that_others_beat_by_their_means_is_listed_and_marked() -> None:
+    unsure = made_trial(0, 2.0, 0.005, clip_loss_ci=[-0.1, 0.1])
+    fast, sure = made_trial(1, 3.0, 0.05), made_trial(2, 1.5, 0.006)
+    study = made_study([unsure, fast, sure])
+    assert study.answer == sure and study.front == [fast, unsure]
+    assert study.listed == [fast, unsure, sure]
+    assert study.roles == {0: "bolder", 2: "answer, off the front"}
+    written = study.as_json()
+    assert [point["trial"] for point in written["front"]] == [1, 0], "as ever"
+    assert (written["answer"]["trial"], written["bolder"]["trial"]) == (2, 0)
+    alone = made_study([sure])
+    assert (alone.listed, alone.roles) == ([sure], {2: "answer"})
+    assert made_study([]).as_json()["answer"] is None
+
+
+def test_what_a_point_is_judged_by_is_written_beside_what_the_search_measured() -> None:
+    metric = {"value": 0.9, "loss": 0.1, "loss_ci": [0.08, 0.12], "samples": 8}
+    worse = metric | {"value": 0.7, "loss": 0.3, "loss_ci": [0.28, 0.32]}
+    confirmed = made_measurement(1.8, 0.03, metrics={"ssim": worse})
+    trial = changed(made_trial(0, 2.0, 0.0, metrics={"ssim": metric}), confirmed=confirmed)
+    [point] = made_study([trial]).as_json()["front"]
+    assert [point[name] for name in ("speedup", "clip_loss")] == [2.0, 0.0]
+    names = ("judged_speedup", "judged_clip_loss", "judged_latency_s")
+    assert [point[name] for name in names] == pytest.approx([1.8, 0.015, 1 / 1.8])
+    assert point["judged_speedup_ci"] == [1.75, 1.85]
+    assert point["judged_clip_loss_ci"] == list(trial.judged.clip_loss_ci)
+    assert point["judged_metrics"]["ssim"]["loss"] == pytest.approx(0.2)
+
+
 def test_a_front_tells_the_chance_of_each_point() -> None:
     [point] = made_study([made_trial(0, 2.0, 0.01)]).as_json()["front"]
     assert point["chance_inside"] == 0.975
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "told"), [(0.0, 0.0, 0.9999), (0.01, 1e-6, 0.9999), (0.01, 0.02705, 0.9499)]
+)
+def test_no_chance_is_written_as_more_than_it_is(below: float, above: float, told: float) -> None:
+    trial = measured(0.0, below, above)
+    chance = trial.chance_inside(BUDGETS)
+    assert trial.chance_json(BUDGETS) == {"chance_inside": told}
+    assert told <= chance and told < 1
 
 
 def test_a_confirmation_counts_in_the_chance() -> None:

@@ -21,13 +21,14 @@ PROTOCOL = made_protocol()
 
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "doubt", "trials", "foreign_trials", "front", "failed",
+    "doubt", "trials", "foreign_trials", "front", "answer", "bolder", "failed",
     "budgets", "ruled_out",
 ]  # fmt: skip
 
 POINT_FIELDS = [
     "trial", "params", "speedup", "speedup_ci", "latency_s", "baseline_latency_s", "clip_loss",
-    "clip_loss_ci", "image_similarity", "chance_inside",
+    "clip_loss_ci", "image_similarity", "judged_speedup", "judged_speedup_ci", "judged_latency_s",
+    "judged_clip_loss", "judged_clip_loss_ci", "chance_inside",
 ]  # fmt: skip
 
 
@@ -144,6 +145,8 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "failed": [],
         "budgets": {"clip_loss": 0.02},
         "ruled_out": [],
+        "answer": point,
+        "bolder": None,
     }
     assert point == {
         "trial": 0,
@@ -155,6 +158,11 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "clip_loss": 0.01,
         "clip_loss_ci": [0.0, 0.02],
         "image_similarity": 0.95,
+        "judged_speedup": 2.0,
+        "judged_speedup_ci": [1.9, 2.1],
+        "judged_latency_s": 0.25,
+        "judged_clip_loss": 0.01,
+        "judged_clip_loss_ci": [0.0, 0.02],
         "chance_inside": 0.975,
     }
 
