@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from objectives.model_files.fingerprint import is_loaded
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.settings.measured import settings_of
 from objectives.settings.words import setting_words
@@ -14,6 +15,11 @@ from objectives.timing.device import is_cpu
 from storage.records.study import Study
 from studies.budgets import budget_words
 from studies.request import StudyRequest
+
+ONWARD_IN_PYTHON = (
+    "accelfront.search(pipe, ...) in Python, called as before with the same pipe and more trials"
+)
+"""What resumes a study of a pipeline that a person had loaded: no command can load it."""
 
 MORE = 16
 """The fewest points that such a command asks for; it asks for twice as many as are measured."""
@@ -32,6 +38,18 @@ def study_words(request: StudyRequest, storage: str | None = None) -> list[str]:
 def study_command(request: StudyRequest, storage: str | None = None) -> str:
     """The command that runs a study, on one line; see `study_words`."""
     return " ".join(["accelfront study", *study_words(request, storage)])
+
+
+def onward_command(record: Study, storage: str | None = None) -> str:
+    """What measures more of a stored study, on one line: a command, or else a call of Python.
+
+    Args:
+        record: The study.
+        storage: As `study_words` takes it.
+    """
+    if is_loaded(record.protocol.model):
+        return ONWARD_IN_PYTHON
+    return study_command(going_on(record), storage)
 
 
 def going_on(record: Study) -> StudyRequest:

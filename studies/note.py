@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from storage.records.requirement import Requirement
 from storage.records.study import Study
-from studies.commands import study_words
+from studies.commands import ONWARD_IN_PYTHON, study_words
 from studies.files import with_whole_paths
 from studies.plan import Plan
 
@@ -55,7 +55,9 @@ def _cell(text: str) -> str:
 
 
 def _command(plan: Plan, trials: int, storage: str) -> str:
-    """The command that resumes this study and no other one."""
+    """The command that resumes this study and no other one, or else the call of Python."""
+    if plan.model.pipe is not None:
+        return ONWARD_IN_PYTHON
     request = replace(
         with_whole_paths(plan.request),
         pipeline=plan.combination.pipeline,

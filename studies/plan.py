@@ -139,8 +139,12 @@ class Plan:
         }
 
 
-def make_plan(request: StudyRequest) -> Plan:
+def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     """Check a request and complete it.
+
+    Args:
+        request: The request.
+        given: A model that a person has loaded; None finds that of the request.
 
     Raises:
         InputError: If a given value or file cannot be used.
@@ -151,10 +155,10 @@ def make_plan(request: StudyRequest) -> Plan:
     device = find_device(request.device)
     dtype = request.generation.dtype_with(entry, device)
     stack = None
-    if request.model is None:
+    if request.model is None and given is None:
         # Refuse an impossible combination before gigabytes are fetched.
         stack = make_stack(request, entry, entry.architecture, device.type)
-    model = find_model(entry, request.model, request.revision)
+    model = given or find_model(entry, request.model, request.revision)
     if stack is None or not model.architecture.works_as(entry.architecture):
         stack = make_stack(request, entry, model.architecture, device.type)
     check_machine(stack)

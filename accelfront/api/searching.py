@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from accelfront.api.bar import Bar
 from accelfront.api.budgets import Budget, asked_budgets
 from accelfront.api.errors import told
 from accelfront.api.prompting import prompts_file
 from accelfront.api.quiet import quiet
 from accelfront.api.reading import storage_url
+from accelfront.api.running import run
 from accelfront.api.study import Study
 from accelfront.defaults import DEFAULT_TRIALS
+from objectives.errors import InputError
+from objectives.pipelines.given import GivenPipe, take_pipe
 from objectives.settings.words import read_settings
 from storage.records.requirement import Requirement
 from studies.request import StudyRequest
 
 
 def search(
-    pipe: str,
+    pipe: Any,
     methods: str | Sequence[str] = ("deepcache", "tgate"),
     *,
     prompts: str | Path | Sequence[str] | None = None,
@@ -39,7 +42,7 @@ def search(
     scorer: str | None = None,
     model: str | Path | None = None,
     revision: str | None = None,
-    device: str = "auto",
+    device: str | None = None,
     speedup: float | None = None,
     latency_s: float | None = None,
     timeout_s: float | None = None,
@@ -57,14 +60,17 @@ def search(
     once. Either way all that was measured is kept.
 
     Args:
-        pipe: A pipeline of the catalogue.
+        pipe: A pipeline of the catalogue, or a diffusers pipeline that is loaded. That one is
+            measured as it is, with its weights, its scheduler, its dtype and on its device, and is
+            left exactly as it was.
         methods: The methods to stack, as names or as one text with commas.
         prompts: A file of prompts, or the prompts themselves; None is the pipeline's.
         budget: The greatest loss by metric, such as `{"clip_loss": 0.02, "memory": "20GiB"}`.
         trials: The number of distinct points to measure, over all runs of the study.
         storage: Where the study is kept, as `accelfront.open` takes it.
         steps: num_inference_steps.
-        scheduler: DDIM, DPM-Solver++, UniPC or a class of diffusers; None is DDIM.
+        scheduler: DDIM, DPM-Solver++, UniPC or a class of diffusers; None is the
+            scheduler of a loaded pipeline, and DDIM of the catalogue's.
         guidance: The guidance scale; None is the pipeline's.
         size: (width, height) in pixels; None is the size that the model was made for.
         dtype: fp16, bf16 or fp32; None is the pipeline's on the device.
@@ -76,7 +82,7 @@ def search(
         scorer: The open_clip model that scores; None is the pipeline's.
         model: A folder in diffusers layout or an address, in place of the pipeline's model.
         revision: The branch, tag or commit of an address.
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda or cuda:N; None is auto.
         speedup: End at the first point that is surely so much faster inside the budgets.
         latency_s: End at the first point that surely needs no more seconds per picture.
         timeout_s: Start no trial after this many seconds.
@@ -92,11 +98,14 @@ def search(
         KeyboardInterrupt: At a second interrupt.
     """
     names = methods.split(",") if isinstance(methods, str) else methods
-    with told():
+    with told(), quiet():
+        given = None if isinstance(pipe, str) else take_pipe(pipe)
+        if given is not None:
+            _refuse_other(given, model=model, revision=revision, device=device, dtype=dtype)
         budgets = asked_budgets(budget)
         request = StudyRequest(
-            pipeline=pipe,
-            scheduler=scheduler or "DDIM",
+            pipeline=pipe if given is None else given.entry.name,
+            scheduler=scheduler or ("DDIM" if given is None else given.scheduler),
             steps=steps,
             methods=tuple(name.strip() for name in names if name.strip()),
             trials=trials,
@@ -111,10 +120,10 @@ def search(
             generation=read_settings(
                 guidance,
                 size if size is None or isinstance(size, str) else "x".join(map(str, size)),
-                dtype,
+                dtype if given is None else given.dtype,
                 negative_prompt,
             ),
-            device=device,
+            device=(device or "auto") if given is None else str(given.device),
             timeout_s=timeout_s,
             trial_timeout_s=trial_timeout_s,
             requirement=Requirement(speedup, latency_s),
@@ -125,22 +134,14 @@ def search(
             confirm=confirm,
             retry_failed=retry_failed,
         )
-        return _run(request, storage_url(storage), progress)
+        return run(request, given, storage_url(storage), progress)
 
 
-def _run(request: StudyRequest, storage: str, progress: bool) -> Study:
-    with quiet():
-        from storage.database.opening import open_store
-        from studies.plan import make_plan
-        from studies.run.measuring import PipelineLoader
-        from studies.run.runner import run_study
-
-        plan = make_plan(request)
-        loader = PipelineLoader()
-        try:
-            with Bar(progress) as bar:
-                store = open_store(storage, create=True, tell=bar.tell)
-                outcome = run_study(plan, store, bar, loader)
-        finally:
-            loader.forget()
-    return Study(outcome.study, outcome.reason)
+def _refuse_other(given: GivenPipe, **asked: Any) -> None:
+    """Raise InputError if what a loaded pipeline has is asked for otherwise."""
+    for name, value in asked.items():
+        if value is not None:
+            raise InputError(
+                f"a loaded pipe is measured as it is, on {given.device} in {given.dtype}; leave "
+                f"{name} out, or give the name of a pipeline and not the pipe"
+            )

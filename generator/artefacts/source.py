@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from objectives.errors import InputError
-from objectives.model_files.fingerprint import split_fingerprint
+from objectives.model_files.fingerprint import is_loaded, split_fingerprint
 from objectives.model_files.hub import ADDRESS
-from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.given import loaded_fingerprint
 from objectives.pipelines.model import COMMIT, fingerprints, foreign_model, is_own
 from storage.records.study import Origin, Study
 
@@ -40,6 +41,8 @@ def find_source(study: Study, given: str | None = None) -> Source:
     """
     entry = find_pipeline(study.combination.pipeline)
     measured = study.protocol.model
+    if is_loaded(measured):
+        return _of_loaded(study, entry, given)
     origin = _origin(study)
     name, digits = split_fingerprint(measured)
     address = given or name
@@ -57,6 +60,26 @@ def find_source(study: Study, given: str | None = None) -> Source:
         )
     _check(Path(folder), digits, study)
     return Source(folder, variant=entry.variant)
+
+
+def _of_loaded(study: Study, entry: PipelineEntry, given: str | None) -> Source:
+    """A folder that holds the pipeline which a person had loaded; nothing else is known of it."""
+    remedy = (
+        "save it with pipe.save_pretrained(FOLDER), and write the script in Python with "
+        "study.script(PATH, model=FOLDER)"
+    )
+    if given is None or not Path(given).is_dir():
+        raise InputError(
+            f"{study.name} measured a pipe that was loaded in Python, and a script needs a folder "
+            f"to load it from; {remedy}"
+        )
+    digits = split_fingerprint(study.protocol.model)[1]
+    if loaded_fingerprint(entry, Path(given), study.protocol.dtype) != digits:
+        raise InputError(
+            f"{study.name} measured another pipe than {given} holds: other weights, or another "
+            f"scheduler; {remedy}"
+        )
+    return Source(given)
 
 
 def model_note(study: Study) -> str:

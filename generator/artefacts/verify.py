@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from accel_space.applying import find_methods
 from generator.artefacts.promise import Promise, Verdict, asked_latency, read_promise
 from generator.artefacts.script_run import Job, ScriptRun
+from generator.artefacts.source import find_source
 from objectives.errors import InputError
+from objectives.model_files.fingerprint import is_loaded
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import find_model
 from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
@@ -155,7 +157,9 @@ def _job(
     model = given or promise.model
     revision = promise.revision if model == promise.model else None
     found = find_model(entry, model, revision)
-    if not found.is_measured(protocol.model):
+    if is_loaded(protocol.model):
+        find_source(study, model)
+    elif not found.is_measured(protocol.model):
         raise InputError(
             f"{study.name} measured the model {protocol.model}, but {model} is {found.name}; "
             "give the measured model with --model"

@@ -18,6 +18,9 @@ from objectives.model_files.digests import file_digest
 
 DIGITS, EARLIER_DIGITS = 16, 8
 
+LOADED = "loaded-pipe"
+"""What a protocol names, before its fingerprint, where a person had loaded the pipeline."""
+
 END = 2**20
 """Bytes of each end of a large file that the earlier kind covers."""
 
@@ -51,6 +54,11 @@ def split_fingerprint(name: str) -> tuple[str, str]:
     """Part what a protocol names, such as `model@0123456789abcdef`; without one it is empty."""
     plain, _, digits = name.rpartition("@")
     return (plain, digits) if plain else (digits, "")
+
+
+def is_loaded(name: str) -> bool:
+    """Whether what a protocol names was a pipeline that a person had loaded."""
+    return split_fingerprint(name)[0] == LOADED
 
 
 def is_earlier(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import lcm
 from pathlib import Path
@@ -66,6 +67,10 @@ class Architecture:
         """Whether methods find the same in both, whatever else their files say."""
         return self._for_methods == other._for_methods
 
+    def is_sized_as(self, other: Architecture) -> bool:
+        """Whether methods find the same in both but for the scheduler."""
+        return self._for_methods[:2] == other._for_methods[:2]
+
     @property
     def _for_methods(self) -> tuple[Profile, int, dict[str, Any]]:
         """What the space of a study depends on."""
@@ -128,29 +133,62 @@ def read_architecture(folder: Path, pipeline_class: str) -> Architecture:
     found = index.get("_class_name")
     if found != pipeline_class:
         raise InputError(f"this pipeline is a {pipeline_class}, and {folder} holds a {found}")
-    family = family_of(pipeline_class)
-    name = f"{family.values.denoiser}/config.json"
-    denoiser = _checked(family.config, read_config(folder, name), folder / name)
-    vae = _checked(_Vae, read_config(folder, "vae/config.json"), folder / "vae/config.json")
-    if denoiser.latent_channels != vae.latent_channels:
-        raise InputError(
-            f"{folder / name}: in_channels is {denoiser.in_channels}, and the latents have "
-            f"{vae.latent_channels}: such a model draws from a picture (inpainting), and this "
-            "pipeline from prompts alone; give another --model"
-        )
-    return Architecture(
-        pipeline_class=pipeline_class,
-        denoiser=denoiser,
-        scheduler=read_config(folder, "scheduler/scheduler_config.json"),
-        vae_factor=vae.factor,
+    denoiser = family_of(pipeline_class).values.denoiser
+    parts = {part: read_config(folder, f"{part}/config.json") for part in (denoiser, "vae")}
+    scheduler = read_config(folder, "scheduler/scheduler_config.json")
+    return _architecture(
+        pipeline_class, parts, scheduler, lambda part: f"{folder / part}/config.json"
     )
 
 
-def _checked(wanted: type[_Checked], config: dict[str, Any], path: Path) -> _Checked:
+def architecture_of(pipe: Any) -> Architecture:
+    """Describe a pipeline in memory; its scheduler is the one that it has now.
+
+    Args:
+        pipe: A diffusers pipeline of a class that a family lists, with all its parts.
+
+    Raises:
+        InputError: If its configuration lacks something, or it draws from a picture.
+    """
+    name = type(pipe).__name__
+    denoiser = family_of(name).values.denoiser
+    parts = {part: _as_in_file(getattr(pipe, part).config) for part in (denoiser, "vae")}
+    scheduler = _as_in_file(pipe.scheduler.config)
+    scheduler["_class_name"] = type(pipe.scheduler).__name__
+    return _architecture(name, parts, scheduler, lambda part: f"the configuration of the {part}")
+
+
+def _as_in_file(config: Any) -> dict[str, Any]:
+    """A configuration as its file would hold it, with lists for tuples."""
+    content: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
+    return content
+
+
+def _architecture(
+    pipeline_class: str,
+    parts: dict[str, dict[str, Any]],
+    scheduler: dict[str, Any],
+    where: Callable[[str], str],
+) -> Architecture:
+    """Check the configurations of the denoiser and the VAE; `where` names them for people."""
+    family = family_of(pipeline_class)
+    name = family.values.denoiser
+    denoiser = _checked(family.config, parts[name], where(name))
+    vae = _checked(_Vae, parts["vae"], where("vae"))
+    if denoiser.latent_channels != vae.latent_channels:
+        raise InputError(
+            f"{where(name)}: in_channels is {denoiser.in_channels}, and the latents have "
+            f"{vae.latent_channels}: such a model draws from a picture (inpainting), and this "
+            "pipeline from prompts alone; give another model"
+        )
+    return Architecture(pipeline_class, denoiser, scheduler, vae.factor)
+
+
+def _checked(wanted: type[_Checked], config: dict[str, Any], where: str) -> _Checked:
     try:
         return wanted.model_validate(config)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise InputError(
-            f"{path} has no usable {first['loc'][0]}: {first['msg'].lower()}; {SAVE_ANEW}"
+            f"{where} has no usable {first['loc'][0]}: {first['msg'].lower()}; {SAVE_ANEW}"
         ) from error

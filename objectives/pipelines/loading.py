@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from objectives.errors import LoadError, MeasurementError, reason_of
@@ -21,7 +22,7 @@ REMEDY = "save it anew with pipe.save_pretrained(FOLDER), or give another --mode
 def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.device) -> Any:
     """Load a pipeline from its folder: safetensors only, no code, no network.
 
-    A family's `encoders` are left out.
+    A family's `encoders` are left out. One that a person has loaded is taken as it is.
 
     Args:
         entry: The pipeline's entry in the catalogue.
@@ -29,7 +30,7 @@ def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.
         dtype: Name of the torch dtype of the weights.
         device: Where the pipeline is to run.
     """
-    pipe = _from_pretrained(entry, model, dtype, device, entry.family.encoders)
+    pipe = model.pipe or _from_pretrained(entry, model, dtype, device, entry.family.encoders)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -58,6 +59,8 @@ def load_conditioning(
     family = entry.family
     if not family.encoders:
         return Plain(prompts, negative_prompt)
+    if model.pipe is not None:
+        return family.encode(model.pipe, prompts, negative_prompt)
     encoder = _from_pretrained(entry, model, dtype, device, (family.values.denoiser, "vae"))
     encoded = family.encode(encoder, prompts, negative_prompt)
     del encoder
@@ -81,13 +84,15 @@ def _from_pretrained(
     import diffusers
     import torch
 
+    folder = model.folder
+    assert folder is not None  # Else a person has loaded it.
     parts = {**entry.parts, **dict.fromkeys(left_out)}
     try:
         pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
-            model.folder,
+            folder,
             dtype=getattr(torch, dtype),
             local_files_only=True,
-            **{**parts, **_networks(model, dtype, parts)},
+            **{**parts, **_networks(folder, model.variant, dtype, parts)},
         )
         return pipe.to(device)
     except torch.OutOfMemoryError as error:
@@ -98,10 +103,12 @@ def _from_pretrained(
         raise
     except Exception as error:
         # They raise errors of any kind; ours names the folder and the reason.
-        raise LoadError(f"the model of {entry.name}", model.folder, error, REMEDY) from error
+        raise LoadError(f"the model of {entry.name}", folder, error, REMEDY) from error
 
 
-def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+def _networks(
+    folder: Path, variant: str | None, dtype: str, parts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Load the networks of a pipeline, each by itself, to learn which tensors no file holds.
 
     A pipeline's own loading hides them: transformers fills them at random, diffusers leaves them
@@ -116,13 +123,11 @@ def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, A
 
     libraries = {"diffusers": diffusers, "transformers": transformers}
     loaded = {}
-    for part in loaded_parts(
-        model.folder, {name for name, value in parts.items() if value is None}
-    ):
+    for part in loaded_parts(folder, {name for name, value in parts.items() if value is None}):
         if not part.has_weights:
             continue
-        where = model.folder / part.name
-        variant = part_variant(where, model.variant)
+        where = folder / part.name
+        own_variant = part_variant(where, variant)
         network = getattr(libraries[part.library], part.class_name)
         loaded[part.name], report = network.from_pretrained(
             where,
@@ -130,7 +135,7 @@ def _networks(model: Model, dtype: str, parts: Mapping[str, Any]) -> dict[str, A
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
-            **({} if variant is None else {"variant": variant}),
+            **({} if own_variant is None else {"variant": own_variant}),
         )
         if missing := sorted(report["missing_keys"]):
             count = f"{len(missing)} of its tensors are" if missing[1:] else "a tensor of it is"

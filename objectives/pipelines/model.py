@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from objectives.errors import InputError
 from objectives.model_files.fingerprint import (
@@ -30,23 +31,25 @@ class Model:
 
     Attributes:
         name: Its folder's name or its address, and its fingerprint.
-        folder: Where it is, in diffusers layout.
+        folder: Where it is, in diffusers layout; None of a pipeline that a person has loaded.
         variant: The variant of its weights; None for plain file names.
         architecture: What its configurations say.
         origin: Where it is from.
+        pipe: A pipeline that a person has loaded, which is the model; None of files.
     """
 
     name: str
-    folder: Path
+    folder: Path | None
     variant: str | None
     architecture: Architecture
     origin: Origin
+    pipe: Any = None
 
     def is_measured(self, name: str) -> bool:
         """Whether it is the model that a protocol names, wherever that one lay."""
         digits = split_fingerprint(name)[1]
         if len(digits) == EARLIER_DIGITS:
-            return digits == earlier_fingerprint(self.folder)
+            return self.folder is not None and digits == earlier_fingerprint(self.folder)
         return digits == split_fingerprint(self.name)[1]
 
 

@@ -62,11 +62,11 @@ def onward(study: Study, storage: str) -> str:
     """The command that measures more of a study with few points; empty if it has enough."""
     from generator.bounds import is_searched
     from storage.database.opening import open_store
-    from studies.commands import going_on, study_command
+    from studies.commands import onward_command
 
     if is_searched(study):
         return ""
-    return study_command(going_on(study), named_storage(open_store(storage).name))
+    return onward_command(study, named_storage(open_store(storage).name))
 
 
 def report_unreached(studies: Iterable[Study], storage: str) -> None:

@@ -88,9 +88,9 @@ class StudySearch:
 
     def onward(self, study: Study) -> str:
         """The command that measures more of a study."""
-        from studies.commands import going_on, study_command
+        from studies.commands import onward_command
 
-        return study_command(going_on(study), named_storage(self.store.name))
+        return onward_command(study, named_storage(self.store.name))
 
     @property
     def _device_kind(self) -> str:

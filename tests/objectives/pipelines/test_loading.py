@@ -155,7 +155,7 @@ def test_a_network_that_lacks_tensors_is_told_by_its_part(
     part: str, model: Model, tmp_path: Path
 ) -> None:
     folder = tmp_path / "half"
-    shutil.copytree(model.folder, folder)
+    shutil.copytree(str(model.folder), folder)
     file = folder / part / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)
     for name in sorted(tensors)[-3:]:
@@ -168,7 +168,7 @@ def test_a_network_that_lacks_tensors_is_told_by_its_part(
 def test_attention_named_as_in_old_files_of_a_vae_is_found(model: Model, tmp_path: Path) -> None:
     names = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
     folder = tmp_path / "old"
-    shutil.copytree(model.folder, folder)
+    shutil.copytree(str(model.folder), folder)
     file = folder / "vae" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)
     for new, old in names.items():
@@ -182,7 +182,7 @@ def test_attention_named_as_in_old_files_of_a_vae_is_found(model: Model, tmp_pat
 
 def test_a_class_that_becomes_what_a_folder_says_is_refused(model: Model, tmp_path: Path) -> None:
     folder = tmp_path / "auto"
-    shutil.copytree(model.folder, folder)
+    shutil.copytree(str(model.folder), folder)
     index = folder / "model_index.json"
     index.write_text(index.read_text().replace("UNet2DConditionModel", "AutoModel"))
     with pytest.raises(LoadError, match="no Auto classes"):

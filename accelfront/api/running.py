@@ -1,0 +1,42 @@
+"""Running a study in the process that asks for it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from accel_space.installing import restored
+from accelfront.api.bar import Bar
+from accelfront.api.study import Study
+from objectives.pipelines.given import GivenPipe
+from storage.database.opening import open_store
+from studies.plan import check_request, make_plan, make_stack
+from studies.request import StudyRequest
+from studies.run.measuring import PipelineLoader
+from studies.run.runner import run_study
+
+
+def run(request: StudyRequest, given: GivenPipe | None, storage: str, progress: bool) -> Study:
+    """Run or resume a study.
+
+    Args:
+        request: The study.
+        given: The pipeline that a person has loaded, which is restored; None loads one.
+        storage: The URL of the database.
+        progress: Whether to show a bar.
+
+    Raises:
+        InputError: As `run_study` does, and all others of its errors.
+    """
+    if given is not None:
+        check_request(request)
+        # Before all weights are read for the fingerprint.
+        make_stack(request, given.entry, given.architecture, given.device.type)
+    plan = make_plan(request, None if given is None else given.model())
+    loader = PipelineLoader()
+    try:
+        with Bar(progress) as bar, nullcontext() if given is None else restored(given.pipe):
+            store = open_store(storage, create=True, tell=bar.tell)
+            outcome = run_study(plan, store, bar, loader)
+    finally:
+        loader.forget()
+    return Study(outcome.study, outcome.reason)

@@ -1,0 +1,81 @@
+"""The fingerprint of a pipeline in memory: what tells it from others by content alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from objectives.model_files.fingerprint import DIGITS
+
+MOST_THREADS = 8
+"""SHA-256 takes a core each, and memory gives no more than a few of them their fill."""
+
+OF_FILES = {"architectures", "dtype", "torch_dtype", "transformers_version"}
+"""What a configuration holds of the file that it was read from, or says of its weights."""
+
+OF_ADAPTERS = ("active_adapters", "merged_adapters", "disable_adapters")
+"""What peft's layers hold of their LoRAs besides weights and scales."""
+
+
+def pipe_fingerprint(pipe: Any) -> str:
+    """Hex digits that change with any weight of a pipe, and with any of its configurations.
+
+    The scheduler counts as the pipe has it. Where weights came from does not count, nor does the
+    device: the same pipe in another process has the same fingerprint.
+
+    Args:
+        pipe: A diffusers pipeline.
+    """
+    contents: list[Any] = [type(pipe).__name__, _plain(pipe.config)]
+    tensors: list[tuple[list[Any], Any]] = []
+    for name, part in sorted(pipe.components.items()):
+        contents.append([name, type(part).__name__, _configuration(part)])
+        if hasattr(part, "state_dict"):
+            contents.append(list(_adapters(part)))
+            for key, tensor in sorted(part.state_dict().items()):
+                entry = [key, str(tensor.dtype), list(tensor.shape)]
+                contents.append(entry)
+                tensors.append((entry, tensor))
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        for (entry, _), digest in zip(
+            tensors, pool.map(_digest, (tensor for _, tensor in tensors)), strict=True
+        ):
+            entry.append(digest)
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:DIGITS]
+
+
+def _digest(tensor: Any) -> str:
+    import torch
+
+    data = tensor.detach().contiguous().cpu().reshape(-1).view(torch.uint8)
+    return hashlib.sha256(data.numpy()).hexdigest()
+
+
+def _configuration(part: Any) -> Any:
+    """What a part is told by besides its weights: its configuration, or its vocabulary."""
+    if hasattr(part, "get_vocab"):
+        words = json.dumps(sorted(part.get_vocab().items()))
+        return [part.model_max_length, hashlib.sha256(words.encode()).hexdigest()]
+    config: Any = getattr(part, "config", None) or {}
+    return _plain(config.to_dict() if hasattr(config, "to_dict") else config)
+
+
+def _plain(config: Any) -> dict[str, str]:
+    """A configuration without what is private, or of files; parts of a pipe count elsewhere."""
+    return {
+        name: json.dumps(value, default=str, sort_keys=True)
+        for name, value in sorted(config.items())
+        if not name.startswith("_") and name not in OF_FILES
+    }
+
+
+def _adapters(part: Any) -> Iterator[list[Any]]:
+    """How much each layer's LoRAs count: no weight tells that."""
+    for name, module in part.named_modules():
+        if isinstance(scaling := getattr(module, "scaling", None), dict):
+            state = (getattr(module, each, None) for each in OF_ADAPTERS)
+            yield [name, sorted(scaling.items()), *state]

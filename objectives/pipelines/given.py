@@ -1,0 +1,184 @@
+"""A pipeline that a person has loaded, as studies measure it and points accelerate it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from accel_space.installing import INSTALLED
+from objectives.errors import InputError, LoadError
+from objectives.model_files.fingerprint import LOADED
+from objectives.model_files.in_memory import pipe_fingerprint
+from objectives.model_files.layout import SAVE_ANEW
+from objectives.pipelines.architecture import Architecture, architecture_of
+from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
+from objectives.pipelines.families import FAMILIES, family_of
+from objectives.pipelines.model import Model, check_folder
+from storage.records.protocol import Dtype
+from storage.records.study import Origin
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class GivenPipe:
+    """A loaded pipeline that can be measured as it is.
+
+    Attributes:
+        pipe: The pipeline.
+        entry: The pipeline of the catalogue that it is most like; it lends its name, its prompts
+            and its scorer.
+        architecture: What the configurations of its parts say.
+        device: Where its weights are.
+        dtype: Of its weights.
+    """
+
+    pipe: Any
+    entry: PipelineEntry
+    architecture: Architecture
+    device: torch.device
+    dtype: Dtype
+
+    @property
+    def scheduler(self) -> str:
+        """The class of its scheduler."""
+        return type(self.pipe.scheduler).__name__
+
+    def model(self) -> Model:
+        """What it holds, told from others by all its weights; that takes seconds a gigabyte."""
+        name = f"{LOADED}@{pipe_fingerprint(self.pipe)}"
+        return Model(name, None, None, self.architecture, Origin(), self.pipe)
+
+
+def take_pipe(pipe: Any) -> GivenPipe:
+    """Check that a loaded pipeline can be measured as it is, and describe it.
+
+    Raises:
+        InputError: If it cannot; the text says why.
+    """
+    name = type(pipe).__name__
+    classes = [each for family in FAMILIES for each in family.classes]
+    if name not in classes:
+        raise InputError(
+            f"a {name} is no pipeline that accelfront knows; it knows {', '.join(classes)}"
+        )
+    if INSTALLED in vars(pipe):
+        raise InputError("this pipe is accelerated already; undo that first")
+    family = family_of(name)
+    needed = ("scheduler", "vae", family.values.denoiser, *family.encoders)
+    if missing := [part for part in needed if getattr(pipe, part, None) is None]:
+        raise InputError(f"this {name} has no {missing[0]}, which drawing needs; load it with one")
+    denoiser = family.values.denoiser_of(pipe)
+    if hasattr(denoiser, "_orig_mod"):
+        raise InputError(
+            f"this pipe's {family.values.denoiser} is compiled already; give the pipe as it was "
+            "loaded, and add the method compile"
+        )
+    architecture = architecture_of(pipe)
+    return GivenPipe(
+        pipe, _nearest_entry(architecture), architecture, _device_of(pipe), _dtype_of(denoiser)
+    )
+
+
+def loaded_fingerprint(entry: PipelineEntry, folder: Path, dtype: Dtype) -> str:
+    """The fingerprint that the pipeline of a folder has once it is loaded, all its parts with it.
+
+    Args:
+        entry: A pipeline of its class.
+        folder: A model in diffusers layout.
+        dtype: Of the weights.
+
+    Raises:
+        InputError: If it cannot be loaded.
+    """
+    import diffusers
+    import torch
+
+    check_folder(entry, folder)
+    try:
+        pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
+            folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True
+        )
+    except Exception as error:
+        # diffusers and transformers raise errors of any kind.
+        raise LoadError("the model", folder, error, SAVE_ANEW) from error
+    return pipe_fingerprint(pipe)
+
+
+def _nearest_entry(architecture: Architecture) -> PipelineEntry:
+    """The pipeline of the catalogue that is most like one: in size, then in what it predicts."""
+    alike = [e for e in PIPELINES.values() if e.pipeline_class == architecture.pipeline_class]
+
+    def rank(entry: PipelineEntry) -> tuple[bool, bool, bool]:
+        other = entry.architecture
+        return (
+            not architecture.is_sized_as(other),
+            _predicts(architecture) != _predicts(other),
+            # A model of a size that is not known is no toy.
+            isinstance(entry.model, Path),
+        )
+
+    return min(alike, key=rank)
+
+
+def _predicts(architecture: Architecture) -> str:
+    """What a denoiser predicts; a configuration that does not say so leaves it at the noise."""
+    return str(architecture.scheduler.get("prediction_type", "epsilon"))
+
+
+def _device_of(pipe: Any) -> torch.device:
+    """Where all weights of a pipe are.
+
+    Raises:
+        InputError: If they are moved while it draws, or are on several devices.
+    """
+    import torch
+
+    offloaded = (
+        getattr(pipe, "_all_hooks", None)
+        or getattr(pipe, "hf_device_map", None)
+        or any(_moves(module) for module in _modules(pipe))
+    )
+    if offloaded:
+        raise InputError(
+            "this pipe's weights are moved between devices while it draws (offload or a device "
+            "map), so a latency would be that of the moving; call pipe.remove_all_hooks() and "
+            'pipe.to("cuda") first'
+        )
+    devices = {tensor.device for module in _modules(pipe) for tensor in module.parameters(False)}
+    if len(devices) != 1:
+        names = ", ".join(sorted(map(str, devices))) or "none"
+        raise InputError(
+            f"this pipe's weights must be on one device, and are on {names}; call pipe.to(DEVICE)"
+        )
+    [device] = devices
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"accelfront measures on cpu and cuda, and this pipe is on {device}")
+    return torch.device(device.type, device.index) if device.type == "cuda" else device
+
+
+def _moves(module: Any) -> bool:
+    """Whether a hook moves a module's weights when it is called."""
+    registry = getattr(module, "_diffusers_hook", None)
+    return getattr(getattr(module, "_hf_hook", None), "offload", False) or (
+        registry is not None and registry.get_hook("group_offloading") is not None
+    )
+
+
+def _modules(pipe: Any) -> list[Any]:
+    parts = [part for part in pipe.components.values() if hasattr(part, "modules")]
+    return [module for part in parts for module in part.modules()]
+
+
+def _dtype_of(denoiser: Any) -> Dtype:
+    name = str(denoiser.dtype).removeprefix("torch.")
+    for known in get_args(Dtype):
+        if name == known:
+            found: Dtype = known
+            return found
+    raise InputError(
+        f"accelfront measures weights in {', '.join(get_args(Dtype))}, and this pipe's are in "
+        f"{name}; load it with one of them"
+    )

@@ -1,0 +1,154 @@
+"""Pipelines that a person has loaded: what is taken, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+
+from objectives.embedded import PIPELINE_DIR, V_DIR, XL_DIR
+from objectives.errors import InputError
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.given import loaded_fingerprint, take_pipe
+from tests.accel_space.contract.stacks import make_stack
+from tests.tiny_pipelines import FAMILIES, tiny_pipeline
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_pipe_is_taken_as_it_is(family: str) -> None:
+    pipe = tiny_pipeline(family, "UniPCMultistepScheduler")
+    given = take_pipe(pipe)
+    assert given.scheduler == "UniPCMultistepScheduler"
+    assert given.device == torch.device("cpu")
+    assert given.dtype == "float32"
+    assert given.entry.pipeline_class == type(pipe).__name__
+    assert given.architecture.native_size == (32, 32)
+    assert given.model().pipe is pipe
+    assert given.model().name.startswith("loaded-pipe@")
+    assert take_pipe(pipe.to(torch.bfloat16)).dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [(PIPELINE_DIR, "tiny-shapes"), (V_DIR, "tiny-shapes-v"), (XL_DIR, "tiny-shapes-xl")],
+)
+def test_a_pipe_is_known_by_its_size_and_by_what_it_predicts(folder: Path, name: str) -> None:
+    import diffusers
+
+    pipe = getattr(diffusers, PIPELINES[name].pipeline_class).from_pretrained(folder)
+    assert take_pipe(pipe).entry.name == name
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [("SD1.5", "SD1.5"), ("SDXL", "SDXL"), ("PixArt-alpha", "PixArt-alpha")],
+)
+def test_a_pipe_of_an_unknown_size_is_no_toy(family: str, name: str) -> None:
+    assert take_pipe(tiny_pipeline(family)).entry.name == name
+
+
+def test_the_catalogue_knows_its_own_sizes() -> None:
+    pipe = tiny_pipeline("SD1.5")
+    for name in ("SD1.5", "SD2.1"):
+        architecture = PIPELINES[name].architecture
+        same = [n for n, e in PIPELINES.items() if e.architecture.is_sized_as(architecture)]
+        assert same == [name]
+    assert not take_pipe(pipe).architecture.is_sized_as(PIPELINES["SD1.5"].architecture)
+
+
+def test_a_class_of_no_family_is_refused_with_the_list() -> None:
+    pipe = tiny_pipeline("SD1.5")
+    other = StableDiffusionImg2ImgPipeline(**pipe.components, requires_safety_checker=False)
+    listed = r"StableDiffusionPipeline, StableDiffusionXLPipeline, PixArtAlphaPipeline"
+    with pytest.raises(InputError, match=f"a StableDiffusionImg2ImgPipeline is no .*{listed}"):
+        take_pipe(other)
+    with pytest.raises(InputError, match=f"a NoneType is no .*{listed}"):
+        take_pipe(None)
+
+
+def test_a_pipe_without_a_part_is_refused() -> None:
+    pipe = tiny_pipeline("PixArt-alpha")
+    pipe.text_encoder = None
+    with pytest.raises(InputError, match="has no text_encoder, which drawing needs"):
+        take_pipe(pipe)
+
+
+def _sequential_offload(pipe: Any) -> None:
+    from accelerate import cpu_offload
+
+    cpu_offload(pipe.unet, torch.device("cpu"), offload_buffers=False)
+
+
+def _group_offload(pipe: Any) -> None:
+    pipe.unet.enable_group_offload(
+        torch.device("cpu"), torch.device("cpu"), offload_type="leaf_level"
+    )
+
+
+def _model_offload(pipe: Any) -> None:
+    from accelerate import cpu_offload_with_hook
+
+    _, hook = cpu_offload_with_hook(pipe.unet, torch.device("cpu"))
+    pipe._all_hooks = [hook]
+
+
+def _device_map(pipe: Any) -> None:
+    pipe.hf_device_map = {"unet": 0, "vae": 1}
+
+
+@pytest.mark.parametrize(
+    "offload", [_sequential_offload, _group_offload, _model_offload, _device_map]
+)
+def test_offload_is_refused_with_the_reason(offload: Any) -> None:
+    pipe = tiny_pipeline("SD1.5")
+    offload(pipe)
+    with pytest.raises(InputError, match=r"a latency would be that of the moving; call pipe.rem"):
+        take_pipe(pipe)
+
+
+def test_weights_on_several_devices_are_refused() -> None:
+    pipe = tiny_pipeline("SD1.5")
+    pipe.vae.to("meta")
+    with pytest.raises(InputError, match="on one device, and are on cpu, meta"):
+        take_pipe(pipe)
+
+
+def test_other_weights_than_a_study_knows_are_refused() -> None:
+    pipe = tiny_pipeline("SD1.5")
+    pipe.unet.to(torch.float64)
+    with pytest.raises(InputError, match="float32, and this pipe's are in float64"):
+        take_pipe(pipe)
+
+
+def test_a_pipe_that_is_accelerated_or_compiled_is_refused() -> None:
+    pipe = tiny_pipeline("SD1.5")
+    stack = make_stack(pipe, ("deepcache",))
+    undo = stack.install(pipe, stack.default)
+    with pytest.raises(InputError, match="accelerated already; undo that first"):
+        take_pipe(pipe)
+    undo()
+    pipe.unet = torch.compile(pipe.unet)
+    with pytest.raises(InputError, match="add the method compile"):
+        take_pipe(pipe)
+
+
+def test_a_pipe_that_draws_from_pictures_is_refused() -> None:
+    pipe = tiny_pipeline("SD1.5", in_channels=9)
+    with pytest.raises(InputError, match="the configuration of the unet: in_channels is 9"):
+        take_pipe(pipe)
+
+
+def test_a_folder_is_known_for_the_pipe_that_was_saved_there(tmp_path: Path) -> None:
+    pipe = tiny_pipeline("SD1.5", "DPMSolverMultistepScheduler").to(torch.bfloat16)
+    pipe.save_pretrained(tmp_path / "a")
+    entry = PIPELINES["SD1.5"]
+    name = take_pipe(pipe).model().name
+    assert name == f"loaded-pipe@{loaded_fingerprint(entry, tmp_path / 'a', 'bfloat16')}"
+    other = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR)
+    other.save_pretrained(tmp_path / "b")
+    assert loaded_fingerprint(entry, tmp_path / "b", "bfloat16") != name.partition("@")[2]
+    with pytest.raises(InputError, match="no model in diffusers layout"):
+        loaded_fingerprint(entry, tmp_path / "none", "float32")
