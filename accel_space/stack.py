@@ -168,12 +168,15 @@ class Stack:
                 if captures is None:
                     captured.clear()
 
-    def install(self, pipe: Any, params: Params) -> Callable[[], None]:
+    def install(
+        self, pipe: Any, params: Params, around: Callable[[Generate], Generate] | None = None
+    ) -> Callable[[], None]:
         """Accelerate a pipe so that whoever calls it from now on runs the accelerated call.
 
         Args:
             pipe: As `applied` takes it, as what follows.
             params: The parameters.
+            around: Makes of the accelerated call the one that is installed; None leaves it.
 
         Returns:
             What makes the pipe exactly what it was; done again, it does nothing.
@@ -183,9 +186,12 @@ class Stack:
         """
         given, active = self._active(pipe, params)
         captured: dict[Any, Any] = {}
-        restore = install(
-            pipe, lambda pipe, call: self._accelerate(pipe, call, given, active, captured)
-        )
+
+        def accelerate(pipe: Any, call: Generate) -> Generate:
+            call = self._accelerate(pipe, call, given, active, captured)
+            return call if around is None else around(call)
+
+        restore = install(pipe, accelerate)
 
         def undo() -> None:
             restore()

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from accelfront.rooms import prefer_ours
 
 if TYPE_CHECKING:
+    from accelfront.api.accelerating import DifferenceWarning as DifferenceWarning
+    from accelfront.api.accelerating import accelerate as accelerate
+    from accelfront.api.accelerating import accelerated as accelerated
     from accelfront.api.errors import AccelfrontError as AccelfrontError
     from accelfront.api.reading import open as open
     from accelfront.api.searching import search as search
@@ -21,8 +24,11 @@ prefer_ours()
 
 _HOMES = {
     "AccelfrontError": "errors",
+    "DifferenceWarning": "accelerating",
     "Study": "study",
     "Trial": "trial",
+    "accelerate": "accelerating",
+    "accelerated": "accelerating",
     "open": "reading",
     "search": "searching",
 }

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelfront.api.budgets import Budget, asked_budgets
+from accelfront.api.asking import Budget, asked_budgets, prompts_file
 from accelfront.api.errors import told
-from accelfront.api.prompting import prompts_file
-from accelfront.api.quiet import quiet
 from accelfront.api.reading import storage_url
-from accelfront.api.running import run
+from accelfront.api.running import quiet, run
 from accelfront.api.study import Study
 from accelfront.defaults import DEFAULT_TRIALS
 from objectives.errors import InputError

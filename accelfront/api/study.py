@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelfront.api.budgets import Budget, asked_budgets
+from accelfront.api.asking import Budget, asked_budgets
 from accelfront.api.errors import AccelfrontError, told
 from accelfront.api.trial import Trial, Trials, write_text
 from storage.records.budgets import Budgets

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from accelfront.api.errors import AccelfrontError, told
 from generator.artefacts.point import Point
 from objectives.files import replace_file
+from objectives.pipelines.catalogue import PIPELINES
 from storage.records.budgets import Budgets
 from storage.records.points import by_short_names
 from storage.records.study import Study
@@ -79,12 +80,14 @@ class Trial:
         """
         protocol = self.point.protocol
         negative = protocol.negative_prompt
+        entry = PIPELINES.get(self.point.combination.pipeline)
         return {
             "num_inference_steps": self.point.combination.steps,
             "guidance_scale": protocol.guidance_scale,
             "height": protocol.height,
             "width": protocol.width,
             **({"negative_prompt": negative} if negative else {}),
+            **({} if entry is None else entry.family.call),
         }
 
     def write(self, path: str | Path) -> Path:

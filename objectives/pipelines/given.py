@@ -58,6 +58,23 @@ def take_pipe(pipe: Any) -> GivenPipe:
     Raises:
         InputError: If it cannot; the text says why.
     """
+    architecture = check_pipe(pipe)
+    family = family_of(architecture.pipeline_class)
+    if missing := [part for part in family.encoders if getattr(pipe, part, None) is None]:
+        raise InputError(
+            f"this {architecture.pipeline_class} has no {missing[0]}, which reads the prompts; "
+            "load it with one"
+        )
+    entry, dtype = _nearest_entry(architecture), _dtype_of(family.values.denoiser_of(pipe))
+    return GivenPipe(pipe, entry, architecture, _device_of(pipe), dtype)
+
+
+def check_pipe(pipe: Any) -> Architecture:
+    """Check that a loaded pipeline can be accelerated as it is, and describe its configurations.
+
+    Raises:
+        InputError: If it cannot; the text says why.
+    """
     name = type(pipe).__name__
     classes = [each for family in FAMILIES for each in family.classes]
     if name not in classes:
@@ -67,19 +84,15 @@ def take_pipe(pipe: Any) -> GivenPipe:
     if INSTALLED in vars(pipe):
         raise InputError("this pipe is accelerated already; undo that first")
     family = family_of(name)
-    needed = ("scheduler", "vae", family.values.denoiser, *family.encoders)
+    needed = ("scheduler", "vae", family.values.denoiser)
     if missing := [part for part in needed if getattr(pipe, part, None) is None]:
         raise InputError(f"this {name} has no {missing[0]}, which drawing needs; load it with one")
-    denoiser = family.values.denoiser_of(pipe)
-    if hasattr(denoiser, "_orig_mod"):
+    if hasattr(family.values.denoiser_of(pipe), "_orig_mod"):
         raise InputError(
             f"this pipe's {family.values.denoiser} is compiled already; give the pipe as it was "
             "loaded, and add the method compile"
         )
-    architecture = architecture_of(pipe)
-    return GivenPipe(
-        pipe, _nearest_entry(architecture), architecture, _device_of(pipe), _dtype_of(denoiser)
-    )
+    return architecture_of(pipe)
 
 
 def loaded_fingerprint(entry: PipelineEntry, folder: Path, dtype: Dtype) -> str:

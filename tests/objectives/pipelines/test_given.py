@@ -72,7 +72,7 @@ def test_a_class_of_no_family_is_refused_with_the_list() -> None:
 def test_a_pipe_without_a_part_is_refused() -> None:
     pipe = tiny_pipeline("PixArt-alpha")
     pipe.text_encoder = None
-    with pytest.raises(InputError, match="has no text_encoder, which drawing needs"):
+    with pytest.raises(InputError, match="has no text_encoder, which reads the prompts"):
         take_pipe(pipe)
 
 

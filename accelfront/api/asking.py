@@ -1,16 +1,31 @@
-"""Prompts as Python gives them: a file, or the prompts themselves."""
+"""What Python asks with, in the words of a request: budgets, and prompts."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from objectives.errors import InputError
 from objectives.files import replace_file
 from objectives.prompts import prompts_fingerprint
+from studies.budgets import NONE, AskedBudgets, read_budgets
+
+Budget = float | str | None
+"""A share, or what `--budget` takes; None removes one of the study's."""
+
+
+def asked_budgets(given: Mapping[str, Budget] | None) -> AskedBudgets:
+    """Read budgets, such as `{"clip_loss": 0.02, "ssim": "10%", "memory": "20GiB"}`.
+
+    Raises:
+        InputError: If one is none.
+    """
+    return read_budgets(
+        f"{name}={NONE if value is None else value}" for name, value in (given or {}).items()
+    )
 
 
 def prompts_file(given: str | Path | Sequence[str] | None) -> Path | None:
