@@ -173,7 +173,10 @@ def _hypervolumes(study: Study) -> list[float]:
 
 def study_titles(studies: Sequence[Study]) -> dict[str, str]:
     """A title for each study by its name; those of one combination bear what tells them apart."""
-    titles = {study.name: ", ".join(_parts(study)) for study in studies}
+    titles = {
+        study.name: (f"{study.label}: " if study.label else "") + ", ".join(_parts(study))
+        for study in studies
+    }
     often = Counter(titles.values())
     return {
         name: f"{title} ({StudyName.read(name).digest})" if often[title] > 1 else title

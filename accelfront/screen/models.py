@@ -6,8 +6,13 @@ from collections.abc import Iterable
 
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.model import foreign_model
+from objectives.settings.measured import settings_of
+from objectives.settings.words import setting_words
 from storage.records.protocol import Protocol
 from storage.records.study import Study
+
+OWN = "own"
+"""Stands for the model that the catalogue has for a pipeline."""
 
 
 class ModelNames:
@@ -43,3 +48,10 @@ class ModelNames:
         """A text, with the model to name on a line below."""
         model = self.told(study.combination.pipeline, study.protocol)
         return f"{text}\n{model}" if model else text
+
+    def column(self, study: Study) -> str:
+        """The model, and below it how pictures are drawn where that was chosen."""
+        model = self.told(study.combination.pipeline, study.protocol) or OWN
+        chosen = setting_words(settings_of(study))
+        lines = [f"{name.removeprefix('--').replace('-', ' ')} {value}" for name, value in chosen]
+        return "\n".join([model, *lines])

@@ -17,7 +17,6 @@ from rich.text import Text
 
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import combination_text
-from storage.records.combination import StudyName
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -225,7 +224,7 @@ def _names(studies: Sequence[Study]) -> list[str]:
     return [
         " ".join(each[1:])
         # Of one combination, the digest tells protocols and devices apart.
-        + (f" {StudyName.read(study.name).digest}" if combinations.count(each) > 1 else "")
+        + (f" {study.short_name}" if study.label or combinations.count(each) > 1 else "")
         for study, each in zip(studies, combinations, strict=True)
     ]
 

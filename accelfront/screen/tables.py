@@ -68,13 +68,13 @@ def front_table(study: Study, title: str | None = None) -> Table:
 
     Args:
         study: The study.
-        title: What the table is of; None is the name of the study.
+        title: What the table is of; None is that of the study.
     """
     front, rivals, roles = study.listed, study.rivals, study.roles
     beside = [] if rivals.lossless is None else ["vs\nloss-\nless"]
     # Headers of two lines, and similarity below the parameters: 80 columns are to hold it all.
     table = plain_table(
-        "#", "speedup", *beside, "s/pic-\nture", "CLIP loss", "inside", title=title or study.name
+        "#", "speedup", *beside, "s/pic-\nture", "CLIP loss", "inside", title=title or study.title
     )
     table.add_column("parameters", justify="left", overflow="fold")
     for trial in front:

@@ -14,12 +14,13 @@ from storage.database.opening import Store
 from storage.errors import NoStudiesError, StorageError
 from storage.reading.trials import RawTrial, Sorted, sort_trials
 from storage.records.budgets import Budgets
+from storage.records.combination import StudyName
 from storage.records.points import by_whole_names
 from storage.records.record import parsed
 from storage.records.remeasurement import join_remeasurements
 from storage.records.study import Study, StudyAttributes
 from storage.records.trial import Failure, Trial
-from storage.study_store.attributes import LOSS_BUDGET, STUDY_KEYS
+from storage.study_store.attributes import LABEL, LOSS_BUDGET, STUDY_KEYS
 from storage.study_store.rows import (
     TRIALS,
     StudyRow,
@@ -47,7 +48,7 @@ def read_studies(
 
     Args:
         store: An open database.
-        name: Read this study only.
+        name: Read this study only: by its name, its label, or its digest if no other one has that.
         tell: Told of each study of ours that cannot be read; the others are.
 
     Raises:
@@ -56,7 +57,7 @@ def read_studies(
     """
     rows = read_study_rows(store.engine, STUDY_KEYS)
     if name is not None:
-        _require(store, name, [row.name for row in rows.values()])
+        name = _named(store, name, rows.values())
     ours = {
         study_id: row
         for study_id, row in sorted(rows.items(), key=lambda item: item[1].name)
@@ -111,6 +112,15 @@ def find_study(store: Store, name: str) -> Study | None:
     return study
 
 
+def find_name(store: Store, given: str) -> str:
+    """The whole name of the study that is named by it, by its label or by its digest.
+
+    Raises:
+        StorageError: If there is none, or if there are several.
+    """
+    return _named(store, given, read_study_rows(store.engine, (LABEL,)).values())
+
+
 def study_names(store: Store) -> list[str]:
     """The names of all studies of a database; Optuna's own list reads all that they hold."""
     return [row.name for row in read_study_rows(store.engine, ()).values()]
@@ -125,11 +135,19 @@ def _attributes(row: StudyRow) -> dict[str, object]:
     return {key: parsed(text) for key, text in row.attributes.items()}
 
 
-def _require(store: Store, name: str, names: Sequence[str]) -> None:
-    """Raise StorageError if a study is not among those there are."""
-    if name not in names:
-        near = ", ".join(get_close_matches(name, names, n=3, cutoff=0)) or "none"
-        raise StorageError(f"{store.name} has no study {name!r}; the nearest: {near}")
+def _named(store: Store, given: str, rows: Iterable[StudyRow]) -> str:
+    """The name of the study that is meant; raises StorageError if there is not exactly one."""
+    names = {row.name: (row.label, StudyName.read(row.name).digest) for row in rows}
+    if given in names:
+        return given
+    meant = [name for name, others in names.items() if given and given in others]
+    if len(meant) > 1:
+        raise StorageError(f"{given!r} names several studies: {', '.join(meant)}; give one of them")
+    if not meant:
+        known = [*names, *(label for label, _ in names.values() if label)]
+        near = ", ".join(get_close_matches(given, known, n=3, cutoff=0)) or "none"
+        raise StorageError(f"{store.name} has no study {given!r}; the nearest: {near}")
+    return meant[0]
 
 
 def _record(
@@ -160,6 +178,7 @@ def _record(
         doubt=kept.doubt,
         origin=kept.model_origin,
         files=kept.files,
+        label=kept.label,
         foreign_trials=found.foreign,
         failed=list(failed),
     )

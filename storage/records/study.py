@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.records.budgets import Budgets
-from storage.records.combination import Combination
+from storage.records.combination import Combination, StudyName
 from storage.records.conclusions.conclusion import Conclusion
 from storage.records.environment import Environment
 from storage.records.front import pareto_front
@@ -74,6 +74,7 @@ class StudyAttributes(Record):
         model_origin: Where its model was loaded from.
         files: Where the `prompts` and the `scorer` that a person gave lay at last, by their name in
             the protocol; what is not there is the pipeline's own, or of an earlier release.
+        label: What a person calls it; empty if nobody does.
     """
 
     combination: Combination
@@ -87,6 +88,7 @@ class StudyAttributes(Record):
     doubt: str = ""
     model_origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)
+    label: str = ""
 
 
 OFF_FRONT = "off the front"
@@ -110,6 +112,7 @@ class Study(BaseModel):
         doubt: Why a small loss says little here.
         origin: Where its model was loaded from.
         files: Where files that a person gave lay at last.
+        label: What a person calls it; empty if nobody does.
         foreign_trials: How many more are complete and were not measured by accelfront, such as
             those added through Optuna; they count for nothing.
         failed: What failed for reasons of its own and is not tried again.
@@ -130,8 +133,19 @@ class Study(BaseModel):
     doubt: str = ""
     origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)
+    label: str = ""
     foreign_trials: int = 0
     failed: list[Failure] = Field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """Its name, after what a person calls it."""
+        return f"{self.label} ({self.name})" if self.label else self.name
+
+    @property
+    def short_name(self) -> str:
+        """What a person calls it, else the digest, which tells studies of a combination apart."""
+        return self.label or StudyName.read(self.name).digest
 
     def under(self, budgets: Budgets) -> Study:
         """The same study as other budgets have it."""
@@ -251,6 +265,7 @@ class Study(BaseModel):
             "failed": [failure._asdict() for failure in self.failed],
             "budgets": self.budgets.limits(),
             "ruled_out": [trial.number for trial in self.ruled_out],
+            "label": self.label or None,
         }
         if (best := self.rivals.lossless) is not None:
             content["best_lossless"] = self.point_json(best)

@@ -19,6 +19,10 @@ DOUBT = "doubt"
 ORIGIN = "model_origin"
 FILES = "files"
 """Where the prompts and the scorer that a person gave lay at last; no part of the identity."""
+BASELINES = "baselines"
+"""Keys of the baselines that it measures against; not there in studies of earlier releases."""
+LABEL = "label"
+"""What a person calls it; not there, or empty, where nobody gave it a name."""
 STUDY_KEYS = (
     COMBINATION,
     SCHEDULER_SETTINGS,
@@ -31,6 +35,7 @@ STUDY_KEYS = (
     DOUBT,
     ORIGIN,
     FILES,
+    LABEL,
 )
 
 # Of a trial.

@@ -46,6 +46,10 @@ class Claim:
         """Whether its worker ran on this host and is gone; False for a worker elsewhere."""
         return self._is_here() and self._process() is None
 
+    def runs_here(self) -> bool:
+        """Whether its worker's process is on this host, at work or suspended."""
+        return self._is_here() and self._process() is not None
+
     def is_working(self) -> bool:
         """Whether its worker runs on this host, whatever the clocks say; False if it may not."""
         process = self._process() if self._is_here() else None
@@ -65,7 +69,7 @@ class Claim:
         return process if apart <= (0 if boot else CLOCK_S) else None
 
 
-def _this_process() -> dict[str, Any]:
+def this_process() -> dict[str, Any]:
     """The columns that tell of this process."""
     boot, pid = this_boot(), os.getpid()
     process = since_boot(pid) if boot else by_clock(pid)
@@ -93,7 +97,7 @@ def claim(
         "study_id": study_id,
         "point": point,
         "trial_number": trial_number,
-        **_this_process(),
+        **this_process(),
     }
     row = select(*(literal(value, claims.c[name].type) for name, value in values.items()))
     if limit is not None:

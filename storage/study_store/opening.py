@@ -40,6 +40,7 @@ class StudyDefinition:
         origin: Where the model was loaded from.
         files: Where the prompts and the scorer lie that a person gave.
         scheduler_options: Those of the settings that a person chose.
+        baselines: Keys of the baselines that it measures against.
     """
 
     name: str
@@ -51,6 +52,7 @@ class StudyDefinition:
     origin: Origin
     files: Mapping[str, str]
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
+    baselines: frozenset[str] = frozenset()
 
 
 WantedBudgets = Callable[[Budgets | None], Budgets]
@@ -124,6 +126,9 @@ def _make_study(
     ):
         if known.get(name, none) != place:
             study.set_user_attr(name, place)
+    before = frozenset(known.get(keys.BASELINES, ()))
+    if definition.baselines - before:
+        study.set_user_attr(keys.BASELINES, sorted(before | definition.baselines))
     _set_budgets(study, known, budgets)
     return study
 

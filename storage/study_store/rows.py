@@ -16,7 +16,7 @@ from sqlalchemy import Engine, String, Table, and_, select, type_coerce
 from storage.database.schema import claims
 from storage.records.record import parsed
 from storage.records.trial import Failure
-from storage.study_store.attributes import FAULT, REASON
+from storage.study_store.attributes import FAULT, LABEL, REASON
 
 STUDIES: Table = models.StudyModel.__table__
 STUDY_ATTRIBUTES: Table = models.StudyUserAttributeModel.__table__
@@ -30,6 +30,12 @@ class StudyRow(NamedTuple):
 
     name: str
     attributes: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """What a person calls it; empty if nobody does, or if that was not read."""
+        label = parsed(self.attributes.get(LABEL, '""'))
+        return label if isinstance(label, str) else ""
 
 
 class TrialRow(NamedTuple):

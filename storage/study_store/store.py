@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from optuna.trial import TrialState
 
+from storage.database.faults import DATABASE_ERRORS
 from storage.database.opening import Store
 from storage.database.retry import DatabaseRetry
 from storage.reading.studies import read_study
@@ -23,6 +25,7 @@ from storage.study_store.points import PointTrials
 from storage.study_store.recovery import recover
 from storage.study_store.remeasurements import RemeasurementTrials
 from storage.study_store.rows import read_failures
+from storage.study_store.upkeep.workers import enter, leave
 
 
 class StudyStore:
@@ -67,6 +70,12 @@ class StudyStore:
         self.points = PointTrials(self._handle)
         self.remeasurements = RemeasurementTrials(self._handle)
         self.retry(lambda: recover(self.study, database, begun=False))
+        self.retry(lambda: enter(self.study))
+
+    def leave(self) -> None:
+        """Note that this process is not at the study any more; its end says so too."""
+        with suppress(*DATABASE_ERRORS):
+            leave(self._database, self.study)
 
     @property
     def budgets(self) -> Budgets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from storage.database.baselines import baseline_key
 from storage.database.opening import Store
 from storage.records.budgets import Budgets
 from storage.records.study import Space
@@ -61,6 +62,11 @@ def _definition(plan: Plan) -> StudyDefinition:
         origin=plan.model.origin,
         files=given_files(plan.request),
         scheduler_options=plan.scheduler_options,
+        baselines=frozenset(
+            baseline_key(each.baseline_identity)
+            for each in (plan, plan.confirmation())
+            if each is not None
+        ),
     )
 
 

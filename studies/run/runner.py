@@ -65,7 +65,10 @@ def run_study(
         run = _Run(plan, store, watch, loader or PipelineLoader())
         listening = graceful_interrupt(run.reporter.say)
         with listening if interrupt is None else nullcontext(interrupt) as stop:
-            return run.result(run.work(stop))
+            try:
+                return run.result(run.work(stop))
+            finally:
+                run.study_store.leave()
 
 
 class _Run:

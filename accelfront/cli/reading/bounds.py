@@ -123,7 +123,6 @@ def _table(studies: Sequence[Study]) -> Table:
     from accelfront.screen.models import ModelNames
     from accelfront.screen.rivals import FEWER_STEPS, VS_LOSSLESS, rival_lines
     from accelfront.screen.tables import AGAIN, INSIDE, combination_text, plain_table
-    from storage.records.combination import StudyName
 
     table = plain_table("answer", "CLIP\nloss", "inside", "budget", "#")
     # Its interval breaks last.
@@ -137,7 +136,7 @@ def _table(studies: Sequence[Study]) -> Table:
         lines += beside
         pipeline, scheduler, steps, methods = combination_text(study)
         # The digest tells studies of one combination apart.
-        digest = StudyName.read(study.name).digest
+        digest = study.short_name
         words = models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
         table.add_row(*_cells(study, beside), words)
     notes = {

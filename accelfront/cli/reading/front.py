@@ -41,7 +41,7 @@ def front(
         commands, models = Commands(every, named_file(store.name)), ModelNames(every)
         for record in records:
             console().print(
-                front_table(record, models.below(record.name, record)),
+                front_table(record, models.below(record.title, record)),
                 front_plot(record),
                 *doubts([record]),
                 markup=False,

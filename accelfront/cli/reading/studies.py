@@ -1,50 +1,123 @@
-"""`accelfront studies`: what a storage holds."""
+"""`accelfront studies`: what a storage holds, and putting it in order."""
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
 
+if TYPE_CHECKING:
+    from storage.database.opening import Store
+    from storage.records.study import Study
 
-def studies(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
-    """List the studies of a storage."""
+Delete = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STUDY",
+        help="Delete a study, with its pictures and whatever else no other study uses. Nobody may "
+        "be at work on it.",
+    ),
+]
+
+Rename = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        metavar="STUDY LABEL",
+        help='Give a study a label of your own, which then names it everywhere. "" takes it away.',
+    ),
+]
+
+Yes = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
+
+
+def studies(
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,
+    delete: Delete = None,
+    rename: Rename = None,
+    yes: Yes = False,
+) -> None:
+    """List the studies of a storage, delete one, or give one a label."""
+    from storage.database.opening import open_store
+
+    if delete is not None and rename is not None:
+        raise typer.BadParameter("give --delete or --rename, not both")
+    if yes and delete is None:
+        raise typer.BadParameter("--yes goes with --delete")
+    store = open_store(storage)
+    if delete is not None:
+        _delete(store, delete, yes)
+    elif rename is not None:
+        _rename(store, *rename)
+    else:
+        _list(store, as_json)
+
+
+def _delete(store: Store, given: str, yes: bool) -> None:
+    from accelfront.screen.counting import counted
+    from storage.reading.studies import find_name
+    from storage.study_store.upkeep.removal import delete_study
+
+    name = find_name(store, given)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter(f"nobody is here to confirm that {name} goes; give --yes")
+        typer.confirm(f"Delete {name} with all that was measured?", abort=True, err=True)
+    gone = delete_study(store, name)
+    print(
+        f"deleted {name}: {counted(gone.trials, 'trial')}, {counted(gone.pictures, 'picture')}, "
+        f"{counted(gone.baselines, 'baseline')}"
+    )
+
+
+def _rename(store: Store, given: str, label: str) -> None:
+    from storage.foreign import shown
+    from storage.reading.studies import find_name
+    from storage.study_store.upkeep.labels import set_label
+
+    name = find_name(store, given)
+    set_label(store, name, label)
+    print(f"{name} is called {shown(label)}" if label else f"{name} has no label any more")
+
+
+def _list(store: Store, as_json: bool) -> None:
     from accelfront.cli.reading.stored import read
     from accelfront.screen.models import ModelNames
     from accelfront.screen.tables import combination_text, plain_table, print_json
     from accelfront.screen.terminal import console
-    from storage.database.opening import open_store
-    from storage.records.combination import StudyName
 
-    records = read(open_store(storage))
+    records = read(store)
     if as_json:
-        print_json(
-            [
-                {
-                    "study": record.name,
-                    **record.combination.as_json(),
-                    "device": record.device,
-                    "model": record.protocol.model,
-                    "loss_budget": record.loss_budget,
-                    "trials": len(record.trials),
-                    "points": record.space.distinct,
-                    "states": record.states,
-                    "foreign_trials": record.foreign_trials,
-                    "doubt": record.doubt or None,
-                }
-                for record in records
-            ]
-        )
+        print_json([_entry(record) for record in records])
         return
-    models = ModelNames(records)
-    table = plain_table("pipeline", "scheduler", "steps", "methods", "points", "answer", "study")
+    columns = ("pipeline", "scheduler", "steps", "methods", "model", "points", "answer", "study")
+    models, table = ModelNames(records), plain_table(*columns)
     for record in records:
         answer = record.answer
-        pipeline, *others = combination_text(record)
         table.add_row(
-            models.below(pipeline, record),
-            *others,
+            *combination_text(record),
+            models.column(record),
             f"{len(record.trials)}/{record.space.distinct}",
             "-" if answer is None else f"{answer.judged_speedup:.2f}x",
-            # The digest tells studies of one combination apart; the rest stands beside it.
-            StudyName.read(record.name).digest,
+            record.short_name,
         )
     console().print(table)
+
+
+def _entry(record: Study) -> dict[str, object]:
+    return {
+        "study": record.name,
+        **record.combination.as_json(),
+        "device": record.device,
+        "model": record.protocol.model,
+        "loss_budget": record.loss_budget,
+        "trials": len(record.trials),
+        "points": record.space.distinct,
+        "states": record.states,
+        "foreign_trials": record.foreign_trials,
+        "doubt": record.doubt or None,
+        "label": record.label or None,
+    }

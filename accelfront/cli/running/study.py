@@ -194,7 +194,7 @@ def study(
     if as_json:
         print_json([outcome.study.as_json()])
     else:
-        title = ModelNames([outcome.study]).below(outcome.study.name, outcome.study)
+        title = ModelNames([outcome.study]).below(outcome.study.title, outcome.study)
         console().print(front_table(outcome.study, title), front_plot(outcome.study))
         commands = Commands(read_studies(store), named_file(store.name))
         show(verdict(outcome.study, commands))

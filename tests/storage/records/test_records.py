@@ -22,7 +22,7 @@ PROTOCOL = made_protocol()
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
     "doubt", "trials", "foreign_trials", "front", "answer", "bolder", "failed",
-    "budgets", "ruled_out",
+    "budgets", "ruled_out", "label",
 ]  # fmt: skip
 
 POINT_FIELDS = [
@@ -147,6 +147,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "ruled_out": [],
         "answer": point,
         "bolder": None,
+        "label": None,
     }
     assert point == {
         "trial": 0,
