@@ -12,7 +12,17 @@ from typing import Annotated
 
 import typer
 
-from accelfront.cli.reading import bounds, dashboard, doctor, export, front, report, studies, tasks
+from accelfront.cli.reading import (
+    bounds,
+    dashboard,
+    diff,
+    doctor,
+    export,
+    front,
+    report,
+    studies,
+    tasks,
+)
 from accelfront.cli.running import generate, import_, study, sweep, verify
 from accelfront.faults import fault_of
 from accelfront.screen.terminal import clean_streams
@@ -49,6 +59,7 @@ app.command("study")(study.study)
 app.command("sweep")(sweep.sweep)
 app.command("studies")(studies.studies)
 app.command("front")(front.front)
+app.command("diff")(diff.diff)
 app.command("bounds")(bounds.bounds)
 app.command("tasks")(tasks.tasks)
 app.command("generate")(generate.generate)

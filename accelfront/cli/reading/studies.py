@@ -59,14 +59,14 @@ def studies(
 def _delete(store: Store, given: str, yes: bool) -> None:
     from accelfront.screen.counting import counted
     from storage.reading.studies import find_name
-    from storage.study_store.upkeep.removal import delete_study
+    from storage.study_store.upkeep.removal import remove_study
 
     name = find_name(store, given)
     if not yes:
         if not sys.stdin.isatty():
             raise typer.BadParameter(f"nobody is here to confirm that {name} goes; give --yes")
         typer.confirm(f"Delete {name} with all that was measured?", abort=True, err=True)
-    gone = delete_study(store, name)
+    gone = remove_study(store, name)
     print(
         f"deleted {name}: {counted(gone.trials, 'trial')}, {counted(gone.pictures, 'picture')}, "
         f"{counted(gone.baselines, 'baseline')}"

@@ -35,7 +35,7 @@ class Removed(NamedTuple):
     baselines: int
 
 
-def delete_study(store: Store, name: str) -> Removed:
+def remove_study(store: Store, name: str) -> Removed:
     """Delete a study and all that is kept for it alone.
 
     Args:

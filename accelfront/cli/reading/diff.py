@@ -1,0 +1,158 @@
+"""`accelfront diff`: two studies side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from storage.records.conclusions.difference import Change, Comparison, Shared
+    from storage.records.study import Study
+    from storage.records.trial import Trial
+
+NAMES = ("A", "B")
+
+DIFFERS = "*"
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A study: its name, label or digest.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The study to compare with it.")],
+    storage: Storage = DEFAULT_STORAGE,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            "--other-storage",
+            metavar="STORAGE",
+            help="Where B is kept. Default: where A is.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two studies: of two devices, two versions or two files of prompts.
+
+    Shows what was done otherwise, and for each point that both measured whether speedup and loss
+    differ beyond their intervals.
+    """
+    from accelfront.screen.tables import print_json
+    from accelfront.screen.terminal import console
+    from storage.database.opening import open_store
+    from storage.records.conclusions.difference import Comparison
+
+    place = open_store(storage)
+    elsewhere = place if other is None else open_store(other)
+    compared = Comparison(_read(place, first), _read(elsewhere, second))
+    if place.name == elsewhere.name and compared.studies[0].name == compared.studies[1].name:
+        raise typer.BadParameter(f"both are {compared.studies[0].name}; give two studies")
+    if as_json:
+        print_json(compared.as_json())
+        return
+    for name, study in zip(NAMES, compared.studies, strict=True):
+        print(f"{name}: {study.title}, {_answer(study)}")
+    console().print(_settings(compared))
+    print(_summary(compared))
+    if not compared.shared:
+        return
+    console().print(_points(compared))
+    for name, trials in zip(NAMES, compared.alone, strict=True):
+        for trial in trials:
+            print(f"measured in {name} alone, and on its front: {_text(trial)}")
+
+
+def _read(store: Any, name: str) -> Study:
+    from accelfront.cli.reading.stored import read
+
+    [study] = read(store, name)
+    return study
+
+
+def _answer(study: Study) -> str:
+    from storage.records.conclusions.words import figures
+
+    answer = study.answer
+    return "no answer yet" if answer is None else f"answer {figures(answer)}"
+
+
+def _text(trial: Trial) -> str:
+    from storage.records.conclusions.words import figures
+    from storage.records.points import point_text
+
+    return f"{figures(trial)} ({point_text(trial.params)})"
+
+
+def _settings(compared: Comparison) -> Table:
+    from accelfront.screen.tables import plain_table
+
+    table = plain_table()
+    table.add_column("done otherwise", overflow="fold")
+    for name in NAMES:
+        table.add_column(name, overflow="fold")
+    for setting, values in compared.otherwise.items():
+        table.add_row(setting.replace("_", " "), *map(_value, values))
+    return table
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return "-" if value is None else str(value)
+
+
+def _summary(compared: Comparison) -> str:
+    """How many points both measured, and how many differ."""
+    from accelfront.screen.counting import counted
+
+    shared = compared.shared
+    if not shared:
+        return "No point was measured in both; `accelfront front STUDY` shows each study."
+    faster = sum(each.speedup.differs and each.speedup.value > 1 for each in shared)
+    slower = sum(each.speedup.differs and each.speedup.value < 1 for each in shared)
+    better = sum(each.clip_loss.differs and each.clip_loss.value < 0 for each in shared)
+    worse = sum(each.clip_loss.differs and each.clip_loss.value > 0 for each in shared)
+    return (
+        f"Both measured {counted(len(shared), 'point')}. Beyond the intervals, B is faster at "
+        f"{faster} and slower at {slower} of them, and loses less at {better} and more at {worse}."
+    )
+
+
+def _points(compared: Comparison) -> Table:
+    from accelfront.screen.tables import plain_table
+
+    table = plain_table("", "#", "front", "speedup", "B / A", "CLIP loss", "B - A")
+    table.add_column("parameters", justify="left", overflow="fold")
+    for each in compared.shared:
+        if any(each.on_front):
+            table.add_row(*_cells(each))
+    table.caption = (
+        f"points on a front; intervals at 95%\n{DIFFERS} A and B differ beyond their intervals"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _cells(each: Shared) -> list[str]:
+    from storage.records.points import by_short_names
+
+    judged = [trial.judged for trial in each.trials]
+    ratio, loss = each.speedup, each.clip_loss
+    low, high = 100 * loss.low, 100 * loss.high
+    params = by_short_names(each.trials[0].params)
+    return [
+        "\n".join(NAMES),
+        "\n".join(str(trial.number) for trial in each.trials),
+        "\n".join("yes" if is_on else "-" for is_on in each.on_front),
+        "\n".join(f"{one.speedup:.2f}x" for one in judged),
+        f"{ratio.value:.2f}{_mark(ratio)}\n{ratio.low:.2f}..{ratio.high:.2f}",
+        "\n".join(f"{one.clip_loss:.1%}" for one in judged),
+        f"{100 * loss.value:+.1f}{_mark(loss)}\n{low:.1f}..{high:.1f}",
+        "\n".join(f"{name}={value:g}" for name, value in params.items()),
+    ]
+
+
+def _mark(change: Change) -> str:
+    return DIFFERS if change.differs else ""

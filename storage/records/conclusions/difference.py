@@ -1,0 +1,165 @@
+"""Two studies put side by side: what was done otherwise, and where their points differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import exp, hypot, log
+from typing import Any, NamedTuple
+
+from storage.records.measurement import Interval, reaches
+from storage.records.points import by_short_names, point_key
+from storage.records.study import Study
+from storage.records.trial import Trial
+
+
+class Change(NamedTuple):
+    """How far a figure of the second study is from the first one's, with its interval.
+
+    Attributes:
+        value: Of a speedup the ratio, of a loss the difference.
+        low: The interval's low end.
+        high: Its high end.
+        differs: Whether the interval excludes no change at all.
+    """
+
+    value: float
+    low: float
+    high: float
+    differs: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields."""
+        ends = [round(self.low, 6), round(self.high, 6)]
+        return {"value": round(self.value, 6), "ci": ends, "differs": self.differs}
+
+
+def difference(first: float, first_ci: Interval, second: float, second_ci: Interval) -> Change:
+    """The second of two independent figures minus the first.
+
+    Their reaches towards each other add up in squares: Zou and Donner, "Construction of confidence
+    limits about effect measures: a general approach", Statistics in Medicine 27 (2008). Studies of
+    the same prompts are not independent, and the interval is then too wide rather than too narrow.
+    """
+    below_first, above_first = reaches(first, *first_ci)
+    below_second, above_second = reaches(second, *second_ci)
+    value = second - first
+    low = value - hypot(below_second, above_first)
+    high = value + hypot(above_second, below_first)
+    return Change(value, low, high, not low <= 0 <= high)
+
+
+def ratio(first: float, first_ci: Interval, second: float, second_ci: Interval) -> Change:
+    """The second of two independent figures over the first: their difference as logarithms."""
+    ends = [(log(low), log(high)) for low, high in (first_ci, second_ci)]
+    found = difference(log(first), ends[0], log(second), ends[1])
+    return Change(exp(found.value), exp(found.low), exp(found.high), found.differs)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A point that both studies measured.
+
+    Attributes:
+        trials: Their trials of it.
+        on_front: Which of them has it on its front.
+        speedup: The second's speedup over the first's.
+        clip_loss: The second's CLIP loss minus the first's.
+    """
+
+    trials: tuple[Trial, Trial]
+    on_front: tuple[bool, bool]
+    speedup: Change
+    clip_loss: Change
+
+    def as_json(self) -> dict[str, Any]:
+        """An entry of `diff --json`."""
+        judged = [trial.judged for trial in self.trials]
+        return {
+            "params": by_short_names(self.trials[0].params),
+            "trials": [trial.number for trial in self.trials],
+            "on_front": list(self.on_front),
+            "speedup": [each.speedup for each in judged],
+            "speedup_ci": [list(each.speedup_ci) for each in judged],
+            "speedup_ratio": self.speedup.as_json(),
+            "clip_loss": [each.clip_loss for each in judged],
+            "clip_loss_ci": [list(each.clip_loss_ci) for each in judged],
+            "clip_loss_difference": self.clip_loss.as_json(),
+        }
+
+
+class Comparison:
+    """Two studies, compared.
+
+    Attributes:
+        studies: The two.
+        otherwise: What was done otherwise: by its name what it is in each, None where it is not.
+        shared: The points that both measured, the fastest of the first study first.
+        alone: The points on the front of each that the other one did not measure.
+    """
+
+    def __init__(self, first: Study, second: Study) -> None:
+        self.studies = (first, second)
+        self.otherwise = _otherwise(_settings(first), _settings(second))
+        points = [_by_key(study.trials) for study in self.studies]
+        fronts = [_by_key(study.front) for study in self.studies]
+        ours, theirs = points
+        both = sorted(ours.keys() & theirs.keys(), key=lambda key: -ours[key].judged_speedup)
+        self.shared = [
+            _shared(ours[key], theirs[key], (key in fronts[0], key in fronts[1])) for key in both
+        ]
+        self.alone = tuple(
+            [trial for key, trial in front.items() if key not in both] for front in fronts
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """What `diff --json` prints."""
+        return {
+            "studies": [
+                {
+                    "study": study.name,
+                    "label": study.label or None,
+                    "device": study.device,
+                    "points": len(study.trials),
+                    "answer": None if study.answer is None else study.answer.as_json(),
+                }
+                for study in self.studies
+            ],
+            "otherwise": {name: list(values) for name, values in self.otherwise.items()},
+            "points": [each.as_json() for each in self.shared],
+            "alone": [[trial.as_json() for trial in trials] for trials in self.alone],
+        }
+
+
+def _by_key(trials: Iterable[Trial]) -> dict[str, Trial]:
+    return {point_key(trial.params): trial for trial in trials}
+
+
+def _shared(first: Trial, second: Trial, on_front: tuple[bool, bool]) -> Shared:
+    one, other = first.judged, second.judged
+    return Shared(
+        (first, second),
+        on_front,
+        ratio(one.speedup, one.speedup_ci, other.speedup, other.speedup_ci),
+        difference(one.clip_loss, one.clip_loss_ci, other.clip_loss, other.clip_loss_ci),
+    )
+
+
+def _settings(study: Study) -> dict[str, Any]:
+    """All that two studies may have done otherwise, by name."""
+    return {
+        **study.combination.as_json(),
+        "device": study.device,
+        **study.protocol.model_dump(mode="json"),
+        **{f"scheduler {name}": value for name, value in study.scheduler_settings.items()},
+        **{f"budget {name}": value for name, value in study.budgets.limits().items()},
+        **study.environment.versions,
+    }
+
+
+def _otherwise(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {
+        name: (first.get(name), second.get(name))
+        for name in {**first, **second}
+        if first.get(name) != second.get(name)
+    }
