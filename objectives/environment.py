@@ -19,8 +19,15 @@ LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch")
 """Libraries whose version can change any latency or picture; methods have their own besides."""
 
 
-def this_environment(device: torch.device, methods: Iterable[Method] = ()) -> Environment:
-    """Read the environment of this process, as far as a stack of methods uses it.
+def this_environment(
+    device: torch.device, methods: Iterable[Method] = (), others: Iterable[str] = ()
+) -> Environment:
+    """Read the environment of this process, as far as a study uses it.
+
+    Args:
+        device: The device.
+        methods: The methods that it measures.
+        others: Libraries that it needs besides, as pip names them.
 
     Raises:
         InputError: If a method's library is not installed.
@@ -28,7 +35,7 @@ def this_environment(device: torch.device, methods: Iterable[Method] = ()) -> En
     import torch
 
     versions = {"python": platform.python_version(), "driver": driver_version(device)}
-    versions |= {library: version(library) for library in LIBRARIES}
+    versions |= {library: version(library) for library in (*LIBRARIES, *others)}
     versions |= {
         method.library: _version(method.library, method.name)
         for method in methods

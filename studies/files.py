@@ -30,10 +30,12 @@ def with_whole_paths(request: StudyRequest) -> StudyRequest:
     """The same request for any working folder."""
     files = given_files(request)
     prompts = files.get("prompts")
+    loras = (replace(lora, path=lora.path.absolute()) for lora in request.generation.loras)
     return replace(
         request,
         prompts=None if prompts is None else Path(prompts),
         scorer=files.get("scorer", request.scorer),
+        generation=replace(request.generation, loras=tuple(loras)),
     )
 
 

@@ -14,6 +14,7 @@ from objectives.environment import this_environment
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.loras import LIBRARY, FoundLora, check_takes_loras, fusion_notes
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
 from objectives.pipelines.scheduler_options import chosen_settings
 from objectives.pipelines.schedulers import (
@@ -57,6 +58,7 @@ class Plan:
         environment: The device and the library versions.
         device: The device, for torch.
         stack: The methods, in their context.
+        loras: The LoRAs to fuse into the model.
         notes: Notes on the given files for the person, one line each.
     """
 
@@ -73,6 +75,7 @@ class Plan:
     environment: Environment
     device: torch.device
     stack: Stack
+    loras: tuple[FoundLora, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -152,6 +155,8 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     """
     check_request(request)
     entry = find_pipeline(request.pipeline)
+    loras = request.generation.find_loras()
+    check_takes_loras(entry.pipeline_class, loras, is_given=given is not None)
     device = find_device(request.device)
     dtype = request.generation.dtype_with(entry, device)
     stack = None
@@ -182,11 +187,12 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
         scheduler_options=options,
         drawn=sample.prompts + sample.unseen,
         first=0,
-        protocol=make_protocol(request, entry, model, scorer, sample.prompts, dtype),
-        environment=this_environment(device, stack.methods),
+        protocol=make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras),
+        environment=this_environment(device, stack.methods, [LIBRARY] if loras else []),
         device=device,
         stack=stack,
-        notes=(*sample.notes, *dtype_notes(dtype, device)),
+        loras=loras,
+        notes=(*sample.notes, *dtype_notes(dtype, device), *fusion_notes(loras)),
     )
 
 
@@ -200,6 +206,7 @@ def check_request(request: StudyRequest) -> None:
     check_numbers(request)
     entry = find_pipeline(request.pipeline)
     find_methods(request.methods)
+    request.generation.find_loras()
     _sample(request, entry)
     folder = find_folder(entry, request.model, request.revision)
     if folder is not None:

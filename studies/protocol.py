@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource
@@ -17,6 +20,7 @@ def make_protocol(
     scorer: ScorerSource,
     prompts: list[str],
     dtype: Dtype,
+    loras: Sequence[FoundLora] = (),
 ) -> Protocol:
     """Complete a request by what the pipeline has where the request says nothing.
 
@@ -27,6 +31,7 @@ def make_protocol(
         scorer: What scores.
         prompts: The prompts of the search.
         dtype: The type of the weights.
+        loras: What is fused into them.
     """
     file, chosen = request.prompts or entry.prompts, request.generation
     height, width = chosen.size_with(model.architecture)
@@ -44,4 +49,5 @@ def make_protocol(
         seed=request.seed,
         timed=entry.family.timed,
         negative_prompt=chosen.negative_prompt,
+        loras=tuple(lora.record for lora in loras),
     )

@@ -32,6 +32,15 @@ NegativePrompt = Annotated[
     str | None, typer.Option(help="What all pictures are guided away from. Default: nothing.")
 ]
 
+LoraFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE[:SCALE]",
+        help="A LoRA in a .safetensors file, which is fused into the weights. Repeat it for more. "
+        "Default: none.",
+    ),
+]
+
 SchedulerOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -27,6 +27,7 @@ class Promise:
         trial: Number of its trial.
         model: The folder or address that it loads by default.
         revision: The commit of an address; None if it pins none.
+        loras: The paths of the LoRAs that it loads.
     """
 
     script: Path
@@ -34,6 +35,7 @@ class Promise:
     trial: int
     model: str
     revision: str | None = None
+    loras: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,25 @@ def read_promise(script: Path) -> Promise:
         case {"STUDY": str(study), "TRIAL": int(trial), "MODEL": str(model)}:
             revision = constants.get("REVISION")
             if revision is None or isinstance(revision, str):
-                return Promise(script, study, trial, model, revision)
+                return Promise(script, study, trial, model, revision, _loras(tree))
     raise InputError(
         f"{script} names no STUDY, TRIAL and MODEL, so accelfront did not write it; "
         "`accelfront generate` writes scripts"
     )
+
+
+def _loras(tree: ast.Module) -> tuple[Path, ...]:
+    """The paths among a script's constants that name LoRAs."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="LORAS")], value=ast.Tuple(elts=entries)):
+                return tuple(
+                    Path(path)
+                    for entry in entries
+                    if isinstance(entry, ast.Tuple) and isinstance(entry.elts[0], ast.Constant)
+                    if isinstance(path := entry.elts[0].value, str)
+                )
+    return ()
 
 
 def asked_latency(engine: Engine, promise: Promise) -> float | None:

@@ -17,6 +17,7 @@ from generator.artefacts.source import Source
 from generator.artefacts.values import Applied, Values, held_settings, was_on_gpu
 from generator.artefacts.written import WIDTH, literal, literals
 from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.loras import LIBRARY as PEFT
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -56,12 +57,16 @@ def common(
     return {
         "title": title(entry.name, values.scheduler, values.steps, values.methods),
         "provenance": provenance(study, trial, protocol),
-        "packages": packages(study, [method.library for method, _ in methods]),
+        "packages": packages(
+            study,
+            [*(method.library for method, _ in methods), PEFT if source.loras else ""],
+        ),
         "study": literal(study.name),
         "trial": values.number,
         "model": literals(source.model),
         "revision": source.revision and literal(source.revision),
         "variant": source.variant and literal(source.variant),
+        "loras": [(literals(path, indent=12), scale) for path, scale in source.loras],
         "pipeline_class": entry.pipeline_class,
         "denoiser": entry.family.values.denoiser,
         "scheduler_class": values.scheduler,

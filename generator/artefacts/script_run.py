@@ -16,6 +16,7 @@ from objectives.generation import generate_pictures
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
 from objectives.pipelines.conditioning import Conditioning
 from objectives.pipelines.loading import load_conditioning, load_pipeline
+from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
 from objectives.quality.psnr import psnr_db
@@ -44,6 +45,7 @@ class Job(BaseModel):
         prompts: Prompts of one batch, the protocol's first.
         model: The folder or address that both load.
         revision: The commit of an address; None for the main branch.
+        loras: The LoRAs that both load, those of the protocol.
         device: Where: cpu or cuda:N.
     """
 
@@ -57,6 +59,7 @@ class Job(BaseModel):
     prompts: list[str]
     model: str
     revision: str | None
+    loras: tuple[Path, ...] = ()
     device: str
 
 
@@ -172,7 +175,9 @@ def _load_plain(
     dtype = usable_dtype(job.protocol.dtype, device)
     negative = job.protocol.negative_prompt
     conditioning = load_conditioning(entry, model, job.prompts, dtype, device, negative)
-    pipe = load_pipeline(entry, model, dtype, device)
+    measured = zip(job.loras, job.protocol.loras, strict=True)
+    loras = [FoundLora(record, path) for path, record in measured]
+    pipe = load_pipeline(entry, model, dtype, device, loras)
     config = pipe.scheduler.config
     pipe.scheduler = make_scheduler(job.combination.scheduler, config, job.scheduler_settings)
     return pipe, conditioning

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from objectives.errors import InputError
-from objectives.model_files.fingerprint import is_loaded, split_fingerprint
+from objectives.model_files.fingerprint import file_fingerprint, is_loaded, split_fingerprint
 from objectives.model_files.hub import ADDRESS
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
 from objectives.pipelines.given import loaded_fingerprint
 from objectives.pipelines.model import COMMIT, fingerprints, foreign_model, is_own
+from objectives.settings.measured import lora_path
+from storage.records.protocol import Lora
 from storage.records.study import Origin, Study
 
 
@@ -22,23 +25,34 @@ class Source:
         model: A folder or an address.
         revision: The commit of an address; None where it is not known.
         variant: The variant of its weights, where it has one.
+        loras: Paths and scales of what is fused into them.
     """
 
     model: str
     revision: str | None = None
     variant: str | None = None
+    loras: tuple[tuple[str, float], ...] = ()
 
 
-def find_source(study: Study, given: str | None = None) -> Source:
+def find_source(study: Study, given: str | None = None, given_loras: Sequence[Path] = ()) -> Source:
     """Find what the scripts of a study are to load.
 
     Args:
         study: The study.
         given: The folder or address that a person names; None is where the study had its model.
+        given_loras: Files that may be the study's LoRAs, where those have moved.
 
     Raises:
-        InputError: If no place is known that holds the model which the study measured.
+        InputError: If no place is known that holds what the study measured.
     """
+    loras = tuple(
+        (str(_find_lora(study, lora, given_loras)), lora.scale) for lora in study.protocol.loras
+    )
+    return replace(_find_model(study, given), loras=loras)
+
+
+def _find_model(study: Study, given: str | None) -> Source:
+    """Where the model of a study is."""
     entry = find_pipeline(study.combination.pipeline)
     measured = study.protocol.model
     if is_loaded(measured):
@@ -80,6 +94,23 @@ def _of_loaded(study: Study, entry: PipelineEntry, given: str | None) -> Source:
             f"scheduler; {remedy}"
         )
     return Source(given)
+
+
+def _find_lora(study: Study, lora: Lora, given: Sequence[Path]) -> Path:
+    """Where a LoRA of a study is: at its last place, or among the given files."""
+    if not lora.fused:
+        raise InputError(
+            f"{study.name} measured the LoRA {lora.name} beside the weights and not fused into "
+            "them, which no script does; fuse it (pipe.fuse_lora) and study that"
+        )
+    _, digits = split_fingerprint(lora.name)
+    for path in (lora_path(study, lora), *given):
+        if path.is_file() and file_fingerprint(path) == digits:
+            return path.resolve()
+    raise InputError(
+        f"{study.name} measured the LoRA {lora.name}, and {lora_path(study, lora)} is not it or "
+        "is gone; give its file with --lora FILE"
+    )
 
 
 def model_note(study: Study) -> str:

@@ -14,8 +14,9 @@ from generator.artefacts.promise import Promise, Verdict, asked_latency, read_pr
 from generator.artefacts.script_run import Job, ScriptRun
 from generator.artefacts.source import find_source
 from objectives.errors import InputError
-from objectives.model_files.fingerprint import is_loaded
+from objectives.model_files.fingerprint import file_fingerprint, is_loaded, split_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.loras import find_lora
 from objectives.pipelines.model import find_model
 from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
 from objectives.statistics import Estimate, latency, speedup
@@ -171,6 +172,15 @@ def _job(
             f"{study.name} was measured with the prompts {protocol.prompts}, but {path} "
             "holds others; give --prompts FILE"
         )
+    loras = tuple(find_lora(path, 1.0).path for path in promise.loras)
+    if [file_fingerprint(path) for path in loras] != [
+        split_fingerprint(lora.name)[1] for lora in protocol.loras
+    ]:
+        measured = ", ".join(lora.name for lora in protocol.loras) or "no LoRA"
+        raise InputError(
+            f"{study.name} measured {measured}, and {promise.script} loads "
+            f"{', '.join(map(str, loras)) or 'none'}; write the script anew with generate"
+        )
     return Job(
         script=promise.script.resolve(),
         combination=study.combination,
@@ -180,6 +190,7 @@ def _job(
         prompts=some[: protocol.batch_size],
         model=model,
         revision=revision,
+        loras=loras,
         device=device,
     )
 

@@ -15,11 +15,11 @@ def literal(text: str) -> str:
     return f'"{written[1:-1]}"' if written[0] == "'" and '"' not in written else written
 
 
-def literals(text: str) -> list[str]:
+def literals(text: str, indent: int = 4) -> list[str]:
     """Write a text as literals that mean it together, each short enough for an indented line."""
     pieces = [""]
     for character in text:
-        if 4 + len(literal(pieces[-1] + character)) > WIDTH:
+        if indent + len(literal(pieces[-1] + character)) > WIDTH:
             pieces.append("")
         pieces[-1] += character
     return [literal(piece) for piece in pieces]

@@ -11,6 +11,7 @@ from objectives.errors import LoadError, MeasurementError, reason_of
 from objectives.model_files.layout import loaded_parts, part_variant
 from objectives.pipelines.catalogue import PipelineEntry
 from objectives.pipelines.conditioning import Conditioning, Plain
+from objectives.pipelines.loras import FoundLora, fuse
 from objectives.pipelines.model import Model
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 REMEDY = "save it anew with pipe.save_pretrained(FOLDER), or give another --model"
 
 
-def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.device) -> Any:
+def load_pipeline(
+    entry: PipelineEntry,
+    model: Model,
+    dtype: str,
+    device: torch.device,
+    loras: Sequence[FoundLora] = (),
+) -> Any:
     """Load a pipeline from its folder: safetensors only, no code, no network.
 
     A family's `encoders` are left out. One that a person has loaded is taken as it is.
@@ -29,8 +36,9 @@ def load_pipeline(entry: PipelineEntry, model: Model, dtype: str, device: torch.
         model: Where its weights are.
         dtype: Name of the torch dtype of the weights.
         device: Where the pipeline is to run.
+        loras: What is fused into the weights.
     """
-    pipe = model.pipe or _from_pretrained(entry, model, dtype, device, entry.family.encoders)
+    pipe = model.pipe or _from_pretrained(entry, model, dtype, device, entry.family.encoders, loras)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -74,6 +82,7 @@ def _from_pretrained(
     dtype: str,
     device: torch.device,
     left_out: Sequence[str],
+    loras: Sequence[FoundLora] = (),
 ) -> Any:
     """Load what there is of a pipeline but the parts that are left out.
 
@@ -94,6 +103,8 @@ def _from_pretrained(
             local_files_only=True,
             **{**parts, **_networks(folder, model.variant, dtype, parts)},
         )
+        # Before the device is reached, where sums may be made in another order.
+        fuse(pipe, loras)
         return pipe.to(device)
     except torch.OutOfMemoryError as error:
         raise MeasurementError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accel_space.profile import Profile
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.loras import FoundLora, find_lora
 from storage.foreign import shown
 from storage.records.protocol import Dtype
 
@@ -21,12 +23,28 @@ SIDES = range(8, 8193)
 
 MOST_GUIDANCE = 1000
 
+MOST_SCALE = 100
+"""Of a LoRA; pictures fall to pieces long before."""
+
 MOST_CHARACTERS = 2000
 """Of a negative prompt; no pipeline reads as many."""
 
 
 Setting = bool | int | float | str
 """The value of a scheduler's option."""
+
+
+@dataclass(frozen=True)
+class AskedLora:
+    """A LoRA to load on top of the model.
+
+    Attributes:
+        path: A safetensors file.
+        scale: How strongly it is to work.
+    """
+
+    path: Path
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,7 @@ class GenerationSettings:
         dtype: Of the weights; None is the family's own on the device.
         negative_prompt: What pictures are guided away from; empty for nothing.
         scheduler_options: Arguments of the scheduler that are to be others, by name.
+        loras: What is fused into the weights, in that order.
     """
 
     guidance_scale: float | None = None
@@ -46,6 +65,7 @@ class GenerationSettings:
     dtype: Dtype | None = None
     negative_prompt: str = ""
     scheduler_options: Mapping[str, Setting] = field(default_factory=dict)
+    loras: tuple[AskedLora, ...] = ()
 
     def check(self) -> None:
         """Check what can be checked without a model and without a device.
@@ -68,11 +88,25 @@ class GenerationSettings:
                 f"--negative-prompt takes one line of at most {MOST_CHARACTERS} printable "
                 f"characters, and {shown(text)} was given"
             )
+        for lora in self.loras:
+            if not 0 < abs(lora.scale) <= MOST_SCALE:
+                raise InputError(
+                    f"--lora takes a scale from -{MOST_SCALE} to {MOST_SCALE} that is not 0, and "
+                    f"{lora.scale:g} was given for {lora.path}"
+                )
         if text and guidance is not None and guidance <= 1:
             raise InputError(
                 f"--negative-prompt does nothing at a guidance of {guidance:g}, which is off; give "
                 "a --guidance above 1, or leave the negative prompt out"
             )
+
+    def find_loras(self) -> tuple[FoundLora, ...]:
+        """Find the files of the LoRAs.
+
+        Raises:
+            InputError: If one is no LoRA, or is not there.
+        """
+        return tuple(find_lora(lora.path, lora.scale) for lora in self.loras)
 
     def guidance_with(self, entry: PipelineEntry) -> float:
         """The guidance scale, of a pipeline of the catalogue."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from objectives.model_files.fingerprint import split_fingerprint
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
 from objectives.pipelines.model import is_own
-from objectives.settings.generation import GenerationSettings
+from objectives.settings.generation import AskedLora, GenerationSettings
 from objectives.timing.device import is_cpu
-from storage.records.protocol import Dtype
+from storage.records.protocol import Dtype, Lora
 from storage.records.study import Study
 
 
@@ -27,7 +30,14 @@ def settings_of(study: Study) -> GenerationSettings:
         dtype=None if protocol.dtype == usual_dtype else protocol.dtype,
         negative_prompt=protocol.negative_prompt,
         scheduler_options=study.scheduler_options,
+        loras=tuple(AskedLora(lora_path(study, lora), lora.scale) for lora in protocol.loras),
     )
+
+
+def lora_path(study: Study, lora: Lora) -> Path:
+    """Where a LoRA of a study lay at last; its name alone where that was not kept."""
+    kept = study.files.get(lora.name)
+    return Path(kept or f"{split_fingerprint(lora.name)[0]}.safetensors")
 
 
 def _usual_size(entry: PipelineEntry, model: str) -> tuple[int, int] | None:

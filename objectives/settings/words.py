@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from objectives.errors import InputError
-from objectives.settings.generation import GenerationSettings, Setting
+from objectives.settings.generation import AskedLora, GenerationSettings, Setting
 from storage.foreign import shown
 from storage.records.protocol import Dtype
 
@@ -26,6 +27,7 @@ def read_settings(
     dtype: str | None = None,
     negative_prompt: str | None = None,
     scheduler_options: Sequence[str] | None = None,
+    loras: Sequence[str] | None = None,
 ) -> GenerationSettings:
     """Read the settings of a generation.
 
@@ -35,6 +37,7 @@ def read_settings(
         dtype: fp16, bf16 or fp32, or the name that torch has for it.
         negative_prompt: The negative prompt.
         scheduler_options: Options of the scheduler, each `NAME=VALUE`.
+        loras: LoRAs, each `FILE` or `FILE:SCALE`.
 
     Raises:
         InputError: If one is not what it should be.
@@ -45,6 +48,7 @@ def read_settings(
         dtype=None if dtype is None else read_dtype(dtype),
         negative_prompt=negative_prompt or "",
         scheduler_options=_read_options(scheduler_options or ()),
+        loras=tuple(map(read_lora, loras or ())),
     )
     settings.check()
     return settings
@@ -63,6 +67,7 @@ def setting_words(settings: GenerationSettings) -> list[tuple[str, str]]:
     return [
         *((name, value) for name, value in given.items() if value is not None),
         *(("--scheduler-option", option) for option in options),
+        *(("--lora", lora_words(lora)) for lora in settings.loras),
     ]
 
 
@@ -107,6 +112,21 @@ def read_value(text: str) -> Setting:
 def value_words(value: Setting) -> str:
     """A value as `read_value` reads it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read_lora(text: str) -> AskedLora:
+    """A LoRA and its scale, such as style.safetensors:0.8; without a scale it is 1."""
+    path, colon, scale = text.rpartition(":")
+    with suppress(ValueError):
+        if colon:
+            return AskedLora(Path(path), float(scale))
+    return AskedLora(Path(text))
+
+
+def lora_words(lora: AskedLora) -> str:
+    """A LoRA as `read_lora` reads it."""
+    needs_scale = lora.scale != 1 or ":" in str(lora.path)
+    return f"{lora.path}:{number_words(lora.scale)}" if needs_scale else str(lora.path)
 
 
 def _read_options(options: Sequence[str]) -> dict[str, Setting]:

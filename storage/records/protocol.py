@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from storage.records.record import GREATEST, Record, Some
+from storage.records.record import GREATEST, Number, Record, Some
 
 Dtype = Literal["float16", "bfloat16", "float32"]
 
@@ -28,6 +28,20 @@ FIRST_VERSION = frozenset({
 They are those of the first version of the identity, and their set never changes. A field that came
 later counts only where it differs from its default, so that it renames no study.
 """
+
+
+class Lora(Record):
+    """A LoRA that was loaded on top of a model.
+
+    Attributes:
+        name: Its file's name and fingerprint.
+        scale: How strongly it works.
+        fused: Whether it was added to the weights, which then cost what they cost without it.
+    """
+
+    name: str
+    scale: Number
+    fused: bool = True
 
 
 class Protocol(Record):
@@ -49,6 +63,7 @@ class Protocol(Record):
         timed: What is inside a latency.
         metrics: The names of the quality metrics that every trial keeps.
         negative_prompt: What all pictures are guided away from; empty for nothing.
+        loras: What was loaded on top of the model, in that order.
     """
 
     model: str
@@ -66,6 +81,7 @@ class Protocol(Record):
     # JSON has lists only, so a list is taken here too.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = METRICS
     negative_prompt: str = ""
+    loras: Annotated[tuple[Lora, ...], Field(strict=False)] = ()
 
     @property
     def identity(self) -> dict[str, Any]:

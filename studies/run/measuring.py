@@ -113,6 +113,7 @@ class PipelineLoader:
             plan.device,
             plan.scorer,
             (negative, *plan.drawn),
+            plan.loras,
         )
         if self._loaded is not None and self._loaded.key == key:
             return self._loaded
@@ -122,7 +123,7 @@ class PipelineLoader:
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)
         conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where, negative)
-        pipe = load_pipeline(plan.entry, plan.model, *where)
+        pipe = load_pipeline(plan.entry, plan.model, *where, plan.loras)
         # What is loaded stays: left out, it cannot make a collection stall a trial by half a
         # second.
         gc.collect()

@@ -60,7 +60,10 @@ def _definition(plan: Plan) -> StudyDefinition:
             choices={name: list(choices.values) for name, choices in stack.space.items()},
         ),
         origin=plan.model.origin,
-        files=given_files(plan.request),
+        files={
+            **given_files(plan.request),
+            **{lora.record.name: str(lora.path) for lora in plan.loras},
+        },
         scheduler_options=plan.scheduler_options,
         baselines=frozenset(
             baseline_key(each.baseline_identity)

@@ -18,7 +18,7 @@ from optuna_dashboard import get_note
 from accelfront.cli.app import app
 from benchmarks.storage.stub_loader import StubLoader
 from objectives.embedded import SCORER_DIR
-from objectives.settings.generation import GenerationSettings
+from objectives.settings.generation import AskedLora, GenerationSettings
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.records.budgets import MEMORY
@@ -65,6 +65,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
             | st.sampled_from(["linspace", "dpmsolver++", "v_prediction"]),
             max_size=2,
         ),
+        loras=st.lists(
+            st.builds(AskedLora, TEXTS.map(Path), st.floats(0.001, 100)), max_size=2
+        ).map(tuple),
     ),
     device=st.sampled_from(["auto", "cpu", "cuda:3"]),
     timeout_s=st.none() | POSITIVE,

@@ -12,6 +12,7 @@ from accel_space.methods import METHODS
 from accelfront.cli.generation_options import (
     Dtype,
     Guidance,
+    LoraFile,
     NegativePrompt,
     SchedulerOption,
     Size,
@@ -94,6 +95,7 @@ def study(
     dtype: Dtype = None,
     negative_prompt: NegativePrompt = None,
     scheduler_option: SchedulerOption = None,
+    lora: LoraFile = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
@@ -156,7 +158,7 @@ def study(
         model=model,
         revision=revision,
         scorer=scorer,
-        generation=read_settings(guidance, size, dtype, negative_prompt, scheduler_option),
+        generation=read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora),
         device=device,
         timeout_s=timeout,
         trial_timeout_s=trial_timeout,

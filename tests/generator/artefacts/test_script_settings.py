@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from accel_space.stack import Stack
 from generator.artefacts.promise import read_promise
 from generator.artefacts.script import render_script
-from generator.artefacts.source import Source
+from generator.artefacts.source import find_source
 from generator.artefacts.verify import verify
 from generator.artefacts.written import literal
 from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.loras import find_lora
 from objectives.pipelines.model import find_model
 from objectives.prompts import prompts_fingerprint
 from objectives.timing.device import device_name
 from storage.records.environment import Environment
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
+from tests.tiny_loras import save_lora
 from tests.tiny_pipelines import PROMPTS, save_tiny, tiny_context, tiny_pipeline
 
 _TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
@@ -46,6 +48,10 @@ def test_a_script_draws_what_was_measured_under_its_settings(
     family: str, methods: tuple[str, ...], tmp_path: Path
 ) -> None:
     model = save_tiny(family, tmp_path / "tiny")
+    loras = []
+    if family == "SDXL":
+        path = save_lora(tiny_pipeline(family), tmp_path / "style.safetensors")
+        loras = [find_lora(path, 0.5)]
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS))
     study, trial = made_study(
@@ -57,14 +63,17 @@ def test_a_script_draws_what_was_measured_under_its_settings(
         prompts=f"prompts.txt@{prompts_fingerprint(PROMPTS)}",
         num_samples=2,
         batch_size=2,
+        loras=[lora.record for lora in loras],
         **SETTINGS,
     )
     chosen = {"timestep_spacing": "trailing"}
     settings = study.scheduler_settings | chosen
     study = changed(study, scheduler_settings=settings, scheduler_options=chosen)
     here = Environment(device=device_name(torch.device("cpu")), versions=study.versions)
+    placed = {lora.record.name: str(lora.path) for lora in loras}
+    source = find_source(changed(study, files=placed), str(model))
     script = tmp_path / "script.py"
-    script.write_text(render_script(study, trial, Source(str(model))))
+    script.write_text(render_script(study, trial, source))
 
     verdict = verify(
         read_promise(script),

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from objectives.errors import InputError
-from objectives.settings.generation import GenerationSettings
+from objectives.settings.generation import AskedLora, GenerationSettings
 from objectives.settings.words import read_settings, setting_words
 
 
@@ -22,6 +23,16 @@ def test_settings_are_read_from_words() -> None:
         "beta_end": 0.01,
         "spacing": "trailing",
     }
+
+
+def test_a_lora_has_a_scale_behind_its_last_colon() -> None:
+    read = read_settings(loras=["a.safetensors", "b.safetensors:0.8", "c:2.safetensors", "d:1:-1"])
+    assert read.loras == (
+        AskedLora(Path("a.safetensors")),
+        AskedLora(Path("b.safetensors"), 0.8),
+        AskedLora(Path("c:2.safetensors")),
+        AskedLora(Path("d:1"), -1.0),
+    )
 
 
 def test_settings_are_written_with_all_digits_and_no_more() -> None:
