@@ -16,7 +16,7 @@ from objectives.quality import METRICS
 from objectives.quality.images import refuse_degenerate
 from objectives.quality.metric import Drawn
 from objectives.quality.recorder import QualityRecorder
-from objectives.quality.scorer import Scorer
+from objectives.quality.scorer import Scorer, TextEmbeddings
 from objectives.trial_recorder import TrialRecorder
 from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
@@ -69,6 +69,7 @@ class Objective:
         self._batches = batches_of(len(prompts), protocol.batch_size)
         self._texts = prompts
         self._prompts = scorer.embed_prompts(prompts)
+        self._embed = TextEmbeddings(scorer)
         self._metrics = [METRICS[name] for name in protocol.metrics]
 
     def measure_baseline(self) -> Baseline:
@@ -208,6 +209,7 @@ class Objective:
                 prompt_embeddings=self._prompts[batch],
                 embeddings=self._scorer.embed_images(images),
                 baseline_embeddings=baseline.embeddings[batch],
+                embed=self._embed,
                 pictures=None if reference is None else images,
                 baseline_pictures=reference,
             )

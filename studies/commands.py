@@ -12,6 +12,7 @@ from objectives.pipelines.catalogue import PIPELINES
 from objectives.settings.measured import settings_of
 from objectives.settings.words import setting_words
 from objectives.timing.device import is_cpu
+from storage.records.protocol import METRICS as USUAL
 from storage.records.study import Study
 from studies.budgets import budget_words
 from studies.request import StudyRequest
@@ -84,6 +85,7 @@ def going_on(record: Study) -> StudyRequest:
         scorer=own.get("scorer"),
         model=record.origin.folder or _address(record, entry and entry.model),
         revision=record.origin.commit,
+        metrics=tuple(name for name in protocol.metrics if name not in USUAL),
         generation=settings_of(record),
         device="cpu" if is_cpu(record.device) else "auto",
     )
@@ -112,6 +114,7 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--model": request.model,
         "--revision": request.revision,
         "--scorer": request.scorer,
+        "--metrics": ",".join(request.metrics) or None,
         "--device": None if request.device == "auto" else request.device,
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,

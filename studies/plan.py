@@ -32,6 +32,7 @@ from storage.records.budgets import MEMORY
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.protocol import Protocol, study_digest
+from studies.metrics import check_metrics, kept_metrics
 from studies.protocol import make_protocol
 from studies.request import StudyRequest, check_numbers
 from studies.sample import Sample, draw_sample
@@ -172,6 +173,8 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
     settings, options = _scheduler_settings(request, entry, model.architecture)
+    protocol = make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras)
+    check_metrics(protocol, sample.prompts + sample.unseen)
     return Plan(
         request=request,
         entry=entry,
@@ -187,7 +190,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
         scheduler_options=options,
         drawn=sample.prompts + sample.unseen,
         first=0,
-        protocol=make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras),
+        protocol=protocol,
         environment=this_environment(device, stack.methods, [LIBRARY] if loras else []),
         device=device,
         stack=stack,
@@ -207,6 +210,7 @@ def check_request(request: StudyRequest) -> None:
     entry = find_pipeline(request.pipeline)
     find_methods(request.methods)
     request.generation.find_loras()
+    kept_metrics(request)
     _sample(request, entry)
     folder = find_folder(entry, request.model, request.revision)
     if folder is not None:

@@ -10,6 +10,7 @@ from objectives.pipelines.model import Model
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource
 from storage.records.protocol import Dtype, Protocol
+from studies.metrics import kept_metrics
 from studies.request import StudyRequest
 
 
@@ -50,4 +51,5 @@ def make_protocol(
         timed=entry.family.timed,
         negative_prompt=chosen.negative_prompt,
         loras=tuple(lora.record for lora in loras),
+        metrics=kept_metrics(request),
     )

@@ -46,6 +46,7 @@ class StudyRequest:
         model: A folder in diffusers layout or an address, in place of the catalogue's model.
         revision: The branch, tag or commit of an address.
         scorer: The open_clip model that scores, as `find_scorer` takes it.
+        metrics: Names of metrics to keep beside the usual ones.
         generation: How pictures are drawn, where not as the pipeline has it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
@@ -73,6 +74,7 @@ class StudyRequest:
     model: str | None = None
     revision: str | None = None
     scorer: str | None = None
+    metrics: tuple[str, ...] = ()
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     device: str = "auto"
     timeout_s: float | None = None

@@ -67,6 +67,7 @@ class ProtocolPart(_Part):
     seed: int = Field(default=0, ge=0)
     prompts: str | None = None
     scorer: str | None = None
+    metrics: list[str] = []
 
 
 class Sweep(_Part):
@@ -202,6 +203,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             prompts=None if prompts is None else folder / prompts,
             model=_located(models.get(pipeline), folder),
             scorer=_located(sweep.protocol.scorer, folder),
+            metrics=tuple(sweep.protocol.metrics),
             device=device,
             loss_budget=asked.clip_loss,
             conditions=asked.conditions,

@@ -24,6 +24,11 @@ def named_file(name: str) -> str | None:
     return named_storage(name) if name.startswith("sqlite") else None
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Names that commas join."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 Storage = Annotated[
     str,
     typer.Option(
@@ -42,9 +47,9 @@ Budget = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="The greatest loss allowed in a metric (clip_loss, image_similarity, psnr, ssim), "
-        "such as ssim=10%, or the greatest peak memory, such as memory=20GiB. Repeat it for more. "
-        "NAME=none removes one. Default: each study's.",
+        help="The greatest loss allowed in a metric (clip_loss, image_similarity, psnr, ssim, or "
+        "one that the study measures besides), such as ssim=10%, or the greatest peak memory, such "
+        "as memory=20GiB. Repeat it for more. NAME=none removes one. Default: each study's.",
     ),
 ]
 

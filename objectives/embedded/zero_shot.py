@@ -42,22 +42,46 @@ def correctness(
         Share in [0, 1] for each of `ATTRIBUTES`. Both objects of a scene count; scenes of one
         object have no relation and don't count there.
     """
+    found = found_fields(features, scenes, embed)
     result = {}
     for attribute in ATTRIBUTES:
-        questions = [
-            (row, alternatives(scene, field))
-            for row, scene in enumerate(scenes)
-            for field in _fields(scene, attribute)
-        ]
-        texts = sorted({caption(scene) for _, options in questions for scene in options})
-        index = {text: i for i, text in enumerate(texts)}
-        scores = features @ embed(texts).T
         right = [
-            int(scores[row, [index[caption(s)] for s in options]].argmax()) == 0
-            for row, options in questions
+            row[field]
+            for row, scene in zip(found, scenes, strict=True)
+            for field in _fields(scene, attribute)
         ]
         result[attribute] = float(torch.tensor(right, dtype=torch.float64).mean())
     return result
+
+
+def found_fields(
+    features: Tensor, scenes: Sequence[Scene], embed: Callable[[list[str]], Tensor]
+) -> list[dict[str, bool]]:
+    """Tell for each picture which fields of its scene the scorer finds in it.
+
+    Args:
+        features: As `correctness` takes it, like what follows.
+        scenes: The scenes.
+        embed: The text features.
+    """
+    questions = [
+        {
+            field: [caption(each) for each in alternatives(scene, field)]
+            for attribute in ATTRIBUTES
+            for field in _fields(scene, attribute)
+        }
+        for scene in scenes
+    ]
+    texts = sorted({text for each in questions for options in each.values() for text in options})
+    scores = features @ embed(texts).T
+    index = {text: i for i, text in enumerate(texts)}
+    return [
+        {
+            field: int(scores[row, [index[text] for text in options]].argmax()) == 0
+            for field, options in each.items()
+        }
+        for row, each in enumerate(questions)
+    ]
 
 
 def _fields(scene: Scene, attribute: str) -> list[str]:

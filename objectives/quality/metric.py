@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -29,6 +29,23 @@ in the timed pairs.
 
 
 @dataclass(frozen=True)
+class Use:
+    """Where a metric is to be used.
+
+    Attributes:
+        prompts: What is drawn.
+        scorer: The scorer's name in the protocol.
+        height: Of the pictures, in pixels.
+        width: The same.
+    """
+
+    prompts: Sequence[str]
+    scorer: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Drawn:
     """Some pictures of a trial, beside the baseline's of the same prompts and seeds.
 
@@ -37,6 +54,7 @@ class Drawn:
         prompt_embeddings: Theirs, by the scorer.
         embeddings: The pictures', by the scorer.
         baseline_embeddings: Those of the baseline's pictures.
+        embed: Embeds any texts, by the scorer.
         pictures: Shape (batch, 3, height, width), values 0 to 1; None outside the pairs.
         baseline_pictures: The same of the baseline.
     """
@@ -45,6 +63,7 @@ class Drawn:
     prompt_embeddings: Embeddings
     embeddings: Embeddings
     baseline_embeddings: Embeddings
+    embed: Callable[[Sequence[str]], Embeddings]
     pictures: torch.Tensor | None = None
     baseline_pictures: torch.Tensor | None = None
 
@@ -73,6 +92,10 @@ class Metric(ABC):
     needs: ClassVar[frozenset[Need]]
     default_budget: ClassVar[float | None] = None
     loads: ClassVar[str] = ""
+
+    def why_not(self, use: Use) -> str:
+        """Why it cannot be used there; empty if it can. Nothing is loaded to tell."""
+        return ""
 
     @abstractmethod
     def values(self, drawn: Drawn) -> list[float]:

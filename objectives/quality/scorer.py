@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from objectives.embedded import SCORER_DIR
 from objectives.errors import InputError, LoadError, reason_of
@@ -177,6 +178,26 @@ class Scorer:
         with torch.inference_mode():
             features = self._model.encode_text(self._tokenize(list(prompts)).to(self._device))
         return _normalized(features)
+
+
+class TextEmbeddings:
+    """Embeds texts with a scorer, each of them once."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        """Begin with none.
+
+        Args:
+            scorer: What embeds.
+        """
+        self._scorer = scorer
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts, at least one."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known |= zip(new, self._scorer.embed_prompts(new), strict=True)
+        return np.stack([self._known[text] for text in texts])
 
 
 def _load(source: ScorerSource, device: torch.device) -> tuple[Any, Any]:

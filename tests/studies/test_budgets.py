@@ -48,7 +48,10 @@ def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]
         (["ssim"], "NAME=VALUE"),
         (["=2%"], "there is no budget"),
         (["ssim="], "NAME=VALUE"),
-        (["sim=1%"], "there are clip_loss, image_similarity, psnr, ssim, memory"),
+        (
+            ["sim=1%"],
+            "there are clip_loss, image_similarity, psnr, ssim, ms_ssim, attributes, memory",
+        ),
         (["clip_los=1%"], "did you mean clip_loss"),
         (["ssim=much"], "greatest loss"),
         (["ssim=nan"], "greatest loss"),

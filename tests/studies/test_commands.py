@@ -69,6 +69,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
             st.builds(AskedLora, TEXTS.map(Path), st.floats(0.001, 100)), max_size=2
         ).map(tuple),
     ),
+    metrics=st.sampled_from([(), ("ms_ssim",), ("ms_ssim", "attributes")]),
     device=st.sampled_from(["auto", "cpu", "cuda:3"]),
     timeout_s=st.none() | POSITIVE,
     trial_timeout_s=st.none() | POSITIVE,

@@ -104,6 +104,30 @@ def test_a_new_metric_is_measured_shown_and_budgeted(
     assert under(losses[0] / 2).front == []
 
 
+def test_metrics_that_are_asked_for_are_measured_shown_and_budgeted(
+    make_request: MakeRequest, store: Store
+) -> None:
+    asked = read_budgets(["attributes=0%", "clip_loss=90%"])
+    request = make_request(
+        trials=3,
+        num_samples=8,
+        batch_size=4,
+        sampler="grid",
+        metrics=("ms_ssim", "attributes"),
+        loss_budget=asked.clip_loss,
+        conditions=asked.conditions,
+    )
+    study = run_study(make_plan(request), store).study
+    kept = [trial.measurement.metrics for trial in study.trials]
+    assert {(each["attributes"].samples, each["ms_ssim"].samples) for each in kept} == {(8, 8)}
+    assert all(0 <= each["attributes"].value <= 1 for each in kept)
+    assert all(0 < each["ms_ssim"].loss < each["ssim"].loss for each in kept), "coarser is closer"
+    losses = [each["attributes"].loss for each in kept]
+    assert any(loss > 0 for loss in losses)
+    ruled_out = [each.number for each in study.trials if losses[each.number] > 0]
+    assert study.as_json()["ruled_out"] == ruled_out
+
+
 def test_a_value_that_is_none_fails_the_point_by_name(
     monkeypatch: pytest.MonkeyPatch, make_request: MakeRequest, store: Store
 ) -> None:

@@ -14,6 +14,7 @@ from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.settings.generation import GenerationSettings
 from storage.records.requirement import Requirement
+from studies.metrics import kept_metrics
 from studies.plan import make_plan
 from tests.studies.conftest import MakeRequest
 
@@ -49,6 +50,17 @@ def test_how_one_searches_does_not_change_the_study(
     make_request: MakeRequest, changes: dict[str, object]
 ) -> None:
     assert make_plan(make_request(**changes)).study_name == make_plan(make_request()).study_name
+
+
+def test_more_metrics_make_another_study_and_the_usual_ones_named_again_do_not(
+    make_request: MakeRequest,
+) -> None:
+    usual, more = make_plan(make_request()), make_plan(make_request(metrics=("attributes",)))
+    assert more.study_name != usual.study_name
+    assert more.protocol.metrics == (*usual.protocol.metrics, "attributes")
+    assert make_plan(make_request(metrics=("ssim",))).study_name == usual.study_name
+    assert kept_metrics(make_request(metrics=("ms_ssim",), conditions={"ms_ssim": 0.1}))
+    assert kept_metrics(make_request(conditions={"ms_ssim": None})), "a budget is lifted"
 
 
 SETTINGS = GenerationSettings(
@@ -178,6 +190,12 @@ def test_a_plan_builds_its_stack_once(
         ({"requirement": Requirement(latency_s=float("nan"))}, "--req-time"),
         ({"loss_budget": 2.0}, "--req-score-loss"),
         ({"sampler": "magic"}, "magic"),
+        ({"metrics": ("attributs",)}, "no metric 'attributs'; did you mean attributes?"),
+        ({"conditions": {"attributes": 0.03}}, "attributes; add --metrics attributes"),
+        (
+            {"metrics": ("attributes",), "prompts": Path(find_pipeline("SDXL").prompts)},
+            "--metrics attributes cannot be used here: it reads captions of the tiny-shapes world",
+        ),
         ({"device": "tpu"}, "tpu"),
         ({"model": "nowhere"}, "nowhere"),
         ({"scorer": "nowhere"}, "nowhere"),

@@ -67,12 +67,14 @@ def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(
         "pipelines: [SDXL, SD1.5]\nschedulers: DDIM\nsteps: 6\nmethods: tgate\ntrials: 5\n"
         "models: {sdxl: model, SD1.5: owner/name}\nloss_budget: 0.1\nsampler: random\n"
-        "protocol: {num_samples: 4, batch_size: 2, seed: 7, prompts: mine.txt, scorer: a:b}\n"
+        "protocol: {num_samples: 4, batch_size: 2, seed: 7, prompts: mine.txt, scorer: a:b, "
+        "metrics: [ms_ssim]}\n"
     )
     requests = make_requests(read_sweep(tmp_path / "sweep.yaml"), tmp_path, "cpu")
     assert [each.model for each in requests] == [str(tmp_path / "model"), "owner/name"]
     for each in requests:
         assert each.prompts == tmp_path / "mine.txt"
+        assert each.metrics == ("ms_ssim",)
         assert (each.num_samples, each.batch_size, each.seed, each.scorer) == (4, 2, 7, "a:b")
         assert (each.trials, each.loss_budget, each.sampler) == (5, 0.1, "random")
         assert each.device == "cpu"

@@ -27,6 +27,7 @@ from accelfront.cli.options import (
     RetryFailed,
     Storage,
     named_file,
+    names_in,
 )
 from accelfront.screen.counting import counted
 
@@ -96,6 +97,12 @@ def study(
     negative_prompt: NegativePrompt = None,
     scheduler_option: SchedulerOption = None,
     lora: LoraFile = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Metrics to measure beside the usual ones, joined by commas: ms_ssim, attributes."
+        ),
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
@@ -148,7 +155,7 @@ def study(
         pipeline=pipeline,
         scheduler=scheduler,
         steps=steps,
-        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        methods=names_in(methods),
         trials=trials,
         num_samples=num_samples,
         batch_size=batch_size,
@@ -158,6 +165,7 @@ def study(
         model=model,
         revision=revision,
         scorer=scorer,
+        metrics=names_in(metrics),
         generation=read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora),
         device=device,
         timeout_s=timeout,

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
 from objectives.quality import METRICS
-from objectives.quality.metric import Drawn
+from objectives.quality.metric import Drawn, Embeddings
 from objectives.quality.psnr import PSNR_CEILING_DB, Psnr
 from objectives.quality.recorder import QualityRecorder
 from objectives.statistics import mean_loss, relative_loss
 from storage.records.protocol import METRICS as USUAL
 
 EMBEDDING = np.array([[1.0, 0.0], [0.6, 0.8]], dtype=np.float32)
+
+
+def no_texts(texts: Sequence[str]) -> Embeddings:
+    raise AssertionError(texts)
 
 
 def drawn(pictures: torch.Tensor, baseline: torch.Tensor) -> Drawn:
@@ -21,6 +27,7 @@ def drawn(pictures: torch.Tensor, baseline: torch.Tensor) -> Drawn:
         prompt_embeddings=EMBEDDING[[0] * count],
         embeddings=EMBEDDING[[1] * count],
         baseline_embeddings=EMBEDDING[[0] * count],
+        embed=no_texts,
         pictures=pictures,
         baseline_pictures=baseline,
     )
@@ -54,7 +61,7 @@ def test_the_usual_metrics_are_all_there() -> None:
 
 def test_equal_pictures_lose_nothing() -> None:
     same = drawn(textured(), textured())
-    for name in ("psnr", "ssim"):
+    for name in ("psnr", "ssim", "ms_ssim"):
         metric = METRICS[name]
         values = metric.values(same)
         loss = metric.loss(values, [])
@@ -113,10 +120,10 @@ def test_a_picture_counts_once_and_one_alone_has_no_interval() -> None:
 
 
 def test_without_the_baselines_pictures_embeddings_alone_are_measured() -> None:
-    recorder = QualityRecorder(list(METRICS.values()))
+    recorder = QualityRecorder([METRICS[name] for name in USUAL])
     pair = drawn(textured(), textured())
     recorder.add(range(2), Drawn(
-        pair.prompts, pair.prompt_embeddings, pair.embeddings, pair.baseline_embeddings
+        pair.prompts, pair.prompt_embeddings, pair.embeddings, pair.baseline_embeddings, no_texts
     ))  # fmt: skip
     found = recorder.results()
     assert list(found) == ["clip_loss", "image_similarity"]

@@ -1,0 +1,47 @@
+"""Which metrics a study keeps, and what may carry a budget there."""
+
+from __future__ import annotations
+
+from objectives.errors import InputError
+from objectives.quality import METRICS
+from objectives.quality.metric import Use
+from objectives.spelling import likely
+from storage.foreign import shown
+from storage.records.budgets import CLIP_LOSS, MEMORY
+from storage.records.protocol import METRICS as USUAL
+from storage.records.protocol import Protocol
+from studies.request import StudyRequest
+
+
+def kept_metrics(request: StudyRequest) -> tuple[str, ...]:
+    """The names of the metrics that a study keeps: the usual ones, then those asked for.
+
+    Raises:
+        InputError: If one is unknown, or a budget is set on one that is not kept.
+    """
+    for name in request.metrics:
+        if name not in METRICS:
+            near = likely(name, METRICS)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(METRICS)}"
+            raise InputError(f"--metrics: there is no metric {shown(name)}; {hint}")
+    kept = dict.fromkeys([*USUAL, *(name for name in METRICS if name in request.metrics)])
+    for name, most in request.conditions.items():
+        if most is not None and name not in (*kept, CLIP_LOSS, MEMORY):
+            raise InputError(
+                f"--budget {name}: the study does not measure {METRICS[name].title}; add "
+                f"--metrics {','.join([*request.metrics, name])}"
+            )
+    return tuple(kept)
+
+
+def check_metrics(protocol: Protocol, prompts: list[str]) -> None:
+    """Raise InputError if a metric cannot be used under a protocol.
+
+    Args:
+        protocol: How the study measures.
+        prompts: All prompts, those of the confirmation too.
+    """
+    use = Use(prompts, protocol.scorer, protocol.height, protocol.width)
+    for name in protocol.metrics:
+        if reason := METRICS[name].why_not(use):
+            raise InputError(f"--metrics {name} cannot be used here: {reason}; leave it out")
