@@ -9,6 +9,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from accelfront.cli.app import app
+from accelfront.cli.examples import EXAMPLES
 
 PAGE = Path(__file__).with_name("commands.md")
 
@@ -20,6 +21,9 @@ texts in `accelfront/`. [Concepts](concepts.md#what---json-prints) lists what `-
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 failed; 2 bad usage or input,
 with the next step in a line or two; 3 done in part, with what is left and why; 130 interrupted.
+
+`accelfront --install-completion` lets your shell complete commands, options, and the names of
+pipelines, schedulers, methods, samplers and studies.
 """
 
 
@@ -39,6 +43,7 @@ def _section(name: str, command: Any) -> str:
         lines += ["| argument or option | meaning |", "|---|---|"]
         lines += [f"| `{_cell(what)}` | {_cell(meaning)} |" for what, meaning in rows]
         lines.append("")
+    lines += ["<!-- minutes -->", "```sh", *EXAMPLES[name], "```", ""]
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from accelfront.cli.examples import epilog
 from accelfront.cli.reading import (
     bounds,
     dashboard,
@@ -37,7 +39,6 @@ app = typer.Typer(
     name="accelfront",
     help="Find how much faster a diffusion pipeline can go before its pictures get worse.",
     invoke_without_command=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -55,20 +56,25 @@ def accelfront(
         print(context.get_help())
 
 
-app.command("study")(study.study)
-app.command("sweep")(sweep.sweep)
-app.command("studies")(studies.studies)
-app.command("front")(front.front)
-app.command("diff")(diff.diff)
-app.command("bounds")(bounds.bounds)
-app.command("tasks")(tasks.tasks)
-app.command("generate")(generate.generate)
-app.command("verify")(verify.verify)
-app.command("export")(export.export)
-app.command("import")(import_.import_)
-app.command("dashboard")(dashboard.dashboard)
-app.command("report")(report.report)
-app.command("doctor")(doctor.doctor)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "study": study.study,
+    "sweep": sweep.sweep,
+    "studies": studies.studies,
+    "front": front.front,
+    "diff": diff.diff,
+    "bounds": bounds.bounds,
+    "tasks": tasks.tasks,
+    "generate": generate.generate,
+    "verify": verify.verify,
+    "export": export.export,
+    "import": import_.import_,
+    "dashboard": dashboard.dashboard,
+    "report": report.report,
+    "doctor": doctor.doctor,
+}
+
+for name, command in COMMANDS.items():
+    app.command(name, epilog=epilog(name))(command)
 
 
 def main() -> None:

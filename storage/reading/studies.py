@@ -121,6 +121,12 @@ def find_name(store: Store, given: str) -> str:
     return _named(store, given, read_study_rows(store.engine, (LABEL,)).values())
 
 
+def labels_and_names(store: Store) -> list[str]:
+    """What people may call the studies of a database by: labels, then names."""
+    rows = read_study_rows(store.engine, (LABEL,)).values()
+    return [*(row.label for row in rows if row.label), *(row.name for row in rows)]
+
+
 def study_names(store: Store) -> list[str]:
     """The names of all studies of a database; Optuna's own list reads all that they hold."""
     return [row.name for row in read_study_rows(store.engine, ()).values()]

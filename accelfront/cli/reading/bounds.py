@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelfront.cli.completing import stored_studies
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Budget, Storage, named_storage
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ LossBudget = Annotated[
     ),
 ]
 
-OneStudy = Annotated[str | None, typer.Argument(help="Read this study only.")]
+OneStudy = Annotated[
+    str | None,
+    typer.Argument(
+        help="Read this study only: its name, label or digest.", autocompletion=stored_studies
+    ),
+]
 
 
 def bounds(

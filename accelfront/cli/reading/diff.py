@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelfront.cli.completing import stored_studies
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
 
 if TYPE_CHECKING:
@@ -21,8 +22,18 @@ DIFFERS = "*"
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A study: its name, label or digest.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="The study to compare with it.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="A study: its name, label or digest.", autocompletion=stored_studies
+        ),
+    ],
+    second: Annotated[
+        str,
+        typer.Argument(
+            metavar="B", help="The study to compare with it.", autocompletion=stored_studies
+        ),
+    ],
     storage: Storage = DEFAULT_STORAGE,
     other: Annotated[
         str | None,

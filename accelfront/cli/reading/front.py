@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_file
+from accelfront.cli.reading.bounds import OneStudy
 
 if TYPE_CHECKING:
     from storage.records.study import Study
 
 
 def front(
-    study: Annotated[str | None, typer.Argument(help="Show this study only.")] = None,
+    study: OneStudy = None,
     storage: Storage = DEFAULT_STORAGE,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,

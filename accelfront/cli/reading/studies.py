@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelfront.cli.completing import stored_studies
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ Delete = Annotated[
     str | None,
     typer.Option(
         metavar="STUDY",
+        autocompletion=stored_studies,
         help="Delete a study, with its pictures and whatever else no other study uses. Nobody may "
         "be at work on it.",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accel_space.methods import METHODS
+from accelfront.cli.combination_options import Methods, Pipeline, Sampler, Scheduler, Steps
 from accelfront.cli.generation_options import (
     Dtype,
     Guidance,
@@ -40,15 +40,10 @@ INTERRUPTED = 130
 
 
 def study(
-    pipeline: Annotated[str, typer.Option(help="A pipeline of the catalogue.")] = "tiny-shapes",
-    scheduler: Annotated[
-        str, typer.Option(help="DDIM, DPM-Solver++, UniPC, or a scheduler class of diffusers.")
-    ] = "DDIM",
-    steps: Annotated[int, typer.Option(help="Denoising steps (num_inference_steps).")] = 20,
-    methods: Annotated[
-        str,
-        typer.Option(help=f"Methods to stack, joined by commas: {', '.join(METHODS)}."),
-    ] = "deepcache,tgate",
+    pipeline: Pipeline = "tiny-shapes",
+    scheduler: Scheduler = "DDIM",
+    steps: Steps = 20,
+    methods: Methods = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Number of distinct points to measure, over all runs of the study.")
     ] = DEFAULT_TRIALS,
@@ -64,9 +59,7 @@ def study(
     seed: Annotated[
         int, typer.Option(help="Seed of the noise, of the draw of prompts and of the sampler.")
     ] = 0,
-    sampler: Annotated[
-        str, typer.Option(help="How points are chosen: auto, grid, gp, tpe, nsga2 or random.")
-    ] = "auto",
+    sampler: Sampler = "auto",
     prompts: Annotated[
         Path | None,
         typer.Option(

@@ -1,0 +1,57 @@
+"""What a shell offers where a name is to be typed; nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import typer
+
+from accelfront.cli.options import DEFAULT_STORAGE
+
+
+def pipelines(incomplete: str) -> list[str]:
+    """Pipelines of the catalogue."""
+    from objectives.pipelines.catalogue import PIPELINES
+
+    return _beginning(incomplete, PIPELINES)
+
+
+def schedulers(incomplete: str) -> list[str]:
+    """The schedulers that have names of ours."""
+    from objectives.pipelines.schedulers import SCHEDULERS
+
+    return _beginning(incomplete, SCHEDULERS)
+
+
+def methods(incomplete: str) -> list[str]:
+    """One method more after those that are typed already."""
+    from accel_space.methods import METHODS
+
+    before, comma, last = incomplete.rpartition(",")
+    typed = before.split(",")
+    return [f"{before}{comma}{name}" for name in _beginning(last, METHODS) if name not in typed]
+
+
+def samplers(incomplete: str) -> list[str]:
+    """The samplers."""
+    from studies.request import SAMPLERS
+
+    return _beginning(incomplete, SAMPLERS)
+
+
+def stored_studies(context: typer.Context, incomplete: str) -> list[str]:
+    """The labels and names of the studies of the storage that the line names; none if it fails."""
+    from storage.database.faults import DATABASE_ERRORS
+    from storage.database.opening import open_store
+    from storage.errors import DatabaseFailedError, StorageError
+    from storage.reading.studies import labels_and_names
+
+    try:
+        store = open_store(context.params.get("storage") or DEFAULT_STORAGE)
+        return _beginning(incomplete, labels_and_names(store))
+    except (StorageError, DatabaseFailedError, *DATABASE_ERRORS):
+        return []
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,85 @@
+"""What a shell offers at a press of the tabulator, asked as bash asks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from accelfront.cli.app import COMMANDS
+from accelfront.cli.examples import EXAMPLES
+from storage.database.opening import open_store
+from storage.study_store.attributes import LABEL
+from tests.command_line import HEAVY, run
+from tests.made_studies import add_study
+
+CODE = f"""
+import sys, atexit
+atexit.register(lambda: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))
+sys.argv = ["accelfront"]
+from accelfront.cli.app import main
+main()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    store = open_store(f"sqlite:///{tmp_path / 'accelfront.db'}", create=True)
+    add_study(store, "deepcache").set_user_attr(LABEL, "before")
+    add_study(store, "tgate")
+    return tmp_path
+
+
+def offered(folder: Path, words: str) -> list[str]:
+    """What is offered in place of the last word."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        cwd=folder,
+        env={
+            **{name: value for name, value in os.environ.items() if "ACCELFRONT" not in name},
+            "_ACCELFRONT_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"accelfront {words}",
+            "COMP_CWORD": str(len(words.split(" "))),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "\n", "a traceback, or a heavy library"
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("stud", ["study", "studies"]),
+        ("study --pipeline PixArt", ["PixArt-alpha", "PixArt-Sigma"]),
+        ("study --scheduler D", ["DDIM", "DPM-Solver++"]),
+        ("study --sampler t", ["tpe"]),
+        ("study --methods to", ["tome"]),
+        ("study --methods tome,deepcache,t", ["tome,deepcache,tgate", "tome,deepcache,taylorseer"]),
+        ("front b", ["before"]),
+        ("diff before tiny", ["tiny-shapes--DDIM--20--deepcache--0a1b2c3d",
+                              "tiny-shapes--DDIM--20--tgate--0a1b2c3d"]),
+        ("studies --delete be", ["before"]),
+        ("front --storage sqlite:///none.db b", []),
+        ("front --storage nonsense b", []),
+    ],
+)  # fmt: skip
+def test_names_are_offered_without_heavy_libraries(
+    folder: Path, words: str, names: list[str]
+) -> None:
+    assert sorted(offered(folder, words)) == sorted(names)
+    assert not (folder / "none.db").exists()
+
+
+def test_every_command_has_examples_that_fit_its_help() -> None:
+    assert EXAMPLES.keys() == COMMANDS.keys()
+    for command, lines in EXAMPLES.items():
+        said = run(command, "--help").stdout
+        for line in lines:
+            assert line.startswith(f"accelfront {command}")
+            assert f" {line} " in said
