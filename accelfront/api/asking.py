@@ -11,6 +11,7 @@ from pathlib import Path
 from objectives.errors import InputError
 from objectives.files import replace_file
 from objectives.prompts import prompts_fingerprint
+from objectives.settings.generation import Setting
 from studies.budgets import NONE, AskedBudgets, read_budgets
 
 Budget = float | str | None
@@ -26,6 +27,14 @@ def asked_budgets(given: Mapping[str, Budget] | None) -> AskedBudgets:
     return read_budgets(
         f"{name}={NONE if value is None else value}" for name, value in (given or {}).items()
     )
+
+
+def option_texts(given: Mapping[str, Setting] | None) -> list[str]:
+    """Options of a scheduler, each NAME=VALUE."""
+    return [
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in (given or {}).items()
+    ]
 
 
 def prompts_file(given: str | Path | Sequence[str] | None) -> Path | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelfront.api.asking import Budget, asked_budgets, prompts_file
+from accelfront.api.asking import Budget, asked_budgets, option_texts, prompts_file
 from accelfront.api.errors import told
 from accelfront.api.reading import storage_url
 from accelfront.api.running import quiet, run
@@ -14,6 +14,7 @@ from accelfront.api.study import Study
 from accelfront.defaults import DEFAULT_TRIALS
 from objectives.errors import InputError
 from objectives.pipelines.given import GivenPipe, take_pipe
+from objectives.settings.generation import Setting
 from objectives.settings.words import read_settings
 from storage.records.requirement import Requirement
 from studies.request import StudyRequest
@@ -33,6 +34,7 @@ def search(
     size: tuple[int, int] | str | None = None,
     dtype: str | None = None,
     negative_prompt: str | None = None,
+    scheduler_options: Mapping[str, Setting] | None = None,
     num_samples: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -73,6 +75,7 @@ def search(
         size: (width, height) in pixels; None is the size that the model was made for.
         dtype: fp16, bf16 or fp32; None is the pipeline's on the device.
         negative_prompt: What pictures are guided away from.
+        scheduler_options: Arguments of the scheduler that are to be others, by name.
         num_samples: The number of prompts, one picture each; None is the pipeline's.
         batch_size: The number of pictures drawn together; None is the pipeline's.
         seed: The seed of the noise, of the draw of prompts and of the sampler.
@@ -120,6 +123,7 @@ def search(
                 size if size is None or isinstance(size, str) else "x".join(map(str, size)),
                 dtype if given is None else given.dtype,
                 negative_prompt,
+                option_texts(scheduler_options),
             ),
             device=(device or "auto") if given is None else str(given.device),
             timeout_s=timeout_s,

@@ -89,9 +89,16 @@ def test_prompts_are_given_as_texts(
 @pytest.mark.usefixtures("quiet_machine")
 def test_what_is_drawn_is_asked_for(search: Search) -> None:
     study = search(
-        trials=1, guidance=6, size=(64, 32), dtype="fp32", negative_prompt="a blue circle"
+        trials=1,
+        guidance=6,
+        size=(64, 32),
+        dtype="fp32",
+        negative_prompt="a blue circle",
+        scheduler_options={"timestep_spacing": "trailing", "rescale_betas_zero_snr": False},
     )
-    protocol = study.trials[0].point.protocol
+    point = study.trials[0].point
+    assert point.scheduler_settings["timestep_spacing"] == "trailing"
+    protocol = point.protocol
     assert (protocol.guidance_scale, protocol.width, protocol.height) == (6.0, 64, 32)
     assert protocol.negative_prompt == study.trials[0].call["negative_prompt"] == "a blue circle"
 

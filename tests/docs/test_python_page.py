@@ -1,0 +1,42 @@
+"""The Python of docs/python.md is run, all of it in one program."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import accelfront
+from objectives.embedded import PIPELINE_DIR
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_all_of_it_runs(tmp_path: Path) -> None:
+    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    assert len(blocks) == PAGE.read_text(encoding="utf-8").count("```python")
+    shutil.copytree(PIPELINE_DIR, tmp_path / "my-pipeline")
+    (tmp_path / "page.py").write_text("\n".join(blocks), encoding="utf-8")
+
+    ran = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "there is no budget 'clip_los'; did you mean clip_loss?" in ran.stdout
+    for name in ("accelfront.db", "point.json", "draw.py", "my-model/model_index.json"):
+        assert (tmp_path / name).is_file()
+    assert "DifferenceWarning" not in ran.stderr
+
+
+def test_what_is_public_is_named() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for name in dir(accelfront):
+        if not name.startswith("_") and inspect.isclass(getattr(accelfront, name)):
+            assert name in text, name
+    for member in (*vars(accelfront.Study), *vars(accelfront.Trial)):
+        if not member.startswith("_") and member not in ("of", "row"):
+            assert member in text, member
