@@ -39,8 +39,10 @@ format: $(STAMP)  ## Put the code into its format
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-docs: $(STAMP)  ## Write docs/commands.md, the reference of the command line
+docs: $(STAMP)  ## Write docs/commands.md, and build the site of docs/ into site/
 	@$(BIN)/python docs/generate_commands.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html is the site"
 
 bench: $(STAMP)  ## Measure the measuring: A/A check and overhead, into benchmarks/results
 	@$(BIN)/python -m benchmarks.measuring.measurement
