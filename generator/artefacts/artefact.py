@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from generator.artefacts.module import module_name, render_module
 from generator.artefacts.point import Point
 from generator.artefacts.script import render_script, script_name
 from generator.artefacts.source import find_source
@@ -13,7 +14,7 @@ from generator.choice import Choice
 from storage.records.study import Study
 from storage.records.trial import Trial
 
-Kind = Literal["script", "json"]
+Kind = Literal["script", "module", "json"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ def _script(choice: Choice, model: str | None) -> str:
     return render_script(choice.study, choice.trial, find_source(choice.study, model))
 
 
+def _module(choice: Choice, model: str | None) -> str:
+    return render_module(choice.study, choice.trial, find_source(choice.study, model))
+
+
 def _point(choice: Choice, _: str | None) -> str:
     return Point.of(choice.study, choice.trial, choice.budgets).text()
 
@@ -44,5 +49,6 @@ def _point_name(study: Study, trial: Trial) -> str:
 
 ARTEFACTS: dict[Kind, Artefact] = {
     "script": Artefact(script_name, _script),
+    "module": Artefact(module_name, _module),
     "json": Artefact(_point_name, _point),
 }

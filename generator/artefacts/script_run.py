@@ -1,9 +1,10 @@
-"""Running a script beside the stack that it was written from, in a process of its own."""
+"""Running a script or module beside the stack that it was written from, in its own process."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,10 @@ PAIRS = 5
 
 
 class Job(BaseModel):
-    """A script, and the trial that it was written of.
+    """A script or module, and the trial that it was written of.
 
     Attributes:
-        script: The script.
+        script: The file.
         combination: What the trial accelerated, and with what.
         scheduler_settings: What its scheduler is given besides the pipeline's own configuration.
         params: The trial's point.
@@ -92,11 +93,24 @@ class _SideBySide:
         self._device = find_device(job.device)
         model = find_model(self._entry, job.model, job.revision)
         self._script = _import(job.script)
-        self._scripted = self._script.load_pipeline(job.model, job.device)
+        self._scripted = self._load_scripted(model)
         if self._entry.family.encoders:
             _encode_once(self._scripted)
         self._plain, self._conditioning = _load_plain(job, self._entry, model, self._device)
         self._stack = _stack(job, model, self._plain.scheduler, self._device)
+
+    def _load_scripted(self, model: Model) -> Any:
+        """The pipe of a script, or one that a module has accelerated."""
+        job = self._job
+        if not self._is_module:
+            return self._script.load_pipeline(job.model, job.device)
+        pipe, _ = _load_plain(job, self._entry, model, self._device)
+        self._script.accelerate(pipe)
+        return pipe
+
+    @property
+    def _is_module(self) -> bool:
+        return hasattr(self._script, "accelerate")
 
     def run(self) -> ScriptRun:
         """Compare the pictures, then time the script."""
@@ -127,8 +141,10 @@ class _SideBySide:
         )
 
     def _draw_with_script(self) -> torch.Tensor:
-        job = self._job
-        pictures: torch.Tensor = self._script.generate(
+        job, script = self._job, self._script
+        if self._is_module:
+            return _drawn_by_module(self._scripted, script.SETTINGS, job)
+        pictures: torch.Tensor = script.generate(
             self._scripted, job.prompts, job.protocol.seed, output_type="pt"
         )
         return pictures
@@ -144,6 +160,18 @@ class _SideBySide:
             job.combination.steps,
             self._entry.family.call,
         )
+
+
+def _drawn_by_module(pipe: Any, settings: Mapping[str, Any], job: Job) -> torch.Tensor:
+    """Draw as the caller of a module does."""
+    import torch
+
+    seeds = range(job.protocol.seed, job.protocol.seed + len(job.prompts))
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    pictures: torch.Tensor = pipe(
+        list(job.prompts), generator=generators, output_type="pt", **settings
+    ).images
+    return pictures
 
 
 def _import(path: Path) -> Any:

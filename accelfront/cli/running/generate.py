@@ -32,9 +32,11 @@ def generate(
         Path | None, typer.Option(help="A .txt, .jsonl or .yaml file of tasks.")
     ] = None,
     kind: Annotated[
-        Literal["script", "json"],
+        Literal["script", "module", "json"],
         typer.Option(
-            "--as", help="What to write: a script that draws, or json, the point and its figures."
+            "--as",
+            help="What to write: a script that draws, a module that accelerates a pipeline which "
+            "you loaded, or json, the point and its figures.",
         ),
     ] = "script",
     out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("scripts"),

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from generator.artefacts.module import render_module
+from generator.artefacts.source import Source
 from objectives.timing.interference import TASKS
 from storage.database.opening import open_store
 from storage.database.schema import scripts
@@ -32,7 +34,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def answer(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Exit code, what people are told, and verdicts by script: each that runs takes seconds.
 
-    `trial1` has lost a step and runs on a busy machine, `dying` dies, and the others are at fault.
+    `trial1` has lost a step and runs on a busy machine, `altered` is a module of another point,
+    `dying` dies, and the others but `module` are at fault.
     A task asked for an hour a picture of trial 0, and of trial 1 for what nothing reaches.
     """
     good, boastful = place.scripts
@@ -50,12 +53,19 @@ def answer(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     missing, lost, dying, strange = (
         folder / f"{name}.py" for name in ("missing", "lost", "dying", "strange")
     )
+    module, altered = folder / "module.py", folder / "altered.py"
+    text = render_module(place.study, place.study.trials[0], Source(str(place.model)))
+    assert text.count("cache_interval=2") == 1
+    module.write_text(text)
+    altered.write_text(text.replace("cache_interval=2", "cache_interval=3"))
     store = open_store(place.url)
     for trial, asked in enumerate(("under 3600 s per image", ASKED_OF_NOTHING)):
         task = f"SD1.5, DDIM, 8 steps, DeepCache, {asked}"
         keep_script(store.engine, ScriptRecord(task, place.study.name, trial, "", ""))
     options = ["--storage", place.url, "--prompts", str(place.prompts), "--device", "cpu", "--json"]
-    idle = run("verify", *map(str, (missing, lost, good, strange, dying)), *options)
+    idle = run(
+        "verify", *map(str, (missing, lost, good, strange, dying, module, altered)), *options
+    )
     with rivals():
         busy = run("verify", str(boastful), *options)
     with store.engine.begin() as connection:
@@ -91,6 +101,14 @@ def test_a_script_as_it_was_written_keeps_its_promise(answer: dict[str, Any]) ->
     low, high = good["speedup_ci"]
     assert 0 < low <= good["speedup"] <= high
     assert (good["trial"], good["trial_speedup_ci"]) == (0, list(ANY_SPEED))
+
+
+def test_a_module_is_held_like_a_script(answer: dict[str, Any]) -> None:
+    module, altered = answer["module"], answer["altered"]
+    assert module["kept"] and module["pictures_equal"], module["broken"]
+    assert (module["trial"], module["trial_speedup_ci"]) == (0, list(ANY_SPEED))
+    [reason] = altered["broken"]
+    assert "its pictures are not the trial's pictures" in reason
 
 
 def test_other_pictures_and_a_lower_speed_are_told_with_how_much(answer: dict[str, Any]) -> None:
@@ -137,7 +155,9 @@ def test_seconds_a_picture_that_are_kept_are_no_fault(answer: dict[str, Any]) ->
 
 
 def test_a_file_at_fault_gets_its_verdict_and_stops_no_other(answer: dict[str, Any]) -> None:
-    assert answer["order"] == ["missing", "lost", "trial0", "strange", "dying", "trial1"]
+    assert answer["order"] == [
+        *("missing", "lost", "trial0", "strange", "dying", "module", "altered", "trial1")
+    ]
     faults = (
         ("missing", None, "cannot read the script"),
         ("lost", 7, "give the --storage"),

@@ -1,8 +1,9 @@
-"""Scripts of studies that were measured under other settings than the pipeline's own."""
+"""What was measured under other settings than the pipeline's own, as scripts and modules."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel_space.stack import Stack
+from generator.artefacts.module import render_module
 from generator.artefacts.promise import read_promise
 from generator.artefacts.script import render_script
 from generator.artefacts.source import find_source
@@ -42,10 +44,16 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("family", "methods"), [("SDXL", ("deepcache", "tgate")), ("PixArt-alpha", ("pab",))]
+    ("family", "methods", "render"),
+    [
+        ("SDXL", ("deepcache", "tgate"), render_script),
+        ("PixArt-alpha", ("pab",), render_script),
+        ("SDXL", ("deepcache", "tgate"), render_module),
+        ("PixArt-alpha", ("pab",), render_module),
+    ],
 )
-def test_a_script_draws_what_was_measured_under_its_settings(
-    family: str, methods: tuple[str, ...], tmp_path: Path
+def test_what_was_measured_is_drawn_under_its_settings(
+    family: str, methods: tuple[str, ...], render: Callable[..., str], tmp_path: Path
 ) -> None:
     model = save_tiny(family, tmp_path / "tiny")
     loras = []
@@ -73,7 +81,7 @@ def test_a_script_draws_what_was_measured_under_its_settings(
     placed = {lora.record.name: str(lora.path) for lora in loras}
     source = find_source(changed(study, files=placed), str(model))
     script = tmp_path / "script.py"
-    script.write_text(render_script(study, trial, source))
+    script.write_text(render(study, trial, source))
 
     verdict = verify(
         read_promise(script),

@@ -1,0 +1,152 @@
+"""Holding a pipe and its calls against what an acceleration was measured with.
+
+These are plain functions, as modules that accelfront writes carry their source.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def refuse_other_pipe(pipe: Any, pipeline_class: str, needs_gpu: bool) -> None:
+    """Refuse a pipe on which an acceleration cannot work.
+
+    Args:
+        pipe: A diffusers pipeline.
+        pipeline_class: The name of the class whose calls were measured.
+        needs_gpu: Whether it works on CUDA alone.
+
+    Raises:
+        TypeError: If the pipe is of another class.
+        RuntimeError: If it is offloaded, or not where the acceleration works.
+    """
+    if pipeline_class not in (kind.__name__ for kind in type(pipe).__mro__):
+        raise TypeError(
+            f"this acceleration was measured with {pipeline_class}, and the pipe is of "
+            f"{type(pipe).__name__}; load it with {pipeline_class}.from_pretrained"
+        )
+    if getattr(pipe, "_all_hooks", None):
+        raise RuntimeError(
+            "the pipe is offloaded to the CPU, and that was not measured; "
+            "call pipe.remove_all_hooks() first"
+        )
+    if needs_gpu and pipe.device.type != "cuda":
+        raise RuntimeError(
+            f"this acceleration captures CUDA graphs, and the pipe is on {pipe.device}; "
+            'call pipe.to("cuda") first'
+        )
+
+
+def pipe_differences(
+    pipe: Any,
+    denoiser: str,
+    scheduler: str,
+    scheduler_settings: Mapping[str, Any],
+    dtype: str,
+    on_gpu: bool,
+) -> list[str]:
+    """Say how a pipe differs from what was measured; empty if it does not.
+
+    Args:
+        pipe: A diffusers pipeline.
+        denoiser: Its attribute that holds the module which predicts the noise.
+        scheduler: The name of the class of the scheduler that was measured.
+        scheduler_settings: What that one was given.
+        dtype: Of the weights, such as `float16`.
+        on_gpu: Whether it was measured on a GPU.
+    """
+    has, config = type(pipe.scheduler).__name__, pipe.scheduler.config
+    kind = str(getattr(pipe, denoiser).dtype).removeprefix("torch.")
+    found = []
+    if has != scheduler:
+        found.append(f"its scheduler is {has}, and {scheduler} was measured")
+    else:
+        found += [
+            f"its scheduler has {name}={config.get(name)!r}, and {value!r} was measured"
+            for name, value in scheduler_settings.items()
+            if config.get(name) != value
+        ]
+    if kind != dtype:
+        found.append(f"its weights are {kind}, and {dtype} was measured")
+    if (pipe.device.type == "cuda") != on_gpu:
+        where = "a GPU" if on_gpu else "a CPU"
+        found.append(f"it is on {pipe.device}, and its speed was measured on {where}")
+    return found
+
+
+def watched(
+    pipe: Any,
+    generate: Callable[..., Any],
+    denoiser: str,
+    settings: Mapping[str, Any],
+    held: Mapping[str, str],
+) -> Callable[..., Any]:
+    """Make a call that refuses what an acceleration cannot do, and warns once of what differs.
+
+    Args:
+        pipe: A diffusers pipeline.
+        generate: Its accelerated call.
+        denoiser: As for `pipe_differences`.
+        settings: What was measured, by the call's keyword.
+        held: Those of them that must stay, and why; of `guidance_scale` only whether it is on.
+    """
+    from inspect import signature
+
+    takes = signature(type(pipe).__call__)
+    told: set[str] = set()
+
+    def generate_watched(*args: Any, **kwargs: Any) -> Any:
+        given = takes.bind(pipe, *args, **kwargs)
+        given.apply_defaults()
+        values = with_native_size(given.arguments, pipe, denoiser)
+        for text in call_differences(values, settings, held):
+            if text not in told:
+                told.add(text)
+                warnings.warn(text, stacklevel=3)
+        return generate(*args, **kwargs)
+
+    return generate_watched
+
+
+def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dict[str, Any]:
+    """The arguments of a call; a height and a width that are not given are the model's own."""
+    side = getattr(pipe, denoiser).config.sample_size
+    sides = (side, side) if isinstance(side, int) else side
+    native = {
+        name: latent * pipe.vae_scale_factor
+        for name, latent in zip(("height", "width"), sides, strict=True)
+        if values.get(name) is None
+    }
+    return {**values, **native}
+
+
+def call_differences(
+    values: Mapping[str, Any], settings: Mapping[str, Any], held: Mapping[str, str]
+) -> list[str]:
+    """Say how a call differs from what was measured.
+
+    Args:
+        values: Its arguments.
+        settings: As for `watched`.
+        held: As for `watched`.
+
+    Raises:
+        ValueError: If one differs that must stay.
+    """
+    differing = {
+        name: (values[name], measured)
+        for name, measured in settings.items()
+        if values.get(name, measured) != measured
+    }
+    for name, (value, measured) in differing.items():
+        if name == "guidance_scale" and (value > 1) == (measured > 1):
+            continue
+        if name in held:
+            stays = "above 1" if name == "guidance_scale" else measured
+            raise ValueError(f"{name} must stay {stays}, and is {value}: {held[name]}")
+    return [
+        f"{name} is {value}, and {measured} was measured"
+        for name, (value, measured) in differing.items()
+    ]
