@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from accel_space.as_measured import pipe_differences, refuse_other_pipe, watched
-from accel_space.installing import install
-from generator.artefacts.rendering import carried_by, common, patches, render
+from accel_space import as_measured, installing
 from generator.artefacts.script import script_name
 from generator.artefacts.source import Source
-from generator.artefacts.values import applied, read_values
+from generator.artefacts.writing.rendering import carried_by, common, patches, render
+from generator.artefacts.writing.values import applied, read_values
 from storage.records.study import Study
 from storage.records.trial import Trial
+
+CARRIED = [
+    *(
+        (as_measured.__name__, name)
+        for name in ("refuse_other_pipe", "pipe_differences", "watched")
+    ),
+    (installing.__name__, "install"),
+]
 
 
 def module_name(study: Study, trial: Trial) -> str:
@@ -41,7 +48,7 @@ def render_module(study: Study, trial: Trial, source: Source) -> str:
     methods = applied(study, trial, values)
     carried = carried_by(
         methods,
-        [refuse_other_pipe, pipe_differences, watched, install],
+        CARRIED,
         {"collections.abc": ("Callable",), "typing": ("Any",), "warnings": ()},
         {"diffusers": (values.scheduler,)},
     )

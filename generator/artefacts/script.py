@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-from generator.artefacts.rendering import carried_by, common, patches, render
 from generator.artefacts.source import Source
-from generator.artefacts.values import applied, read_values
+from generator.artefacts.writing.rendering import carried_by, common, patches, render
+from generator.artefacts.writing.values import applied, read_values
 from storage.records.combination import StudyName
 from storage.records.study import Study
 from storage.records.trial import Trial

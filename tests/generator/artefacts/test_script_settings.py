@@ -18,7 +18,7 @@ from generator.artefacts.promise import read_promise
 from generator.artefacts.script import render_script
 from generator.artefacts.source import find_source
 from generator.artefacts.verify import verify
-from generator.artefacts.written import literal
+from generator.artefacts.writing.written import literal
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.loras import find_lora
 from objectives.pipelines.model import find_model

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from generator.artefacts.script import render_script, script_name
 from generator.artefacts.source import Source
-from generator.artefacts.written import literal, literals, plain
+from generator.artefacts.writing.written import literal, literals, plain
 from objectives.errors import InputError
 from storage.records.environment import Environment
 from tests.generator.made_trials import made_study, rendered

@@ -1,29 +1,30 @@
-"""The source that a script carries: functions of accel_space, with all that they name of it."""
+"""The source that an artefact carries: definitions of ours, with all that they name of ours."""
 
 from __future__ import annotations
 
 import ast
-import inspect
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from types import ModuleType
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from accel_space import __name__ as accel_space
+from generator import __name__ as generator
 
-OURS = f"{accel_space}."
+OURS = (f"{accel_space}.", f"{generator}.")
 """How the names of modules begin whose source is carried."""
 
 
 @dataclass
 class Carried:
-    """What a script carries; each name means one thing.
+    """What an artefact carries; each name means one thing.
 
     Attributes:
         constants: Assignments, by name.
-        functions: Definitions, by name. What they import at their top is in `imports` instead.
+        functions: Definitions of functions and classes, by name. What a function imports at its top
+            is in `imports` instead.
         imports: Names that all of it imports, by module; a module without names is imported itself.
     """
 
@@ -32,23 +33,24 @@ class Carried:
     imports: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def carry(functions: Iterable[Callable[..., Any]]) -> Carried:
-    """Collect the source of functions, and of what they name of accel_space.
+def carry(definitions: Iterable[tuple[str, str]]) -> Carried:
+    """Collect the source of functions and classes, and of what they name of ours.
 
     Args:
-        functions: Functions at the top of modules of accel_space.
+        definitions: A module of `OURS` and a name at its top, each. Modules are read and not
+            imported, as they may need libraries that are not here.
     """
     carried = Carried()
-    for function in functions:
-        _carry_name(carried, sys.modules[function.__module__], function.__name__)
+    for module, name in definitions:
+        _carry_name(carried, module, name)
     return carried
 
 
-def _carry_name(carried: Carried, module: ModuleType, name: str) -> None:
+def _carry_name(carried: Carried, module: str, name: str) -> None:
     """Carry what a module means by a name, and what that names; a builtin needs nothing."""
     source, bindings = _read(module)
     node = bindings.get(name)
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
         imports = [each for each in node.body if isinstance(each, ast.Import | ast.ImportFrom)]
         if _is_new(carried.functions, name, _without(source, node, imports)):
             for each in imports:
@@ -62,12 +64,14 @@ def _carry_name(carried: Carried, module: ModuleType, name: str) -> None:
 
 
 @cache
-def _read(module: ModuleType) -> tuple[str, dict[str, ast.stmt]]:
+def _read(module: str) -> tuple[str, dict[str, ast.stmt]]:
     """A module's source, and the statement at its top that gives a name its meaning."""
-    source = inspect.getsource(module)
+    spec = find_spec(module)
+    assert spec is not None and spec.origin is not None
+    source = Path(spec.origin).read_text(encoding="utf-8")
     bindings: dict[str, ast.stmt] = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             bindings[node.name] = node
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bindings |= {alias.name: node for alias in node.names}
@@ -76,7 +80,7 @@ def _read(module: ModuleType) -> tuple[str, dict[str, ast.stmt]]:
     return source, bindings
 
 
-def _carry_named(carried: Carried, module: ModuleType, node: ast.AST) -> None:
+def _carry_named(carried: Carried, module: str, node: ast.AST) -> None:
     for name in dict.fromkeys(each.id for each in ast.walk(node) if isinstance(each, ast.Name)):
         _carry_name(carried, module, name)
 
@@ -87,7 +91,7 @@ def _carry_import(carried: Carried, node: ast.Import | ast.ImportFrom, names: li
             carried.imports.setdefault(name, ())
     elif str(node.module).startswith(OURS):
         for name in names:
-            _carry_name(carried, sys.modules[str(node.module)], name)
+            _carry_name(carried, str(node.module), name)
     else:
         known = carried.imports.get(str(node.module), ())
         carried.imports[str(node.module)] = tuple(dict.fromkeys((*known, *names)))
@@ -97,14 +101,18 @@ def _is_new(pieces: dict[str, str], name: str, text: str) -> bool:
     """Keep a piece; tell whether it was not there yet."""
     known = pieces.setdefault(name, text)
     if known is not text and known != text:
-        raise ValueError(f"two methods of one script name different things {name}")
+        raise ValueError(f"two parts of one artefact name different things {name}")
     return known is text
 
 
-def _without(source: str, function: ast.FunctionDef, imports: list[Any]) -> str:
-    """The source of a function without some of its statements and the empty line behind them."""
+def _without(source: str, definition: ast.FunctionDef | ast.ClassDef, imports: list[Any]) -> str:
+    """The source of a definition, with its decorators, without some of its statements.
+
+    The empty line behind these goes too.
+    """
     lines = source.split("\n")
     gone = {line for each in imports for line in range(each.lineno, each.end_lineno + 1)}
     gone |= {line + 1 for line in gone if line + 1 not in gone and not lines[line].strip()}
-    own = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    first = min([definition.lineno, *(each.lineno for each in definition.decorator_list)])
+    own = range(first, (definition.end_lineno or definition.lineno) + 1)
     return "\n".join(lines[line - 1] for line in own if line not in gone)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from accel_space.methods import METHODS
-from generator.artefacts.written import WIDTH, plain
+from generator.artefacts.writing.written import WIDTH, plain
 from storage.records.points import by_short_names
 from storage.records.protocol import Protocol
 from storage.records.study import Study

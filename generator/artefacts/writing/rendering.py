@@ -11,17 +11,17 @@ from typing import Any
 
 import jinja2
 
-from generator.artefacts.carried import Carried, carry
-from generator.artefacts.provenance import provenance, title
 from generator.artefacts.source import Source
-from generator.artefacts.values import Applied, Values, held_settings, was_on_gpu
-from generator.artefacts.written import WIDTH, literal, literals
+from generator.artefacts.writing.carried import Carried, carry
+from generator.artefacts.writing.provenance import provenance, title
+from generator.artefacts.writing.values import Applied, Values, held_settings, was_on_gpu
+from generator.artefacts.writing.written import WIDTH, literal, literals
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.loras import LIBRARY as PEFT
 from storage.records.study import Study
 from storage.records.trial import Trial
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 LIBRARIES = ("torch", "diffusers", "transformers")
 """What every artefact needs, as pip names it; a method's library comes on top."""
@@ -92,14 +92,14 @@ def common(
 
 def carried_by(
     methods: Iterable[Applied],
-    others: Iterable[Callable[..., Any]],
+    others: Iterable[tuple[str, str]],
     *imports: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
     """The source that an artefact carries, with all that it imports.
 
     Args:
         methods: What it applies.
-        others: What it calls besides.
+        others: What it calls besides: a module of ours and a name each.
         imports: What its own code imports: names by module.
     """
     functions = [
@@ -107,7 +107,8 @@ def carried_by(
         for method, arguments in methods
         for function in (method.accelerate, *_functions(arguments))
     ]
-    carried: Carried = carry([*functions, *others])
+    definitions = [(function.__module__, function.__name__) for function in functions]
+    carried: Carried = carry([*definitions, *others])
     lines = _imports(*imports, carried.imports)
     return {
         "own_imports": [line for module, line in lines if _is_standard(module)],
