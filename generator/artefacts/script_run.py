@@ -16,7 +16,11 @@ from objectives.errors import InputError
 from objectives.generation import generate_pictures
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
 from objectives.pipelines.conditioning import Conditioning
-from objectives.pipelines.loading import load_conditioning, load_pipeline
+from objectives.pipelines.loading import (
+    load_conditioning,
+    load_pipeline,
+    load_whole_pipeline,
+)
 from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
@@ -104,7 +108,9 @@ class _SideBySide:
         job = self._job
         if not self._is_module:
             return self._script.load_pipeline(job.model, job.device)
-        pipe, _ = _load_plain(job, self._entry, model, self._device)
+        dtype = usable_dtype(job.protocol.dtype, self._device)
+        pipe = load_whole_pipeline(self._entry, model, dtype, self._device, _loras(job))
+        self._script.use_scheduler(pipe)
         self._script.accelerate(pipe)
         return pipe
 
@@ -203,12 +209,15 @@ def _load_plain(
     dtype = usable_dtype(job.protocol.dtype, device)
     negative = job.protocol.negative_prompt
     conditioning = load_conditioning(entry, model, job.prompts, dtype, device, negative)
-    measured = zip(job.loras, job.protocol.loras, strict=True)
-    loras = [FoundLora(record, path) for path, record in measured]
-    pipe = load_pipeline(entry, model, dtype, device, loras)
+    pipe = load_pipeline(entry, model, dtype, device, _loras(job))
     config = pipe.scheduler.config
     pipe.scheduler = make_scheduler(job.combination.scheduler, config, job.scheduler_settings)
     return pipe, conditioning
+
+
+def _loras(job: Job) -> list[FoundLora]:
+    measured = zip(job.loras, job.protocol.loras, strict=True)
+    return [FoundLora(record, path) for path, record in measured]
 
 
 def _stack(job: Job, model: Model, scheduler: Any, device: torch.device) -> Stack:

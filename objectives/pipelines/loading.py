@@ -43,6 +43,22 @@ def load_pipeline(
     return pipe
 
 
+def load_whole_pipeline(
+    entry: PipelineEntry,
+    model: Model,
+    dtype: str,
+    device: torch.device,
+    loras: Sequence[FoundLora],
+) -> Any:
+    """Load a pipeline with its encoders, so that it can be called with prompts.
+
+    The arguments are those of `load_pipeline`.
+    """
+    pipe = _from_pretrained(entry, model, dtype, device, (), loras)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
 def load_conditioning(
     entry: PipelineEntry,
     model: Model,

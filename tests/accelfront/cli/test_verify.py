@@ -55,9 +55,10 @@ def answer(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     )
     module, altered = folder / "module.py", folder / "altered.py"
     text = render_module(place.study, place.study.trials[0], Source(str(place.model)))
-    assert text.count("cache_interval=2") == 1
+    given = "        cache_interval=2,\n"
+    assert text.count(given) == 1
     module.write_text(text)
-    altered.write_text(text.replace("cache_interval=2", "cache_interval=3"))
+    altered.write_text(text.replace(given, given.replace("2", "3")))
     store = open_store(place.url)
     for trial, asked in enumerate(("under 3600 s per image", ASKED_OF_NOTHING)):
         task = f"SD1.5, DDIM, 8 steps, DeepCache, {asked}"
