@@ -17,7 +17,7 @@ import torch
 
 from objectives.timing.device import device_name
 from tests.command_line import Answer, run
-from tests.generator.artefacts.draw_with_scripts import draw
+from tests.generator.artefacts.running.draw_with_scripts import draw
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "databases"
 MODEL = Path(__file__).parents[2] / "objectives" / "embedded" / "tiny-shapes"

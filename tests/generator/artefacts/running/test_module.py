@@ -18,7 +18,7 @@ from generator.artefacts.module import module_name, render_module
 from generator.artefacts.source import Source
 from storage.records.study import Study
 from storage.records.trial import Trial
-from tests.generator.artefacts.tiny_trials import (
+from tests.generator.artefacts.running.tiny_trials import (
     FAMILY_SETS,
     STEPS,
     Drawn,

@@ -13,7 +13,7 @@ import torch
 
 from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
-from tests.generator.artefacts.tiny_trials import (
+from tests.generator.artefacts.running.tiny_trials import (
     FAMILY_SETS,
     Drawn,
     draw,

@@ -18,7 +18,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import make_scheduler, scheduler_settings
 from storage.records.study import Study
 from storage.records.trial import Trial
-from tests.generator.artefacts import draw_with_scripts
+from tests.generator.artefacts.running import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, default_point, made_study
 from tests.tiny_pipelines import CALLS, PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
