@@ -10,7 +10,7 @@ from objectives.errors import InputError
 from objectives.model_files.fingerprint import file_fingerprint, is_loaded, split_fingerprint
 from objectives.model_files.hub import ADDRESS
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
-from objectives.pipelines.given import loaded_fingerprint
+from objectives.pipelines.given import SAVE_FUSED, loaded_fingerprint
 from objectives.pipelines.model import COMMIT, fingerprints, foreign_model, is_own
 from objectives.settings.measured import lora_path
 from storage.records.protocol import Lora
@@ -78,10 +78,7 @@ def _find_model(study: Study, given: str | None) -> Source:
 
 def _of_loaded(study: Study, entry: PipelineEntry, given: str | None) -> Source:
     """A folder that holds the pipeline which a person had loaded; nothing else is known of it."""
-    remedy = (
-        "save it with pipe.save_pretrained(FOLDER), and write the script in Python with "
-        "study.script(PATH, model=FOLDER)"
-    )
+    remedy = f"{SAVE_FUSED}, then write the script by study.script(PATH, model=FOLDER)"
     if given is None or not Path(given).is_dir():
         raise InputError(
             f"{study.name} measured a pipe that was loaded in Python, and a script needs a folder "

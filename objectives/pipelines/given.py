@@ -10,7 +10,6 @@ from accel_space.installing import INSTALLED
 from objectives.errors import InputError, LoadError
 from objectives.model_files.fingerprint import LOADED
 from objectives.model_files.in_memory import pipe_fingerprint
-from objectives.model_files.layout import SAVE_ANEW
 from objectives.pipelines.architecture import Architecture, architecture_of
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
 from objectives.pipelines.families import FAMILIES, family_of
@@ -20,6 +19,12 @@ from storage.records.study import Origin
 
 if TYPE_CHECKING:
     import torch
+
+SAVE_FUSED = (
+    "fuse its LoRAs (pipe.fuse_lora(), then pipe.unload_lora_weights()), and save it with "
+    "pipe.save_pretrained(FOLDER)"
+)
+"""How a pipeline comes into a folder that loads as that pipeline."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +119,10 @@ def loaded_fingerprint(entry: PipelineEntry, folder: Path, dtype: Dtype) -> str:
         pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
             folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True
         )
+        return pipe_fingerprint(pipe)
     except Exception as error:
-        # diffusers and transformers raise errors of any kind.
-        raise LoadError("the model", folder, error, SAVE_ANEW) from error
-    return pipe_fingerprint(pipe)
+        # diffusers and transformers raise errors of any kind, and torch where weights are missing.
+        raise LoadError("the model", folder, error, SAVE_FUSED) from error
 
 
 def _nearest_entry(architecture: Architecture) -> PipelineEntry:

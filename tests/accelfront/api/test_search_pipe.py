@@ -157,7 +157,9 @@ def test_a_script_needs_a_folder_that_holds_the_pipe(url: str, tmp_path: Path) -
     pipe = load()
     study = accelfront.search(pipe, "deepcache", storage=url, **SMALL)
     trial = study.trials[0]
-    with pytest.raises(accelfront.AccelfrontError, match=r"save it with pipe.save_pretrained"):
+    with pytest.raises(
+        accelfront.AccelfrontError, match=r"save it with pipe.save_pretrained\(FOLDER\), then"
+    ):
         study.script(tmp_path / "a.py", trial)
     with pytest.raises(accelfront.AccelfrontError, match=r"measured another pipe than .* holds"):
         study.script(tmp_path / "a.py", trial, model=PIPELINE_DIR)

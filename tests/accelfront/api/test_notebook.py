@@ -1,0 +1,129 @@
+"""A notebook: a pipeline with a LoRA is searched, accelerated and handed on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from PIL import Image
+
+import accelfront
+from objectives.embedded import PIPELINE_DIR
+from tests.accel_space.pipe_state import assert_same_state, pipe_state
+
+PROMPTS = ["a red circle", "two green squares", "a small yellow triangle", "a big blue square"]
+
+SETTINGS: dict[str, Any] = {
+    "methods": "deepcache",
+    "prompts": PROMPTS,
+    "steps": 6,
+    "batch_size": 1,
+    "guidance": 6,
+    "negative_prompt": "a blue circle",
+    "budget": {"clip_loss": 0.5},
+    "confirm": False,
+    "progress": False,
+}
+
+RESUME = """
+import sys
+from pathlib import Path
+import accelfront
+from tests.accelfront.api.test_notebook import SETTINGS, load
+
+study = accelfront.search(load(Path(sys.argv[1])), storage=sys.argv[2], trials=3, **SETTINGS)
+print(study.name, len(study.trials))
+"""
+
+pytestmark = pytest.mark.usefixtures("quiet_machine")
+
+
+def write_lora(folder: Path) -> Path:
+    """A LoRA of two ranks for the attention of tiny-shapes, with weights from a seed."""
+    pipe = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR)
+    torch.manual_seed(0)
+    unet = pipe.unet
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights="gaussian"))
+    layers = get_peft_model_state_dict(unet)
+    layers = {name: 0.05 * torch.randn_like(weight) for name, weight in layers.items()}
+    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers)
+    return folder
+
+
+def load(lora: Path, keep: bool = False) -> Any:
+    """The pipeline of the notebook; its LoRA is fused, or else kept beside the weights."""
+    pipe = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR)
+    pipe.load_lora_weights(lora)
+    if not keep:
+        pipe.fuse_lora(lora_scale=0.8)
+        pipe.unload_lora_weights()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def picture(pipe: Any, **call: Any) -> Image.Image:
+    generator = torch.Generator().manual_seed(5)
+    drawn: Image.Image = pipe(PROMPTS[0], generator=generator, **call).images[0]
+    return drawn
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return f"sqlite:///{tmp_path}/notebook.db"
+
+
+def test_a_notebook(url: str, tmp_path: Path) -> None:
+    lora = write_lora(tmp_path / "lora")
+    pipe = load(lora)
+    without = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR)
+    without.set_progress_bar_config(disable=True)
+    before = pipe_state(pipe)
+
+    study = accelfront.search(pipe, storage=url, trials=2, **SETTINGS)
+    assert_same_state(pipe_state(pipe), before)
+    trial = study.front[0]
+    plain, before = picture(pipe, **trial.call), pipe_state(pipe)
+    with accelfront.accelerated(pipe, trial):
+        accelerated = picture(pipe, **trial.call)
+    assert_same_state(pipe_state(pipe), before)
+
+    assert picture(without, **trial.call) != plain != accelerated
+    assert trial.call["negative_prompt"] == "a blue circle"
+    assert study.plot().data
+    assert list(study.front.to_frame()["trial"]) == [each.number for each in study.front]
+
+    pipe.save_pretrained(tmp_path / "mine")
+    script = study.script(tmp_path / "draw.py", trial, model=tmp_path / "mine")
+    command = ["--prompt", PROMPTS[0], "--seed", "5", "--device", "cpu", "--out", "drawn.png"]
+    subprocess.run([sys.executable, script, *command], cwd=tmp_path, check=True)
+    assert Image.open(tmp_path / "drawn.png").tobytes() == accelerated.tobytes()
+
+    resumed = subprocess.run(
+        [sys.executable, "-c", RESUME, lora, url], capture_output=True, text=True, check=True
+    )
+    assert resumed.stdout.split() == [study.name, "3"]
+    [stored] = accelfront.open(url)
+    assert stored.trials[:2] == study.trials
+
+
+def test_a_lora_beside_the_weights_is_measured_where_it_is(url: str, tmp_path: Path) -> None:
+    lora = write_lora(tmp_path / "lora")
+    pipe = load(lora, keep=True)
+    before, weights = pipe_state(pipe), pipe.unet.state_dict()
+    study = accelfront.search(pipe, storage=url, trials=1, **SETTINGS)
+    fused = accelfront.search(load(lora), storage=url, trials=1, **SETTINGS)
+
+    assert study.name != fused.name
+    assert_same_state(pipe_state(pipe), before)
+    assert all(torch.equal(pipe.unet.state_dict()[name], each) for name, each in weights.items())
+    pipe.save_pretrained(tmp_path / "mine")
+    with pytest.raises(accelfront.AccelfrontError, match="fuse_lora"):
+        study.script(tmp_path / "draw.py", study.trials[0], model=tmp_path / "mine")
