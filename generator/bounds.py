@@ -28,7 +28,7 @@ def is_searched(study: Study) -> bool:
 
 def reach_text(study: Study) -> str:
     """How much of a study is measured."""
-    return f"{len(study.trials)} of {study.space.distinct} points measured"
+    return f"{study.reach} measured"
 
 
 def bounds_json(study: Study) -> dict[str, Any]:

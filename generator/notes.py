@@ -1,10 +1,11 @@
-"""How sure a choice is, and how it was timed beside how its script draws."""
+"""What is to be known of a choice: how sure it is, how it was judged and timed."""
 
 from __future__ import annotations
 
 from generator.choice import Choice
-from storage.records.conclusions.words import share_text
+from storage.records.conclusions.words import loss_words, share_text, speedup_words
 from storage.records.study import Study
+from storage.records.trial import Trial
 
 
 def inside_text(choice: Choice) -> str:
@@ -24,3 +25,19 @@ def batches_text(study: Study) -> str:
     """How many pictures a study draws at a time."""
     size = study.protocol.batch_size
     return "drawn one at a time" if size == 1 else f"in batches of {size}"
+
+
+def judgement_notes(trial: Trial) -> list[str]:
+    """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
+    notes = []
+    if trial.confirmed is not None:
+        confirmed = trial.confirmed
+        notes.append(
+            f"trial {trial.number} is judged by the loss of both measurements, "
+            f"{trial.judged_loss:.1%}, and by the speedup on {confirmed.samples} unseen prompts: "
+            f"{speedup_words(confirmed)}, with a loss of {loss_words(confirmed)} there; the search "
+            f"measured {trial.speedup:.2f}x and {trial.clip_loss:.1%}"
+        )
+    if disturbed := trial.judged.disturbances:
+        notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")
+    return notes

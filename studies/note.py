@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from storage.records.conclusions.using import python_lines
 from storage.records.requirement import Requirement
 from storage.records.study import Study
 from studies.commands import ONWARD_IN_PYTHON, study_words
@@ -47,7 +48,12 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         "early, or is a remeasurement and names its point.\n\n"
         + f"{onward}\n"
         + ("" if done == distinct else f"```\n{command}\n```\n")
+        + ("" if record.answer is None else _use(record, storage))
     )
+
+
+def _use(record: Study, storage: str) -> str:
+    return f"\nThe script of the answer:\n```python\n{python_lines(record.name, storage)}\n```\n"
 
 
 def _cell(text: str) -> str:

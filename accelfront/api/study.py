@@ -10,8 +10,8 @@ from accelfront.api.asking import Budget, asked_budgets
 from accelfront.api.errors import AccelfrontError, told
 from accelfront.api.trial import Trial, Trials, write_text
 from storage.records.budgets import Budgets
-from storage.records.judgement import LEAST_SPEEDUP, sure_answer
-from storage.records.requirement import Requirement, meets
+from storage.records.judgement import sure_answer
+from storage.records.requirement import Requirement, serves
 from storage.records.study import Study as Record
 from storage.records.trial import Trial as Measured
 
@@ -99,12 +99,9 @@ class Study:
         """
         with told():
             budgets = asked_budgets(budget).over(self._record.budgets)
-        if speedup is latency_s is None:
-            return self._one(sure_answer(self._record.trials, budgets), budgets)
-        wish = Requirement(LEAST_SPEEDUP if speedup is None else speedup, latency_s)
-        meeting = [trial for trial in self._record.trials if meets(trial, wish, budgets)]
-        fastest = max(meeting, key=lambda it: (it.judged_speedup, -it.judged_loss), default=None)
-        return self._one(fastest, budgets)
+        asked = Requirement(speedup, latency_s)
+        serving = (trial for trial in self._record.trials if serves(trial, asked, budgets))
+        return self._one(sure_answer(serving, budgets), budgets)
 
     def plot(self) -> plotly.graph_objects.Figure:
         """Draw speedup against CLIP loss, with intervals, as the report does.

@@ -94,7 +94,7 @@ def front_chart(report: StudyReport, anchor: str) -> Figure:
         "line": {"dash": "dash", "width": 1.5, "color": VERMILLION},
     }
     label_of_budget = {
-        "text": f"loss budget {study.loss_budget:.1%}",
+        "text": f"loss budget {study.budgets.loss_in_words}",
         **{"xref": "paper", "x": 0, "xanchor": "left", "y": budget, "yanchor": "bottom"},
         "showarrow": False,
     }

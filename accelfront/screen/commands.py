@@ -31,7 +31,7 @@ class Commands:
             studies: All studies of the storage, or those of the combinations asked for.
             storage: The storage to name; None leaves it to the command's default.
         """
-        self._storage = storage
+        self.storage = storage
         self._alike: dict[Combination, list[Study]] = {}
         for study in studies:
             self._alike.setdefault(study.combination, []).append(study)
@@ -67,8 +67,8 @@ class Commands:
                 ]
                 if policy != "fastest":
                     words += ["--policy", policy]
-                if self._storage is not None:
-                    words += ["--storage", self._storage]
+                if self.storage is not None:
+                    words += ["--storage", self.storage]
                 return shlex.join(words)
         return None
 

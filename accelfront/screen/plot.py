@@ -175,7 +175,7 @@ def _legend(study: Study, front: Sequence[Trial], highest: float) -> list[str]:
         )
         > len(front) + hidden,
         f"{PLAIN} unaccelerated": True,
-        f"{BUDGET} budget {study.loss_budget:.1%}": True,
+        f"{BUDGET} budget {study.budgets.loss_in_words}": True,
     }
     lines = ["   ".join(mark for mark, is_drawn in marks.items() if is_drawn)]
     if hidden:

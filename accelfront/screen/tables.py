@@ -102,7 +102,7 @@ def front_table(study: Study, title: str | None = None) -> Table:
         WARM_UP: any(trial.warmup_s is not None for trial in front),
         HITS: any(trial.measurement.hits is not None for trial in front),
         AGAIN: any(trial.confirmed is not None for trial in front),
-        f"* over the loss budget of {study.loss_budget:.1%}": any(
+        f"* over the loss budget of {study.budgets.loss_in_words}": any(
             each.clip_loss > study.loss_budget for trial in front for each in trial.measurements
         ),
         ruled_out_text(study): bool(study.ruled_out),

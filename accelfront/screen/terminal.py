@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.containers import Lines
 from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
@@ -30,6 +31,9 @@ and the line separators), and halves of surrogate pairs, which no stream can wri
 
 PIPE_WIDTH = 80
 """Columns where no terminal shows the output: what a file holds depends on no window."""
+
+JOINT = re.compile(r"[-+_@/=:.]|(?<=[a-z0-9])(?=[A-Z])")
+"""Where a word that is too long for a column may break."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -74,6 +78,34 @@ def clean_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
+class Words(Text):
+    """Text whose words break within at a joint, such as that of a path, where they must."""
+
+    def wrap(self, console: Console, width: int, **settings: Any) -> Lines:
+        """Break words that are longer than a line behind a joint, and all else as rich does."""
+        places = [
+            found.start() + place
+            for found in re.finditer(r"\S+", self.plain)
+            for place in _breaks(found[0], width)
+            # Chinese breaks anywhere.
+            if found[0].isascii() and not settings.get("no_wrap")
+        ]
+        broken = Text("\n", end=self.end).join(self.divide(places)) if places else self
+        return Text.wrap(broken, console, width, **settings)
+
+
+def _breaks(word: str, width: int) -> list[int]:
+    """Where a word is to break so that its parts fit: behind the last joint that does."""
+    places, start = [], 0
+    joints = [found.end() for found in JOINT.finditer(word)]
+    while len(word) - start > width:
+        fitting = [joint for joint in joints if start < joint <= start + width]
+        # Without a joint it breaks where the line ends.
+        start = fitting[-1] if fitting else start + width
+        places.append(start)
+    return places
+
+
 class CleanConsole(Console):
     """rich's console, whose own escape sequences are the only ones that it writes."""
 
@@ -86,8 +118,18 @@ class CleanConsole(Console):
             yield segment if control else Segment(clean(text), style)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Clean before columns are measured."""
-        return super().render_str(clean(text), **options)
+        """Clean before columns are measured, and let words break at joints."""
+        made = super().render_str(clean(text), **options)
+        return Words(
+            made.plain,
+            style=made.style,
+            justify=made.justify,
+            overflow=made.overflow,
+            no_wrap=made.no_wrap,
+            end=made.end,
+            tab_size=made.tab_size,
+            spans=made.spans,
+        )
 
 
 def console(stderr: bool = False, **settings: Any) -> Console:

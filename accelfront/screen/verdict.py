@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from accelfront.screen.commands import Commands
 from accelfront.screen.terminal import console
+from storage.records.conclusions.using import python_lines
+from storage.records.conclusions.words import sentence
+from storage.records.requirement import NOTHING_ASKED, Requirement, unmet_in_words
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -18,25 +21,31 @@ class Verdict:
         words: The sentences.
         trial: The trial to use; None if there is none to be sure of.
         command: What writes its script; None if no task singles it out.
+        python: The lines of Python that do so then; empty where there is a command or no trial.
     """
 
     words: str
     trial: Trial | None = None
     command: str | None = None
+    python: str = ""
 
 
-def verdict(study: Study, commands: Commands) -> Verdict:
+def verdict(study: Study, commands: Commands, requirement: Requirement = NOTHING_ASKED) -> Verdict:
     """Say what to use of a study: what `generate` takes inside its loss budget.
 
     Args:
         study: The study.
         commands: Of the storage that it is in.
+        requirement: What was asked of its points.
     """
-    words, answer = study.conclusion_in_words, study.answer
+    unmet = unmet_in_words(study.trials, requirement, study.budgets)
+    told = [study.conclusion_in_words, sentence(unmet), f"{study.reach} are measured."]
+    words, answer = " ".join(filter(None, told)), study.answer
     if answer is None:
-        reach = f"{len(study.trials)} of {study.space.distinct} points are measured."
-        return Verdict(f"{words} {reach}")
-    return Verdict(words, answer, commands.of(study, answer))
+        return Verdict(words)
+    command = commands.of(study, answer)
+    python = "" if command else python_lines(study.name, commands.storage)
+    return Verdict(words, answer, command, python)
 
 
 def show(found: Verdict) -> None:
@@ -44,3 +53,5 @@ def show(found: Verdict) -> None:
     console().print(f"\n{found.words}", markup=False, highlight=False)
     if found.command is not None:
         print(found.command)
+    elif found.python:
+        print(found.python)

@@ -24,16 +24,15 @@ from generator.choice import (
     task_difficulty,
     timed_otherwise,
 )
-from generator.notes import batches_text, inside_text, latency_text
+from generator.notes import inside_text, judgement_notes, latency_text
+from generator.refusal import shortfall
 from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
 from storage.records.conclusions.passed_over import passed_over
 from storage.records.conclusions.words import unsure_in_words
-from storage.records.judgement import LEAST_SPEEDUP
 from storage.records.study import Study
-from storage.records.trial import Trial
 
 Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
 
@@ -67,15 +66,19 @@ class TaskResult:
             "status": self.status,
             "reason": self.reason + (f"; to search it: {self.command}" if self.command else ""),
             "difficulty": self.difficulty,
-            **dict.fromkeys(CHOSEN),
+            **(NONE_CHOSEN if self.chosen is None else _chosen_json(self.chosen)),
             "path": None if self.path is None else str(self.path),
-            **({} if self.chosen is None else _chosen_json(self.chosen)),
         }
 
 
-CHOSEN = ("study", "trial", "model", "speedup", "clip_loss", "chance_inside", "latency_s",
-          "batch_size")  # fmt: skip
-"""What `generate --json` has of a chosen trial, null where there is none."""
+NONE_CHOSEN = dict.fromkeys(
+    (
+        "study", "trial", "model", "speedup", "clip_loss", "chance_inside", "latency_s",
+        "batch_size", "judged_speedup", "judged_speedup_ci", "judged_latency_s",
+        "judged_clip_loss", "judged_clip_loss_ci",
+    )
+)  # fmt: skip
+"""What `generate --json` has of every chosen trial, where there is none."""
 
 
 def _chosen_json(chosen: Choice) -> dict[str, Any]:
@@ -162,7 +165,7 @@ class Emitter:
             return self._unsearched(task, unusable)
         near = nearest(usable, task)
         within_bound = is_within_bound(usable, task)
-        reason = _shortfall(task, near, within_bound)
+        reason = shortfall(task, near, within_bound)
         if not any(map(is_searched, usable)):
             return TaskResult(
                 task.text,
@@ -224,10 +227,14 @@ class Emitter:
                 path=str(path.resolve()),
             ),
         )
-        notes = [*task.notes, *filter(None, [model_note(study), study.doubt]), *_judgement(trial)]
         passed = passed_over(study.trials, trial, choice.budgets, speed_asked(task))
         told = [inside_text(choice), unsure_in_words(trial), latency_text(choice), passed]
-        notes += filter(None, told)
+        notes = [
+            *task.notes,
+            *filter(None, [model_note(study), study.doubt]),
+            *judgement_notes(trial),
+            *filter(None, told),
+        ]
         if len(usable) > 1:
             notes.append(
                 f"the study of {study.protocol.num_samples} prompts on {study.device} was "
@@ -241,59 +248,3 @@ class Emitter:
             chosen=choice,
             path=path,
         )
-
-
-def _judgement(trial: Trial) -> list[str]:
-    """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
-    notes = []
-    if trial.confirmed is not None:
-        confirmed = trial.confirmed
-        speed_low, speed_high = confirmed.speedup_ci
-        loss_low, loss_high = (100 * loss for loss in confirmed.clip_loss_ci)
-        notes.append(
-            f"trial {trial.number} is judged by the loss of both measurements, "
-            f"{trial.judged_loss:.1%}, and by the speedup on {confirmed.samples} unseen prompts: "
-            f"{confirmed.speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), with a loss of "
-            f"{confirmed.clip_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}) there; the search "
-            f"measured {trial.speedup:.2f}x and {trial.clip_loss:.1%}"
-        )
-    if disturbed := trial.judged.disturbances:
-        notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")
-    return notes
-
-
-def _shortfall(task: Task, near: Choice, within_bound: bool) -> str:
-    """Why no point serves a task, and which one comes nearest."""
-    study, trial = near.study, near.trial
-    if not study.budgets.allow(trial.judged):
-        budgets = " and ".join(study.budgets.conditions_in_words)
-        why = f"but no point is inside {budgets}; the one of least loss is"
-    elif trial.judged_loss > task.loss_budget:
-        why = "but no point is inside the loss budget; the nearest is"
-    elif trial.judged_speedup <= LEAST_SPEEDUP:
-        why = "but no point inside the budget is faster than the pipeline alone; the fastest is"
-    elif within_bound:
-        why = "but no point is sure to meet that; the nearest is"
-    else:
-        why = "which is beyond the bound," if is_searched(study) else "but the fastest so far is"
-    judged = trial.judged
-    speed_low, speed_high = judged.speedup_ci
-    loss_low, loss_high = (100 * loss for loss in judged.clip_loss_ci)
-    sentence = (
-        f"the task asks for {_wish(task)}, {why} trial {trial.number} with "
-        f"{trial.judged_speedup:.2f}x ({speed_low:.3f}-{speed_high:.3f}), "
-        f"{judged.latency_s:.3g} s per image {batches_text(study)} and loss "
-        f"{trial.judged_loss:.1%} ({loss_low:.1f}..{loss_high:.1f}), {inside_text(near)}"
-    )
-    # Of a study that has hardly begun, the reason starts with this.
-    reach = [reach_text(study)] if is_searched(study) else []
-    return "; ".join([sentence, *reach, *_judgement(trial)])
-
-
-def _wish(task: Task) -> str:
-    parts = [
-        *([f"{task.speedup:g}x"] if task.speedup is not None else []),
-        *([f"{task.latency_s:g} s per image"] if task.latency_s is not None else []),
-        f"loss at most {task.loss_budget:.3g}",
-    ]
-    return " with ".join([", ".join(parts[:-1]) or "more than 1x", parts[-1]])

@@ -145,7 +145,7 @@ def read_measure(measure: Measure, piece: str) -> Said:
     if name == "latency_s" and not measure.per_image:
         notes.append(f"{piece} is read as time per image")
     if name == "loss_budget" and number > _LIKELY_SHARE:
-        notes.append(f"{piece} is read as a loss of at most {number:.1%}")
+        notes.append(f"{piece} is read as a loss of at most {100 * number:.3g}%")
     if name == "steps":
         return Said(name, int(number), tuple(notes))
     # Divided as written: 2.3 / 100 in floats is not 0.023.
@@ -210,7 +210,8 @@ def _read_percentage(measure: Measure, piece: str) -> Said:
         raise _ambiguous(piece, _SHARES[topic])
     if topic == "quality":
         loss = float(1 - share)
-        return Said("loss_budget", loss, (f"{piece} is read as a loss of at most {loss:g}",))
+        note = f"{piece} is read as a loss of at most {100 * loss:.3g}%"
+        return Said("loss_budget", loss, (note,))
     if not 0 < share:
         raise InputError(f"{piece} leaves no time; write it like {_SHARES[topic]}")
     speedup = float(1 / share)

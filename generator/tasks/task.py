@@ -257,7 +257,7 @@ def _defaults(given: Mapping[str, Any]) -> list[str]:
         for name, default in (
             ("scheduler", DEFAULT_SCHEDULER),
             ("steps", DEFAULT_STEPS),
-            ("loss_budget", DEFAULT_LOSS_BUDGET),
+            ("loss_budget", f"{DEFAULT_LOSS_BUDGET:.0%}"),
         )
         if name not in given
     ]

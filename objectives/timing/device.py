@@ -81,6 +81,11 @@ def names_meant(wanted: str) -> re.Pattern[str]:
     return re.compile(gpus or rf"{re.escape(_cpu_model())} \(\d+ threads\)")
 
 
+def is_cpu_meant(wanted: str) -> bool:
+    """Whether a device asked for, as above, is this machine's CPU."""
+    return wanted == "cpu" or (wanted == "auto" and not _gpu_models())
+
+
 def driver_version(device: torch.device) -> str:
     """The GPU driver's version; empty on a CPU or where nvidia-smi is missing."""
     if device.type != "cuda":

@@ -98,6 +98,11 @@ class Budgets:
         return all(known is not None and known.value <= most for known, most in figures)
 
     @property
+    def loss_in_words(self) -> str:
+        """The greatest CLIP loss, such as `2%`."""
+        return amount(CLIP_LOSS, self.clip_loss)
+
+    @property
     def conditions_in_words(self) -> list[str]:
         """Such as `peak memory of 20 GiB`, one a condition."""
         return [
@@ -106,7 +111,7 @@ class Budgets:
 
     def in_words(self) -> str:
         """All budgets, as the words that follow `inside`."""
-        return " and ".join([f"the loss budget of {self.clip_loss:.1%}", *self.conditions_in_words])
+        return " and ".join([f"the loss budget of {self.loss_in_words}", *self.conditions_in_words])
 
     def why_not(self, measured: Measurement) -> str:
         """Which condition a measurement may break, in words; empty if it meets all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, log
 
@@ -21,6 +22,13 @@ class Requirement:
 
     speedup: float | None = None
     latency_s: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """Such as `2x and 0.5 s per picture`; empty if nothing is asked for."""
+        speed = None if self.speedup is None else f"{self.speedup:g}x"
+        seconds = None if self.latency_s is None else f"{self.latency_s:g} s per picture"
+        return " and ".join(filter(None, [speed, seconds]))
 
     def share_promised(self, trial: Trial) -> float:
         """What is asked for as a share of what a point gives by its intervals; 1 is enough.
@@ -55,6 +63,10 @@ class Requirement:
         return chance
 
 
+NOTHING_ASKED = Requirement()
+"""What every point gives."""
+
+
 def serves(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
     """Whether a point may be used for what is asked, and gives it by its intervals.
 
@@ -68,4 +80,11 @@ def serves(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
 
 def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
     """Whether a point ends a search for what is asked; asking for nothing ends none."""
-    return requirement != Requirement() and serves(trial, requirement, budgets)
+    return requirement != NOTHING_ASKED and serves(trial, requirement, budgets)
+
+
+def unmet_in_words(trials: Iterable[Trial], requirement: Requirement, budgets: Budgets) -> str:
+    """That no point is sure to give what is asked for; empty if one is, or if nothing is."""
+    if requirement == NOTHING_ASKED or any(meets(it, requirement, budgets) for it in trials):
+        return ""
+    return f"not reached: no point is sure to give {requirement.in_words}"

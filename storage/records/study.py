@@ -172,6 +172,11 @@ class Study(BaseModel):
         return judged_front(self.trials, self.budgets)
 
     @property
+    def reach(self) -> str:
+        """How many of its points are measured, such as `8 of 24 points`."""
+        return f"{len(self.trials)} of {self.space.distinct} points"
+
+    @property
     def listed(self) -> list[Trial]:
         """What a list shows: the front, and the answer where a point beats it by its means alone.
 

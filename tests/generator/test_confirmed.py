@@ -180,9 +180,9 @@ def test_generate_tells_what_a_trial_was_judged_by(study: Study, tmp_path: Path)
     assert outcome.status == "emitted"
     assert outcome.reason == (
         "trial 0 is judged by the loss of both measurements, 0.9%, and by the speedup on 24 unseen "
-        "prompts: 1.90x (1.850-1.950), with a loss of 1.0% (0.6..1.4) there; the search measured "
-        "2.00x and 0.5%; inside the loss budget of "
-        "2.0% with a chance of 99%; 0.526 s per image in batches of 4, and the script draws one at "
+        "prompts: 1.90x (1.85 to 1.95), with a loss of 1.0% (0.6% to 1.4%) there; the search "
+        "measured 2.00x and 0.5%; inside the loss budget of "
+        "2% with a chance of 99%; 0.526 s per image in batches of 4, and the script draws one at "
         "a time"
     )
     assert "judged" not in emit(study, tmp_path, 1.5).reason

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from storage.records.budgets import Budgets
+from storage.records.conclusions.using import python_lines
 from storage.records.environment import Environment
 from storage.records.study import Space, Study
 from studies.note import study_note
@@ -41,8 +42,9 @@ def test_it_tells_combination_protocol_device_and_answer(make_request: MakeReque
     plan = make_plan(make_request())
     note = study_note(plan, record(plan, 2), STORAGE)
     for words in (
-        "tiny-shapes, DDIM, 6 steps, deepcache", "loss budget of 2.0%",
-        "Use trial 1: 2.50x at a loss of 1.0%", "2 of 16 points", "2 prompts of prompts.txt@",
+        "tiny-shapes, DDIM, 6 steps, deepcache", "loss budget of 2%",
+        "Use trial 1: 2.50x (2.45 to 2.55) at a loss of 1.0%", "2 of 16 points",
+        "2 prompts of prompts.txt@",
         "in batches of 1, 64x64", "seed 0", "a CPU",
     ):  # fmt: skip
         assert words in note
@@ -98,4 +100,14 @@ def test_it_asks_for_more_trials_than_are_done(
 def test_a_finished_study_needs_no_command(make_request: MakeRequest) -> None:
     plan = make_plan(make_request())
     note = study_note(plan, record(plan, 16), STORAGE)
-    assert "All points are measured." in note and "```" not in note
+    assert "All points are measured." in note and "accelfront study" not in note
+
+
+def test_it_has_the_lines_of_python_that_write_the_script_of_the_answer(
+    make_request: MakeRequest,
+) -> None:
+    plan = make_plan(make_request())
+    lines = study_note(plan, record(plan, 1), STORAGE).partition("```python\n")[2]
+    assert lines.partition("\n```")[0] == python_lines(plan.study_name, STORAGE)
+    none = study_note(plan, record(plan, 1, 0.5), STORAGE)
+    assert "python" not in none, "there is no answer"

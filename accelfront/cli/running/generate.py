@@ -218,16 +218,12 @@ def _writable(folder: Path) -> Path:
 def _show(outcomes: Sequence[TaskResult]) -> None:
     """Show what was written, then the tasks that got none and the reasons."""
     from accelfront.screen.tables import plain_table
-    from accelfront.screen.terminal import console, print_whole
+    from accelfront.screen.terminal import console
     from generator.tasks.lexer import quote
     from storage.records.conclusions.words import share_text
 
     screen = console(highlight=False)
     written = plain_table("#", "speedup", "CLIP loss", "inside", "difficulty")
-    # A long path would else break the words beside it.
-    for each in written.columns:
-        each.min_width = len(str(each.header))
-    written.add_column("file", justify="left", no_wrap=True)
     left = plain_table("#")
     for column in ("status", "difficulty", "task and reason"):
         left.add_column(column, justify="left", overflow="fold")
@@ -236,16 +232,18 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
         if outcome.status == "emitted" and outcome.chosen:
             trial, inside = outcome.chosen.trial, share_text(outcome.chosen.chance_inside)
             figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}", inside
-            written.add_row(str(number), *figures, hard, str(outcome.path))
+            written.add_row(str(number), *figures, hard)
         else:
             reason = f"{quote(outcome.task)}\n{outcome.reason}"
             left.add_row(str(number), outcome.status, hard, reason)
     for table in (written, left):
         if table.row_count:
-            print_whole(screen, table)
+            screen.print(table)
     for number, outcome in enumerate(outcomes, 1):
+        # On one line, to be copied.
+        if outcome.path is not None:
+            screen.print(f"{number}: {outcome.path}", soft_wrap=True)
         if outcome.command:
-            # On one line, to be copied.
             screen.print(f"{number}: {outcome.command}", soft_wrap=True)
         elif outcome.status == "emitted" and outcome.reason:
             print(f"{number}: {outcome.reason}", file=sys.stderr)

@@ -74,16 +74,14 @@ class StudySearch:
         """The command that runs the same study.
 
         Raises:
-            InputError: If the scheduler is unknown or does not suit the pipeline.
             RefusedError: If the methods cannot work in this combination, or on the device.
         """
-        from objectives.pipelines.catalogue import find_pipeline
+        from objectives.timing.device import is_cpu_meant
         from studies.commands import study_command
-        from studies.plan import check_machine, make_stack
+        from studies.likely import check_likely
 
         request = self._request(task)
-        entry = find_pipeline(request.pipeline)
-        check_machine(make_stack(request, entry, entry.architecture, self._device_kind))
+        check_likely(request, is_cpu_meant(self.device))
         return study_command(request, named_storage(self.store.name))
 
     def onward(self, study: Study) -> str:
@@ -91,13 +89,6 @@ class StudySearch:
         from studies.commands import onward_command
 
         return onward_command(study, named_storage(self.store.name))
-
-    @property
-    def _device_kind(self) -> str:
-        """What a study of the device asked for would run on; a name alone is that of a GPU."""
-        from objectives.timing.device import find_device
-
-        return find_device("auto").type if self.device == "auto" else self.device.partition(":")[0]
 
     @cached_property
     def _loader(self) -> PipelineLoader:

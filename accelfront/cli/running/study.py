@@ -192,7 +192,7 @@ def study(
     except KeyboardInterrupt:
         print("Interrupted; the same command resumes the study.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    for line in _summary(outcome, store, asked=requirement != Requirement()):
+    for line in _summary(outcome, store):
         print(line, file=sys.stderr)
     if as_json:
         print_json([outcome.study.as_json()])
@@ -200,12 +200,12 @@ def study(
         title = ModelNames([outcome.study]).below(outcome.study.title, outcome.study)
         console().print(front_table(outcome.study, title), front_plot(outcome.study))
         commands = Commands(read_studies(store), named_file(store.name))
-        show(verdict(outcome.study, commands))
+        show(verdict(outcome.study, commands, requirement))
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)
 
 
-def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
+def _summary(outcome: RunResult, store: Store) -> list[str]:
     """What the run did and how to go on."""
     from accelfront.screen.tables import failures_text, waiting_text
 
@@ -230,8 +230,6 @@ def _summary(outcome: RunResult, store: Store, asked: bool) -> list[str]:
             f"{outcome.met.judged_speedup:.2f}x and {outcome.met.judged.latency_s:.3g} s "
             f"per picture in batches of {study.protocol.batch_size}"
         )
-    elif asked:
-        lines.append("no measured point is sure to meet the requirement")
     lines += _remeasured(outcome)
     if waiting := waiting_text(study):
         lines.append(waiting)

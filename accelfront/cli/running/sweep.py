@@ -205,12 +205,15 @@ def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> Non
 
 def _warn_of_budgets(results: list[StudyResult], asked: float | None) -> None:
     """Warn that existing studies keep another loss budget than the file's."""
+    from storage.records.budgets import CLIP_LOSS, amount
+
     kept = {result.study.loss_budget for result in results if result.study is not None} - {asked}
     if asked is None or not kept:
         return
-    budgets = " and ".join(f"{budget:.1%}" for budget in sorted(kept))
+    budgets = " and ".join(amount(CLIP_LOSS, budget) for budget in sorted(kept))
     print(
-        f"existing studies keep their loss budget of {budgets}; the file's {asked:.1%} is for new "
-        f"studies, and `accelfront study ... --req-score-loss {asked:g}` changes a study's budget",
+        f"existing studies keep their loss budget of {budgets}; the file's "
+        f"{amount(CLIP_LOSS, asked)} is for new studies, and `accelfront study ... "
+        f"--req-score-loss {asked:g}` changes a study's budget",
         file=sys.stderr,
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.records.budgets import Budgets
+from storage.records.conclusions.passed_over import passed_over
 from storage.records.conclusions.words import (
     figures,
     risk_in_words,
@@ -19,6 +20,7 @@ from storage.records.conclusions.words import (
     unsure_in_words,
 )
 from storage.records.judgement import bolder_point, judged_bound, least_lossy, sure_answer
+from storage.records.requirement import NOTHING_ASKED
 from storage.records.trial import Trial
 
 
@@ -32,6 +34,7 @@ class Conclusion:
         bolder: The fastest point inside by its means, where the answer is slower or missing.
         bound: The fastest point inside by its means, faster than the pipeline alone or not.
         least_lossy: The point of least loss, where no point is inside by its means.
+        passed_over: Why another point that looked faster is not the answer, in words.
     """
 
     budgets: Budgets
@@ -39,6 +42,7 @@ class Conclusion:
     bolder: Trial | None
     bound: Trial | None
     least_lossy: Trial | None
+    passed_over: str = ""
 
     @classmethod
     def of(cls, trials: Sequence[Trial], budgets: Budgets) -> Conclusion:
@@ -46,7 +50,13 @@ class Conclusion:
         answer, bolder = sure_answer(trials, budgets), bolder_point(trials, budgets)
         bound = judged_bound(trials, budgets)
         nearest = least_lossy(trials, budgets) if bound is None else None
-        return cls(budgets, answer, bolder, bound, nearest)
+        passed = ""
+        if answer is not None:
+            # What the bolder point is faster than as well needs no words.
+            named = (bolder or answer).judged_speedup
+            others = [trial for trial in trials if trial.speedup > named and trial is not bolder]
+            passed = passed_over(others, answer, budgets, NOTHING_ASKED)
+        return cls(budgets, answer, bolder, bound, nearest, passed)
 
     @property
     def best(self) -> Trial | None:
@@ -81,12 +91,12 @@ class Conclusion:
         return f"{gives} if you accept {risk_in_words(self.bolder, self.budgets)}"
 
     def in_words(self, beside: str = "") -> str:
-        """Both, in whole sentences.
+        """All of it, in whole sentences.
 
         Args:
             beside: What is to be told of the answer beside its rivals, if anything is.
         """
-        told = self.answer_in_words, beside, self.bolder_in_words
+        told = self.answer_in_words, beside, self.bolder_in_words, self.passed_over
         return " ".join(sentence(each) for each in told if each)
 
     @property

@@ -55,6 +55,8 @@ def _lack(trial: Trial, asked: Requirement, budgets: Budgets) -> str:
     slowest, latency = judged.speedup_ci[0], judged.latency_ci_s
     if not budgets.allow(judged):
         return budgets.why_not(judged)
+    if judged.clip_loss > budgets.clip_loss:
+        return f"by both measurements it loses {judged.clip_loss:.1%}"
     if trial.chance_inside(budgets) < SURE:
         return f"there is {risk_in_words(trial, budgets)}"
     if asked.speedup is not None and slowest < asked.speedup:

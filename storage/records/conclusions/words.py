@@ -6,12 +6,26 @@ from math import floor
 
 from storage.records.budgets import CLIP_LOSS, Budgets, amount
 from storage.records.judgement import LEAST_SPEEDUP
+from storage.records.measurement import Measurement
 from storage.records.trial import Trial
+
+
+def speedup_words(measured: Measurement) -> str:
+    """A speedup and its interval."""
+    low, high = measured.speedup_ci
+    return f"{measured.speedup:.2f}x ({low:.2f} to {high:.2f})"
+
+
+def loss_words(measured: Measurement) -> str:
+    """A CLIP loss and its interval."""
+    low, high = measured.clip_loss_ci
+    return f"{measured.clip_loss:.1%} ({low:.1%} to {high:.1%})"
 
 
 def figures(trial: Trial) -> str:
     """A point with what it is judged by."""
-    return f"trial {trial.number}: {trial.judged_speedup:.2f}x at a loss of {trial.judged_loss:.1%}"
+    speedup, loss = speedup_words(trial.judged), loss_words(trial.judged)
+    return f"trial {trial.number}: {speedup} at a loss of {loss}"
 
 
 def risk_in_words(trial: Trial, budgets: Budgets) -> str:
@@ -33,8 +47,8 @@ def unsure_in_words(trial: Trial) -> str:
 
 
 def sentence(words: str) -> str:
-    """Words as a sentence."""
-    return f"{words[:1].upper()}{words[1:]}."
+    """Words as a sentence; none stay none."""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def share_text(chance: float) -> str:

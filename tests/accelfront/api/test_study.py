@@ -97,7 +97,7 @@ def test_a_plot_shows_the_points_of_the_report(study: accelfront.Study) -> None:
     assert x == {1.0, 1.2, 1.8, 3.0}
     [told] = {text for trace in figure.data for text in trace.hovertext or () if "Trial 1" in text}
     assert told.startswith("Trial 1<br>speedup 3.00x")
-    assert "loss budget 2.0%" in figure.to_json()
+    assert "loss budget 2%" in figure.to_json()
 
 
 def test_a_study_without_points_has_no_plot_and_no_answer(tmp_path: Path) -> None:

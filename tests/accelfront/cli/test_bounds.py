@@ -68,7 +68,7 @@ def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage
     assert "cache_interval=3" in text
     assert any("none yet" in line and "1 of 24" in line for line in lines)
     assert any("●" in line and "3.04x" in line for line in lines)
-    assert "no point is inside the loss budget of 2.0% yet; the least loss is 5.0%, at 1.20x" in (
+    assert "no point is inside the loss budget of 2% yet; the least loss is 5.0%, at 1.20x" in (
         " ".join(text.split())
     )
     assert max(map(len, lines)) <= 80

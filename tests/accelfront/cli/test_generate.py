@@ -23,7 +23,8 @@ from tests.made_studies import add_point, add_study
 
 FIELDS = {
     "task", "status", "reason", "difficulty", "study", "trial", "model", "path", "speedup",
-    "clip_loss", "chance_inside", "latency_s", "batch_size",
+    "clip_loss", "chance_inside", "latency_s", "batch_size", "judged_speedup",
+    "judged_speedup_ci", "judged_latency_s", "judged_clip_loss", "judged_clip_loss_ci",
 }  # fmt: skip
 
 POINTS = 8
@@ -75,7 +76,7 @@ def generate(storage: str, *arguments: str, cwd: Path) -> list[dict[str, Any]]:
     answer = run("generate", *arguments, "--storage", storage, "--device", "cpu", "--json", cwd=cwd)
     assert answer.returncode in (0, 3), answer.stderr
     outcomes: list[dict[str, Any]] = json.loads(answer.stdout)
-    assert all(outcome.keys() == FIELDS for outcome in outcomes)
+    assert all(outcome.keys() - {"judged_metrics"} == FIELDS for outcome in outcomes)
     assert (answer.returncode == 0) == all(each["status"] == "emitted" for each in outcomes)
     return outcomes
 
@@ -90,11 +91,12 @@ def test_a_batch_writes_what_it_can_and_tells_what_it_cannot(storage: str, tmp_p
     text = " ".join(answer.stdout.split())
     for reason in ("beyond the bound", "no study has measured", '"SD9" is not known', "[bold]"):
         assert reason in text
-    *table, command, _ = answer.stdout.split("\n")
-    # Scripts' paths, in the table before this one, are never broken.
-    [head] = [number for number, line in enumerate(table) if "task and reason" in line]
-    assert max(map(len, table[head:])) <= 80
-    assert re.search(r"^ +#  speedup +CLIP loss +inside +difficulty +file", answer.stdout, re.M)
+    *table, _ = answer.stdout.split("\n")
+    # Paths and commands, which are to be copied, are never broken.
+    drawn = [line for line in table if not re.match(r"\d+: ", line)]
+    assert len(drawn) == len(table) - 9 and max(map(len, drawn)) <= 80
+    assert re.search(r"^ +#  speedup +CLIP loss +inside +difficulty +$", answer.stdout, re.M)
+    [command] = [line for line in table if line.startswith("7: ")]
     assert command.startswith("7: accelfront study --pipeline tiny-shapes")
     assert "--methods tgate" in command and "--req-speedup 1.2" in command
 
@@ -174,6 +176,19 @@ def test_another_machines_study_serves_only_if_asked_for_by_name(
     assert outcome["status"] == "not-searched"
     assert f'--device "{device}"' in outcome["reason"]
     assert run(*command, device, cwd=tmp_path).returncode == 0
+
+
+def test_tables_fit_80_columns_and_files_stand_on_lines_to_copy(
+    storage: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "a-folder-with-a-long-name" / "and-another-one-within"
+    tasks = (FEASIBLE[0], "tiny-shapes, DeepCache, at least 90x")
+    answer = run("generate", *tasks, "--out", str(out), "--storage", storage, cwd=tmp_path)
+    assert answer.returncode == 3
+    [script] = out.iterdir()
+    lines = answer.stdout.splitlines()
+    assert f"1: {script}" in lines
+    assert max(len(line) for line in lines if not line.startswith(("1: ", "2: "))) <= 80
 
 
 def test_a_study_that_the_device_refuses_is_told_in_words_and_not_offered(

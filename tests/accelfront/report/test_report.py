@@ -24,10 +24,10 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     assert "2.00x, disturbed 1.95 to 2.05 again 1.87x 1.80 to 1.90" in table
     assert "1.0% 0.0 to 2.0 again 5.0%, over the budget 0.0 to 10.0" in table
     assert "1 of 1 trials, for example by another process" in page
-    assert "is inside the loss budget of 2.0% yet; the least loss is 3.0%, at 1.87x" in page
+    assert "is inside the loss budget of 2% yet; the least loss is 3.0%, at 1.87x" in page
     kept = changed(trial, confirmed=changed(again, clip_loss=0.006, clip_loss_ci=(0, 0.015)))
     page = unescape(without_library(render_page([made_study([kept])], {})))
-    found = "Use trial 0: 1.87x at a loss of 0.8%, confirmed on unseen prompts"
+    found = "Use trial 0: 1.87x (1.80 to 1.90) at a loss of 0.8% ("
     assert found in page, "as bounds and generate judge it"
 
 

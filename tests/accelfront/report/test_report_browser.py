@@ -91,7 +91,7 @@ def test_charts_are_drawn_with_a_mark_for_each_point(page: Page) -> None:
     assert marks == [2 + 5, 5 + 1, 5, 1 + 1, 1]
     front = page.locator("#study-1-front")
     assert front.locator(".errorbar").count() == 5
-    assert "loss budget 2.0%" in front.inner_text()
+    assert "loss budget 2%" in front.inner_text()
 
 
 def test_the_page_is_no_wider_than_the_screen(page: Page) -> None:

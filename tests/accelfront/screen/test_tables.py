@@ -28,7 +28,7 @@ def test_a_point_that_was_measured_again_has_both_figures_and_is_marked_by_each(
     assert "2.00x 1.95-2.05" in lines[first] and " 1.0% 0.0..2.0" in lines[first]
     assert "1.87x 1.80-1.90" in lines[first + 1] and "* 3.1% 0.1..12" in lines[first + 1]
     caption = "\n".join(lines)
-    for note in ("second line", "* over the loss budget of 2.0%", "! something disturbed"):
+    for note in ("second line", "* over the loss budget of 2%", "! something disturbed"):
         assert note in caption
 
 

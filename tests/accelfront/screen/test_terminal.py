@@ -9,6 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from accelfront.screen.tables import plain_table
 from accelfront.screen.terminal import CleanConsole, clean
@@ -121,6 +122,33 @@ def test_a_terminal_gets_the_colours_of_tables_and_no_other_sequence() -> None:
     assert "\x1b[1m" in written and "\x1b[2m" in written
     assert "\x1b[31m" not in written and "\x1b]" not in written and "\u202e" not in written
     assert clean(HOSTILE) in written
+
+
+@pytest.mark.parametrize(
+    ("cell", "width", "lines"),
+    [
+        (
+            "is fresh_threshold_interval_long=8 here",
+            18,
+            ["is", "fresh_threshold_", "interval_long=8", "here"],
+        ),
+        ("KDPM2AncestralDiscreteScheduler", 14, ["KDPM2Ancestral", "Discrete", "Scheduler"]),
+        ("KDPM2AncestralDiscreteScheduler", 19, ["KDPM2Ancestral", "DiscreteScheduler"]),
+        ("a/model@0123abcd", 9, ["a/model@", "0123abcd"]),
+        ("well-known words stay", 10, ["well-known", "words stay"]),
+        ("a" * 25, 10, ["a" * 10, "a" * 10, "a" * 5]),
+        ("加速比不低于1.3x", 8, ["加速比不", "低于1.3x"]),
+    ],
+)
+def test_words_that_are_too_long_for_a_column_break_at_joints(
+    cell: str, width: int, lines: list[str]
+) -> None:
+    table = Table.grid()
+    table.add_column(overflow="fold")
+    table.add_row(cell)
+    screen = io.StringIO()
+    CleanConsole(file=screen, width=width).print(table)
+    assert [line.rstrip() for line in screen.getvalue().splitlines()] == lines
 
 
 def test_chinese_and_line_ends_stay() -> None:

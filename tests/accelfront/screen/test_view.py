@@ -63,7 +63,7 @@ def test_without_a_point_inside_the_budget_that_is_told(
 ) -> None:
     none = Conclusion.of([made_point(1, {}, 1.9, 0.05), made_point(2, {}, 1.2, 0.031)], BUDGETS)
     assert (
-        "inside the loss budget of 2.0% yet; the least loss is 3.1%, at 1.20x (trial 2); 60 s"
+        "inside the loss budget of 2% yet; the least loss is 3.1%, at 1.20x (trial 2); 60 s"
         in shown(capsys, replace(MEASURING, found=none))
     )
 

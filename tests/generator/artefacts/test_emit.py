@@ -64,7 +64,7 @@ def test_a_task_without_a_speedup_wants_a_pipeline_that_is_no_slower(
 ) -> None:
     outcome = make_emitter(make_study((0.8, 0.01))).emit(make_task(None))
     assert outcome.status == "infeasible"
-    assert "asks for more than 1x with loss at most 0.1" in outcome.reason
+    assert "asks for more than 1x with loss at most 10%" in outcome.reason
 
 
 def test_what_is_met_by_mean_alone_is_infeasible_by_interval(make_emitter: MakeEmitter) -> None:
@@ -97,10 +97,19 @@ def test_defaults_that_a_task_took_are_told(make_emitter: MakeEmitter) -> None:
 def test_json_has_exactly_the_fields_of_the_interface(make_emitter: MakeEmitter) -> None:
     emitter = make_emitter(make_study((2.0, 0.01)))
     for outcome in (emitter.emit(make_task(1.2)), emitter.emit(Unparsed("a", "b"))):
-        assert list(outcome.as_json()) == [
+        assert outcome.as_json().keys() == {
             "task", "status", "reason", "difficulty", "study", "trial", "model", "path",
-            "speedup", "clip_loss", "chance_inside", "latency_s", "batch_size",
-        ]  # fmt: skip
+            "speedup", "clip_loss", "chance_inside", "latency_s", "batch_size", "judged_speedup",
+            "judged_speedup_ci", "judged_latency_s", "judged_clip_loss", "judged_clip_loss_ci",
+        }  # fmt: skip
+
+
+def test_json_has_the_figures_that_a_front_has(make_emitter: MakeEmitter) -> None:
+    study = make_study((2.0, 0.01))
+    [point] = study.as_json()["front"]
+    told = make_emitter(study).emit(make_task(1.2)).as_json()
+    judged = {name: value for name, value in point.items() if name.startswith("judged_")}
+    assert len(judged) >= 5 and judged.items() <= told.items()
 
 
 def test_json_tells_the_other_two_speedups_where_they_are_known(make_emitter: MakeEmitter) -> None:

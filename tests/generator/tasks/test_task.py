@@ -195,7 +195,7 @@ def test_defaults_and_readings_are_told() -> None:
     assert read_task("SDXL with DeepCache").notes == (
         "no scheduler given: DDIM is used",
         "no steps given: 20 is used",
-        "no loss budget given: 0.02 is used",
+        "no loss budget given: 2% is used",
         "no speedup or latency given: the fastest point inside the loss budget is used",
     )
     told = read_task("SDXL, DDIM, 20 steps, DeepCache, 3x faster, under 1 s, loss 2%").notes

@@ -31,14 +31,14 @@ def test_the_risk_of_several_budgets_is_told_of_all() -> None:
         made_trial(2, 2.0, 0.019, peak_memory_mib=1024.0),
     ]
     told = Conclusion.of(trials, budgets).bolder_in_words
-    assert told.endswith("that it is not inside the loss budget of 2.0% and peak memory of 2 GiB")
+    assert told.endswith("that it is not inside the loss budget of 2% and peak memory of 2 GiB")
 
 
 def test_what_is_slower_than_the_pipeline_alone_is_no_answer() -> None:
     found = Conclusion.of([SLOW], BUDGETS)
     assert found.answer is found.bolder is found.least_lossy is None
     assert found.bound == SLOW
-    assert "no point inside the loss budget of 2.0% is faster than the pipeline" in found.in_words()
+    assert "no point inside the loss budget of 2% is faster than the pipeline" in found.in_words()
     unsure = Conclusion.of([made_trial(0, 1.02, 0.0)], BUDGETS).in_words()
     assert unsure.endswith("99%, but it may be 0.97x; an idle machine tells more.")
 

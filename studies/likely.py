@@ -1,0 +1,43 @@
+"""What can be told without torch of a study that is only to be offered."""
+
+from __future__ import annotations
+
+from accel_space.applying import find_methods
+from accel_space.errors import RefusedError
+from accel_space.method import Context
+from accel_space.profile import SchedulerProfile
+from accel_space.stack import Stack
+from objectives.pipelines.catalogue import find_pipeline
+from studies.request import StudyRequest
+
+
+def check_likely(request: StudyRequest, is_cpu: bool) -> None:
+    """Check that a study of a request has a chance to begin; `make_plan` checks all.
+
+    It takes the model for the catalogue's own and the scheduler's timesteps for evenly spaced, as
+    the true ones take diffusers to make.
+
+    Args:
+        request: The request.
+        is_cpu: Whether it would run on a CPU.
+
+    Raises:
+        RefusedError: If a method cannot work on this denoiser or device.
+    """
+    entry, methods = find_pipeline(request.pipeline), find_methods(request.methods)
+    architecture = entry.architecture
+    context = Context(
+        profile=architecture.profile(*request.generation.size_with(architecture)),
+        scheduler=SchedulerProfile(request.scheduler, 1, _evenly(request.steps), _evenly),
+        steps=request.steps,
+        guidance_scale=request.generation.guidance_with(entry),
+        methods=frozenset(method.name for method in methods),
+        device="cpu" if is_cpu else "cuda",
+    )
+    for method in Stack(context).methods:
+        if reason := method.why_not_machine(context.device):
+            raise RefusedError(reason)
+
+
+def _evenly(steps: int) -> tuple[float, ...]:
+    return tuple(1000 - 1000 * step / steps for step in range(steps))
