@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from accel_space.applying import find_methods
-from accel_space.errors import RefusedError
 from accel_space.method import Context
 from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack
 from objectives.pipelines.catalogue import find_pipeline
+from studies.plan import check_machine
 from studies.request import StudyRequest
 
 
@@ -34,9 +34,7 @@ def check_likely(request: StudyRequest, is_cpu: bool) -> None:
         methods=frozenset(method.name for method in methods),
         device="cpu" if is_cpu else "cuda",
     )
-    for method in Stack(context).methods:
-        if reason := method.why_not_machine(context.device):
-            raise RefusedError(reason)
+    check_machine(Stack(context))
 
 
 def _evenly(steps: int) -> tuple[float, ...]:

@@ -167,7 +167,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     model = given or find_model(entry, request.model, request.revision)
     if stack is None or not model.architecture.works_as(entry.architecture):
         stack = make_stack(request, entry, model.architecture, device.type)
-    _check_machine(stack)
+    check_machine(stack)
     request.generation.check_used(stack.context.profile)
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
@@ -268,7 +268,7 @@ def _scheduler_settings(
     )
 
 
-def _check_machine(stack: Stack) -> None:
+def check_machine(stack: Stack) -> None:
     """Raise RefusedError if this machine lacks what a method runs with."""
     for method in stack.methods:
         if reason := method.why_not_machine(stack.context.device):
