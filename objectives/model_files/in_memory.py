@@ -17,12 +17,12 @@ MOST_THREADS = 8
 OF_FILES = {"architectures", "dtype", "torch_dtype", "transformers_version"}
 """What a configuration holds of the file that it was read from, or says of its weights."""
 
-OF_ADAPTERS = ("active_adapters", "merged_adapters", "disable_adapters")
-"""What peft's layers hold of their LoRAs besides weights and scales."""
+OF_ADAPTERS = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
+"""What peft's layers hold of their LoRAs besides weights."""
 
 
 def pipe_fingerprint(pipe: Any) -> str:
-    """Hex digits that change with any weight of a pipe, and with any of its configurations.
+    """Hex digits that change with any weight of a pipe, configuration, or switch of a module.
 
     The scheduler counts as the pipe has it. Where weights came from does not count, nor does the
     device: the same pipe in another process has the same fingerprint.
@@ -35,7 +35,7 @@ def pipe_fingerprint(pipe: Any) -> str:
     for name, part in sorted(pipe.components.items()):
         contents.append([name, type(part).__name__, _configuration(part)])
         if hasattr(part, "state_dict"):
-            contents.append(list(_adapters(part)))
+            contents.append(list(_switches(part)))
             for key, tensor in sorted(part.state_dict().items()):
                 entry = [key, str(tensor.dtype), list(tensor.shape)]
                 contents.append(entry)
@@ -45,7 +45,9 @@ def pipe_fingerprint(pipe: Any) -> str:
             tensors, pool.map(_digest, (tensor for _, tensor in tensors)), strict=True
         ):
             entry.append(digest)
-    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:DIGITS]
+    return hashlib.sha256(json.dumps(contents, default=str, sort_keys=True).encode()).hexdigest()[
+        :DIGITS
+    ]
 
 
 def _digest(tensor: Any) -> str:
@@ -73,9 +75,16 @@ def _plain(config: Any) -> dict[str, str]:
     }
 
 
-def _adapters(part: Any) -> Iterator[list[Any]]:
-    """How much each layer's LoRAs count: no weight tells that."""
+def _switches(part: Any) -> Iterator[list[Any]]:
+    """What each module is told besides its weights: tiling, FreeU, the scales of LoRAs, and such.
+
+    Texts are left out, as they name files.
+    """
     for name, module in part.named_modules():
-        if isinstance(scaling := getattr(module, "scaling", None), dict):
-            state = (getattr(module, each, None) for each in OF_ADAPTERS)
-            yield [name, sorted(scaling.items()), *state]
+        told = {
+            key: value
+            for key, value in vars(module).items()
+            if isinstance(value, bool | int | float) and not key.startswith("_")
+        }
+        adapters = [getattr(module, each, None) for each in OF_ADAPTERS]
+        yield [name, type(getattr(module, "processor", None)).__name__, told, adapters]

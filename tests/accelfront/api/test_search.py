@@ -41,7 +41,9 @@ def search(url: str) -> Search:
 
 
 @pytest.mark.usefixtures("quiet_machine")
-def test_a_study_is_searched_and_the_same_call_resumes_it(search: Search, url: str) -> None:
+def test_a_study_is_searched_and_the_same_call_resumes_it(
+    search: Search, url: str, tmp_path: Path
+) -> None:
     first = search(trials=1, budget={"clip_loss": 0.5})
     again = search(trials=2)
 
@@ -56,6 +58,10 @@ def test_a_study_is_searched_and_the_same_call_resumes_it(search: Search, url: s
         "width": 64,
     }
     assert [study.name for study in accelfront.open(url)] == [first.name]
+    script = again.script(tmp_path, again.trials[0])
+    assert script.name.endswith("-trial0.py")
+    assert f'STUDY = "{first.name}"' in script.read_text()
+    assert again.script(tmp_path / "draw.py", again.trials[0]) == tmp_path / "draw.py"
 
 
 @pytest.mark.usefixtures("quiet_machine")
@@ -133,7 +139,7 @@ def test_a_defect_is_no_error_of_the_interface(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("studies.plan.make_plan", fail)
+    monkeypatch.setattr("accelfront.api.running.make_plan", fail)
     with pytest.raises(ZeroDivisionError):
         search(trials=1)
 

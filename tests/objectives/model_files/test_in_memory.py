@@ -81,9 +81,24 @@ def _half(pipe: Any) -> None:
     pipe.to(torch.bfloat16)
 
 
+def _tiling(pipe: Any) -> None:
+    pipe.vae.enable_tiling()
+
+
+def _free_u(pipe: Any) -> None:
+    pipe.enable_freeu(s1=0.9, s2=0.2, b1=1.2, b2=1.4)
+
+
+def _slicing(pipe: Any) -> None:
+    pipe.enable_attention_slicing(1)
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        _tiling,
+        _free_u,
+        _slicing,
         _least_bit,
         _text_encoder,
         _two_weights_change_places,
