@@ -16,6 +16,8 @@ from generator.tasks.task import Task
 from objectives.model_files.fingerprint import split_fingerprint
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import is_own
+from objectives.settings.generation import GenerationSettings
+from objectives.settings.measured import measured_otherwise, settings_of
 from storage.records.budgets import Budgets
 from storage.records.judgement import LEAST_SPEEDUP, least_lossy, may_be_used
 from storage.records.requirement import Requirement, serves
@@ -100,16 +102,24 @@ def timed_otherwise(study: Study, task: Task) -> str | None:
     )
 
 
+def why_unfit(study: Study, task: Task, scope: Scope) -> str | None:
+    """Why a study of a task's combination may not serve it; None if it may."""
+    otherwise = measured_otherwise(study, task.settings)
+    return scope.why_not(study) or otherwise or timed_otherwise(study, task)
+
+
 def by_trust(studies: Iterable[Study]) -> list[Study]:
     """Order studies of one combination: those of most prompts first, then of most points.
 
-    Before all come those of the catalogue's own model, as a task names no other one.
+    Before all come those of the catalogue's own model, as a task names no other one, and of the
+    pipeline's own settings, where a task names none.
     """
 
-    def rank(study: Study) -> tuple[bool, int, int, str]:
+    def rank(study: Study) -> tuple[bool, bool, int, int, str]:
         entry = find_pipeline(study.combination.pipeline)
         foreign = not is_own(entry, study.protocol.model)
-        return foreign, -study.protocol.num_samples, -len(study.trials), study.name
+        other = settings_of(study) != GenerationSettings()
+        return foreign, other, -study.protocol.num_samples, -len(study.trials), study.name
 
     return sorted(studies, key=rank)
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from generator.bounds import is_searched, reach_text
 from generator.tasks.task import Task
+from objectives.settings.measured import settings_of
 from storage.records.judgement import LEAST_SPEEDUP, surest
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -75,7 +76,12 @@ def _shares(ratios: Sequence[float], answer: Trial) -> str:
 
 
 def _task(study: Study, speedup: float) -> Task:
-    return Task(**dict(study.combination), speedup=speedup, loss_budget=study.loss_budget)
+    return Task(
+        **dict(study.combination),
+        speedup=speedup,
+        loss_budget=study.loss_budget,
+        settings=settings_of(study),
+    )
 
 
 def _rounded_down(speedup: float) -> float:

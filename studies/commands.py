@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from objectives.model_files.fingerprint import is_loaded
 from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.model import foreign_model
+from objectives.settings.generation import GenerationSettings
 from objectives.settings.measured import settings_of
 from objectives.settings.words import setting_words
 from objectives.timing.device import is_cpu
@@ -86,9 +89,17 @@ def going_on(record: Study) -> StudyRequest:
         model=record.origin.folder or _address(record, entry and entry.model),
         revision=record.origin.commit,
         metrics=tuple(name for name in protocol.metrics if name not in USUAL),
-        generation=settings_of(record),
+        generation=_settings(record),
         device="cpu" if is_cpu(record.device) else "auto",
     )
+
+
+def _settings(record: Study) -> GenerationSettings:
+    """The settings that a command names; with another model the size, which is its own to it."""
+    settings, protocol = settings_of(record), record.protocol
+    if not foreign_model(record.combination.pipeline, protocol.model):
+        return settings
+    return replace(settings, size=(protocol.width, protocol.height))
 
 
 def _address(record: Study, usual: Any) -> str | None:

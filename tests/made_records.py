@@ -37,8 +37,8 @@ def made_protocol(**changes: Any) -> Protocol:
     """
     fields = {
         "model": "a/model@0123abcd", "scorer": "a scorer", "prompts": "prompts.txt@0123abcd",
-        "num_samples": 8, "batch_size": 4, "height": 64, "width": 64, "guidance_scale": 7.5,
-        "dtype": "float32", "seed": 0,
+        "num_samples": 8, "batch_size": 4, "height": 64, "width": 64, "guidance_scale": 12.0,
+        "dtype": "float16", "seed": 0,
     }  # fmt: skip
     return Protocol.model_validate(fields | changes)
 

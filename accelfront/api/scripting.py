@@ -28,4 +28,4 @@ def script_of(study: Study, trial: Trial, model: str | None) -> tuple[str, str]:
         # Scripts run from anywhere.
         model = str(Path(model).resolve())
     script = ARTEFACTS["script"]
-    return script.name(study, trial), script.render(Choice(study, trial, study.budgets), model)
+    return script.name(study, trial), script.render(Choice(study, trial, study.budgets), model, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from bisect import bisect_left
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import NamedTuple, get_args
 
@@ -12,6 +13,9 @@ from pydantic import ValidationError
 
 from generator.choice import Policy, Scope, by_trust, choose
 from generator.tasks.task import Task, task_sentence
+from objectives.settings.generation import GenerationSettings
+from objectives.settings.measured import measured_otherwise, option_words, settings_of
+from objectives.settings.words import setting_words
 from objectives.timing.device import names_meant
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
@@ -35,7 +39,7 @@ class Commands:
         self._alike: dict[Combination, list[Study]] = {}
         for study in studies:
             self._alike.setdefault(study.combination, []).append(study)
-        self._before: dict[tuple[Combination, str], dict[str, list[_Sure]]] = {}
+        self._before: dict[tuple[Combination, str, str], dict[str, list[_Sure]]] = {}
 
     def of(self, study: Study, trial: Trial) -> str | None:
         """Write the command of a point.
@@ -65,6 +69,7 @@ class Commands:
                     "--device",
                     study.device,
                 ]
+                words += [word for pair in setting_words(settings_of(study)) for word in pair]
                 if policy != "fastest":
                     words += ["--policy", policy]
                 if self.storage is not None:
@@ -77,19 +82,28 @@ class Commands:
 
         Worked out once for all studies of a combination: hundreds may share one.
         """
-        key = study.combination, study.device
+        settings = settings_of(study)
+        key = study.combination, study.device, option_words(settings)
         if key not in self._before:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
             found: list[_Sure] = []
             # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
             for other in by_trust(self._alike[key[0]]):
-                if scope.why_not(other) is None:
+                if scope.why_not(other) is None and _is_under(other, study, settings):
                     self._before[key][other.name] = found
                     sure = (_sure(trial, other.budgets) for trial in other.trials)
                     # Enough to tell whether any point serves.
                     found = pareto_front([*found, *filter(None, sure)])
         return self._before[key].get(study.name, [])
+
+
+def _is_under(other: Study, study: Study, settings: GenerationSettings) -> bool:
+    """Whether the settings of a study, as its command names them, are another one's too."""
+    # Their files may be gone.
+    if settings.loras and other.protocol.loras != study.protocol.loras:
+        return False
+    return not measured_otherwise(other, replace(settings, loras=()))
 
 
 class _Sure(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from generator.artefacts.module import module_name, render_module
@@ -24,22 +25,23 @@ class Artefact:
     Attributes:
         name: Names the file of a trial of a study.
         render: Writes its text for a choice; the second argument is the folder or address of the
-            model that a person named, None for the study's.
+            model that a person named, None for the study's; the third one are files that may be
+            its LoRAs, where those have moved.
     """
 
     name: Callable[[Study, Trial], str]
-    render: Callable[[Choice, str | None], str]
+    render: Callable[[Choice, str | None, Sequence[Path]], str]
 
 
-def _script(choice: Choice, model: str | None) -> str:
-    return render_script(choice.study, choice.trial, find_source(choice.study, model))
+def _script(choice: Choice, model: str | None, loras: Sequence[Path]) -> str:
+    return render_script(choice.study, choice.trial, find_source(choice.study, model, loras))
 
 
-def _module(choice: Choice, model: str | None) -> str:
-    return render_module(choice.study, choice.trial, find_source(choice.study, model))
+def _module(choice: Choice, model: str | None, loras: Sequence[Path]) -> str:
+    return render_module(choice.study, choice.trial, find_source(choice.study, model, loras))
 
 
-def _point(choice: Choice, _: str | None) -> str:
+def _point(choice: Choice, _: str | None, __: Sequence[Path]) -> str:
     return Point.of(choice.study, choice.trial, choice.budgets).text()
 
 

@@ -22,12 +22,13 @@ from generator.choice import (
     nearest,
     speed_asked,
     task_difficulty,
-    timed_otherwise,
+    why_unfit,
 )
 from generator.notes import inside_text, judgement_notes, latency_text
 from generator.refusal import shortfall
 from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
+from objectives.settings.measured import settings_note
 from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
 from storage.records.conclusions.passed_over import passed_over
@@ -203,17 +204,14 @@ class Emitter:
             for study in self.studies.values()
             if study.combination == task.combination and study.trials
         ]
-        reasons = {
-            study.name: self.scope.why_not(study) or timed_otherwise(study, task)
-            for study in measured
-        }
+        reasons = {study.name: why_unfit(study, task, self.scope) for study in measured}
         usable = [study for study in measured if reasons[study.name] is None]
         return by_trust(usable), list(dict.fromkeys(filter(None, reasons.values())))
 
     def _write(self, task: Task, choice: Choice, usable: Sequence[Study]) -> TaskResult:
         study, trial = choice.study, choice.trial
         artefact = ARTEFACTS[self.kind]
-        text = artefact.render(choice, self.model)
+        text = artefact.render(choice, self.model, task.settings.lora_paths)
         path = self.out / artefact.name(study, trial)
         self.put(text, path)
         # Behind the file, so that no record tells of a script that is not there.
@@ -231,7 +229,7 @@ class Emitter:
         told = [inside_text(choice), unsure_in_words(trial), latency_text(choice), passed]
         notes = [
             *task.notes,
-            *filter(None, [model_note(study), study.doubt]),
+            *filter(None, [model_note(study), settings_note(study), study.doubt]),
             *judgement_notes(trial),
             *filter(None, told),
         ]

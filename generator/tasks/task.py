@@ -16,6 +16,8 @@ from generator.tasks.parsing import Reading, Value, parse
 from generator.tasks.words import METHOD_WORDS
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
+from objectives.settings.entries import KEYS, read_entries, written_entries
+from objectives.settings.generation import GenerationSettings
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, read_json, shown
 from storage.records.combination import Combination
@@ -63,6 +65,7 @@ class Task(BaseModel):
         speedup: The least speedup wanted.
         latency_s: The most seconds per image wanted.
         loss_budget: The greatest clip_loss allowed, as a share of the baseline's score.
+        settings: How pictures are drawn; what it does not say may be any.
         text: What the person wrote; it must not reach generated code.
         notes: The defaults that were taken, and what could have been read otherwise.
     """
@@ -82,6 +85,7 @@ class Task(BaseModel):
     loss_budget: Annotated[float, AfterValidator(_of_use)] = Field(
         default=DEFAULT_LOSS_BUDGET, gt=-1
     )
+    settings: GenerationSettings = Field(default_factory=GenerationSettings)
     text: str = ""
     notes: tuple[str, ...] = ()
 
@@ -93,7 +97,9 @@ class Task(BaseModel):
         )
 
 
-FIELDS = tuple(name for name in Task.model_fields if name not in ("text", "notes"))
+_OWN = tuple(name for name in Task.model_fields if name not in ("settings", "text", "notes"))
+
+FIELDS = (*_OWN, *KEYS)
 """What an entry of a task file can say."""
 
 _JSON_EXAMPLES = {
@@ -158,16 +164,17 @@ def read_entry(entry: Any, text: str) -> Task:
             near = likely(str(key), FIELDS)
             hint = f"; did you mean {near}?" if near else ""
             raise InputError(f"unknown key {quote(str(key))}{hint} (allowed: {_fields()})")
-        if value is not None:
+        if value is not None and key not in KEYS:
             reading = _read_value(key, value)
             found |= reading.found
             notes += reading.notes
-    return _settle(Reading(found, notes), text)
+    settings = read_entries({key: value for key, value in entry.items() if key in KEYS})
+    return _settle(Reading(found, notes), text).model_copy(update={"settings": settings})
 
 
 def task_json(task: Task) -> dict[str, Any]:
     """The task as an entry of a task file; `read_entry` makes the same task of it."""
-    return task.model_dump(mode="json", include=set(FIELDS))
+    return task.model_dump(mode="json", include=set(_OWN)) | written_entries(task.settings)
 
 
 def task_sentence(task: Task, language: Literal["en", "zh"] = "en") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ class GenerationSettings:
     size: tuple[int, int] | None = None
     dtype: Dtype | None = None
     negative_prompt: str = ""
-    scheduler_options: Mapping[str, Setting] = field(default_factory=dict)
+    scheduler_options: Mapping[str, Setting] = field(default_factory=dict, hash=False)
     loras: tuple[AskedLora, ...] = ()
 
     def check(self) -> None:
@@ -99,6 +99,16 @@ class GenerationSettings:
                 f"--negative-prompt does nothing at a guidance of {guidance:g}, which is off; give "
                 "a --guidance above 1, or leave the negative prompt out"
             )
+
+    @property
+    def lora_paths(self) -> list[Path]:
+        """The files of the LoRAs."""
+        return [lora.path for lora in self.loras]
+
+    def over(self, other: GenerationSettings) -> GenerationSettings:
+        """These settings, and those of another where these say nothing."""
+        own = {name: getattr(self, name) for name in vars(self)}
+        return replace(other, **{name: each for name, each in own.items() if each or each == 0.0})
 
     def find_loras(self) -> tuple[FoundLora, ...]:
         """Find the files of the LoRAs.

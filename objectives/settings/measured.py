@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import cache
 from pathlib import Path
 
 from objectives.model_files.fingerprint import split_fingerprint
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
-from objectives.pipelines.model import is_own
 from objectives.settings.generation import AskedLora, GenerationSettings
+from objectives.settings.words import setting_words
 from objectives.timing.device import is_cpu
 from storage.records.protocol import Dtype, Lora
 from storage.records.study import Study
 
 
 def settings_of(study: Study) -> GenerationSettings:
-    """The settings that make the study's pictures, of a pipeline that may be known no more.
+    """The settings of a study that are not the pipeline's own.
+
+    The catalogue may know the pipeline no more. Another model is taken to have the size of the
+    catalogue's own one.
 
     Args:
         study: The study.
@@ -22,7 +27,7 @@ def settings_of(study: Study) -> GenerationSettings:
     protocol = study.protocol
     entry = PIPELINES.get(study.combination.pipeline)
     guidance, size = protocol.guidance_scale, (protocol.width, protocol.height)
-    usual_size = None if entry is None else _usual_size(entry, protocol.model)
+    usual_size = None if entry is None else _native_size(entry.name)
     usual_dtype = None if entry is None else _usual_dtype(entry, study.device)
     return GenerationSettings(
         guidance_scale=None if entry and guidance == entry.guidance_scale else guidance,
@@ -34,17 +39,57 @@ def settings_of(study: Study) -> GenerationSettings:
     )
 
 
+def measured_otherwise(study: Study, asked: GenerationSettings) -> str:
+    """Why a study does not have the settings that are asked for; empty if it has.
+
+    Args:
+        study: The study.
+        asked: The settings; what they do not name may be any.
+
+    Raises:
+        InputError: If a LoRA that is asked for is not there.
+    """
+    protocol, names = study.protocol, asked.scheduler_options
+    settings = {**study.scheduler_settings, **study.scheduler_options}
+    has = GenerationSettings(
+        guidance_scale=protocol.guidance_scale,
+        size=(protocol.width, protocol.height),
+        dtype=protocol.dtype,
+        negative_prompt=protocol.negative_prompt,
+        scheduler_options={name: settings[name] for name in names if name in settings},
+    )
+    for name in ("guidance_scale", "size", "dtype", "negative_prompt", "scheduler_options"):
+        wanted, found = getattr(asked, name), getattr(has, name)
+        if wanted not in (None, "", {}, found):
+            words, other = (option_words(GenerationSettings(**{name: x})) for x in (wanted, found))
+            return f"it was measured with {other or 'none'}, and {words} is asked for"
+    if asked.loras and tuple(each.record for each in asked.find_loras()) != protocol.loras:
+        found = ", ".join(lora.name for lora in protocol.loras) or "none"
+        return f"its LoRAs are others than those asked for: {found}"
+    return ""
+
+
+def settings_note(study: Study) -> str:
+    """What to say of a study's settings: nothing if all are the pipeline's own."""
+    words = option_words(settings_of(study))
+    return f"it was measured with {words}" if words else ""
+
+
+def option_words(settings: GenerationSettings) -> str:
+    """Settings as options of a command, quoted for a shell."""
+    return " ".join(shlex.join(words) for words in setting_words(settings))
+
+
 def lora_path(study: Study, lora: Lora) -> Path:
     """Where a LoRA of a study lay at last; its name alone where that was not kept."""
     kept = study.files.get(lora.name)
     return Path(kept or f"{split_fingerprint(lora.name)[0]}.safetensors")
 
 
-def _usual_size(entry: PipelineEntry, model: str) -> tuple[int, int] | None:
-    """(width, height) that the catalogue's own model was made for; None of another model."""
-    if not is_own(entry, model):
-        return None
-    height, width = entry.architecture.native_size
+@cache
+def _native_size(pipeline: str) -> tuple[int, int]:
+    """(width, height) that the catalogue's own model was made for."""
+    height, width = PIPELINES[pipeline].architecture.native_size
     return width, height
 
 

@@ -36,6 +36,7 @@ def tasks(
     """Write tasks that measured trials meet: shares of each answer. Exit code 3 if none."""
     from generator.make_tasks import make_tasks
     from generator.tasks.task import task_json, task_sentence
+    from objectives.settings.entries import written_entries
 
     shares = _read_ratios(ratios)
     records = read_at(storage, study, req_score_loss, budget)
@@ -46,10 +47,13 @@ def tasks(
     if not made:
         print("no task can be made: measure more points, or allow a greater loss", file=sys.stderr)
         raise typer.Exit(IN_PART)
-    if file_format == "jsonl":
-        lines = [json.dumps(task_json(task), ensure_ascii=False) for task in made]
-    else:
-        lines = [task_sentence(task, language) for task in made]
+    # No sentence names settings that are not the pipeline's own.
+    lines = [
+        json.dumps(task_json(task), ensure_ascii=False)
+        if file_format == "jsonl" or written_entries(task.settings)
+        else task_sentence(task, language)
+        for task in made
+    ]
     put_out("".join(f"{line}\n" for line in lines), out)
 
 

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from accelfront.cli.generation_options import (
+    Dtype,
+    Guidance,
+    LoraFile,
+    NegativePrompt,
+    SchedulerOption,
+    Size,
+)
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
 
 if TYPE_CHECKING:
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from generator.choice import Scope
     from generator.tasks.task import Task
     from generator.tasks.task_files import Unparsed
+    from objectives.settings.generation import GenerationSettings
     from storage.database.opening import Store
     from storage.records.study import Study
 
@@ -86,6 +95,12 @@ def generate(
             help="With --search-missing: the scorer, as for `study`. Default: the pipeline's."
         ),
     ] = None,
+    guidance: Guidance = None,
+    size: Size = None,
+    dtype: Dtype = None,
+    negative_prompt: NegativePrompt = None,
+    scheduler_option: SchedulerOption = None,
+    lora: LoraFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a file for each task that a measured trial meets; exit code 3 if a task has none."""
@@ -95,9 +110,11 @@ def generate(
     from generator.artefacts.emit import Emitter
     from generator.bounds import difficulty
     from generator.choice import Rules
+    from objectives.settings.words import read_settings
     from storage.database.opening import open_store
 
-    asked = _read(task or [], tasks)
+    settings = read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora)
+    asked = [_under(each, settings) for each in _read(task or [], tasks)]
     if model is not None and Path(model).is_dir():
         # Scripts run from anywhere.
         model = str(Path(model).resolve())
@@ -135,6 +152,15 @@ def generate(
         raise typer.Exit(INTERRUPTED)
     if any(outcome.status != "emitted" for outcome in outcomes):
         raise typer.Exit(IN_PART)
+
+
+def _under(task: Task | Unparsed, settings: GenerationSettings) -> Task | Unparsed:
+    """A task with the settings of the command line, where it names none itself."""
+    from generator.tasks.task_files import Unparsed
+
+    if isinstance(task, Unparsed):
+        return task
+    return task.model_copy(update={"settings": task.settings.over(settings)})
 
 
 def _tell(words: str) -> None:

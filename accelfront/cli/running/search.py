@@ -113,6 +113,7 @@ class StudySearch:
             batch_size=None if task.latency_s is None else 1,
             model=self.model,
             scorer=self.scorer,
+            generation=task.settings,
             device=self.device if is_here else "auto",
             requirement=speed_asked(task),
             loss_budget=task.loss_budget,
