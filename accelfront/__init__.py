@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from accelfront.rooms import prefer_ours
+from accelfront.rooms import prefer_ours, warn_of_others
 
 if TYPE_CHECKING:
     from accelfront.api.accelerating import DifferenceWarning as DifferenceWarning
@@ -38,6 +38,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_of_others()
     return getattr(import_module(f"accelfront.api.{_HOMES[name]}"), name)
 
 

@@ -8,6 +8,7 @@ where nothing can be confused with them.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -45,3 +46,19 @@ def prefer_ours() -> None:
         if module is not None and str(HOUSE / name) not in getattr(module, "__path__", ()):
             raise ImportError(f"accelfront has a package {name}, and {module} is in its place")
     sys.meta_path.insert(0, _Ours())
+
+
+def warn_of_others() -> None:
+    """Warn of modules that a program would mean by our names, and does not get any more."""
+    if INSIDE.is_dir():
+        return
+    elsewhere = [path for path in sys.path if Path(path).resolve() != HOUSE]
+    for name in ROOMS:
+        spec = PathFinder.find_spec(name, elsewhere)
+        # Without an origin it is a plain folder, which nobody imports.
+        if spec is not None and spec.origin is not None:
+            warnings.warn(
+                f"`import {name}` means a package of accelfront from now on and not {spec.origin}; "
+                "rename that, or install accelfront without --editable",
+                stacklevel=3,
+            )

@@ -53,3 +53,25 @@ def test_what_was_imported_before_is_named(tmp_path: Path) -> None:
         text=True,
     )
     assert f"{tmp_path}/storage.py" in done.stderr.splitlines()[-1]
+
+
+def test_a_program_is_told_of_its_own_module_that_ours_hides(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "storage.py").write_text("")
+    (tmp_path / "program.py").write_text("import accelfront\naccelfront.open\n")
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+        capture_output=True,
+        text=True,
+    )
+    [told] = [line for line in done.stderr.splitlines() if "UserWarning" in line]
+    assert "program.py:2: UserWarning: `import storage` means a package of accelfront" in told
+    assert f"not {tmp_path}/storage.py" in told
+
+
+def test_a_command_tells_nothing_of_modules_that_nobody_imports(tmp_path: Path) -> None:
+    (tmp_path / "storage.py").write_text("")
+    answer = run_process("studies", "--storage", "sqlite:///none.db", cwd=tmp_path)
+    assert "Warning" not in answer.stderr

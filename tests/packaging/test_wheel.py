@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -139,6 +140,8 @@ def test_commands_and_imports_are_undisturbed_by_files_of_the_rooms_names(
     assert said == _run(environment, folder, "python", "-m", "accelfront", "studies", "--json")
     assert said == run("studies", "--json", cwd=folder).stdout
     _run(environment, folder, "python", "-c", "import storage, accelfront.cli.app, studies")
+    count = "import storage, accelfront; print(len(accelfront.open()))"
+    assert _run(environment, folder, "python", "-c", count) == f"{len(json.loads(said))}\n"
 
 
 @pytest.mark.parametrize("first", ["storage, studies", "accelfront.cli.app"])
