@@ -1,0 +1,1 @@
+"""What an installation does to an environment."""
