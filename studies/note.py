@@ -25,7 +25,6 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
     rows = {
         "combination": f"{combination.pipeline}, {combination.scheduler}, "
         f"{combination.steps} steps, {' + '.join(combination.methods)}",
-        "answer": record.conclusion_in_words,
         "measured": f"{done} of {distinct} points",
         "protocol": f"{protocol.num_samples} prompts of {protocol.prompts}, in batches of "
         f"{protocol.batch_size}, {protocol.width}x{protocol.height}, guidance "
@@ -39,7 +38,9 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
     onward = "All points are measured." if done == distinct else "Go on with:"
     command = _command(plan, trials, storage)
     return (
-        "| | |\n|---|---|\n"
+        f"**{record.conclusion_in_words}**\n\n"
+        + ("" if record.answer is None else _use(record, storage))
+        + "| | |\n|---|---|\n"
         + "".join(f"| {name} | {_cell(value)} |\n" for name, value in rows.items())
         + "\nA trial's picture shows the baseline above and the accelerated pipeline below, from "
         "the same prompts and seeds. A trial is `feasible` inside the loss budget. Speedup and "
@@ -48,12 +49,12 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         "early, or is a remeasurement and names its point.\n\n"
         + f"{onward}\n"
         + ("" if done == distinct else f"```\n{command}\n```\n")
-        + ("" if record.answer is None else _use(record, storage))
     )
 
 
 def _use(record: Study, storage: str) -> str:
-    return f"\nThe script of the answer:\n```python\n{python_lines(record.name, storage)}\n```\n"
+    lines = python_lines(record.name, storage)
+    return f"This writes its script:\n```python\n{lines}\n```\n\n"
 
 
 def _cell(text: str) -> str:

@@ -42,7 +42,7 @@ class Rivals(NamedTuple):
 
     Attributes:
         lossless: The fastest lossless point; None if none is known, and then there are no rivals.
-        fewer_steps: Of the points that leave out steps alone their front, fastest first.
+        fewer_steps: The points that leave out steps alone.
     """
 
     lossless: Trial | None
@@ -60,16 +60,21 @@ class Rivals(NamedTuple):
         for trial in lossless[1:]:
             if times_as_fast(trial, best) > 1:
                 best = trial
-        return cls(best, judged_front(fewer, budgets))
+        return cls(best, fewer)
 
     def lossless_speedup(self, trial: Trial) -> float | None:
         """How many times as fast as the best lossless point it is; None if there is none."""
         return None if self.lossless is None else times_as_fast(trial, self.lossless)
 
     def fewer_steps_speedup(self, trial: Trial) -> float | None:
-        """What fewer steps reach at no greater loss than the point's; None if that is not known."""
+        """What fewer steps reach at no greater loss than the point's; None if that is not known.
+
+        It is told over the point's own baseline. Each point has one of its own, which may wait for
+        its host longer than another: the greater speedup may be the slower point.
+        """
         inside = (each for each in self.fewer_steps if each.judged_loss <= trial.judged_loss)
-        return next((each.judged_speedup for each in inside), None)
+        times = max((times_as_fast(each, trial) for each in inside), default=None)
+        return None if times is None else times * trial.judged_speedup
 
     def as_json(self, trial: Trial) -> dict[str, Any]:
         """What is known of both, and of what a point leaves out, as fields of the point."""

@@ -35,12 +35,13 @@ def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> Study:
 
 
 def command(note: str) -> list[str]:
-    return shlex.split(note.split("```")[1].replace("\\\n", " "))
+    return shlex.split(note.split("```")[-2].replace("\\\n", " "))
 
 
 def test_it_tells_combination_protocol_device_and_answer(make_request: MakeRequest) -> None:
     plan = make_plan(make_request())
     note = study_note(plan, record(plan, 2), STORAGE)
+    assert note.startswith("**Use trial 1: 2.50x")
     for words in (
         "tiny-shapes, DDIM, 6 steps, deepcache", "loss budget of 2%",
         "Use trial 1: 2.50x (2.45 to 2.55) at a loss of 1.0%", "2 of 16 points",

@@ -13,6 +13,6 @@ def python_lines(study: str, storage: str | None) -> str:
     named = "" if storage is None else repr(storage)
     return (
         "import accelfront\n"
-        f"[study] = [it for it in accelfront.open({named}) if it.name == {study!r}]\n"
-        'study.script("answer.py")'
+        f"studies = {{it.name: it for it in accelfront.open({named})}}\n"
+        f'studies[{study!r}].script("answer.py")'
     )

@@ -20,6 +20,7 @@ from storage.records.study import Study
 from storage.records.trial import Trial
 from tests.generator.artefacts.running import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, default_point, made_study
+from tests.made_records import changed
 from tests.tiny_pipelines import CALLS, PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
 STEPS = 8
@@ -79,16 +80,22 @@ def point_of(stack: Stack) -> Params:
 
 
 def tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[Study, Trial]:
-    return made_study(
+    stack = stack_of(pipe, names)
+    point = point_of(stack)
+    study, trial = made_study(
         family,
         names,
-        point_of(stack_of(pipe, names)),
+        point,
         steps=STEPS,
         guidance_scale=5.0,
         height=PICTURE_SIZE,
         width=PICTURE_SIZE,
         dtype=FOUND,
     )
+    # As a trial of today keeps it.
+    lossy = stack.schedule(point).lossy_methods
+    measured = changed(trial, measurement=changed(trial.measurement, lossy_methods=lossy))
+    return changed(study, trials=[measured]), measured
 
 
 def draw(generate: Callable[..., Any], family: str) -> torch.Tensor:
