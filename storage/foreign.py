@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -45,6 +45,27 @@ def compose_yaml(text: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
         raise ForeignTextError(f"is no YAML: {_reason(error)}") from error
+
+
+def line_of(node: yaml.Node | None, place: Sequence[int | str]) -> int:
+    """The line of a YAML document on which a key or an item stands.
+
+    Args:
+        node: What `compose_yaml` returned.
+        place: Keys and indices that lead there; those that are not there are left out.
+    """
+    line = 0
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [pair for pair in node.value if pair[0].value == part]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            pairs = [(each, each) for each in node.value[part : part + 1]]
+        else:
+            pairs = []
+        if not pairs:
+            break
+        line, node = pairs[0][0].start_mark.line, pairs[0][1]
+    return line + 1
 
 
 def construct_yaml(node: yaml.Node) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -16,8 +17,9 @@ from objectives.errors import InputError
 from objectives.files import read_text
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name
+from objectives.settings.entries import SettingEntries
 from objectives.spelling import likely
-from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, plain, shown
+from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, line_of, plain, shown
 from studies.budgets import AskedBudgets, read_budgets
 from studies.plan import make_stack
 from studies.request import StudyRequest
@@ -59,7 +61,7 @@ class Exclusion(_Part):
     methods: MethodSets | None = None
 
 
-class ProtocolPart(_Part):
+class ProtocolPart(_Part, SettingEntries):
     """Fields of the protocol for all studies of a sweep; the others are the pipeline's own."""
 
     num_samples: int | None = Field(default=None, ge=2)
@@ -148,16 +150,21 @@ def read_sweep(path: Path) -> Sweep:
     except ForeignTextError as error:
         raise InputError(f"the sweep file {path}: {error}") from error
     if not isinstance(content, dict):
-        keys = ", ".join(Sweep.model_fields)
-        raise InputError(f"{path} must hold keys and values; the keys are {keys}")
+        raise InputError(
+            f"{path} must hold keys and values; the keys are {', '.join(Sweep.model_fields)}"
+        )
     try:
         sweep = Sweep.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {_first_problem(error)}") from error
-    try:
-        _ = sweep.asked
-    except InputError as error:
-        raise InputError(f"{path}: budgets: {error}") from error
+        where, problem = _first_problem(error)
+        raise InputError(f"{path}, line {line_of(node, where)}: {problem}") from error
+    settings = partial(sweep.protocol.settings, path.parent)
+    for key, check in (("budgets", lambda: sweep.asked), ("protocol", settings)):
+        try:
+            check()
+        except InputError as error:
+            line = line_of(node, [key, str(error).partition(":")[0]])
+            raise InputError(f"{path}, line {line}: {key}: {error}") from error
     return sweep
 
 
@@ -180,15 +187,15 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     schedulers = _unique(scheduler_name(name) for name in sweep.schedulers)
     method_sets = sorted(_unique(_stacked(names) for names in sweep.methods), key=len)
     models = {find_pipeline(name).name: model for name, model in sweep.models.items()}
-    prompts = sweep.protocol.prompts
-    steps = _unique(sweep.steps)
+    prompts, steps = sweep.protocol.prompts, _unique(sweep.steps)
     size = len(pipelines) * len(schedulers) * len(steps) * len(method_sets)
     if size > MOST_STUDIES:
         raise InputError(
             f"the sweep has {size:,} studies, and a file may have {MOST_STUDIES:,}; shorten its "
             "lists, or split it into several files"
         )
-    asked = sweep.asked
+    asked, generation = sweep.asked, sweep.protocol.settings(folder)
+    generation.find_loras()
     requests = [
         StudyRequest(
             pipeline=pipeline,
@@ -203,6 +210,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             prompts=None if prompts is None else folder / prompts,
             model=_located(models.get(pipeline), folder),
             scorer=_located(sweep.protocol.scorer, folder),
+            generation=generation,
             metrics=tuple(sweep.protocol.metrics),
             device=device,
             loss_budget=asked.clip_loss,
@@ -269,20 +277,21 @@ def _matches(request: StudyRequest, exclusion: Exclusion) -> bool:
     )
 
 
-def _first_problem(error: ValidationError) -> str:
-    """The key, what is wrong with it and what is allowed, in one line."""
+def _first_problem(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
+    """Where the first problem is; and its key, what is wrong and what is allowed, in one line."""
     problems = error.errors(include_url=False)
     # An unknown key comes first: it may be a misspelling of the missing one.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
-    where = ".".join(plain(str(part)) for part in problem["loc"])
+    place = problem["loc"]
+    where = ".".join(plain(str(part)) for part in place)
     if problem["type"] == "missing":
-        return f"the key {where} is missing"
+        return place, f"the key {where} is missing"
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg'].lower()}, and it is {shown(problem['input'])}"
-    allowed = list(_model_at(problem["loc"][:-1]).model_fields)
-    near = likely(str(problem["loc"][-1]), allowed)
+        return place, f"{where}: {problem['msg'].lower()}, and it is {shown(problem['input'])}"
+    allowed = list(_model_at(place[:-1]).model_fields)
+    near = likely(str(place[-1]), allowed)
     hint = f"did you mean {near}?" if near else f"the keys are {', '.join(allowed)}"
-    return f"unknown key {where}; {hint}"
+    return place, f"unknown key {where}; {hint}"
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -6,12 +6,30 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from objectives.errors import InputError
 from objectives.settings.generation import AskedLora, GenerationSettings
 from objectives.settings.words import lora_words, read_lora, read_settings, value_words
 from storage.foreign import shown
 
-KEYS = ("guidance", "size", "dtype", "negative_prompt", "scheduler_options", "loras")
+
+class SettingEntries(BaseModel):
+    """The part of a file that holds settings, each of `KEYS`; `read_entries` says what they are."""
+
+    guidance: Any = None
+    size: Any = None
+    dtype: Any = None
+    negative_prompt: Any = None
+    scheduler_options: Any = None
+    loras: Any = None
+
+    def settings(self, folder: Path) -> GenerationSettings:
+        """The settings; see `read_entries`."""
+        return read_entries({key: getattr(self, key) for key in KEYS}, folder)
+
+
+KEYS = tuple(SettingEntries.model_fields)
 
 
 def read_entries(entries: Mapping[str, Any], folder: Path | None = None) -> GenerationSettings:

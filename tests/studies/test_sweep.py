@@ -3,10 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from diffusers import StableDiffusionPipeline
 
 from accel_space.errors import RefusedError
+from objectives.embedded import PIPELINE_DIR
 from objectives.errors import InputError
+from objectives.settings.generation import AskedLora, GenerationSettings
 from studies.sweep import label, list_study, make_requests, read_sweep
+from tests.tiny_loras import save_lora
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -58,7 +62,9 @@ def test_budgets_reach_the_studies_that_begin(tmp_path: Path) -> None:
         assert (each.loss_budget, each.budget_use) == (0.03, "begin")
         assert each.conditions == {"ssim": 0.4, "psnr": 0.1, "memory_mib": 20480}
     file.write_text(SMALL + "budgets: {ssim: 0.9}\n")
-    with pytest.raises(InputError, match=r"sweep\.yaml: .*for SSIM of at least 0\.9 give ssim=10%"):
+    with pytest.raises(
+        InputError, match=r"sweep\.yaml, line 6: budgets: .*for SSIM of at least 0\.9 give ssim=10%"
+    ):
         read_sweep(file)
 
 
@@ -78,6 +84,49 @@ def test_protocol_and_models_reach_the_studies(tmp_path: Path) -> None:
         assert (each.num_samples, each.batch_size, each.seed, each.scorer) == (4, 2, 7, "a:b")
         assert (each.trials, each.loss_budget, each.sampler) == (5, 0.1, "random")
         assert each.device == "cpu"
+
+
+def test_settings_reach_the_studies_and_loras_lie_beside_the_file(tmp_path: Path) -> None:
+    pipe = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR, safety_checker=None)
+    lora = save_lora(pipe, tmp_path / "style.safetensors")
+    file = tmp_path / "sweep.yaml"
+    file.write_text(
+        SMALL + "protocol:\n  guidance: 8\n  size: 96x64\n  dtype: bf16\n"
+        "  negative_prompt: a blue circle\n  loras: style.safetensors:0.5\n"
+        "  scheduler_options: {timestep_spacing: trailing}\n"
+    )
+    for each in make_requests(read_sweep(file), tmp_path):
+        assert each.generation == GenerationSettings(
+            8.0,
+            (96, 64),
+            "bfloat16",
+            "a blue circle",
+            {"timestep_spacing": "trailing"},
+            (AskedLora(lora, 0.5),),
+        )
+    lora.unlink()
+    with pytest.raises(
+        InputError, match=r"cannot load the LoRA from .*style\.safetensors: No such"
+    ):
+        make_requests(read_sweep(file), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("protocol:\n  guidance: much", "line 7: protocol: guidance: it must be a number"),
+        ("protocol:\n\n  size: 12", "line 8: protocol: size: it must be text, and 12 was given"),
+        ("protocol: {dtype: int8}", "line 6: protocol: dtype: --dtype is fp16, bf16, fp32"),
+        ("protocol:\n  scheduler_options: [a]", "line 7: protocol: scheduler_options: it must be"),
+        ("protocol:\n  seed: 1\n  gidance: 3", "line 8: unknown key protocol.gidance; did you"),
+        ("trials: many", "line 6: trials: input should be a valid integer"),
+        ("exclude:\n- steps: 6\n- step: 7", "line 8: unknown key exclude.1.step"),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_line(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        sweep_of(tmp_path, SMALL + text + "\n")
+    assert f"sweep.yaml, {told}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
