@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from objectives.model_files.fingerprint import is_loaded
 from storage.records.conclusions.using import python_lines
 from storage.records.requirement import Requirement
 from storage.records.study import Study
@@ -53,8 +54,10 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
 
 
 def _use(record: Study, storage: str) -> str:
-    lines = python_lines(record.name, storage)
-    return f"This writes its script:\n```python\n{lines}\n```\n\n"
+    loaded = is_loaded(record.protocol.model)
+    lines = python_lines(record.name, storage, loaded)
+    does = "accelerates the pipe by it" if loaded else "writes its script"
+    return f"This {does}:\n```python\n{lines}\n```\n\n"
 
 
 def _cell(text: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from generator.choice import Policy, Scope, by_trust, choose
 from generator.tasks.task import Task, task_sentence
+from objectives.model_files.fingerprint import is_loaded
 from objectives.settings.generation import GenerationSettings
 from objectives.settings.measured import measured_otherwise, option_words, settings_of
 from objectives.settings.words import setting_words
@@ -48,8 +49,11 @@ class Commands:
 
         Returns:
             The command; None if every task that the point serves gets another one, as one of a
-            study of more prompts, or if no task may ask for it.
+            study of more prompts, if no task may ask for it, or if no script finds the model, as it
+            was a pipeline that a person had loaded.
         """
+        if is_loaded(study.protocol.model):
+            return None
         sure = _sure(trial, study.budgets)
         task = None if sure is None else _task_for(study, sure)
         if sure is None or task is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from accelfront.screen.commands import Commands
 from accelfront.screen.terminal import console
+from objectives.model_files.fingerprint import is_loaded
 from storage.records.conclusions.using import python_lines
 from storage.records.conclusions.words import sentence
 from storage.records.requirement import NOTHING_ASKED, Requirement, unmet_in_words
@@ -44,7 +45,8 @@ def verdict(study: Study, commands: Commands, requirement: Requirement = NOTHING
     if answer is None:
         return Verdict(words)
     command = commands.of(study, answer)
-    python = "" if command else python_lines(study.name, commands.storage)
+    loaded = is_loaded(study.protocol.model)
+    python = "" if command else python_lines(study.name, commands.storage, loaded)
     return Verdict(words, answer, command, python)
 
 

@@ -12,6 +12,8 @@ import torch
 from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler, StableDiffusionPipeline
 
 import accelfront
+from accelfront.screen.commands import Commands
+from accelfront.screen.verdict import verdict
 from objectives.embedded import DIT_DIR, PIPELINE_DIR
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
@@ -182,3 +184,6 @@ def test_no_command_is_shown_that_would_measure_another_model(url: str) -> None:
     note = next(str(text) for key, text in attributes.items() if "note" in key)
     assert "accelfront.search(pipe, ...)" in note
     assert "accelfront study" not in note
+    found = verdict(record, Commands([record]))
+    assert found.command is None
+    assert found.trial is None or "accelfront.accelerate(pipe, " in found.python

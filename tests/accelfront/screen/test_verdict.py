@@ -80,6 +80,13 @@ def test_without_a_command_the_lines_of_python_write_its_script(
     assert read_promise(tmp_path / "answer.py").trial == 1
 
 
+def test_a_pipe_that_was_loaded_is_accelerated_by_the_lines_of_python() -> None:
+    study = made_study([SURE], model="loaded-pipe@0123456789abcdef")
+    found = verdict(study, Commands([study]))
+    assert found.command is None
+    assert found.python.endswith(f"accelfront.accelerate(pipe, studies[{study.name!r}].answer)")
+
+
 def test_a_point_to_use_is_told_beside_the_best_lossless_one() -> None:
     assert words(*RIVALS).startswith("Use trial 4: 6.40x (6.35 to 6.45) at a loss of 0.9% (")
     assert "It is 2.00 times as fast as the best lossless point (3.20x, trial 1); fe" in (
