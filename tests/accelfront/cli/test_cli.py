@@ -27,7 +27,7 @@ QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size"
 
 FRONT_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
-    "doubt", "trials", "foreign_trials", "front", "failed", "budgets",
+    "doubt", "trials", "foreign_trials", "front", "answer", "bolder", "failed", "budgets",
     "ruled_out", "label",
 }  # fmt: skip
 
