@@ -165,8 +165,11 @@ def test_a_process_that_imported_nothing_of_ours_reads_a_pickle(
     assert _run(environment, tmp_path, "python", "-c", read) == "SDXL\n"
 
 
-def test_a_script_is_the_one_that_the_repository_writes(environment: Path, folder: Path) -> None:
-    generate = ("generate", TASK, "--device", "a CPU (1 threads)")
+@pytest.mark.parametrize("kind", ["script", "module"])
+def test_what_is_generated_is_what_the_repository_generates(
+    environment: Path, folder: Path, kind: str
+) -> None:
+    generate = ("generate", TASK, "--device", "a CPU (1 threads)", "--as", kind)
     _run(environment, folder, "accelfront", *generate, "--out", "theirs")
     assert run(*generate, "--out", "ours", cwd=folder).returncode == 0
     (theirs,), (ours,) = ((folder / name).glob("*.py") for name in ("theirs", "ours"))
