@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from storage.database.opening import Store
     from storage.records.study import Study
 
+FAILED = 1
+
 Delete = Annotated[
     str | None,
     typer.Option(
@@ -67,7 +69,9 @@ def _delete(store: Store, given: str, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise typer.BadParameter(f"nobody is here to confirm that {name} goes; give --yes")
-        typer.confirm(f"Delete {name} with all that was measured?", abort=True, err=True)
+        if not typer.confirm(f"Delete {name} with all that was measured?", err=True):
+            print("nothing was deleted", file=sys.stderr)
+            raise typer.Exit(FAILED)
     gone = remove_study(store, name)
     print(
         f"deleted {name}: {counted(gone.trials, 'trial')}, {counted(gone.pictures, 'picture')}, "
