@@ -14,7 +14,7 @@ from objectives.environment import this_environment
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
-from objectives.pipelines.loras import LIBRARY, FoundLora, check_takes_loras, fusion_notes
+from objectives.pipelines.loras import LIBRARY, FoundLora, check_takes_loras
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
 from objectives.pipelines.scheduler_options import chosen_settings
 from objectives.pipelines.schedulers import (
@@ -26,7 +26,7 @@ from objectives.pipelines.schedulers import (
 )
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource, find_scorer
-from objectives.settings.generation import dtype_notes
+from objectives.settings.notes import generation_notes
 from objectives.timing.device import find_device
 from storage.records.budgets import MEMORY
 from storage.records.combination import Combination
@@ -175,17 +175,18 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     settings, options = _scheduler_settings(request, entry, model.architecture)
     protocol = make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras)
     check_metrics(protocol, sample.prompts + sample.unseen)
+    combination = Combination(
+        pipeline=entry.name,
+        scheduler=scheduler_name(request.scheduler),
+        steps=request.steps,
+        methods=tuple(method.name for method in stack.methods),
+    )
     return Plan(
         request=request,
         entry=entry,
         model=model,
         scorer=scorer,
-        combination=Combination(
-            pipeline=entry.name,
-            scheduler=scheduler_name(request.scheduler),
-            steps=request.steps,
-            methods=tuple(method.name for method in stack.methods),
-        ),
+        combination=combination,
         scheduler_settings=settings,
         scheduler_options=options,
         drawn=sample.prompts + sample.unseen,
@@ -195,7 +196,10 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
         device=device,
         stack=stack,
         loras=loras,
-        notes=(*sample.notes, *dtype_notes(dtype, device), *fusion_notes(loras)),
+        notes=(
+            *sample.notes,
+            *generation_notes(combination, protocol, model.architecture, loras, device.type),
+        ),
     )
 
 

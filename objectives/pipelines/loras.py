@@ -117,15 +117,6 @@ def fuse(pipe: Any, loras: Sequence[FoundLora]) -> None:
             raise LoadError("the LoRA", lora.path, reason, REMEDY)
 
 
-def fusion_notes(loras: Sequence[FoundLora]) -> tuple[str, ...]:
-    """What to say of LoRAs, a line each."""
-    return tuple(
-        f"{lora.path.name} is fused into the weights at a scale of {lora.record.scale:g}: it costs "
-        "no time, and every method works as without it"
-        for lora in loras
-    )
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep diffusers from printing what it raises too, and that a LoRA leaves an encoder alone."""

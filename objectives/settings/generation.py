@@ -160,10 +160,3 @@ def usable_dtype(dtype: Dtype, device: torch.device) -> Dtype:
         device: Where pictures are drawn; on a CPU half precision is no faster and less is exact.
     """
     return "float32" if dtype == "float16" and device.type == "cpu" else dtype
-
-
-def dtype_notes(dtype: Dtype, device: torch.device) -> tuple[str, ...]:
-    """What to say of a choice that works and may not be what was meant, a line each."""
-    if dtype == "bfloat16" and device.type == "cpu":
-        return ("bf16 on a CPU is often slower than fp32, and less exact",)
-    return ()

@@ -1,0 +1,92 @@
+"""What to say of a generation that works and may not be what was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from objectives.pipelines.architecture import Architecture
+from objectives.pipelines.loras import FoundLora
+from storage.records.combination import Combination
+from storage.records.protocol import Protocol
+
+CONSISTENCY = ("LCMScheduler", "TCDScheduler")
+"""Schedulers of latent consistency models and of Hyper-SD, which suit no other models."""
+
+NAMES = re.compile(r"(?<![a-z])(turbo|lightning|lcm|hyper-?sd(xl)?)(?![a-z])", re.IGNORECASE)
+
+MOST_STEPS, MOST_GUIDANCE = 8, 2
+"""Of what model cards of distilled models give: SDXL-Turbo 1 to 4 steps and no guidance,
+SDXL-Lightning 1 to 8 and none, LCM-LoRA 4 to 8 and a guidance of 1 to 2."""
+
+
+def generation_notes(
+    combination: Combination,
+    protocol: Protocol,
+    architecture: Architecture,
+    loras: Sequence[FoundLora],
+    device: str,
+) -> tuple[str, ...]:
+    """What a person should know of how pictures are drawn, a line each.
+
+    Args:
+        combination: What is accelerated.
+        protocol: How it is measured.
+        architecture: What the model's configurations say.
+        loras: What is fused into its weights.
+        device: The kind of device.
+    """
+    notes = [
+        f"{lora.path.name} is fused into the weights at a scale of {lora.record.scale:g}: it costs "
+        "no time, and every method works as without it"
+        for lora in loras
+    ]
+    if protocol.dtype == "bfloat16" and device == "cpu":
+        notes.append("bf16 on a CPU is often slower than fp32, and less exact")
+    guidance = protocol.guidance_scale
+    if _is_halved(architecture, protocol) and guidance <= 1:
+        notes.append(
+            f"a guidance of {guidance:g} is off, as all up to 1 are: the denoiser draws from the "
+            "prompt alone, once a step"
+        )
+    return (*notes, *_of_distilled(combination, protocol, architecture))
+
+
+def why_distilled(architecture: Architecture, protocol: Protocol) -> str:
+    """What tells that a model was distilled to few steps; empty if nothing does.
+
+    Args:
+        architecture: What the model's configurations say.
+        protocol: What it and its LoRAs are called, and its size.
+    """
+    names = [protocol.model, *(lora.name for lora in protocol.loras)]
+    config = architecture.scheduler
+    own = str(config.get("_class_name"))
+    if own in CONSISTENCY:
+        return f"its own scheduler is the {own}"
+    if not _is_halved(architecture, protocol):
+        return "it takes the guidance as an input, as latent consistency models do"
+    if own.startswith("Euler") and config.get("timestep_spacing") == "trailing":
+        return f"its own {own} has trailing timesteps, as those of Turbo and Lightning have"
+    found = next((name for name in names if NAMES.search(name)), None)
+    return "" if found is None else f"{found.partition('@')[0]} is its name"
+
+
+def _of_distilled(
+    combination: Combination, protocol: Protocol, architecture: Architecture
+) -> list[str]:
+    reason, guidance = why_distilled(architecture, protocol), protocol.guidance_scale
+    is_guided = _is_halved(architecture, protocol) and guidance > MOST_GUIDANCE
+    if not reason or not (combination.steps > MOST_STEPS or is_guided):
+        return []
+    advice = f"--steps 4{' --guidance 0' if is_guided else ''}"
+    return [
+        f"this model looks distilled, as {reason}: such models draw in {MOST_STEPS} steps or fewer"
+        f"{' without guidance' if is_guided else ''}, and {combination.steps} steps at a guidance "
+        f"of {guidance:g} are asked for; {advice} may be what is meant, with the model's own "
+        "--scheduler"
+    ]
+
+
+def _is_halved(architecture: Architecture, protocol: Protocol) -> bool:
+    return architecture.profile(protocol.height, protocol.width).guidance == "halves"
