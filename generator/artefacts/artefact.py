@@ -10,12 +10,13 @@ from typing import Literal
 from generator.artefacts.module import module_name, render_module
 from generator.artefacts.point import Point
 from generator.artefacts.script import render_script, script_name
+from generator.artefacts.serving.service import render_service, service_name
 from generator.artefacts.source import find_source
 from generator.choice import Choice
 from storage.records.study import Study
 from storage.records.trial import Trial
 
-Kind = Literal["script", "module", "json"]
+Kind = Literal["script", "module", "json", "service"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ def _module(choice: Choice, model: str | None, loras: Sequence[Path]) -> str:
     return render_module(choice.study, choice.trial, find_source(choice.study, model, loras))
 
 
+def _service(choice: Choice, model: str | None, loras: Sequence[Path]) -> str:
+    return render_service(choice, find_source(choice.study, model, loras))
+
+
 def _point(choice: Choice, _: str | None, __: Sequence[Path]) -> str:
     return Point.of(choice.study, choice.trial, choice.budgets).text()
 
@@ -53,4 +58,5 @@ ARTEFACTS: dict[Kind, Artefact] = {
     "script": Artefact(script_name, _script),
     "module": Artefact(module_name, _module),
     "json": Artefact(_point_name, _point),
+    "service": Artefact(service_name, _service),
 }

@@ -41,11 +41,11 @@ def generate(
         Path | None, typer.Option(help="A .txt, .jsonl or .yaml file of tasks.")
     ] = None,
     kind: Annotated[
-        Literal["script", "module", "json"],
+        Literal["script", "module", "json", "service"],
         typer.Option(
             "--as",
             help="What to write: a script that draws, a module that accelerates a pipeline which "
-            "you loaded, or json, the point and its figures.",
+            "you loaded, json, the point and its figures, or a service with three qualities.",
         ),
     ] = "script",
     out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("scripts"),

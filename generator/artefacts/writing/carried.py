@@ -13,6 +13,8 @@ from typing import Any
 from accel_space import __name__ as accel_space
 from generator import __name__ as generator
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
 OURS = (f"{accel_space}.", f"{generator}.")
 """How the names of modules begin whose source is carried."""
 
@@ -50,7 +52,7 @@ def _carry_name(carried: Carried, module: str, name: str) -> None:
     """Carry what a module means by a name, and what that names; a builtin needs nothing."""
     source, bindings = _read(module)
     node = bindings.get(name)
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+    if isinstance(node, Definition):
         imports = [each for each in node.body if isinstance(each, ast.Import | ast.ImportFrom)]
         if _is_new(carried.functions, name, _without(source, node, imports)):
             for each in imports:
@@ -71,7 +73,7 @@ def _read(module: str) -> tuple[str, dict[str, ast.stmt]]:
     source = Path(spec.origin).read_text(encoding="utf-8")
     bindings: dict[str, ast.stmt] = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, Definition):
             bindings[node.name] = node
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bindings |= {alias.name: node for alias in node.names}
@@ -105,7 +107,7 @@ def _is_new(pieces: dict[str, str], name: str, text: str) -> bool:
     return known is text
 
 
-def _without(source: str, definition: ast.FunctionDef | ast.ClassDef, imports: list[Any]) -> str:
+def _without(source: str, definition: Definition, imports: list[Any]) -> str:
     """The source of a definition, with its decorators, without some of its statements.
 
     The empty line behind these goes too.

@@ -118,6 +118,15 @@ def test_a_module_is_written_under_a_name_that_can_be_imported(
     assert "def accelerate(pipe: Any)" in path.read_text()
 
 
+def test_a_service_is_written_with_the_chosen_trial_as_its_balanced_quality(
+    storage: str, tmp_path: Path
+) -> None:
+    [outcome] = generate(storage, FEASIBLE[2], "--as", "service", cwd=tmp_path)
+    path = tmp_path / outcome["path"]
+    assert path.stem.isidentifier()
+    assert re.search(r"^    balanced    trial 2, 1\.50x", path.read_text(), re.MULTILINE)
+
+
 def test_a_batch_as_json_has_an_entry_a_task_in_their_order(storage: str, tmp_path: Path) -> None:
     (tmp_path / "tasks.txt").write_text("\n".join(BATCH), encoding="utf-8")
     outcomes = generate(storage, "--tasks", "tasks.txt", "--out", "a/b", cwd=tmp_path)

@@ -1,0 +1,1 @@
+"""Services: their source, and writing them."""
