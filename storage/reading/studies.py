@@ -20,7 +20,7 @@ from storage.records.record import parsed
 from storage.records.remeasurement import join_remeasurements
 from storage.records.study import Study, StudyAttributes
 from storage.records.trial import Failure, Trial
-from storage.study_store.attributes import LABEL, LOSS_BUDGET, STUDY_KEYS
+from storage.study_store.attributes import COMBINATION, LABEL, LOSS_BUDGET, STUDY_KEYS
 from storage.study_store.rows import (
     TRIALS,
     StudyRow,
@@ -113,12 +113,13 @@ def find_study(store: Store, name: str) -> Study | None:
 
 
 def find_name(store: Store, given: str) -> str:
-    """The whole name of the study that is named by it, by its label or by its digest.
+    """The whole name of the study of ours that is named by it, by its label or by its digest.
 
     Raises:
         StorageError: If there is none, or if there are several.
     """
-    return _named(store, given, read_study_rows(store.engine, (LABEL,)).values())
+    rows = read_study_rows(store.engine, (LABEL, COMBINATION)).values()
+    return _named(store, given, [row for row in rows if COMBINATION in row.attributes])
 
 
 def labels_and_names(store: Store) -> list[str]:

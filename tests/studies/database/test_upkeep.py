@@ -203,6 +203,21 @@ def test_nothing_is_deleted_without_a_yes_or_under_a_wrong_name(storage_url: str
     assert names(storage_url) == [PLAN.study_name]
 
 
+def test_a_study_that_cannot_be_read_can_be_deleted_and_somebody_elses_cannot(
+    storage_url: str,
+) -> None:
+    work(storage_url, PLAN, nothing)
+    store = open_store(storage_url)
+    study = optuna.load_study(study_name=PLAN.study_name, storage=store.optuna)
+    study.set_user_attr("protocol", "nonsense")
+    optuna.create_study(study_name="theirs", storage=store.optuna)
+    store.engine.dispose()
+    assert "is not as accelfront keeps one" in studies(storage_url).stderr
+    assert delete(storage_url, "theirs").returncode == 2
+    assert delete(storage_url).returncode == 0
+    assert optuna.get_all_study_names(open_store(storage_url).optuna) == ["theirs"]
+
+
 def test_a_label_is_shown_and_names_the_study_from_then_on(url: str) -> None:
     work(url, PLAN, nothing)
     digest = PLAN.digests[0]
