@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from inspect import signature
+from inspect import Signature, signature
 from typing import Any
 
+from accel_space.handed_over.as_measured import (
+    call_differences,
+    pipe_differences,
+    with_native_size,
+)
 from accel_space.installing import plain_call
 from accel_space.method import Context
 from accel_space.stack import Stack
+from accelfront.api.trial import measured_call
 from generator.artefacts.point import Point
 from objectives.environment import this_environment
 from objectives.errors import InputError
@@ -17,10 +23,11 @@ from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.given import check_pipe
 from objectives.pipelines.schedulers import SCHEDULERS, scheduler_profile
+from objectives.timing.device import is_cpu
 from studies.plan import check_machine
 
-Call = tuple[int, float, int, int]
-"""Steps, guidance scale, height and width."""
+DECIDING = ("num_inference_steps", "guidance_scale", "height", "width")
+"""What decides at a call whether methods can work."""
 
 
 @dataclass
@@ -38,8 +45,9 @@ class Serving:
     architecture: Architecture
     stack: Stack
     differences: list[str]
-    _signature: Any
-    _working: set[Call] = field(default_factory=set)
+    _pipe: Any
+    _takes: Signature
+    _working: set[tuple[Any, ...]] = field(default_factory=set)
 
     @classmethod
     def of(cls, pipe: Any, point: Point) -> Serving:
@@ -69,7 +77,7 @@ class Serving:
         )
         check_machine(stack)
         differences = list(_differences(pipe, point, stack))
-        return cls(point, architecture, stack, differences, signature(plain_call(pipe)))
+        return cls(point, architecture, stack, differences, pipe, signature(plain_call(pipe)))
 
     def asks(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
         """What a call asks for that is not as it was measured.
@@ -77,31 +85,20 @@ class Serving:
         Raises:
             RefusedError: If the point cannot work with that.
         """
-        bound = self._signature.bind_partial(*args, **kwargs)
+        bound = self._takes.bind_partial(*args, **kwargs)
         bound.apply_defaults()
-        protocol, given = self.point.protocol, bound.arguments
-        height, width = self.architecture.native_size
-        asked = (
-            given["num_inference_steps"],
-            given["guidance_scale"],
-            given["height"] or height,
-            given["width"] or width,
-        )
-        measured = (
-            self.point.combination.steps,
-            protocol.guidance_scale,
-            protocol.height,
-            protocol.width,
-        )
-        if asked != measured and asked not in self._working:
+        denoiser = self.stack.context.family.denoiser
+        given = with_native_size(bound.arguments, self._pipe, denoiser)
+        negative = given.get("negative_prompt")
+        if isinstance(negative, list) and len(set(negative)) == 1:
+            # Beside a list of prompts diffusers wants one for each.
+            given["negative_prompt"] = negative[0]
+        measured = measured_call(self.point)
+        asked = tuple(given[name] for name in DECIDING)
+        if asked not in self._working and asked != tuple(measured[name] for name in DECIDING):
             self._check(*asked)
             self._working.add(asked)
-        names = ("num_inference_steps", "guidance_scale", "height", "width")
-        return [
-            f"{name} is {now:g}, measured with {then:g}"
-            for name, now, then in zip(names, asked, measured, strict=True)
-            if now != then
-        ]
+        return call_differences(given, measured, held={})
 
     def _check(self, steps: int, guidance: float, height: int, width: int) -> None:
         """Raise RefusedError if the point cannot work in a call."""
@@ -118,21 +115,24 @@ class Serving:
 
 def _differences(pipe: Any, point: Point, stack: Stack) -> list[str]:
     """What of a pipe and of this machine is not as a point was measured."""
-    scheduler = point.combination.scheduler
-    config = pipe.scheduler.config
-    now = this_environment(pipe._execution_device, stack.methods)
-    pairs: list[tuple[str, Any, Any]] = [
-        ("the scheduler", type(pipe.scheduler).__name__, SCHEDULERS.get(scheduler, scheduler)),
+    scheduler, there = point.combination.scheduler, point.environment
+    found = pipe_differences(
+        pipe,
+        stack.context.family.denoiser,
+        SCHEDULERS.get(scheduler, scheduler),
+        point.scheduler_settings,
+        point.protocol.dtype,
+        on_gpu=not is_cpu(there.device),
+    )
+    here = this_environment(pipe._execution_device, stack.methods)
+    pairs = [
+        ("the device", here.device, there.device),
         *(
-            (f"the scheduler's {name}", config.get(name), value)
-            for name, value in point.scheduler_settings.items()
-        ),
-        ("the dtype", str(pipe.dtype).removeprefix("torch."), point.protocol.dtype),
-        ("the device", now.device, point.environment.device),
-        *(
-            (name, version, point.environment.versions[name])
-            for name, version in now.versions.items()
-            if name in point.environment.versions
+            (name, version, there.versions[name])
+            for name, version in here.versions.items()
+            if name in there.versions
         ),
     ]
-    return [f"{name} is {have}, measured with {had}" for name, have, had in pairs if have != had]
+    return found + [
+        f"{name} is {now}, and {then} was measured" for name, now, then in pairs if now != then
+    ]

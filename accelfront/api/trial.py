@@ -78,17 +78,7 @@ class Trial:
 
         The call of an accelerated pipe warns of others.
         """
-        protocol = self.point.protocol
-        negative = protocol.negative_prompt
-        entry = PIPELINES.get(self.point.combination.pipeline)
-        return {
-            "num_inference_steps": self.point.combination.steps,
-            "guidance_scale": protocol.guidance_scale,
-            "height": protocol.height,
-            "width": protocol.width,
-            **({"negative_prompt": negative} if negative else {}),
-            **({} if entry is None else entry.family.call),
-        }
+        return measured_call(self.point)
 
     def write(self, path: str | Path) -> Path:
         """Write the point as JSON, which `accelfront.accelerate` reads; an old file is replaced."""
@@ -109,6 +99,20 @@ class Trial:
             "confirmed": self.confirmed,
             **self.params,
         }
+
+
+def measured_call(point: Point) -> dict[str, Any]:
+    """How a point was measured, as arguments of the pipeline's call."""
+    protocol = point.protocol
+    entry = PIPELINES.get(point.combination.pipeline)
+    return {
+        "num_inference_steps": point.combination.steps,
+        "guidance_scale": protocol.guidance_scale,
+        "height": protocol.height,
+        "width": protocol.width,
+        **({"negative_prompt": protocol.negative_prompt} if protocol.negative_prompt else {}),
+        **({} if entry is None else entry.family.call),
+    }
 
 
 class Trials(list[Trial]):

@@ -28,7 +28,8 @@ def trial_of(*methods: str, params: dict[str, int | float], **protocol: Any) -> 
     from accel_space.applying import find_methods
     from storage.records.budgets import Budgets
 
-    fields = {"height": 32, "width": 32, "guidance_scale": GUIDANCE_SCALE, **protocol}
+    size = {"height": 32, "width": 32}
+    fields = {**size, "guidance_scale": GUIDANCE_SCALE, "dtype": "float32", **protocol}
     study = Study(
         name="SD1.5--DDIM--8--made--0a1b2c3d",
         combination=made_combination(*methods, pipeline="SD1.5", steps=STEPS),
@@ -119,17 +120,17 @@ def test_what_differs_of_the_pipe_is_told_at_once(trial: accelfront.Trial, pipe:
     elsewhere = point.model_copy(update={"environment": environment})
     [told] = told_by(lambda: accelfront.accelerate(other, elsewhere)())
     for words in (
-        "the scheduler is DPMSolverMultistepScheduler, measured with DDIMScheduler",
-        "the dtype is bfloat16, measured with float32",
-        "measured with a GPU",
-        "DeepCache is 0.1.1, measured with 0.0.1",
+        "its scheduler is DPMSolverMultistepScheduler, and DDIMScheduler was measured",
+        "its weights are bfloat16, and float32 was measured",
+        "and a GPU was measured",
+        "DeepCache is 0.1.1, and 0.0.1 was measured",
     ):
         assert words in told
     assert "gone" not in told and "torch" not in told
 
     chosen = point.model_copy(update={"scheduler_settings": {"timestep_spacing": "trailing"}})
     [told] = told_by(lambda: accelfront.accelerate(pipe, chosen)())
-    assert "the scheduler's timestep_spacing is leading, measured with trailing" in told
+    assert "its scheduler has timestep_spacing='leading', and 'trailing' was measured" in told
 
 
 def test_what_differs_of_a_call_is_told_once(pipe: Any, trial: accelfront.Trial) -> None:
@@ -140,12 +141,12 @@ def test_what_differs_of_a_call_is_told_once(pipe: Any, trial: accelfront.Trial)
         return told_by(lambda: pipe("a red circle", **asked))
 
     assert call(num_inference_steps=9) == [
-        "not as it was measured: num_inference_steps is 9, measured with 8"
+        "not as it was measured: num_inference_steps is 9, and 8 was measured"
     ]
     assert call(num_inference_steps=9) == []
     assert call(guidance_scale=1.0, width=64) == [
-        "not as it was measured: guidance_scale is 1, measured with 5; "
-        "width is 64, measured with 32"
+        "not as it was measured: guidance_scale is 1.0, and 5.0 was measured; "
+        "width is 64, and 32 was measured"
     ]
     assert call() == []
     undo()
@@ -166,6 +167,19 @@ def test_a_call_in_which_the_point_cannot_work_is_refused(pipe: Any) -> None:
     ):
         pipe("a red circle", **{**fewer.call, "num_inference_steps": 5})
     assert torch.equal(draw(pipe), plain)
+
+
+def test_a_negative_prompt_for_each_picture_is_that_which_was_measured(pipe: Any) -> None:
+    trial = trial_of("deepcache", params=POINT, negative_prompt="a blue circle")
+
+    def call(negative: list[str]) -> list[str]:
+        asked = {**trial.call, "negative_prompt": negative, "output_type": "latent"}
+        return told_by(lambda: pipe(["a red circle", "a square"], **asked))
+
+    with accelfront.accelerated(pipe, trial):
+        assert call(["a blue circle"] * 2) == []
+        [told] = call(["a blue circle", "a square"])
+    assert "and a blue circle was measured" in told
 
 
 def test_a_pipe_of_another_class_is_refused(trial: accelfront.Trial) -> None:
