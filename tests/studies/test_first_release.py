@@ -49,7 +49,7 @@ RELEASES = (
         replace(REQUEST, trials=3),
         3,
         (),
-        "tiny-shapes, DDIM, 50 steps, DeepCache + T-GATE + ToMe, loss at most 50%",
+        "tiny-shapes, DDIM, 50 steps, DeepCache + T-GATE + ToMe, at least 1x, loss at most 50%",
         None,
     ),
     Release(
@@ -109,7 +109,7 @@ def test_it_is_shown_by_each_command_that_reads(database: Database) -> None:
         (("studies",), f"{release.points}/"),
         (("front",), front["study"]),
         (("bounds",), "budget"),
-        (("tasks",), "of the answer"),
+        (("tasks",), " answer "),
         (("export", "--format", "csv"), front["study"]),
         (("report", "--out", "report.html"), "1 study in report.html"),
     ):

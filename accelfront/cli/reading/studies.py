@@ -99,16 +99,18 @@ def _list(store: Store, as_json: bool) -> None:
     if as_json:
         print_json([_entry(record) for record in records])
         return
-    columns = ("pipeline", "scheduler", "steps", "methods", "model", "points", "answer", "study")
+    columns = ("pipeline", "scheduler", "steps", "methods", "points", "answer", "study")
     models, table = ModelNames(records), plain_table(*columns)
+    # Last, as it is what takes several lines.
+    table.add_column("model", justify="left", overflow="fold")
     for record in records:
         answer = record.answer
         table.add_row(
             *combination_text(record),
-            models.column(record),
             f"{len(record.trials)}/{record.space.distinct}",
             "-" if answer is None else f"{answer.judged_speedup:.2f}x",
             record.short_name,
+            models.column(record),
         )
     console().print(table)
 

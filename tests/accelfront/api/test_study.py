@@ -38,7 +38,7 @@ def test_a_storage_is_opened(study: accelfront.Study) -> None:
     assert [trial.number for trial in study.trials] == [0, 1, 2]
     assert study.budgets == {"clip_loss": 0.02}
     assert study.ended is None
-    assert study.verdict.startswith("Use trial 0: 1.80x at a loss of")
+    assert study.verdict.startswith("Use trial 0: 1.80x (")
     assert study.failed == {}
 
 

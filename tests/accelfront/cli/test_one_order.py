@@ -83,4 +83,4 @@ def test_generate_and_the_report_offer_the_same_point(storage: str, tmp_path: Pa
     assert "trial 3 looked faster, 2.30x" in outcome["reason"]
     page = tmp_path / "report.html"
     assert run("report", "--storage", storage, "--out", str(page)).returncode == 0
-    assert "Use trial 2: 1.90x at a loss of 0.4%, confirmed on" in page.read_text()
+    assert "Use trial 2: 1.90x (" in page.read_text()
