@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from textwrap import shorten
 
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.model import foreign_model
@@ -10,6 +12,8 @@ from objectives.settings.measured import settings_of
 from objectives.settings.words import setting_words
 from storage.records.protocol import Protocol
 from storage.records.study import Study
+
+MOST_CHARACTERS = 40
 
 OWN = "own"
 """Stands for the model that the catalogue has for a pipeline."""
@@ -53,5 +57,11 @@ class ModelNames:
         """The model, and below it how pictures are drawn where that was chosen."""
         model = self.told(study.combination.pipeline, study.protocol) or OWN
         chosen = setting_words(settings_of(study))
-        lines = [f"{name.removeprefix('--').replace('-', ' ')} {value}" for name, value in chosen]
-        return "\n".join([model, *lines])
+        return "\n".join([model, *(_setting(*each) for each in chosen)])
+
+
+def _setting(option: str, value: str) -> str:
+    """An option as a line of a narrow column."""
+    # Of a path the end tells most.
+    shown = Path(value).name if option == "--lora" else shorten(value, MOST_CHARACTERS)
+    return f"{option.removeprefix('--').replace('-', ' ')} {shown}"

@@ -110,7 +110,9 @@ def _settings(compared: Comparison) -> Table:
 
 def _value(value: Any) -> str:
     if isinstance(value, list):
-        return "+".join(map(str, value))
+        return "+".join(map(_value, value)) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(part)}" for name, part in value.items())
     return "-" if value is None else str(value)
 
 
