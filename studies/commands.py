@@ -133,8 +133,11 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--req-time": requirement.latency_s,
         "--req-score-loss": request.loss_budget,
     }
-    yield from ([name, str(value)] for name, value in values.items() if value is not None)
-    yield from map(list, setting_words(request.generation))
+    for name, value in values.items():
+        if name == "--device":
+            yield from map(list, setting_words(request.generation))
+        if value is not None:
+            yield [name, str(value)]
     for name, most in request.conditions.items():
         yield ["--budget", budget_words(name, most)]
     flags = {
