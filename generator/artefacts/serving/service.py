@@ -123,7 +123,6 @@ def render_service(choice: Choice, source: Source) -> str:
         },
         **carried,
         patches={number: patches(some, captures=True) for number, some in methods.items()},
-        batch_size=values.protocol.batch_size,
         tiers=[_tier(choice, each, methods) for each in found],
         told=[_told(each) for each in found],
     )

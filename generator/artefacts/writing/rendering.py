@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,7 @@ def common(
     """
     entry = find_pipeline(values.pipeline)
     protocol = values.protocol
+    held = held_settings(methods)
     return {
         "title": title(entry.name, values.scheduler, values.steps, values.methods),
         "provenance": provenance(study, trial, protocol),
@@ -83,11 +85,26 @@ def common(
         "height": protocol.height,
         "width": protocol.width,
         "arguments": entry.family.call,
-        "held": {name: literals(why) for name, why in held_settings(methods).items()},
+        "steps_stay": "num_inference_steps" in held,
+        "size_stays": bool({"height", "width"} & held.keys()),
+        "stays": _stays(values, held),
+        "batch_size": protocol.batch_size,
+        "held": {name: literals(why) for name, why in held.items()},
         "warms_up": any(method.is_lossless for method, _ in methods),
         "needs_gpu": any(method.needs_gpu for method, _ in methods),
         "was_on_gpu": was_on_gpu(trial),
     }
+
+
+def _stays(values: Values, held: Mapping[str, str]) -> list[str]:
+    """What a script offers no option for, and why, as lines of its head."""
+    protocol = values.protocol
+    said = {
+        "num_inference_steps": f"The number of steps stays {values.steps}",
+        "height": f"The size stays {protocol.width}x{protocol.height}",
+    }
+    sentences = [f"{words}: {held[name]}." for name, words in said.items() if name in held]
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, WIDTH)]
 
 
 def carried_by(

@@ -17,6 +17,7 @@ Written by accelfront from what it measured:
 
 Equal seeds give the pictures of that trial:
     python THIS_FILE --prompt "a red square" --out picture.png
+The number of steps stays 20: T-GATE's gate stands at one of these steps.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ MODEL = (
 STEPS = 20
 GUIDANCE_SCALE = 4.5
 HEIGHT, WIDTH = 1024, 1024
+BATCH = 4
 LOADERS = {
     "StableDiffusionPipeline": "TgateSD",
     "StableDiffusionXLPipeline": "TgateSDXL",
@@ -176,7 +178,25 @@ def load_pipeline(model: str, device: str) -> Any:
     return pipe
 
 
-def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil") -> Any:
+def default_device() -> str:
+    """The device to take where none is named."""
+    if not torch.cuda.is_available():
+        raise ValueError(
+            "this was measured on a GPU, and torch sees none here; "
+            "--device cpu draws nevertheless, at another speed"
+        )
+    return "cuda"
+
+
+def generate(
+    pipe: Any,
+    prompts: list[str],
+    seed: int,
+    output_type: str = "pil",
+    negative_prompt: str = "",
+    height: int = HEIGHT,
+    width: int = WIDTH,
+) -> Any:
     """Draw one picture for each prompt, all of them together.
 
     Args:
@@ -184,16 +204,23 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
         prompts: What to draw, at least one.
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
+        negative_prompt: What to guide away from; empty for nothing.
+        height: In pixels; another size was not measured.
+        width: In pixels.
     """
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
+    # Without any, a pipeline may not encode an empty one.
+    negative = [negative_prompt] * len(prompts)
+    given = {"negative_prompt": negative} if negative_prompt else {}
     return pipe.accelerated(
         prompt=list(prompts),
+        **given,
         num_inference_steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,
-        height=HEIGHT,
-        width=WIDTH,
+        height=height,
+        width=width,
         generator=generators,
         output_type=output_type,
         use_resolution_binning=False,
@@ -201,26 +228,68 @@ def generate(pipe: Any, prompts: list[str], seed: int, output_type: str = "pil")
     ).images
 
 
+def read_prompts(args: Any, parser: Any) -> list[str]:
+    """The prompts of the command line, then those of the file, one a line."""
+    prompts = list(args.prompt)
+    if args.prompts:
+        try:
+            lines = args.prompts.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            parser.error(f"cannot read {args.prompts}: {error}")
+        prompts += [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        parser.error("there is nothing to draw; give --prompt or --prompts")
+    return prompts
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Width and height of a text such as 1024x1024."""
+    width, _, height = text.partition("x")
+    return int(width), int(height)
+
+
 def main() -> None:
-    """Draw one picture into a file."""
-    parser = argparse.ArgumentParser(description="Draw a picture as the trial did.")
-    parser.add_argument("--prompt", required=True, help="what to draw")
-    parser.add_argument("--out", type=Path, required=True, help="a picture file")
-    parser.add_argument("--seed", type=int, default=0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=device, help="cpu, cuda or cuda:N")
+    """Draw pictures into files."""
+    parser = argparse.ArgumentParser(description="Draw pictures as the trial did.")
+    parser.add_argument("--prompt", action="append", default=[], help="may be repeated")
+    parser.add_argument("--prompts", type=Path, help="a file with a prompt a line")
+    parser.add_argument("--out", type=Path, required=True, help="x.png, or x-1.png ...")
+    parser.add_argument("--seed", type=int, default=0, help="of the first prompt")
+    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--batch", type=int, default=BATCH, help="pictures at a time")
+    size = (WIDTH, HEIGHT)
+    parser.add_argument("--size", type=read_size, default=size, metavar="WIDTHxHEIGHT")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N")
     parser.add_argument("--model", default=MODEL, help="a folder or a Hub address")
     args = parser.parse_args()
     if args.out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
         parser.error(f"--out names a .png, .jpg or .webp file, and {args.out} is none")
     if not args.out.parent.is_dir():
         parser.error(f"the folder {args.out.parent} does not exist; create it first")
+    if args.batch < 1:
+        parser.error("--batch is at least 1")
+    prompts = read_prompts(args, parser)
     try:
-        pipe = load_pipeline(args.model, args.device)
+        device = args.device or default_device()
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        pipe = load_pipeline(args.model, device)
     except (ImportError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        parser.error(f"cannot load {args.model} on {args.device}: {reason}")
-    generate(pipe, [args.prompt], args.seed)[0].save(args.out)
+        parser.error(f"cannot load {args.model} on {device}: {reason}")
+    for start in range(0, len(prompts), args.batch):
+        pictures = generate(
+            pipe,
+            prompts[start : start + args.batch],
+            args.seed + start,
+            negative_prompt=args.negative_prompt,
+            height=args.size[1],
+            width=args.size[0],
+        )
+        for number, picture in enumerate(pictures, start + 1):
+            stem = args.out.stem + (f"-{number}" if len(prompts) > 1 else "")
+            picture.save(args.out.with_stem(stem))
 
 
 if __name__ == "__main__":

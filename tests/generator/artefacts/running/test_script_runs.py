@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
@@ -25,6 +26,9 @@ from tests.generator.artefacts.running.tiny_trials import (
     tiny_trial,
 )
 from tests.generator.made_trials import made_study, rendered
+from tests.made_records import changed
+
+ON_CPU = ("--device", "cpu")
 
 _TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
 
@@ -56,6 +60,11 @@ def test_a_script_draws_what_the_stack_draws(
     assert torch.equal(second, expected)
 
 
+def _run(script: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(script), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=script.parent)
+
+
 def test_a_script_runs_as_a_program(models: dict[str, Path], tmp_path: Path) -> None:
     pipe = load("SD1.5", models)
     script = tmp_path / "script.py"
@@ -66,13 +75,74 @@ def test_a_script_runs_as_a_program(models: dict[str, Path], tmp_path: Path) -> 
         )
     )
 
-    subprocess.run(
-        [sys.executable, "-I", script, "--prompt", "a red square", "--out", "x.png"],
-        check=True,
-        cwd=tmp_path,
-    )
+    assert _run(script, "--prompt", "a red square", "--out", "x.png", *ON_CPU).returncode == 0
 
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_script_draws_many_prompts_as_the_pipeline_draws_them(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    pipe = load("SD1.5", models)
+    study, trial = tiny_trial(pipe, "SD1.5", ("deepcache",))
+    script = tmp_path / "script.py"
+    script.write_text(render_script(study, trial, Source(str(models["SD1.5"]))))
+    (tmp_path / "more.txt").write_text("two blue circles\n\na green star\n")
+    options = ["--prompt", "a red square", "--prompts", "more.txt", "--batch", "2", "--seed", "3"]
+    options += ["--negative-prompt", "a ring", "--steps", "5", "--size", "48x32"]
+
+    done = _run(script, *options, "--out", "x.png", *ON_CPU)
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["x-1.png", "x-2.png", "x-3.png"]
+    stack = stack_of(pipe, ("deepcache",))
+    prompts = ("a red square", "two blue circles", "a green star")
+    with stack.applied(pipe, point_of(stack)) as generate:
+        expected = [
+            picture
+            for some in ((0, 1), (2,))
+            for picture in generate(
+                [prompts[at] for at in some],
+                negative_prompt=["a ring"] * len(some),
+                num_inference_steps=5,
+                guidance_scale=5.0,
+                width=48,
+                height=32,
+                generator=[torch.Generator().manual_seed(3 + at) for at in some],
+            ).images
+        ]
+    for number, picture in enumerate(expected, 1):
+        with Image.open(tmp_path / f"x-{number}.png") as drawn:
+            assert drawn.tobytes() == picture.tobytes()
+
+
+def test_a_script_says_what_its_method_does_not_let_change(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    gate = {"gate_step": 10, "sp_interval": 1, "fi_interval": 1, "warm_up": 0}
+    params = {f"tgate.{name}": value for name, value in gate.items()} | _TOME
+    text = rendered(*made_study("SD1.5", ["tgate", "tome"], params))
+    script.write_text(text)
+    assert "The number of steps stays 20: T-GATE's gate stands at one of these steps.\n" in text
+    assert "The size stays 512x512: ToMe merges the tokens of grids of this size.\n" in text
+    done = _run(script, "--prompt", "a", "--out", "x.png", "--steps", "10", *ON_CPU)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --steps 10" in done.stderr
+
+
+def test_a_script_of_a_gpu_does_not_fall_back_to_the_cpu(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    pipe = load("SD1.5", models)
+    study, trial = tiny_trial(pipe, "SD1.5", ("deepcache",))
+    script = tmp_path / "script.py"
+    script.write_text(render_script(study, trial, Source(str(models["SD1.5"]))))
+    done = _run(script, "--prompt", "a red square", "--out", "x.png")
+    assert done.returncode == 2
+    assert "measured on a GPU, and torch sees none here; --device cpu draws" in done.stderr
+    here = changed(trial, measurement=changed(trial.measurement, peak_memory_mib=None))
+    script.write_text(render_script(study, here, Source(str(models["SD1.5"]))))
+    assert _run(script, "--prompt", "a red square", "--out", "x.png").returncode == 0
 
 
 def test_a_missing_library_is_named_with_what_installs_it(tmp_path: Path) -> None:
@@ -92,7 +162,13 @@ def test_a_missing_library_is_named_with_what_installs_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--out", "x.png", "--model", "/nowhere/at/all"], "cannot load /nowhere/at/all"),
+        (
+            ["--out", "x.png", "--model", "/nowhere/at/all", "--device", "cpu"],
+            "cannot load /nowhere/at/all",
+        ),
+        (["--out", "x.png", "--batch", "0"], "--batch and --steps are at least 1"),
+        (["--out", "x.png", "--prompts", "no-such-file"], "cannot read no-such-file"),
+        (["--out", "x.png", "--size", "64x64"], "unrecognized arguments: --size 64x64"),
         (["--out", "x.txt"], "x.txt is none"),
         (["--out", "no/such/folder/x.png"], "does not exist"),
     ],
