@@ -165,7 +165,7 @@ def test_a_process_that_imported_nothing_of_ours_reads_a_pickle(
     assert _run(environment, tmp_path, "python", "-c", read) == "SDXL\n"
 
 
-@pytest.mark.parametrize("kind", ["script", "module"])
+@pytest.mark.parametrize("kind", ["script", "module", "service"])
 def test_what_is_generated_is_what_the_repository_generates(
     environment: Path, folder: Path, kind: str
 ) -> None:
