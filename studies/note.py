@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from objectives.model_files.fingerprint import is_loaded
+from objectives.settings.measured import option_words, settings_of
 from storage.records.conclusions.using import python_lines
 from storage.records.requirement import Requirement
 from storage.records.study import Study
@@ -30,6 +31,7 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         "protocol": f"{protocol.num_samples} prompts of {protocol.prompts}, in batches of "
         f"{protocol.batch_size}, {protocol.width}x{protocol.height}, guidance "
         f"{protocol.guidance_scale:g}, {protocol.dtype}, seed {protocol.seed}",
+        **({"drawn with": f"`{drawn}`"} if (drawn := option_words(settings_of(record))) else {}),
         "scored by": protocol.scorer,
         "device": record.device,
     }

@@ -162,7 +162,7 @@ def test_files_of_ones_own_are_found_from_another_folder(
     run_study(plan, store, loader=StubLoader(lambda: None))
     [record] = read_studies(store)
     note = get_note(optuna.load_study(study_name=record.name, storage=store.optuna))
-    noted = note.split("```")[1].replace("\\\n", " ").strip()
+    noted = note.split("```")[-2].replace("\\\n", " ").strip()
     (own_files.parent / "there").mkdir()
     monkeypatch.chdir(own_files.parent / "there")
     for command in (study_command(going_on(record)), noted):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from objectives.settings.generation import GenerationSettings
 from storage.records.budgets import Budgets
 from storage.records.conclusions.using import python_lines
 from storage.records.environment import Environment
@@ -26,7 +27,7 @@ def record(plan: Plan, trials: int, clip_loss: float = 0.01) -> Study:
         name=plan.study_name,
         combination=plan.combination,
         protocol=plan.protocol,
-        environment=Environment(device="a CPU", versions={}),
+        environment=Environment(device="a CPU (2 threads)", versions={}),
         space=Space(distinct=16, grid=16, choices={}),
         budgets=Budgets(0.02),
         trials=[made_point(n, {}, 1.5 + n, clip_loss) for n in range(trials)],
@@ -66,6 +67,16 @@ def test_without_a_point_inside_the_budget_there_is_no_answer(make_request: Make
     assert "no point is inside the loss budget of" in study_note(
         plan, record(plan, 2, 0.5), STORAGE
     )
+
+
+def test_it_tells_how_pictures_are_drawn_where_not_as_the_pipeline_has_it(
+    make_request: MakeRequest,
+) -> None:
+    own, settings = make_plan(make_request()), GenerationSettings(8.0, negative_prompt="a | b")
+    plan = make_plan(make_request(generation=settings))
+    note = study_note(plan, record(plan, 1), STORAGE)
+    assert "| drawn with | `--guidance 8 --negative-prompt 'a \\| b'` |" in note
+    assert "drawn with" not in study_note(own, record(own, 1), STORAGE)
 
 
 def test_its_command_asks_for_the_same_study(make_request: MakeRequest, tmp_path: Path) -> None:
