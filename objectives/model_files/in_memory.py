@@ -20,6 +20,9 @@ OF_FILES = {"architectures", "dtype", "torch_dtype", "transformers_version"}
 OF_ADAPTERS = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
 """What peft's layers hold of their LoRAs besides weights."""
 
+LEFT_BY_FUSING = "lora_scale"
+"""What a model remembers of the last LoRA that was fused into it; nothing reads it any more."""
+
 
 def pipe_fingerprint(pipe: Any) -> str:
     """Hex digits that change with any weight of a pipe, configuration, or switch of a module.
@@ -45,9 +48,7 @@ def pipe_fingerprint(pipe: Any) -> str:
             tensors, pool.map(_digest, (tensor for _, tensor in tensors)), strict=True
         ):
             entry.append(digest)
-    return hashlib.sha256(json.dumps(contents, default=str, sort_keys=True).encode()).hexdigest()[
-        :DIGITS
-    ]
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def _digest(tensor: Any) -> str:
@@ -86,5 +87,7 @@ def _switches(part: Any) -> Iterator[list[Any]]:
             for key, value in vars(module).items()
             if isinstance(value, bool | int | float) and not key.startswith("_")
         }
-        adapters = [getattr(module, each, None) for each in OF_ADAPTERS]
+        told.pop(LEFT_BY_FUSING, None)
+        has_adapters = isinstance(getattr(module, "scaling", None), dict)
+        adapters = [getattr(module, each) for each in OF_ADAPTERS if has_adapters]
         yield [name, type(getattr(module, "processor", None)).__name__, told, adapters]

@@ -132,6 +132,16 @@ def test_a_lora_counts_with_its_scale_and_fused_or_not() -> None:
     assert len(set(found)) == len(found)
 
 
+def test_a_pipe_with_a_fused_lora_is_the_same_once_it_is_saved(tmp_path: Path) -> None:
+    pipe = tiny_pipeline("SD1.5")
+    config = LoraConfig(r=2, target_modules=["to_q"], init_lora_weights=False)
+    denoiser_of(pipe).add_adapter(config, "mine")
+    pipe.fuse_lora(lora_scale=0.5)
+    pipe.unload_lora_weights()
+    pipe.save_pretrained(tmp_path)
+    assert pipe_fingerprint(pipe) == pipe_fingerprint(type(pipe).from_pretrained(tmp_path))
+
+
 @pytest.mark.gpu
 def test_the_device_does_not_count() -> None:
     pipe = tiny_pipeline("SDXL")
