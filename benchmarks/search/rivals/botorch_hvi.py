@@ -1,4 +1,4 @@
-"""BoTorch's qLogNEHVI with known noise: pip install 'accelfront[bench]'.
+"""BoTorch's qLogNEHVI with known noise: pip install '.[bench]'.
 
 S. Daulton et al., Parallel Bayesian optimization of multiple noisy objectives with expected
 hypervolume improvement (NeurIPS 2021), on the logarithmic scale of S. Ament et al. (NeurIPS 2023).
