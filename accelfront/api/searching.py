@@ -35,6 +35,7 @@ def search(
     dtype: str | None = None,
     negative_prompt: str | None = None,
     scheduler_options: Mapping[str, Setting] | None = None,
+    loras: Sequence[str | Path] = (),
     num_samples: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -76,6 +77,7 @@ def search(
         dtype: fp16, bf16 or fp32; None is the pipeline's on the device.
         negative_prompt: What pictures are guided away from.
         scheduler_options: Arguments of the scheduler that are to be others, by name.
+        loras: LoRAs to fuse into the weights of a named pipeline, as `--lora` takes them.
         num_samples: The number of prompts, one picture each; None is the pipeline's.
         batch_size: The number of pictures drawn together; None is the pipeline's.
         seed: The seed of the noise, of the draw of prompts and of the sampler.
@@ -124,6 +126,7 @@ def search(
                 dtype if given is None else given.dtype,
                 negative_prompt,
                 option_texts(scheduler_options),
+                list(map(str, loras)),
             ),
             device=(device or "auto") if given is None else str(given.device),
             timeout_s=timeout_s,

@@ -122,6 +122,8 @@ def test_what_is_drawn_is_asked_for(search: Search) -> None:
         ({"storage": "mysql://a"}, "sqlite"),
         ({"size": "big"}, "--size is WIDTHxHEIGHT"),
         ({"scheduler": "nope"}, "unknown scheduler 'nope'"),
+        ({"loras": ["no.safetensors:0.5"]}, "cannot load the LoRA from no.safetensors: No such"),
+        ({"loras": [Path("no.bin")]}, "--lora takes a .safetensors file, and no.bin is none"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_the_words_of_the_command_line(

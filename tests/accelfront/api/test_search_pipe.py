@@ -19,6 +19,7 @@ from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from studies.commands import onward_command
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
+from tests.tiny_loras import save_lora
 from tests.tiny_pipelines import tiny_sd
 
 SMALL: dict[str, Any] = {
@@ -126,6 +127,12 @@ def test_what_a_pipe_has_is_not_asked_for_otherwise(url: str, asked: dict[str, A
     told = f"measured as it is, on cpu in float32; leave {next(iter(asked))} out"
     with pytest.raises(accelfront.AccelfrontError, match=told):
         accelfront.search(tiny_sd(), "deepcache", storage=url, **SMALL, **asked)
+
+
+def test_a_lora_is_fused_into_a_pipe_by_who_loaded_it(url: str, tmp_path: Path) -> None:
+    lora = save_lora(tiny_sd(), tmp_path / "style.safetensors")
+    with pytest.raises(accelfront.AccelfrontError, match=r"measured as it is; load the LoRA into"):
+        accelfront.search(tiny_sd(), "deepcache", storage=url, loras=[lora], **SMALL)
 
 
 def test_a_refused_pipe_leaves_no_study(url: str, tmp_path: Path) -> None:
