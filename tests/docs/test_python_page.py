@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import accelfront
 from objectives.embedded import PIPELINE_DIR
 
@@ -17,6 +19,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+# Two searches, a dozen pictures of a page, on machines that do other things as well.
+@pytest.mark.timeout(1200)
 def test_all_of_it_runs(tmp_path: Path) -> None:
     blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     assert len(blocks) == PAGE.read_text(encoding="utf-8").count("```python")
