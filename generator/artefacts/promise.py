@@ -122,6 +122,11 @@ def read_promise(script: Path) -> Promise:
             revision = constants.get("REVISION")
             if revision is None or isinstance(revision, str):
                 return Promise(script, study, trial, model, revision, _loras(tree))
+        case {"STUDY": str(), "MODEL": str()}:
+            raise InputError(
+                f"{script} is a service, of several trials; verify holds scripts and modules, so "
+                "write its trials with --as script"
+            )
     raise InputError(
         f"{script} names no STUDY, TRIAL and MODEL, so accelfront did not write it; "
         "`accelfront generate` writes scripts"

@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import create_engine
 
 from generator.artefacts.promise import Verdict, asked_latency, read_promise
+from generator.artefacts.serving.service import render_service
+from generator.artefacts.source import Source
 from generator.artefacts.verify import verify
+from generator.choice import Choice
 from objectives.errors import InputError
 from storage.database.opening import open_store
 from storage.database.schema import scripts
@@ -81,6 +84,14 @@ def test_a_file_that_is_no_script_of_ours_is_refused(tmp_path: Path, text: bytes
     path.write_bytes(text)
 
     with pytest.raises(InputError, match=r"script\.py"):
+        read_promise(path)
+
+
+def test_a_service_is_told_apart_from_what_another_program_wrote(tmp_path: Path) -> None:
+    study, trial = made_study("SD1.5", ["deepcache"], POINT)
+    path = tmp_path / "service.py"
+    path.write_text(render_service(Choice(study, trial, study.budgets), Source("a/model")))
+    with pytest.raises(InputError, match="is a service, of several trials"):
         read_promise(path)
 
 
