@@ -101,6 +101,7 @@ def watched(
         given = takes.bind(pipe, *args, **kwargs)
         given.apply_defaults()
         values = with_native_size(given.arguments, pipe, denoiser)
+        refuse_no_numbers(values)
         for text in call_differences(values, settings, held):
             if text not in told:
                 told.add(text)
@@ -120,6 +121,26 @@ def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dic
         if values.get(name) is None
     }
     return {**values, **native}
+
+
+def refuse_no_numbers(values: Mapping[str, Any]) -> None:
+    """Refuse a call that gives no numbers where methods reckon with them.
+
+    Args:
+        values: Its arguments.
+
+    Raises:
+        ValueError: If one is none.
+    """
+    from numbers import Integral, Real
+
+    for name in ("num_inference_steps", "height", "width"):
+        value = values[name]
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be a whole number from 1, and {value!r} was given")
+    guidance = values["guidance_scale"]
+    if not isinstance(guidance, Real):
+        raise ValueError(f"guidance_scale must be a number, and {guidance!r} was given")
 
 
 def call_differences(

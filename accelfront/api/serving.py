@@ -10,6 +10,7 @@ from typing import Any
 from accel_space.handed_over.as_measured import (
     call_differences,
     pipe_differences,
+    refuse_no_numbers,
     with_native_size,
 )
 from accel_space.installing import plain_call
@@ -83,12 +84,17 @@ class Serving:
         """What a call asks for that is not as it was measured.
 
         Raises:
+            InputError: If it gives no numbers where they are needed.
             RefusedError: If the point cannot work with that.
         """
         bound = self._takes.bind_partial(*args, **kwargs)
         bound.apply_defaults()
         denoiser = self.stack.context.family.denoiser
         given = with_native_size(bound.arguments, self._pipe, denoiser)
+        try:
+            refuse_no_numbers(given)
+        except ValueError as error:
+            raise InputError(str(error)) from error
         negative = given.get("negative_prompt")
         if isinstance(negative, list) and len(set(negative)) == 1:
             # Beside a list of prompts diffusers wants one for each.

@@ -90,7 +90,7 @@ class Architecture:
             near = (max(step, side // step * step) for side in (width, height))
             raise InputError(
                 f"the sides of this model's pictures must be multiples of {step}, and "
-                f"{width}x{height} (width x height) was asked for; give --size "
+                f"{width}x{height} (width x height) was asked for; give "
                 f"{'x'.join(map(str, near))}"
             )
         latent_size = (height // self.vae_factor, width // self.vae_factor)

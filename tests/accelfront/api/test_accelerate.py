@@ -169,6 +169,30 @@ def test_a_call_in_which_the_point_cannot_work_is_refused(pipe: Any) -> None:
     assert torch.equal(draw(pipe), plain)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"num_inference_steps": None}, "num_inference_steps must be a whole number from 1, and"),
+        ({"num_inference_steps": "8"}, "num_inference_steps must be a whole number from 1, and '8"),
+        (
+            {"num_inference_steps": 0},
+            "num_inference_steps must be a whole number from 1, and 0",
+        ),
+        ({"guidance_scale": None}, "guidance_scale must be a number, and None was given"),
+        ({"height": "64"}, "height must be a whole number from 1, and '64' was given"),
+        ({"width": 65, "height": 60}, "65x60 .width x height. was asked for; give 64x56"),
+    ],
+)
+def test_a_call_that_no_pipe_can_take_is_told(
+    pipe: Any, trial: accelfront.Trial, change: dict[str, Any], told: str
+) -> None:
+    with (
+        accelfront.accelerated(pipe, trial),
+        pytest.raises(accelfront.AccelfrontError, match=told),
+    ):
+        pipe("a red circle", **{**trial.call, **change})
+
+
 def test_a_negative_prompt_for_each_picture_is_that_which_was_measured(pipe: Any) -> None:
     trial = trial_of("deepcache", params=POINT, negative_prompt="a blue circle")
 

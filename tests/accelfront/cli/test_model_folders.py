@@ -93,7 +93,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "size": (
         lambda m: change(m / "unet/config.json", sample_size=10),
-        "must be multiples of 8, and 20x20 .width x height. was asked for; give --size 16x16",
+        "must be multiples of 8, and 20x20 .width x height. was asked for; give 16x16",
     ),
 }
 

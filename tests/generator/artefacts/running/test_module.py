@@ -174,6 +174,29 @@ def test_what_a_method_depends_on_is_refused(
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"num_inference_steps": None},
+            "num_inference_steps must be a whole number from 1, and",
+        ),
+        (
+            {"num_inference_steps": 0},
+            "num_inference_steps must be a whole number from 1, and 0",
+        ),
+        ({"guidance_scale": None}, "guidance_scale must be a number, and None was given"),
+        ({"height": "64"}, "height must be a whole number from 1, and '64' was given"),
+    ],
+)
+def test_what_is_no_number_is_refused(
+    pipe: Any, tgate: Any, change: dict[str, Any], told: str
+) -> None:
+    tgate.accelerate(pipe)
+    with pytest.raises(ValueError, match=re.escape(told)):
+        pipe("a red square", **(tgate.SETTINGS | change))
+
+
 def test_a_pipe_of_another_class_is_refused(pipe: Any, deepcache: Any) -> None:
     other = StableDiffusionImg2ImgPipeline(**pipe.components)
     with pytest.raises(TypeError, match=r"load it with StableDiffusionPipeline\.from_pretrained"):
