@@ -85,7 +85,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "inpainting": (
         lambda m: change(m / "unet/config.json", in_channels=9),
-        r"unet/config\.json: in_channels is 9, .*--model",
+        r"unet/config\.json: in_channels is 9, .*give another model",
     ),
     "adapter": (
         lambda m: (m / "text_encoder/adapter_config.json").write_text("{}"),
