@@ -14,6 +14,19 @@ from typing import Any
 INSTALLED = "_accelfront_call"
 """The attribute of a pipe that holds its accelerated call."""
 
+ACCELERATED = "_accelfront_accelerated"
+"""The attribute that an accelerated denoiser has: pipes may share it, and it is what is patched."""
+
+
+def is_accelerated(pipe: Any, denoiser: Any) -> bool:
+    """Whether a pipe is accelerated already, itself or by another pipe of its denoiser."""
+    return INSTALLED in vars(pipe) or hasattr(denoiser, ACCELERATED)
+
+
+def mark(denoiser: Any) -> None:
+    """Let `is_accelerated` know of a denoiser, until its pipe is restored."""
+    setattr(denoiser, ACCELERATED, True)
+
 
 def install(
     pipe: Any, accelerate: Callable[[Any, Callable[..., Any]], Callable[..., Any]]

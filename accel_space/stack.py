@@ -16,7 +16,7 @@ from accel_space.alternatives import alternatives
 from accel_space.applying import accelerate_arguments, applied_methods, find_methods, own_params
 from accel_space.errors import RefusedError
 from accel_space.hits import Hits
-from accel_space.installing import INSTALLED, install, plain_call, restored
+from accel_space.installing import install, is_accelerated, mark, plain_call, restored
 from accel_space.method import (
     Choices,
     Context,
@@ -29,8 +29,6 @@ from accel_space.method import (
 from accel_space.schedule import StackSchedule
 from storage.foreign import shown
 from storage.records.points import by_short_names
-
-_MARK = "_accelfront_stack"
 
 
 class Stack:
@@ -204,8 +202,7 @@ class Stack:
         given = self._read(params)
         idle = self._schedule(given).idle_methods
         active = [method for method in self.methods if method.name not in idle]
-        # Pipes may share a denoiser, and that is what the methods patch.
-        if hasattr(self.context.family.denoiser_of(pipe), _MARK) or INSTALLED in vars(pipe):
+        if is_accelerated(pipe, self.context.family.denoiser_of(pipe)):
             raise RefusedError("this pipe is accelerated already; leave or undo that first")
         for method in active:
             if reason := method.why_not_pipe(pipe):
@@ -221,7 +218,7 @@ class Stack:
         captures: dict[Any, Any],
     ) -> Generate:
         """Apply the methods to a pipe, one over the other; nothing is restored here."""
-        setattr(self.context.family.denoiser_of(pipe), _MARK, True)
+        mark(self.context.family.denoiser_of(pipe))
         for method in applied_methods(active):
             arguments = accelerate_arguments(
                 method, active, given, self.context.steps, self.context.family

@@ -9,24 +9,30 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from accel_space.installing import is_accelerated
 
-def refuse_other_pipe(pipe: Any, pipeline_class: str, needs_gpu: bool) -> None:
+
+def refuse_other_pipe(pipe: Any, pipeline_class: str, denoiser: str, needs_gpu: bool) -> None:
     """Refuse a pipe on which an acceleration cannot work.
 
     Args:
         pipe: A diffusers pipeline.
         pipeline_class: The name of the class whose calls were measured.
+        denoiser: Its attribute that holds the module which predicts the noise.
         needs_gpu: Whether it works on CUDA alone.
 
     Raises:
         TypeError: If the pipe is of another class.
-        RuntimeError: If it is offloaded, or not where the acceleration works.
+        RuntimeError: If it is accelerated already, or shares its denoiser with a pipe that is; if
+            it is offloaded, or not where the acceleration works.
     """
     if pipeline_class not in (kind.__name__ for kind in type(pipe).__mro__):
         raise TypeError(
             f"this acceleration was measured with {pipeline_class}, and the pipe is of "
             f"{type(pipe).__name__}; load it with {pipeline_class}.from_pretrained"
         )
+    if is_accelerated(pipe, getattr(pipe, denoiser)):
+        raise RuntimeError("this pipe is accelerated already; undo that first")
     if getattr(pipe, "_all_hooks", None):
         raise RuntimeError(
             "the pipe is offloaded to the CPU, and that was not measured; "
@@ -51,7 +57,7 @@ def pipe_differences(
 
     Args:
         pipe: A diffusers pipeline.
-        denoiser: Its attribute that holds the module which predicts the noise.
+        denoiser: As for `refuse_other_pipe`.
         scheduler: The name of the class of the scheduler that was measured.
         scheduler_settings: What that one was given.
         dtype: Of the weights, such as `float16`.
@@ -88,7 +94,7 @@ def watched(
     Args:
         pipe: A diffusers pipeline.
         generate: Its accelerated call.
-        denoiser: As for `pipe_differences`.
+        denoiser: As for `refuse_other_pipe`.
         settings: What was measured, by the call's keyword.
         held: Those of them that must stay, and why; of `guidance_scale` only whether it is on.
     """

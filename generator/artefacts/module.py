@@ -19,7 +19,7 @@ CARRIED = [
         (as_measured.__name__, name)
         for name in ("refuse_other_pipe", "pipe_differences", "watched")
     ),
-    (installing.__name__, "install"),
+    *((installing.__name__, name) for name in ("mark", "install")),
 ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from accel_space.installing import INSTALLED
+from accel_space.installing import is_accelerated
 from objectives.errors import InputError, LoadError
 from objectives.model_files.fingerprint import LOADED
 from objectives.model_files.in_memory import pipe_fingerprint
@@ -86,12 +86,12 @@ def check_pipe(pipe: Any) -> Architecture:
         raise InputError(
             f"a {name} is no pipeline that accelfront knows; it knows {', '.join(classes)}"
         )
-    if INSTALLED in vars(pipe):
-        raise InputError("this pipe is accelerated already; undo that first")
     family = family_of(name)
     needed = ("scheduler", "vae", family.values.denoiser)
     if missing := [part for part in needed if getattr(pipe, part, None) is None]:
         raise InputError(f"this {name} has no {missing[0]}, which drawing needs; load it with one")
+    if is_accelerated(pipe, family.values.denoiser_of(pipe)):
+        raise InputError("this pipe is accelerated already; undo that first")
     if hasattr(family.values.denoiser_of(pipe), "_orig_mod"):
         raise InputError(
             f"this pipe's {family.values.denoiser} is compiled already; give the pipe as it was "

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 import accelfront
 from generator.artefacts.point import Point
@@ -224,6 +225,19 @@ def test_a_pipe_is_accelerated_once(pipe: Any, trial: accelfront.Trial) -> None:
             accelfront.accelerate(pipe, trial)
         with pytest.raises(accelfront.AccelfrontError, match="undo that first"):
             accelfront.search(pipe, "deepcache", progress=False)
+
+
+def test_a_pipe_that_shares_an_accelerated_denoiser_is_not_searched(
+    pipe: Any, trial: accelfront.Trial, tmp_path: Path
+) -> None:
+    sharing = StableDiffusionPipeline(**pipe.components)
+    database = tmp_path / "a.db"
+    with accelfront.accelerated(pipe, trial):
+        with pytest.raises(accelfront.AccelfrontError, match="undo that first"):
+            accelfront.search(sharing, "deepcache", storage=f"sqlite:///{database}", progress=False)
+        with pytest.raises(accelfront.AccelfrontError, match="undo that first"):
+            accelfront.accelerate(sharing, trial)
+    assert not database.exists()
 
 
 def test_a_call_that_python_refuses_fails_as_the_pipelines_does(

@@ -75,7 +75,8 @@ def apply_tgate(
     cache_branch_id: int = 0,
 ) -> Callable[..., Any]:
     """Guide and attend to the prompt before `gate_step`; an interval adds DeepCache."""
-    loader = LOADERS[type(pipe).__name__]
+    names = [kind.__name__ for kind in type(pipe).__mro__]
+    loader = next(LOADERS[name] for name in names if name in LOADERS)
     if cache_interval:
         load = getattr(tgate, f"{loader}DeepCacheLoader")
         load(pipe, cache_interval=cache_interval, cache_branch_id=cache_branch_id)

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
 from generator.artefacts.module import module_name, render_module
 from generator.artefacts.source import Source
 from storage.records.study import Study
 from storage.records.trial import Trial
+from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.generator.artefacts.running.tiny_trials import (
     FAMILY_SETS,
     STEPS,
@@ -216,6 +217,47 @@ def test_a_pipe_is_accelerated_once(pipe: Any, deepcache: Any) -> None:
     undo()
     undo()
     deepcache.accelerate(pipe)
+
+
+def test_pipes_that_share_a_denoiser_are_accelerated_one_at_a_time(
+    pipe: Any, deepcache: Any
+) -> None:
+    sharing: Any = StableDiffusionPipeline(**pipe.components)
+    plain, before = draw(pipe, "SD1.5"), pipe_state(pipe)
+    undo = deepcache.accelerate(pipe)
+    accelerated = draw(pipe, "SD1.5")
+    with pytest.raises(RuntimeError, match="accelerated already"):
+        deepcache.accelerate(sharing)
+    assert torch.equal(draw(pipe, "SD1.5"), accelerated)
+    undo()
+    assert_same_state(pipe_state(pipe), before)
+    assert torch.equal(draw(pipe, "SD1.5"), plain)
+    deepcache.accelerate(sharing)
+    assert torch.equal(draw(sharing, "SD1.5"), accelerated)
+
+
+def test_what_python_accelerates_a_module_refuses(pipe: Any, deepcache: Any) -> None:
+    stack = stack_of(pipe, ("deepcache",))
+    with (
+        stack.applied(pipe, stack.default),
+        pytest.raises(RuntimeError, match="accelerated already"),
+    ):
+        deepcache.accelerate(StableDiffusionPipeline(**pipe.components))
+
+
+def test_a_pipe_of_a_class_of_the_callers_own_draws_as_its_parent_does(
+    pipe: Any, tgate: Any
+) -> None:
+    class Mine(StableDiffusionPipeline):
+        pass
+
+    mine: Any = Mine(**pipe.components)
+    mine.set_progress_bar_config(disable=True)
+    undo = tgate.accelerate(pipe)
+    expected = draw(pipe, "SD1.5")
+    undo()
+    tgate.accelerate(mine)
+    assert torch.equal(draw(mine, "SD1.5"), expected)
 
 
 def test_a_module_that_captures_refuses_a_pipe_on_the_cpu(pipe: Any, tmp_path: Path) -> None:
