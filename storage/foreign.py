@@ -111,7 +111,7 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, int):
-        return repr(value) if abs(value) <= GREATEST else repr(math.inf)
+        return repr(value) if abs(value) <= GREATEST else "a number of more than 18 digits"
     kinds: dict[type, str] = {
         dict: "keys and values",
         list: "a list",

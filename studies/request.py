@@ -102,7 +102,6 @@ def check_numbers(request: StudyRequest) -> None:
     Raises:
         InputError: If one is out of its range, or there is no such sampler.
     """
-    requirement = request.requirement
     ranges = {
         # More steps than any model was trained for.
         "--steps": (request.steps, 1, 1000),
@@ -121,16 +120,10 @@ def check_numbers(request: StudyRequest) -> None:
     above_zero = {
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,
-        "--req-time": requirement.latency_s,
     }
     for option, number in above_zero.items():
-        if number is not None and not number > 0:
-            raise InputError(f"{option} must be above 0, and {number:g} was given")
-    if requirement.speedup is not None and not requirement.speedup >= 1:
-        raise InputError(
-            f"--req-speedup must be 1 or more; {requirement.speedup:g} would be slower than the "
-            "baseline"
-        )
+        _check_above_zero(option, number)
+    check_requirement(request.requirement)
     if request.loss_budget is not None and not -1 < request.loss_budget < 1:
         raise InputError(
             "--req-score-loss is a share of the baseline's score, such as 0.02 for 2%, and "
@@ -139,3 +132,22 @@ def check_numbers(request: StudyRequest) -> None:
     if request.sampler not in SAMPLERS:
         raise InputError(f"unknown sampler {shown(request.sampler)}; use {', '.join(SAMPLERS)}")
     request.generation.check()
+
+
+def check_requirement(requirement: Requirement) -> None:
+    """Check a speed that is asked for.
+
+    Raises:
+        InputError: If it is none.
+    """
+    _check_above_zero("--req-time", requirement.latency_s)
+    if requirement.speedup is not None and not requirement.speedup >= 1:
+        raise InputError(
+            f"--req-speedup must be 1 or more; {requirement.speedup:g} would be slower than the "
+            "baseline"
+        )
+
+
+def _check_above_zero(option: str, number: float | None) -> None:
+    if number is not None and not number > 0:
+        raise InputError(f"{option} must be above 0, and {number:g} was given")

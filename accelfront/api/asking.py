@@ -12,6 +12,7 @@ from objectives.errors import InputError
 from objectives.files import replace_file
 from objectives.prompts import prompts_fingerprint
 from objectives.settings.generation import Setting
+from storage.foreign import is_text, shown
 from studies.budgets import NONE, AskedBudgets, read_budgets
 
 Budget = float | str | None
@@ -43,22 +44,25 @@ def prompts_file(given: str | Path | Sequence[str] | None) -> Path | None:
     A study names its file, and other processes that resume it read it again.
 
     Raises:
-        InputError: If no prompt is given, or the cache cannot be written.
+        InputError: If no prompt is given, or one is no text, or the cache cannot be written.
     """
     if given is None or isinstance(given, str | Path):
         return None if given is None else Path(given)
     texts = list(given)
-    if not texts or not all(isinstance(text, str) for text in texts):
+    if not any(text.strip() for text in texts):
         raise InputError("prompts is a file, or a list of texts that is not empty")
+    for text in texts:
+        if not is_text(text):
+            raise InputError(f"prompts holds {shown(text)}, which is half a character; mend it")
     path = _cache() / f"prompts-{prompts_fingerprint(texts)}.jsonl"
-    text = "".join(f"{json.dumps({'prompt': each})}\n" for each in texts)
+    content = "".join(f"{json.dumps({'prompt': each})}\n" for each in texts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"cannot keep the prompts in {path.parent}: {error.strerror}; give them as a file"
         ) from error
-    replace_file(path, text)
+    replace_file(path, content)
     return path
 
 

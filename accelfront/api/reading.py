@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 
+from accelfront.api.arguments import checked
 from accelfront.api.errors import told
 from accelfront.api.study import Study
 from accelfront.defaults import DEFAULT_STORAGE, STORAGE_VARIABLE
 
 
+@checked
 def open(storage: str | None = None) -> list[Study]:
     """Read all studies of a storage, by name.
 
@@ -34,4 +36,4 @@ def storage_url(given: str | None) -> str:
 
 
 def _warn(line: str) -> None:
-    warnings.warn(line, stacklevel=4)
+    warnings.warn(line, stacklevel=5)

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from accelfront.api.arguments import checked
 from accelfront.api.asking import Budget, asked_budgets, option_texts, prompts_file
 from accelfront.api.errors import told
 from accelfront.api.reading import storage_url
@@ -20,6 +23,7 @@ from storage.records.requirement import Requirement
 from studies.request import StudyRequest
 
 
+@checked
 def search(
     pipe: Any,
     methods: str | Sequence[str] = ("deepcache", "tgate"),
@@ -31,8 +35,8 @@ def search(
     steps: int = 20,
     scheduler: str | None = None,
     guidance: float | None = None,
-    size: tuple[int, int] | str | None = None,
-    dtype: str | None = None,
+    size: tuple[int, int] | list[int] | str | None = None,
+    dtype: str | torch.dtype | None = None,
     negative_prompt: str | None = None,
     scheduler_options: Mapping[str, Setting] | None = None,
     loras: Sequence[str | Path] = (),
@@ -58,7 +62,8 @@ def search(
 
     The first interrupt (Ctrl-C, or a notebook's stop) lets the running trial finish, and the study
     so far is returned, its `ended` being `interrupt`. A second one raises KeyboardInterrupt at
-    once. Either way all that was measured is kept.
+    once, and so does the first while the study is prepared, as there is none yet. All that was
+    measured is kept.
 
     Args:
         pipe: A pipeline of the catalogue, or a diffusers pipeline that is loaded. That one is
@@ -74,7 +79,7 @@ def search(
             scheduler of a loaded pipeline, and DDIM of the catalogue's.
         guidance: The guidance scale; None is the pipeline's.
         size: (width, height) in pixels; None is the size that the model was made for.
-        dtype: fp16, bf16 or fp32; None is the pipeline's on the device.
+        dtype: fp16, bf16 or fp32, or torch's own; None is the pipeline's on the device.
         negative_prompt: What pictures are guided away from.
         scheduler_options: Arguments of the scheduler that are to be others, by name.
         loras: LoRAs to fuse into the weights of a named pipeline, as `--lora` takes them.
@@ -98,7 +103,7 @@ def search(
 
     Raises:
         AccelfrontError: If that cannot be done as asked, or fails; the text says why.
-        KeyboardInterrupt: At a second interrupt.
+        KeyboardInterrupt: At a second interrupt, or at one before the study is there.
     """
     names = methods.split(",") if isinstance(methods, str) else methods
     with told(), quiet():
@@ -123,7 +128,7 @@ def search(
             generation=read_settings(
                 guidance,
                 size if size is None or isinstance(size, str) else "x".join(map(str, size)),
-                dtype if given is None else given.dtype,
+                _dtype_name(dtype) if given is None else given.dtype,
                 negative_prompt,
                 option_texts(scheduler_options),
                 list(map(str, loras)),
@@ -140,6 +145,11 @@ def search(
             retry_failed=retry_failed,
         )
         return run(request, given, storage_url(storage), progress)
+
+
+def _dtype_name(given: str | torch.dtype | None) -> str | None:
+    """A type of weights by its name, also one of torch's."""
+    return None if given is None else str(given).removeprefix("torch.")
 
 
 def _refuse_other(given: GivenPipe, **asked: Any) -> None:

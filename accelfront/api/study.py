@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelfront.api.arguments import checked
 from accelfront.api.asking import Budget, asked_budgets
 from accelfront.api.errors import AccelfrontError, told
 from accelfront.api.trial import Trial, Trials, write_text
@@ -14,6 +15,7 @@ from storage.records.judgement import sure_answer
 from storage.records.requirement import Requirement, serves
 from storage.records.study import Study as Record
 from storage.records.trial import Trial as Measured
+from studies.request import check_requirement
 
 if TYPE_CHECKING:
     import plotly.graph_objects
@@ -77,6 +79,7 @@ class Study:
         """Why points could not be measured, by point."""
         return {failure.point: failure.reason for failure in self._record.failed}
 
+    @checked
     def best(
         self,
         speedup: float | None = None,
@@ -95,11 +98,12 @@ class Study:
             None if there is none; with `speedup` and `latency_s` left out, the answer.
 
         Raises:
-            AccelfrontError: If a budget is none.
+            AccelfrontError: If a wish or a budget is none.
         """
-        with told():
-            budgets = asked_budgets(budget).over(self._record.budgets)
         asked = Requirement(speedup, latency_s)
+        with told():
+            check_requirement(asked)
+            budgets = asked_budgets(budget).over(self._record.budgets)
         serving = (trial for trial in self._record.trials if serves(trial, asked, budgets))
         return self._one(sure_answer(serving, budgets), budgets)
 
@@ -115,6 +119,7 @@ class Study:
             raise AccelfrontError(f"no point of {self.name} is measured yet; search longer")
         return front_figure(self._record)
 
+    @checked
     def script(
         self, path: str | Path, trial: Trial | None = None, model: str | Path | None = None
     ) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelfront.api.arguments import checked
 from accelfront.api.errors import AccelfrontError, told
 from generator.artefacts.point import Point
 from objectives.files import replace_file
@@ -80,6 +81,7 @@ class Trial:
         """
         return measured_call(self.point)
 
+    @checked
     def write(self, path: str | Path) -> Path:
         """Write the point as JSON, which `accelfront.accelerate` reads; an old file is replaced."""
         return write_text(self.point.text(), Path(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
+import torch
 
 import accelfront
 from studies.run.point import PointMeasuring
@@ -123,6 +126,29 @@ def test_what_is_drawn_is_asked_for(search: Search) -> None:
         ({"size": "big"}, "--size is WIDTHxHEIGHT"),
         ({"scheduler": "nope"}, "unknown scheduler 'nope'"),
         ({"loras": ["no.safetensors:0.5"]}, "cannot load the LoRA from no.safetensors: No such"),
+        ({"budget": 0.02}, r"budget takes a dict \(by name, of .*\) or None, and 0.02 was given"),
+        ({"budget": "clip_loss=2%"}, "budget takes a dict .* and 'clip_loss=2%' was given"),
+        ({"budget": ["clip_loss"]}, r"budget takes a dict .* and \['clip_loss'\] was given"),
+        ({"trials": "3"}, "trials takes a whole number, and '3' was given"),
+        ({"trials": 1.5}, "trials takes a whole number, and 1.5 was given"),
+        ({"steps": "6"}, "steps takes a whole number, and '6' was given"),
+        ({"steps": 6.5}, "steps takes a whole number, and 6.5 was given"),
+        ({"seed": "a"}, "seed takes a whole number, and 'a' was given"),
+        ({"seed": 2**70}, "--seed must be .*, and a number of more than 18 digits was given"),
+        ({"guidance": "7"}, "guidance takes a number or None, and '7' was given"),
+        ({"guidance": True}, "guidance takes a number or None, and True was given"),
+        ({"size": 64}, r"size takes \(a whole number, a whole number\) or .* and 64 was given"),
+        ({"dtype": torch.float64}, "--dtype is fp16, bf16, fp32, and 'float64' was given"),
+        ({"dtype": 16}, "dtype takes text or a dtype or None, and 16 was given"),
+        ({"negative_prompt": ["a"]}, r"negative_prompt takes text or None, and \['a'\] was given"),
+        ({"scheduler": 5}, "scheduler takes text or None, and 5 was given"),
+        ({"scheduler_options": "x=1"}, "scheduler_options takes a dict .* and 'x=1' was given"),
+        ({"methods": None}, r"methods takes text or a list \(of text\), and None was given"),
+        ({"methods": ["deepcache", 1]}, r"methods takes .* and \['deepcache', 1\] was given"),
+        ({"speedup": "2x"}, "speedup takes a number or None, and '2x' was given"),
+        ({"speedup": math.nan}, "--req-speedup must be 1 or more"),
+        ({"timeout_s": "x"}, "timeout_s takes a number or None, and 'x' was given"),
+        ({"storage": 5}, "storage takes text or None, and 5 was given"),
         ({"loras": [Path("no.bin")]}, "--lora takes a .safetensors file, and no.bin is none"),
     ],
 )
@@ -133,6 +159,31 @@ def test_what_cannot_be_done_is_told_in_the_words_of_the_command_line(
     with pytest.raises(accelfront.AccelfrontError, match=told) as raised:
         accelfront.search("tiny-shapes", **given)
     assert raised.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("prompts", "told"),
+    [
+        (["", " "], "a list of texts that is not empty"),
+        (["a red circle", "\ud800"], r"prompts holds '\\ud800', which is half a character"),
+        (["a red circle", 5], r"prompts takes .* and \['a red circle', 5\] was given"),
+    ],
+)
+def test_prompts_that_are_none_are_not_kept(
+    search: Search, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prompts: list[Any], told: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(accelfront.AccelfrontError, match=told):
+        search(prompts=prompts)
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+@pytest.mark.usefixtures("quiet_machine")
+def test_numbers_and_types_may_be_those_of_numpy_and_torch(search: Search) -> None:
+    given: dict[str, Any] = {"trials": np.int64(1), "guidance": np.float32(6)}
+    study = search(dtype=torch.float32, size=[64, 32], **given)
+    protocol = study.trials[0].point.protocol
+    assert (protocol.guidance_scale, protocol.dtype, protocol.height) == (6.0, "float32", 32)
 
 
 def test_a_defect_is_no_error_of_the_interface(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +79,33 @@ def test_the_best_point_for_a_wish_is_sure_to_meet_it(study: accelfront.Study) -
     allowed = study.best(budget={"clip_loss": 0.5})
     assert allowed is not None
     assert allowed.point.promised.budgets == {"clip_loss": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"latency_s": 0}, "--req-time must be above 0, and 0 was given"),
+        ({"speedup": -1}, "--req-speedup must be 1 or more; -1 would be slower"),
+        ({"speedup": math.nan}, "--req-speedup must be 1 or more"),
+        ({"speedup": "1.5"}, "speedup takes a number or None, and '1.5' was given"),
+        ({"budget": 0.02}, r"budget takes a dict .* and 0\.02 was given"),
+    ],
+)
+def test_a_wish_that_is_none_is_told(
+    study: accelfront.Study, wish: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(accelfront.AccelfrontError, match=told):
+        study.best(**wish)
+
+
+def test_what_is_written_and_where_is_held_against_its_type(
+    study: accelfront.Study, tmp_path: Path
+) -> None:
+    number: Any = 3
+    with pytest.raises(accelfront.AccelfrontError, match="trial takes a Trial or None, and 3 was"):
+        study.script(tmp_path, number)
+    with pytest.raises(accelfront.AccelfrontError, match="path takes text or a Path, and 3 was"):
+        study.trials[0].write(number)
 
 
 def test_a_wrong_budget_is_told(study: accelfront.Study) -> None:
