@@ -13,12 +13,11 @@ def inside_text(choice: Choice) -> str:
     return f"inside {choice.budgets.in_words()} with a chance of {share_text(choice.chance_inside)}"
 
 
-def latency_text(choice: Choice) -> str:
-    """Seconds per image, and how that was timed beside how the script draws."""
+def latency_text(choice: Choice, draws: str) -> str:
+    """Seconds per image, and how that was timed beside how an artefact draws."""
     study = choice.study
     text = f"{choice.trial.judged.latency_s:.3g} s per image {batches_text(study)}"
-    alone = study.protocol.batch_size == 1
-    return text if alone else f"{text}, and the script draws one at a time"
+    return text if study.protocol.batch_size == 1 else f"{text}, and {draws}"
 
 
 def batches_text(study: Study) -> str:

@@ -28,10 +28,12 @@ class Artefact:
         render: Writes its text for a choice; the second argument is the folder or address of the
             model that a person named, None for the study's; the third one are files that may be
             its LoRAs, where those have moved.
+        draws: How it draws beside a study that timed batches.
     """
 
     name: Callable[[Study, Trial], str]
     render: Callable[[Choice, str | None, Sequence[Path]], str]
+    draws: str
 
 
 def _script(choice: Choice, model: str | None, loras: Sequence[Path]) -> str:
@@ -55,8 +57,18 @@ def _point_name(study: Study, trial: Trial) -> str:
 
 
 ARTEFACTS: dict[Kind, Artefact] = {
-    "script": Artefact(script_name, _script),
-    "module": Artefact(module_name, _module),
-    "json": Artefact(_point_name, _point),
-    "service": Artefact(service_name, _service),
+    "script": Artefact(
+        script_name, _script, "the script draws one prompt alone, several in such batches"
+    ),
+    "module": Artefact(
+        module_name, _module, "the module draws as many at a time as its caller asks for"
+    ),
+    "json": Artefact(
+        _point_name, _point, "a pipeline with the point draws as many as its caller asks for"
+    ),
+    "service": Artefact(
+        service_name,
+        _service,
+        "the service draws at most as many at a time on a GPU, and one on a CPU by default",
+    ),
 }

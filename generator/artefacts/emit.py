@@ -226,7 +226,8 @@ class Emitter:
             ),
         )
         passed = passed_over(study.trials, trial, choice.budgets, speed_asked(task))
-        told = [inside_text(choice), unsure_in_words(trial), latency_text(choice), passed]
+        latency = latency_text(choice, artefact.draws)
+        told = [inside_text(choice), unsure_in_words(trial), latency, passed]
         notes = [
             *task.notes,
             *filter(None, [model_note(study), settings_note(study), study.doubt]),

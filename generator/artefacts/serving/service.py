@@ -24,7 +24,7 @@ from generator.artefacts.writing.written import WIDTH, literals, plain
 from generator.choice import Choice
 from objectives.pipelines.loras import LIBRARY as PEFT
 from storage.records.conclusions.words import share_text
-from storage.records.judgement import LEAST_SPEEDUP, Rivals, bolder_point
+from storage.records.judgement import LEAST_SPEEDUP, Rivals, judged_bound
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -62,8 +62,9 @@ def qualities(choice: Choice) -> list[Quality]:
     """Take the qualities of a service from a study.
 
     Balanced is what was chosen. Best is the fastest point that leaves nothing out, or the plain
-    pipeline where none is faster. Fast is the bolder point; without one the next faster point of
-    the front; and without that balanced once more.
+    pipeline where none is faster. Fast is the fastest point inside all budgets by its means, which
+    is the bolder point where the study's answer was chosen; it is balanced once more if that is no
+    faster. No point outside a budget is offered, as no other face offers one.
     """
     study, chosen, budgets = choice.study, choice.trial, choice.budgets
     inside = budgets.in_words()
@@ -73,13 +74,11 @@ def qualities(choice: Choice) -> list[Quality]:
     else:
         best = Quality("best", lossless, "the fastest point that leaves nothing out")
     sure = f"chosen to be inside {inside}, with a chance of {share_text(choice.chance_inside)}"
-    fast = Quality("fast", chosen, f"the same as balanced, as nothing faster is known: {sure}")
-    bolder = bolder_point(study.trials, budgets)
-    faster = [each for each in study.front if each.judged_speedup > chosen.judged_speedup]
-    if bolder is not None and bolder.judged_speedup > chosen.judged_speedup:
-        faster = [bolder]
-    if faster:
-        found = faster[-1]
+    found = judged_bound(study.trials, budgets)
+    if found is None or found.judged_speedup <= chosen.judged_speedup:
+        same = f"the same as balanced, as no faster point is inside {inside}: {sure}"
+        fast = Quality("fast", chosen, same)
+    else:
         chance = share_text(found.chance_inside(budgets))
         fast = Quality("fast", found, f"faster, and inside {inside} with a chance of {chance}")
     return [fast, Quality("balanced", chosen, sure), best]

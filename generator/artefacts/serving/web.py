@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -29,8 +31,8 @@ from generator.artefacts.serving.drawing import (
 MOST_LETTERS = 2000
 """Of a prompt; a text encoder reads far less of it."""
 
-MOST_BYTES = 16 * 1024
-"""Of a request's body."""
+MOST_BYTES = 2 * 12 * MOST_LETTERS + 1024
+"""Of a request's body: two texts, a letter of up to 12 bytes (two escapes) each, and the rest."""
 
 SIDE = 16
 """Pixels that a picture's sides must be a multiple of, whatever the model."""
@@ -42,7 +44,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 class Ask(BaseModel):
     """What a picture is to be. What is left out is as it was measured."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     prompt: str = Field(min_length=1, max_length=MOST_LETTERS)
     negative_prompt: str | None = Field(default=None, max_length=MOST_LETTERS)
@@ -151,6 +153,10 @@ def make_app(
     app = FastAPI(title="accelfront service", lifespan=lifespan)
     app.add_middleware(SmallBodies)
 
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, error: RequestValidationError) -> Response:
+        return Response(told(error), 422, media_type="application/json")
+
     @app.post("/pictures", response_class=Response)
     async def pictures(ask: Ask, request: Request) -> Response:
         """Draw one picture, a PNG; its headers tell with what."""
@@ -180,6 +186,23 @@ def make_app(
         return {"status": "ok" if drawer.is_alive else "stopped", "waiting": drawer.waiting}
 
     return app
+
+
+def told(error: RequestValidationError) -> str:
+    """What is wrong with a request, as JSON.
+
+    What was sent is not repeated, as JSON cannot write all that Python reads: NaN, and halves of
+    letters. The name of an unknown field is, escaped and cut short.
+    """
+    wrong = [
+        {
+            "type": each["type"],
+            "loc": [part[:80] if isinstance(part, str) else part for part in each["loc"]],
+            "msg": each["msg"],
+        }
+        for each in error.errors()
+    ]
+    return json.dumps({"detail": wrong})
 
 
 def start(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import pytest
+
+from generator.artefacts.artefact import Kind
 from generator.tasks.task import Task
 from generator.tasks.task_files import Unparsed
 from storage.database.opening import Store
@@ -143,9 +146,26 @@ def test_seconds_per_image_are_those_of_a_picture_drawn_alone(make_emitter: Make
     assert "0.5 s per image drawn one at a time" in beyond.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "draws"),
+    [
+        ("script", "the script draws one prompt alone, several in such batches"),
+        ("module", "the module draws as many at a time as its caller asks for"),
+        ("json", "a pipeline with the point draws as many as its caller asks for"),
+        ("service", "the service draws at most as many at a time on a GPU, and one on a CPU"),
+    ],
+)
+def test_how_each_artefact_draws_is_told_beside_batches(
+    make_emitter: MakeEmitter, kind: Kind, draws: str
+) -> None:
+    outcome = make_emitter(make_study((2.0, 0.01), batch_size=8), kind=kind).emit(make_task(1.2))
+    assert f"0.5 s per image in batches of 8, and {draws}" in outcome.reason
+    assert ("script" in outcome.reason) == (kind == "script")
+
+
 def test_an_answer_names_how_many_pictures_were_timed_together(make_emitter: MakeEmitter) -> None:
     outcome = make_emitter(make_study((2.0, 0.01), batch_size=8)).emit(make_task(1.2))
-    assert "0.5 s per image in batches of 8, and the script draws one at a time" in outcome.reason
+    assert "0.5 s per image in batches of 8, and the script draws one prompt" in outcome.reason
     assert (outcome.as_json()["latency_s"], outcome.as_json()["batch_size"]) == (0.5, 8)
     assert outcome.path is not None
     assert "0.5 s a picture in batches of 8, " in outcome.path.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -17,9 +18,10 @@ import httpx
 import numpy as np
 import pytest
 
-from generator.artefacts.serving.service import render_service, service_name
+from generator.artefacts.serving.service import qualities, render_service, service_name
 from generator.artefacts.source import Source
 from generator.choice import Choice
+from tests.generator.artefacts.made_emitters import make_study
 from tests.generator.artefacts.running.tiny_trials import STEPS
 from tests.generator.artefacts.serving.served import Expected, Place, make_place, pixels, running
 from tests.generator.made_trials import catalogue_trials, made_study
@@ -117,6 +119,27 @@ def test_its_qualities_tell_what_was_measured(service: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("points", "chosen", "fast", "what"),
+    [
+        ([(1.5, 0.001), (2.0, 0.015), (2.5, 0.06)], 0, 1, "faster, and inside the loss budget"),
+        # No other face offers a point outside the budget.
+        ([(1.5, 0.001), (2.0, 0.06)], 0, 0, "the same as balanced, as no faster point is inside"),
+        # A slower point than the answer was chosen.
+        ([(1.5, 0.001), (2.0, 0.002), (2.5, 0.06)], 0, 1, "faster, and inside the loss budget"),
+        ([(1.5, 0.001), (1.2, 0.001)], 0, 0, "the same as balanced, as no faster point is inside"),
+    ],
+)
+def test_fast_is_never_outside_a_budget(
+    points: list[tuple[float, float]], chosen: int, fast: int, what: str
+) -> None:
+    study = make_study(*points)
+    found = qualities(Choice(study, study.trials[chosen], study.budgets))[0]
+    assert found.trial is not None
+    assert (found.name, found.trial.number) == ("fast", fast)
+    assert found.what.startswith(what)
+
+
+@pytest.mark.parametrize(
     ("asked", "told"),
     [
         ({"prompt": "a red square", "quality": "fast", "steps": 5}, "T-GATE's gate stands"),
@@ -140,12 +163,46 @@ def test_what_it_does_not_draw_is_told(
     assert told in answer.text
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (r'{"prompt": "\ud800"}', "prompt"),
+        (r'{"prompt": "a", "negative_prompt": "\ud83d"}', "negative_prompt"),
+        (r'{"prompt": "a", "\ud800": 1}', ""),
+        ('{"prompt": "a", "seed": NaN}', "seed"),
+        ('{"prompt": "a", "steps": Infinity}', "steps"),
+        ('{"prompt": "a", "x": NaN}', "x"),
+        ('{"prompt": "a", "seed": true}', "seed"),
+        ('{"prompt": "a", "seed": "5"}', "seed"),
+        ('{"prompt": "a", "seed": 1.0}', "seed"),
+        ('{"prompt": "a", "width": true}', "width"),
+        ('{"prompt": "a", "quality": NaN}', "quality"),
+    ],
+)
+def test_what_is_no_text_or_number_is_told_and_not_repeated(
+    service: httpx.Client, body: str, field: str
+) -> None:
+    answer = service.post("/pictures", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    [wrong] = answer.json()["detail"]
+    assert wrong["loc"] == ["body", *filter(None, [field])]
+    assert wrong.keys() == {"type", "loc", "msg"}
+
+
+def test_the_longest_prompts_are_drawn_however_they_are_escaped(service: httpx.Client) -> None:
+    text = json.dumps("\N{GRINNING FACE}" * 2000)
+    assert len(text) == 2 + 12 * 2000
+    body = f'{{"prompt": {text}, "negative_prompt": {text}, "quality": "balanced", "seed": 1}}'
+    answer = service.post("/pictures", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200, answer.text
+
+
 def test_a_body_is_limited_whether_its_length_is_told_or_not(service: httpx.Client) -> None:
-    large = b'{"prompt": "' + b"a" * 20_000 + b'"}'
+    large = b'{"prompt": "' + b"a" * 50_000 + b'"}'
     head = {"Content-Type": "application/json"}
     told = service.post("/pictures", content=large, headers=head)
     pieces = service.post(
-        "/pictures", content=(large[at : at + 1000] for at in range(0, 21_000, 1000)), headers=head
+        "/pictures", content=(large[at : at + 1000] for at in range(0, 51_000, 1000)), headers=head
     )
     assert (told.status_code, pieces.status_code) == (413, 413)
     assert service.get("/healthz").json()["status"] == "ok"
