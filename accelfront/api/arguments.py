@@ -45,7 +45,11 @@ def checked(call: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(call)
     def checked_call(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = takes.bind(*args, **kwargs)
+        try:
+            given = takes.bind(*args, **kwargs)
+        except TypeError as error:
+            # As Python says it of a function of its own, with the name.
+            raise TypeError(f"{call.__qualname__}() {error}") from None
         hints = get_type_hints(call)
         for name in given.arguments.keys() & hints.keys():
             given.arguments[name] = _taken(name, given.arguments[name], hints[name])

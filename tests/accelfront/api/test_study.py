@@ -108,6 +108,12 @@ def test_what_is_written_and_where_is_held_against_its_type(
         study.trials[0].write(number)
 
 
+def test_an_argument_that_is_unknown_is_told_as_python_does(study: accelfront.Study) -> None:
+    unknown: dict[str, Any] = {"faster": 2}
+    with pytest.raises(TypeError, match=r"Study\.best\(\) got an unexpected keyword .* 'faster'"):
+        study.best(**unknown)
+
+
 def test_a_wrong_budget_is_told(study: accelfront.Study) -> None:
     with pytest.raises(accelfront.AccelfrontError, match="did you mean clip_loss"):
         study.best(budget={"clip_los": 0.1})
