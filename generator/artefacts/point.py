@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from generator.artefacts.point_faults import first_fault, unknown_key
 from objectives.errors import InputError
 from objectives.files import require_regular
+from objectives.pipelines.schedulers import scheduler_name
+from objectives.settings.generation import SIDES
+from storage.foreign import shown
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment
@@ -22,7 +26,7 @@ from storage.records.trial import Trial
 FORMAT: Literal["accelfront point"] = "accelfront point"
 
 VERSION = 1
-"""Of the format. A file of a greater one says more than this release understands."""
+"""Of the format; every new key raises it. A file of a greater one says more than is read here."""
 
 
 class Figures(Record):
@@ -107,8 +111,8 @@ class Point(Record):
         provenance: Where it comes from.
     """
 
-    format: Literal["accelfront point"] = FORMAT
-    version: int = Field(default=VERSION, ge=1, le=VERSION)
+    format: Literal["accelfront point"]
+    version: int = Field(ge=1, le=VERSION)
     combination: Combination
     params: dict[str, Value]
     lossy_methods: Words | None = None
@@ -130,6 +134,8 @@ class Point(Record):
         """
         kept = budgets or study.budgets
         return cls(
+            format=FORMAT,
+            version=VERSION,
             combination=study.combination,
             params=trial.params,
             lossy_methods=trial.measurement.lossy_methods,
@@ -158,7 +164,22 @@ class Point(Record):
             ) from error
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is not JSON, so it is no point; {_STEP}") from error
-        return _checked(content, path)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InputError(f"{path} is JSON, but no point of accelfront; {_STEP}")
+        version = content.get("version")
+        if isinstance(version, int) and version > VERSION:
+            raise InputError(
+                f"{path} is a point of format {version}, and this release reads up to {VERSION}; "
+                "upgrade accelfront"
+            )
+        try:
+            point = cls.model_validate(content)
+            wrong = _what_no_point_holds(point)
+        except ValidationError as error:
+            wrong = first_fault(error, content)
+        if wrong:
+            raise InputError(f"{path} is not the point that was written: {wrong}; {_STEP}")
+        return point
 
     def text(self) -> str:
         """The file's text."""
@@ -188,20 +209,21 @@ def _figures(trial: Trial) -> Figures:
     )
 
 
-def _checked(content: Any, path: Path) -> Point:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path} is JSON, but no point of accelfront; {_STEP}")
-    version = content.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise InputError(
-            f"{path} is a point of format {version}, and this release reads up to {VERSION}; "
-            "upgrade accelfront"
-        )
+def _what_no_point_holds(point: Point) -> str:
+    """What of a point no study of ours can have measured; empty if there is nothing."""
+    combination, protocol = point.combination, point.protocol
+    if name := unknown_key(point):
+        return f"it has {name}, which no point of format {VERSION} has"
     try:
-        return Point.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path} is not the point that was written: {name}: {first['msg']}; {_STEP}"
-        ) from error
+        scheduler = scheduler_name(combination.scheduler)
+    except InputError as error:
+        return f"combination.scheduler: {error}"
+    if scheduler != combination.scheduler:
+        return f"combination.scheduler must be {scheduler}, not {shown(combination.scheduler)}"
+    for method in point.lossy_methods or ():
+        if method not in combination.methods:
+            return f"lossy_methods has {shown(method)}, which combination.methods has not"
+    for side in ("height", "width"):
+        if (pixels := getattr(protocol, side)) not in SIDES:
+            return f"protocol.{side} must be from {SIDES[0]} to {SIDES[-1]} pixels, not {pixels}"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,61 @@ def test_a_point_of_a_later_format_is_told_apart_from_a_broken_one(tmp_path: Pat
         Point.read(path)
 
 
-def test_what_a_later_release_adds_does_not_matter(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("version",), None, "version must be a number, not None; "),
+        (("version",), 0, "version must be greater than or equal to 1, not 0; "),
+        (("version",), True, "version must be a number, not True; "),
+        (("combination", "scheduler"), "Bogus", "combination.scheduler: unknown scheduler 'Bogus'"),
+        (("combination", "scheduler"), "ddim", "combination.scheduler must be DDIM, not 'ddim'; "),
+        (("lossy_methods",), ["zz"], "lossy_methods has 'zz', which combination.methods has not; "),
+        (("colour",), "red", "it has colour, which no point of format 1 has; "),
+        (("figures", "fps"), 3, "it has figures.fps, which no point of format 1 has; "),
+        (("protocol", "height"), 10**9, "protocol.height must be from 8 to 8192 pixels, not 1000"),
+        (
+            ("scheduler_settings", "beta_start"),
+            1e308,
+            "scheduler_settings.beta_start must be a number from -1e+09 to 1e+09, not 1e+308; ",
+        ),
+        (
+            ("scheduler_settings", "beta_start"),
+            [1],
+            "scheduler_settings.beta_start must be true or false or a number or a text, not a list",
+        ),
+        (
+            ("params", "deepcache.cache_interval"),
+            math.nan,
+            "params.deepcache.cache_interval must be a number from -1e+09 to 1e+09, not nan; ",
+        ),
+        (
+            ("params", "deepcache.cache_interval"),
+            "3",
+            "params.deepcache.cache_interval must be a number, not '3'; ",
+        ),
+    ],
+)
+def test_what_no_point_holds_is_told_in_one_line(
+    place: tuple[str, ...], value: object, told: str, tmp_path: Path
+) -> None:
     path = _written(tmp_path)
     content = json.loads(path.read_text("utf-8"))
-    path.write_text(json.dumps(content | {"colour": "red"}), "utf-8")
-    assert Point.read(path).params == POINT
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(InputError) as raised:
+        Point.read(path)
+    assert f"{path} is not the point that was written: {told}" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["version", "params", "protocol"])
+def test_what_a_point_lacks_is_told(name: str, tmp_path: Path) -> None:
+    path = _written(tmp_path)
+    content = json.loads(path.read_text("utf-8"))
+    del content[name]
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(InputError, match=f"written: {name} is missing; "):
+        Point.read(path)
