@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 LONGEST_REASON = 200
@@ -32,7 +33,10 @@ class MeasurementError(RuntimeError):
     """A trial or a baseline could not be measured; the text names the reason."""
 
 
+_CLASS = re.compile(r"<class '(?:[\w.<>]+\.)?(\w+)'>")
+
+
 def reason_of(error: BaseException) -> str:
-    """What another library's error says, in one line of bearable length."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    """What another library's error says, in one line of bearable length; classes by their name."""
+    reason = _CLASS.sub(r"\1", " ".join(str(error).split())) or type(error).__name__
     return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}..."

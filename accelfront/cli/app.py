@@ -28,6 +28,7 @@ from accelfront.cli.reading import (
 from accelfront.cli.running import generate, import_, study, sweep, verify
 from accelfront.faults import fault_of
 from accelfront.screen.terminal import clean_streams
+from objectives.errors import InputError
 from storage.foreign import is_text, shown
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -120,14 +121,12 @@ def _check_that_all_is_text() -> None:
     """Check the arguments, and the variables that stand in for options.
 
     Raises:
-        typer.BadParameter: If one is not UTF-8.
+        InputError: If one is not UTF-8.
     """
     given = [*sys.argv[1:], *(os.environ[name] for name in STAND_INS if name in os.environ)]
     for text in given:
         if not is_text(text):
-            raise typer.BadParameter(
-                f"{shown(text)} is not UTF-8 text; write or rename it in UTF-8"
-            )
+            raise InputError(f"{shown(text)} is not UTF-8 text; write or rename it in UTF-8")
 
 
 def _report(error: Exception) -> int:

@@ -64,12 +64,16 @@ class StudyView(_View):
         """
         super().__init__()
         self._title = title
+        self._titled = False
         self._shown = ""
 
-    def __enter__(self) -> Self:
-        if not self._console.is_terminal:
-            self.tell(self._title)
-        return super().__enter__()
+    def tell(self, line: str) -> None:
+        """Print a line that stays, the first one below the title."""
+        # Not on entering: a storage that cannot be opened leaves an error alone.
+        if not (self._titled or self._console.is_terminal):
+            super().tell(self._title)
+        self._titled = True
+        super().tell(line)
 
     def __call__(self, progress: Progress) -> None:
         """Show a change."""

@@ -17,6 +17,9 @@ MOST_THREADS = 8
 OF_FILES = {"architectures", "dtype", "torch_dtype", "transformers_version"}
 """What a configuration holds of the file that it was read from, or says of its weights."""
 
+OF_TOKENIZERS = ("padding_side", "truncation_side", "split_special_tokens", "model_max_length")
+"""What a tokenizer is told besides its vocabulary and its special tokens."""
+
 OF_ADAPTERS = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
 """What peft's layers hold of their LoRAs besides weights."""
 
@@ -62,7 +65,11 @@ def _configuration(part: Any) -> Any:
     """What a part is told by besides its weights: its configuration, or its vocabulary."""
     if hasattr(part, "get_vocab"):
         words = json.dumps(sorted(part.get_vocab().items()))
-        return [part.model_max_length, hashlib.sha256(words.encode()).hexdigest()]
+        told = [getattr(part, name, None) for name in OF_TOKENIZERS]
+        special = json.dumps(part.special_tokens_map, default=str, sort_keys=True)
+        # Some add these by themselves, and some do not know them.
+        ends = [bool(getattr(part, f"add_{end}_token", None)) for end in ("bos", "eos")]
+        return [told, special, ends, hashlib.sha256(words.encode()).hexdigest()]
     config: Any = getattr(part, "config", None) or {}
     return _plain(config.to_dict() if hasattr(config, "to_dict") else config)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -10,6 +11,7 @@ from accel_space.installing import is_accelerated
 from objectives.errors import InputError, LoadError
 from objectives.model_files.fingerprint import LOADED
 from objectives.model_files.in_memory import pipe_fingerprint
+from objectives.model_files.quiet import quiet_loading
 from objectives.pipelines.architecture import Architecture, architecture_of
 from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
 from objectives.pipelines.families import FAMILIES, family_of
@@ -25,6 +27,24 @@ SAVE_FUSED = (
     "pipe.save_pretrained(FOLDER)"
 )
 """How a pipeline comes into a folder that loads as that pipeline."""
+
+LIBRARIES = {"accelerate", "peft", "torch", "transformers"}
+"""Their own hooks note or place what a module computes, and accelerate nothing."""
+
+PLACING = {
+    "group_offloading",
+    "layer_execution_tracker",
+    "layerwise_casting",
+    "lazy_prefetch_group_offloading",
+    "peft_autocast_disable",
+}
+"""The hooks of diffusers that place or cast weights; its others skip computation."""
+
+OF_RUNS = {"timesteps", "sigmas"}
+"""The tables of a scheduler that every run makes anew."""
+
+SAME = 1e-4
+"""Relative; two devices make tables that differ by less."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,7 @@ def take_pipe(pipe: Any) -> GivenPipe:
             f"this {architecture.pipeline_class} has no {missing[0]}, which reads the prompts; "
             "load it with one"
         )
+    _check_scheduler(pipe.scheduler)
     entry, dtype = _nearest_entry(architecture), _dtype_of(family.values.denoiser_of(pipe))
     return GivenPipe(pipe, entry, architecture, _device_of(pipe), dtype)
 
@@ -92,11 +113,12 @@ def check_pipe(pipe: Any) -> Architecture:
         raise InputError(f"this {name} has no {missing[0]}, which drawing needs; load it with one")
     if is_accelerated(pipe, family.values.denoiser_of(pipe)):
         raise InputError("this pipe is accelerated already; undo that first")
-    if hasattr(family.values.denoiser_of(pipe), "_orig_mod"):
+    if _is_compiled(family.values.denoiser_of(pipe)):
         raise InputError(
             f"this pipe's {family.values.denoiser} is compiled already; give the pipe as it was "
             "loaded, and add the method compile"
         )
+    _check_unpatched(pipe)
     return architecture_of(pipe)
 
 
@@ -116,13 +138,80 @@ def loaded_fingerprint(entry: PipelineEntry, folder: Path, dtype: Dtype) -> str:
 
     check_folder(entry, folder)
     try:
-        pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True
-        )
-        return pipe_fingerprint(pipe)
+        with quiet_loading():
+            pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
+                folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True
+            )
     except Exception as error:
-        # diffusers and transformers raise errors of any kind, and torch where weights are missing.
+        # diffusers and transformers raise errors of any kind.
         raise LoadError("the model", folder, error, SAVE_FUSED) from error
+    if any(tensor.is_meta for module in _modules(pipe) for tensor in module.parameters(False)):
+        # diffusers warns alone.
+        raise LoadError("the model", folder, "it lacks weights of its parts", SAVE_FUSED)
+    return pipe_fingerprint(pipe)
+
+
+def _check_unpatched(pipe: Any) -> None:
+    """Raise InputError if a module does not run what its class says: somebody has patched it."""
+    parts = [(name, part) for name, part in pipe.components.items() if hasattr(part, "modules")]
+    for name, part in parts:
+        for path, module in part.named_modules(prefix=name):
+            if _is_patched(module):
+                raise InputError(
+                    f"this pipe's {path} is patched, so the pipe is accelerated already, or its "
+                    "pictures are not its weights' own; undo that first (such as "
+                    "helper.disable(), tomesd.remove_patch(pipe) or the handle's remove()), or "
+                    "load the pipe anew"
+                )
+
+
+def _is_patched(module: Any) -> bool:
+    registry = getattr(module, "_diffusers_hook", None)
+    if registry is not None and not PLACING.issuperset(registry.hooks):
+        return True
+    hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+    if any(_library(hook) not in LIBRARIES for hook in hooks):
+        return True
+    forward = vars(module).get("forward")
+    # Both wrap the forward that was there, and leave that as the module's own once undone.
+    while isinstance(forward, partial) and _library(forward) in ("accelerate", "diffusers"):
+        forward = getattr(forward, "__wrapped__", None)
+    # torch.compile's wrapper has a forward of its own.
+    own = getattr(forward, "__func__", None) is type(module).forward
+    return not (forward is None or own or hasattr(module, "_orig_mod"))
+
+
+def _library(function: Any) -> str:
+    """The package that a function comes from."""
+    while isinstance(function, partial):
+        function = function.func
+    return str(getattr(function, "__module__", None)).partition(".")[0]
+
+
+def _is_compiled(denoiser: Any) -> bool:
+    """Whether torch has compiled it, by torch.compile or in place."""
+    return hasattr(denoiser, "_orig_mod") or any(
+        module._compiled_call_impl is not None for module in denoiser.modules()
+    )
+
+
+def _check_scheduler(scheduler: Any) -> None:
+    """Raise InputError if its configuration makes another one, as studies and scripts do."""
+    import torch
+
+    plain = vars(type(scheduler).from_config(scheduler.config))
+    for name, table in vars(scheduler).items():
+        made = plain.get(name)
+        if isinstance(made, torch.Tensor) and name not in OF_RUNS:
+            same = getattr(table, "shape", None) == made.shape and torch.allclose(
+                torch.as_tensor(table).to(made), made, rtol=SAME, atol=0, equal_nan=True
+            )
+            if not same:
+                raise InputError(
+                    f"this pipe's scheduler has other {name} than its configuration makes, and "
+                    "it is made from that; choose by its configuration (from_config), or undo the "
+                    "change"
+                )
 
 
 def _nearest_entry(architecture: Architecture) -> PipelineEntry:

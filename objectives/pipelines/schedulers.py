@@ -10,7 +10,7 @@ from inspect import signature
 from typing import Any
 
 from accel_space.profile import SchedulerProfile
-from objectives.errors import InputError
+from objectives.errors import InputError, reason_of
 from objectives.pipelines.families import class_of, family_of
 from objectives.spelling import likely
 from storage.foreign import shown
@@ -270,8 +270,7 @@ def _unsuitable(name: str, beside: str, suitable: Iterable[str]) -> InputError:
 
 
 def _unfit(what: str, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())
-    return InputError(f"{what} does not work with this pipeline: {reason}")
+    return InputError(f"{what} does not work with this pipeline: {reason_of(error)}")
 
 
 def _classes() -> list[str]:

@@ -237,7 +237,7 @@ def test_a_plan_builds_its_stack_once(
         ),
         (
             {"generation": GenerationSettings(scheduler_options={"beta_schedule": "odd"})},
-            "DDIM does not work with this pipeline: odd is not implemented",
+            "DDIM does not work with this pipeline: odd is not implemented for DDIMScheduler",
         ),
         (
             {"generation": GenerationSettings(1.0), "methods": ("cfg_cutoff",)},

@@ -8,6 +8,7 @@ import typer
 
 from accelfront.cli.completing import stored_studies
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+from objectives.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +60,7 @@ def diff(
     elsewhere = place if other is None else open_store(other)
     compared = Comparison(_read(place, first), _read(elsewhere, second))
     if place.name == elsewhere.name and compared.studies[0].name == compared.studies[1].name:
-        raise typer.BadParameter(f"both are {compared.studies[0].name}; give two studies")
+        raise InputError(f"both are {compared.studies[0].name}; give two studies")
     if as_json:
         print_json(compared.as_json())
         return

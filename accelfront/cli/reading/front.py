@@ -8,6 +8,7 @@ import typer
 
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_file
 from accelfront.cli.reading.bounds import OneStudy
+from objectives.errors import InputError
 
 if TYPE_CHECKING:
     from storage.records.study import Study
@@ -30,7 +31,7 @@ def front(
     from storage.database.opening import open_store
 
     if as_json and as_csv:
-        raise typer.BadParameter("give --json or --csv, not both")
+        raise InputError("give --json or --csv, not both")
     store = open_store(storage)
     records = read(store, study)
     if as_json:

@@ -9,6 +9,7 @@ import typer
 
 from accelfront.cli.completing import stored_studies
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+from objectives.errors import InputError
 
 if TYPE_CHECKING:
     from storage.database.opening import Store
@@ -48,9 +49,9 @@ def studies(
     from storage.database.opening import open_store
 
     if delete is not None and rename is not None:
-        raise typer.BadParameter("give --delete or --rename, not both")
+        raise InputError("give --delete or --rename, not both")
     if yes and delete is None:
-        raise typer.BadParameter("--yes goes with --delete")
+        raise InputError("--yes goes with --delete")
     store = open_store(storage)
     if delete is not None:
         _delete(store, delete, yes)
@@ -68,7 +69,7 @@ def _delete(store: Store, given: str, yes: bool) -> None:
     name = find_name(store, given)
     if not yes:
         if not sys.stdin.isatty():
-            raise typer.BadParameter(f"nobody is here to confirm that {name} goes; give --yes")
+            raise InputError(f"nobody is here to confirm that {name} goes; give --yes")
         if not typer.confirm(f"Delete {name} with all that was measured?", err=True):
             print("nothing was deleted", file=sys.stderr)
             raise typer.Exit(FAILED)

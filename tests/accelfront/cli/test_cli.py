@@ -267,6 +267,9 @@ def test_bad_input_is_told_in_two_lines_and_leaves_nothing(
     assert answer.returncode == 2, answer.stderr
     assert named in answer.stderr
     assert 1 <= len(answer.stderr.strip().splitlines()) <= 2
+    # No study's name before it, and no heading of another library.
+    assert answer.stderr.startswith("accelfront: ")
+    assert "Invalid value: " not in answer.stderr
     assert "Traceback" not in answer.stderr
     assert "secret" not in answer.stderr
     assert answer.stdout == ""

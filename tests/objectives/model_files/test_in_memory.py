@@ -77,6 +77,14 @@ def _vocabulary(pipe: Any) -> None:
     pipe.tokenizer.add_tokens(["<mine>"])
 
 
+def _padding(pipe: Any) -> None:
+    pipe.tokenizer.padding_side = "left"
+
+
+def _padding_token(pipe: Any) -> None:
+    pipe.tokenizer.pad_token = "a"
+
+
 def _half(pipe: Any) -> None:
     pipe.to(torch.bfloat16)
 
@@ -106,6 +114,8 @@ def _slicing(pipe: Any) -> None:
         _vae_factor,
         _pipe_option,
         _vocabulary,
+        _padding,
+        _padding_token,
         _half,
     ],
 )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from peft import LoraConfig
 
 from objectives.embedded import PIPELINE_DIR, V_DIR, XL_DIR
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.given import loaded_fingerprint, take_pipe
 from tests.accel_space.contract.stacks import make_stack
-from tests.tiny_pipelines import FAMILIES, tiny_pipeline
+from tests.tiny_pipelines import FAMILIES, draw, tiny_pipeline
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -135,6 +138,136 @@ def test_a_pipe_that_is_accelerated_or_compiled_is_refused() -> None:
         take_pipe(pipe)
 
 
+def _deepcache(pipe: Any) -> Callable[[], None]:
+    from DeepCache import DeepCacheSDHelper
+
+    helper = DeepCacheSDHelper(pipe=pipe)
+    helper.set_params(cache_interval=3, cache_branch_id=0)
+    helper.enable()
+    return helper.disable  # type: ignore[no-any-return]
+
+
+def _tome(pipe: Any) -> Callable[[], None]:
+    import tomesd
+
+    tomesd.apply_patch(pipe, ratio=0.5)
+    return lambda: tomesd.remove_patch(pipe) and None
+
+
+def _first_block(pipe: Any) -> Callable[[], None]:
+    from diffusers.hooks.hooks import HookRegistry, ModelHook
+
+    registry = HookRegistry.check_if_exists_or_initialize(pipe.unet.mid_block)
+    registry.register_hook(ModelHook(), "fbc_block_hook")
+    return lambda: registry.remove_hook("fbc_block_hook")
+
+
+def _hook(pipe: Any) -> Callable[[], None]:
+    return pipe.unet.mid_block.register_forward_hook(lambda *_: None).remove  # type: ignore[no-any-return]
+
+
+def _pre_hook(pipe: Any) -> Callable[[], None]:
+    return pipe.vae.decoder.register_forward_pre_hook(lambda *_: None).remove  # type: ignore[no-any-return]
+
+
+def _forward(pipe: Any) -> Callable[[], None]:
+    plain = pipe.text_encoder.forward
+
+    @wraps(plain)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)
+
+    pipe.text_encoder.forward = forward
+    return partial(delattr, pipe.text_encoder, "forward")
+
+
+@pytest.mark.parametrize(
+    ("patch", "module"),
+    [
+        (_deepcache, "unet"),
+        (_tome, "unet"),
+        (_first_block, "unet.mid_block"),
+        (_hook, "unet.mid_block"),
+        (_pre_hook, "vae.decoder"),
+        (_forward, "text_encoder"),
+    ],
+)
+def test_a_patched_pipe_is_refused_and_taken_once_that_is_undone(
+    patch: Callable[[Any], Callable[[], None]], module: str
+) -> None:
+    pipe = tiny_pipeline("SD1.5")
+    name = take_pipe(pipe).model().name
+    undo = patch(pipe)
+    with pytest.raises(InputError, match=rf"this pipe's {module} is patched, .*helper\.disable"):
+        take_pipe(pipe)
+    undo()
+    assert take_pipe(pipe).model().name == name
+
+
+def _accelerate(pipe: Any) -> None:
+    from accelerate.hooks import ModelHook, add_hook_to_module
+
+    add_hook_to_module(pipe.vae, ModelHook())
+
+
+def _accelerate_and_no_more(pipe: Any) -> None:
+    from accelerate.hooks import remove_hook_from_module
+
+    _accelerate(pipe)
+    remove_hook_from_module(pipe.vae)
+
+
+def _casting(pipe: Any) -> None:
+    pipe.vae.enable_layerwise_casting(torch.bfloat16, torch.float32)
+
+
+def _lora(pipe: Any) -> None:
+    pipe.unet.add_adapter(LoraConfig(r=2, target_modules=["to_q"], init_lora_weights=False))
+
+
+def _hidden_states(pipe: Any) -> None:
+    pipe.text_encoder(torch.zeros(1, 4, dtype=torch.long), output_hidden_states=True)
+    assert any(module._forward_hooks for module in pipe.text_encoder.modules())
+
+
+def _compiled_vae(pipe: Any) -> None:
+    pipe.vae = torch.compile(pipe.vae)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [_accelerate, _accelerate_and_no_more, _casting, _lora, _hidden_states, _compiled_vae],
+)
+def test_what_the_libraries_of_diffusers_leave_in_a_pipe_is_taken(
+    leave: Callable[[Any], None],
+) -> None:
+    pipe = tiny_pipeline("SD1.5")
+    leave(pipe)
+    take_pipe(pipe)
+
+
+def test_a_denoiser_that_is_compiled_in_place_is_refused() -> None:
+    pipe = tiny_pipeline("SD1.5")
+    pipe.unet.mid_block.compile()
+    with pytest.raises(InputError, match="add the method compile"):
+        take_pipe(pipe)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "PNDMScheduler"],
+)
+def test_a_scheduler_with_edited_tables_is_refused_and_one_that_has_run_is_not(
+    scheduler: str,
+) -> None:
+    pipe = tiny_pipeline("SD1.5", scheduler)
+    draw(pipe, steps=2)
+    take_pipe(pipe)
+    pipe.scheduler.alphas_cumprod[500] *= 0.9
+    with pytest.raises(InputError, match="other alphas_cumprod than its configuration makes"):
+        take_pipe(pipe)
+
+
 def test_a_pipe_that_draws_from_pictures_is_refused() -> None:
     pipe = tiny_pipeline("SD1.5", in_channels=9)
     with pytest.raises(InputError, match="the configuration of the unet: in_channels is 9"):
@@ -152,3 +285,16 @@ def test_a_folder_is_known_for_the_pipe_that_was_saved_there(tmp_path: Path) -> 
     assert loaded_fingerprint(entry, tmp_path / "b", "bfloat16") != name.partition("@")[2]
     with pytest.raises(InputError, match="no model in diffusers layout"):
         loaded_fingerprint(entry, tmp_path / "none", "float32")
+
+
+def test_a_folder_with_unfused_loras_is_refused_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tiny_pipeline("SD1.5")
+    _lora(pipe)
+    pipe.save_pretrained(tmp_path)
+    capfd.readouterr()
+    with pytest.raises(InputError) as refused:
+        loaded_fingerprint(PIPELINES["SD1.5"], tmp_path, "float32")
+    assert f"from {tmp_path}: it lacks weights of its parts; fuse its LoRAs" in str(refused.value)
+    assert capfd.readouterr() == ("", "")
