@@ -107,6 +107,15 @@ def accelerate_arguments(
     return arguments
 
 
+def held_settings(methods: Iterable[Method]) -> dict[str, str]:
+    """What of a call must stay as it was measured, by its keyword, and why.
+
+    Args:
+        methods: Those that are applied.
+    """
+    return {name: why for method in methods for name, why in method.holds.items()}
+
+
 def own_params(method: Method, params: Params) -> dict[str, Value]:
     """The part of a stack's point that is a method's, under the library's names."""
     parts = ((name.partition("."), value) for name, value in params.items())

@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from inspect import Parameter, Signature, signature
 from typing import Any
 
 from accel_space.installing import is_accelerated
+
+OF_A_PICTURE = (
+    *("self", "prompt", "prompt_2", "prompt_embeds", "pooled_prompt_embeds"),
+    *("prompt_attention_mask", "negative_prompt_embeds", "negative_pooled_prompt_embeds"),
+    *("negative_prompt_attention_mask", "num_images_per_prompt", "generator", "latents"),
+    *("output_type", "return_dict", "callback", "callback_steps", "callback_on_step_end"),
+    "callback_on_step_end_tensor_inputs",
+)
+"""Arguments of a call that may be any: what is drawn, how often, and how it is handed back."""
 
 
 def refuse_other_pipe(pipe: Any, pipeline_class: str, denoiser: str, needs_gpu: bool) -> None:
@@ -98,8 +108,6 @@ def watched(
         settings: What was measured, by the call's keyword.
         held: Those of them that must stay, and why; of `guidance_scale` only whether it is on.
     """
-    from inspect import signature
-
     takes = signature(type(pipe).__call__)
     told: set[str] = set()
 
@@ -108,13 +116,30 @@ def watched(
         given.apply_defaults()
         values = with_native_size(given.arguments, pipe, denoiser)
         refuse_no_numbers(values)
-        for text in call_differences(values, settings, held):
+        measured = with_unasked(settings, takes)
+        for text in call_differences(values, measured, held):
             if text not in told:
                 told.add(text)
                 warnings.warn(text, stacklevel=3)
         return generate(*args, **kwargs)
 
     return generate_watched
+
+
+def with_unasked(settings: Mapping[str, Any], takes: Signature) -> dict[str, Any]:
+    """What was measured, with all else that changes pictures as it is where nobody asks for it.
+
+    Args:
+        settings: As for `watched`.
+        takes: Of the pipeline's call.
+    """
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    others = {
+        name: parameter.default
+        for name, parameter in takes.parameters.items()
+        if parameter.kind in named and name not in (*OF_A_PICTURE, *settings)
+    }
+    return {**settings, **others}
 
 
 def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dict[str, Any]:
@@ -156,17 +181,24 @@ def call_differences(
 
     Args:
         values: Its arguments.
-        settings: As for `watched`.
+        settings: What was measured, as `with_unasked` returns it.
         held: As for `watched`.
 
     Raises:
         ValueError: If one differs that must stay.
     """
+    # None, an empty text and a list of them ask for nothing; a list may hold one for each picture.
+    alike = {name: one_of_equal(value) for name, value in values.items()}
     differing = {
-        name: (values[name], measured)
+        name: (alike[name], measured)
         for name, measured in settings.items()
-        if values.get(name, measured) != measured
+        if name in alike and differs(alike[name], one_of_equal(measured))
     }
+    for name in ("timesteps", "sigmas"):
+        if name in differing and "num_inference_steps" in held:
+            raise ValueError(
+                f"{name} must be left out, as they set other steps: {held['num_inference_steps']}"
+            )
     for name, (value, measured) in differing.items():
         if name == "guidance_scale" and (value > 1) == (measured > 1):
             continue
@@ -174,6 +206,22 @@ def call_differences(
             stays = "above 1" if name == "guidance_scale" else measured
             raise ValueError(f"{name} must stay {stays}, and is {value}: {held[name]}")
     return [
-        f"{name} is {value}, and {measured} was measured"
+        f"{name} is given, and none was measured"
+        if one_of_equal(measured) is None
+        else f"{name} is {value}, and {measured} was measured"
         for name, (value, measured) in differing.items()
     ]
+
+
+def one_of_equal(value: Any) -> Any:
+    """The text of a list that holds one alone; None for an empty one."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = value[0] if len(set(value)) == 1 else value
+    return None if isinstance(value, str) and not value else value
+
+
+def differs(value: Any, measured: Any) -> bool:
+    """Whether an argument differs; what is no plain value, such as a tensor, does from None."""
+    if value is None or measured is None:
+        return value is not measured
+    return bool(value != measured)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from inspect import Signature, signature
 from typing import Any
 
+from accel_space.applying import held_settings
+from accel_space.errors import RefusedError
 from accel_space.handed_over.as_measured import (
     call_differences,
     pipe_differences,
     refuse_no_numbers,
     with_native_size,
+    with_unasked,
 )
 from accel_space.installing import plain_call
 from accel_space.method import Context
@@ -95,16 +99,21 @@ class Serving:
             refuse_no_numbers(given)
         except ValueError as error:
             raise InputError(str(error)) from error
-        negative = given.get("negative_prompt")
-        if isinstance(negative, list) and len(set(negative)) == 1:
-            # Beside a list of prompts diffusers wants one for each.
-            given["negative_prompt"] = negative[0]
         measured = measured_call(self.point)
         asked = tuple(given[name] for name in DECIDING)
         if asked not in self._working and asked != tuple(measured[name] for name in DECIDING):
             self._check(*asked)
             self._working.add(asked)
-        return call_differences(given, measured, held={})
+        try:
+            return call_differences(given, with_unasked(measured, self._takes), self._held)
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+
+    @cached_property
+    def _held(self) -> dict[str, str]:
+        """What of a call must stay, by its keyword, and why."""
+        idle = self.stack.schedule(self.point.params).idle_methods
+        return held_settings(each for each in self.stack.methods if each.name not in idle)
 
     def _check(self, steps: int, guidance: float, height: int, width: int) -> None:
         """Raise RefusedError if the point cannot work in a call."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from accel_space.applying import held_settings
 from generator.artefacts.point import Point
 from generator.artefacts.script import script_name
 from generator.artefacts.serving import __name__ as serving
@@ -19,7 +20,7 @@ from generator.artefacts.writing.rendering import (
     patches,
     render,
 )
-from generator.artefacts.writing.values import Applied, applied, held_settings, read_values
+from generator.artefacts.writing.values import Applied, applied, read_values
 from generator.artefacts.writing.written import WIDTH, literals, plain
 from generator.choice import Choice
 from objectives.pipelines.loras import LIBRARY as PEFT
@@ -136,7 +137,7 @@ def _tier(
     """What the template says of a quality."""
     trial, most = quality.trial, choice.study.protocol.batch_size
     some = [] if trial is None else [method for method, _ in methods[trial.number]]
-    held = {} if trial is None else held_settings(methods[trial.number])
+    held = held_settings(some)
     # Guidance is not asked for.
     held.pop("guidance_scale", None)
     warms_up = any(method.is_lossless for method in some)

@@ -12,10 +12,11 @@ from typing import Any
 
 import jinja2
 
+from accel_space.applying import held_settings
 from generator.artefacts.source import Source
 from generator.artefacts.writing.carried import Carried, carry
 from generator.artefacts.writing.provenance import provenance, title
-from generator.artefacts.writing.values import Applied, Values, held_settings, was_on_gpu
+from generator.artefacts.writing.values import Applied, Values, was_on_gpu
 from generator.artefacts.writing.written import WIDTH, literal, literals
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.loras import LIBRARY as PEFT
@@ -55,7 +56,7 @@ def common(
     """
     entry = find_pipeline(values.pipeline)
     protocol = values.protocol
-    held = held_settings(methods)
+    held = held_settings(method for method, _ in methods)
     return {
         "title": title(entry.name, values.scheduler, values.steps, values.methods),
         "provenance": provenance(study, trial, protocol),

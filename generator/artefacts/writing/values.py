@@ -115,8 +115,3 @@ def applied(study: Study, trial: Trial, values: Values) -> list[Applied]:
 def was_on_gpu(trial: Trial) -> bool:
     """Whether a trial was measured on a GPU: there its memory was watched."""
     return trial.measurement.peak_memory_mib is not None
-
-
-def held_settings(methods: Sequence[Applied]) -> dict[str, str]:
-    """What of a call must stay as it was measured, by its keyword, and why."""
-    return {name: why for method, _ in methods for name, why in method.holds.items()}

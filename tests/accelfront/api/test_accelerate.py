@@ -187,11 +187,35 @@ def test_a_call_in_which_the_point_cannot_work_is_refused(pipe: Any) -> None:
 def test_a_call_that_no_pipe_can_take_is_told(
     pipe: Any, trial: accelfront.Trial, change: dict[str, Any], told: str
 ) -> None:
-    with (
-        accelfront.accelerated(pipe, trial),
-        pytest.raises(accelfront.AccelfrontError, match=told),
-    ):
+    with accelfront.accelerated(pipe, trial), pytest.raises(accelfront.AccelfrontError, match=told):
         pipe("a red circle", **{**trial.call, **change})
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"num_inference_steps": 9}, "num_inference_steps must stay 8, and is 9: CFG cutoff ends"),
+        ({"timesteps": [900, 500, 100]}, "timesteps must be left out, as they set other steps"),
+    ],
+)
+def test_steps_that_a_method_depends_on_stay(pipe: Any, asked: dict[str, Any], told: str) -> None:
+    trial = trial_of("cfg_cutoff", params=GATED)
+    with accelfront.accelerated(pipe, trial), pytest.raises(accelfront.AccelfrontError, match=told):
+        pipe("a red circle", **{**trial.call, **asked})
+
+
+def test_what_changes_pictures_and_was_not_measured_is_told(
+    pipe: Any, trial: accelfront.Trial
+) -> None:
+    def call(**asked: Any) -> list[str]:
+        return told_by(lambda: pipe("a red circle", **trial.call, **asked, output_type="latent"))
+
+    with accelfront.accelerated(pipe, trial):
+        assert call(negative_prompt="ugly", eta=0.5) == [
+            "not as it was measured: negative_prompt is given, and none was measured; "
+            "eta is 0.5, and 0.0 was measured"
+        ]
+        assert call(negative_prompt="", guidance_rescale=0.0) == []
 
 
 def test_a_negative_prompt_for_each_picture_is_that_which_was_measured(pipe: Any) -> None:

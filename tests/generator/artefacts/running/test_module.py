@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +13,15 @@ from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
 from generator.artefacts.module import module_name, render_module
 from generator.artefacts.source import Source
-from storage.records.study import Study
-from storage.records.trial import Trial
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
+from tests.generator.artefacts.running.modules import imported, told_by, written_module
 from tests.generator.artefacts.running.tiny_trials import (
     FAMILY_SETS,
-    STEPS,
     Drawn,
     draw,
     drawn_with,
     load,
     point_of,
-    save_models,
     stack_of,
     tiny_trial,
 )
@@ -38,20 +32,9 @@ SETS = [(family, names) for family, names in FAMILY_SETS if len(names) != 2]
 """Scripts of pairs show that methods go together; modules carry the same source."""
 
 
-def _module(study: Study, trial: Trial) -> str:
-    # Measured where it is drawn: there is nothing to warn of.
-    here = changed(trial, measurement=changed(trial.measurement, peak_memory_mib=None))
-    return render_module(study, here, Source("a/model"))
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return save_models(tmp_path_factory.mktemp("models"))
-
-
 @pytest.fixture(scope="module")
 def drawn(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    return drawn_with(_module, models, tmp_path_factory.mktemp("modules"), SETS)
+    return drawn_with(written_module, models, tmp_path_factory.mktemp("modules"), SETS)
 
 
 @pytest.mark.parametrize(
@@ -71,41 +54,9 @@ def test_a_pipe_draws_what_the_stack_draws_until_it_is_undone(
     assert torch.equal(undone, plain)
 
 
-def _imported(text: str, folder: Path) -> Any:
-    path = folder / "fast.py"
-    path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("fast", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def pipe(models: dict[str, Path]) -> Any:
-    return load("SD1.5", models)
-
-
-@pytest.fixture
-def deepcache(pipe: Any, tmp_path: Path) -> Any:
-    return _imported(_module(*tiny_trial(pipe, "SD1.5", ("deepcache",))), tmp_path)
-
-
-@pytest.fixture
-def tgate(pipe: Any, tmp_path: Path) -> Any:
-    return _imported(_module(*tiny_trial(pipe, "SD1.5", ("tgate",))), tmp_path)
-
-
-def _told(act: Any) -> list[str]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        act()
-    return [str(each.message) for each in caught if each.category is UserWarning]
-
-
 def test_what_is_as_it_was_measured_is_told_nothing(pipe: Any, deepcache: Any) -> None:
-    assert _told(lambda: deepcache.accelerate(pipe)) == []
-    assert _told(lambda: pipe("a red square", **deepcache.SETTINGS)) == []
+    assert told_by(lambda: deepcache.accelerate(pipe)) == []
+    assert told_by(lambda: pipe("a red square", **deepcache.SETTINGS)) == []
 
 
 def test_a_pipe_that_is_not_as_it_was_measured_is_told(pipe: Any, tmp_path: Path) -> None:
@@ -113,8 +64,8 @@ def test_a_pipe_that_is_not_as_it_was_measured_is_told(pipe: Any, tmp_path: Path
     euler = changed(study.combination, scheduler="EulerDiscreteScheduler")
     protocol = changed(study.protocol, dtype="float16")
     other = changed(study, combination=euler, protocol=protocol)
-    module = _imported(render_module(other, trial, Source("a/model")), tmp_path)
-    assert _told(lambda: module.accelerate(pipe)) == [
+    module = imported(render_module(other, trial, Source("a/model")), tmp_path)
+    assert told_by(lambda: module.accelerate(pipe)) == [
         "its scheduler is DDIMScheduler, and EulerDiscreteScheduler was measured",
         "its weights are float32, and float16 was measured",
         "it is on cpu, and its speed was measured on a GPU",
@@ -124,78 +75,19 @@ def test_a_pipe_that_is_not_as_it_was_measured_is_told(pipe: Any, tmp_path: Path
 def test_the_measured_scheduler_can_be_taken(pipe: Any, tmp_path: Path) -> None:
     study, trial = tiny_trial(pipe, "SD1.5", ("deepcache",))
     euler = changed(study.combination, scheduler="EulerDiscreteScheduler")
-    module = _imported(_module(changed(study, combination=euler), trial), tmp_path)
+    module = imported(written_module(changed(study, combination=euler), trial), tmp_path)
     module.use_scheduler(pipe)
     assert type(pipe.scheduler).__name__ == "EulerDiscreteScheduler"
-    assert _told(lambda: module.accelerate(pipe)) == []
+    assert told_by(lambda: module.accelerate(pipe)) == []
 
 
 def test_a_scheduler_with_other_settings_is_told(pipe: Any, tmp_path: Path) -> None:
     study, trial = tiny_trial(pipe, "SD1.5", ("deepcache",))
     other = changed(study, scheduler_settings={"timestep_spacing": "linspace"})
-    module = _imported(_module(other, trial), tmp_path)
-    assert _told(lambda: module.accelerate(pipe)) == [
+    module = imported(written_module(other, trial), tmp_path)
+    assert told_by(lambda: module.accelerate(pipe)) == [
         "its scheduler has timestep_spacing='leading', and 'linspace' was measured"
     ]
-
-
-def test_a_call_that_differs_is_told_once(pipe: Any, deepcache: Any) -> None:
-    deepcache.accelerate(pipe)
-    call = {**deepcache.SETTINGS, "num_inference_steps": 6, "guidance_scale": 3.0}
-    assert _told(lambda: [pipe("a red square", **call) for _ in range(2)]) == [
-        f"num_inference_steps is 6, and {STEPS} was measured",
-        "guidance_scale is 3.0, and 5.0 was measured",
-    ]
-
-
-def test_what_a_call_leaves_out_counts_as_the_pipelines_own(pipe: Any, deepcache: Any) -> None:
-    deepcache.accelerate(pipe)
-    # The tiny pipeline's own size is the measured one.
-    assert _told(lambda: pipe("a red square", num_inference_steps=STEPS)) == [
-        "guidance_scale is 7.5, and 5.0 was measured"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"num_inference_steps": 6}, f"num_inference_steps must stay {STEPS}, and is 6: T-GATE's"),
-        ({"guidance_scale": 1.0}, "guidance_scale must stay above 1, and is 1.0: T-GATE halves"),
-    ],
-)
-def test_what_a_method_depends_on_is_refused(
-    pipe: Any, tgate: Any, change: dict[str, Any], told: str
-) -> None:
-    tgate.accelerate(pipe)
-    with pytest.raises(ValueError, match=re.escape(told)):
-        pipe("a red square", **(tgate.SETTINGS | change))
-    # Another scale that is on as well works, and is told.
-    assert _told(lambda: pipe("a red square", **(tgate.SETTINGS | {"guidance_scale": 3.0}))) == [
-        "guidance_scale is 3.0, and 5.0 was measured"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (
-            {"num_inference_steps": None},
-            "num_inference_steps must be a whole number from 1, and",
-        ),
-        (
-            {"num_inference_steps": 0},
-            "num_inference_steps must be a whole number from 1, and 0",
-        ),
-        ({"guidance_scale": None}, "guidance_scale must be a number, and None was given"),
-        ({"height": "64"}, "height must be a whole number from 1, and '64' was given"),
-    ],
-)
-def test_what_is_no_number_is_refused(
-    pipe: Any, tgate: Any, change: dict[str, Any], told: str
-) -> None:
-    tgate.accelerate(pipe)
-    with pytest.raises(ValueError, match=re.escape(told)):
-        pipe("a red square", **(tgate.SETTINGS | change))
 
 
 def test_a_pipe_of_another_class_is_refused(pipe: Any, deepcache: Any) -> None:
@@ -262,7 +154,7 @@ def test_a_pipe_of_a_class_of_the_callers_own_draws_as_its_parent_does(
 
 def test_a_module_that_captures_refuses_a_pipe_on_the_cpu(pipe: Any, tmp_path: Path) -> None:
     study, trial = made_study("SD1.5", ["cuda_graph"], {})
-    module = _imported(render_module(study, trial, Source("a/model")), tmp_path)
+    module = imported(render_module(study, trial, Source("a/model")), tmp_path)
     with pytest.raises(RuntimeError, match=r"call pipe\.to\(.cuda.\) first"):
         module.accelerate(pipe)
 
