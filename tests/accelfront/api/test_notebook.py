@@ -111,7 +111,9 @@ def test_a_notebook(url: str, tmp_path: Path) -> None:
     )
     assert resumed.stdout.split() == [study.name, "3"]
     [stored] = accelfront.open(url)
-    assert stored.trials[:2] == study.trials
+    # A trial that something disturbed is timed again when the study goes on.
+    kept = [(each.number, each.params, each.clip_loss) for each in study.trials]
+    assert [(each.number, each.params, each.clip_loss) for each in stored.trials[:2]] == kept
 
 
 def test_a_lora_beside_the_weights_is_measured_where_it_is(url: str, tmp_path: Path) -> None:
