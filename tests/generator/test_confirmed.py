@@ -182,8 +182,8 @@ def test_generate_tells_what_a_trial_was_judged_by(study: Study, tmp_path: Path)
         "trial 0 is judged by the loss of both measurements, 0.9%, and by the speedup on 24 unseen "
         "prompts: 1.90x (1.85 to 1.95), with a loss of 1.0% (0.6% to 1.4%) there; the search "
         "measured 2.00x and 0.5%; inside the loss budget of "
-        "2% with a chance of 99%; 0.526 s per image in batches of 4, and the script draws one at "
-        "a time"
+        "2% with a chance of 99%; 0.526 s per image in batches of 4, and the script draws one "
+        "prompt alone, several in such batches"
     )
     assert "judged" not in emit(study, tmp_path, 1.5).reason
 

@@ -45,7 +45,7 @@ def test_a_runs_own_budget_steers_it_and_leaves_the_studys(store: Store) -> None
     assert run(store, 0.99, "run", trials=4).met is not None
     study = only_study(store)
     assert study.user_attrs[LOSS_BUDGET] == 0.01
-    assert "loss budget of 1.0%" in get_note(study)
+    assert "loss budget of 1%" in get_note(study)
     for trial in study.get_trials(states=[TrialState.COMPLETE]):
         # Whoever reads a trial's constraint finds one budget, whichever run measured it.
         assert trial.constraints["clip_loss"] == pytest.approx(trial.values[1] - 0.01)

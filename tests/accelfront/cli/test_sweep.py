@@ -81,7 +81,7 @@ def test_a_files_loss_budget_is_for_new_studies_and_the_others_are_told(tmp_path
     code, [row], told = sweep(tmp_path, content=one + "loss_budget: 0.1\n")
     assert (code, row["loss_budget"]) == (0, 0.4)
     [line] = [line for line in told if "keep their loss budget" in line]
-    assert "40.0%" in line and "--req-score-loss 0.1" in line
+    assert "40%" in line and "--req-score-loss 0.1" in line
 
 
 @pytest.mark.parametrize(

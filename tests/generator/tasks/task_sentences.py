@@ -221,7 +221,7 @@ _UNITS = {
     "steps": r"((euler|ddim|unipc|((?!speed|loss|- )[a-z +-])*scheduler)\s*)?"
     r"((sampling|inference)\s*)?(steps?\b|步)",
     "speedup": r"(x|times|fold)(?![a-z])|倍",
-    "latency_s": r"(s|sec|seconds?)(?![a-z])|秒",
+    "latency_s": r"(s|secs?|seconds?)(?![a-z])|秒",
     "latency_ms": r"(ms|milliseconds?)(?![a-z])|毫秒",
 }
 _PERCENT = r"(?:-|\s*)(%|per)"
