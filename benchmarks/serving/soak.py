@@ -17,12 +17,13 @@ import re
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -55,6 +56,8 @@ def started(service: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]
             assert process.stderr is not None
             for line in process.stderr:
                 if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+                    # A full pipe would stop the service.
+                    Thread(target=deque, args=(process.stderr, 0), daemon=True).start()
                     yield httpx.Client(base_url=found[1], timeout=600), process
                     return
             raise SystemExit(f"{service} did not start")
