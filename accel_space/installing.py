@@ -58,6 +58,7 @@ def install(
         vars(pipe)[INSTALLED] = accelerate(pipe, plain_call(pipe))
         pipe.__class__ = calling_installed(type(pipe))
     except BaseException:
+        # Nothing stays on the pipe, after Ctrl-C neither.
         undo()
         raise
     return undo

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from objectives.files import read_text, require_regular
+from objectives.errors import InputError
+from objectives.files import read_text, replace_file, require_regular
 
 LARGE = 2**20
 """Bytes from which on looking a digest up is quicker than making it."""
@@ -87,14 +87,6 @@ def _keep(kept: Path, identity: Identity, digest: str) -> None:
     """Keep a digest, where there is a place for it: readers see all of it or nothing."""
     text = json.dumps({"identity": identity, "sha256": digest})
     # Without a place to keep it the next one reads the file again.
-    with suppress(OSError):
+    with suppress(OSError, InputError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=kept.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(kept)
-        except BaseException:
-            # Leave nothing half-written, after Ctrl-C neither.
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(kept, text)
