@@ -95,7 +95,8 @@ def _run() -> int:
         # Flush here: at the interpreter's end nobody could be told of an error.
         sys.stdout.flush()
     except typer.TyperException as error:
-        code = _complain(error.format_message(), BAD_INPUT)
+        # Typer passes on how pydantic begins a message.
+        code = _complain(error.format_message().replace("Value error, ", "", 1), BAD_INPUT)
     except typer.Abort:
         code = _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
