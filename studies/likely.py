@@ -7,7 +7,7 @@ from accel_space.method import Context
 from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack
 from objectives.pipelines.catalogue import find_pipeline
-from studies.plan import check_machine
+from studies.planning.stacks import check_machine
 from studies.request import StudyRequest
 
 

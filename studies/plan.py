@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from accel_space.applying import find_methods
-from accel_space.errors import RefusedError
-from accel_space.method import Context
 from accel_space.stack import Stack
 from objectives.environment import this_environment
 from objectives.errors import InputError
-from objectives.pipelines.architecture import Architecture
 from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
 from objectives.pipelines.loras import LIBRARY, FoundLora, check_takes_loras
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
-from objectives.pipelines.scheduler_options import chosen_settings
-from objectives.pipelines.schedulers import (
-    Settings,
-    make_scheduler,
-    scheduler_choices,
-    scheduler_name,
-    scheduler_profile,
-)
+from objectives.pipelines.schedulers import Settings, scheduler_name
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource, find_scorer
 from objectives.settings.notes import generation_notes
@@ -32,10 +21,11 @@ from storage.records.budgets import MEMORY
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.protocol import Protocol, study_digest
-from studies.metrics import check_metrics, kept_metrics
-from studies.protocol import make_protocol
+from studies.planning.metrics import check_metrics, kept_metrics
+from studies.planning.protocol import make_protocol
+from studies.planning.sample import Sample, draw_sample
+from studies.planning.stacks import check_machine, make_stack, scheduler_settings
 from studies.request import StudyRequest, check_numbers
-from studies.sample import Sample, draw_sample
 
 if TYPE_CHECKING:
     import torch
@@ -172,7 +162,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
-    settings, options = _scheduler_settings(request, entry, model.architecture)
+    settings, options = scheduler_settings(request, entry, model.architecture)
     protocol = make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras)
     check_metrics(protocol, sample.prompts + sample.unseen)
     combination = Combination(
@@ -219,64 +209,6 @@ def check_request(request: StudyRequest) -> None:
     folder = find_folder(entry, request.model, request.revision)
     if folder is not None:
         check_folder(entry, folder)
-
-
-def make_stack(
-    request: StudyRequest,
-    entry: PipelineEntry,
-    architecture: Architecture,
-    device: str = "cuda",
-) -> Stack:
-    """Make the stack of a request, and check on configurations alone that it can work.
-
-    Args:
-        request: The request.
-        entry: The pipeline's entry in the catalogue.
-        architecture: The architecture of the model.
-        device: The kind of device; some methods work on a GPU alone.
-
-    Raises:
-        InputError: If the scheduler is unknown or does not suit the model.
-        RefusedError: If the methods cannot work in this combination.
-    """
-    if not request.methods:
-        raise InputError("a study needs at least one method; give --methods")
-    methods = [method.name for method in find_methods(request.methods)]
-    name, config = scheduler_name(request.scheduler), architecture.scheduler
-    settings, _ = _scheduler_settings(request, entry, architecture)
-    scheduler = make_scheduler(name, config, settings)
-    return Stack(
-        Context(
-            profile=architecture.profile(*request.generation.size_with(architecture)),
-            scheduler=scheduler_profile(scheduler, request.steps),
-            steps=request.steps,
-            guidance_scale=request.generation.guidance_with(entry),
-            methods=frozenset(methods),
-            device="cpu" if device == "cpu" else "cuda",
-            other_schedulers=partial(
-                scheduler_choices, config, entry.pipeline_class, request.steps
-            ),
-        )
-    )
-
-
-def _scheduler_settings(
-    request: StudyRequest, entry: PipelineEntry, architecture: Architecture
-) -> tuple[Settings, Settings]:
-    """What the scheduler is to be given, and those of it that the request chooses."""
-    return chosen_settings(
-        scheduler_name(request.scheduler),
-        architecture.scheduler,
-        entry.pipeline_class,
-        request.generation.scheduler_options,
-    )
-
-
-def check_machine(stack: Stack) -> None:
-    """Raise RefusedError if this machine lacks what a method runs with."""
-    for method in stack.methods:
-        if reason := method.why_not_machine(stack.context.device):
-            raise RefusedError(reason)
 
 
 def _check_memory_budget(request: StudyRequest, device: torch.device) -> None:

@@ -12,7 +12,8 @@ from accelfront.api.study import Study
 from objectives.model_files.quiet import quiet_loading
 from objectives.pipelines.given import GivenPipe
 from storage.database.opening import open_store
-from studies.plan import check_request, make_plan, make_stack
+from studies.plan import check_request, make_plan
+from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
 from studies.run.runner import run_study

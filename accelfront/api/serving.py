@@ -29,7 +29,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.given import check_pipe
 from objectives.pipelines.schedulers import SCHEDULERS, scheduler_profile
 from objectives.timing.device import is_cpu
-from studies.plan import check_machine
+from studies.planning.stacks import check_machine
 
 DECIDING = ("num_inference_steps", "guidance_scale", "height", "width")
 """What decides at a call whether methods can work."""

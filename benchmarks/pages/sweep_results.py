@@ -30,7 +30,8 @@ from storage.database.opening import open_store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
 from storage.records.study import Study
-from studies.sweep import label, make_requests, read_sweep
+from studies.sweep import label, make_requests
+from studies.sweep_file import read_sweep
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from benchmarks.shared.grid_table import TABLES, GridTable, load_table
 from benchmarks.shared.schedule_features import describe, work_shares
 from objectives.pipelines.catalogue import find_pipeline
 from storage.records.points import point_key
-from studies.plan import make_stack
+from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
 from studies.search.features import time_features
 from studies.search.front_model import Surrogate

@@ -19,7 +19,8 @@ from storage.reading.prototype import Entry
 from storage.records.combination import Combination
 from storage.records.points import by_short_names, by_whole_names, point_text
 from storage.records.trial import Point
-from studies.plan import Plan, make_stack
+from studies.plan import Plan
+from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
 
 

@@ -13,7 +13,7 @@ from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
 from accel_space.methods import METHODS
 from objectives.pipelines.catalogue import PIPELINES
-from studies.plan import make_stack
+from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
 
 ROOT = Path(__file__).parents[2]

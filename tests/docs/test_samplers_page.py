@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from objectives.pipelines.catalogue import PIPELINES
-from studies.plan import make_stack
+from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
 
 PAGE = Path(__file__).parents[2] / "docs" / "samplers.md"

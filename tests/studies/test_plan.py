@@ -14,8 +14,8 @@ from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.settings.generation import GenerationSettings
 from storage.records.requirement import Requirement
-from studies.metrics import kept_metrics
 from studies.plan import make_plan
+from studies.planning.metrics import kept_metrics
 from tests.studies.conftest import MakeRequest
 
 
@@ -160,7 +160,7 @@ def test_a_plan_builds_its_stack_once(
         built.append(context)
         return Stack(context)
 
-    monkeypatch.setattr("studies.plan.Stack", build)
+    monkeypatch.setattr("studies.planning.stacks.Stack", build)
     folder = None if model is None else str(find_pipeline(model).model)
     plan = make_plan(make_request(model=folder))
     assert [plan.stack.context] == built

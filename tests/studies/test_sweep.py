@@ -9,7 +9,8 @@ from accel_space.errors import RefusedError
 from objectives.embedded import PIPELINE_DIR
 from objectives.errors import InputError
 from objectives.settings.generation import AskedLora, GenerationSettings
-from studies.sweep import label, list_study, make_requests, read_sweep
+from studies.sweep import label, list_study, make_requests
+from studies.sweep_file import read_sweep
 from tests.tiny_loras import save_lora
 
 STUDIES = Path(__file__).parents[2] / "studies"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -29,12 +29,6 @@ from accelfront.cli.options import (
     named_file,
     names_in,
 )
-from accelfront.screen.counting import counted
-
-if TYPE_CHECKING:
-    from storage.database.opening import Store
-    from storage.records.study import Study
-    from studies.run.progress import RunResult
 
 INTERRUPTED = 130
 
@@ -176,6 +170,7 @@ def study(
     from accelfront.screen.commands import Commands
     from accelfront.screen.models import ModelNames
     from accelfront.screen.plot import front_plot
+    from accelfront.screen.run_summary import run_summary
     from accelfront.screen.tables import front_table, print_json
     from accelfront.screen.terminal import console
     from accelfront.screen.verdict import show, verdict
@@ -192,7 +187,7 @@ def study(
     except KeyboardInterrupt:
         print("Interrupted; the same command resumes the study.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    for line in _summary(outcome, store):
+    for line in run_summary(outcome, store):
         print(line, file=sys.stderr)
     if as_json:
         print_json([outcome.study.as_json()])
@@ -203,88 +198,3 @@ def study(
         show(verdict(outcome.study, commands, requirement))
     if outcome.reason == "interrupt":
         raise typer.Exit(INTERRUPTED)
-
-
-def _summary(outcome: RunResult, store: Store) -> list[str]:
-    """What the run did and how to go on."""
-    from accelfront.screen.tables import failures_text, waiting_text
-
-    study = outcome.study
-    done, distinct = len(study.trials), study.space.distinct
-    reasons = {
-        "trials": "To measure more, raise --trials.",
-        "points": "No point is left to measure.",
-        "requirement": "A point meets the requirement.",
-        "timeout": "The time is up; the same command resumes the study.",
-        "plateau": "The last points brought no gain; the same command resumes the study.",
-        "interrupt": "Interrupted; the same command resumes the study.",
-        "others": "Other workers are measuring the rest.",
-    }
-    lines = [
-        f"{done} of {distinct} points measured, {outcome.measured} of them now; "
-        f"kept in {store.name}. {reasons[outcome.reason]}"
-    ]
-    if outcome.met is not None:
-        lines.append(
-            f"trial {outcome.met.number} meets the requirement: "
-            f"{outcome.met.judged_speedup:.2f}x and {outcome.met.judged.latency_s:.3g} s "
-            f"per picture in batches of {study.protocol.batch_size}"
-        )
-    lines += _remeasured(outcome)
-    if waiting := waiting_text(study):
-        lines.append(waiting)
-    lines += [study.doubt] if study.doubt else []
-    lines += _weakness(study, store)
-    if outcome.earlier:
-        lines.append(outcome.earlier)
-    if outcome.unkept is not None:
-        lines.append(f"{outcome.unkept}; the figures are kept")
-    lines += [f"could not be measured: {point}: {why}" for point, why in outcome.failures.items()]
-    before = [each for each in study.failed if each.point not in outcome.failures]
-    return lines + failures_text(before, "failed before, and not tried again")
-
-
-def _weakness(study: Study, store: Store) -> list[str]:
-    """Warnings that the baseline scores less than that of a comparable study."""
-    from accelfront.screen.tables import weakness_text
-    from generator.bounds import weak_baselines
-    from storage.reading.studies import read_studies
-
-    alike = [each for each in read_studies(store) if each.protocol == study.protocol]
-    combination = study.combination
-    own = combination.pipeline, combination.scheduler, combination.steps
-    return [
-        weakness_text(weak)
-        for weak in weak_baselines(alike)
-        if (weak.pipeline, weak.scheduler, weak.steps) == own
-    ]
-
-
-def _remeasured(outcome: RunResult) -> list[str]:
-    """Lines on disturbed trials, and on what confirmations found."""
-    study, lines = outcome.study, []
-    disturbed = [trial for trial in study.trials if trial.was_disturbed]
-    if disturbed:
-        again = sum(t.timed_again and bool(t.measurement.disturbances) for t in disturbed)
-        words = sorted(
-            {w for trial in disturbed for look in trial.measurements for w in look.disturbances}
-        )
-        lines.append(
-            f"{counted(len(disturbed), 'trial')} {'was' if len(disturbed) == 1 else 'were'} "
-            f"disturbed ({', '.join(words)}), {again} of them again when timed again; "
-            "doubt their latencies"
-        )
-    confirmed = [trial for trial in study.trials if trial.confirmed is not None]
-    for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):
-        assert trial.confirmed is not None
-        lines.append(
-            f"trial {trial.number} on {trial.confirmed.samples} unseen prompts: "
-            f"{trial.confirmed.speedup:.2f}x, loss {trial.confirmed.clip_loss:.1%} "
-            f"(in the search {trial.speedup:.2f}x, {trial.clip_loss:.1%})"
-        )
-    if outcome.lacks_prompts:
-        lines.append(
-            "the prompts file has too few prompts left to confirm the best points; give a longer "
-            "file (--prompts) or a smaller --num-samples"
-        )
-    return lines

@@ -69,7 +69,8 @@ def sweep(
 ) -> None:
     """Run or resume all studies of a sweep file."""
     from objectives.errors import InputError
-    from studies.sweep import label, list_study, make_requests, read_sweep
+    from studies.sweep import label, list_study, make_requests
+    from studies.sweep_file import read_sweep
 
     # Check first what needs no heavy library, so that an error shows at once.
     if engine == "local" and (address is not None or workers is not None):

@@ -10,7 +10,7 @@ from objectives.pipelines.model import Model
 from objectives.prompts import prompts_fingerprint
 from objectives.quality.scorer import ScorerSource
 from storage.records.protocol import Dtype, Protocol
-from studies.metrics import kept_metrics
+from studies.planning.metrics import kept_metrics
 from studies.request import StudyRequest
 
 
