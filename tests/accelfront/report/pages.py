@@ -9,6 +9,8 @@ from PIL import Image
 
 from tests.made_reports import made_trial
 
+ATTACK = "<img src=x onerror='document.title=1'>"
+
 # Trial 1 is dominated; trial 3 is over the budget.
 TRIALS = [
     made_trial(0, 1.2, 0.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 from accelfront.report.page import render_page
+from tests.accelfront.report.pages import ATTACK
 from tests.made_records import changed
 from tests.made_reports import made_study, made_trial
 
@@ -21,25 +21,7 @@ pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-p
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
 PHONE, DESK = 390, 1280
-
-ATTACK = "<img src=x onerror='document.title=1'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The Chromium of this machine."""
-    from playwright.sync_api import sync_playwright
-
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip(f"needs one of {', '.join(NAMES)} on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
