@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from objectives.errors import InputError
-from objectives.quality.clip_loss import ClipLoss
+from objectives.quality.metrics.clip_loss import ClipLoss
 from objectives.settings.generation import GenerationSettings
 from storage.foreign import shown
 from storage.records.combination import Combination

@@ -24,7 +24,7 @@ from objectives.pipelines.loading import (
 from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model, find_model
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_profile
-from objectives.quality.psnr import psnr_db
+from objectives.quality.metrics.psnr import psnr_db
 from objectives.settings.generation import usable_dtype
 from objectives.timing.device import find_device, timed
 from objectives.timing.interference import InterferenceMonitor

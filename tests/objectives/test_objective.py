@@ -8,7 +8,7 @@ import torch
 
 from objectives.measurement import Baseline, Partial
 from objectives.objective import MAX_PAIRS, MIN_PAIRS
-from objectives.quality.psnr import PSNR_CEILING_DB
+from objectives.quality.metrics.psnr import PSNR_CEILING_DB
 from objectives.quality.scorer import Scorer
 from objectives.statistics import Estimate
 from tests.objectives.tiny_objective import PLAIN, REUSE_ALL, STEPS, make_objective

@@ -7,7 +7,7 @@ import torch
 
 from objectives.errors import MeasurementError
 from objectives.quality.images import refuse_degenerate
-from objectives.quality.psnr import PSNR_CEILING_DB, psnr_db
+from objectives.quality.metrics.psnr import PSNR_CEILING_DB, psnr_db
 
 SHAPE = (3, 3, 8, 8)
 

@@ -8,7 +8,7 @@ import torch
 
 from objectives.quality import METRICS
 from objectives.quality.metric import Drawn, Embeddings
-from objectives.quality.psnr import PSNR_CEILING_DB, Psnr
+from objectives.quality.metrics.psnr import PSNR_CEILING_DB, Psnr
 from objectives.quality.recorder import QualityRecorder
 from objectives.statistics import mean_loss, relative_loss
 from storage.records.protocol import METRICS as USUAL

@@ -11,7 +11,7 @@ from objectives.embedded.draw import draw
 from objectives.embedded.world import RELATIONS, SINGLE, Scene
 from objectives.quality import METRICS
 from objectives.quality.metric import Drawn, Use
-from objectives.quality.ms_ssim import WEIGHTS
+from objectives.quality.metrics.ms_ssim import WEIGHTS
 from objectives.quality.scorer import Scorer, TextEmbeddings, find_scorer
 
 CAPTION = "a large red ring above a small blue star on a striped navy background"

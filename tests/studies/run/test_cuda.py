@@ -8,7 +8,7 @@ from itertools import chain, combinations
 import pytest
 
 from accel_space.methods import METHODS
-from objectives.quality.psnr import PSNR_CEILING_DB
+from objectives.quality.metrics.psnr import PSNR_CEILING_DB
 from storage.database.opening import Store
 from studies.plan import make_plan
 from studies.run.runner import run_study

@@ -1,0 +1,1 @@
+"""The metrics, a file each; `METRICS` of the room above names them."""
