@@ -19,6 +19,7 @@ from accelfront.screen.rivals import (
     warmup_text,
 )
 from accelfront.screen.terminal import json_text
+from accelfront.screen.votes import VOTES, votes_text
 from storage.records.conclusions.words import share_text
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
@@ -102,6 +103,7 @@ def front_table(study: Study, title: str | None = None) -> Table:
         WARM_UP: any(trial.warmup_s is not None for trial in front),
         HITS: any(trial.measurement.hits is not None for trial in front),
         AGAIN: any(trial.confirmed is not None for trial in front),
+        VOTES: any(votes_text(study, trial) for trial in front),
         f"* over the loss budget of {study.budgets.loss_in_words}": any(
             each.clip_loss > study.loss_budget for trial in front for each in trial.measurements
         ),
@@ -142,6 +144,7 @@ def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str
         f"similar {measured.image_similarity:.3f}",
         "" if measured.hits is None else f"hits {measured.hits:.0%}",
         warmup_text(trial),
+        votes_text(study, trial),
     ]
 
 

@@ -90,6 +90,22 @@ scripts = Table(
     Column("written_at", DateTime, server_default=func.now(), nullable=False),
 )
 
+votes = Table(
+    "accelfront_votes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", Integer, nullable=False, index=True),
+    Column("trial_number", Integer, nullable=False),
+    # The baseline of the same study has no trial.
+    Column("rival_study_id", Integer, nullable=False, index=True),
+    Column("rival_trial_number", Integer, nullable=True),
+    Column("pair", Integer, nullable=False),
+    Column("on_the_left", String(16), nullable=False),
+    Column("winner", String(16), nullable=False),
+    Column("voter", String(255), nullable=False),
+    Column("voted_at", DateTime, server_default=func.now(), nullable=False),
+)
+
 
 def schema_version(engine: Engine) -> int | None:
     """The version of our tables in a database; None if they are not there yet."""

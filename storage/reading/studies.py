@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from storage.database.opening import Store
+from storage.database.votes import read_votes
 from storage.errors import NoStudiesError, StorageError
 from storage.reading.trials import RawTrial, Sorted, sort_trials
+from storage.reading.votes import win_rates
 from storage.records.budgets import Budgets
 from storage.records.combination import StudyName
 from storage.records.points import by_whole_names
@@ -56,6 +58,7 @@ def read_studies(
         StorageError: If there is none of this name, or none that can be read.
     """
     rows = read_study_rows(store.engine, STUDY_KEYS)
+    names = {study_id: row.name for study_id, row in rows.items()}
     if name is not None:
         name = _named(store, name, rows.values())
     ours = {
@@ -69,10 +72,12 @@ def read_studies(
     with collector_paused():
         trials = read_trials(store.engine, ours)
         failures = read_failures(store.engine, ours)
+        votes = win_rates(read_votes(store.engine, ours), names)
         for study_id, row in ours.items():
             try:
                 own = map(RawTrial.of_row, trials.pop(study_id))
-                records.append(_record(row.name, _attributes(row), own, failures[study_id]))
+                record = _record(row.name, _attributes(row), own, failures[study_id])
+                records.append(record.model_copy(update={"votes": votes.get(study_id, {})}))
             except StorageError as error:
                 problems.append(str(error))
     if not records:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination, StudyName
 from storage.records.conclusions.conclusion import Conclusion
+from storage.records.conclusions.win_rate import WinRate
 from storage.records.environment import Environment
 from storage.records.front import pareto_front
 from storage.records.judgement import (
@@ -116,6 +117,8 @@ class Study(BaseModel):
         foreign_trials: How many more are complete and were not measured by accelfront, such as
             those added through Optuna; they count for nothing.
         failed: What failed for reasons of its own and is not tried again.
+        votes: How people liked its pictures: by a trial's number and its rival's name, which is
+            `baseline` or another trial's study, `/` and number.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -136,6 +139,7 @@ class Study(BaseModel):
     label: str = ""
     foreign_trials: int = 0
     failed: list[Failure] = Field(default_factory=list)
+    votes: dict[int, dict[str, WinRate]] = Field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -244,9 +248,17 @@ class Study(BaseModel):
         """Points of this study as `front --json` has them, beside their rivals."""
         rivals = self.rivals
         return [
-            trial.as_json() | trial.chance_json(self.budgets) | rivals.as_json(trial)
+            trial.as_json()
+            | trial.chance_json(self.budgets)
+            | rivals.as_json(trial)
+            | self._votes_json(trial)
             for trial in trials
         ]
+
+    def _votes_json(self, trial: Trial) -> dict[str, Any]:
+        """What people's votes add to the fields of a point; most have none."""
+        rates = self.votes.get(trial.number, {})
+        return {"votes": {rival: rate.as_json() for rival, rate in rates.items()}} if rates else {}
 
     def point_json(self, trial: Trial | None) -> dict[str, Any] | None:
         """One of them, where there is one."""

@@ -13,9 +13,20 @@ from datetime import UTC, datetime
 
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Exists,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
-from storage.database.schema import claims
+from storage.database.schema import claims, votes
 from storage.errors import StudyDeletedError
 from storage.study_store.rows import ATTRIBUTES, TRIALS
 
@@ -54,10 +65,12 @@ def put_right(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             _remove_orphans(connection)
-        holder = exists().where(
-            TRIALS.c.study_id == claims.c.study_id, TRIALS.c.number == claims.c.trial_number
+        connection.execute(delete(claims).where(~_is_there(claims, "study_id", "trial_number")))
+        rival = _is_there(votes, "rival_study_id", "rival_trial_number")
+        is_whole = _is_there(votes, "study_id", "trial_number") & (
+            votes.c.rival_trial_number.is_(None) | rival
         )
-        connection.execute(delete(claims).where(~holder))
+        connection.execute(delete(votes).where(~is_whole))
 
 
 def number_anew(engine: Engine, study_id: int, reason: str) -> None:
@@ -98,6 +111,13 @@ def shares_number(engine: Engine, trial_id: int) -> bool:
     )
     with engine.connect() as connection:
         return bool(connection.scalar(others) != 1)
+
+
+def _is_there(table: Table, study_id: str, number: str) -> Exists:
+    """Whether a row's trial is there, which these columns name."""
+    return exists().where(
+        TRIALS.c.study_id == table.c[study_id], TRIALS.c.number == table.c[number]
+    )
 
 
 def _remove_orphans(connection: Connection) -> None:

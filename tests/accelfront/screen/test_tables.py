@@ -8,6 +8,8 @@ import pytest
 from rich.console import Console
 
 from accelfront.screen.tables import front_table, waiting_text
+from accelfront.screen.votes import votes_text
+from storage.records.conclusions.win_rate import WinRate
 from storage.records.study import Study
 from tests.made_records import changed, made_measurement
 from tests.made_reports import RIVALS, made_study, made_trial
@@ -56,6 +58,23 @@ def test_a_cache_that_decides_while_running_shows_how_often_it_hit() -> None:
     assert any("hits: the share of the denoiser's calls" in line for line in lines)
     assert trial.as_json()["hits"] == 0.65
     assert "hits" not in made_trial(0, 2.0, 0.01).as_json()
+
+
+def test_votes_are_told_of_the_points_that_have_some() -> None:
+    study = made_study(RIVALS)
+    assert "votes" not in "\n".join(lines_of(study))
+    rates = {
+        4: {"baseline": WinRate(6, 2, 2), f"{study.name}/2": WinRate(3, 0, 1)},
+        2: {f"{study.name}/4": WinRate(1, 0, 3), "a-study/7": WinRate(0, 1, 0)},
+    }
+    study = study.model_copy(update={"votes": rates})
+    assert votes_text(study, RIVALS[4]) == "votes 70% 40..89\nvotes 75% 30..95 against trial 2"
+    assert votes_text(study, RIVALS[2]).endswith("\nvotes 50% 5..95 against a-study/7")
+    lines = lines_of(study)
+    text = " ".join(" ".join(lines).split())
+    assert "votes 70% 40..89" in text
+    assert "preferred its pictures to the baseline's, a tie as half" in text
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_front_with_lossless_points_tells_both_speedups_and_warm_ups() -> None:

@@ -1,0 +1,104 @@
+"""Votes: which of two pictures a person took for the better one. Each stays as it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import Engine, insert, inspect, select
+from sqlalchemy.exc import DBAPIError
+
+from storage.database.faults import reason
+from storage.database.schema import add_missing_tables, votes
+from storage.errors import StorageError
+
+Side = Literal["trial", "rival"]
+
+Winner = Literal["trial", "rival", "neither", "withdrawn"]
+"""Whose picture was taken; a vote that was undone is followed by one that withdraws it."""
+
+MOST_CHARACTERS = 80
+"""Of a voter's name."""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One person's choice between two pictures of the same prompt.
+
+    Attributes:
+        study_id: Optuna's number of the trial's study.
+        trial_number: The trial.
+        rival_study_id: Of the rival's study.
+        rival_trial_number: The rival; None is the unaccelerated pipeline of the trial's study.
+        pair: The place of the pictures among those that are kept.
+        on_the_left: Whose picture stood on the left, or above.
+        winner: What the person chose.
+        voter: What the person is called.
+    """
+
+    study_id: int
+    trial_number: int
+    rival_study_id: int
+    rival_trial_number: int | None
+    pair: int
+    on_the_left: Side
+    winner: Winner
+    voter: str
+
+
+def require_room_for_votes(engine: Engine, name: str) -> None:
+    """Raise StorageError if a database takes no votes.
+
+    Args:
+        engine: Of a database of ours, of an earlier release too.
+        name: The database's name, for people.
+    """
+    try:
+        add_missing_tables(engine)
+        with engine.connect() as connection:
+            # The connection rolls it back.
+            connection.execute(insert(votes).values(asdict(_ANY)))
+    except DBAPIError as error:
+        raise StorageError(
+            f"{name} takes no votes: {reason(error)}; with --out FILE the page keeps them in a "
+            "file of each voter's"
+        ) from error
+
+
+def keep_vote(engine: Engine, vote: Vote) -> None:
+    """Keep a vote beside those that are there.
+
+    Args:
+        engine: Of a database that holds the table.
+        vote: The vote.
+
+    Raises:
+        StorageError: If the database does not take it.
+    """
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(votes).values(asdict(vote)))
+    except DBAPIError as error:
+        raise StorageError(f"the vote could not be kept: {reason(error)}") from error
+
+
+def read_votes(engine: Engine, study_ids: Collection[int]) -> list[Vote]:
+    """The votes on trials of some studies, as trials or as rivals, the first first.
+
+    Args:
+        engine: Of any database of ours; one of an earlier release may not hold the table.
+        study_ids: Optuna's numbers of the studies.
+    """
+    if not inspect(engine).has_table(votes.name):
+        return []
+    columns = (votes.c[name] for name in Vote.__annotations__)
+    about = votes.c.study_id.in_(study_ids) | votes.c.rival_study_id.in_(study_ids)
+    wanted = select(*columns).where(about).order_by(votes.c.id)
+    with engine.connect() as connection:
+        found = [Vote(*row) for row in connection.execute(wanted)]
+    # Anybody can write to a database.
+    return [vote for vote in found if vote.winner in get_args(Winner)]
+
+
+_ANY = Vote(0, 0, 0, None, 0, "trial", "withdrawn", "")
