@@ -17,16 +17,8 @@ from accel_space.applying import accelerate_arguments, applied_methods, find_met
 from accel_space.errors import RefusedError
 from accel_space.hits import Hits
 from accel_space.installing import install, is_accelerated, mark, plain_call, restored
-from accel_space.method import (
-    Choices,
-    Context,
-    Generate,
-    Method,
-    Params,
-    Space,
-    Value,
-)
-from accel_space.schedule import StackSchedule
+from accel_space.method import Choices, Context, Generate, Method, Params, Space, Value
+from accel_space.schedule import Schedule, StackSchedule
 from storage.foreign import shown
 from storage.records.points import by_short_names
 
@@ -231,11 +223,29 @@ class Stack:
     @cached_property
     def _points(self) -> dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]]:
         points: dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]] = {}
+        # A grid repeats each schedule of a method with every value of the others.
+        told: dict[tuple[object, ...], Schedule] = {}
+        matters = {method.name: self._that_matter(method) for method in self.methods}
         for values in product(*(choices.values for choices in self.space.values())):
             point = dict(zip(self.space, values, strict=True))
-            schedule = self._schedule(point)
+            schedules: dict[str, Schedule] = {}
+            for method in self.methods:
+                key = (method.name, *(point[name] for name in matters[method.name]))
+                if key not in told:
+                    told[key] = self._schedule_of(method, point)
+                schedules[method.name] = told[key]
+            schedule = StackSchedule.of(schedules, self.context.calls)
             points.setdefault(schedule.key, (point, schedule))
         return points
+
+    def _that_matter(self, method: Method) -> list[str]:
+        """The parameters that a method's schedule can depend on: its own, and what narrows it."""
+        owners = {
+            other.name
+            for other in self.methods
+            if other is method or type(other).narrowed is not Method.narrowed
+        }
+        return [name for name in self.space if name.partition(".")[0] in owners]
 
     def _read(self, params: Params) -> dict[str, Value]:
         """Check names and numbers, and write equal numbers alike."""
@@ -252,13 +262,11 @@ class Stack:
         }
 
     def _schedule(self, params: Params) -> StackSchedule:
-        schedules = {
-            method.name: method.schedule(
-                own_params(method, params), self.context_of(method, params)
-            )
-            for method in self.methods
-        }
+        schedules = {method.name: self._schedule_of(method, params) for method in self.methods}
         return StackSchedule.of(schedules, self.context.calls)
+
+    def _schedule_of(self, method: Method, params: Params) -> Schedule:
+        return method.schedule(own_params(method, params), self.context_of(method, params))
 
 
 def _switched_off(methods: Sequence[Method], context: Context) -> dict[str, Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 from typing import Any
 
@@ -273,7 +273,9 @@ def _unfit(what: str, error: Exception) -> InputError:
     return InputError(f"{what} does not work with this pipeline: {reason_of(error)}")
 
 
-def _classes() -> list[str]:
+@cache
+def _classes() -> tuple[str, ...]:
     import diffusers
 
-    return [name for name in dir(diffusers) if name.endswith("Scheduler") and name[0].isupper()]
+    names = dir(diffusers)
+    return tuple(name for name in names if name.endswith("Scheduler") and name[0].isupper())

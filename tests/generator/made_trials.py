@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def made_study(
     params: Params,
     scheduler: str = "DDIM",
     steps: int = STEPS,
+    model: str | None = None,
     **protocol: Any,
 ) -> tuple[Study, Trial]:
     """A study of one trial.
@@ -64,6 +66,7 @@ def made_study(
         params: The trial's point.
         scheduler: A scheduler's name.
         steps: num_inference_steps.
+        model: What the protocol names; None names the pipeline's own.
         protocol: What differs from the pipeline's own.
     """
     entry = find_pipeline(pipeline)
@@ -92,7 +95,7 @@ def made_study(
         combination=combination,
         protocol=Protocol.model_validate(
             {
-                "model": own_model(entry),
+                "model": model or own_model(entry),
                 "scorer": f"{entry.scorer}@01234567",
                 "prompts": f"{entry.prompts.name}@76543210",
                 "num_samples": entry.num_samples,
@@ -132,8 +135,8 @@ def rendered(study: Study, trial: Trial) -> str:
     return render_script(study, trial, Source(model, variant=entry.variant))
 
 
-def default_point(pipeline: str, methods: Iterable[str]) -> Params | None:
-    """The default point of a stack at `STEPS` steps of DDIM; None if the pipeline refuses it."""
+def stack_at(pipeline: str, methods: Iterable[str]) -> Stack | None:
+    """A stack at `STEPS` steps of DDIM; None if the pipeline refuses it."""
     entry = find_pipeline(pipeline)
     architecture = entry.architecture
     context = Context(
@@ -144,7 +147,7 @@ def default_point(pipeline: str, methods: Iterable[str]) -> Params | None:
         methods=frozenset(methods),
     )
     try:
-        return Stack(context).default
+        return Stack(context)
     except RefusedError:
         return None
 
@@ -153,12 +156,13 @@ def _timesteps(steps: int) -> tuple[float, ...]:
     return tuple(float(1000 // steps * step + 1) for step in reversed(range(steps)))
 
 
-def catalogue_trials() -> list[tuple[Study, Trial]]:
-    """A trial of every pipeline with every set of methods that it takes."""
-    return [
+@cache
+def catalogue_trials() -> tuple[tuple[Study, Trial], ...]:
+    """A trial of every pipeline with every set of methods that it takes, at its default."""
+    return tuple(
         # Golden files are not to change with the weights of the embedded models.
-        made_study(pipeline, methods, point, model=f"{pipeline}@89abcdef")
+        made_study(pipeline, methods, stack.default, model=f"{pipeline}@89abcdef")
         for pipeline in PIPELINES
         for methods in METHOD_SETS
-        if (point := default_point(pipeline, methods)) is not None
-    ]
+        if (stack := stack_at(pipeline, methods)) is not None
+    )

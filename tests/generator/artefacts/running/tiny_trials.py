@@ -19,7 +19,7 @@ from objectives.pipelines.schedulers import make_scheduler, scheduler_settings
 from storage.records.study import Study
 from storage.records.trial import Trial
 from tests.generator.artefacts.running import draw_with_scripts
-from tests.generator.made_trials import METHOD_SETS, default_point, made_study
+from tests.generator.made_trials import METHOD_SETS, made_study, stack_at
 from tests.made_records import changed
 from tests.tiny_pipelines import CALLS, PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
@@ -34,7 +34,7 @@ FAMILY_SETS = [
     *(
         ("SD1.5", names)
         for names in METHOD_SETS
-        if default_point("SD1.5", names) and not LOSSLESS & set(names)
+        if stack_at("SD1.5", names) and not LOSSLESS & set(names)
     ),
     ("SD1.5", ("compile", "deepcache")),
     ("SDXL", ("deepcache", "tgate", "tome")),
