@@ -14,7 +14,7 @@ from objectives.pairs import PairRunner
 from objectives.pipelines.conditioning import Conditioning, Plain
 from objectives.quality import METRICS
 from objectives.quality.images import refuse_degenerate
-from objectives.quality.metric import Drawn
+from objectives.quality.metric import Drawn, Metric
 from objectives.quality.recorder import QualityRecorder
 from objectives.quality.scorer import Scorer, TextEmbeddings
 from objectives.trial_recorder import TrialRecorder
@@ -47,6 +47,7 @@ class Objective:
         device: torch.device,
         conditioning: Conditioning | None = None,
         call: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Metric] = METRICS,
     ) -> None:
         """Prepare the batches.
 
@@ -59,10 +60,13 @@ class Objective:
             device: Where the pipeline is.
             conditioning: The same prompts as the pipeline takes them; None is as text.
             call: What the pipeline's call takes besides.
+            metrics: Those of the protocol, loaded, by name.
         """
         conditioning = conditioning or Plain(prompts, protocol.negative_prompt)
+        self._metrics = [metrics[name] for name in protocol.metrics]
+        beside_mib = sum(metric.held_mib for metric in self._metrics)
         self._runner = PairRunner(
-            pipe, stack, scorer, protocol, device, conditioning, dict(call or {})
+            pipe, stack, scorer, protocol, device, conditioning, dict(call or {}), beside_mib
         )
         self._scorer = scorer
         self._device = device
@@ -70,7 +74,6 @@ class Objective:
         self._texts = prompts
         self._prompts = scorer.embed_prompts(prompts)
         self._embed = TextEmbeddings(scorer)
-        self._metrics = [METRICS[name] for name in protocol.metrics]
 
     def measure_baseline(self) -> Baseline:
         """Generate and score the protocol's prompts without acceleration.

@@ -40,6 +40,7 @@ class PairRunner:
         device: torch.device,
         conditioning: Conditioning,
         call: Mapping[str, Any],
+        beside_mib: float = 0.0,
     ) -> None:
         """Keep what all batches need.
 
@@ -51,6 +52,7 @@ class PairRunner:
             device: Where the pipeline is.
             conditioning: The protocol's prompts, as the pipeline takes them.
             call: What the pipeline's call takes besides.
+            beside_mib: Memory of the device that the models of metrics take: no script has them.
         """
         self._pipe = pipe
         self._stack = stack
@@ -60,6 +62,7 @@ class PairRunner:
         self._denoiser = stack.context.family.denoiser_of(pipe)
         self._conditioning = conditioning
         self._call = call
+        self._beside_mib = beside_mib
         self._is_warm = False
         self._baseline_share: HostBoundShare | None = None
 
@@ -124,7 +127,7 @@ class PairRunner:
             recorder.warmup_s = seconds
         recorder.lossy_methods = self._stack.schedule(point).lossy_methods
         peak = devices.peak_memory_mib(self._device)
-        recorder.peak_memory += [] if peak is None else [peak]
+        recorder.peak_memory += [] if peak is None else [peak - self._beside_mib]
         return images, seconds / len(batch)
 
     def run_baseline(

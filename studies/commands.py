@@ -18,6 +18,7 @@ from objectives.timing.device import is_cpu
 from storage.records.protocol import METRICS as USUAL
 from storage.records.study import Study
 from studies.budgets import budget_words
+from studies.files import given_weights
 from studies.request import StudyRequest
 
 ONWARD_IN_PYTHON = (
@@ -89,6 +90,7 @@ def going_on(record: Study) -> StudyRequest:
         model=record.origin.folder or _address(record, entry and entry.model),
         revision=record.origin.commit,
         metrics=tuple(name for name in protocol.metrics if name not in USUAL),
+        weights=given_weights(record.files),
         generation=_settings(record),
         device="cpu" if is_cpu(record.device) else "auto",
     )
@@ -135,6 +137,7 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
     }
     for name, value in values.items():
         if name == "--device":
+            yield from (["--weights", f"{each}={path}"] for each, path in request.weights.items())
             yield from map(list, setting_words(request.generation))
         if value is not None:
             yield [name, str(value)]

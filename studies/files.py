@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from studies.request import StudyRequest
 
+WEIGHTS = "weights "
+"""What stands before a metric's name where the file of its weights is kept."""
+
 
 def given_files(request: StudyRequest) -> dict[str, str]:
-    """The absolute paths of the prompts and the scorer that a person gave as files or folders.
+    """The absolute paths of prompts, scorer and metrics' weights that a person gave.
 
     Args:
         request: The request; its relative paths start in the working folder.
 
     Returns:
-        `prompts` and `scorer` as their options take them, if given and if a file or folder.
+        `prompts` and `scorer` as their options take them, if given and if a file or folder, and
+        `weights NAME` of metrics.
     """
     files = {}
     if request.prompts is not None:
@@ -23,7 +28,18 @@ def given_files(request: StudyRequest) -> dict[str, str]:
     scorer = None if request.scorer is None else _scorer_file(request.scorer)
     if scorer is not None:
         files["scorer"] = scorer
-    return files
+    return files | {
+        f"{WEIGHTS}{name}": str(path.absolute()) for name, path in request.weights.items()
+    }
+
+
+def given_weights(files: Mapping[str, str]) -> dict[str, Path]:
+    """The weights among `given_files`, by metric."""
+    return {
+        name.removeprefix(WEIGHTS): Path(path)
+        for name, path in files.items()
+        if name.startswith(WEIGHTS)
+    }
 
 
 def with_whole_paths(request: StudyRequest) -> StudyRequest:
@@ -35,6 +51,7 @@ def with_whole_paths(request: StudyRequest) -> StudyRequest:
         request,
         prompts=None if prompts is None else Path(prompts),
         scorer=files.get("scorer", request.scorer),
+        weights=given_weights(files),
         generation=replace(request.generation, loras=tuple(loras)),
     )
 

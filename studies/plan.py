@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from objectives.pipelines.loras import LIBRARY, FoundLora, check_takes_loras
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
 from objectives.pipelines.schedulers import Settings, scheduler_name
 from objectives.prompts import prompts_fingerprint
+from objectives.quality.metric import Weights
 from objectives.quality.scorer import ScorerSource, find_scorer
 from objectives.settings.notes import generation_notes
 from objectives.timing.device import find_device
@@ -25,6 +27,7 @@ from studies.planning.metrics import check_metrics, kept_metrics
 from studies.planning.protocol import make_protocol
 from studies.planning.sample import Sample, draw_sample
 from studies.planning.stacks import check_machine, make_stack, scheduler_settings
+from studies.planning.weights import find_weights
 from studies.request import StudyRequest, check_numbers
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class Plan:
         entry: The pipeline's entry in the catalogue.
         model: The model to load.
         scorer: The open_clip model that scores.
+        weights: What the metrics load.
         combination: The pipeline, the scheduler, the steps and the methods.
         scheduler_settings: Settings of the scheduler beyond the pipeline's own configuration.
         scheduler_options: Those of them that the request chose.
@@ -57,6 +61,7 @@ class Plan:
     entry: PipelineEntry
     model: Model
     scorer: ScorerSource
+    weights: Mapping[str, Weights]
     combination: Combination
     scheduler_settings: Settings
     scheduler_options: Settings
@@ -145,6 +150,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
         RefusedError: If the methods cannot work in this combination.
     """
     check_request(request)
+    weights = find_weights(request)
     entry = find_pipeline(request.pipeline)
     loras = request.generation.find_loras()
     check_takes_loras(entry.pipeline_class, loras, is_given=given is not None)
@@ -163,7 +169,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
     settings, options = scheduler_settings(request, entry, model.architecture)
-    protocol = make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras)
+    protocol = make_protocol(request, entry, model, scorer, sample.prompts, dtype, loras, weights)
     check_metrics(protocol, sample.prompts + sample.unseen)
     combination = Combination(
         pipeline=entry.name,
@@ -176,6 +182,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
         entry=entry,
         model=model,
         scorer=scorer,
+        weights=weights,
         combination=combination,
         scheduler_settings=settings,
         scheduler_options=options,

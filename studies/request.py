@@ -47,6 +47,8 @@ class StudyRequest:
         revision: The branch, tag or commit of an address.
         scorer: The open_clip model that scores, as `find_scorer` takes it.
         metrics: Names of metrics to keep beside the usual ones.
+        weights: The files of metrics with a model of their own, by metric; a metric without an
+            entry looks where its library keeps fetched files.
         generation: How pictures are drawn, where not as the pipeline has it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
@@ -75,6 +77,7 @@ class StudyRequest:
     revision: str | None = None
     scorer: str | None = None
     metrics: tuple[str, ...] = ()
+    weights: Mapping[str, Path] = field(default_factory=dict)
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     device: str = "auto"
     timeout_s: float | None = None

@@ -86,6 +86,7 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             scorer=_located(sweep.protocol.scorer, folder),
             generation=generation,
             metrics=tuple(sweep.protocol.metrics),
+            weights={name: folder / file for name, file in sweep.protocol.weights.items()},
             device=device,
             loss_budget=asked.clip_loss,
             conditions=asked.conditions,

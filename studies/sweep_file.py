@@ -56,6 +56,7 @@ class ProtocolPart(_Part, SettingEntries):
     prompts: str | None = None
     scorer: str | None = None
     metrics: list[str] = []
+    weights: dict[str, str] = {}
 
 
 class Sweep(_Part):

@@ -30,6 +30,12 @@ def asked_budgets(given: Mapping[str, Budget] | None) -> AskedBudgets:
     )
 
 
+def names_of(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names, given one by one or as one text with commas."""
+    names = given.split(",") if isinstance(given, str) else given
+    return tuple(name.strip() for name in names if name.strip())
+
+
 def option_texts(given: Mapping[str, Setting] | None) -> list[str]:
     """Options of a scheduler, each NAME=VALUE."""
     return [

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from accelfront.api.arguments import checked
-from accelfront.api.asking import Budget, asked_budgets, option_texts, prompts_file
+from accelfront.api.asking import Budget, asked_budgets, names_of, option_texts, prompts_file
 from accelfront.api.errors import told
 from accelfront.api.reading import storage_url
 from accelfront.api.running import quiet, run
@@ -45,6 +45,8 @@ def search(
     seed: int = 0,
     sampler: str = "auto",
     scorer: str | None = None,
+    metrics: str | Sequence[str] = (),
+    weights: Mapping[str, str | Path] | None = None,
     model: str | Path | None = None,
     revision: str | None = None,
     device: str | None = None,
@@ -88,6 +90,9 @@ def search(
         seed: The seed of the noise, of the draw of prompts and of the sampler.
         sampler: How points are chosen: auto, grid, gp, tpe, nsga2 or random.
         scorer: The open_clip model that scores; None is the pipeline's.
+        metrics: The metrics to measure beside the usual ones, as `methods` takes its names.
+        weights: By metric, the file that its model is loaded from, such as
+            `{"lpips": "alexnet.pth"}`; None is what its library fetched before.
         model: A folder in diffusers layout or an address, in place of the pipeline's model.
         revision: The branch, tag or commit of an address.
         device: auto, cpu, cuda or cuda:N; None is auto.
@@ -105,7 +110,6 @@ def search(
         AccelfrontError: If that cannot be done as asked, or fails; the text says why.
         KeyboardInterrupt: At a second interrupt, or at one before the study is there.
     """
-    names = methods.split(",") if isinstance(methods, str) else methods
     with told(), quiet():
         given = None if isinstance(pipe, str) else take_pipe(pipe)
         if given is not None:
@@ -115,7 +119,7 @@ def search(
             pipeline=pipe if given is None else given.entry.name,
             scheduler=scheduler or ("DDIM" if given is None else given.scheduler),
             steps=steps,
-            methods=tuple(name.strip() for name in names if name.strip()),
+            methods=names_of(methods),
             trials=trials,
             num_samples=num_samples,
             batch_size=batch_size,
@@ -125,6 +129,8 @@ def search(
             model=None if model is None else str(model),
             revision=revision,
             scorer=scorer,
+            metrics=names_of(metrics),
+            weights={name: Path(file) for name, file in (weights or {}).items()},
             generation=read_settings(
                 guidance,
                 size if size is None or isinstance(size, str) else "x".join(map(str, size)),

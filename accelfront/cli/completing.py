@@ -27,9 +27,15 @@ def methods(incomplete: str) -> list[str]:
     """One method more after those that are typed already."""
     from accel_space.methods import METHODS
 
-    before, comma, last = incomplete.rpartition(",")
-    typed = before.split(",")
-    return [f"{before}{comma}{name}" for name in _beginning(last, METHODS) if name not in typed]
+    return _after(incomplete, METHODS)
+
+
+def metrics(incomplete: str) -> list[str]:
+    """One metric more after those that are typed already, of those that are measured on request."""
+    from objectives.quality import METRICS
+    from storage.records.protocol import METRICS as USUAL
+
+    return _after(incomplete, [name for name in METRICS if name not in USUAL])
 
 
 def samplers(incomplete: str) -> list[str]:
@@ -51,6 +57,13 @@ def stored_studies(context: typer.Context, incomplete: str) -> list[str]:
         return _beginning(incomplete, labels_and_names(store))
     except (StorageError, DatabaseFailedError, *DATABASE_ERRORS):
         return []
+
+
+def _after(incomplete: str, names: Iterable[str]) -> list[str]:
+    """One name more behind the last comma, of those that are not typed yet."""
+    before, comma, last = incomplete.rpartition(",")
+    typed = before.split(",")
+    return [f"{before}{comma}{name}" for name in _beginning(last, names) if name not in typed]
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -38,6 +38,9 @@ SCENES = 128
 OPPOSITE = (1, 0, 3, 2)
 """The relation in which the two objects have changed places."""
 
+WITHOUT_MODEL = {name: metric for name, metric in METRICS.items() if not metric.loads}
+"""The metrics that anybody can measure."""
+
 Damage = Callable[[Tensor], Tensor]
 
 
@@ -126,7 +129,7 @@ def losses(
         baseline_pictures=whole,
     )
     found = []
-    for name, metric in METRICS.items():
+    for name, metric in WITHOUT_MODEL.items():
         before = [] if "pairs" in metric.needs else metric.values(drawn.baseline)
         found.append((name, metric.loss(metric.values(drawn), before)))
     return found
@@ -134,7 +137,7 @@ def losses(
 
 def as_markdown(results: Mapping[str, Any]) -> str:
     """The table, a row for each damage."""
-    names = list(METRICS)
+    names = list(WITHOUT_MODEL)
     lines = [
         "# Which metric sees which damage",
         "",

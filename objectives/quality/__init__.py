@@ -7,12 +7,13 @@ from objectives.quality.metric import Metric
 from objectives.quality.metrics.attributes import Attributes
 from objectives.quality.metrics.clip_loss import ClipLoss
 from objectives.quality.metrics.image_similarity import ImageSimilarity
+from objectives.quality.metrics.lpips import Lpips
 from objectives.quality.metrics.ms_ssim import MsSsim
 from objectives.quality.metrics.psnr import Psnr
 from objectives.quality.metrics.ssim import Ssim
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in (ClipLoss(), ImageSimilarity(), Psnr(), Ssim(), MsSsim(), Attributes())
+    for metric in (ClipLoss(), ImageSimilarity(), Psnr(), Ssim(), MsSsim(), Lpips(), Attributes())
 }
 """Every metric by its name."""

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.errors import InputError
 from objectives.statistics import CONFIDENCE, Estimate, mean_loss, relative_loss
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
 Embeddings = NDArray[np.float32]
@@ -73,6 +76,19 @@ class Drawn:
         return replace(self, embeddings=self.baseline_embeddings, pictures=self.baseline_pictures)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What a metric's model is loaded from.
+
+    Attributes:
+        name: Its identity for the protocol: the file's or folder's name, and a fingerprint.
+        path: The file or folder.
+    """
+
+    name: str
+    path: Path
+
+
 class Metric(ABC):
     """One way to say what acceleration costs in quality.
 
@@ -82,8 +98,7 @@ class Metric(ABC):
         more_is_better: The direction of its values; a loss is always the better the smaller.
         needs: What it looks at.
         default_budget: The greatest loss that is allowed where nobody says another; None is any.
-        loads: What it loads besides the scorer, and how to get that onto a machine without a
-            network; empty if nothing.
+        loads: What it loads besides the scorer; empty if nothing.
     """
 
     name: ClassVar[str]
@@ -96,6 +111,39 @@ class Metric(ABC):
     def why_not(self, use: Use) -> str:
         """Why it cannot be used there; empty if it can. Nothing is loaded to tell."""
         return ""
+
+    def find(self, given: Path | None) -> Weights | None:
+        """Find what its model is loaded from; nothing is loaded or fetched.
+
+        Args:
+            given: The file or folder that a person names; None looks where its library keeps it.
+
+        Returns:
+            None if it has no model of its own.
+
+        Raises:
+            InputError: If it is not there, or a package that the model needs is not.
+        """
+        if given is not None:
+            raise InputError(f"--weights {self.name}: {self.title} has no weights; leave it out")
+        return None
+
+    def loaded(self, weights: Weights | None, device: torch.device) -> Metric:
+        """The metric with its model in memory.
+
+        Args:
+            weights: What `find` found.
+            device: Where it computes.
+
+        Raises:
+            LoadError: If it cannot be loaded.
+        """
+        return self
+
+    @property
+    def held_mib(self) -> float:
+        """The memory of the study's device that its model takes."""
+        return 0.0
 
     @abstractmethod
     def values(self, drawn: Drawn) -> list[float]:

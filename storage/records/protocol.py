@@ -44,6 +44,18 @@ class Lora(Record):
     fused: bool = True
 
 
+class MetricWeights(Record):
+    """What the model of a metric was loaded from.
+
+    Attributes:
+        metric: The metric's name.
+        name: The file's or folder's name and fingerprint.
+    """
+
+    metric: str
+    name: str
+
+
 class Protocol(Record):
     """How a measurement is made; part of a study's identity.
 
@@ -62,6 +74,7 @@ class Protocol(Record):
         seed: The picture of prompt i starts from noise of seed + i.
         timed: What is inside a latency.
         metrics: The names of the quality metrics that every trial keeps.
+        weights: What metrics with a model of their own loaded.
         negative_prompt: What all pictures are guided away from; empty for nothing.
         loras: What was loaded on top of the model, in that order.
     """
@@ -80,6 +93,7 @@ class Protocol(Record):
     timed: Timed = "prompt to picture"
     # JSON has lists only, so a list is taken here too.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = METRICS
+    weights: Annotated[tuple[MetricWeights, ...], Field(strict=False)] = ()
     negative_prompt: str = ""
     loras: Annotated[tuple[Lora, ...], Field(strict=False)] = ()
 

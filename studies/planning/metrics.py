@@ -19,11 +19,9 @@ def kept_metrics(request: StudyRequest) -> tuple[str, ...]:
     Raises:
         InputError: If one is unknown, or a budget is set on one that is not kept.
     """
-    for name in request.metrics:
-        if name not in METRICS:
-            near = likely(name, METRICS)
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(METRICS)}"
-            raise InputError(f"--metrics: there is no metric {shown(name)}; {hint}")
+    for option, names in (("--metrics", request.metrics), ("--weights", request.weights)):
+        for name in names:
+            _check_known(option, name)
     kept = dict.fromkeys([*USUAL, *(name for name in METRICS if name in request.metrics)])
     for name, most in request.conditions.items():
         if most is not None and name not in (*kept, CLIP_LOSS, MEMORY):
@@ -31,7 +29,20 @@ def kept_metrics(request: StudyRequest) -> tuple[str, ...]:
                 f"--budget {name}: the study does not measure {METRICS[name].title}; add "
                 f"--metrics {','.join([*request.metrics, name])}"
             )
+    for name in request.weights:
+        if name not in kept:
+            raise InputError(
+                f"--weights {name}: the study does not measure {METRICS[name].title}; add "
+                f"--metrics {','.join([*request.metrics, name])}"
+            )
     return tuple(kept)
+
+
+def _check_known(option: str, name: str) -> None:
+    if name not in METRICS:
+        near = likely(name, METRICS)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(METRICS)}"
+        raise InputError(f"{option}: there is no metric {shown(name)}; {hint}")
 
 
 def check_metrics(protocol: Protocol, prompts: list[str]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from objectives.pipelines.catalogue import PipelineEntry
 from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model
 from objectives.prompts import prompts_fingerprint
+from objectives.quality.metric import Weights
 from objectives.quality.scorer import ScorerSource
-from storage.records.protocol import Dtype, Protocol
+from storage.records.protocol import Dtype, MetricWeights, Protocol
 from studies.planning.metrics import kept_metrics
 from studies.request import StudyRequest
 
@@ -21,7 +22,8 @@ def make_protocol(
     scorer: ScorerSource,
     prompts: list[str],
     dtype: Dtype,
-    loras: Sequence[FoundLora] = (),
+    loras: Sequence[FoundLora],
+    weights: Mapping[str, Weights],
 ) -> Protocol:
     """Complete a request by what the pipeline has where the request says nothing.
 
@@ -33,6 +35,7 @@ def make_protocol(
         prompts: The prompts of the search.
         dtype: The type of the weights.
         loras: What is fused into them.
+        weights: What the metrics load.
     """
     file, chosen = request.prompts or entry.prompts, request.generation
     height, width = chosen.size_with(model.architecture)
@@ -52,4 +55,5 @@ def make_protocol(
         negative_prompt=chosen.negative_prompt,
         loras=tuple(lora.record for lora in loras),
         metrics=kept_metrics(request),
+        weights=tuple(MetricWeights(metric=name, name=each.name) for name, each in weights.items()),
     )

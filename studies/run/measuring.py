@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,8 @@ from objectives.pipelines.conditioning import Conditioning
 from objectives.pipelines.loading import free_memory, load_conditioning, load_pipeline
 from objectives.pipelines.schedulers import make_scheduler
 from objectives.prompt_length import length_notes
+from objectives.quality import METRICS
+from objectives.quality.metric import Metric
 from objectives.quality.scorer import Scorer, foreign_doubt
 from storage.database.baselines import baseline_key, find_baseline, keep_baseline
 from storage.database.opening import Store
@@ -43,13 +45,14 @@ class Instrument:
 
 @dataclass(frozen=True)
 class LoadedPipeline:
-    """One pipeline in memory, with the prompts and the scorer that it was loaded for."""
+    """One pipeline in memory, with the prompts, scorer and metrics that it was loaded for."""
 
     key: tuple[object, ...]
     pipe: Any
     scheduler_config: Any
     conditioning: Conditioning
     scorer: Scorer
+    metrics: Mapping[str, Metric]
     notes: tuple[str, ...]
 
 
@@ -68,7 +71,7 @@ class PipelineLoader:
             tell: Told in words what takes time.
 
         Raises:
-            InputError: If the scorer cannot be loaded.
+            InputError: If the scorer or the model of a metric cannot be loaded.
             MeasurementError: If the unaccelerated pipeline makes no pictures.
         """
         if "compile" in plan.combination.methods:
@@ -86,6 +89,7 @@ class PipelineLoader:
             plan.device,
             loaded.conditioning.part(plan.places),
             plan.entry.family.call,
+            loaded.metrics,
         )
         key = baseline_key(plan.baseline_identity)
         found = find_baseline(store.engine, key)
@@ -112,6 +116,7 @@ class PipelineLoader:
             protocol.dtype,
             plan.device,
             plan.scorer,
+            (protocol.metrics, plan.weights),
             (negative, *plan.drawn),
             plan.loras,
         )
@@ -122,6 +127,10 @@ class PipelineLoader:
         tell(f"loading {plan.combination.pipeline}")
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)
+        metrics = {
+            name: METRICS[name].loaded(plan.weights.get(name), plan.device)
+            for name in protocol.metrics
+        }
         conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where, negative)
         pipe = load_pipeline(plan.entry, plan.model, *where, plan.loras)
         # What is loaded stays: left out, it cannot make a collection stall a trial by half a
@@ -130,7 +139,8 @@ class PipelineLoader:
         gc.freeze()
         cut_off = conditioning.cut_off(pipe), scorer.cut_off(plan.drawn)
         notes = length_notes(*cut_off, len(plan.drawn), conditioning.cuts_negative(pipe))
-        self._loaded = LoadedPipeline(key, pipe, pipe.scheduler.config, conditioning, scorer, notes)
+        config = pipe.scheduler.config
+        self._loaded = LoadedPipeline(key, pipe, config, conditioning, scorer, metrics, notes)
         return self._loaded
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks.embedded.damage import (
+    WITHOUT_MODEL,
     as_markdown,
     content_damages,
     losses,
@@ -10,7 +11,6 @@ from benchmarks.embedded.damage import (
     rendered,
     scenes_of_two,
 )
-from objectives.quality import METRICS
 from objectives.quality.scorer import Scorer, find_scorer
 
 
@@ -31,7 +31,7 @@ def test_no_damage_costs_nothing_and_each_damage_something() -> None:
             "machine": "here",
             "versions": {},
             "pictures": 4,
-            "losses": {"one object gone": {name: vars(recoloured[name]) for name in METRICS}},
+            "losses": {"one object gone": {name: vars(recoloured[name]) for name in WITHOUT_MODEL}},
         }
     )
     assert page.count("\n| one object gone |") == 1

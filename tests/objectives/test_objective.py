@@ -8,7 +8,8 @@ import torch
 
 from objectives.measurement import Baseline, Partial
 from objectives.objective import MAX_PAIRS, MIN_PAIRS
-from objectives.quality.metrics.psnr import PSNR_CEILING_DB
+from objectives.quality import METRICS
+from objectives.quality.metrics.psnr import PSNR_CEILING_DB, Psnr
 from objectives.quality.scorer import Scorer
 from objectives.statistics import Estimate
 from tests.objectives.tiny_objective import PLAIN, REUSE_ALL, STEPS, make_objective
@@ -67,6 +68,24 @@ def test_stack_of_nothing_measures_as_the_baseline(
     assert 0 < low <= measured.speedup * 0.97 < measured.speedup * 1.03 <= high, "as runs differ"
     assert measured.peak_memory_mib is None
     assert not measured.device_shared
+
+
+class Heavy(Psnr):
+    """A metric whose model would take memory of the study's device."""
+
+    held_mib = 300.0
+
+
+def test_the_memory_of_metrics_models_is_not_the_pipelines(
+    pipe: Any, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The memory of a CPU is not measured.
+    monkeypatch.setattr("objectives.timing.device.peak_memory_mib", lambda device: 1000.0)
+    plain = make_objective(pipe, scorer, samples=2)
+    baseline = plain.measure_baseline()
+    assert plain.measure(PLAIN, baseline).peak_memory_mib == 1000
+    monkeypatch.setitem(METRICS, "psnr", Heavy())
+    assert make_objective(pipe, scorer, samples=2).measure(PLAIN, baseline).peak_memory_mib == 700
 
 
 def test_the_pictures_of_each_pair_are_shown(pipe: Any, scorer: Scorer) -> None:

@@ -70,6 +70,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
         ).map(tuple),
     ),
     metrics=st.sampled_from([(), ("ms_ssim",), ("ms_ssim", "attributes")]),
+    weights=st.dictionaries(
+        st.sampled_from(["lpips", "dino"]), st.builds(Path, st.just("a b.pth"))
+    ),
     device=st.sampled_from(["auto", "cpu", "cuda:3"]),
     timeout_s=st.none() | POSITIVE,
     trial_timeout_s=st.none() | POSITIVE,

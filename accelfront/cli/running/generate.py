@@ -18,7 +18,8 @@ from accelfront.cli.generation_options import (
     SchedulerOption,
     Size,
 )
-from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+from accelfront.cli.metric_options import SearchedMetrics, SearchedWeights
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, names_in
 
 if TYPE_CHECKING:
     from generator.artefacts.emit import TaskResult
@@ -95,6 +96,8 @@ def generate(
             help="With --search-missing: the scorer, as for `study`. Default: the pipeline's."
         ),
     ] = None,
+    metrics: SearchedMetrics = "",
+    weights: SearchedWeights = None,
     guidance: Guidance = None,
     size: Size = None,
     dtype: Dtype = None,
@@ -112,6 +115,7 @@ def generate(
     from generator.choice import Rules
     from objectives.settings.words import read_settings
     from storage.database.opening import open_store
+    from studies.planning.weights import read_weights
 
     settings = read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora)
     asked = [_under(each, settings) for each in _read(task or [], tasks)]
@@ -123,7 +127,17 @@ def generate(
     scope = _scope(device, model)
     # A search is a worker, so it waits for a database that is away.
     store = open_store(storage, create=search_missing, tell=_tell if search_missing else None)
-    search = StudySearch(store, scope, device, model, trials, num_samples, scorer)
+    search = StudySearch(
+        store=store,
+        scope=scope,
+        device=device,
+        model=model,
+        trials=trials,
+        num_samples=num_samples,
+        scorer=scorer,
+        metrics=names_in(metrics),
+        weights=read_weights(weights or ()),
+    )
     emitter = Emitter(
         store=store,
         studies={study.name: study for study in _studies(store, may_be_none=search_missing)},

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from accelfront.cli.options import named_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from generator.choice import Scope
     from generator.tasks.task import Task
     from storage.database.opening import Store
@@ -30,6 +33,8 @@ class StudySearch:
         trials: The value of --trials: the most distinct points to measure.
         num_samples: The value of --num-samples.
         scorer: The value of --scorer.
+        metrics: The value of --metrics.
+        weights: The value of --weights.
     """
 
     store: Store
@@ -39,6 +44,8 @@ class StudySearch:
     trials: int
     num_samples: int | None
     scorer: str | None
+    metrics: tuple[str, ...]
+    weights: Mapping[str, Path]
 
     def run(self, task: Task) -> Study:
         """Run a study of a task's combination until a point meets the task.
@@ -113,6 +120,8 @@ class StudySearch:
             batch_size=None if task.latency_s is None else 1,
             model=self.model,
             scorer=self.scorer,
+            metrics=self.metrics,
+            weights=self.weights,
             generation=task.settings,
             device=self.device if is_here else "auto",
             requirement=speed_asked(task),

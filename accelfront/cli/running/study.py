@@ -17,6 +17,7 @@ from accelfront.cli.generation_options import (
     SchedulerOption,
     Size,
 )
+from accelfront.cli.metric_options import Metrics, WeightsFile
 from accelfront.cli.options import (
     DEFAULT_STORAGE,
     DEFAULT_TRIALS,
@@ -84,12 +85,8 @@ def study(
     negative_prompt: NegativePrompt = None,
     scheduler_option: SchedulerOption = None,
     lora: LoraFile = None,
-    metrics: Annotated[
-        str,
-        typer.Option(
-            help="Metrics to measure beside the usual ones, joined by commas: ms_ssim, attributes."
-        ),
-    ] = "",
+    metrics: Metrics = "",
+    weights: WeightsFile = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
@@ -134,6 +131,7 @@ def study(
     from storage.records.requirement import Requirement
     from studies.budgets import read_budgets
     from studies.plan import check_request, make_plan
+    from studies.planning.weights import read_weights
     from studies.request import StudyRequest
 
     budgets = read_budgets(budget or (), req_score_loss)
@@ -153,6 +151,7 @@ def study(
         revision=revision,
         scorer=scorer,
         metrics=names_in(metrics),
+        weights=read_weights(weights or ()),
         generation=read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora),
         device=device,
         timeout_s=timeout,

@@ -55,6 +55,7 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         **({"negative": protocol.negative_prompt} if protocol.negative_prompt else {}),
         "model": protocol.model,
         "scorer": protocol.scorer,
+        **({"weights": _weights(protocol)} if protocol.weights else {}),
         "device": study.device,
         "versions": ", ".join(f"{name}=={version}" for name, version in study.versions.items()),
     }
@@ -69,6 +70,11 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         for label, text in rows.items()
     ]
     return "\n".join(["Written by accelfront from what it measured:", *lines])
+
+
+def _weights(protocol: Protocol) -> str:
+    """What metrics with a model of their own loaded."""
+    return ", ".join(f"{each.metric} {each.name}" for each in protocol.weights)
 
 
 def _warm_up(trial: Trial) -> dict[str, str]:

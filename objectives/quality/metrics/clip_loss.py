@@ -16,7 +16,6 @@ class ClipLoss(Metric):
     more_is_better = True
     needs = frozenset({"embeddings", "prompts"})
     default_budget: ClassVar[float] = 0.02
-    loads = "the scorer: --scorer with a folder or a checkpoint needs no network"
 
     def values(self, drawn: Drawn) -> list[float]:
         """See `Metric.values`."""

@@ -19,6 +19,7 @@ import torch
 
 import accelfront
 from studies.run.point import PointMeasuring
+from tests.metric_files import save_alexnet
 
 SMALL: dict[str, Any] = {
     "steps": 2,
@@ -47,13 +48,17 @@ def search(url: str) -> Search:
 def test_a_study_is_searched_and_the_same_call_resumes_it(
     search: Search, url: str, tmp_path: Path
 ) -> None:
-    first = search(trials=1, budget={"clip_loss": 0.5})
-    again = search(trials=2)
+    lpips = {"metrics": "lpips", "weights": {"lpips": save_alexnet(tmp_path / "alexnet.pth")}}
+    first = search(trials=1, budget={"clip_loss": 0.5}, **lpips)
+    again = search(trials=2, **lpips)
 
     assert first.ended == again.ended == "trials"
     assert first.name == again.name
     assert [len(study.trials) for study in (first, again)] == [1, 2]
     assert again.budgets == {"clip_loss": 0.5}
+    protocol = again.trials[0].point.protocol
+    assert protocol.metrics[-1] == "lpips"
+    assert protocol.weights[0].name.startswith("alexnet.pth@")
     assert again.trials[0].call == {
         "num_inference_steps": 2,
         "guidance_scale": 12.0,

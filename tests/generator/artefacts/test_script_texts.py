@@ -14,6 +14,7 @@ from generator.artefacts.source import Source
 from generator.artefacts.writing.written import literal, literals, plain
 from objectives.errors import InputError
 from storage.records.environment import Environment
+from storage.records.protocol import MetricWeights
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
 
@@ -41,7 +42,8 @@ def test_no_text_reaches_the_code(
     name: str, device: str, model: str, prompts: str, place: str
 ) -> None:
     study, trial = made_study("SD1.5", ["tome"], _TOME)
-    texts = {"model": model, "prompts": prompts, "scorer": model}
+    weights = (MetricWeights(metric=name, name=prompts),)
+    texts = {"model": model, "prompts": prompts, "scorer": model, "weights": weights}
     attacked = changed(
         study,
         name=name,

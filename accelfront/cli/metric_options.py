@@ -1,0 +1,45 @@
+"""Options that say what of pictures is measured."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from accelfront.cli import completing
+
+Metrics = Annotated[
+    str,
+    typer.Option(
+        autocompletion=completing.metrics,
+        help="Metrics to measure beside the usual ones, joined by commas: ms_ssim, attributes, "
+        "lpips. `accelfront doctor` lists all, and what they need.",
+    ),
+]
+
+WeightsFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME=FILE",
+        help="The file that a metric's model is loaded from, such as lpips=alexnet.pth. Repeat it "
+        "for more. Default: what the model's library fetched before.",
+    ),
+]
+
+SearchedMetrics = Annotated[
+    str,
+    typer.Option(
+        autocompletion=completing.metrics,
+        help="With --search-missing: metrics to measure beside the usual ones, as for `study`.",
+    ),
+]
+
+SearchedWeights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME=FILE",
+        help="With --search-missing: the file of a metric's model, as for `study`.",
+    ),
+]
