@@ -47,7 +47,13 @@ BESIDE = {
     "accelfront.report": {"accelfront.screen"},
     "accelfront.api": {"accelfront.screen", "accelfront.report"},
     "accelfront.dashboard": set[str](),
-    "accelfront.cli": {"accelfront.screen", "accelfront.report", "accelfront.dashboard"},
+    "accelfront.eyes": {"accelfront.screen", "accelfront.report", "accelfront.dashboard"},
+    "accelfront.cli": {
+        "accelfront.screen",
+        "accelfront.report",
+        "accelfront.dashboard",
+        "accelfront.eyes",
+    },
 }
 """What a room within a room may import of the rooms beside it."""
 

@@ -16,6 +16,7 @@ import typer
 from accelfront.cli.examples import epilog
 from accelfront.cli.reading import (
     bounds,
+    compare,
     dashboard,
     diff,
     doctor,
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "studies": studies.studies,
     "front": front.front,
     "diff": diff.diff,
+    "compare": compare.compare,
     "bounds": bounds.bounds,
     "tasks": tasks.tasks,
     "generate": generate.generate,

@@ -22,6 +22,10 @@ EXAMPLES = {
         "accelfront diff 83d7b215 98f7b2d5",
         "accelfront diff 83d7b215 98f7b2d5 --other-storage sqlite:///other.db",
     ),
+    "compare": (
+        "accelfront compare 83d7b215/7 12",
+        "accelfront compare 83d7b215/7 --blind",
+    ),
     "bounds": ("accelfront bounds", "accelfront bounds --req-score-loss 0.01"),
     "tasks": (
         "accelfront tasks",
@@ -36,7 +40,7 @@ EXAMPLES = {
         "accelfront export --format csv --out trials.csv",
         "accelfront export 83d7b215",
     ),
-    "import": ("accelfront import search-params best.json",),
+    "import": ("accelfront import search-params best.json", "accelfront import votes votes.json"),
     "dashboard": ("accelfront dashboard", "accelfront dashboard --port 0"),
     "report": ("accelfront report", "accelfront report --out report.html"),
     "doctor": ("accelfront doctor", "accelfront doctor --json"),

@@ -2,7 +2,8 @@
 
 The dashboard has no login, so a page of another site must not reach it through the browser of
 somebody who may: neither under a name of its own that points here, nor by a request across sites.
-And what a database calls a picture is shown only if it is one.
+And what a database calls a picture is shown only if it is one. Other pages that a command serves
+are guarded by the same rules.
 """
 
 from __future__ import annotations
@@ -59,12 +60,12 @@ def guarded(application: Application, host: str) -> Application:
         application: A WSGI application.
         host: The name or address that it listens on.
     """
-    own = _Own.of(host)
+    own = Own.of(host)
 
     def answer(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        refusal = _refusal(environ, own)
+        refusal = refusal_of(environ, own, "accelfront dashboard")
         if refusal is not None:
-            return _refuse(refusal, start_response)
+            return refuse(refusal, start_response)
         head: list[Any] = []
         parts = application(environ, lambda *given: head.extend(given))
         body = b"".join(parts)
@@ -74,15 +75,15 @@ def guarded(application: Application, host: str) -> Application:
         headers = [pair for pair in headers if not pair[0].lower().startswith(DROPPED)]
         path = environ["PATH_INFO"]
         if PAGE.fullmatch(path):
-            start_response(status, headers + _safety(PAGE_POLICY), *rest)
+            start_response(status, headers + safety(PAGE_POLICY), *rest)
             return [body]
         if status.startswith("200") and not PARTS.fullmatch(path):
             kind = picture_kind(body)
             if kind is None:
-                return _refuse("this is no picture, and nothing else is shown", start_response)
+                return refuse("this is no picture, and nothing else is shown", start_response)
             headers = [pair for pair in headers if pair[0].lower() != "content-type"]
             headers.append(("Content-Type", kind))
-        start_response(status, headers + _safety(DATA_POLICY), *rest)
+        start_response(status, headers + safety(DATA_POLICY), *rest)
         return [body]
 
     return answer
@@ -96,8 +97,8 @@ def picture_kind(content: bytes) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Own:
-    """What this server is called.
+class Own:
+    """What a server is called.
 
     Attributes:
         names: In lower case, IPv6 addresses in brackets.
@@ -108,7 +109,8 @@ class _Own:
     anywhere: bool
 
     @classmethod
-    def of(cls, host: str) -> _Own:
+    def of(cls, host: str) -> Own:
+        """By the name or the address that it listens on."""
         anywhere = not host or (_is_address(host) and ipaddress.ip_address(host).is_unspecified)
         named = {socket.gethostname(), socket.getfqdn()} if anywhere else {host}
         written = {f"[{name}]" if ":" in name else name for name in named}
@@ -124,13 +126,19 @@ class _Own:
         return name in self.names or (self.anywhere and _is_address(name.strip("[]")))
 
 
-def _refusal(environ: Mapping[str, Any], own: _Own) -> str | None:
-    """Why a request is not answered; None if it is."""
+def refusal_of(environ: Mapping[str, Any], own: Own, command: str) -> str | None:
+    """Why a request is not answered; None if it is.
+
+    Args:
+        environ: The request's, as WSGI has it.
+        own: What the server is called.
+        command: What printed its address.
+    """
     host = environ.get("HTTP_HOST", "")
     if not own.is_meant(host, environ["SERVER_PORT"]):
         return (
-            "this dashboard answers under the address that `accelfront dashboard` printed, and "
-            "through a tunnel under localhost with the same port"
+            f"this page answers under the address that `{command}` printed, and through a tunnel "
+            "under localhost with the same port"
         )
     if environ["REQUEST_METHOD"] in READING:
         return None
@@ -138,7 +146,7 @@ def _refusal(environ: Mapping[str, Any], own: _Own) -> str | None:
     # Browsers say where a request comes from; other programs say nothing.
     from_here = environ.get("HTTP_ORIGIN", address).lower() == address
     if not from_here or environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-        return "only the dashboard's own page may change anything"
+        return "only the page itself may change anything"
     return None
 
 
@@ -150,13 +158,15 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _refuse(reason: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+def refuse(reason: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer that a request is not answered, and why."""
     kind = ("Content-Type", "text/plain; charset=utf-8")
-    start_response("403 Forbidden", [kind, *_safety(DATA_POLICY)])
+    start_response("403 Forbidden", [kind, *safety(DATA_POLICY)])
     return [f"{reason}\n".encode()]
 
 
-def _safety(policy: str) -> Headers:
+def safety(policy: str) -> Headers:
+    """Headers that keep an answer from other sites, with what the page itself may load."""
     return [
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),

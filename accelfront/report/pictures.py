@@ -16,21 +16,26 @@ MOST_BYTES = 200_000
 
 
 def front_pictures(store: Store, studies: Iterable[Study]) -> dict[tuple[str, int], bytes]:
-    """Read the WebP grid of each front point that has one.
+    """Read the WebP grid of each front point that has one, as `read_pictures` does."""
+    keys = [(study.name, trial.number) for study in studies for trial in study.listed]
+    return read_pictures(store, keys)
+
+
+def read_pictures(store: Store, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
+    """Read the WebP grid of each trial that has one.
 
     Args:
         store: An open database.
-        studies: Studies of it.
+        keys: Trials, each by its study's name and its number.
 
     Returns:
-        The files' bytes by the study's name and the trial's number.
+        The files' bytes.
     """
     folder = artifact_folder(store)
     if not folder.is_dir():
         return {}
     files = FileSystemArtifactStore(folder)
     listed = list_pictures(store)
-    keys = [(study.name, trial.number) for study in studies for trial in study.listed]
     found = {key: _picture(files, listed.get(key, ())) for key in keys}
     return {key: picture for key, picture in found.items() if picture is not None}
 

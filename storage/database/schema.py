@@ -100,7 +100,7 @@ votes = Table(
     Column("rival_study_id", Integer, nullable=False, index=True),
     Column("rival_trial_number", Integer, nullable=True),
     Column("pair", Integer, nullable=False),
-    Column("on_the_left", String(16), nullable=False),
+    Column("shown_first", String(16), nullable=False),
     Column("winner", String(16), nullable=False),
     Column("voter", String(255), nullable=False),
     Column("voted_at", DateTime, server_default=func.now(), nullable=False),

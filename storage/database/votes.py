@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from datetime import datetime
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Engine, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
@@ -32,9 +33,10 @@ class Vote:
         rival_study_id: Of the rival's study.
         rival_trial_number: The rival; None is the unaccelerated pipeline of the trial's study.
         pair: The place of the pictures among those that are kept.
-        on_the_left: Whose picture stood on the left, or above.
+        shown_first: Whose picture stood on the left, or above.
         winner: What the person chose.
         voter: What the person is called.
+        voted_at: When, by UTC; None, before it is kept, is now.
     """
 
     study_id: int
@@ -42,9 +44,15 @@ class Vote:
     rival_study_id: int
     rival_trial_number: int | None
     pair: int
-    on_the_left: Side
+    shown_first: Side
     winner: Winner
     voter: str
+    voted_at: datetime | None = None
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Its columns; the database knows the time where none is given."""
+        return {name: value for name, value in asdict(self).items() if name != "voted_at" or value}
 
 
 def require_room_for_votes(engine: Engine, name: str) -> None:
@@ -58,7 +66,7 @@ def require_room_for_votes(engine: Engine, name: str) -> None:
         add_missing_tables(engine)
         with engine.connect() as connection:
             # The connection rolls it back.
-            connection.execute(insert(votes).values(asdict(_ANY)))
+            connection.execute(insert(votes).values(_ANY.row))
     except DBAPIError as error:
         raise StorageError(
             f"{name} takes no votes: {reason(error)}; with --out FILE the page keeps them in a "
@@ -66,19 +74,20 @@ def require_room_for_votes(engine: Engine, name: str) -> None:
         ) from error
 
 
-def keep_vote(engine: Engine, vote: Vote) -> None:
-    """Keep a vote beside those that are there.
+def keep_votes(engine: Engine, given: Iterable[Vote]) -> None:
+    """Keep votes beside those that are there: all of them or, if one is refused, none.
 
     Args:
         engine: Of a database that holds the table.
-        vote: The vote.
+        given: The votes.
 
     Raises:
-        StorageError: If the database does not take it.
+        StorageError: If the database does not take them.
     """
     try:
         with engine.begin() as connection:
-            connection.execute(insert(votes).values(asdict(vote)))
+            for vote in given:
+                connection.execute(insert(votes).values(vote.row))
     except DBAPIError as error:
         raise StorageError(f"the vote could not be kept: {reason(error)}") from error
 

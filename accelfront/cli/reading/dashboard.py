@@ -28,20 +28,13 @@ def dashboard(
 ) -> None:
     """Show studies and their trials' pictures in a browser, until Ctrl-C."""
     from accelfront.dashboard.server import listen
+    from accelfront.dashboard.serving import serve
     from storage.database.opening import open_store
 
     _check_host(host, listen_anywhere)
     server = listen(host, port, open_store(storage))
-    try:
-        print("Press Ctrl-C to end.", file=sys.stderr)
-        # The address comes last, because a reader may use it at once.
-        shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{server.server_port}/", flush=True)
-        server.serve_forever()
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-    finally:
-        server.server_close()
+    shown = f"[{host}]" if ":" in host else host
+    serve(server, f"http://{shown}:{server.server_port}/")
 
 
 def _check_host(host: str, listen_anywhere: bool) -> None:

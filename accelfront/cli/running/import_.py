@@ -1,4 +1,4 @@
-"""`accelfront import`: takes points from a file of the grid search, for studies to measure."""
+"""`accelfront import`: takes points from a file of the grid search, and votes from a blind page."""
 
 from __future__ import annotations
 
@@ -19,12 +19,37 @@ IN_PART = 3
 
 def import_(
     file_format: Annotated[
-        Literal["search-params"], typer.Argument(metavar="FORMAT", help="search-params.")
+        Literal["search-params", "votes"],
+        typer.Argument(
+            metavar="FORMAT",
+            help="search-params: points, which studies measure first. votes: what a person saved "
+            "on a page of `accelfront compare --blind`.",
+        ),
     ],
     file: Annotated[Path, typer.Argument(help="The file to read.")],
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Import a file's points: studies measure them first, and believe none of its figures."""
+    """Import a file's points, of which studies believe no figure, or a person's votes."""
+    if file_format == "votes":
+        _import_votes(file, storage)
+    else:
+        _import_points(file, storage)
+
+
+def _import_votes(file: Path, storage: str) -> None:
+    from accelfront.cli.reading.stored import read
+    from accelfront.eyes.filed import filed_votes
+    from storage.database.opening import open_store
+    from storage.database.votes import keep_votes, require_room_for_votes
+
+    text, store = _read(file), open_store(storage)
+    given = filed_votes(store, text, str(file), lambda study: read(store, study))
+    require_room_for_votes(store.engine, store.name)
+    keep_votes(store.engine, given.votes)
+    print(f"{counted(len(given.votes), 'vote')} on {given.couple.title} kept", file=sys.stderr)
+
+
+def _import_points(file: Path, storage: str) -> None:
     from accelfront.cli.process import prepare_process
     from objectives.errors import InputError
     from storage.database.imported_points import keep_imported_points

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
@@ -21,6 +22,9 @@ from tests.accelfront.dashboard.servers import MEASURED, Server
 from tests.command_line import run
 from tests.made_records import changed
 from tests.made_reports import RIVALS, keep, made_study, made_trial
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def test_the_address_is_printed_and_answers(server: Server) -> None:
@@ -178,18 +182,13 @@ def test_looking_changes_nothing_in_the_database(server: Server, storage: str) -
     assert [trial.constraints.keys() for trial in study.trials] == [{"clip_loss"}] * 2
 
 
-def test_the_trial_page_shows_the_grid_and_is_no_wider_than_the_screen(server: Server) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on the path")
-    with playwright.sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path=browser).new_page(
-            viewport={"width": 1280, "height": 900}
-        )
-        page.goto(f"{server.address}dashboard/studies/1/trials?numbers=0")
-        page.locator("img[src^='/artifacts/1/1/']").wait_for()
-        assert "grid.webp" in page.content()
-        assert "1.90x to 2.10x" in page.content()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.context.browser.close()
+def test_the_trial_page_shows_the_grid_and_is_no_wider_than_the_screen(
+    server: Server, browser: Browser
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{server.address}dashboard/studies/1/trials?numbers=0")
+    page.locator("img[src^='/artifacts/1/1/']").wait_for()
+    assert "grid.webp" in page.content()
+    assert "1.90x to 2.10x" in page.content()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import asdict
 from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
@@ -20,6 +20,9 @@ from PIL import Image
 from accelfront.dashboard.server import listen
 from storage.database.opening import Store, open_store
 from storage.study_store.artifacts import artifact_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 KEY = "00000000-0000-4000-8000-000000000000"
 
@@ -153,27 +156,22 @@ def test_no_page_may_frame_it_and_it_runs_its_own_script_only(port: int) -> None
     assert "unsafe-inline" not in rules["script-src"] and "http" not in policy
 
 
-def test_every_page_works_under_its_policy(store: Store, port: int) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on the path")
+def test_every_page_works_under_its_policy(store: Store, port: int, browser: Browser) -> None:
     study = optuna.load_study(study_name="a-study", storage=store.optuna)
     study.optimize(lambda trial: trial.suggest_int("a", 0, 9) ** trial.suggest_int("b", 1, 2), 9)
     complaints: list[str] = []
-    with playwright.sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path=browser).new_page()
-        page.on("console", lambda told: complaints.append(told.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        address = f"http://127.0.0.1:{port}/dashboard"
-        page.goto(address)
-        page.get_by_text("a-study").wait_for()
-        for tab in ("", "/analytics", "/trials", "/trialTable", "/note"):
-            page.goto(f"{address}/studies/1{tab}")
-            page.get_by_text("a-study").first.wait_for()
-            page.wait_for_load_state("networkidle")
-        # Its own requests are still its own.
-        done = page.evaluate("fetch('/api/studies/1', {method: 'DELETE'}).then(a => a.status)")
-        page.context.browser.close()
+    page = browser.new_page()
+    page.on("console", lambda told: complaints.append(told.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    address = f"http://127.0.0.1:{port}/dashboard"
+    page.goto(address)
+    page.get_by_text("a-study").wait_for()
+    for tab in ("", "/analytics", "/trials", "/trialTable", "/note"):
+        page.goto(f"{address}/studies/1{tab}")
+        page.get_by_text("a-study").first.wait_for()
+        page.wait_for_load_state("networkidle")
+    # Its own requests are still its own.
+    done = page.evaluate("fetch('/api/studies/1', {method: 'DELETE'}).then(a => a.status)")
+    page.close()
     assert done == 204
     assert not [told for told in complaints if "Content Security Policy" in told], complaints

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import optuna
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import text
 
 from storage.database.opening import Store
 from storage.database.schema import votes
-from storage.database.votes import Vote, Winner, keep_vote, read_votes, require_room_for_votes
+from storage.database.votes import Vote, Winner, keep_votes, read_votes, require_room_for_votes
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
 from storage.records.conclusions.win_rate import WinRate
@@ -30,8 +31,8 @@ def stored(store: Store) -> Store:
 
 
 def vote(store: Store, *winners: Winner, **changes: object) -> None:
-    for winner in winners:
-        keep_vote(store.engine, replace(VOTE, winner=winner, **changes))  # type: ignore[arg-type]
+    changed = [replace(VOTE, winner=winner, **changes) for winner in winners]  # type: ignore[arg-type]
+    keep_votes(store.engine, changed)
 
 
 def test_votes_read_back_in_their_order_and_none_replaces_another(stored: Store) -> None:
@@ -60,11 +61,10 @@ def test_the_last_vote_of_a_person_on_a_pair_counts(stored: Store) -> None:
 
 
 def test_votes_on_two_trials_count_for_both_whichever_was_named_first(stored: Store) -> None:
-    keep_vote(stored.engine, replace(RIVAL, pair=0))
+    keep_votes(stored.engine, [replace(RIVAL, pair=0)])
     # The same pair and person, the other way round: the trial that lost before lost again.
     turned = replace(RIVAL, trial_number=0, rival_trial_number=1, winner="rival")
-    keep_vote(stored.engine, turned)
-    keep_vote(stored.engine, replace(turned, pair=1, winner="trial"))
+    keep_votes(stored.engine, [turned, replace(turned, pair=1, winner="trial")])
     [study] = read_studies(stored)
     assert study.votes == {
         0: {f"{study.name}/1": WinRate(1, 0, 1)},
@@ -90,7 +90,7 @@ def test_votes_go_with_the_trials_that_they_are_of(stored: Store) -> None:
     assert len(read_votes(stored.engine, [1])) == 2
     optuna.delete_study(study_name=made_study([], steps=10).name, storage=stored.optuna)
     put_right(stored.engine)
-    assert read_votes(stored.engine, [1]) == [VOTE]
+    assert [each.rival_trial_number for each in read_votes(stored.engine, [1])] == [None]
 
 
 def test_a_database_of_an_earlier_release_is_read_and_gets_the_table(
@@ -104,7 +104,11 @@ def test_a_database_of_an_earlier_release_is_read_and_gets_the_table(
     assert read_studies(store)[0].votes == {}
     require_room_for_votes(store.engine, store.name)
     vote(store, "trial")
-    assert read_votes(store.engine, [1]) == [VOTE]
+    [kept] = read_votes(store.engine, [1])
+    assert kept.voted_at is not None and replace(kept, voted_at=None) == VOTE
+    long_ago = replace(VOTE, voted_at=datetime(2025, 1, 2, 3, 4, 5))
+    keep_votes(store.engine, [long_ago])
+    assert read_votes(store.engine, [1])[1] == long_ago
 
 
 def test_a_database_that_takes_no_votes_is_told_in_one_line_and_asking_leaves_none(

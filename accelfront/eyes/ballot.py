@@ -1,0 +1,165 @@
+"""The blind page: pairs of pictures in a random order, and the votes that it makes."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from random import Random
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from accelfront.eyes.kept import Kept, address
+from accelfront.eyes.page import render
+from accelfront.eyes.sides import Couple
+from accelfront.eyes.sides import Side as Shown
+from storage.database.opening import Store
+from storage.database.votes import MOST_CHARACTERS, Side, Vote, Winner
+from storage.reading.votes import BASELINE
+
+FORMAT = "accelfront votes 1"
+
+Voter = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=MOST_CHARACTERS,
+        strip_whitespace=True,
+        # No control characters, of which Postgres takes not all.
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+    ),
+]
+
+
+class Cast(BaseModel):
+    """A vote as the page makes it.
+
+    Attributes:
+        pair: The place of the pair among those that are kept.
+        shown_first: Whose picture was the first one.
+        winner: Whose was chosen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pair: int = Field(ge=0)
+    shown_first: Side
+    winner: Winner
+
+
+class Posted(Cast):
+    """A vote as the page sends it.
+
+    Attributes:
+        voter: What the person is called.
+    """
+
+    voter: Voter
+
+
+class Filed(Cast):
+    """A vote as a file holds it.
+
+    Attributes:
+        voted_at: When.
+    """
+
+    voted_at: AwareDatetime
+
+
+class VotesFile(BaseModel):
+    """What the page hands to a person where it is served by nobody.
+
+    Attributes:
+        format: What it is.
+        trial: Whose pictures were seen: its study's name, a slash and its number.
+        rival: The same of the other one; `baseline` is that of the trial.
+        voter: What the person is called.
+        votes: In the order in which they were given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["accelfront votes 1"]
+    trial: str
+    rival: str
+    voter: Voter
+    votes: list[Filed]
+
+
+class Place(NamedTuple):
+    """Where a pair stands on a page.
+
+    Attributes:
+        pair: Its place among those that are kept.
+        shown_first: Whose picture is the first one.
+    """
+
+    pair: int
+    shown_first: Side
+
+
+def shuffled(pairs: int, seed: str) -> list[Place]:
+    """A random order of pairs, and of the pictures of each.
+
+    Each pair draws from a stream of its own, so that one pair more changes no other one's sides.
+
+    Args:
+        pairs: How many there are.
+        seed: What the order follows from.
+    """
+    sides: tuple[Side, Side] = ("trial", "rival")
+    order = sorted(range(pairs), key=lambda pair: Random(f"{seed}/place/{pair}").random())
+    return [Place(pair, Random(f"{seed}/side/{pair}").choice(sides)) for pair in order]
+
+
+def render_ballot(couple: Couple, kept: Kept, seed: str, post: str = "", nonce: str = "") -> str:
+    """Write the page.
+
+    Args:
+        couple: What is compared: the second one is the trial, the first one its rival.
+        kept: Their pictures.
+        seed: What the order follows from.
+        post: The address that takes votes; empty lets the page hand out a file.
+        nonce: What its script and its style carry, so that a server may allow no others.
+    """
+    rival_sheet, trial_sheet = kept.sheets
+    pairs = []
+    for pair, shown_first in shuffled(kept.pairs, seed):
+        pictures = [address(sheet.picture(pair)) for sheet in (trial_sheet, rival_sheet)]
+        ordered = pictures if shown_first == "trial" else pictures[::-1]
+        pairs.append({"pair": pair, "shown_first": shown_first, "pictures": ordered})
+    assert couple.second.trial is not None  # The second is never a baseline.
+    rival = couple.first.trial
+    data = {
+        "pairs": pairs,
+        "names": {"trial": couple.labels[1], "rival": couple.labels[0]},
+        "post": post,
+        "file": {
+            "format": FORMAT,
+            "trial": f"{couple.second.study.name}/{couple.second.trial.number}",
+            "rival": BASELINE if rival is None else f"{couple.first.study.name}/{rival.number}",
+        },
+    }
+    return render("blind.html.jinja", {"data": data, "aspect": kept.aspect, "nonce": nonce})
+
+
+def vote_of(store: Store, couple: Couple, voter: str, cast: Cast) -> Vote:
+    """A vote on a couple, as the storage keeps it."""
+    assert couple.second.trial is not None  # The second is never a baseline.
+    return Vote(
+        study_id=_study_id(store, couple.second),
+        trial_number=couple.second.trial.number,
+        rival_study_id=_study_id(store, couple.first),
+        rival_trial_number=None if couple.first.trial is None else couple.first.trial.number,
+        pair=cast.pair,
+        shown_first=cast.shown_first,
+        winner=cast.winner,
+        voter=voter,
+        voted_at=cast.voted_at.astimezone(UTC).replace(tzinfo=None)
+        if isinstance(cast, Filed)
+        else None,
+    )
+
+
+def _study_id(store: Store, side: Shown) -> int:
+    return store.optuna.get_study_id_from_name(side.study.name)
