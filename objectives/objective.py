@@ -30,8 +30,9 @@ MIN_PAIRS = 3
 MAX_PAIRS = 5
 """Past this a trial spends most of its time on the baseline; later batches are scored only."""
 
-Show = Callable[[range, "torch.Tensor", "torch.Tensor"], None]
-"""Takes a pair's places in the protocol, its baseline pictures and its accelerated ones."""
+Show = Callable[[range, "torch.Tensor", "torch.Tensor", Mapping[int, float]], None]
+"""Takes a pair's places in the protocol, its baseline pictures and its accelerated ones, and what
+every picture of the trial lost so far, by its place."""
 
 
 class Objective:
@@ -190,7 +191,7 @@ class Objective:
             images, reference = self._runner.run_pair(batch, point, baseline, recorder)
             self._score(batch, images, baseline, recorder, reference)
             if show is not None:
-                show(batch, reference, images)
+                show(batch, reference, images, recorder.losses)
             return
         watches = is_full and recorder.gpu_bound is None
         run = self._runner.watch_point if watches else self._runner.run_point

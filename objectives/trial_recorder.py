@@ -22,7 +22,7 @@ from objectives.statistics import (
     speedup,
 )
 from objectives.timing.interference import InterferenceMonitor
-from storage.records.measurement import Measurement
+from storage.records.measurement import Measurement, worst_of
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +66,11 @@ class TrialRecorder:
     hits: Hits = field(default_factory=Hits)
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
+
+    @property
+    def losses(self) -> dict[int, float]:
+        """What each picture lost by the study's loss so far, by the place of its prompt."""
+        return self.quality.losses("clip_loss")
 
     @property
     def is_inert(self) -> bool:
@@ -128,6 +133,7 @@ class TrialRecorder:
             lossy_methods=self.lossy_methods,
             stopped_early=given_up is not None or self.is_inert,
             metrics={name: each for name, each in results.items() if name != "clip_loss"},
+            worst_losses=worst_of(self.losses.values(), len(scores)),
         )
 
     def timing(self, device: torch.device, faster: Estimate | None = None) -> dict[str, Any]:

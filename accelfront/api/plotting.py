@@ -1,23 +1,119 @@
-"""The report's chart as a figure of plotly."""
+"""A study's front as a figure of plotly."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
 import plotly.graph_objects
 
-from accelfront.report.charts import front_chart
-from accelfront.report.data import report_study
-from accelfront.screen.commands import Commands
+from accelfront.screen.tables import searched_params
+from storage.records.budgets import Figure, figure
+from storage.records.conclusions.words import share_text
 from storage.records.study import Study
+from storage.records.trial import Trial
+
+BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#888888"
+"""Of Okabe and Ito, which the colour-blind tell apart; shapes tell the marks apart as well."""
 
 
 def front_figure(study: Study) -> plotly.graph_objects.Figure:
-    """Draw a study's front.
+    """Draw speedup against loss with intervals, as the points are judged.
 
     Args:
         study: With at least one point.
     """
-    chart = front_chart(report_study(study, Commands([study])), study.name)
-    for trace in chart["data"]:
-        if told := trace.get("hovertext"):
-            trace["hovertext"] = [words.replace("\n", "<br>") for words in told]
-    return plotly.graph_objects.Figure(data=chart["data"], layout=chart["layout"])
+    front, answer = study.front, study.answer
+    listed = {trial.number for trial in study.listed}
+    chosen = [] if answer is None else [answer]
+    others = [trial for trial in front if trial not in chosen]
+    kinds = {
+        "dominated": ([t for t in study.trials if t.number not in listed], GREY, "x-thin-open"),
+        "front, over the loss budget": (
+            [trial for trial in others if trial.judged_loss > study.loss_budget],
+            VERMILLION,
+            "square",
+        ),
+        "front": ([t for t in others if t.judged_loss <= study.loss_budget], BLUE, "circle"),
+        "answer": (chosen, BLUE, "diamond"),
+    }
+    line = {
+        "type": "scatter",
+        "x": [trial.judged_speedup for trial in front],
+        "y": [100 * trial.judged_loss for trial in front],
+        "mode": "lines",
+        "line": {"shape": "hv", "color": BLUE, "width": 1.5},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    plain = {
+        **{"type": "scatter", "x": [1], "y": [0], "mode": "markers", "name": "unaccelerated"},
+        "marker": {"symbol": "star", "size": 12, "color": GREY},
+    }
+    marks = [_marks(study, name, *kind) for name, kind in kinds.items() if kind[0]]
+    return plotly.graph_objects.Figure(data=[line, *marks, plain], layout=_layout(study))
+
+
+def _loss(study: Study, trial: Trial) -> Figure:
+    """The loss by which a point is judged: by the metric that budgets name first."""
+    found = figure(trial.judged, next(iter(study.budgets.limits())))
+    assert found is not None
+    return found
+
+
+def _marks(
+    study: Study, name: str, trials: Sequence[Trial], colour: str, symbol: str
+) -> dict[str, Any]:
+    """Points with their intervals."""
+    losses = [_loss(study, trial) for trial in trials]
+    speedups = [Figure(trial.judged_speedup, *trial.judged.speedup_ci) for trial in trials]
+    return {
+        **{"type": "scatter", "mode": "markers", "name": name},
+        "x": [each.value for each in speedups],
+        "y": [100 * each.value for each in losses],
+        "error_x": _ends(speedups, 1, colour),
+        "error_y": _ends(losses, 100, colour),
+        "marker": {"symbol": symbol, "size": 10, "color": colour},
+        "hovertext": [_told(study, trial) for trial in trials],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _ends(figures: Sequence[Figure], scale: int, colour: str) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        # A percentile interval may leave its figure out.
+        "array": [scale * max(0.0, each.high - each.value) for each in figures],
+        "arrayminus": [scale * max(0.0, each.value - each.low) for each in figures],
+        **{"color": colour, "thickness": 1, "width": 3},
+    }
+
+
+def _told(study: Study, trial: Trial) -> str:
+    """What a point says; plotly reads it as a kind of HTML."""
+    (slow, fast), loss = trial.judged.speedup_ci, _loss(study, trial)
+    lines = [
+        f"Trial {trial.number}{'' if trial.confirmed is None else ', loss of both measurements'}",
+        f"speedup {trial.judged_speedup:.2f}x ({slow:.2f} to {fast:.2f})",
+        f"loss {loss.value:.1%} ({loss.low:.1%} to {loss.high:.1%})",
+        f"inside the budgets with a chance of {share_text(trial.chance_inside(study.budgets))}",
+        *searched_params(study, trial).split("\n"),
+    ]
+    return "<br>".join(map(escape, lines))
+
+
+def _layout(study: Study) -> dict[str, Any]:
+    budget = 100 * study.loss_budget
+    ends = {"xref": "paper", "x0": 0, "x1": 1, "y0": budget, "y1": budget}
+    dashed = {"dash": "dash", "width": 1.5, "color": VERMILLION}
+    place = {"xref": "paper", "x": 0, "xanchor": "left", "y": budget, "yanchor": "bottom"}
+    label = {"text": f"loss budget {study.budgets.loss_in_words}", "showarrow": False}
+    return {
+        "xaxis": {"title": {"text": "speedup"}, "ticksuffix": "x"},
+        "yaxis": {"title": {"text": "loss, % (less is better)"}},
+        "hovermode": "closest",
+        "shapes": [{"type": "line", **ends, "line": dashed}],
+        "annotations": [{**place, **label}],
+    }

@@ -1,136 +1,117 @@
-"""Studies of one pipeline put side by side in absolute figures, worked out of their records."""
+"""Studies of one pipeline over each other, each in ratios to its own baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
-from storage.records.measurement import Measurement
+from storage.records.budgets import CLIP_LOSS
 from storage.records.protocol import Protocol
 from storage.records.study import Study
 
-Plain = tuple[str, int]
-"""An unaccelerated pipeline: its scheduler and num_inference_steps."""
 
-
-@dataclass(frozen=True)
-class Option:
-    """One way to make a picture, in absolute figures.
+class Fewer(NamedTuple):
+    """Fewer steps with nothing else left out, in ratios to a study's baseline.
 
     Attributes:
-        scheduler: A scheduler's name.
-        steps: num_inference_steps.
-        methods: Methods joined by `+`; empty for the unaccelerated pipeline.
-        latency_s: Seconds a picture; of an accelerated one the baseline's over its speedup.
-        clip_score: Mean CLIP score; of an accelerated one the baseline's less its loss.
-        study: Name of the study of an accelerated one, else empty.
-        trial: The number of its trial, None if unaccelerated.
+        words: Which steps, and how their speed is known.
+        speedup: How many times as fast.
+        loss: What they lose.
     """
 
-    scheduler: str
-    steps: int
-    methods: str
-    latency_s: float
-    clip_score: float
-    study: str = ""
-    trial: int | None = None
+    words: str
+    speedup: float
+    loss: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that was measured of one pipeline alike, so that absolute figures compare.
+    """Studies of one pipeline that were measured alike.
+
+    Seconds of different hours do not compare. A speedup and a loss do, as each was measured beside
+    its own baseline.
 
     Attributes:
         pipeline: The pipeline.
         device: Where.
         protocol: How.
-        options: The unaccelerated pipelines by scheduler and steps, then the studies' fronts.
-        best: Those that no other one beats in latency and CLIP score, quickest first.
-        drift: How far the baselines of one scheduler and steps differ between studies, at most, as
-            a share; None if no two studies share one.
+        loss: The metric of their losses.
+        studies: Those with points, the one with the fastest answer first.
+        fewer: By a study's name what fewer steps give beside it, fewest last.
     """
 
     pipeline: str
     device: str
     protocol: Protocol
-    options: list[Option]
-    best: list[Option]
-    drift: float | None
+    loss: str
+    studies: list[Study]
+    fewer: dict[str, list[Fewer]]
+
+    def fewer_beside(self, study: Study) -> Fewer | None:
+        """The fastest of fewer steps that loses no more than a study's answer, if one is known."""
+        if (answer := study.answer) is None:
+            return None
+        inside = (each for each in self.fewer[study.name] if each.loss <= answer.judged_loss)
+        return max(inside, key=lambda each: each.speedup, default=None)
 
 
 def compare(studies: Iterable[Study]) -> list[Comparison]:
-    """Put studies side by side that share pipeline, protocol and device."""
+    """Put studies together that share pipeline, protocol and device; one alone compares to none."""
     alike: dict[tuple[str, str, Protocol], list[Study]] = {}
     for study in studies:
         if study.trials:
             shared = study.combination.pipeline, study.device, study.protocol
             alike.setdefault(shared, []).append(study)
-    return [_comparison(group) for group in alike.values()]
+    return [_comparison(group) for group in alike.values() if len(group) > 1]
 
 
 def _comparison(studies: Sequence[Study]) -> Comparison:
-    plain = _unaccelerated(studies)
-    options = [*plain.values(), *_accelerated(studies, plain)]
-    best: list[Option] = []
-    for option in sorted(options, key=lambda option: (option.latency_s, -option.clip_score)):
-        if not best or option.clip_score > best[-1].clip_score:
-            best.append(option)
+    first = studies[0]
+    loss = next(iter(first.budgets.limits()))
+    scores = _baseline_scores(studies) if loss == CLIP_LOSS else {}
     return Comparison(
-        studies[0].combination.pipeline,
-        studies[0].device,
-        studies[0].protocol,
-        options,
-        best,
-        _drift(studies),
+        first.combination.pipeline,
+        first.device,
+        first.protocol,
+        loss,
+        sorted(studies, key=_speed, reverse=True),
+        {study.name: _fewer_steps(study, studies, scores) for study in studies},
     )
 
 
-def _unaccelerated(studies: Sequence[Study]) -> dict[Plain, Option]:
-    """The baselines: fewer steps are the rival that people really use."""
-    measured: dict[Plain, list[Measurement]] = {}
+def _speed(study: Study) -> float:
+    answer = study.answer
+    return 0.0 if answer is None else answer.judged_speedup
+
+
+def _baseline_scores(studies: Sequence[Study]) -> dict[tuple[str, int], float]:
+    """The baselines' CLIP scores by scheduler and steps; a score knows no hour."""
+    known: dict[tuple[str, int], list[float]] = {}
     for study in studies:
-        measured.setdefault(_plain(study), []).extend(t.measurement for t in study.trials)
-    return {
-        (scheduler, steps): Option(
-            scheduler,
-            steps,
-            methods="",
-            latency_s=median(each.baseline_latency_s for each in measurements),
-            clip_score=median(each.baseline_clip_score for each in measurements),
-        )
-        for (scheduler, steps), measurements in sorted(measured.items())
-    }
+        place = study.combination.scheduler, study.combination.steps
+        scores = (trial.measurement.baseline_clip_score for trial in study.trials)
+        known.setdefault(place, []).extend(scores)
+    return {place: median(scores) for place, scores in known.items()}
 
 
-def _accelerated(studies: Sequence[Study], plain: Mapping[Plain, Option]) -> list[Option]:
-    """The fronts, each point put beside the baseline that all studies of its steps share.
-
-    Seconds of different hours do not compare; speedup and loss do, as each was measured beside its
-    own baseline.
-    """
-    return [
-        Option(
-            *_plain(study),
-            study.combination.method_names,
-            plain[_plain(study)].latency_s / trial.judged_speedup,
-            plain[_plain(study)].clip_score * (1 - trial.judged_loss),
-            study.name,
-            trial.number,
-        )
-        for study in studies
-        for trial in study.front
+def _fewer_steps(
+    study: Study, studies: Sequence[Study], scores: Mapping[tuple[str, int], float]
+) -> list[Fewer]:
+    """Fewer steps of a study's scheduler: timed beside its baseline, or counted."""
+    scheduler, steps = study.combination.scheduler, study.combination.steps
+    timed = [
+        Fewer(f"trial {trial.number}, timed", trial.judged_speedup, trial.judged_loss)
+        for other in studies
+        if (other.combination.scheduler, other.combination.steps) == (scheduler, steps)
+        for trial in other.trials
+        if trial.leaves_out_steps_alone
     ]
-
-
-def _drift(studies: Sequence[Study]) -> float | None:
-    """How far the baselines of one scheduler and steps differ between studies, at most."""
-    seconds: dict[Plain, list[float]] = {}
-    for study in studies:
-        usual = median(trial.measurement.baseline_latency_s for trial in study.trials)
-        seconds.setdefault(_plain(study), []).append(usual)
-    return max((max(s) / min(s) - 1 for s in seconds.values() if len(s) > 1), default=None)
-
-
-def _plain(study: Study) -> Plain:
-    return study.combination.scheduler, study.combination.steps
+    own = scores.get((scheduler, steps))
+    counted = [
+        Fewer(f"{fewer} of {steps} steps, by their count", steps / fewer, 1 - score / own)
+        for (name, fewer), score in scores.items()
+        if own and name == scheduler and fewer < steps
+    ]
+    return sorted(timed or counted, key=lambda each: each.speedup)

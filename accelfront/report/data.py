@@ -9,9 +9,11 @@ from statistics import mean, median, stdev
 
 from accelfront.screen.commands import Commands
 from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
+from accelfront.screen.tables import foreign_text
 from accelfront.screen.verdict import Verdict, verdict
 from storage.records.combination import StudyName
 from storage.records.conclusions.conclusion import Conclusion
+from storage.records.conclusions.using import python_lines
 from storage.records.conclusions.words import share_text
 from storage.records.front import hypervolume, pareto_front
 from storage.records.judgement import LEAST_SPEEDUP, Rivals
@@ -32,6 +34,7 @@ class FrontPoint:
         command: What emits its script; None if no task singles it out.
         vs_lossless: Its speedup over that of the best lossless point.
         fewer_steps: What fewer steps give at no greater loss; empty if that is not known.
+        worst: The mean loss of the prompts that lost most; empty if that is not known.
     """
 
     trial: Trial
@@ -41,6 +44,7 @@ class FrontPoint:
     command: str | None
     vs_lossless: str
     fewer_steps: str
+    worst: str
 
     @property
     def on_front(self) -> bool:
@@ -109,6 +113,7 @@ class StudyReport:
         found: What it comes to.
         rivals: What its points have to beat.
         verdict: What to use of it.
+        python: The lines of Python that accelerate a loaded pipe with the answer.
         hypervolumes: The hypervolume after each point, in the order of the trials.
         cost: What the search cost; None without points, as is the next.
         quality: How well was measured.
@@ -120,9 +125,50 @@ class StudyReport:
     found: Conclusion
     rivals: Rivals
     verdict: Verdict
+    python: str
     hypervolumes: list[float]
     cost: Cost | None
     quality: Quality | None
+
+    @property
+    def shown(self) -> Trial | None:
+        """The point whose figures and pictures stand at the head; None without points."""
+        return self.found.best or self.found.bound or self.found.least_lossy
+
+    @property
+    def headline(self) -> str:
+        """What it comes to, in a few words."""
+        if (answer := self.found.answer) is not None:
+            return f"Use trial {answer.number}: {answer.judged_speedup:.2f}x as fast"
+        if not self.record.trials:
+            return "No point is measured in full yet"
+        if self.found.bolder is not None:
+            return "No point is sure enough yet"
+        return "Nothing to use"
+
+    @property
+    def worst(self) -> str:
+        """What the prompts that lost most lose at the point at the head, as its mean hides it."""
+        return "" if self.shown is None else worst_text(self.shown)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What to think of the study itself; mostly nothing."""
+        foreign = foreign_text(self.record) if self.record.foreign_trials else ""
+        return list(filter(None, [self.record.doubt, foreign]))
+
+    @property
+    def others(self) -> list[str]:
+        """The metrics of its front beside its loss."""
+        own = next(iter(self.record.budgets.limits()))
+        names = dict.fromkeys(n for point in self.front for n in point.trial.judged.metrics)
+        return [name for name in names if name != own]
+
+
+def worst_text(trial: Trial) -> str:
+    """The mean loss of the prompts that lost most; empty if that is not known."""
+    worst = trial.judged.worst_loss
+    return "" if worst is None else f"{worst:.1%}"
 
 
 def report_study(study: Study, commands: Commands) -> StudyReport:
@@ -146,6 +192,7 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
                 command=commands.of(study, trial),
                 vs_lossless=vs_lossless_text(rivals, trial),
                 fewer_steps=fewer_steps_text(rivals, trial),
+                worst=worst_text(trial),
             )
             for trial in front
         ],
@@ -153,6 +200,7 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
         found=study.conclusion,
         rivals=rivals,
         verdict=verdict(study, commands),
+        python=python_lines(study.name, commands.storage, is_loaded=True),
         hypervolumes=_hypervolumes(study),
         cost=_cost(study) if trials else None,
         quality=_quality(trials) if trials else None,

@@ -5,31 +5,29 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
 
 import jinja2
-from plotly.offline import get_plotlyjs
 
-from accelfront.report.charts import (
-    Figure,
-    comparison_chart,
-    front_chart,
-    hypervolume_chart,
-)
-from accelfront.report.comparing import Comparison, compare
-from accelfront.report.data import StudyReport, report_study, study_titles
+from accelfront.report.comparing import compare
+from accelfront.report.data import report_study, study_titles
 from accelfront.report.fitting import Pictures, fit_pictures
+from accelfront.report.pictures import Sheet
+from accelfront.report.points import comparison_values, loss_name, metric_title, study_values
+from accelfront.report.prompts import picture_notes, study_prompts
 from accelfront.screen.commands import Commands
 from accelfront.screen.models import ModelNames
 from accelfront.screen.rivals import vs_lossless_text
-from accelfront.screen.tables import doubts, foreign_text, searched_params, weakness_text
+from accelfront.screen.tables import doubts, searched_params, weakness_text
 from generator.bounds import weak_baselines
+from storage.records.budgets import Figure, figure
 from storage.records.conclusions.words import sentence, share_text
 from storage.records.measurement import Measurement
 from storage.records.study import Study
+from storage.records.trial import Trial
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -51,54 +49,36 @@ def render_page(studies: Sequence[Study], pictures: Pictures, storage: str | Non
     comparisons = compare(studies)
     # A study's place in the page, which its sections and rows are named by.
     places = {study.name: place for place, study in enumerate(studies, 1)}
-    figures = _figures(reports, comparisons, places)
+    titles = study_titles(studies)
+    prompts = {study.name: study_prompts(study) for study in studies}
+    values = {
+        "studies": {
+            f"study-{places[report.record.name]}": study_values(report)
+            for report in reports
+            if report.record.trials
+        },
+        "comparisons": [comparison_values(each, titles, places) for each in comparisons],
+    }
     content = {
         "reports": reports,
         "comparisons": comparisons,
-        "figures": figures,
+        "notes": lambda study, trial: picture_notes(trial, prompts[study.name]),
         "places": places,
-        "titles": study_titles(studies),
+        "titles": titles,
         "models": ModelNames(studies),
         "doubts": [*map(weakness_text, weak_baselines(studies)), *doubts(studies)],
         "kept": pictures.keys(),
         "written": date.today().isoformat(),
-        "library": _library(),
-        "packed_figures": _packed(json.dumps(figures, separators=(",", ":"))),
+        "packed_values": _packed(json.dumps(values, separators=(",", ":"))),
     }
-    without = _template().render(content, pictures={}, shrunk=0)
+    without = _template().render(content, sheets={}, shrunk=0)
     if not pictures:
         return without
     fitted = fit_pictures(pictures, reports, MOST_BYTES - len(without.encode()))
-    sources = {key: _source(picture) for key, picture in fitted.items()}
+    protocols = {study.name: study.protocol for study in studies}
+    sheets = {key: Sheet.of(picture, protocols[key[0]]) for key, picture in fitted.items()}
     shrunk = sum(picture != pictures[key] for key, picture in fitted.items())
-    return _template().render(content, pictures=sources, shrunk=shrunk)
-
-
-def _figures(
-    reports: Sequence[StudyReport], comparisons: Sequence[Comparison], places: Mapping[str, int]
-) -> dict[str, Figure]:
-    """All charts by their ids."""
-    figures = {
-        f"comparison-{place}": comparison_chart(comparison)
-        for place, comparison in enumerate(comparisons, 1)
-    }
-    for report in reports:
-        if report.record.trials:
-            name = f"study-{places[report.record.name]}"
-            figures[f"{name}-front"] = front_chart(report, name)
-            figures[f"{name}-search"] = hypervolume_chart(report)
-    return figures
-
-
-def _source(picture: bytes) -> str:
-    """An address that holds the picture."""
-    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
-
-
-@cache
-def _library() -> str:
-    """plotly.js as the page unpacks it: of 4.8 MB there are 2 left."""
-    return _packed(get_plotlyjs())
+    return _template().render(content, sheets=sheets, shrunk=shrunk)
 
 
 def _packed(text: str) -> str:
@@ -114,18 +94,33 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _speedup_told(measured: Measurement) -> tuple[str, str]:
-    """A speedup, marked if it was disturbed, and its interval."""
+def _speedup_told(measured: Measurement) -> tuple[str, str, str]:
+    """A speedup, its interval, and a mark if it was disturbed."""
     low, high = measured.speedup_ci
-    mark = ", disturbed" if measured.disturbances else ""
-    return f"{measured.speedup:.2f}x{mark}", f"{low:.2f} to {high:.2f}"
+    mark = "disturbed" if measured.disturbances else ""
+    return f"{measured.speedup:.2f}x", f"{low:.2f} to {high:.2f}", mark
 
 
-def _loss_told(measured: Measurement, budget: float) -> tuple[str, str]:
-    """A CLIP loss, marked if it is over the budget, and its interval."""
-    low, high = (100 * end for end in measured.clip_loss_ci)
-    over = ", over the budget" if measured.clip_loss > budget else ""
-    return f"{measured.clip_loss:.1%}{over}", f"{low:.1f} to {high:.1f}"
+def _loss_of(study: Study, trial: Trial) -> Figure:
+    """The loss by which a point is judged."""
+    found = figure(trial.judged, loss_name(study))
+    assert found is not None
+    return found
+
+
+def _loss_told(measured: Measurement, study: Study) -> tuple[str, str, str]:
+    """A loss, its interval, and a mark if it is over the budget."""
+    found = figure(measured, loss_name(study))
+    if found is None:
+        return "not known", "", ""
+    over = "over the budget" if found.value > study.loss_budget else ""
+    return f"{found.value:.1%}", f"{100 * found.low:.1f} to {100 * found.high:.1f}", over
+
+
+def _other(trial: Trial, name: str) -> str:
+    """The loss of a point by a metric beside the study's own."""
+    found = figure(trial.judged, name)
+    return "-" if found is None else f"{found.value:.1%}"
 
 
 @cache
@@ -137,14 +132,18 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["duration"] = duration
-    environment.filters["speedup_told"] = _speedup_told
-    environment.filters["loss_told"] = _loss_told
-    environment.filters["vs_lossless"] = vs_lossless_text
-    environment.filters["inside"] = lambda study, trial: share_text(
-        trial.chance_inside(study.budgets)
-    )
-    environment.filters["params"] = searched_params
-    environment.filters["foreign_told"] = foreign_text
-    environment.filters["sentence"] = sentence
+    environment.filters |= {
+        "aspect": lambda study: study.protocol.width / study.protocol.height,
+        "duration": duration,
+        "inside": lambda study, trial: share_text(trial.chance_inside(study.budgets)),
+        "loss_of": _loss_of,
+        "loss_title": lambda study: metric_title(loss_name(study)),
+        "loss_told": _loss_told,
+        "metric_title": metric_title,
+        "other": _other,
+        "params": searched_params,
+        "sentence": sentence,
+        "speedup_told": _speedup_told,
+        "vs_lossless": vs_lossless_text,
+    }
     return environment.get_template("report.html.jinja")

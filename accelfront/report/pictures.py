@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
 
 from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
+from PIL import Image, UnidentifiedImageError
 
 from storage.database.opening import Store
+from storage.records.protocol import Protocol
 from storage.records.study import Study
 from storage.study_store.artifacts import artifact_folder, list_pictures
 
@@ -15,18 +20,55 @@ MOST_BYTES = 200_000
 """A grid has 150,000 at most; what is larger is something else."""
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A grid as a page holds it: the baseline's pictures above the accelerated ones.
+
+    Attributes:
+        src: An address that holds it.
+        columns: How many pairs it has.
+        row: None, as both rows are in it (templates/pairs.html.jinja).
+    """
+
+    src: str
+    columns: int
+    row: None = None
+
+    @classmethod
+    def of(cls, picture: bytes, protocol: Protocol) -> Sheet:
+        """Tell from a grid's sides how many pictures of a protocol are beside each other."""
+        try:
+            with Image.open(BytesIO(picture), formats=["WEBP"]) as image:
+                width, height = image.size
+        except (UnidentifiedImageError, OSError):
+            width, height = 1, 1
+        side = height / 2 * protocol.width / protocol.height
+        src = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+        return cls(src, max(1, round(width / side)))
+
+
 def front_pictures(store: Store, studies: Iterable[Study]) -> dict[tuple[str, int], bytes]:
-    """Read the WebP grid of each front point that has one, as `read_pictures` does."""
-    keys = [(study.name, trial.number) for study in studies for trial in study.listed]
-    return read_pictures(store, keys)
+    """Read a WebP grid of each front point that has one, as `read_pictures` does.
+
+    It is that of the prompts that lost most, or of a point from before those were kept the other.
+    """
+    listed = [(study.name, trial) for study in studies for trial in study.listed]
+    keys: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
+    for name, trial in listed:
+        keys[bool(trial.measurement.pictured)].append((name, trial.number))
+    return read_pictures(store, keys[False]) | read_pictures(store, keys[True], worst=True)
 
 
-def read_pictures(store: Store, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
+def read_pictures(
+    store: Store, keys: Iterable[tuple[str, int]], worst: bool = False
+) -> dict[tuple[str, int], bytes]:
     """Read the WebP grid of each trial that has one.
 
     Args:
         store: An open database.
         keys: Trials, each by its study's name and its number.
+        worst: Whether the grids of the prompts that lost most are wanted, or those of the
+            protocol's first prompts, which are the same in all trials of a study.
 
     Returns:
         The files' bytes.
@@ -35,7 +77,7 @@ def read_pictures(store: Store, keys: Iterable[tuple[str, int]]) -> dict[tuple[s
     if not folder.is_dir():
         return {}
     files = FileSystemArtifactStore(folder)
-    listed = list_pictures(store)
+    listed = list_pictures(store, worst)
     found = {key: _picture(files, listed.get(key, ())) for key in keys}
     return {key: picture for key, picture in found.items() if picture is not None}
 

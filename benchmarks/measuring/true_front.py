@@ -256,7 +256,7 @@ def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[
     """
     largest: list[float] = []
 
-    def compare(batch: range, plain: torch.Tensor, accelerated: torch.Tensor) -> None:
+    def compare(batch: range, plain: torch.Tensor, accelerated: torch.Tensor, _: object) -> None:
         largest.append(float((plain.float() - accelerated.float()).abs().max()))
 
     instrument = loader.load(plan, store, print)

@@ -1,10 +1,10 @@
-"""The pictures of the README: a front with its pictures, and a trial in the dashboard.
+"""The pictures of the README: the report's first screen, and a trial in the dashboard.
 
     make study
     python -m benchmarks.pages.pictures
 
-takes them from a database with the Chromium on the PATH, into `docs/images`: of one study the front
-as the report draws it, with the bound's grid of pictures, and the bound's page in the dashboard.
+takes them from a database with the Chromium on the PATH, into `docs/images`: of one study the first
+screen of the report, and the bound's page in the dashboard.
 """
 
 from __future__ import annotations
@@ -47,35 +47,21 @@ def main() -> None:
         parser.error("needs a study with a point inside its loss budget, and Chromium on the PATH")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        take_front(browser, store, study, bound, options.out / "front.png")
+        take_front(browser, store, study, options.out / "front.png")
         take_dashboard(browser, store, study, bound, options.out / "dashboard.png")
         browser.close()
 
 
-def take_front(browser: Browser, store: Store, study: Study, bound: Trial, out: Path) -> None:
-    """The report's chart of a front, with the bound pointed at."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+def take_front(browser: Browser, store: Store, study: Study, out: Path) -> None:
+    """The first screen of the report, with the answer, and the front below it."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.html")
         report.write_text(render_page([study], front_pictures(store, [study])), encoding="utf-8")
         page.goto(report.as_uri())
-        chart, told = page.locator("#study-1-front"), page.locator("#study-1-front-told")
-        chart.scroll_into_view_if_needed()
-        chart.locator(".points path").first.wait_for()
-        chart.focus()
-        # From left to right, the unaccelerated pipeline among them.
-        for _ in range(len(study.trials) + 1):
-            page.keyboard.press("ArrowRight")
-            # A confirmed point says there what it is told by, behind a comma.
-            if told.inner_text().split("\n")[0].partition(",")[0] == f"Trial {bound.number}":
-                break
-        else:
-            raise RuntimeError(f"the chart does not tell of trial {bound.number}")
-        # What shows where the keyboard is would hide points.
-        page.add_style_tag(
-            content=":focus-visible { outline: none !important; } .hoverlayer { display: none; }"
-        )
-        page.locator("figure", has=chart).screenshot(path=out)
+        page.locator(".scatter .point").first.wait_for(state="attached")
+        page.locator(".panel canvas").first.wait_for()
+        page.screenshot(path=out, clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
 
 
 def take_dashboard(browser: Browser, store: Store, study: Study, bound: Trial, out: Path) -> None:

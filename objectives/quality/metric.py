@@ -153,6 +153,18 @@ class Metric(ABC):
         """What a picture with this value lost against the baseline's, 0 or more; of pairs only."""
         return 1 - value if self.more_is_better else value
 
+    def losses(self, values: Sequence[float], baseline: Sequence[float]) -> list[float]:
+        """What each picture lost; their mean is the loss.
+
+        Args:
+            values: A value for each picture.
+            baseline: The baseline's values of the same prompts; empty for a metric of pairs.
+        """
+        if "pairs" in self.needs:
+            return [self.lost(value) for value in values]
+        mean = float(np.mean(baseline))
+        return [(before - value) / mean for before, value in zip(baseline, values, strict=True)]
+
     def loss(
         self, values: Sequence[float], baseline: Sequence[float], confidence: float = CONFIDENCE
     ) -> Estimate:
@@ -168,7 +180,7 @@ class Metric(ABC):
             relative loss of the mean.
         """
         if "pairs" in self.needs:
-            found = mean_loss([self.lost(value) for value in values], confidence)
+            found = mean_loss(self.losses(values, baseline), confidence)
             # No picture is nearer to the baseline's than that one itself.
             return replace(found, low=max(found.low, 0.0))
         return relative_loss(baseline, values, confidence)

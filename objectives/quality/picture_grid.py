@@ -1,7 +1,8 @@
-"""The picture grid of a trial: what acceleration does to a few pictures, at a glance."""
+"""The picture grids of a trial: what acceleration does to a few pictures, at a glance."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,11 @@ class PictureGrid:
         """Start empty."""
         self._columns: dict[int, tuple[Image.Image, Image.Image]] = {}
 
+    @property
+    def places(self) -> list[int]:
+        """The pictures' places in the protocol, from left to right."""
+        return list(self._columns)
+
     def add(self, indices: range, baseline: torch.Tensor, accelerated: torch.Tensor) -> None:
         """Take the pictures of a pair of batches, until there are `MAX_PICTURES`.
 
@@ -46,6 +52,29 @@ class PictureGrid:
                 return
             if index not in self._columns:
                 self._columns[index] = (_picture(baseline[place]), _picture(accelerated[place]))
+
+    def add_worst(
+        self,
+        indices: range,
+        baseline: torch.Tensor,
+        accelerated: torch.Tensor,
+        losses: Mapping[int, float],
+    ) -> None:
+        """Take those pictures of a pair of batches that lost more than what is there.
+
+        Args:
+            indices: As `add` takes them; so are the next two.
+            baseline: The baseline's pictures.
+            accelerated: The accelerated ones.
+            losses: What each picture lost, by its place; of those here and of all taken before.
+        """
+        worst = sorted({*indices, *self._columns}, key=lambda index: -losses[index])[:MAX_PICTURES]
+        taken = {
+            index: (_picture(baseline[place]), _picture(accelerated[place]))
+            for place, index in enumerate(indices)
+            if index in worst and index not in self._columns
+        }
+        self._columns = {index: (self._columns | taken)[index] for index in worst}
 
     def webp(self) -> bytes | None:
         """The grid as a WebP file of at most `MAX_BYTES`; None if no pair was added."""

@@ -53,6 +53,13 @@ class QualityRecorder:
         """The values of a metric, in the order of the prompts."""
         return _in_order(self.values[name])
 
+    def losses(self, name: str) -> dict[int, float]:
+        """What each picture lost by a metric that was recorded, by the place of its prompt."""
+        metric = next(each for each in self._metrics if each.name == name)
+        places = sorted(self.values[name])
+        losses = metric.losses(self.in_order(name), _in_order(self.baseline[name]))
+        return dict(zip(places, losses, strict=True))
+
     def results(self) -> dict[str, MetricResult]:
         """What there is to say of each metric that has a value."""
         return {each.name: self._result(each) for each in self._metrics if self.values[each.name]}

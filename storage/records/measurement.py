@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import hypot
+from collections.abc import Iterable
+from math import ceil, hypot
+from statistics import fmean
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -14,6 +16,11 @@ Interval = Annotated[tuple[Number, Number], Field(strict=False)]
 """The two ends of an interval, at 95%."""
 
 Seconds = Annotated[tuple[Positive, ...], Field(strict=False)]
+
+Losses = Annotated[tuple[Number, ...], Field(strict=False)]
+
+WORST = 20
+"""Of so many prompts one is among those that lost most: the worst 5%."""
 
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
@@ -35,6 +42,18 @@ class MetricResult(Record):
     loss: Number
     loss_ci: Interval | None
     samples: Count
+
+
+class Pictured(Record):
+    """A prompt whose pictures are kept as one that lost much.
+
+    Attributes:
+        prompt: Its place among the protocol's prompts, from 0 on.
+        loss: What its picture lost by the study's loss.
+    """
+
+    prompt: Count
+    loss: Number
 
 
 class Measurement(Record):
@@ -76,6 +95,10 @@ class Measurement(Record):
         seconds: Where the wall time went, by phase.
         metrics: All other metrics of the protocol, by name; none in studies from before they were
             kept.
+        worst_losses: Of the prompts that lost most, one in `WORST`, by the study's loss, greatest
+            first; empty in studies from before they were kept.
+        pictured: The pairs of the grid of pictures that lost most, from left to right; empty
+            without one.
     """
 
     speedup: Positive
@@ -103,6 +126,13 @@ class Measurement(Record):
     stopped_early: bool
     seconds: dict[str, Number]
     metrics: dict[str, MetricResult] = Field(default_factory=dict)
+    worst_losses: Losses = ()
+    pictured: Annotated[tuple[Pictured, ...], Field(strict=False)] = ()
+
+    @property
+    def worst_loss(self) -> float | None:
+        """The mean loss of the prompts that lost most, as a mean over all hides them."""
+        return fmean(self.worst_losses) if self.worst_losses else None
 
     @property
     def disturbances(self) -> tuple[str, ...]:
@@ -160,12 +190,26 @@ def pooled(first: Measurement, again: Measurement) -> Measurement:
             (each.peak_memory_mib for each in (first, again) if each.peak_memory_mib is not None),
             default=None,
         ),
+        # Where one of them is from before they were kept, nothing is known of both.
+        "worst_losses": worst_of([*first.worst_losses, *again.worst_losses], loss.samples)
+        if first.worst_losses and again.worst_losses
+        else (),
         "metrics": {
             name: _pooled_metric(first.metrics[name], metric) if name in first.metrics else metric
             for name, metric in again.metrics.items()
         },
     }
     return again.model_copy(update=update)
+
+
+def worst_of(losses: Iterable[float], samples: int) -> tuple[float, ...]:
+    """The losses of the prompts that lost most, greatest first.
+
+    Args:
+        losses: Of all prompts, or at least of those that may be among the worst.
+        samples: How many prompts there are.
+    """
+    return tuple(sorted(losses, reverse=True)[: ceil(samples / WORST)])
 
 
 def _pooled(one: _Part, other: _Part) -> _Part:

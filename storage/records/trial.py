@@ -129,7 +129,10 @@ class Trial(BaseModel):
         """What it is judged by, beside what the search measured of it: with the confirmation."""
         judged = self.judged.as_json()
         known = (name for name in JUDGED if judged.get(name) not in (None, {}))
-        return {f"judged_{name}": judged[name] for name in known}
+        shown = {f"judged_{name}": judged[name] for name in known}
+        if (worst := self.judged.worst_loss) is not None:
+            shown["judged_worst_loss"] = worst
+        return shown
 
     def _marks(self) -> dict[str, Any]:
         """What is to be said of this point and not of most."""
@@ -144,6 +147,8 @@ class Trial(BaseModel):
             marks["warmup_s"] = self.warmup_s
         if metrics := measured.get("metrics"):
             marks["metrics"] = metrics
+        if (worst := self.measurement.worst_loss) is not None:
+            marks["worst_loss"] = worst
         if self.confirmed is not None:
             confirmed = self.confirmed.as_json()
             marks["confirmed"] = {name: confirmed[name] for name in CONFIRMED}

@@ -21,6 +21,12 @@ from sqlalchemy import select
 from storage.database.opening import Store
 from storage.errors import StorageError
 
+PICTURE_NAME = "baseline-above-accelerated-below.webp"
+"""Of the protocol's first prompts: the same ones in every trial of a study."""
+
+WORST_NAME = "worst-baseline-above-accelerated-below.webp"
+"""Of the prompts that lost most, from left to right."""
+
 FOLDER = "accelfront-artifacts"
 
 FOLDER_VARIABLE = "ACCELFRONT_ARTIFACTS"
@@ -42,10 +48,14 @@ def artifact_folder(store: Store) -> Path:
     return Path(FOLDER).absolute()
 
 
-def list_pictures(store: Store) -> dict[tuple[str, int], list[str]]:
+def list_pictures(store: Store, worst: bool = False) -> dict[tuple[str, int], list[str]]:
     """The files of the WebP pictures that are listed in a database.
 
     In one query: Optuna's own way reads every trial of every study.
+
+    Args:
+        store: An open database.
+        worst: Whether those of the prompts that lost most are wanted, or all others.
 
     Returns:
         The files' names in the folder, by the study's name and the trial's number.
@@ -65,7 +75,7 @@ def list_pictures(store: Store) -> dict[tuple[str, int], list[str]]:
         for study, number, content in connection.execute(wanted):
             # Text within text: Optuna keeps the entry as JSON, and each attribute is JSON.
             meta = json.loads(json.loads(content))
-            if meta["mimetype"] == "image/webp":
+            if meta["mimetype"] == "image/webp" and (meta["filename"] == WORST_NAME) is worst:
                 found.setdefault((study, number), []).append(meta["artifact_id"])
     return found
 

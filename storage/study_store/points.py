@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -21,8 +22,6 @@ from storage.records.trial import Point
 from storage.study_store import attributes as keys
 from storage.study_store.artifacts import artifact_folder, keep_picture
 from storage.study_store.handle import StudyHandle, rounded
-
-PICTURE_NAME = "baseline-above-accelerated-below.webp"
 
 
 def ask(
@@ -82,7 +81,7 @@ class PointTrials:
         trial: optuna.Trial,
         measurement: Measurement,
         sampling_s: float,
-        picture: bytes | None,
+        pictures: Mapping[str, bytes],
     ) -> bool:
         """Store a measured point.
 
@@ -90,8 +89,8 @@ class PointTrials:
             trial: The trial that proposed it.
             measurement: What was measured.
             sampling_s: How long the proposal took.
-            picture: The trial's picture grid, a WebP file. Where it cannot be kept the numbers are,
-                and `unkept` says why.
+            pictures: The trial's picture grids, WebP files by their names. Where they cannot be
+                kept the numbers are, and `unkept` says why.
 
         Returns:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
@@ -109,8 +108,8 @@ class PointTrials:
 
         try:
             self._handle.retry(note)
-            if picture is not None:
-                self._handle.retry(lambda: self._keep_picture(trial, picture))
+            for name, picture in pictures.items():
+                self._handle.retry(partial(self._keep_picture, trial, name, picture))
         except UpdateFinishedTrialError:
             return False
         # Last, as it makes the trial count: a worker killed before leaves no half a point.
@@ -187,8 +186,8 @@ class PointTrials:
         for name, beyond in excess.items():
             trial.set_constraint(name, beyond)
 
-    def _keep_picture(self, trial: optuna.Trial, picture: bytes) -> None:
+    def _keep_picture(self, trial: optuna.Trial, name: str, picture: bytes) -> None:
         try:
-            keep_picture(self._pictures, trial, PICTURE_NAME, picture)
+            keep_picture(self._pictures, trial, name, picture)
         except StorageError as error:
             self.unkept = str(error)

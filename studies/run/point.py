@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from objectives.quality.picture_grid import PictureGrid
 from objectives.statistics import Estimate
 from storage.records.measurement import Measurement
 from storage.records.points import point_key, point_text
@@ -13,6 +12,7 @@ from storage.study_store.store import StudyStore
 from studies.request import StudyRequest
 from studies.run.failures import first_line, is_own_fault
 from studies.run.measuring import Instruments
+from studies.run.pictures import TrialPictures
 from studies.run.progress import Reporter, in_words
 from studies.run.remeasurement.disturbance import marked
 from studies.run.stopping import Screen, is_hopeless
@@ -90,10 +90,10 @@ class PointMeasuring:
         return self._screens and is_hopeless(speedup, loss, record.searched_front, budget)
 
     def _measure_and_keep(self, proposal: Proposal, sampling_s: float, record: Study) -> None:
-        grid, points = PictureGrid(), self._study_store.points
+        pictures, points = TrialPictures(), self._study_store.points
         try:
-            measurement = self._measure(proposal, grid, record)
-            picture = grid.webp()
+            measurement = self._measure(proposal, pictures, record)
+            measurement, grids = pictures.told(measurement), pictures.grids()
         except Exception as error:
             # A method's library may raise anything: it fails this point, and the reason is kept.
             failure = self._failures[point_key(proposal.point)] = first_line(error)
@@ -101,10 +101,10 @@ class PointMeasuring:
             self._instruments.doubtful = True
             points.fail(proposal.trial, failure, is_own_fault(error))
         else:
-            kept = points.keep(proposal.trial, measurement, sampling_s, picture)
+            kept = points.keep(proposal.trial, measurement, sampling_s, grids)
             self._note(measurement, kept)
 
-    def _measure(self, proposal: Proposal, grid: PictureGrid, record: Study) -> Measurement:
+    def _measure(self, proposal: Proposal, pictures: TrialPictures, record: Study) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
         instrument = self._instruments.search
         screen = Screen(record.trials, record.searched_front, self._screening_budget(record))
@@ -115,7 +115,7 @@ class PointMeasuring:
             proposal.point,
             instrument.baseline,
             screen if may_give_up else None,
-            grid.add,
+            pictures.add,
             self._request.trial_timeout_s,
         )
         return marked(measurement, record.trials)

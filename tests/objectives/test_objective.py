@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -90,10 +91,11 @@ def test_the_memory_of_metrics_models_is_not_the_pipelines(
 
 def test_the_pictures_of_each_pair_are_shown(pipe: Any, scorer: Scorer) -> None:
     objective = make_objective(pipe, scorer, samples=6, batch_size=2)
-    seen: list[tuple[range, torch.Tensor, torch.Tensor]] = []
+    seen: list[tuple[range, torch.Tensor, torch.Tensor, Mapping[int, float]]] = []
     objective.measure(PLAIN, objective.measure_baseline(), show=lambda *pair: seen.append(pair))
-    assert [indices for indices, _, _ in seen] == [range(2, 4), range(4, 6), range(4, 6)]
-    for _, baseline, accelerated in seen:
+    assert [indices for indices, *_ in seen] == [range(2, 4), range(4, 6), range(4, 6)]
+    for _, baseline, accelerated, losses in seen:
+        assert set(losses.values()) == {0.0}
         assert baseline.shape == (2, 3, LATENT_SIZE, LATENT_SIZE)
         torch.testing.assert_close(accelerated, baseline)
 
@@ -110,6 +112,19 @@ def test_coarse_point_is_told_from_the_baseline(pipe: Any, scorer: Scorer) -> No
     assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores))
     expected = 1 - measured.clip_score / measured.baseline_clip_score
     assert measured.clip_loss == pytest.approx(expected)
+
+
+def test_the_worst_losses_are_those_of_the_prompts_that_lost_most(
+    pipe: Any, scorer: Scorer
+) -> None:
+    objective = make_objective(pipe, scorer, methods=["deepcache"], steps=STEPS)
+    seen: list[Mapping[int, float]] = []
+    measured = objective.measure(
+        REUSE_ALL, objective.measure_baseline(), show=lambda *pair: seen.append(pair[-1])
+    )
+    assert len(seen[-1]) == measured.samples
+    assert np.mean(list(seen[-1].values())) == pytest.approx(measured.clip_loss)
+    assert measured.worst_losses == (max(seen[-1].values()),)
 
 
 def test_point_measures_the_same_pictures_again(pipe: Any, scorer: Scorer) -> None:

@@ -217,12 +217,12 @@ const pairViewer = (() => {
     dialog.showModal();
   }
 
-  // Make a set of pairs one that can be looked at in these ways.
-  function enhance(set) {
+  // Make a set of pairs one that can be looked at in these ways; it begins with one of them.
+  function enhance(set, mode = "side") {
     if (set.classList.contains("ready")) return;
     const pairs = pairsOf(set), enlargeAt = (index) => enlarge(set, pairs, index);
     listen(set, enlargeAt);
-    fill(set, pairs, JSON.parse(set.dataset.labels), "side", enlargeAt);
+    fill(set, pairs, JSON.parse(set.dataset.labels), mode, enlargeAt);
   }
 
   // All sets of a page, each once it comes near the screen: hundreds at once would hold the page up.

@@ -1,108 +1,118 @@
 "use strict";
 
-const charts = [...document.querySelectorAll(".chart")];
-const PRINTED_WIDTH = 680;
-const NARROW = 500;
-let figures; // By the ids of their charts.
+// The page around the charts: what is copied, sought, sorted, opened and printed.
+(() => {
+  const { element } = explorer;
+  const many = (selector, act, root = document) => root.querySelectorAll(selector).forEach(act);
 
-// The points of a chart from left to right, as plotly names them.
-function pointsOf(chart) {
-  return chart.data
-    .flatMap((trace, curveNumber) =>
-      trace.hovertext ? trace.x.map((x, pointNumber) => ({ x, curveNumber, pointNumber })) : [])
-    .sort((a, b) => a.x - b.x);
-}
-
-// What a point says, below the chart: the words of its label, and the pictures of its row.
-function tell(chart, { curveNumber, pointNumber }) {
-  const { hovertext, customdata } = chart.data[curveNumber];
-  const told = document.getElementById(`${chart.id}-told`);
-  const words = document.createElement("div");
-  words.innerHTML = hovertext[pointNumber]; // Escaped where it was written.
-  const row = document.getElementById(customdata?.[pointNumber]);
-  const picture = row?.querySelector("img")?.cloneNode();
-  told.replaceChildren(words, ...(picture ? [picture] : []));
-  document.querySelectorAll("tr.shown").forEach((shown) => shown.classList.remove("shown"));
-  row?.classList.add("shown");
-}
-
-function move(chart, event) {
-  if (event.key === "Escape") {
-    chart.blur();
-    return;
+  async function copy(button) {
+    const code = button.parentElement.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      // A page from a file may not be allowed to: what is selected can be copied all the same.
+      getSelection().selectAllChildren(code);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   }
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const points = pointsOf(chart);
-  const last = chart.current ?? (step > 0 ? -1 : points.length);
-  chart.current = Math.min(Math.max(last + step, 0), points.length - 1);
-  const { curveNumber, pointNumber } = points[chart.current];
-  Plotly.Fx.hover(chart, [{ curveNumber, pointNumber }]);
-  // plotly tells of what a mouse does only.
-  tell(chart, points[chart.current]);
-}
 
-function draw(chart) {
-  if (chart.data) return;
-  const { data, layout } = figures[chart.id];
-  data.forEach((trace) => {
-    trace.hovertext = trace.hovertext?.map((words) => words.replaceAll("\n", "<br>"));
+  function copyButton(label) {
+    const button = element("button", "copy", "Copy");
+    button.type = "button";
+    button.setAttribute("aria-label", `Copy: ${label}`);
+    return button;
+  }
+
+  const copyable = (label, text) => element("div", "copied",
+    element("span", "copied-label", label), element("code", "lines", text), copyButton(label));
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".copy");
+    if (button) copy(button);
   });
-  if (chart.clientWidth < NARROW) {
-    // The legend has one column there, and needs a line for each entry.
-    const entries = data.filter((trace) => trace.name).length;
-    layout.height = 370 + 20 * entries;
-    layout.legend.maxheight = 1;
-    chart.style.height = `${layout.height}px`;
+  many(".copy", (button) => { button.hidden = false; });
+
+  // What a link names may be inside what is folded.
+  function openNamed() {
+    const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let each = named; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
+    named?.scrollIntoView();
   }
-  // Where a finger scrolls, it must not enlarge.
-  layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
-  Plotly.newPlot(chart, data, layout, { responsive: true, displayModeBar: false });
-  chart.on("plotly_hover", (event) => tell(chart, event.points[0]));
-  chart.addEventListener("keydown", (event) => move(chart, event));
-}
+  addEventListener("hashchange", openNamed);
+  document.addEventListener("click", (event) => {
+    // A link to where one is already changes no address.
+    if (event.target.closest("a")?.hash === location.hash && location.hash) openNamed();
+  });
 
-// Pictures in rows are small: a click, or Enter, shows one as large as the screen.
-const enlarged = document.getElementById("enlarged");
-document.querySelectorAll(".enlarge").forEach((button) => button.addEventListener("click", () => {
-  const picture = button.querySelector("img").cloneNode();
-  picture.loading = "eager";
-  enlarged.replaceChildren(picture);
-  enlarged.showModal();
-}));
-enlarged.addEventListener("click", () => enlarged.close());
+  // The overview, sought and sorted.
+  const form = document.querySelector(".sieve");
+  if (form) {
+    const body = document.querySelector(".overview tbody"), rows = [...body.rows];
+    const [sought, sorted, sieved] = ["sought", "sorted", "sieved"].map((id) => document.getElementById(id));
+    const orders = {
+      place: () => 0, speedup: (a, b) => b.dataset.speedup - a.dataset.speedup, loss: (a, b) => a.dataset.loss - b.dataset.loss,
+      title: (a, b) => a.cells[0].textContent.localeCompare(b.cells[0].textContent, undefined, { numeric: true }),
+    };
+    const sift = () => {
+      const words = sought.value.toLowerCase().split(/\s+/).filter(Boolean);
+      rows.forEach((row) => { row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word)); });
+      body.append(...[...rows].sort(orders[sorted.value]));
+      const count = rows.filter((row) => !row.hidden).length;
+      sieved.textContent = words.length ? `${count} of ${rows.length} studies` : "";
+    };
+    form.hidden = false;
+    form.addEventListener("input", sift);
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
 
-// plotly.js and the charts' figures come packed, as they would else be most of the page.
-async function unpacked(id) {
-  const packed = atob(document.getElementById(id).textContent);
-  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
-}
+  // The figures come packed, as they would else be most of the page.
+  async function unpacked(id) {
+    const packed = atob(document.getElementById(id).textContent);
+    const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
 
-async function unpack() {
-  figures = JSON.parse(await unpacked("figures"));
-  const script = document.createElement("script");
-  script.textContent = await unpacked("library");
-  document.head.append(script);
-}
+  // Each chart is made once it comes near the screen: hundreds at once would hold the page up.
+  function startCharts({ studies, comparisons }) {
+    const starts = new Map();
+    many(".explorer", (host) => starts.set(host, () => { host.chart = explorer.start(host, studies[host.dataset.study], copyable); }));
+    many(".growth", (host) => starts.set(host, () => comparison.growth(host, studies[host.dataset.study])));
+    many(".comparison", (host) => starts.set(host, () => comparison.start(host, comparisons[host.dataset.number - 1])));
+    const begin = (host) => {
+      starts.get(host)?.();
+      starts.delete(host);
+    };
+    const watcher = new IntersectionObserver((entries) =>
+      entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+        watcher.unobserve(entry.target);
+        begin(entry.target);
+      }), { rootMargin: "600px" });
+    starts.forEach((_, host) => {
+      host.hidden = false;
+      watcher.observe(host);
+    });
+    // What there is little of is there at once, so that nothing moves when it comes into sight.
+    const seen = [...starts.keys()].filter((host) => host.checkVisibility());
+    if (seen.length < 4) seen.forEach(begin);
+    return () => [...starts.keys()].filter((host) => host.checkVisibility()).forEach(begin);
+  }
 
-function start() {
-  // Hundreds of charts drawn at once would hold the page up.
-  const watcher = new IntersectionObserver(
-    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
-    { rootMargin: "600px" });
-  charts.forEach((chart) => watcher.observe(chart));
-
-  addEventListener("beforeprint", () => charts.forEach((chart) => {
-    draw(chart);
-    Plotly.relayout(chart, { autosize: false, width: PRINTED_WIDTH });
-  }));
-  addEventListener("afterprint", () => charts.forEach((chart) =>
-    Plotly.relayout(chart, { autosize: true, width: null })));
-}
-
-unpack().then(start, () => {
-  document.getElementById("no-charts").hidden = false;
-});
+  document.documentElement.classList.add("scripted"); // Of many studies those that are open are seen.
+  pairViewer.watch();
+  openNamed();
+  unpacked("values").then((values) => {
+    const startAll = startCharts(values);
+    // On paper everything of a study that is open is told.
+    let opened = [];
+    addEventListener("beforeprint", () => {
+      opened = [...document.querySelectorAll("details.fold:not([open])")].filter((each) => each.parentElement.checkVisibility());
+      opened.forEach((each) => { each.open = true; });
+      startAll();
+      many(".pair-set:not(.ready)", (set) => set.checkVisibility() && pairViewer.enhance(set));
+    });
+    addEventListener("afterprint", () => opened.forEach((each) => { each.open = false; }));
+  }, () => { document.getElementById("no-charts").hidden = false; });
+})();

@@ -11,6 +11,9 @@ from tests.made_reports import made_trial
 
 ATTACK = "<img src=x onerror='document.title=1'>"
 
+WORST = [{"prompt": 5, "loss": 0.31}, {"prompt": 0, "loss": 0.02}]
+"""The prompts whose pictures a grid has."""
+
 # Trial 1 is dominated; trial 3 is over the budget.
 TRIALS = [
     made_trial(0, 1.2, 0.0),
@@ -20,8 +23,8 @@ TRIALS = [
 ]
 
 
-def without_library(page: str) -> str:
-    """The page but for plotly.js."""
+def readable(page: str) -> str:
+    """The page but for the figures that its charts unpack."""
     return re.sub(r'<script type="application/gzip".*?</script>', "", page, flags=re.DOTALL)
 
 

@@ -17,8 +17,9 @@ from accelfront.report.page import render_page
 from accelfront.report.pictures import front_pictures
 from accelfront.screen.commands import Commands
 from storage.database.opening import open_store
-from storage.study_store.artifacts import artifact_folder, keep_picture
-from tests.accelfront.report.pages import TRIALS, picture_of, without_library
+from storage.study_store.artifacts import WORST_NAME, artifact_folder, keep_picture
+from tests.accelfront.report.pages import TRIALS, WORST, picture_of, readable
+from tests.made_records import changed
 from tests.made_reports import keep, made_study, made_trial
 
 
@@ -26,8 +27,9 @@ def test_pictures_are_on_the_page_as_they_were_kept_if_there_is_room() -> None:
     study, picture = made_study(TRIALS), picture_of(64)
     page = render_page([study], {(study.name, 3): picture, (study.name, 0): picture})
     assert page.count(base64.b64encode(picture).decode()) == 2
+    assert page.count('data-pictures="study-1-') == 2
     assert "The picture grids of all front points that have one are on this page." in page
-    assert without_library(page).count("none kept") == 1  # Of trial 2.
+    assert readable(page).count("none kept") == 1  # Of trial 2.
 
 
 def test_many_pictures_are_shrunk_and_the_bound_comes_first() -> None:
@@ -60,7 +62,7 @@ def test_without_room_there_are_no_pictures(room: int) -> None:
 
 def test_a_page_without_room_for_any_picture_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     study = made_study(TRIALS)
-    monkeypatch.setattr(page_module, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(page_module, "MOST_BYTES", 1_000)
     page = render_page([study], {(study.name, 0): picture_of(50)})
     assert "None of the 1 picture grids is on this page, because they would take it beyond" in page
     assert "data:image/webp" not in page and "comes first" not in page
@@ -114,6 +116,12 @@ def test_only_pictures_of_the_front_are_read_and_nothing_else_is_taken_for_one(
     # 0 is on the front, 1 is dominated, and what 2 has is no picture.
     points = [made_trial(0, 1.2, 0.0), made_trial(1, 1.1, 0.0), made_trial(2, 1.5, 0.01)]
     assert front_pictures(store, [made_study(points)]) == {(study.name, 0): file.getvalue()}
+    pictured = changed(points[0], measurement=changed(points[0].measurement, pictured=WORST))
+    assert front_pictures(store, [made_study([pictured])]) == {}, "the worst pair is not there"
+    worst = picture_of(8)
+    keep_picture(artifact_folder(store), stored.ask(), WORST_NAME, worst)
+    last = changed(pictured, number=3)
+    assert front_pictures(store, [made_study([last])]) == {(study.name, 3): worst}
     for path in artifact_folder(store).iterdir():
         path.unlink()
     assert front_pictures(store, [made_study(points)]) == {}

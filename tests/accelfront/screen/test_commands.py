@@ -12,7 +12,7 @@ from generator.choice import by_trust, choose
 from generator.tasks.task import read_task
 from storage.records.study import Study
 from storage.records.trial import Trial
-from tests.accelfront.report.pages import TRIALS, without_library
+from tests.accelfront.report.pages import TRIALS, readable
 from tests.made_records import changed
 from tests.made_reports import made_study, made_trial
 
@@ -62,7 +62,7 @@ def test_what_slows_down_has_no_command() -> None:
     slow = made_trial(0, 0.73, -0.01)
     study = made_study([slow, made_trial(1, 1.5, 0.0)])
     assert Commands([study]).of(study, slow) is None
-    page = unescape(without_library(render_page([study], {})))
+    page = unescape(readable(render_page([study], {})))
     assert "not faster than the pipeline alone" in page
 
 
@@ -77,7 +77,7 @@ def test_an_answer_that_may_be_slower_has_a_command_that_gets_it() -> None:
 def test_a_study_of_a_pipeline_that_is_unknown_here_has_a_page_and_no_commands() -> None:
     study = made_study(TRIALS)
     gone = changed(study, combination=study.combination.model_copy(update={"pipeline": "gone"}))
-    page = unescape(without_library(render_page([gone], {})))
+    page = unescape(readable(render_page([gone], {})))
     assert "no task gets this point" in page and "accelfront generate" not in page
 
 

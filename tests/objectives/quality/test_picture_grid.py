@@ -52,6 +52,19 @@ def test_pictures_are_collected_over_pairs_each_once_and_no_more_than_fit() -> N
     assert decode(grid.webp()).width == MAX_PICTURES * (SIDE_PX + GAP_PX) - GAP_PX
 
 
+def test_the_pictures_that_lost_most_are_kept_from_the_worst_on() -> None:
+    grid, losses = PictureGrid(), {0: 0.1, 1: 0.5, 2: -0.2, 3: 0.0, 4: 0.3, 5: 0.2, 6: 0.05}
+    for indices in (range(3), range(3, 6), range(3, 7)):
+        colour = BLUE if indices.start else RED
+        known = {index: losses[index] for index in range(indices.stop)}
+        count = len(indices)
+        grid.add_worst(indices, plain(RED, count, (8, 8)), plain(colour, count, (8, 8)), known)
+    assert grid.places == [1, 4, 5, 0]
+    pixels = np.asarray(decode(grid.webp())).astype(int)[-SIDE_PX // 2] @ [1, 0, -1]
+    middles = [pixels[place * (SIDE_PX + GAP_PX) + SIDE_PX // 2] for place in range(4)]
+    assert [middle > 0 for middle in middles] == [True, False, False, True]
+
+
 def test_what_happens_to_a_tensor_afterwards_does_not_show() -> None:
     grid = PictureGrid()
     baseline = plain(RED, 1, (64, 64)).clone()

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from objectives.statistics import mean_loss
 from storage.records.budgets import Budgets
 from storage.records.judgement import SURE
-from storage.records.measurement import pooled
+from storage.records.measurement import pooled, worst_of
 from storage.records.trial import Trial
 from tests.made_records import changed, made_measurement
 from tests.made_reports import made_study, made_trial
@@ -69,6 +69,20 @@ def test_a_confirmed_point_takes_the_greater_peak_memory() -> None:
     unknown = made_measurement(peak_memory_mib=None)
     assert pooled(unknown, again).peak_memory_mib == again.peak_memory_mib
     assert pooled(unknown, unknown).peak_memory_mib is None
+
+
+def test_the_worst_prompts_of_both_measurements_are_those_of_a_confirmed_point() -> None:
+    first = made_measurement(worst_losses=worst_of([0.01] * 18 + [0.3, 0.5], 20), samples=20)
+    again = made_measurement(worst_losses=worst_of([0.4, 0.2] + [0.0] * 19, 21), samples=21)
+    assert first.worst_loss == 0.5 and again.worst_loss == pytest.approx(0.3)
+    # 5% of 41 prompts are 3.
+    assert pooled(first, again).worst_losses == (0.5, 0.4, 0.2)
+    shown = changed(made_trial(0, 2.0, 0.01), measurement=first, confirmed=again).as_json()
+    assert shown["worst_loss"] == 0.5
+    assert shown["judged_worst_loss"] == pytest.approx(1.1 / 3)
+    unknown = made_measurement()
+    assert pooled(unknown, again).worst_loss is pooled(first, unknown).worst_loss is None
+    assert "judged_worst_loss" not in made_trial(0, 2.0, 0.01).as_json()
 
 
 def test_the_chance_is_the_share_of_truths_that_the_interval_stands_for() -> None:

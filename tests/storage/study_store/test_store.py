@@ -64,7 +64,7 @@ def test_a_point_is_claimed_kept_and_read_back(store: Store) -> None:
     trial, claimed = begin(study_store)
     assert (claimed, study_store.under_way()) == (True, 1)
     with study_store.points.heartbeat(trial):
-        assert study_store.points.keep(trial, MADE, sampling_s=0.5, picture=None)
+        assert study_store.points.keep(trial, MADE, sampling_s=0.5, pictures={})
     [record] = read_studies(store)
     [point] = record.trials
     assert (point.params, point.speedup, record.budgets) == (
@@ -114,7 +114,7 @@ def test_another_space_is_refused(store: Store) -> None:
 def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> None:
     study_store = opened(store)
     trial, _ = begin(study_store)
-    study_store.points.keep(trial, MADE, sampling_s=0.5, picture=None)
+    study_store.points.keep(trial, MADE, sampling_s=0.5, pictures={})
     [first] = study_store.read().trials
 
     def is_done(record: Study) -> bool:
@@ -140,7 +140,7 @@ def test_a_deleted_study_stops_whoever_is_at_it(store: Store) -> None:
     opened(store)
     acts: list[Callable[[], Any]] = [
         study_store.read,
-        lambda: study_store.points.keep(trial, MADE, 0.5, None),
+        lambda: study_store.points.keep(trial, MADE, 0.5, {}),
     ]
     for act in acts:
         with pytest.raises(StudyDeletedError, match="were deleted while"):

@@ -14,6 +14,7 @@ from PIL import Image
 from storage.database.opening import Store, open_store
 from storage.errors import StudyRefusedError
 from storage.records.points import point_key
+from storage.study_store.artifacts import PICTURE_NAME, WORST_NAME
 from storage.study_store.attributes import DUPLICATE_OF, ENVIRONMENT, MEASUREMENT
 from studies.plan import make_plan
 from studies.run.progress import Progress
@@ -72,12 +73,16 @@ def test_the_dashboard_gets_a_grid_for_each_trial_and_a_note_for_the_study(
     outcome = run(make_small_request(trials=2), store)
     assert outcome.unkept is None
     study = load(store)
-    for trial in study.trials:
-        [meta] = get_all_artifact_meta(trial, storage=store.optuna)
-        assert meta.mimetype == "image/webp"
-        with Image.open(tmp_path / "accelfront-artifacts" / meta.artifact_id) as grid:
-            # Two pictures side by side, each under its baseline.
-            assert grid.size == (516, 516)
+    for trial, point in zip(study.trials, outcome.study.trials, strict=True):
+        kept = get_all_artifact_meta(trial, storage=store.optuna)
+        assert {meta.filename for meta in kept} == {PICTURE_NAME, WORST_NAME}
+        for meta in kept:
+            assert meta.mimetype == "image/webp"
+            with Image.open(tmp_path / "accelfront-artifacts" / meta.artifact_id) as grid:
+                # Two pictures side by side, each under its baseline.
+                assert grid.size == (516, 516)
+        losses = [each.loss for each in point.measurement.pictured]
+        assert len(losses) == 2 and losses == sorted(losses, reverse=True)
         # optuna-dashboard cuts longer attributes: of the figures, only those of other metrics.
         assert '"metrics": {' in json.dumps(trial.user_attrs[MEASUREMENT])[:1024]
     assert "| measured | 2 of 4 points |" in get_note(study)

@@ -1,0 +1,152 @@
+"""What the page's script draws and judges by: the points of studies as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Any
+
+from accelfront.report.comparing import Comparison
+from accelfront.report.data import FrontPoint, StudyReport, worst_text
+from accelfront.screen.tables import searched_params
+from objectives.quality import METRICS
+from storage.records.budgets import MEMORY, figure
+from storage.records.judgement import LEAST_SPEEDUP, SURE
+from storage.records.study import Study
+from storage.records.trial import Trial
+
+SPEEDUP, LATENCY = "speedup", "latency_s"
+
+LONG = 16
+"""Characters of a title beyond which a metric's own name heads a column better."""
+
+Values = dict[str, Any]
+
+Ends = list[float | None]
+
+
+def metric_title(name: str) -> str:
+    """A metric's loss, as an axis or a column is headed."""
+    if name == MEMORY:
+        return "peak memory"
+    title = METRICS[name].title if name in METRICS else name
+    if len(title) > LONG:
+        title = name.replace("_", " ")
+    return title if title.lower().endswith("loss") else f"{title} loss"
+
+
+def loss_name(study: Study) -> str:
+    """The metric that is the study's second objective: budgets name it first."""
+    return next(iter(study.budgets.limits()))
+
+
+def study_values(report: StudyReport) -> Values:
+    """A study's points, axes and budgets, for the chart in which they are explored."""
+    study = report.record
+    commands = {point.trial.number: point for point in report.front}
+    kept = _kept(study)
+    return {
+        "axes": {
+            SPEEDUP: {"title": "speedup", "unit": "x"},
+            LATENCY: {"title": "seconds a picture", "unit": "s"},
+            **{name: {"title": metric_title(name), "unit": _unit(name)} for name in kept},
+        },
+        "loss": kept[0],
+        "python": report.python.rpartition("\n")[0] + f"\nstudies[{study.name!r}]",
+        "budgets": study.budgets.limits(),
+        "sure": SURE,
+        "slowest": LEAST_SPEEDUP,
+        "points": [
+            {
+                "number": trial.number,
+                "figures": _figures(trial, kept),
+                "params": searched_params(study, trial),
+                "confirmed": trial.confirmed is not None,
+                "disturbed": trial.was_disturbed,
+                "worst": worst_text(trial),
+                **_command(commands.get(trial.number)),
+            }
+            for trial in study.trials
+        ],
+        "volumes": [_short(each) for each in report.hypervolumes],
+    }
+
+
+def comparison_values(
+    comparison: Comparison, titles: Mapping[str, str], places: Mapping[str, int]
+) -> Values:
+    """Studies of one pipeline over each other, each in ratios to its own baseline."""
+    return {
+        "loss": metric_title(comparison.loss),
+        "studies": [
+            {
+                "title": titles[study.name],
+                "place": places[study.name],
+                "points": [
+                    {
+                        "number": trial.number,
+                        "x": _ends(trial.judged_speedup, trial.judged.speedup_ci),
+                        "y": _loss(trial, comparison.loss),
+                    }
+                    for trial in study.front
+                ],
+                "answer": None if study.answer is None else study.answer.number,
+                "fewer": [
+                    {"words": each.words, "x": _short(each.speedup), "y": _short(each.loss)}
+                    for each in comparison.fewer[study.name]
+                ],
+            }
+            for study in comparison.studies
+        ],
+    }
+
+
+def _kept(study: Study) -> list[str]:
+    """The metrics of which any trial has a loss, the study's own first; memory last."""
+    loss = loss_name(study)
+    others = dict.fromkeys(name for trial in study.trials for name in trial.judged.metrics)
+    memory = [MEMORY] if any(t.judged.peak_memory_mib is not None for t in study.trials) else []
+    return [loss, *(name for name in others if name != loss), *memory]
+
+
+def _unit(name: str) -> str:
+    return "MiB" if name == MEMORY else "%"
+
+
+def _figures(trial: Trial, kept: Iterable[str]) -> Values:
+    """By name the value with the ends of its interval, as it is judged."""
+    judged = trial.judged
+    latency = judged.latency_ci_s or (judged.latency_s, judged.latency_s)
+    known = {name: _loss(trial, name) for name in kept}
+    return {
+        SPEEDUP: _ends(trial.judged_speedup, judged.speedup_ci),
+        LATENCY: _ends(judged.latency_s, latency),
+        **{name: ends for name, ends in known.items() if ends is not None},
+    }
+
+
+def _loss(trial: Trial, name: str) -> Ends | None:
+    found = figure(trial.judged, name)
+    return None if found is None else _ends(found.value, (found.low, found.high))
+
+
+def _ends(value: float, interval: tuple[float, float]) -> Ends:
+    """A value and its interval; an end that is not known is None."""
+    return [_short(value), *(_short(end) if isfinite(end) else None for end in interval)]
+
+
+def _command(point: FrontPoint | None) -> Values:
+    """What a listed point has besides."""
+    if point is None:
+        return {}
+    return {
+        "listed": True,
+        "role": point.role,
+        "command": point.command,
+        "why": point.why_no_command,
+    }
+
+
+def _short(value: float) -> float:
+    """No screen shows a seventh digit."""
+    return float(f"{value:.6g}")
