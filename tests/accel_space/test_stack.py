@@ -14,7 +14,7 @@ from accel_space.method import Choices, Context, Value
 from accel_space.methods import METHODS
 from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack
-from objectives.pipelines.unet import UNetConfig
+from objectives.pipelines.families.unet import UNetConfig
 from storage.records.points import by_short_names, point_key
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd
 

@@ -7,7 +7,7 @@ import torch
 
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.families import FAMILIES, family_of
-from objectives.pipelines.unet import UNetConfig
+from objectives.pipelines.families.unet import UNetConfig
 from tests.tiny_pipelines import tiny_pipeline, tiny_profile, tiny_sd
 
 

@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from accel_space.method import Choices, Context
 from accel_space.profile import Profile, SchedulerProfile
 from accel_space.stack import Stack
-from objectives.pipelines.unet import UNET
+from objectives.pipelines.families.unet import UNET
 from storage.records.budgets import Budgets
 from storage.records.points import point_key
 from storage.records.trial import Point

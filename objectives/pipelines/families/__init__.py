@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from objectives.pipelines.families.pixart import PixArt
+from objectives.pipelines.families.unet import UNet
 from objectives.pipelines.family import FamilyAdapter, PipelineClass
-from objectives.pipelines.pixart import PixArt
-from objectives.pipelines.unet import UNet
 
 FAMILIES: list[FamilyAdapter] = [UNet(), PixArt()]
 
@@ -22,7 +22,8 @@ def family_of(pipeline_class: str) -> FamilyAdapter:
         if pipeline_class in family.classes:
             return family
     raise LookupError(
-        f"no family lists {pipeline_class}; add it to the `classes` of one in objectives/pipelines/"
+        f"no family lists {pipeline_class}; add it to the `classes` of one in "
+        "objectives/pipelines/families/"
     )
 
 
