@@ -1,4 +1,4 @@
-"""What methods share: the guided batch that a denoiser is given."""
+"""What methods share: the guided batch that a denoiser is given, and what its calls reuse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from accel_space.family import Guidance
 from accel_space.method import Context
 
 UNGUIDED: dict[Guidance, str] = {
-    "embedded": "takes the guidance scale as an input, as latent consistency models do",
+    "embedded": "takes the guidance scale as an input, as FLUX.1-dev and latent consistency models "
+    "do",
     "none": "was trained to draw without guidance",
 }
 """Why a denoiser is never given a guided batch."""
@@ -22,13 +23,33 @@ def why_unguided(title: str, context: Context) -> str | None:
         title: The method that halves the batch.
         context: Where it is to work.
     """
+    if reason := UNGUIDED.get(context.profile.guidance):
+        return f"{title} halves the guided batch, and this denoiser is given none: it {reason}"
     if context.guidance_scale <= 1:
         return (
             f"{title} halves the guided batch, and guidance_scale {context.guidance_scale:g} "
             "is off; use a guidance_scale above 1"
         )
-    if reason := UNGUIDED.get(context.profile.guidance):
-        return f"{title} halves the guided batch, and this denoiser is given none: it {reason}"
+    return None
+
+
+def why_nothing_to_reuse(title: str, context: Context) -> str | None:
+    """Say why no call can take over what an earlier one computed, or None if one can.
+
+    Args:
+        title: The method whose calls are to.
+        context: Where it is to work.
+    """
+    if context.profile.few_steps:
+        return (
+            f"{title} reuses what an earlier step computed, and this model was distilled to few "
+            "steps, each of which changes nearly all"
+        )
+    if context.calls < 2:
+        return (
+            f"{title} reuses what an earlier step computed, and steps is {context.steps}; "
+            "use 2 steps or more"
+        )
     return None
 
 

@@ -24,6 +24,8 @@ class Profile:
         has_mid_block: Whether there is a block between the two ways; some distilled models have
             none.
         guidance: How the denoiser is guided.
+        depth: Number of transformer blocks, of a denoiser that is a row of them; else 0.
+        few_steps: Whether the model was distilled to draw in few steps.
     """
 
     pipeline_class: str
@@ -33,6 +35,8 @@ class Profile:
     down_resnets: tuple[int, ...] = ()
     has_mid_block: bool = False
     guidance: Guidance = "halves"
+    depth: int = 0
+    few_steps: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,15 @@ def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str]) -> list[str]:
         pipe: A pipeline with its tokenizers, all of which read each prompt.
         prompts: What it is to draw.
     """
-    tokenizers = [part for name, part in pipe.components.items() if name.startswith("tokenizer")]
-    # Pipelines with T5 cut off earlier than their tokenizer would.
-    own = signature(pipe.encode_prompt).parameters.get("max_sequence_length")
+    parts = [part for name, part in pipe.components.items() if name.startswith("tokenizer")]
+    tokenizers = [part for part in parts if part is not None]
+    # The call of pipelines with T5 cuts off earlier than its tokenizer would.
+    own = signature(type(pipe).__call__).parameters.get("max_sequence_length")
+    if own is not None:
+        # T5 reads to the end what CLIP beside it only begins.
+        tokenizers = [each for each in tokenizers if not type(each).__name__.startswith("CLIP")]
     cut = set()
-    for tokenizer in filter(None, tokenizers):
+    for tokenizer in tokenizers:
         limit = own.default if own is not None else tokenizer.model_max_length
         tokens = tokenizer(list(prompts), truncation=False, verbose=False).input_ids
         cut |= {prompt for prompt, row in zip(prompts, tokens, strict=True) if len(row) > limit}

@@ -66,7 +66,7 @@ def tiny_tokenizer() -> CLIPTokenizer:
 
 def stable_diffusion(unet_config: dict[str, Any], vae_blocks: int = 2) -> Any:
     tokenizer = tiny_tokenizer()
-    text_encoder: Any = CLIPTextModel(_clip_config(tokenizer))
+    text_encoder: Any = CLIPTextModel(clip_config(tokenizer))
     unet: Any = UNet2DConditionModel(**{**_UNET_CONFIG, **unet_config})
     return StableDiffusionPipeline(
         vae=_vae(vae_blocks),
@@ -87,8 +87,8 @@ def _stable_diffusion_2(unet_config: dict[str, Any]) -> Any:
 
 def _stable_diffusion_xl(unet_config: dict[str, Any]) -> Any:
     tokenizer = tiny_tokenizer()
-    text_encoder: Any = CLIPTextModel(_clip_config(tokenizer))
-    text_encoder_2: Any = CLIPTextModelWithProjection(_clip_config(tokenizer))
+    text_encoder: Any = CLIPTextModel(clip_config(tokenizer))
+    text_encoder_2: Any = CLIPTextModelWithProjection(clip_config(tokenizer))
     unet: Any = UNet2DConditionModel(**{**_UNET_CONFIG, **_SDXL_UNET_CONFIG, **unet_config})
     return StableDiffusionXLPipeline(
         vae=_vae(),
@@ -104,7 +104,7 @@ def _stable_diffusion_xl(unet_config: dict[str, Any]) -> Any:
 
 def _pixart(pipeline_class: str) -> Callable[[dict[str, Any]], Any]:
     def make(transformer_config: dict[str, Any]) -> Any:
-        tokenizer = _t5_tokenizer()
+        tokenizer = t5_tokenizer()
         text_encoder: Any = T5EncoderModel(
             T5Config(
                 vocab_size=len(tokenizer),
@@ -136,7 +136,8 @@ MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-def _clip_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+def clip_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    """The configuration of a CLIP text encoder of one layer."""
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=_TEXT_WIDTH,
@@ -151,7 +152,7 @@ def _clip_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     )
 
 
-def _t5_tokenizer() -> T5Tokenizer:
+def t5_tokenizer() -> T5Tokenizer:
     """Make a T5 tokenizer that knows letters, digits and spaces."""
     special = ["<pad>", "</s>", "<unk>"]
     return T5Tokenizer(

@@ -14,10 +14,12 @@ from typing import Any
 import torch
 
 from accel_space.method import Context
-from accel_space.profile import Profile, SchedulerProfile
+from accel_space.profile import Profile
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.families import family_of
+from objectives.pipelines.schedulers import scheduler_profile
 from tests.tiny_parts import LATENT_SIZE, MAKERS, stable_diffusion, tiny_scheduler
+from tests.tiny_transformers import FLOW_MAKERS
 
 STEPS = 8
 """T-GATE's first gate is at 5; this leaves it three."""
@@ -27,34 +29,49 @@ GUIDANCE_SCALE = 5.0
 PROMPTS = ("a red square", "two blue circles")
 
 FAMILIES = ("SD1.5", "SD2.1", "SDXL", "PixArt-alpha", "PixArt-Sigma")
-"""What `tiny_pipeline` makes; the names are the catalogue's."""
+"""What `tiny_pipeline` makes with schedulers of the usual kind; the names are the catalogue's."""
+
+FLOW_FAMILIES = tuple(FLOW_MAKERS)
+"""What it makes with schedulers of flow matching."""
+
+EVERY_FAMILY = (*FAMILIES, *FLOW_FAMILIES)
 
 PICTURE_SIZE = 32
 """Pixels of a side of what `tiny_pipeline` draws; a latent pixel stands for 2x2 of them."""
 
-CALLS: dict[str, Mapping[str, Any]] = {name: PIPELINES[name].family.call for name in FAMILIES}
-"""What a family's call must be given besides what every call is given."""
+SHORT: Mapping[str, Any] = {
+    "max_sequence_length": 16,
+    "height": PICTURE_SIZE,
+    "width": PICTURE_SIZE,
+}
+
+CALLS: dict[str, Mapping[str, Any]] = {
+    **{name: PIPELINES[name].family.call for name in FAMILIES},
+    # They would pad each prompt to hundreds of tokens.
+    **{name: {**PIPELINES[name].family.call, **SHORT} for name in FLOW_FAMILIES},
+}
+"""What a family's call is given besides what every call is given."""
 
 
-def tiny_pipeline(
-    family: str, scheduler: str = "DDIMScheduler", seed: int = 0, **denoiser_config: Any
-) -> Any:
-    """Build a tiny pipeline of one of `FAMILIES`, in diffusers' own classes.
+def tiny_pipeline(family: str, scheduler: str = "", seed: int = 0, **denoiser_config: Any) -> Any:
+    """Build a tiny pipeline of one of `FAMILIES` or `FLOW_FAMILIES`, in diffusers' own classes.
 
     It draws 32x32 pixels from 16x16 latents, has no safety checker and shows no progress bar; the
     global random generator is left as it is.
 
     Args:
-        family: One of `FAMILIES`.
-        scheduler: Name of a diffusers scheduler class; it gets Stable Diffusion's betas.
+        family: The family.
+        scheduler: Name of a diffusers scheduler class, DDIMScheduler if empty; it gets Stable
+            Diffusion's betas. Flow matching has its own scheduler whatever is asked for.
         seed: Seed of the weights.
         denoiser_config: What differs from the usual configuration of the UNet or transformer.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        pipe = MAKERS[family](denoiser_config)
-    v_prediction = {"prediction_type": "v_prediction"} if family == "SD2.1" else {}
-    pipe.scheduler = tiny_scheduler(scheduler, **v_prediction)
+        pipe = {**MAKERS, **FLOW_MAKERS}[family](denoiser_config)
+    if family in FAMILIES:
+        v_prediction = {"prediction_type": "v_prediction"} if family == "SD2.1" else {}
+        pipe.scheduler = tiny_scheduler(scheduler or "DDIMScheduler", **v_prediction)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -103,15 +120,10 @@ def tiny_context(
         steps: Number of steps.
         guidance_scale: Classifier-free guidance is on above 1.
     """
-    scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)
+    profile = tiny_profile(pipe)
     return Context(
-        profile=tiny_profile(pipe),
-        scheduler=SchedulerProfile(
-            name=type(scheduler).__name__,
-            order=scheduler.order,
-            timesteps=_timesteps(scheduler, steps),
-            timesteps_at=lambda count: _timesteps(scheduler, count),
-        ),
+        profile=profile,
+        scheduler=scheduler_profile(pipe.scheduler, steps, profile),
         steps=steps,
         guidance_scale=guidance_scale,
         methods=frozenset(methods),
@@ -133,11 +145,6 @@ def tiny_profile(pipe: Any, latent_size: tuple[int, int] = (LATENT_SIZE, LATENT_
 def denoiser_of(pipe: Any) -> Any:
     """The module that predicts the noise."""
     return family_of(type(pipe).__name__).values.denoiser_of(pipe)
-
-
-def _timesteps(scheduler: Any, steps: int) -> tuple[float, ...]:
-    scheduler.set_timesteps(steps)
-    return tuple(scheduler.timesteps.tolist())
 
 
 def draw(

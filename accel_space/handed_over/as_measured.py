@@ -13,7 +13,7 @@ from typing import Any
 from accel_space.installing import is_accelerated
 
 OF_A_PICTURE = (
-    *("self", "prompt", "prompt_2", "prompt_embeds", "pooled_prompt_embeds"),
+    *("self", "prompt", "prompt_2", "prompt_3", "prompt_embeds", "pooled_prompt_embeds"),
     *("prompt_attention_mask", "negative_prompt_embeds", "negative_pooled_prompt_embeds"),
     *("negative_prompt_attention_mask", "num_images_per_prompt", "generator", "latents"),
     *("output_type", "return_dict", "callback", "callback_steps", "callback_on_step_end"),
@@ -144,7 +144,9 @@ def with_unasked(settings: Mapping[str, Any], takes: Signature) -> dict[str, Any
 
 def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dict[str, Any]:
     """The arguments of a call; a height and a width that are not given are the model's own."""
-    side = getattr(pipe, denoiser).config.sample_size
+    # FLUX's pipeline alone knows the size.
+    config = getattr(pipe, denoiser).config
+    side = config.get("sample_size") or pipe.default_sample_size
     sides = (side, side) if isinstance(side, int) else side
     native = {
         name: latent * pipe.vae_scale_factor

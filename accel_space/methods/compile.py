@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Lossless
 
-BLOCKS = ("ResnetBlock2D", "BasicTransformerBlock")
-"""The classes of the blocks of UNets and of PixArt; later transformers name theirs themselves."""
+BLOCKS = ("ResnetBlock2D", "BasicTransformerBlock", "JointTransformerBlock")
+"""The classes of the blocks of UNets, of PixArt and of Stable Diffusion 3; later transformers name
+theirs themselves."""
 
 MOST_VARIANTS = 256
 """Of one function: each block's shapes are another, and so is each batch size."""

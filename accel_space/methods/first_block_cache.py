@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from accel_space.caches import halve_states, with_new_states
+from accel_space.caches import halve_states, with_new_states, with_text_outputs
+from accel_space.denoiser import why_nothing_to_reuse
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Dynamic, Static
 
@@ -26,6 +27,7 @@ def apply_first_block_cache(
     from diffusers.hooks import first_block_cache
 
     module = getattr(pipe, denoiser)
+    with_text_outputs(module)
     config = first_block_cache.FirstBlockCacheConfig(threshold=threshold)
     first_block_cache.apply_first_block_cache(module, config)
     return with_new_states(module, generate)
@@ -64,12 +66,9 @@ class FirstBlockCache(Method):
                 "First-Block-Cache needs transformer blocks one behind the other, and the denoiser "
                 f"of {context.profile.pipeline_class} has other ones"
             )
-        if context.calls < 2:
-            return (
-                "First-Block-Cache reuses what an earlier step computed, and steps is 1; "
-                "use 2 steps or more"
-            )
-        return None
+        if context.profile.depth < 2:
+            return "First-Block-Cache needs two blocks, and this transformer has one"
+        return why_nothing_to_reuse(self.title, context)
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
@@ -84,9 +83,3 @@ class FirstBlockCache(Method):
         if params["threshold"] == 0:
             return Static({})
         return Dynamic({"threshold": float(params["threshold"])})
-
-    def why_not_pipe(self, pipe: Any) -> str | None:
-        """See `Method.why_not_pipe`."""
-        if len(pipe.transformer.transformer_blocks) < 2:
-            return "First-Block-Cache needs two blocks, and this transformer has one"
-        return None

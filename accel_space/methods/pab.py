@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from accel_space.denoiser import conditional_half
+from accel_space.denoiser import conditional_half, why_nothing_to_reuse
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
@@ -22,7 +22,7 @@ def apply_pab(
     *,
     denoiser: str,
     spatial_attention_block_skip_range: int,
-    cross_attention_block_skip_range: int,
+    cross_attention_block_skip_range: int | None = None,
 ) -> Callable[..., Any]:
     """Compute self-attention and cross-attention only every so many steps."""
     from diffusers.hooks.pyramid_attention_broadcast import (
@@ -79,7 +79,8 @@ def broadcast_states(denoiser: Any) -> Iterator[Any]:
 class PAB(Method):
     """Compute self-attention (`spatial_...`) and cross-attention only every so many steps.
 
-    A range of 1 computes it at every step.
+    A range of 1 computes it at every step. Where picture and prompt share their attentions, these
+    are the spatial ones, and there are no others.
     """
 
     name = "pab"
@@ -97,6 +98,8 @@ class PAB(Method):
         """See `Method.why_not`."""
         if not context.profile.attention_grids:
             return "PAB reuses attention, and this denoiser has none"
+        if reason := why_nothing_to_reuse(self.title, context):
+            return reason
         if not any(_reused(2, context)):
             low, high = TIMESTEPS
             return (
@@ -108,23 +111,27 @@ class PAB(Method):
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
         # The authors' own: 2 for the spatial, 6 for the cross-attention.
+        spatial = Choices(tuple(SELF_RANGES), default=2, least=1)
+        cross = Choices(tuple(CROSS_RANGES), default=6, least=1)
+        if context.family.joint_attention:
+            return {"spatial_attention_block_skip_range": spatial}
         return {
-            "spatial_attention_block_skip_range": Choices(tuple(SELF_RANGES), default=2, least=1),
-            "cross_attention_block_skip_range": Choices(tuple(CROSS_RANGES), default=6, least=1),
+            "spatial_attention_block_skip_range": spatial,
+            "cross_attention_block_skip_range": cross,
         }
 
     def off(self, context: Context) -> Params:
         """See `Method.off`."""
-        return {"spatial_attention_block_skip_range": 1, "cross_attention_block_skip_range": 1}
+        return dict.fromkeys(self.space(context), 1)
 
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`."""
-        spatial = int(params["spatial_attention_block_skip_range"])
-        cross = int(params["cross_attention_block_skip_range"])
+        kinds = {"spatial": "self_attention", "cross": "cross_attention"}
         return Static(
             {
-                "self_attention": _reused(spatial, context),
-                "cross_attention": _reused(cross, context),
+                kind: _reused(int(params[name]), context)
+                for prefix, kind in kinds.items()
+                if (name := f"{prefix}_attention_block_skip_range") in params
             }
         )
 

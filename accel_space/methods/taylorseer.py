@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import Any, ClassVar
 
-from accel_space.caches import halve_states, with_new_states
+from accel_space.caches import halve_states, with_new_states, with_text_outputs
+from accel_space.denoiser import why_nothing_to_reuse
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
@@ -48,6 +49,7 @@ def apply_taylorseer(
         cache_identifiers=[last],
         skip_predict_identifiers=others,
     )
+    with_text_outputs(module)
     apply_taylorseer_cache(module, config)
     return with_new_states(module, generate)
 
@@ -72,9 +74,7 @@ class TaylorSeer(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if context.calls < 2:
-            return "TaylorSeer predicts from an earlier step, and steps is 1; use 2 steps or more"
-        return None
+        return why_nothing_to_reuse(self.title, context)
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""

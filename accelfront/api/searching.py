@@ -16,6 +16,7 @@ from accelfront.api.running import quiet, run
 from accelfront.api.study import Study
 from accelfront.defaults import DEFAULT_TRIALS
 from objectives.errors import InputError
+from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.given import GivenPipe, take_pipe
 from objectives.settings.generation import Setting
 from objectives.settings.words import read_settings
@@ -32,7 +33,7 @@ def search(
     budget: Mapping[str, Budget] | None = None,
     trials: int = DEFAULT_TRIALS,
     storage: str | None = None,
-    steps: int = 20,
+    steps: int | None = None,
     scheduler: str | None = None,
     guidance: float | None = None,
     size: tuple[int, int] | list[int] | str | None = None,
@@ -76,9 +77,9 @@ def search(
         budget: The greatest loss by metric, such as `{"clip_loss": 0.02, "memory": "20GiB"}`.
         trials: The number of distinct points to measure, over all runs of the study.
         storage: Where the study is kept, as `accelfront.open` takes it.
-        steps: num_inference_steps.
-        scheduler: DDIM, DPM-Solver++, UniPC or a class of diffusers; None is the
-            scheduler of a loaded pipeline, and DDIM of the catalogue's.
+        steps: num_inference_steps; None is the pipeline's.
+        scheduler: DDIM, DPM-Solver++, UniPC, FlowMatchEuler or a class of diffusers; None is the
+            scheduler of a loaded pipeline, and the family's of the catalogue's.
         guidance: The guidance scale; None is the pipeline's.
         size: (width, height) in pixels; None is the size that the model was made for.
         dtype: fp16, bf16 or fp32, or torch's own; None is the pipeline's on the device.
@@ -115,10 +116,11 @@ def search(
         if given is not None:
             _refuse_other(given, model=model, revision=revision, device=device, dtype=dtype)
         budgets = asked_budgets(budget)
+        entry = find_pipeline(pipe) if given is None else given.entry
         request = StudyRequest(
-            pipeline=pipe if given is None else given.entry.name,
-            scheduler=scheduler or ("DDIM" if given is None else given.scheduler),
-            steps=steps,
+            pipeline=pipe if given is None else entry.name,
+            scheduler=scheduler or (entry.usual_scheduler if given is None else given.scheduler),
+            steps=entry.steps if steps is None else steps,
             methods=names_of(methods),
             trials=trials,
             num_samples=num_samples,

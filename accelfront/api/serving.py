@@ -70,10 +70,11 @@ class Serving:
                 f"the point was measured in a {measured}, and this pipe is a "
                 f"{architecture.pipeline_class}; take a point of a study of such a pipe"
             )
+        profile = architecture.profile(protocol.height, protocol.width)
         stack = Stack(
             Context(
-                profile=architecture.profile(protocol.height, protocol.width),
-                scheduler=scheduler_profile(pipe.scheduler, combination.steps),
+                profile=profile,
+                scheduler=scheduler_profile(pipe.scheduler, combination.steps, profile),
                 steps=combination.steps,
                 guidance_scale=protocol.guidance_scale,
                 methods=frozenset(combination.methods),
@@ -117,11 +118,11 @@ class Serving:
 
     def _check(self, steps: int, guidance: float, height: int, width: int) -> None:
         """Raise RefusedError if the point cannot work in a call."""
-        context = self.stack.context
+        profile = self.architecture.profile(height, width)
         there = replace(
-            context,
-            profile=self.architecture.profile(height, width),
-            scheduler=context.scheduler.at(steps),
+            self.stack.context,
+            profile=profile,
+            scheduler=scheduler_profile(self._pipe.scheduler, steps, profile),
             steps=steps,
             guidance_scale=guidance,
         )

@@ -14,14 +14,18 @@ Pipeline = Annotated[
 ]
 
 Scheduler = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="DDIM, DPM-Solver++, UniPC, or a scheduler class of diffusers.",
+        help="DDIM, DPM-Solver++, UniPC, FlowMatchEuler, FlowMatchHeun, or a scheduler class of "
+        "diffusers. Default: the pipeline's.",
         autocompletion=completing.schedulers,
     ),
 ]
 
-Steps = Annotated[int, typer.Option(help="Denoising steps (num_inference_steps).")]
+Steps = Annotated[
+    int | None,
+    typer.Option(help="Denoising steps (num_inference_steps). Default: the pipeline's."),
+]
 
 Methods = Annotated[
     str,

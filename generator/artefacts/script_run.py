@@ -222,10 +222,11 @@ def _loras(job: Job) -> list[FoundLora]:
 
 def _stack(job: Job, model: Model, scheduler: Any, device: torch.device) -> Stack:
     protocol = job.protocol
+    profile = model.architecture.profile(protocol.height, protocol.width)
     return Stack(
         Context(
-            profile=model.architecture.profile(protocol.height, protocol.width),
-            scheduler=scheduler_profile(scheduler, job.combination.steps),
+            profile=profile,
+            scheduler=scheduler_profile(scheduler, job.combination.steps, profile),
             steps=job.combination.steps,
             guidance_scale=protocol.guidance_scale,
             methods=frozenset(job.combination.methods),

@@ -22,8 +22,6 @@ from objectives.spelling import likely
 from storage.foreign import ForeignTextError, read_json, shown
 from storage.records.combination import Combination
 
-DEFAULT_SCHEDULER = "DDIM"
-DEFAULT_STEPS = 20
 DEFAULT_LOSS_BUDGET = 0.02
 
 MOST_LOSS = 0.5
@@ -73,8 +71,14 @@ class Task(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     pipeline: Annotated[str, AfterValidator(_in_catalogue)]
-    scheduler: str = Field(default=DEFAULT_SCHEDULER, pattern=r"^[A-Za-z0-9+\-]+$", max_length=80)
-    steps: int = Field(default=DEFAULT_STEPS, ge=1, le=1000)
+    scheduler: str = Field(
+        default_factory=lambda data: find_pipeline(data["pipeline"]).usual_scheduler,
+        pattern=r"^[A-Za-z0-9+\-]+$",
+        max_length=80,
+    )
+    steps: int = Field(
+        default_factory=lambda data: find_pipeline(data["pipeline"]).steps, ge=1, le=1000
+    )
     methods: Annotated[
         tuple[str, ...], Field(min_length=1, strict=False), AfterValidator(_in_stack_order)
     ]
@@ -251,19 +255,18 @@ def _settle(reading: Reading, text: str) -> Task:
         for name, values in found.items()
     }
     try:
-        return Task.model_validate(
-            {**given, "text": text, "notes": (*reading.notes, *_defaults(given))}
-        )
+        task = Task.model_validate({**given, "text": text})
     except ValidationError as error:
         raise _refused(error, found) from error
+    return task.model_copy(update={"notes": (*reading.notes, *_defaults(given, task))})
 
 
-def _defaults(given: Mapping[str, Any]) -> list[str]:
+def _defaults(given: Mapping[str, Any], task: Task) -> list[str]:
     notes = [
         f"no {name.replace('_', ' ')} given: {default} is used"
         for name, default in (
-            ("scheduler", DEFAULT_SCHEDULER),
-            ("steps", DEFAULT_STEPS),
+            ("scheduler", task.scheduler),
+            ("steps", task.steps),
             ("loss_budget", f"{DEFAULT_LOSS_BUDGET:.0%}"),
         )
         if name not in given

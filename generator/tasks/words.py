@@ -133,6 +133,11 @@ UNCLEAR: dict[str, str] = {
     # "... with Euler a script that ..."
     "Euler a": "say which: Euler Ancestral or Euler Discrete",
     "PixArt": "say which: PixArt-alpha or PixArt-Sigma",
+    **dict.fromkeys(("FLUX", "FLUX.1"), "say which: FLUX.1-dev or FLUX.1-schnell"),
+    **dict.fromkeys(
+        ("SD3", "SD3.5", "stable diffusion 3", "stable diffusion 3.5"),
+        "say which: SD3.5-medium or SD3.5-large",
+    ),
     **dict.fromkeys(
         ("or", "either", "或", "或者", "还是"), "a task is one combination; write a task for each"
     ),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from objectives.errors import InputError, LoadError
 from objectives.files import read_text
 from objectives.model_files.weights import sharded_files, tensor_shapes
+from storage.foreign import shown
 
 INDEX = "model_index.json"
 
@@ -141,6 +142,7 @@ def _files_of(folder: Path, part: Part, variant: str | None) -> Iterator[Path]:
     if not where.is_dir():
         raise LoadError(f"the model's {part.name}", where, "there is no such folder", SAVE_ANEW)
     if part.has_weights:
+        _refuse_quantised(folder, part)
         yield where / "config.json"
         yield from _weights(part, where, part_variant(where, variant))
     elif part.class_name.endswith("Scheduler"):
@@ -149,6 +151,23 @@ def _files_of(folder: Path, part: Part, variant: str | None) -> Iterator[Path]:
         yield from tokenizer_files(where)
     else:
         yield where / "preprocessor_config.json"
+
+
+def _refuse_quantised(folder: Path, part: Part) -> None:
+    """Raise LoadError if a part's weights are quantised: they run otherwise than they are."""
+    config = f"{part.name}/config.json"
+    if not (folder / config).exists():
+        return
+    how = read_config(folder, config).get("quantization_config")
+    if how:
+        kind = how.get("quant_method") if isinstance(how, dict) else None
+        raise LoadError(
+            f"the model's {part.name}",
+            folder / config,
+            f"its weights are quantised ({shown(kind or how)}), and methods are measured on plain "
+            "ones",
+            "give a model whose weights are fp16, bf16 or fp32",
+        )
 
 
 def tokenizer_files(folder: Path) -> list[Path]:

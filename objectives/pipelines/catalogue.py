@@ -31,6 +31,7 @@ class PipelineEntry:
         pipeline_class: Name of the diffusers pipeline class, which a family lists.
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
         guidance_scale: What its pictures are best at; guidance is on above 1.
+        steps: Denoising steps where a person names no number.
         scorer: The open_clip model that scores its pictures, as `--scorer` takes it.
         prompts: The prompts of the default protocol.
         num_samples: How many prompts the default protocol uses.
@@ -43,6 +44,7 @@ class PipelineEntry:
     pipeline_class: str
     model: Path | str
     guidance_scale: float
+    steps: int = 20
     scorer: str = "ViT-L-14:openai"
     prompts: Path = PROMPTS_FILE
     num_samples: int = 64
@@ -54,6 +56,11 @@ class PipelineEntry:
     def family(self) -> FamilyAdapter:
         """What it shares with others."""
         return family_of(self.pipeline_class)
+
+    @property
+    def usual_scheduler(self) -> str:
+        """The scheduler where a person names none, as studies name it."""
+        return self.family.usual_scheduler
 
     @property
     def parts(self) -> Mapping[str, Any]:
@@ -195,6 +202,57 @@ PIPELINES = {
                 "PixArt \u03a3",
                 "PixArt Sigma XL 2",
                 "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
+            ),
+        ),
+        PipelineEntry(
+            name="FLUX.1-dev",
+            pipeline_class="FluxPipeline",
+            model="black-forest-labs/FLUX.1-dev",
+            guidance_scale=3.5,
+            steps=28,
+            batch_size=1,
+            words=("FLUX.1 dev", "FLUX1-dev", "FLUX dev", "black-forest-labs/FLUX.1-dev"),
+        ),
+        PipelineEntry(
+            name="FLUX.1-schnell",
+            pipeline_class="FluxPipeline",
+            model="black-forest-labs/FLUX.1-schnell",
+            guidance_scale=0.0,
+            steps=4,
+            batch_size=1,
+            words=(
+                "FLUX.1 schnell",
+                "FLUX1-schnell",
+                "FLUX schnell",
+                "black-forest-labs/FLUX.1-schnell",
+            ),
+        ),
+        PipelineEntry(
+            name="SD3.5-medium",
+            pipeline_class="StableDiffusion3Pipeline",
+            model="stabilityai/stable-diffusion-3.5-medium",
+            guidance_scale=4.5,
+            steps=40,
+            batch_size=1,
+            words=(
+                "SD 3.5 medium",
+                "SD3.5M",
+                "stable diffusion 3.5 medium",
+                "stabilityai/stable-diffusion-3.5-medium",
+            ),
+        ),
+        PipelineEntry(
+            name="SD3.5-large",
+            pipeline_class="StableDiffusion3Pipeline",
+            model="stabilityai/stable-diffusion-3.5-large",
+            guidance_scale=3.5,
+            steps=28,
+            batch_size=1,
+            words=(
+                "SD 3.5 large",
+                "SD3.5L",
+                "stable diffusion 3.5 large",
+                "stabilityai/stable-diffusion-3.5-large",
             ),
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from objectives.prompt_length import cut_off_by_pipeline
@@ -11,6 +11,26 @@ from storage.records.protocol import Timed
 
 if TYPE_CHECKING:
     import torch
+
+ENCODED_TOGETHER = 8
+"""Prompts that large encoders encode at a time."""
+
+
+def encoded_in_batches(
+    prompts: Sequence[str], encode: Callable[[list[str]], Sequence[torch.Tensor]]
+) -> list[torch.Tensor]:
+    """Encode prompts, few at a time.
+
+    Args:
+        prompts: At least one.
+        encode: Returns tensors with a row for each prompt that it is given.
+    """
+    import torch
+
+    starts = range(0, len(prompts), ENCODED_TOGETHER)
+    with torch.inference_mode():
+        encoded = [encode(list(prompts[start : start + ENCODED_TOGETHER])) for start in starts]
+    return [torch.cat(rows) for rows in zip(*encoded, strict=True)]
 
 
 class Conditioning(ABC):

@@ -91,6 +91,8 @@ class FamilyAdapter(ABC):
     schedulers: ClassVar[frozenset[str]] = frozenset()
     """The scheduler classes that suit; if empty, those that diffusers lists as exchangeable with
     the model's own."""
+    usual_scheduler: ClassVar[str] = "DDIM"
+    """The scheduler where a person names none, as studies name it."""
 
     def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
         """Encode prompts; only asked of a family with `encoders`.
@@ -101,6 +103,16 @@ class FamilyAdapter(ABC):
             negative_prompt: What every picture is guided away from; empty for nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} has encoders and must encode with them")
+
+    def set_timesteps(self, scheduler: Any, steps: int, profile: Profile) -> None:
+        """Let a scheduler choose its timesteps as the pipeline's call does.
+
+        Args:
+            scheduler: A diffusers scheduler.
+            steps: num_inference_steps.
+            profile: The pipeline's.
+        """
+        scheduler.set_timesteps(steps)
 
     @property
     def timed(self) -> Timed:

@@ -9,7 +9,7 @@ from functools import cache, partial
 from inspect import signature
 from typing import Any
 
-from accel_space.profile import SchedulerProfile
+from accel_space.profile import Profile, SchedulerProfile
 from objectives.errors import InputError, reason_of
 from objectives.pipelines.families import class_of, family_of
 from objectives.spelling import likely
@@ -19,6 +19,8 @@ SCHEDULERS = {
     "DDIM": "DDIMScheduler",
     "DPM-Solver++": "DPMSolverMultistepScheduler",
     "UniPC": "UniPCMultistepScheduler",
+    "FlowMatchEuler": "FlowMatchEulerDiscreteScheduler",
+    "FlowMatchHeun": "FlowMatchHeunDiscreteScheduler",
 }
 """Our names, and diffusers' class of each. Any other scheduler class goes by its own name."""
 
@@ -29,6 +31,14 @@ SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
         "DPM++ (2M)", "DPM-Solver++ (2M)", "DPM Solver Multistep", "DPMSolverMultistepScheduler",
     ),
     "UniPC": ("Uni PC", "UniPC Multistep", "UniPCMultistepScheduler"),
+    "FlowMatchEuler": (
+        "Flow Match Euler", "Flow Matching Euler", "Flow Match Euler Discrete",
+        "FlowMatchEulerDiscreteScheduler",
+    ),
+    "FlowMatchHeun": (
+        "Flow Match Heun", "Flow Matching Heun", "Flow Match Heun Discrete",
+        "FlowMatchHeunDiscreteScheduler",
+    ),
     "DDPMScheduler": ("DDPM",),
     "DDIMParallelScheduler": ("DDIMParallel",),
     "DDPMParallelScheduler": ("DDPMParallel",),
@@ -49,7 +59,7 @@ SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
     "SASolverScheduler": ("SA Solver",),
     "TCDScheduler": (),
 }  # fmt: skip
-"""Schedulers as studies name them (all but three by their class), and their words in tasks."""
+"""Schedulers as studies name them (all but five by their class), and their words in tasks."""
 
 Settings = dict[str, Any]
 """Arguments of a scheduler: names of `CARRIED`, and numbers, words or truth values."""
@@ -171,12 +181,13 @@ def make_scheduler(name: str, config: Mapping[str, Any], settings: Settings) -> 
         raise _unfit(name, error) from error
 
 
-def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
+def scheduler_profile(scheduler: Any, steps: int, pipeline: Profile) -> SchedulerProfile:
     """Describe a scheduler at a number of steps, and step it through them once.
 
     Args:
         scheduler: A diffusers scheduler; it stays as it is.
         steps: num_inference_steps, at least 1.
+        pipeline: The pipeline that it is for, as its family may choose timesteps by the size.
 
     Raises:
         InputError: If the scheduler cannot make so many steps.
@@ -187,8 +198,8 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
         profile = SchedulerProfile(
             name=name,
             order=own.order,
-            timesteps=_timesteps(own, steps),
-            timesteps_at=partial(_timesteps, deepcopy(scheduler)),
+            timesteps=_timesteps(own, pipeline, steps),
+            timesteps_at=partial(_timesteps, deepcopy(scheduler), pipeline),
         )
         _step_through(own)
     except Exception as error:
@@ -197,25 +208,26 @@ def scheduler_profile(scheduler: Any, steps: int) -> SchedulerProfile:
 
 
 def scheduler_choices(
-    config: Mapping[str, Any], pipeline_class: str, steps: int
+    config: Mapping[str, Any], pipeline: Profile, steps: int
 ) -> dict[str, SchedulerProfile]:
     """Describe the schedulers of `SCHEDULERS` that suit a pipeline, by our names.
 
     Args:
-        config: As `scheduler_settings` takes it, as `pipeline_class`.
-        pipeline_class: Name of the pipeline's class.
+        config: As `scheduler_settings` takes it.
+        pipeline: The pipeline.
         steps: num_inference_steps.
     """
     found = {}
     for name in SCHEDULERS:
         with suppress(InputError):
-            settings = scheduler_settings(name, config, pipeline_class)
-            found[name] = scheduler_profile(make_scheduler(name, config, settings), steps)
+            settings = scheduler_settings(name, config, pipeline.pipeline_class)
+            scheduler = make_scheduler(name, config, settings)
+            found[name] = scheduler_profile(scheduler, steps, pipeline)
     return found
 
 
-def _timesteps(scheduler: Any, steps: int) -> tuple[float, ...]:
-    scheduler.set_timesteps(steps)
+def _timesteps(scheduler: Any, pipeline: Profile, steps: int) -> tuple[float, ...]:
+    family_of(pipeline.pipeline_class).set_timesteps(scheduler, steps, pipeline)
     return tuple(float(timestep) for timestep in scheduler.timesteps)
 
 
@@ -243,9 +255,11 @@ def _step_through(scheduler: Any) -> None:
     with torch.random.fork_rng(devices=[]):
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(1, 4, 2, 2, generator=generator)
-        sample = noise * scheduler.init_noise_sigma
+        # Those of flow matching start from plain noise, and take it as it is.
+        sample = noise * getattr(scheduler, "init_noise_sigma", 1)
         for timestep in scheduler.timesteps:
-            scheduler.scale_model_input(sample, timestep)
+            if hasattr(scheduler, "scale_model_input"):
+                scheduler.scale_model_input(sample, timestep)
             sample = scheduler.step(noise, timestep, sample).prev_sample
     if not bool(sample.isfinite().all()):
         raise ArithmeticError("its steps make NaN or infinity")
@@ -265,7 +279,8 @@ def _check_suits(name: str, class_name: str, config: Any) -> None:
 
 
 def _unsuitable(name: str, beside: str, suitable: Iterable[str]) -> InputError:
-    names = ", ".join(each.removesuffix("Scheduler") for each in suitable)
+    ours = {class_name: name for name, class_name in SCHEDULERS.items()}
+    names = ", ".join(ours.get(each, each.removesuffix("Scheduler")) for each in sorted(suitable))
     return InputError(f"{name} does not suit this pipeline; with {beside} go {names}")
 
 

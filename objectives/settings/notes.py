@@ -64,7 +64,11 @@ def why_distilled(architecture: Architecture, protocol: Protocol) -> str:
     own = str(config.get("_class_name"))
     if own in CONSISTENCY:
         return f"its own scheduler is the {own}"
-    if not _is_halved(architecture, protocol):
+    profile = architecture.profile(protocol.height, protocol.width)
+    if profile.few_steps:
+        return "it takes no guidance in, as FLUX.1-schnell does not"
+    # A transformer that takes it in, as FLUX.1-dev does, was distilled from guidance alone.
+    if profile.guidance != "halves" and profile.down_resnets:
         return "it takes the guidance as an input, as latent consistency models do"
     if own.startswith("Euler") and config.get("timestep_spacing") == "trailing":
         return f"its own {own} has trailing timesteps, as those of Turbo and Lightning have"

@@ -46,17 +46,16 @@ def make_stack(
     name, config = scheduler_name(request.scheduler), architecture.scheduler
     settings, _ = scheduler_settings(request, entry, architecture)
     scheduler = make_scheduler(name, config, settings)
+    profile = architecture.profile(*request.generation.size_with(architecture))
     return Stack(
         Context(
-            profile=architecture.profile(*request.generation.size_with(architecture)),
-            scheduler=scheduler_profile(scheduler, request.steps),
+            profile=profile,
+            scheduler=scheduler_profile(scheduler, request.steps, profile),
             steps=request.steps,
             guidance_scale=request.generation.guidance_with(entry),
             methods=frozenset(methods),
             device="cpu" if device == "cpu" else "cuda",
-            other_schedulers=partial(
-                scheduler_choices, config, entry.pipeline_class, request.steps
-            ),
+            other_schedulers=partial(scheduler_choices, config, profile, request.steps),
         )
     )
 

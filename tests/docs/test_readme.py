@@ -33,7 +33,7 @@ def _table_of_methods() -> tuple[list[list[str]], dict[str, list[str]]]:
 
 def _works(method: str, pipeline: str) -> bool:
     entry = PIPELINES[pipeline]
-    request = StudyRequest(pipeline, "DDIM", 20, (method,), trials=1)
+    request = StudyRequest(pipeline, entry.usual_scheduler, entry.steps, (method,), trials=1)
     try:
         make_stack(request, entry, entry.architecture)
     except RefusedError:

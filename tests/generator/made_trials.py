@@ -53,7 +53,7 @@ def made_study(
     pipeline: str,
     methods: Iterable[str],
     params: Params,
-    scheduler: str = "DDIM",
+    scheduler: str = "",
     steps: int = STEPS,
     model: str | None = None,
     **protocol: Any,
@@ -64,12 +64,13 @@ def made_study(
         pipeline: A name of the catalogue.
         methods: Names of methods.
         params: The trial's point.
-        scheduler: A scheduler's name.
+        scheduler: A scheduler's name; empty for the pipeline's usual one.
         steps: num_inference_steps.
         model: What the protocol names; None names the pipeline's own.
         protocol: What differs from the pipeline's own.
     """
     entry = find_pipeline(pipeline)
+    scheduler = scheduler or entry.usual_scheduler
     height, width = entry.architecture.native_size
     trial = Trial(
         number=12,
@@ -103,7 +104,7 @@ def made_study(
                 "height": height,
                 "width": width,
                 "guidance_scale": entry.guidance_scale,
-                "dtype": "float16",
+                "dtype": entry.family.gpu_dtype,
                 "seed": 0,
                 "timed": "prompt to picture",
                 **protocol,

@@ -36,8 +36,8 @@ INTERRUPTED = 130
 
 def study(
     pipeline: Pipeline = "tiny-shapes",
-    scheduler: Scheduler = "DDIM",
-    steps: Steps = 20,
+    scheduler: Scheduler = None,
+    steps: Steps = None,
     methods: Methods = "deepcache,tgate",
     trials: Annotated[
         int, typer.Option(help="Number of distinct points to measure, over all runs of the study.")
@@ -127,6 +127,7 @@ def study(
 ) -> None:
     """Run or resume one study: measure points and show their front."""
     from accelfront.cli.process import prepare_process
+    from objectives.pipelines.catalogue import find_pipeline
     from objectives.settings.words import read_settings
     from storage.records.requirement import Requirement
     from studies.budgets import read_budgets
@@ -136,10 +137,11 @@ def study(
 
     budgets = read_budgets(budget or (), req_score_loss)
     requirement = Requirement(speedup=req_speedup, latency_s=req_time)
+    entry = find_pipeline(pipeline)
     request = StudyRequest(
         pipeline=pipeline,
-        scheduler=scheduler,
-        steps=steps,
+        scheduler=scheduler or entry.usual_scheduler,
+        steps=entry.steps if steps is None else steps,
         methods=names_in(methods),
         trials=trials,
         num_samples=num_samples,

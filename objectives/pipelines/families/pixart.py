@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from accel_space.family import Family
 from accel_space.profile import Profile
-from objectives.pipelines.conditioning import Embedded
+from objectives.pipelines.conditioning import Embedded, encoded_in_batches
 from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
 from objectives.prompt_length import cut_off_by_pipeline
-
-ENCODED_TOGETHER = 8
-"""Prompts that T5 encodes at a time."""
-
 
 PIXART = Family(denoiser="transformer", blocks=("transformer_blocks",), adaptive_norms=True)
 
@@ -37,6 +34,7 @@ class PixArtConfig(DenoiserConfig):
             family=PIXART,
             latent_size=latent_size,
             attention_grids=((height // self.patch, width // self.patch),),
+            depth=self.num_layers,
         )
 
 
@@ -55,21 +53,15 @@ class PixArt(FamilyAdapter):
 
     def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
         """See `FamilyAdapter.encode`."""
-        import torch
-
-        encoded: list[tuple[torch.Tensor, ...]] = []
-        with torch.inference_mode():
-            for start in range(0, len(prompts), ENCODED_TOGETHER):
-                batch = list(prompts[start : start + ENCODED_TOGETHER])
-                encoded.append(
-                    pipe.encode_prompt(
-                        batch,
-                        negative_prompt=negative_prompt,
-                        device=pipe.device,
-                        clean_caption=False,
-                    )
-                )
-        embeds, mask, no_embeds, no_mask = (torch.cat(rows) for rows in zip(*encoded, strict=True))
+        embeds, mask, no_embeds, no_mask = encoded_in_batches(
+            prompts,
+            partial(
+                pipe.encode_prompt,
+                negative_prompt=negative_prompt,
+                device=pipe.device,
+                clean_caption=False,
+            ),
+        )
         return Embedded(
             rows={"prompt_embeds": embeds, "prompt_attention_mask": mask},
             shared={

@@ -29,7 +29,7 @@ FEW_STEPS = 6
 
 def quick_pipeline(family: str, scheduler: str = "DDIMScheduler") -> Any:
     """A pipe of the family's topology that is fast where the depth of its blocks means nothing."""
-    unet_config = {} if family.startswith("PixArt") else {"layers_per_block": 1}
+    unet_config = {"layers_per_block": 1} if family.startswith("SD") and "3" not in family else {}
     return tiny_pipeline(family, scheduler, **unet_config)
 
 

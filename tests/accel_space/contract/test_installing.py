@@ -32,7 +32,7 @@ from tests.accel_space.contract.stacks import (
 )
 from tests.accel_space.contract.test_lossless import assert_equal, gpu_pipeline, three_pictures
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
-from tests.tiny_pipelines import CALLS, FAMILIES, denoiser_of, draw
+from tests.tiny_pipelines import CALLS, EVERY_FAMILY, denoiser_of, draw
 
 
 @every_real_stack
@@ -92,11 +92,11 @@ def test_what_cannot_be_installed_in_full_is_not_installed(
     assert_same_state(pipe_state(pipe), before)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EVERY_FAMILY)
 def test_diffusers_takes_an_installed_pipe_for_what_it_is(family: str, tmp_path: Path) -> None:
     pipe = quick_pipeline(family)
     plain_class, call = type(pipe), signature(pipe.__call__)
-    stack = make_stack(pipe, ("cfg_cutoff",))
+    stack = make_stack(pipe, ("fewer_steps",))
 
     undo = stack.install(pipe, working_point(stack))
     kind = type(pipe)
@@ -111,7 +111,8 @@ def test_diffusers_takes_an_installed_pipe_for_what_it_is(family: str, tmp_path:
     saved: Any = plain_class.from_pretrained(tmp_path, **NO_CHECKER.get(family, {}))
     saved.set_progress_bar_config(disable=True)
     assert type(saved) is plain_class
-    assert torch.equal(draw_few(family, saved), plain(family))
+    # Weights that lie elsewhere in memory may be added up in another order.
+    assert torch.allclose(draw_few(family, saved), plain(family), atol=1e-4)
     assert not torch.equal(accelerated, plain(family))
 
 

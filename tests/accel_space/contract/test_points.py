@@ -29,11 +29,11 @@ from tests.accel_space.contract.stacks import (
     key_of,
     quick_pipeline,
 )
-from tests.tiny_pipelines import FAMILIES
+from tests.tiny_pipelines import EVERY_FAMILY
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), families_and_stacks(("SD1.5", "PixArt-alpha"), ALL_STACKS)
+    ("family", "names"), families_and_stacks(("SD1.5", "PixArt-alpha", "FLUX.1-dev"), ALL_STACKS)
 )
 @pytest.mark.parametrize("steps", [FEW_STEPS, 50])
 def test_points_are_canonical_and_no_two_skip_the_same(
@@ -65,7 +65,7 @@ def test_a_stack_is_refused_in_words_or_has_choices_for_every_parameter(
 
 ELSEWHERE = [
     pytest.param(family, name, id=f"{family} {name}")
-    for family, name in product(FAMILIES, METHODS)
+    for family, name in product(EVERY_FAMILY, METHODS)
     if not fits((name,), family)
 ]
 

@@ -28,7 +28,6 @@ from tests.accel_space.contract.stacks import (
     breaking_after,
     draw_few,
     every_real_stack,
-    families_and_stacks,
     home,
     key_of,
     make_stack,
@@ -37,7 +36,7 @@ from tests.accel_space.contract.stacks import (
     working_point,
     write,
 )
-from tests.tiny_pipelines import CALLS, STEPS, draw, tiny_context
+from tests.tiny_pipelines import CALLS, FLOW_FAMILIES, STEPS, draw, tiny_context
 
 SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
     "deepcache": [
@@ -168,7 +167,12 @@ def test_points_that_skip_something_else_draw_different_pictures(family: str, na
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), families_and_stacks(("SD1.5", "PixArt-alpha"), STACKS)
+    ("family", "names"),
+    alone_and_together(
+        ("SD1.5", "PixArt-alpha", *FLOW_FAMILIES),
+        ("SD1.5", "PixArt-alpha", "FLUX.1-dev", "SD3.5-medium"),
+        STACKS,
+    ),
 )
 def test_a_used_pipe_draws_what_a_fresh_one_draws(family: str, names: Names) -> None:
     """After other batch sizes, another number of steps and another global random state."""

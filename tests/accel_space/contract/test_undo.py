@@ -32,17 +32,17 @@ from tests.accel_space.contract.stacks import (
 )
 from tests.accel_space.contract.watching import first_layer
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
-from tests.tiny_pipelines import FAMILIES
+from tests.tiny_pipelines import EVERY_FAMILY
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), alone_and_together(FAMILIES, ARCHITECTURES, ALL_STACKS)
+    ("family", "names"), alone_and_together(EVERY_FAMILY, ARCHITECTURES, ALL_STACKS)
 )
 def test_a_stack_changes_the_picture_and_leaving_restores_the_pipe_and_its_picture(
     family: str, names: Names
 ) -> None:
     # Each stack meets every scheduler, and so does each family.
-    scheduler = SCHEDULERS[(FAMILIES.index(family) + ALL_STACKS.index(names)) % 3]
+    scheduler = SCHEDULERS[(EVERY_FAMILY.index(family) + ALL_STACKS.index(names)) % 3]
     pipe = quick_pipeline(family, scheduler)
     stack = make_stack(pipe, names)
     before = pipe_state(pipe)
@@ -75,7 +75,10 @@ def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), alone_and_together(ARCHITECTURES, ("SD1.5", "PixArt-alpha"), ALL_STACKS)
+    ("family", "names"),
+    alone_and_together(
+        (*ARCHITECTURES, "FLUX.1-dev", "SD3.5-medium"), ("SD1.5", "PixArt-alpha"), ALL_STACKS
+    ),
 )
 def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
     family: str, names: Names

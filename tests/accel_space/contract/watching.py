@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from objectives.pipelines.families import family_of
+
 
 @dataclass
 class Work:
@@ -34,10 +36,12 @@ def watch(pipe: Any) -> Work:
         layer.register_forward_pre_hook(lambda _, inputs: note(inputs[0]))
 
     on_call(first_layer(pipe), lambda latents: work.batches.append(len(latents)))
-    last = _last_block(pipe)
-    on_call(last.norm1, lambda _: work.block_steps.append(work.step))
-    on_call(last.attn1.to_q, lambda _: work.self_attention_steps.append(work.step))
-    on_call(last.attn2.to_q, lambda _: work.cross_attention_steps.append(work.step))
+    last = dict(_last_block(pipe).named_children())
+    norm, attention = (last.get(f"{name}1") or last[name] for name in ("norm", "attn"))
+    on_call(norm, lambda _: work.block_steps.append(work.step))
+    on_call(attention.to_q, lambda _: work.self_attention_steps.append(work.step))
+    if hasattr(pipe, "unet") or type(pipe).__name__.startswith("PixArt"):
+        on_call(last["attn2"].to_q, lambda _: work.cross_attention_steps.append(work.step))
     if hasattr(pipe, "unet"):
         unet = pipe.unet
         on_call(unet.mid_block.resnets[0].conv1, lambda _: work.deep_steps.append(work.step))
@@ -49,13 +53,15 @@ def watch(pipe: Any) -> Work:
 
 def first_layer(pipe: Any) -> Any:
     """What every call of the denoiser runs, whatever is applied."""
-    return pipe.unet.conv_in if hasattr(pipe, "unet") else pipe.transformer.pos_embed
+    if hasattr(pipe, "unet"):
+        return pipe.unet.conv_in
+    return getattr(pipe.transformer, "x_embedder", pipe.transformer.pos_embed)
 
 
 def _last_block(pipe: Any) -> Any:
     """The last transformer block; in Stable Diffusion DeepCache computes it at every step."""
     if hasattr(pipe, "transformer"):
-        return pipe.transformer.transformer_blocks[-1]
+        return getattr(pipe.transformer, family_of(type(pipe).__name__).values.blocks[-1])[-1]
     attentions = [block.attentions for block in pipe.unet.up_blocks if hasattr(block, "attentions")]
     return attentions[-1][-1].transformer_blocks[-1]
 

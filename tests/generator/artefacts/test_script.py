@@ -23,8 +23,8 @@ LIBRARIES = {method.library for method in METHODS.values() if method.library}
 ALLOWED = {"torch", "diffusers"} | LIBRARIES | sys.stdlib_module_names
 
 
-def _name(pipeline: str, methods: str) -> str:
-    return f"{pipeline}-ddim-20-{methods.replace('_', '-')}-0a1b2c3d-trial12.py"
+def _name(pipeline: str, methods: str, scheduler: str = "ddim") -> str:
+    return f"{pipeline}-{scheduler}-20-{methods.replace('_', '-')}-0a1b2c3d-trial12.py"
 
 
 def _alone(method: str) -> str:
@@ -47,6 +47,8 @@ GOLDEN_NAMES = [
     _name("pixart-alpha", "tgate"),
     _name("pixart-sigma", "pab-cfg_cutoff"),
     _name("tiny-shapes-xl", "tome"),
+    _name("flux.1-dev", "first_block_cache-compile", "flowmatcheuler"),
+    _name("sd3.5-medium", "cfg_cutoff-taylorseer", "flowmatcheuler"),
 ]
 """Scripts that are read by people when a template or a method changes."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Any
 
 import pytest
 
-from accelfront.cli.running.study import study
 from generator.tasks import task as tasks
 from generator.tasks.task import read_task
 from objectives.errors import InputError
+from objectives.pipelines.catalogue import PIPELINES
 from studies.request import DEFAULT_LOSS_BUDGET
 
 # ruff: noqa: RUF001
@@ -110,7 +109,8 @@ def test_each_form_of_a_piece_is_read(piece: str, field: str, value: Any) -> Non
         ("EulerDiscretScheduler", '"EulerDiscretScheduler"', "mean EulerDiscreteScheduler?"),
         ("DeepCach", '"DeepCach"', "did you mean deepcache?"),
         ("TeaCache", '"TeaCache" is not known; pipelines', "methods: deepcache"),
-        ("FLUX", '"FLUX" is not known; pipelines', "methods: deepcache"),
+        ("FLUX", '"FLUX"', "say which: FLUX.1-dev or FLUX.1-schnell"),
+        ("SD3.5", '"SD3.5"', "say which: SD3.5-medium or SD3.5-large"),
         ("at lest 3x", '"lest"', "not known"),
         ("画得漂亮", '"画得漂亮"', "not known"),
         ("stable diffusion", '"stable diffusion"', "SD1.5, SD2.1 or SDXL"),
@@ -208,10 +208,14 @@ def test_defaults_and_readings_are_told() -> None:
 
 
 def test_defaults_are_those_of_the_study_command() -> None:
-    defaults = {name: given.default for name, given in signature(study).parameters.items()}
-    assert defaults["scheduler"] == tasks.DEFAULT_SCHEDULER
-    assert defaults["steps"] == tasks.DEFAULT_STEPS
     assert tasks.DEFAULT_LOSS_BUDGET == DEFAULT_LOSS_BUDGET
+    for name, entry in PIPELINES.items():
+        task = read_task(f"{name} with compile")
+        assert (task.scheduler, task.steps) == (entry.usual_scheduler, entry.steps)
+    assert read_task("FLUX.1-dev with compile").notes[:2] == (
+        "no scheduler given: FlowMatchEuler is used",
+        "no steps given: 28 is used",
+    )
 
 
 def test_to_me_is_not_a_method() -> None:

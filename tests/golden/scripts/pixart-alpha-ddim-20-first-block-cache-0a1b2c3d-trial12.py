@@ -63,18 +63,39 @@ def apply_first_block_cache(
 ) -> Callable[..., Any]:
     """Run the first block, and the others if its output has changed by `threshold`."""
     module = getattr(pipe, denoiser)
+    with_text_outputs(module)
     config = first_block_cache.FirstBlockCacheConfig(threshold=threshold)
     first_block_cache.apply_first_block_cache(module, config)
     return with_new_states(module, generate)
 
 
+def with_text_outputs(denoiser: Any) -> None:
+    """Let every block hand on the prompt's part, which the hooks reckon with.
+
+    The last block of Stable Diffusion 3 computes none, as nothing reads it.
+    """
+
+    def with_text(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def forward_with_text(*args: Any, **kwargs: Any) -> Any:
+            text, picture = forward(*args, **kwargs)
+            return kwargs["encoder_hidden_states"] if text is None else text, picture
+
+        return forward_with_text
+
+    for block in getattr(denoiser, "transformer_blocks", ()):
+        if getattr(block, "context_pre_only", False):
+            block.forward = with_text(block.forward)
+
+
 def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
-    A state is kept for a context, and these pipelines name none. One serves for all
+    A state is kept for a context. Where a pipeline names none, one serves for all
     calls, as both halves of a guided batch are in each.
     """
     registry = HookRegistry.check_if_exists_or_initialize(denoiser)
+    # A pipeline that names contexts may have listed the hooks before there were any.
+    registry.invalidate_child_registries_cache()
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         registry.reset_stateful_hooks()

@@ -64,7 +64,7 @@ def apply_pab(
     *,
     denoiser: str,
     spatial_attention_block_skip_range: int,
-    cross_attention_block_skip_range: int,
+    cross_attention_block_skip_range: int | None = None,
 ) -> Callable[..., Any]:
     """Compute self-attention and cross-attention only every so many steps."""
     module = getattr(pipe, denoiser)

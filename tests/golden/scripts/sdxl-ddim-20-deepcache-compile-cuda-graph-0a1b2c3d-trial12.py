@@ -60,7 +60,7 @@ STEPS = 20
 GUIDANCE_SCALE = 5.0
 HEIGHT, WIDTH = 1024, 1024
 BATCH = 4
-BLOCKS = ("ResnetBlock2D", "BasicTransformerBlock")
+BLOCKS = ("ResnetBlock2D", "BasicTransformerBlock", "JointTransformerBlock")
 MOST_VARIANTS = 256
 MOST_CAPTURES = 4
 

@@ -13,10 +13,10 @@ import torch
 from peft import LoraConfig
 
 from objectives.model_files.in_memory import pipe_fingerprint
-from tests.tiny_pipelines import CALLS, FAMILIES, denoiser_of, draw, tiny_pipeline
+from tests.tiny_pipelines import CALLS, EVERY_FAMILY, denoiser_of, draw, tiny_pipeline
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EVERY_FAMILY)
 def test_equal_pipes_are_equal_and_drawing_changes_nothing(family: str) -> None:
     pipe = tiny_pipeline(family)
     made = pipe_fingerprint(pipe)
@@ -35,7 +35,7 @@ def test_another_process_makes_the_same(tmp_path: Path) -> None:
     assert other.stdout.strip() == pipe_fingerprint(tiny_pipeline("SDXL"))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EVERY_FAMILY)
 def test_a_pipe_that_was_saved_is_the_same_wherever_it_lies(family: str, tmp_path: Path) -> None:
     pipe = tiny_pipeline(family)
     found = set()

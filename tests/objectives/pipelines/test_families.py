@@ -80,5 +80,7 @@ def test_each_class_of_the_catalogue_is_one_of_one_family(pipeline_class: str) -
 
 
 def test_a_class_of_no_family_is_named_with_where_to_add_it() -> None:
-    with pytest.raises(LookupError, match=r"no family lists FluxPipeline; add it to the `classes`"):
-        family_of("FluxPipeline")
+    with pytest.raises(
+        LookupError, match=r"no family lists HunyuanDiTPipeline; add it to the `classes`"
+    ):
+        family_of("HunyuanDiTPipeline")

@@ -13,7 +13,14 @@ from objectives.errors import LoadError
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
-from tests.tiny_pipelines import FAMILIES, draw, save_tiny, tiny_pipeline, tiny_sd
+from tests.tiny_pipelines import (
+    EVERY_FAMILY,
+    PICTURE_SIZE,
+    draw,
+    save_tiny,
+    tiny_pipeline,
+    tiny_sd,
+)
 
 CPU = torch.device("cpu")
 
@@ -64,7 +71,7 @@ def test_loading_leaves_the_global_random_generator_alone(model: Model) -> None:
     assert torch.random.get_rng_state().equal(before)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EVERY_FAMILY)
 def test_conditioning_draws_what_the_prompts_draw(family: str, tmp_path: Path) -> None:
     entry = PIPELINES[family]
     model = find_model(entry, str(save_tiny(family, tmp_path / "m")), None)
@@ -78,6 +85,8 @@ def test_conditioning_draws_what_the_prompts_draw(family: str, tmp_path: Path) -
         "num_inference_steps": 2,
         "guidance_scale": 4.0,
         "output_type": "pt",
+        "height": PICTURE_SIZE,
+        "width": PICTURE_SIZE,
         **entry.family.call,
     }
     pictures, expected = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
+from math import exp
 from typing import Any
 
 import diffusers
 import pytest
 
+from accel_space.profile import Profile
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.schedulers import (
@@ -19,10 +22,20 @@ from objectives.pipelines.schedulers import (
     scheduler_settings,
 )
 
+FLOW_MATCHING = ("FlowMatchEuler", "FlowMatchHeun")
+
+USUAL = [name for name in SCHEDULERS if name not in FLOW_MATCHING]
+
 OFFERED = sorted(
-    {*SCHEDULERS.values(), *diffusers.DDIMScheduler._compatibles} - {"DPMSolverSDEScheduler"}
+    {*(SCHEDULERS[name] for name in USUAL), *diffusers.DDIMScheduler._compatibles}
+    - {"DPMSolverSDEScheduler"}
 )
-"""All that any of the pipelines takes; the one left out needs a library of its own."""
+"""All that any pipeline takes that is trained to predict noise; the one left out needs a library of
+its own."""
+
+PREDICTING_NOISE = [
+    name for name, entry in PIPELINES.items() if entry.usual_scheduler not in FLOW_MATCHING
+]
 
 SOLVERS_OWN = {
     "algorithm_type",
@@ -67,6 +80,11 @@ def made_as_in_a_trial(pipeline: str, wanted: str) -> tuple[Any, Any]:
     return own, make_scheduler(name, own.config, settings)
 
 
+def profile_of(pipeline: str) -> Profile:
+    architecture = PIPELINES[pipeline].architecture
+    return architecture.profile(*architecture.native_size)
+
+
 def test_every_argument_of_every_scheduler_is_carried_or_the_solvers_own() -> None:
     for wanted in OFFERED:
         known = set(inspect.signature(getattr(diffusers, wanted)).parameters)
@@ -74,7 +92,7 @@ def test_every_argument_of_every_scheduler_is_carried_or_the_solvers_own() -> No
 
 
 @pytest.mark.parametrize("wanted", OFFERED)
-@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("pipeline", PREDICTING_NOISE)
 def test_no_scheduler_fills_in_a_default_against_the_models_own(pipeline: str, wanted: str) -> None:
     try:
         own, made = made_as_in_a_trial(pipeline, wanted)
@@ -91,7 +109,34 @@ def test_no_scheduler_fills_in_a_default_against_the_models_own(pipeline: str, w
     # Where the own one ends at the clean sample, so does this one.
     if own.config.get("final_sigmas_type") == "zero" and "set_alpha_to_one" not in own.config:
         assert made.config.get("set_alpha_to_one", True)
-    assert scheduler_profile(made, 20).timesteps
+    assert scheduler_profile(made, 20, profile_of(pipeline)).timesteps
+
+
+@pytest.mark.parametrize("wanted", [*USUAL, "EulerDiscreteScheduler", *FLOW_MATCHING])
+@pytest.mark.parametrize("pipeline", PIPELINES.keys() - PREDICTING_NOISE)
+def test_flow_matching_takes_its_own_schedulers_alone(pipeline: str, wanted: str) -> None:
+    takes = {"FlowMatchEuler", "FlowMatchHeun" if pipeline.startswith("SD3") else ""}
+    if wanted not in takes:
+        with pytest.raises(InputError, match=f"{re.escape(wanted)} does not suit .*FlowMatchEuler"):
+            made_as_in_a_trial(pipeline, wanted)
+        return
+    own, made = made_as_in_a_trial(pipeline, wanted)
+    for key in ("num_train_timesteps", "shift"):
+        assert made.config[key] == own.config[key], key
+    profile = scheduler_profile(made, 4, profile_of(pipeline))
+    assert len(profile.timesteps) == (4 if profile.order == 1 else 7)
+
+
+def test_timesteps_of_flow_matching_are_those_of_the_pipelines_call() -> None:
+    """They depend on the picture's size, and FLUX draws 256 tokens here where it has 4096."""
+    profile = PIPELINES["FLUX.1-dev"].architecture.profile(256, 256)
+    _, made = made_as_in_a_trial("FLUX.1-dev", "FlowMatchEuler")
+    small = scheduler_profile(made, 4, profile).timesteps
+    large = scheduler_profile(made, 4, profile_of("FLUX.1-dev")).timesteps
+    # e^mu / (e^mu + 1/sigma - 1) with mu 0.5 at 256 tokens and 1.15 at 4096 (diffusers).
+    for mu, found in ((0.5, small), (1.15, large)):
+        expected = [1000 / (1 + (1 / sigma - 1) / exp(mu)) for sigma in (1, 0.75, 0.5, 0.25)]
+        assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("pipeline", ["PixArt-alpha", "PixArt-Sigma"])
@@ -104,12 +149,12 @@ def test_pixart_is_not_clipped(pipeline: str, wanted: str) -> None:
 
 
 def test_a_default_that_is_spelled_out_changes_nothing() -> None:
-    for entry in PIPELINES.values():
+    for entry in map(PIPELINES.__getitem__, PREDICTING_NOISE):
         config = entry.architecture.scheduler
         own = getattr(diffusers, config["_class_name"]).from_config(config)
         spelled_out = {**own.config, "_class_name": config["_class_name"]}
         spelled_out.pop("_use_default_values", None)
-        for name in SCHEDULERS:
+        for name in USUAL:
             made, same = (
                 make_scheduler(name, each, scheduler_settings(name, each, entry.pipeline_class))
                 for each in (config, spelled_out)
@@ -117,13 +162,14 @@ def test_a_default_that_is_spelled_out_changes_nothing() -> None:
             known = set(inspect.signature(type(made)).parameters)
             for key in known.intersection(CARRIED):
                 assert made.config[key] == same.config[key], (entry.name, name, key)
-            assert scheduler_profile(made, 20) == scheduler_profile(same, 20)
+            profile = profile_of(entry.name)
+            assert scheduler_profile(made, 20, profile) == scheduler_profile(same, 20, profile)
 
 
 def test_embedded_pipelines_need_no_settings_and_keep_their_studies() -> None:
     for name, entry in PIPELINES.items():
         if name.startswith("tiny-shapes"):
-            for scheduler in SCHEDULERS:
+            for scheduler in USUAL:
                 config = entry.architecture.scheduler
                 assert scheduler_settings(scheduler, config, entry.pipeline_class) == {}
 
@@ -175,9 +221,9 @@ def test_scheduler_that_fails_in_its_steps_is_refused_before_anything_is_loaded(
     config = {"_class_name": "DDPMScheduler", "variance_type": "learned"}
     scheduler = make_scheduler("DDPMScheduler", config, {})
     with pytest.raises(InputError, match="DDPMScheduler with 4 steps does not work"):
-        scheduler_profile(scheduler, 4)
+        scheduler_profile(scheduler, 4, profile_of("SD1.5"))
     # The last alpha is 0, and noise cannot be told from it.
     zero_snr = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     spaced = make_scheduler("DDIM", {"_class_name": "DDIMScheduler", **zero_snr}, {})
     with pytest.raises(InputError, match="NaN or infinity"):
-        scheduler_profile(spaced, 4)
+        scheduler_profile(spaced, 4, profile_of("SD1.5"))

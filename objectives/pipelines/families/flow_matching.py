@@ -1,0 +1,44 @@
+"""What families share that were trained by flow matching: their schedulers and timesteps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accel_space.profile import Profile
+
+
+def set_shifted_timesteps(scheduler: Any, steps: int, profile: Profile) -> None:
+    """Choose timesteps as pipelines do that shift them by the size of the picture.
+
+    Args:
+        scheduler: A diffusers scheduler.
+        steps: num_inference_steps.
+        profile: The pipeline's.
+    """
+    import numpy as np
+    from diffusers.pipelines.flux.pipeline_flux import retrieve_timesteps
+
+    sigmas = np.linspace(1.0, 1 / steps, steps).tolist()
+    retrieve_timesteps(scheduler, steps, sigmas=sigmas, mu=size_shift(scheduler, profile))
+
+
+def size_shift(scheduler: Any, profile: Profile, max_shift: float = 1.15) -> float:
+    """How far timesteps are shifted for a picture, as `mu` takes it.
+
+    Args:
+        scheduler: A diffusers scheduler.
+        profile: The pipeline's.
+        max_shift: The pipeline's own, where the scheduler's configuration has none.
+    """
+    from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+
+    config = scheduler.config
+    height, width = profile.attention_grids[0]
+    shift: float = calculate_shift(
+        height * width,
+        config.get("base_image_seq_len", 256),
+        config.get("max_image_seq_len", 4096),
+        config.get("base_shift", 0.5),
+        config.get("max_shift", max_shift),
+    )
+    return shift

@@ -1,0 +1,104 @@
+"""Families that were trained by flow matching: what is refused, and what their caches find."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from accel_space.errors import RefusedError
+from accel_space.hits import Hits
+from accel_space.stack import Stack
+from objectives.errors import InputError
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.given import take_pipe
+from objectives.pipelines.model import find_model
+from objectives.settings.generation import GenerationSettings
+from studies.planning.stacks import make_stack
+from studies.request import StudyRequest
+from tests.tiny_pipelines import CALLS, FLOW_FAMILIES, draw, save_tiny, tiny_context, tiny_pipeline
+
+
+def stack_of(pipeline: str, *methods: str, size: tuple[int, int] | None = None) -> Stack:
+    """The stack of a study of the catalogue's own model."""
+    entry = PIPELINES[pipeline]
+    settings = GenerationSettings(size=size)
+    request = StudyRequest(
+        pipeline, entry.usual_scheduler, entry.steps, methods, 1, generation=settings
+    )
+    return make_stack(request, entry, entry.architecture)
+
+
+@pytest.mark.parametrize("part", ["transformer", "text_encoder"])
+def test_quantised_weights_are_refused_before_they_are_loaded(part: str, tmp_path: Path) -> None:
+    folder = save_tiny("FLUX.1-dev", tmp_path / "m")
+    path = folder / part / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "quantization_config": {"quant_method": "torchao"}}))
+    with pytest.raises(InputError, match=f"{part} .*quantised .'torchao'.*; give a model") as told:
+        find_model(PIPELINES["FLUX.1-dev"], str(folder), None)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("method", ["pab", "taylorseer", "first_block_cache"])
+def test_a_model_of_few_steps_takes_no_cache(method: str) -> None:
+    with pytest.raises(RefusedError, match=r"distilled to few .*; use fewer_steps, compile or"):
+        stack_of("FLUX.1-schnell", method)
+    assert stack_of("FLUX.1-dev", method).points
+
+
+def test_a_model_of_few_steps_is_compiled_and_captured() -> None:
+    assert stack_of("FLUX.1-schnell", "compile", "cuda_graph").points
+
+
+def test_stable_diffusion_3_has_no_positions_for_pictures_that_are_too_large() -> None:
+    # 192 patches of 16 pixels a side, by the model's configuration.
+    assert stack_of("SD3.5-large", "pab", size=(3072, 3072)).points
+    with pytest.raises(InputError, match="positions for 192 patches a side, and 193 are asked"):
+        stack_of("SD3.5-large", "pab", size=(3088, 1024))
+
+
+@pytest.mark.parametrize("family", FLOW_FAMILIES)
+def test_the_token_grid_is_the_one_that_the_blocks_work_on(family: str) -> None:
+    pipe = tiny_pipeline(family)
+    grid = tiny_context(pipe, []).profile.attention_grids[0]
+    seen: list[int] = []
+    first = pipe.transformer.transformer_blocks[0]
+    first.register_forward_pre_hook(
+        lambda _, __, told: seen.append(told["hidden_states"].shape[1]), with_kwargs=True
+    )
+    draw(pipe, steps=1, **CALLS[family])
+    assert seen == [grid[0] * grid[1]]
+
+
+@pytest.mark.parametrize("family", ["FLUX.1-dev", "SD3.5-medium"])
+@pytest.mark.parametrize("method", ["taylorseer", "first_block_cache"])
+def test_a_cache_works_in_a_pipe_that_has_drawn_plainly(family: str, method: str) -> None:
+    """diffusers lists the hooks at a pipe's first picture, and there are none yet."""
+    used, fresh = tiny_pipeline(family), tiny_pipeline(family)
+    plain = draw(used, steps=4, **CALLS[family])
+    pictures: list[torch.Tensor] = []
+    for pipe in (used, fresh):
+        stack = Stack(tiny_context(pipe, [method], 4))
+        most: dict[str, Any] = {name: each.values[-1] for name, each in stack.space.items()}
+        hits = Hits()
+        with stack.applied(pipe, {**stack.default, **most}, hits) as generate:
+            pictures.append(draw(generate, steps=4, **CALLS[family]))
+    assert torch.equal(*pictures)
+    assert not torch.equal(pictures[0], plain)
+
+
+@pytest.mark.parametrize("family", FLOW_FAMILIES)
+def test_a_pipe_of_flow_matching_is_taken_as_it_is(family: str) -> None:
+    pipe = tiny_pipeline(family)
+    given = take_pipe(pipe)
+    assert given.scheduler == "FlowMatchEulerDiscreteScheduler"
+    assert given.entry.pipeline_class == type(pipe).__name__
+    assert given.model().pipe is pipe
+    last = max(name for name in pipe.components if name.startswith("text_encoder"))
+    setattr(pipe, last, None)
+    with pytest.raises(InputError, match=f"has no {last}, which reads the prompts"):
+        take_pipe(pipe)

@@ -1,0 +1,142 @@
+"""Tiny pipelines of the families that were trained by flow matching.
+
+Their configurations have what the real ones have: 16 latent channels, a shift of the latents, no
+quantising convolutions, encoders of different widths, normed queries and keys, blocks of each kind
+that the real ones mix, and timesteps that depend on the picture's size where the real ones do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
+)
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+
+from tests.tiny_parts import LATENT_SIZE, clip_config, t5_tokenizer, tiny_tokenizer
+
+_CHANNELS = 16
+
+_T5_WIDTH = 24
+
+_SD3_T5_WIDTH = 40
+
+
+def _flux(is_guided: bool) -> Callable[[dict[str, Any]], Any]:
+    def make(transformer_config: dict[str, Any]) -> Any:
+        tokenizer = tiny_tokenizer()
+        text_encoder: Any = CLIPTextModel(clip_config(tokenizer))
+        config = {**_FLUX_CONFIG, "guidance_embeds": is_guided, **transformer_config}
+        transformer: Any = FluxTransformer2DModel(**config)
+        return FluxPipeline(
+            scheduler=flow_scheduler(use_dynamic_shifting=is_guided),
+            vae=_vae(scaling_factor=0.3611, shift_factor=0.1159),
+            text_encoder=text_encoder.eval(),
+            tokenizer=tokenizer,
+            text_encoder_2=_t5(),
+            tokenizer_2=t5_tokenizer(),
+            transformer=transformer.eval(),
+        )
+
+    return make
+
+
+def _sd3(dual_attention_layers: tuple[int, ...]) -> Callable[[dict[str, Any]], Any]:
+    def make(transformer_config: dict[str, Any]) -> Any:
+        tokenizer = tiny_tokenizer()
+        clips: list[Any] = [CLIPTextModelWithProjection(clip_config(tokenizer)) for _ in range(2)]
+        dual = {"dual_attention_layers": dual_attention_layers}
+        config = {**_SD3_CONFIG, **dual, **transformer_config}
+        transformer: Any = SD3Transformer2DModel(**config)
+        return StableDiffusion3Pipeline(
+            scheduler=flow_scheduler(),
+            vae=_vae(scaling_factor=1.5305, shift_factor=0.0609),
+            text_encoder=clips[0].eval(),
+            tokenizer=tokenizer,
+            text_encoder_2=clips[1].eval(),
+            tokenizer_2=tiny_tokenizer(),
+            text_encoder_3=_t5(_SD3_T5_WIDTH),
+            tokenizer_3=t5_tokenizer(),
+            transformer=transformer.eval(),
+        )
+
+    return make
+
+
+FLOW_MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "FLUX.1-dev": _flux(is_guided=True),
+    "FLUX.1-schnell": _flux(is_guided=False),
+    "SD3.5-medium": _sd3(dual_attention_layers=(0, 1)),
+    "SD3.5-large": _sd3(dual_attention_layers=()),
+}
+
+
+def flow_scheduler(**config: Any) -> Any:
+    """Make a scheduler as flow-matching models have theirs."""
+    return FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0, **config)
+
+
+def _t5(width: int = _T5_WIDTH) -> Any:
+    tokenizer = t5_tokenizer()
+    encoder: Any = T5EncoderModel(
+        T5Config(
+            vocab_size=len(tokenizer),
+            d_model=width,
+            d_kv=width // 2,
+            d_ff=2 * width,
+            num_layers=1,
+            num_heads=2,
+        )
+    )
+    return encoder.eval()
+
+
+def _vae(**config: Any) -> Any:
+    vae: Any = AutoencoderKL(
+        block_out_channels=(8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        layers_per_block=1,
+        latent_channels=_CHANNELS,
+        norm_num_groups=4,
+        sample_size=2 * LATENT_SIZE,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        **config,
+    )
+    return vae.eval()
+
+
+_FLUX_CONFIG: dict[str, Any] = {
+    "in_channels": 4 * _CHANNELS,
+    "num_layers": 2,
+    "num_single_layers": 2,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+    "joint_attention_dim": _T5_WIDTH,
+    "pooled_projection_dim": 16,
+    "axes_dims_rope": (4, 6, 6),
+}
+
+_SD3_CONFIG: dict[str, Any] = {
+    "sample_size": LATENT_SIZE,
+    "patch_size": 2,
+    "in_channels": _CHANNELS,
+    "out_channels": _CHANNELS,
+    "num_layers": 3,
+    "attention_head_dim": 8,
+    "num_attention_heads": 2,
+    "caption_projection_dim": 16,
+    # Both CLIPs side by side, filled up to the width of T5.
+    "joint_attention_dim": _SD3_T5_WIDTH,
+    "pooled_projection_dim": 32,
+    "pos_embed_max_size": 12,
+    "qk_norm": "rms_norm",
+}
