@@ -102,7 +102,7 @@ const explorer = (() => {
       const fact = (name, text) => figures.append(element("div", "", element("dt", "", name), element("dd", "", text)));
       Object.entries(axes).forEach(([name, { title, unit }]) => point.figures[name] && fact(title, told(unit, point.figures[name])));
       if (point.worst) fact("worst 5% of prompts", point.worst);
-      fact("chance to be inside", percent(judging.chanceInside(point, asked)));
+      fact("chance inside", percent(judging.chanceInside(point, asked)));
       const marks = [point.role, point.confirmed && "confirmed on unseen prompts", point.disturbed && "disturbed"].filter(Boolean);
       panel.replaceChildren(
         element("p", "panel-title", `Trial ${point.number}`, ...(marks.length ? [element("span", "faint", ` ${marks.join(", ")}`)] : [])),
@@ -162,7 +162,7 @@ const explorer = (() => {
     host.hidden = false;
     host.append(sayAsked,
       element("div", "choices", chooser("Across", axes, chosen.x, pick("x")), chooser("Up", axes, chosen.y, pick("y")), reset),
-      element("div", "explore", element("div", "", place, scatter.legend(MARKS)), panel), python);
+      element("div", "explore", element("div", "beside", place, scatter.legend(MARKS)), panel), python);
     draw(true);
     return { choose: (number) => chart.choose(`${number}`) };
   }

@@ -46,6 +46,16 @@
     if (event.target.closest("a")?.hash === location.hash && location.hash) openNamed();
   });
 
+  // A row's number shows its point in the chart above.
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("[data-choose]");
+    const host = row?.closest(".fold").querySelector(".explorer");
+    if (!host?.chart) return;
+    event.preventDefault();
+    host.scrollIntoView();
+    host.chart.choose(row.dataset.choose);
+  });
+
   // The overview, sought and sorted.
   const form = document.querySelector(".sieve");
   if (form) {

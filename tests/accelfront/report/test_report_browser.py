@@ -46,7 +46,7 @@ def test_the_first_screen_answers(page: Page) -> None:
     first = page.locator(".first")
     assert page.locator("h1").inner_text() == "Use trial 2: 1.48x as fast"
     told = " ".join(first.inner_text().split())
-    assert "CLIP loss 0.8% 0.5 to 1.1% worst 5% of prompts 31.0%" in told
+    assert "CLIP loss 0.8% 0.5 to 1.1% worst 5% 31.0%" in told
     assert "confirmed on unseen prompts" in told
     words = first.locator(".pair-words").all_inner_texts()
     assert words == ["prompt 6\nloss 31.0%", "prompt 1\nloss 2.0%"], "the worst one first"
@@ -95,6 +95,34 @@ def test_a_point_that_is_focused_hovered_or_pressed_is_told_beside(page: Page) -
     for fact in ("1.48x (1.43x to 1.53x)", "SSIM loss 10% (", "31.0%", "cache_interval=4"):
         assert fact in told
     assert panel.get_by_role("button", name="Copy: Write a script of it").count() == 1
+
+
+def test_the_table_leads_to_the_chart(page: Page) -> None:
+    page.locator("table.front").get_by_role("link", name="3", exact=True).click()
+    assert page.locator(".panel-title").inner_text().startswith("Trial 3")
+    assert page.evaluate("document.activeElement.dataset.id") == "3"
+    assert page.locator(".panel").is_visible()
+
+
+def test_the_tab_key_goes_through_the_page_in_order(page: Page) -> None:
+    page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0)")
+    name = """() => {
+      const each = document.activeElement;
+      return each.getAttribute("aria-label") ?? each.textContent.trim().split("\\n")[0];
+    }"""
+    seen: list[str] = []
+    page.locator(".first .pair-modes button").first.focus()
+    for _ in range(14):
+        seen.append(page.evaluate(name))
+        page.keyboard.press("Tab")
+    take = ["Copy: Write a script of it", "Copy: Use it in Python"]
+    modes = ["Side by side", "Flip", "Wipe", "Difference"]
+    pictures = [*modes, "Enlarge prompt 6", "Enlarge prompt 1"]
+    assert seen[:8] == [*pictures, *take]
+    assert seen[8].startswith("Front")
+    assert seen[11] == "Budget of CLIP loss"
+    assert seen[12].startswith("Trial 3: speedup 2.00x"), "one point, from which arrow keys go on"
+    assert seen[13] == take[0], "of that point"
 
 
 def test_a_budget_is_asked_for_by_keys(page: Page) -> None:
