@@ -46,13 +46,15 @@ BESIDE = {
     "accelfront.screen": set[str](),
     "accelfront.report": {"accelfront.screen"},
     "accelfront.api": {"accelfront.screen", "accelfront.report"},
-    "accelfront.dashboard": set[str](),
-    "accelfront.eyes": {"accelfront.screen", "accelfront.report", "accelfront.dashboard"},
+    "accelfront.serving": set[str](),
+    "accelfront.eyes": {"accelfront.screen", "accelfront.report", "accelfront.serving"},
+    "accelfront.dashboard": {"accelfront.eyes", "accelfront.screen", "accelfront.serving"},
     "accelfront.cli": {
         "accelfront.screen",
         "accelfront.report",
         "accelfront.dashboard",
         "accelfront.eyes",
+        "accelfront.serving",
     },
 }
 """What a room within a room may import of the rooms beside it."""

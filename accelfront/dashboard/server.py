@@ -8,23 +8,26 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import wsgi
 
 from accelfront.dashboard.guard import guarded
-from accelfront.dashboard.serving import serving
+from accelfront.dashboard.notes import keeping_theirs
+from accelfront.dashboard.pairs import pairs_page
 from accelfront.dashboard.trials import in_words
+from accelfront.serving.server import serving
 from storage.database.opening import Store
 from storage.study_store.artifacts import artifact_folder
 
 
-def listen(host: str, port: int, store: Store) -> WSGIServer:
+def listen(host: str, port: int, store: Store, storage: str | None = None) -> WSGIServer:
     """A server that waits for `serve_forever`.
 
     Args:
         host: A name or an address of this machine.
         port: 0 takes a free one.
         store: An open database.
+        storage: What commands on its pages are to name; None leaves it to their default.
 
     Raises:
         InputError: If the address cannot be had.
     """
     pictures = FileSystemArtifactStore(artifact_folder(store))
-    application = guarded(in_words(wsgi(store.optuna, pictures), store.optuna), host)
-    return serving(application, host, port)
+    dashboard = in_words(keeping_theirs(wsgi(store.optuna, pictures)), store.optuna)
+    return serving(guarded(dashboard, host, pairs_page(store, storage)), host, port)

@@ -21,7 +21,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from accelfront.dashboard.guard import Application
+from accelfront.dashboard.notes import add_notes
+from accelfront.serving.guard import Application
 from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import RawTrial
@@ -57,6 +58,7 @@ def in_words(application: Application, storage: BaseStorage) -> Application:
             _tell(study, trials)
             if (record := _record(study["name"], storage)) is not None:
                 _judge(study, record)
+                add_notes(study, int(asked[1]), trials, record)
             study["trials"] = study["trials"][_after(environ["QUERY_STRING"]) :]
             body = json.dumps(study).encode()
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]

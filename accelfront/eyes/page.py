@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -12,17 +13,25 @@ from accelfront.eyes.figures import figure_rows, parameter_rows, setting_rows, v
 from accelfront.eyes.kept import Kept, Sheet
 from accelfront.eyes.sides import Couple
 from accelfront.screen.commands import Commands
+from storage.database.opening import Store
+from storage.reading.studies import read_studies
+from storage.records.study import Study
 
 
-def render_comparison(couple: Couple, kept: Kept, commands: Commands, blind: str) -> str:
+def render_comparison(
+    store: Store, couple: Couple, kept: Kept, storage: str | None = None, nonce: str = ""
+) -> str:
     """Write the page.
 
     Args:
+        store: Where both are.
         couple: What is compared.
         kept: Their pictures.
-        commands: Of the storage that they are in.
-        blind: The command that asks people which pictures they prefer.
+        storage: The storage that commands are to name; None leaves it to their default.
+        nonce: What its script carries, so that a server may allow no other.
     """
+    commands = Commands(_alike(store, couple), storage)
+    named = [] if storage is None else ["--storage", storage]
     rate = couple.win_rate
     content = {
         "couple": couple,
@@ -34,7 +43,8 @@ def render_comparison(couple: Couple, kept: Kept, commands: Commands, blind: str
         "parameters": parameter_rows(couple),
         "settings": setting_rows(couple),
         "votes": "" if rate is None else rate.in_words,
-        "blind": blind,
+        "blind": shlex.join(["accelfront", "compare", *couple.words, "--blind", *named]),
+        "nonce": nonce,
         "uses": {
             side.name: command
             for side in couple.sides
@@ -42,6 +52,12 @@ def render_comparison(couple: Couple, kept: Kept, commands: Commands, blind: str
         },
     }
     return render("compare.html.jinja", content)
+
+
+def _alike(store: Store, couple: Couple) -> list[Study]:
+    """The studies that `generate` would choose from for either side."""
+    combinations = {side.study.combination for side in couple.sides}
+    return [study for study in read_studies(store) if study.combination in combinations]
 
 
 def shown(sheet: Sheet) -> dict[str, Any]:

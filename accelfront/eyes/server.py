@@ -13,16 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from accelfront.dashboard.guard import (
-    Application,
-    Own,
-    refusal_of,
-    refuse,
-    safety,
-)
 from accelfront.eyes.ballot import Posted, render_ballot, vote_of
 from accelfront.eyes.kept import Kept
 from accelfront.eyes.sides import Couple
+from accelfront.serving.guard import NOTHING, Application, Own, refusal_of, refuse, safety
 from storage.database.opening import Store
 from storage.database.votes import keep_votes
 from storage.errors import StorageError
@@ -37,8 +31,6 @@ POLICY = (
     "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 Start = Callable[..., Any]
 

@@ -88,6 +88,11 @@ class Couple:
         rival = BASELINE if first.trial is None else f"{first.study.name}/{first.trial.number}"
         return self.second.study.votes.get(self.second.trial.number, {}).get(rival)
 
+    @property
+    def words(self) -> list[str]:
+        """Both as `accelfront compare` takes them."""
+        return [f"{each.study.name}/{each.trial.number}" for each in self.sides if each.trial]
+
     def with_votes_of(self, study: Study) -> Couple:
         """The same couple, with the votes that the second one's study holds now."""
         return replace(self, second=replace(self.second, study=study))

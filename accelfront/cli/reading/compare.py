@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,6 @@ from accelfront.screen.counting import counted
 if TYPE_CHECKING:
     from accelfront.eyes.sides import Couple
     from storage.database.opening import Store
-    from storage.records.study import Study
 
 PAGE = Path("compare.html")
 
@@ -71,33 +69,20 @@ def compare(
     if blind:
         _ask(store, couple, out, port)
         return
-    trials = [first] if second is None else [first, second]
-    words = ["accelfront", "compare", *trials, "--blind"]
-    named = named_file(store.name)
-    _write(store, couple, shlex.join(words + (["--storage", named] if named else [])), out or PAGE)
+    _write(store, couple, out or PAGE)
 
 
-def _write(store: Store, couple: Couple, command: str, out: Path) -> None:
+def _write(store: Store, couple: Couple, out: Path) -> None:
     from accelfront.cli.output import put_out
     from accelfront.eyes.kept import read_kept
     from accelfront.eyes.page import render_comparison
-    from accelfront.screen.commands import Commands
 
     kept = read_kept(store, couple)
-    commands = Commands(_alike(store, couple), named_file(store.name))
-    page = render_comparison(couple, kept, commands, command)
+    page = render_comparison(store, couple, kept, named_file(store.name))
     put_out(page, out)
     if kept.why_not:
         print(kept.why_not, file=sys.stderr)
     print(f"{couple.title}: {out}, {len(page.encode()) / 1e6:.1f} MB", file=sys.stderr)
-
-
-def _alike(store: Store, couple: Couple) -> list[Study]:
-    """The studies that `generate` would choose from for either side."""
-    from storage.reading.studies import read_studies
-
-    combinations = {side.study.combination for side in couple.sides}
-    return [study for study in read_studies(store) if study.combination in combinations]
 
 
 def _ask(store: Store, couple: Couple, out: Path | None, port: int) -> None:
@@ -105,10 +90,10 @@ def _ask(store: Store, couple: Couple, out: Path | None, port: int) -> None:
     import secrets
 
     from accelfront.cli.output import put_out
-    from accelfront.dashboard.serving import serve, serving
     from accelfront.eyes.ballot import render_ballot
     from accelfront.eyes.kept import read_kept
     from accelfront.eyes.server import HOST, voting
+    from accelfront.serving.server import serve, serving
     from objectives.errors import InputError
     from storage.database.votes import require_room_for_votes
 

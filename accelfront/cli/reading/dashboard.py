@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, Storage
+from accelfront.cli.options import DEFAULT_STORAGE, Storage, named_file
 
 
 def dashboard(
@@ -28,11 +28,12 @@ def dashboard(
 ) -> None:
     """Show studies and their trials' pictures in a browser, until Ctrl-C."""
     from accelfront.dashboard.server import listen
-    from accelfront.dashboard.serving import serve
+    from accelfront.serving.server import serve
     from storage.database.opening import open_store
 
     _check_host(host, listen_anywhere)
-    server = listen(host, port, open_store(storage))
+    store = open_store(storage)
+    server = listen(host, port, store, named_file(store.name))
     shown = f"[{host}]" if ":" in host else host
     serve(server, f"http://{shown}:{server.server_port}/")
 

@@ -43,7 +43,7 @@ def test_two_trials_are_on_one_page_with_their_figures(url: str, tmp_path: Path)
     assert "1.20x (1.15 to 1.25)" in words and "1.90x (1.85 to 1.95)" in words
     assert "disturbed by - busy" in words and "confirmed on unseen prompts" in words
     assert page.count("data:image/webp") == 2 and "Nobody has voted yet." in words
-    assert f"accelfront compare 0 1 --blind --storage {url}" in words
+    assert f"accelfront compare {NAME}/0 {NAME}/1 --blind --storage {url}" in words
     assert "http" not in page.replace("http://www.w3.org", "")
 
 

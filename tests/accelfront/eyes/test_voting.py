@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from accelfront.dashboard.serving import serving
 from accelfront.eyes.kept import read_kept
 from accelfront.eyes.server import HOST, voting
 from accelfront.eyes.sides import find_couple
+from accelfront.serving.server import serving
 from storage.database.opening import Store, open_store
 from storage.database.votes import read_votes, require_room_for_votes
 from storage.reading.studies import read_studies

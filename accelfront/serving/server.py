@@ -8,7 +8,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from accelfront.dashboard.guard import Application
+from accelfront.serving.guard import Application
 from objectives.errors import InputError
 
 
