@@ -10,6 +10,7 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from objectives.quality import METRICS
+from storage.records.combination import Combination
 
 CLIP = "clip_loss"
 CLIP_BUDGET = METRICS[CLIP].default_budget or 0.0
@@ -42,19 +43,18 @@ DrawnPoint = Mapping[str, Any]
 def as_markdown(results: Mapping[str, Any]) -> str:
     """What is let through, where, and what other budgets would cost."""
     points = [
-        {**point, "setting": setting}
-        for setting, drawn in sorted(results["settings"].items())
+        {**point, "study": name}
+        for name, drawn in sorted(results["studies"].items())
         for point in drawn
-        if "losses" in point
     ]
     versions = ", ".join(f"{name} {each}" for name, each in results["versions"].items())
     lines = [
         "# Where a CLIP budget lets damage through",
         "",
         f"{results['date']}, {results['device']}; {versions}. {len(points):,} points of "
-        f"{len(results['settings'])} settings of pipeline, scheduler and steps, each drawn on "
-        f"{results['prompts']} prompts; made by `python -m benchmarks.embedded.blind_spots`. Their "
-        "studies had 32 prompts. Speedups are those of the studies.",
+        f"{len(results['studies'])} studies, each drawn on {results['prompts']} prompts; made by "
+        "`python -m benchmarks.embedded.blind_spots`. The studies themselves had 32 prompts, and "
+        "the speedups are theirs.",
         "",
         *_let_through(points),
         *_answers(points),
@@ -70,6 +70,12 @@ def loss(point: DrawnPoint, metric: str) -> float:
     return float(point["losses"][metric][0])
 
 
+def _combination(point: DrawnPoint) -> Combination:
+    combination = Combination.read(point["study"])
+    assert combination is not None  # A study of ours has such a name.
+    return combination
+
+
 def is_inside(point: DrawnPoint, budgets: Mapping[str, float]) -> bool:
     """Whether a point meets budgets by its means."""
     return all(loss(point, metric) <= most for metric, most in budgets.items())
@@ -81,7 +87,7 @@ def _let_through(points: Sequence[DrawnPoint]) -> list[str]:
     return [
         f"## Points that lose at most {CLIP_BUDGET:.0%} of CLIP",
         "",
-        *_counted(inside, lambda point: str(point["methods"]), "methods"),
+        *_counted(inside, lambda point: _combination(point).method_names, "methods"),
     ]
 
 
@@ -96,7 +102,7 @@ def _answers(points: Sequence[DrawnPoint]) -> list[str]:
         "",
         f"Of {len(answers)} answers, {over} lose more than {CLIP_BUDGET:.0%} of CLIP here.",
         "",
-        *_counted(answers, lambda point: str(point["setting"]).split()[0], "pipeline"),
+        *_counted(answers, lambda point: _combination(point).pipeline, "pipeline"),
     ]
 
 
@@ -118,9 +124,9 @@ def _counted(
 
 def _budgets(points: Sequence[DrawnPoint]) -> list[str]:
     """What is left of each study's bound under other budgets, and what that lets through."""
-    studies: dict[tuple[str, str], list[DrawnPoint]] = defaultdict(list)
+    studies: dict[str, list[DrawnPoint]] = defaultdict(list)
     for point in points:
-        studies[point["setting"], point["methods"]].append(point)
+        studies[point["study"]].append(point)
     lines = [
         "## What budgets would keep out",
         "",
@@ -175,15 +181,14 @@ def _worst(points: Sequence[DrawnPoint]) -> list[str]:
     lines = [
         "## The worst of those inside",
         "",
-        f"| setting | point | speedup | {' | '.join(METRICS[name].title for name in shown)} |",
+        f"| study | point | speedup | {' | '.join(METRICS[name].title for name in shown)} |",
         "|---" * (3 + len(shown)) + "|",
     ]
     for point in inside[:WORST]:
         params = ", ".join(f"{name.split('.')[-1]} {v:g}" for name, v in point["params"].items())
         cells = [_cell(point["losses"][name]) for name in shown]
         lines.append(
-            f"| {point['setting']} | {point['methods']}: {params} | {point['speedup']:.2f}x "
-            f"| {' | '.join(cells)} |"
+            f"| {point['study']} | {params} | {point['speedup']:.2f}x | {' | '.join(cells)} |"
         )
     return lines
 

@@ -49,6 +49,7 @@ def main() -> None:
     options = results_parser(__doc__).parse_args()
     scorer = Scorer(find_scorer("tiny-shapes"), torch.device("cpu"))
     scenes = scenes_of_two(SCENES)
+    prompts = [world.caption(scene) for scene in scenes]
     whole = rendered(scenes)
     damaged = {name: damage(whole) for name, damage in pixel_damages().items()}
     damaged |= {name: rendered(shown) for name, shown in content_damages(scenes).items()}
@@ -59,7 +60,7 @@ def main() -> None:
         "versions": {name: version(name) for name in ("torch", "torchmetrics", "open_clip_torch")},
         "pictures": len(scenes),
         "losses": {
-            name: {metric: asdict(loss) for metric, loss in losses(scorer, scenes, each, whole)}
+            name: {metric: asdict(loss) for metric, loss in losses(scorer, prompts, each, whole)}
             for name, each in damaged.items()
         },
     }
@@ -108,17 +109,16 @@ def content_damages(scenes: Sequence[Scene]) -> dict[str, list[Scene]]:
 
 
 def losses(
-    scorer: Scorer, scenes: Sequence[Scene], pictures: Tensor, whole: Tensor
+    scorer: Scorer, prompts: Sequence[str], pictures: Tensor, whole: Tensor
 ) -> list[tuple[str, Estimate]]:
     """The loss of each metric, as a trial takes it.
 
     Args:
         scorer: The scorer of tiny-shapes.
-        scenes: What the pictures were to show.
-        pictures: The damaged ones, shape (scenes, 3, height, width).
+        prompts: What the pictures were to show.
+        pictures: The damaged ones, shape (prompts, 3, height, width), values 0 to 1.
         whole: The undamaged ones.
     """
-    prompts = [world.caption(scene) for scene in scenes]
     drawn = Drawn(
         prompts=prompts,
         prompt_embeddings=scorer.embed_prompts(prompts),

@@ -12,7 +12,6 @@ def point(
     losses = {"clip_loss": clip, "attributes": attributes, "ssim": ssim, "ms_ssim": ssim}
     losses |= {"image_similarity": clip, "psnr": ssim}
     return {
-        "methods": "deepcache",
         "params": {"deepcache.cache_interval": 3},
         "speedup": speedup,
         "clip_loss_then": clip,
@@ -21,19 +20,21 @@ def point(
     }
 
 
+FIRST, SECOND = "tiny-shapes--DDIM--20--deepcache", "tiny-shapes--DDIM--50--deepcache"
+
 PAGE = as_markdown(
     {
         "date": "2026-11-29",
         "device": "device",
         "prompts": 256,
         "versions": {"torch": "2.11.0"},
-        "settings": {
-            "tiny-shapes DDIM 20": [
+        "studies": {
+            FIRST: [
                 point(3.0, 0.01, 0.06, 0.3, is_answer=True),
                 point(2.0, 0.00, 0.01, 0.05),
                 point(4.0, 0.30, 0.40, 0.5),
             ],
-            "tiny-shapes DDIM 50": [point(1.5, 0.01, 0.03, 0.15, is_answer=True)],
+            SECOND: [point(1.5, 0.01, 0.03, 0.15, is_answer=True)],
         },
     }
 )
@@ -53,5 +54,5 @@ def test_a_bound_is_the_fastest_point_inside_all_budgets() -> None:
 def test_the_worst_come_first() -> None:
     """What shows least of its prompts, with the loss that CLIP saw."""
     rows = PAGE.partition("## The worst")[2].splitlines()[4:]
-    assert rows[0].startswith("| tiny-shapes DDIM 20 | deepcache: cache_interval 3 | 3.00x | 1.0%")
+    assert rows[0].startswith(f"| {FIRST} | cache_interval 3 | 3.00x | 1.0%")
     assert "6.0%" in rows[0]
