@@ -30,12 +30,12 @@ def judgement_notes(trial: Trial) -> list[str]:
     """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
     notes = []
     if trial.confirmed is not None:
-        confirmed = trial.confirmed
+        confirmed, lost = trial.confirmed, loss_words(trial.lost(trial.confirmed))
         notes.append(
             f"trial {trial.number} is judged by the loss of both measurements, "
             f"{trial.judged_loss:.1%}, and by the speedup on {confirmed.samples} unseen prompts: "
-            f"{speedup_words(confirmed)}, with a loss of {loss_words(confirmed)} there; the search "
-            f"measured {trial.speedup:.2f}x and {trial.clip_loss:.1%}"
+            f"{speedup_words(confirmed)}, with a loss of {lost} there; "
+            f"the search measured {trial.speedup:.2f}x and {trial.loss:.1%}"
         )
     if disturbed := trial.judged.disturbances:
         notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")

@@ -29,7 +29,7 @@ def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     sentence = (
         f"the task asks for {_wish(task)}, {why} trial {trial.number} with "
         f"{speedup_words(judged)}, {judged.latency_s:.3g} s per image {batches_text(study)} and "
-        f"loss {loss_words(judged)}, {inside_text(near)}"
+        f"loss {loss_words(trial.lost(judged))}, {inside_text(near)}"
     )
     # Of a study that has hardly begun, the reason starts with this.
     reach = [reach_text(study)] if is_searched(study) else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,22 +31,33 @@ class Partial:
     Attributes:
         latencies_s: Seconds per picture of each accelerated batch of a pair, at least one.
         baseline_latencies_s: The same of its baseline batch.
-        scores: CLIP score per prompt so far.
-        baseline_scores: The baseline's of the same prompts.
+        loss: The loss so far in a metric of this name, with an interval that is so sure; None
+            where no picture tells of it yet.
+        peak_memory_mib: The most memory so far; None on a CPU.
         batches: How many batches are scored.
         of_batches: How many there are to be.
     """
 
     latencies_s: list[float]
     baseline_latencies_s: list[float]
-    scores: list[float]
-    baseline_scores: list[float]
+    loss: Callable[[str, float], Estimate | None]
+    peak_memory_mib: float | None
     batches: int
     of_batches: int
 
 
-Estimates = tuple[Estimate, Estimate]
-"""The speedup and the CLIP loss."""
+@dataclass(frozen=True)
+class Estimates:
+    """What a trial comes to so far.
+
+    Attributes:
+        speedup: The speedup.
+        losses: The losses that were asked for, by metric.
+    """
+
+    speedup: Estimate
+    losses: Mapping[str, Estimate]
+
 
 Hopeless = Callable[[Partial], Estimates | None]
 """Tells from what was measured so far whether to give a point up: the estimates that say so."""

@@ -65,6 +65,7 @@ class Objective:
         """
         conditioning = conditioning or Plain(prompts, protocol.negative_prompt)
         self._metrics = [metrics[name] for name in protocol.metrics]
+        self._loss = protocol.loss
         beside_mib = sum(metric.held_mib for metric in self._metrics)
         self._runner = PairRunner(
             pipe, stack, scorer, protocol, device, conditioning, dict(call or {}), beside_mib
@@ -104,6 +105,7 @@ class Objective:
         hopeless: Hopeless | None = None,
         show: Show | None = None,
         timeout_s: float | None = None,
+        every_pair: bool = False,
     ) -> Measurement:
         """Measure a point beside the baseline.
 
@@ -120,12 +122,19 @@ class Objective:
             show: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
                 as they would count in the next batch's memory.
             timeout_s: Start no further batch after so many seconds.
+            every_pair: Compare every picture with the baseline's, and not those of the timed pairs
+                alone. What the pairs leave out of the baseline is drawn once and kept.
 
         Raises:
             MeasurementError: If the pictures are none, if the baseline's pictures have changed, or
                 if it takes too long.
         """
-        recorder = TrialRecorder(QualityRecorder(self._metrics), timeout_s=timeout_s)
+        recorder = TrialRecorder(
+            QualityRecorder(self._metrics),
+            loss=self._loss,
+            every_pair=every_pair,
+            timeout_s=timeout_s,
+        )
         self._runner.warm_up(self._batches[0], baseline, recorder)
         full, first = self._full_batches, self._batches[0]
         self._score(first, self._runner.run_point(first, point, recorder)[0], baseline, recorder)
@@ -134,7 +143,7 @@ class Objective:
             if recorder.is_inert:
                 return recorder.measurement(baseline, self._device)
             if hopeless is not None and recorder.latencies and batch is not self._batches[-1]:
-                given_up = hopeless(recorder.partial(baseline, index + 1, len(self._batches)))
+                given_up = hopeless(recorder.partial(index + 1, len(self._batches)))
                 if given_up is not None:
                     return recorder.measurement(baseline, self._device, given_up)
         while len(recorder.latencies) < MIN_PAIRS:
@@ -206,6 +215,8 @@ class Objective:
         reference: torch.Tensor | None = None,
     ) -> None:
         """Take the metrics of a batch; with the baseline's pictures beside it, all of them."""
+        if recorder.every_pair:
+            reference = self._runner.kept_baseline(batch, baseline, recorder, reference)
         with recorder.clock.phase("score"):
             refuse_degenerate(images)
             drawn = Drawn(

@@ -64,6 +64,7 @@ class PairRunner:
         self._call = call
         self._beside_mib = beside_mib
         self._is_warm = False
+        self._kept: dict[range, torch.Tensor] = {}
         self._baseline_share: HostBoundShare | None = None
 
     def draw_plainly(self, batch: range) -> torch.Tensor:
@@ -147,6 +148,28 @@ class PairRunner:
                 f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"
             )
         return images, seconds / len(batch)
+
+    def kept_baseline(
+        self,
+        batch: range,
+        baseline: Baseline,
+        recorder: TrialRecorder,
+        drawn: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The baseline's pictures of a batch, drawn once by this process and kept in its memory.
+
+        Args:
+            batch: Places of their prompts.
+            baseline: What they are held against.
+            recorder: Where the time goes that drawing them takes.
+            drawn: The pictures, where they are drawn already.
+        """
+        if batch not in self._kept:
+            if drawn is None:
+                drawn, _ = self.run_baseline(batch, baseline, recorder)
+            # Not on the device, where they would count in the memory of the next batch.
+            self._kept[batch] = drawn.cpu()
+        return self._kept[batch].to(self._device) if drawn is None else drawn
 
     def _generate(self, generate: Generate, batch: range) -> torch.Tensor:
         conditioning, steps = self._conditioning, self._stack.context.steps

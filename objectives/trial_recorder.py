@@ -22,7 +22,8 @@ from objectives.statistics import (
     speedup,
 )
 from objectives.timing.interference import InterferenceMonitor
-from storage.records.measurement import Measurement, worst_of
+from storage.records.measurement import Measurement, MetricResult, worst_of
+from storage.records.protocol import CLIP_LOSS
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,9 @@ class TrialRecorder:
         warmup_s: As `Measurement` has it.
         lossy_methods: As `Measurement` has it.
         hits: Of the accelerated generations.
+        loss: The metric of the study's loss.
+        every_pair: Whether every picture is compared with the baseline's, and not those of the
+            pairs alone.
         timeout_s: The trial's time; None is any.
         start: When it began, as `time.monotonic` tells it.
     """
@@ -64,13 +68,15 @@ class TrialRecorder:
     warmup_s: float | None = None
     lossy_methods: tuple[str, ...] = ()
     hits: Hits = field(default_factory=Hits)
+    loss: str = CLIP_LOSS
+    every_pair: bool = False
     timeout_s: float | None = None
     start: float = field(default_factory=time.monotonic)
 
     @property
     def losses(self) -> dict[int, float]:
         """What each picture lost by the study's loss so far, by the place of its prompt."""
-        return self.quality.losses("clip_loss")
+        return self.quality.losses(self.loss)
 
     @property
     def is_inert(self) -> bool:
@@ -87,20 +93,18 @@ class TrialRecorder:
         if self.is_late:
             raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
 
-    def partial(self, baseline: Baseline, batches: int, of_batches: int) -> Partial:
+    def partial(self, batches: int, of_batches: int) -> Partial:
         """What there is for a check in between.
 
         Args:
-            baseline: What the trial is measured against.
             batches: How many batches are scored.
             of_batches: How many there are to be.
         """
-        scores = self.quality.in_order("clip_loss")
         return Partial(
             latencies_s=self.latencies,
             baseline_latencies_s=self.baseline_latencies,
-            scores=scores,
-            baseline_scores=baseline.scores[: len(scores)],
+            loss=self.quality.loss,
+            peak_memory_mib=max(self.peak_memory, default=None),
             batches=batches,
             of_batches=of_batches,
         )
@@ -113,12 +117,16 @@ class TrialRecorder:
         Args:
             baseline: What it was measured against.
             device: Where it was timed.
-            given_up: Speedup and CLIP loss on which it was given up early; None if it was not.
+            given_up: The estimates on which it was given up early; None if it was not.
         """
-        scores = self.quality.in_order("clip_loss")
+        scores = self.quality.in_order(CLIP_LOSS)
         baseline_scores = baseline.scores[: len(scores)]
-        faster, loss = given_up or (None, relative_loss(baseline_scores, scores))
-        results = self.quality.results()
+        faster, told = (None, {}) if given_up is None else (given_up.speedup, given_up.losses)
+        loss = told.get(CLIP_LOSS) or relative_loss(baseline_scores, scores)
+        results = {
+            name: result if (early := told.get(name)) is None else _as_given_up(result, early)
+            for name, result in self.quality.results().items()
+        }
         return Measurement(
             **self.timing(device, faster),
             clip_loss=loss.value,
@@ -132,8 +140,8 @@ class TrialRecorder:
             warmup_s=self.warmup_s,
             lossy_methods=self.lossy_methods,
             stopped_early=given_up is not None or self.is_inert,
-            metrics={name: each for name, each in results.items() if name != "clip_loss"},
-            worst_losses=worst_of(self.losses.values(), len(scores)),
+            metrics={name: each for name, each in results.items() if name != CLIP_LOSS},
+            worst_losses=worst_of(self.losses.values(), len(self.losses)),
         )
 
     def timing(self, device: torch.device, faster: Estimate | None = None) -> dict[str, Any]:
@@ -170,3 +178,9 @@ class TrialRecorder:
         if self.gpu_bound is None or self.baseline_gpu_bound is None:
             return 0.0
         return abs(self.gpu_bound - self.baseline_gpu_bound)
+
+
+def _as_given_up(result: MetricResult, loss: Estimate) -> MetricResult:
+    """What a metric says of a point that was given up: with the interval of that check."""
+    ends = (loss.low, loss.high) if result.loss_ci else None
+    return result.model_copy(update={"loss": loss.value, "loss_ci": ends})

@@ -36,22 +36,38 @@ class AskedBudgets:
     """The budgets that a person asks for.
 
     Attributes:
-        clip_loss: The greatest CLIP loss; None asks for none in particular.
-        conditions: The other ones, named as `Budgets` names them; None lifts one.
+        limits: By their names in `Budgets`; None lifts one.
     """
 
-    clip_loss: float | None = None
-    conditions: Mapping[str, Asked] = field(default_factory=dict)
+    limits: Mapping[str, Asked] = field(default_factory=dict)
 
     def over(self, known: Budgets) -> Budgets:
-        """These budgets, and for what is not asked for those that are known."""
-        loss = known.clip_loss if self.clip_loss is None else self.clip_loss
-        return Budgets(loss, self.added_to(known.conditions))
+        """These budgets, and for what is not asked for those that are known.
 
-    def added_to(self, known: Mapping[str, float]) -> dict[str, float]:
-        """The conditions of a study that has some already."""
-        both = {**known, **self.conditions}
-        return {name: most for name, most in both.items() if most is not None}
+        Raises:
+            InputError: If that of the study's own loss is to be lifted.
+        """
+        most, conditions = self.beside(known.loss)
+        both = {**known.conditions, **conditions}
+        return Budgets(
+            known.most_loss if most is None else most,
+            {name: most for name, most in both.items() if most is not None},
+            known.loss,
+        )
+
+    def beside(self, loss: str) -> tuple[float | None, dict[str, Asked]]:
+        """The greatest loss of a study whose second objective is so named, and its conditions.
+
+        Raises:
+            InputError: If the budget of that loss is to be lifted.
+        """
+        conditions = dict(self.limits)
+        if loss in conditions and conditions[loss] is None:
+            raise InputError(
+                f"--budget {loss}={NONE}: the loss that a study searches by has a budget; give the "
+                f"greatest loss, as {loss}=2%"
+            )
+        return conditions.pop(loss, None), conditions
 
 
 def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedBudgets:
@@ -73,7 +89,12 @@ def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedB
                 twice = "and --req-score-loss set the same budget; give one of them"
             raise InputError(f"--budget {budget_name(name)} {twice}")
         found[name] = value
-    return AskedBudgets(found.pop(CLIP_LOSS, None), found)
+    return AskedBudgets(found)
+
+
+def default_budget(loss: str) -> float | None:
+    """The greatest loss that a metric allows where nobody says another; None where it has none."""
+    return METRICS[loss].default_budget
 
 
 def budget_name(name: str) -> str:
@@ -99,7 +120,7 @@ def _read(text: str) -> tuple[str, Asked]:
         near = likely(name, names)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
         raise InputError(f"there is no budget {shown(name)}; {hint}")
-    if value.lower() == NONE and name != CLIP_LOSS:
+    if value.lower() == NONE:
         return MEMORY if name == MEMORY_OPTION else name, None
     if name == MEMORY_OPTION:
         return MEMORY, _memory(value)

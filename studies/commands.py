@@ -15,6 +15,7 @@ from objectives.settings.generation import GenerationSettings
 from objectives.settings.measured import settings_of
 from objectives.settings.words import setting_words
 from objectives.timing.device import is_cpu
+from storage.records.budgets import CLIP_LOSS
 from storage.records.protocol import METRICS as USUAL
 from storage.records.study import Study
 from studies.budgets import budget_words
@@ -89,8 +90,9 @@ def going_on(record: Study) -> StudyRequest:
         scorer=own.get("scorer"),
         model=record.origin.folder or _address(record, entry and entry.model),
         revision=record.origin.commit,
-        metrics=tuple(name for name in protocol.metrics if name not in USUAL),
+        metrics=tuple(name for name in protocol.metrics if name not in (*USUAL, protocol.loss)),
         weights=given_weights(record.files),
+        loss=protocol.loss,
         generation=_settings(record),
         device="cpu" if is_cpu(record.device) else "auto",
     )
@@ -128,12 +130,13 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
         "--revision": request.revision,
         "--scorer": request.scorer,
         "--metrics": ",".join(request.metrics) or None,
+        "--loss": None if request.loss == CLIP_LOSS else request.loss,
         "--device": None if request.device == "auto" else request.device,
         "--timeout": request.timeout_s,
         "--trial-timeout": request.trial_timeout_s,
         "--req-speedup": requirement.speedup,
         "--req-time": requirement.latency_s,
-        "--req-score-loss": request.loss_budget,
+        "--req-score-loss": request.loss_budget if request.loss == CLIP_LOSS else None,
     }
     for name, value in values.items():
         if name == "--device":
@@ -141,7 +144,9 @@ def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
             yield from map(list, setting_words(request.generation))
         if value is not None:
             yield [name, str(value)]
-    for name, most in request.conditions.items():
+    own = {} if request.loss == CLIP_LOSS else {request.loss: request.loss_budget}
+    given = {name: most for name, most in own.items() if most is not None}
+    for name, most in {**given, **request.conditions}.items():
         yield ["--budget", budget_words(name, most)]
     flags = {
         "--allow-version-drift": request.allow_version_drift,

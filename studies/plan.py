@@ -19,7 +19,7 @@ from objectives.quality.metric import Weights
 from objectives.quality.scorer import ScorerSource, find_scorer
 from objectives.settings.notes import generation_notes
 from objectives.timing.device import find_device
-from storage.records.budgets import MEMORY
+from storage.records.budgets import CLIP_LOSS, MEMORY
 from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.protocol import Protocol, study_digest
@@ -126,7 +126,8 @@ class Plan:
         return {
             **self.combination.model_dump(include={"pipeline", "scheduler", "steps"}),
             **({"scheduler_settings": settings} if (settings := self.scheduler_settings) else {}),
-            "protocol": self.protocol.identity,
+            # The pictures are the same whatever is measured of them.
+            "protocol": self.protocol.model_copy(update={"loss": CLIP_LOSS}).identity,
             "environment": {
                 "device": self.environment.device,
                 "versions": {

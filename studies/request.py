@@ -11,9 +11,10 @@ from objectives.errors import InputError
 from objectives.quality.metrics.clip_loss import ClipLoss
 from objectives.settings.generation import GenerationSettings
 from storage.foreign import shown
+from storage.records.budgets import CLIP_LOSS
 from storage.records.combination import Combination
 from storage.records.requirement import Requirement
-from studies.budgets import Asked
+from studies.budgets import Asked, AskedBudgets
 
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 
@@ -49,12 +50,13 @@ class StudyRequest:
         metrics: Names of metrics to keep beside the usual ones.
         weights: The files of metrics with a model of their own, by metric; a metric without an
             entry looks where its library keeps fetched files.
+        loss: The metric that is the second objective.
         generation: How pictures are drawn, where not as the pipeline has it.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
         trial_timeout_s: Fail a trial that takes longer; checked between its batches.
         requirement: End once a point meets it inside the loss budget.
-        loss_budget: The greatest CLIP loss allowed; None takes the study's own.
+        loss_budget: The greatest loss allowed in `loss`; None takes the study's own.
         conditions: All other budgets, by name; None lifts one of the study's own.
         budget_use: How the run uses the budgets.
         allow_version_drift: Go on although libraries have changed since the study began.
@@ -78,6 +80,7 @@ class StudyRequest:
     scorer: str | None = None
     metrics: tuple[str, ...] = ()
     weights: Mapping[str, Path] = field(default_factory=dict)
+    loss: str = CLIP_LOSS
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     device: str = "auto"
     timeout_s: float | None = None
@@ -90,6 +93,12 @@ class StudyRequest:
     screening: bool = True
     retry_failed: bool = False
     confirm: bool = True
+
+    @property
+    def asked(self) -> AskedBudgets:
+        """All budgets that are asked for."""
+        own = {} if self.loss_budget is None else {self.loss: self.loss_budget}
+        return AskedBudgets({**own, **self.conditions})
 
     @property
     def combination(self) -> Combination:

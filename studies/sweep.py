@@ -68,7 +68,8 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             f"the sweep has {size:,} studies, and a file may have {MOST_STUDIES:,}; shorten its "
             "lists, or split it into several files"
         )
-    asked, generation = sweep.asked, sweep.protocol.settings(folder)
+    loss_budget, conditions = sweep.limits()
+    generation = sweep.protocol.settings(folder)
     generation.find_loras()
     requests = [
         StudyRequest(
@@ -87,9 +88,10 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
             generation=generation,
             metrics=tuple(sweep.protocol.metrics),
             weights={name: folder / file for name, file in sweep.protocol.weights.items()},
+            loss=sweep.protocol.loss,
             device=device,
-            loss_budget=asked.clip_loss,
-            conditions=asked.conditions,
+            loss_budget=loss_budget,
+            conditions=conditions,
             budget_use="begin",
         )
         for pipeline, scheduler, step_count, methods in product(

@@ -13,7 +13,8 @@ from objectives.files import read_text
 from objectives.settings.entries import SettingEntries
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, line_of, plain, shown
-from studies.budgets import AskedBudgets, read_budgets
+from storage.records.budgets import CLIP_LOSS
+from studies.budgets import Asked, read_budgets
 
 
 def _listed(value: Any) -> Any:
@@ -57,6 +58,7 @@ class ProtocolPart(_Part, SettingEntries):
     scorer: str | None = None
     metrics: list[str] = []
     weights: dict[str, str] = {}
+    loss: str = CLIP_LOSS
 
 
 class Sweep(_Part):
@@ -91,12 +93,16 @@ class Sweep(_Part):
     budgets: dict[str, str | float] = {}
     storage: str | None = None
 
-    @property
-    def asked(self) -> AskedBudgets:
-        """The budgets, that of the loss among them; InputError if one is none."""
-        return read_budgets(
+    def limits(self) -> tuple[float | None, dict[str, Asked]]:
+        """The greatest loss of its studies, and their conditions.
+
+        Raises:
+            InputError: If a budget is none.
+        """
+        asked = read_budgets(
             [f"{name}={value}" for name, value in self.budgets.items()], self.loss_budget
         )
+        return asked.beside(self.protocol.loss)
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -127,7 +133,10 @@ def read_sweep(path: Path) -> Sweep:
         where, problem = _first_problem(error)
         raise InputError(f"{path}, line {line_of(node, where)}: {problem}") from error
     settings = partial(sweep.protocol.settings, path.parent)
-    for key, check in (("budgets", lambda: sweep.asked), ("protocol", settings)):
+    for key, check in (
+        ("budgets", sweep.limits),
+        ("protocol", settings),
+    ):
         try:
             check()
         except InputError as error:

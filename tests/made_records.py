@@ -98,6 +98,6 @@ def made_point(
         number=number,
         params={"a": number} if params is None else params,
         speedup=speedup,
-        clip_loss=clip_loss,
+        loss=clip_loss,
         measurement=made_measurement(speedup, clip_loss, **measured),
     )

@@ -41,7 +41,7 @@ BESIDE = {
     "generator.artefacts": {"generator.tasks"},
     "studies.planning": set[str](),
     "studies.search": {"studies.planning"},
-    "studies.run": {"studies.search"},
+    "studies.run": {"studies.planning", "studies.search"},
     "studies.engines": {"studies.run"},
     "accelfront.screen": set[str](),
     "accelfront.report": {"accelfront.screen"},

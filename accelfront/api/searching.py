@@ -20,6 +20,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.given import GivenPipe, take_pipe
 from objectives.settings.generation import Setting
 from objectives.settings.words import read_settings
+from storage.records.protocol import CLIP_LOSS
 from storage.records.requirement import Requirement
 from studies.request import StudyRequest
 
@@ -48,6 +49,7 @@ def search(
     scorer: str | None = None,
     metrics: str | Sequence[str] = (),
     weights: Mapping[str, str | Path] | None = None,
+    loss: str = CLIP_LOSS,
     model: str | Path | None = None,
     revision: str | None = None,
     device: str | None = None,
@@ -94,6 +96,7 @@ def search(
         metrics: The metrics to measure beside the usual ones, as `methods` takes its names.
         weights: By metric, the file that its model is loaded from, such as
             `{"lpips": "alexnet.pth"}`; None is what its library fetched before.
+        loss: The metric whose loss is searched by, beside the speedup.
         model: A folder in diffusers layout or an address, in place of the pipeline's model.
         revision: The branch, tag or commit of an address.
         device: auto, cpu, cuda or cuda:N; None is auto.
@@ -115,7 +118,7 @@ def search(
         given = None if isinstance(pipe, str) else take_pipe(pipe)
         if given is not None:
             _refuse_other(given, model=model, revision=revision, device=device, dtype=dtype)
-        budgets = asked_budgets(budget)
+        loss_budget, conditions = asked_budgets(budget).beside(loss)
         entry = find_pipeline(pipe) if given is None else given.entry
         request = StudyRequest(
             pipeline=pipe if given is None else entry.name,
@@ -133,6 +136,7 @@ def search(
             scorer=scorer,
             metrics=names_of(metrics),
             weights={name: Path(file) for name, file in (weights or {}).items()},
+            loss=loss,
             generation=read_settings(
                 guidance,
                 size if size is None or isinstance(size, str) else "x".join(map(str, size)),
@@ -145,8 +149,8 @@ def search(
             timeout_s=timeout_s,
             trial_timeout_s=trial_timeout_s,
             requirement=Requirement(speedup, latency_s),
-            loss_budget=budgets.clip_loss,
-            conditions=budgets.conditions,
+            loss_budget=loss_budget,
+            conditions=conditions,
             allow_version_drift=allow_version_drift,
             screening=screening,
             confirm=confirm,

@@ -33,6 +33,8 @@ class Trial:
         latency_s: Seconds per picture, in batches of the study's size.
         clip_loss: Relative loss of the mean CLIP score.
         clip_loss_ci: Its interval.
+        loss: Its loss in the metric that the study searched by, which is mostly the CLIP loss.
+        loss_ci: Its interval.
         chance_inside: The chance, 0 to 1, that it is truly inside all budgets.
         confirmed: Whether it was measured again on prompts that the search did not see.
         point: All that is known of it, as `generate --as json` writes it.
@@ -45,6 +47,8 @@ class Trial:
     latency_s: float
     clip_loss: float
     clip_loss_ci: tuple[float, float]
+    loss: float
+    loss_ci: tuple[float, float]
     chance_inside: float
     confirmed: bool
     point: Point = field(repr=False)
@@ -59,7 +63,7 @@ class Trial:
             budgets: What it is to keep; None is the study's.
         """
         point = Point.of(study, measured, budgets)
-        figures = point.figures
+        figures, loss = point.figures, measured.lost(measured.judged)
         return cls(
             number=measured.number,
             params=by_short_names(measured.params),
@@ -68,6 +72,8 @@ class Trial:
             latency_s=figures.latency_s,
             clip_loss=figures.clip_loss,
             clip_loss_ci=figures.clip_loss_ci,
+            loss=measured.judged_loss,
+            loss_ci=(loss.low, loss.high),
             chance_inside=point.promised.chance_inside,
             confirmed=figures.confirmed,
             point=point,

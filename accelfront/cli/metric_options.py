@@ -17,6 +17,25 @@ Metrics = Annotated[
     ),
 ]
 
+Loss = Annotated[
+    str,
+    typer.Option(
+        metavar="METRIC",
+        autocompletion=completing.metrics,
+        help="The metric whose loss the study searches by, beside the speedup; it is measured on "
+        "all pictures.",
+    ),
+]
+
+SearchedLoss = Annotated[
+    str,
+    typer.Option(
+        metavar="METRIC",
+        autocompletion=completing.metrics,
+        help="With --search-missing: the metric whose loss is searched by, as for `study`.",
+    ),
+]
+
 WeightsFile = Annotated[
     list[str] | None,
     typer.Option(

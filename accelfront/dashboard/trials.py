@@ -136,9 +136,9 @@ def _judgement(trial: Trial) -> dict[str, str]:
     if trial.confirmed is not None:
         return {
             "judged": "by the loss of both measurements",
-            "in the search": f"{trial.speedup:.2f}x, loss {trial.clip_loss:.1%}",
+            "in the search": f"{trial.speedup:.2f}x, loss {trial.loss:.1%}",
             "on unseen prompts": f"{trial.confirmed.speedup:.2f}x, "
-            f"loss {trial.confirmed.clip_loss:.1%}",
+            f"loss {trial.lost(trial.confirmed).value:.1%}",
         }
     return {"judged": "timed again"} if trial.timed_again else {}
 

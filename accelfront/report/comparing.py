@@ -69,7 +69,7 @@ def compare(studies: Iterable[Study]) -> list[Comparison]:
 
 def _comparison(studies: Sequence[Study]) -> Comparison:
     first = studies[0]
-    loss = next(iter(first.budgets.limits()))
+    loss = first.loss
     scores = _baseline_scores(studies) if loss == CLIP_LOSS else {}
     return Comparison(
         first.combination.pipeline,

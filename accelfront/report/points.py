@@ -37,7 +37,7 @@ def metric_title(name: str) -> str:
 
 def loss_name(study: Study) -> str:
     """The metric that is the study's second objective: budgets name it first."""
-    return next(iter(study.budgets.limits()))
+    return study.loss
 
 
 def study_values(report: StudyReport) -> Values:

@@ -59,7 +59,7 @@ class Commands:
         if sure is None or task is None:
             return None
         if any(
-            sure.speedup <= each.speedup and each.clip_loss <= sure.clip_loss
+            sure.speedup <= each.speedup and each.loss <= sure.loss
             for each in self._trusted_more(study)
         ):
             return None
@@ -114,7 +114,7 @@ class _Sure(NamedTuple):
     """What a point is sure to give, in four decimals; a speedup of 0 where it may be slower."""
 
     speedup: float
-    clip_loss: float
+    loss: float
 
 
 def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
@@ -132,9 +132,7 @@ def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
 def _task_for(study: Study, sure: _Sure) -> Task | None:
     """What asks for as much as a point is sure to give; None if no task can say it."""
     try:
-        return Task(
-            **dict(study.combination), speedup=sure.speedup or None, loss_budget=sure.clip_loss
-        )
+        return Task(**dict(study.combination), speedup=sure.speedup or None, loss_budget=sure.loss)
     except ValidationError:
         return None
 

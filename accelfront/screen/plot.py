@@ -17,6 +17,7 @@ from rich.text import Text
 
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import combination_text
+from storage.records.budgets import title
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -71,7 +72,7 @@ class Axis:
 
 
 def front_plot(study: Study) -> Plot:
-    """The points of a study: speedup to the right, CLIP loss upwards, the loss budget as a line.
+    """The points of a study: speedup to the right, the loss upwards, its budget as a line.
 
     Args:
         study: A study; without points nothing is drawn.
@@ -98,7 +99,7 @@ def _front_lines(study: Study, width: int) -> list[str]:
     rows = _scattered(study, front, speeds, losses)
     return [
         "",
-        " CLIP loss",
+        f" {title(study.loss)}",
         *(
             f"{ticks.get(row, ''):>{margin}} {'┼' if row in ticks else '│'}{''.join(rows[row])}"
             for row in reversed(range(ROWS))

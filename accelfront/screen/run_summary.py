@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import failures_text, waiting_text, weakness_text
 from storage.reading.studies import read_studies
+from storage.records.conclusions.words import loss_title
 
 if TYPE_CHECKING:
     from storage.database.opening import Store
@@ -89,8 +90,9 @@ def _remeasured(outcome: RunResult) -> list[str]:
         assert trial.confirmed is not None
         lines.append(
             f"trial {trial.number} on {trial.confirmed.samples} unseen prompts: "
-            f"{trial.confirmed.speedup:.2f}x, loss {trial.confirmed.clip_loss:.1%} "
-            f"(in the search {trial.speedup:.2f}x, {trial.clip_loss:.1%})"
+            f"{trial.confirmed.speedup:.2f}x, {loss_title(study.loss)} "
+            f"{trial.lost(trial.confirmed).value:.1%} "
+            f"(in the search {trial.speedup:.2f}x, {trial.loss:.1%})"
         )
     if outcome.lacks_prompts:
         lines.append(

@@ -20,6 +20,8 @@ from accelfront.screen.rivals import (
 )
 from accelfront.screen.terminal import json_text
 from accelfront.screen.votes import VOTES, votes_text
+from storage.records.budgets import Figure
+from storage.records.budgets import title as budget_title
 from storage.records.conclusions.words import share_text
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
@@ -75,7 +77,13 @@ def front_table(study: Study, title: str | None = None) -> Table:
     beside = [] if rivals.lossless is None else ["vs\nloss-\nless"]
     # Headers of two lines, and similarity below the parameters: 80 columns are to hold it all.
     table = plain_table(
-        "#", "speedup", *beside, "s/pic-\nture", "CLIP loss", "inside", title=title or study.title
+        "#",
+        "speedup",
+        *beside,
+        "s/pic-\nture",
+        budget_title(study.loss),
+        "inside",
+        title=title or study.title,
     )
     table.add_column("parameters", justify="left", overflow="fold")
     for trial in front:
@@ -89,7 +97,7 @@ def front_table(study: Study, title: str | None = None) -> Table:
             # On the line of the speedup that it is worked out from.
             *("\n" * (len(measured) - 1) + vs_lossless_text(rivals, trial) for _ in beside),
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
-            "\n".join(_loss(each, study.loss_budget) for each in measured),
+            "\n".join(_loss(trial.lost(each), study.loss_budget) for each in measured),
             share_text(trial.chance_inside(study.budgets)),
             "\n".join(filter(None, _details(study, trial, rivals, roles))),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
@@ -105,7 +113,9 @@ def front_table(study: Study, title: str | None = None) -> Table:
         AGAIN: any(trial.confirmed is not None for trial in front),
         VOTES: any(votes_text(study, trial) for trial in front),
         f"* over the loss budget of {study.budgets.loss_in_words}": any(
-            each.clip_loss > study.loss_budget for trial in front for each in trial.measurements
+            trial.lost(each).value > study.loss_budget
+            for trial in front
+            for each in trial.measurements
         ),
         ruled_out_text(study): bool(study.ruled_out),
         f"{DISTURBED} something disturbed this measurement: doubt its latency": any(
@@ -123,14 +133,14 @@ def ruled_out_text(study: Study) -> str:
     return f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
 
 
-def _loss(measured: Measurement, budget: float) -> str:
+def _loss(loss: Figure, budget: float) -> str:
     # A tenth of a percent is worth its columns near the budget alone.
     low, high = (
-        f"{100 * loss:.1f}" if abs(loss) < 0.0995 else f"{100 * loss:.0f}"
-        for loss in measured.clip_loss_ci
+        f"{100 * end:.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}"
+        for end in (loss.low, loss.high)
     )
-    mark = "* " if measured.clip_loss > budget else ""
-    return f"{mark}{measured.clip_loss:.1%} {low}..{high}"
+    mark = "* " if loss.value > budget else ""
+    return f"{mark}{loss.value:.1%} {low}..{high}"
 
 
 def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str]) -> list[str]:

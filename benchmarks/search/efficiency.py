@@ -149,7 +149,7 @@ the fastest that is inside by its mean."""
 def describe(scene: Scene) -> dict[str, Any]:
     """What a scene holds, in the median of its truths."""
     truths = [_replay(scene).redrawn(seed) for seed in range(20)]
-    inside = [np.mean([p.clip_loss <= scene.loss_budget for p in each.truth]) for each in truths]
+    inside = [np.mean([p.loss <= scene.loss_budget for p in each.truth]) for each in truths]
     replay = truths[0]
     about = replay.table.about
     return {

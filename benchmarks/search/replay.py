@@ -43,7 +43,7 @@ class TruePoint(NamedTuple):
     """What a point is worth in truth."""
 
     speedup: float
-    clip_loss: float
+    loss: float
 
 
 class Outcome(NamedTuple):
@@ -184,7 +184,7 @@ class Replay:
         if answer is None:
             return Outcome("none", 1 / self.bound)
         true = self.truth[self.row(answer.params)]
-        is_inside = true.clip_loss <= self.budgets.clip_loss
+        is_inside = true.loss <= self.budgets.most_loss
         return Outcome("right" if is_inside else "wrong", true.speedup / self.bound)
 
     def share(self, rows: Sequence[int]) -> float:
@@ -195,10 +195,10 @@ class Replay:
 
     def fewest(self, share: float) -> int:
         """How few points hold so much of the hypervolume: what one who knew all would measure."""
-        budget = self.budgets.clip_loss
-        front = pareto_front([p for p in self.truth if p.clip_loss <= budget and p.speedup > 1])
+        budget = self.budgets.most_loss
+        front = pareto_front([p for p in self.truth if p.loss <= budget and p.speedup > 1])
         # The greatest area of so many points of which the n-th of the front is the last.
-        losses = [max(point.clip_loss, least_loss(budget)) for point in front]
+        losses = [max(point.loss, least_loss(budget)) for point in front]
         gains = [point.speedup - 1 for point in front]
         areas = [gain * (budget - loss) for gain, loss in zip(gains, losses, strict=True)]
         count = 1
@@ -222,11 +222,11 @@ class Replay:
         losses = (1 - scores / baseline).tolist()
         self.truth = [TruePoint(*each) for each in zip(self.speedup.tolist(), losses, strict=True)]
         self.volume = self._volume(self.truth)
-        best = best_inside(self.truth, self.budgets.clip_loss)
+        best = best_inside(self.truth, self.budgets.most_loss)
         self.bound = max(1.0, best.speedup) if best else 1.0
 
     def _volume(self, points: Sequence[TruePoint]) -> float:
-        return hypervolume(points, self.budgets.clip_loss)
+        return hypervolume(points, self.budgets.most_loss)
 
     def _fitted(self, times: Times) -> NDArray[np.float64]:
         """The speedup of each row."""

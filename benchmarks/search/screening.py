@@ -108,9 +108,9 @@ def dropped(truth: Replay, doubt: float) -> dict[str, tuple[int, int]]:
 
 def true_front(truth: Replay) -> list[int]:
     """The rows that are on the front inside the budget in truth, a gain taken for no loss."""
-    budget = truth.budgets.clip_loss
+    budget = truth.budgets.most_loss
     points = truth.truth
-    inside = [row for row, p in enumerate(points) if p.clip_loss <= budget and p.speedup > 1]
+    inside = [row for row, p in enumerate(points) if p.loss <= budget and p.speedup > 1]
     known = {points[row]: row for row in inside}
     front = [known[point] for point in pareto_front([points[row] for row in inside])]
     return [
@@ -118,7 +118,7 @@ def true_front(truth: Replay) -> list[int]:
         for row in front
         if not is_dominated(
             points[row].speedup,
-            points[row].clip_loss,
+            points[row].loss,
             [points[other] for other in front if other != row],
             budget,
         )
@@ -136,7 +136,7 @@ def measured(truth: Replay, row: int, doubt: float) -> Trial:
         number=row,
         params={},
         speedup=measurement.speedup,
-        clip_loss=measurement.clip_loss,
+        loss=measurement.clip_loss,
         measurement=made_measurement(*known, len(truth.sample), truth.baseline_s),
     )
 
@@ -152,7 +152,7 @@ def is_dropped(truth: Replay, row: int, rivals: list[Trial]) -> bool:
     batches = len(truth.sample) // BATCH
     few = truth.sample[: FIRST_CHECK * BATCH]
     loss = relative_loss(*truth.scores(row, few), confidence(batches))
-    return is_hopeless(truth.timing(row), loss, rivals, truth.budgets.clip_loss)
+    return is_hopeless(truth.timing(row), loss, rivals, truth.budgets.most_loss)
 
 
 def seconds_until_enough(truth: Replay, seed: int) -> tuple[float, float]:

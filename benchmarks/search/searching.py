@@ -144,7 +144,7 @@ class Searching:
             number=proposal.trial.number,
             params=proposal.point,
             speedup=measured.speedup,
-            clip_loss=measured.clip_loss,
+            loss=measured.clip_loss,
             measurement=measured,
         )
         self._known[key] = trial
@@ -161,7 +161,7 @@ class Searching:
         proposal.trial.set_user_attr(MEASUREMENT, trial.measurement.as_json())
         for name, beyond in self.replay.budgets.excess(trial.measurement).items():
             proposal.trial.set_constraint(name, beyond)
-        self._study.tell(proposal.trial, [trial.speedup, trial.clip_loss])
+        self._study.tell(proposal.trial, [trial.speedup, trial.loss])
 
     def _prompts_until_hopeless(self, row: int) -> Columns | None:
         """The prompts after which a point is given up; None if it is not."""
@@ -171,7 +171,7 @@ class Searching:
         for number in checks(batches):
             prompts = replay.sample[: number * BATCH]
             loss = relative_loss(*replay.scores(row, prompts), confidence(batches))
-            if is_hopeless(replay.timing(row), loss, front, replay.budgets.clip_loss):
+            if is_hopeless(replay.timing(row), loss, front, replay.budgets.most_loss):
                 return prompts
         return None
 

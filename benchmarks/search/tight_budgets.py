@@ -101,7 +101,7 @@ def search(truth: Replay, seed: int) -> dict[str, list[float]]:
 
 def bound_found(truth: Replay, rows: list[int]) -> float:
     """The share of the bound that some points reach in truth; 0 if none of them is inside."""
-    best = best_inside([truth.truth[row] for row in rows], truth.budgets.clip_loss)
+    best = best_inside([truth.truth[row] for row in rows], truth.budgets.most_loss)
     return 0.0 if best is None else best.speedup / truth.bound
 
 

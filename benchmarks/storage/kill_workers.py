@@ -214,7 +214,7 @@ def _trials(url: str, plan: Plan, state: TrialState) -> list[TrialRow]:
 def _completed(url: str, plan: Plan) -> dict[int, Any]:
     """Point and values by number of the trials that are complete, repeats left out."""
     complete = _trials(url, plan, TrialState.COMPLETE)
-    return {row.number: (row.point, row.speedup, row.clip_loss) for row in complete}
+    return {row.number: (row.point, row.speedup, row.loss) for row in complete}
 
 
 def main() -> None:

@@ -89,7 +89,7 @@ def _chosen_json(chosen: Choice) -> dict[str, Any]:
         "trial": trial.number,
         "model": study.protocol.model,
         "speedup": trial.judged_speedup,
-        "clip_loss": trial.judged_loss,
+        "clip_loss": trial.judged_clip_loss,
         "chance_inside": trial.chance_written(chosen.budgets),
         "latency_s": trial.judged.latency_s,
         "batch_size": study.protocol.batch_size,

@@ -197,7 +197,7 @@ def _figures(trial: Trial) -> Figures:
         latency_s=judged.latency_s,
         latency_ci_s=judged.latency_ci_s,
         baseline_latency_s=judged.baseline_latency_s,
-        clip_loss=trial.judged_loss,
+        clip_loss=trial.judged_clip_loss,
         clip_loss_ci=judged.clip_loss_ci,
         image_similarity=judged.image_similarity,
         metrics=judged.metrics,

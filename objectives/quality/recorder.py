@@ -9,6 +9,7 @@ import numpy as np
 
 from objectives.errors import MeasurementError
 from objectives.quality.metric import Drawn, Metric
+from objectives.statistics import CONFIDENCE, Estimate
 from storage.records.measurement import MetricResult
 
 
@@ -28,7 +29,7 @@ class QualityRecorder:
         Args:
             metrics: What to record.
         """
-        self._metrics = metrics
+        self._metrics = {each.name: each for each in metrics}
         self.values: dict[str, dict[int, float]] = {each.name: {} for each in metrics}
         self.baseline: dict[str, dict[int, float]] = {each.name: {} for each in metrics}
 
@@ -42,7 +43,7 @@ class QualityRecorder:
         Raises:
             MeasurementError: If a metric gives no finite value.
         """
-        for metric in self._metrics:
+        for metric in self._metrics.values():
             if "embeddings" not in metric.needs and drawn.pictures is None:
                 continue
             self._note(self.values, metric, places, drawn)
@@ -55,18 +56,23 @@ class QualityRecorder:
 
     def losses(self, name: str) -> dict[int, float]:
         """What each picture lost by a metric that was recorded, by the place of its prompt."""
-        metric = next(each for each in self._metrics if each.name == name)
         places = sorted(self.values[name])
-        losses = metric.losses(self.in_order(name), _in_order(self.baseline[name]))
+        losses = self._metrics[name].losses(self.in_order(name), _in_order(self.baseline[name]))
         return dict(zip(places, losses, strict=True))
+
+    def loss(self, name: str, confidence: float = CONFIDENCE) -> Estimate | None:
+        """The loss in a metric so far; None if no picture tells of it."""
+        values = self.in_order(name)
+        baseline = _in_order(self.baseline[name])
+        return self._metrics[name].loss(values, baseline, confidence) if values else None
 
     def results(self) -> dict[str, MetricResult]:
         """What there is to say of each metric that has a value."""
-        return {each.name: self._result(each) for each in self._metrics if self.values[each.name]}
+        found = ((name, self.loss(name)) for name in self._metrics)
+        return {name: self._result(name, loss) for name, loss in found if loss is not None}
 
-    def _result(self, metric: Metric) -> MetricResult:
-        values = self.in_order(metric.name)
-        loss = metric.loss(values, _in_order(self.baseline[metric.name]))
+    def _result(self, name: str, loss: Estimate) -> MetricResult:
+        values = self.in_order(name)
         return MetricResult(
             value=float(np.mean(values)),
             loss=loss.value,

@@ -175,14 +175,14 @@ def _record(
             f"study {name} is not as accelfront keeps one: {_first_fault(error)}; restore it from "
             "a copy, or delete it"
         ) from error
-    found = sort_trials(trials)
+    found = sort_trials(trials, kept.protocol.loss)
     return Study(
         name=name,
         combination=kept.combination,
         protocol=kept.protocol,
         environment=kept.environment,
         space=kept.space.model_copy(update={"choices": by_whole_names(kept.space.choices)}),
-        budgets=Budgets(kept.loss_budget, kept.budgets),
+        budgets=Budgets(kept.loss_budget, kept.budgets, kept.protocol.loss),
         trials=_points(found),
         states=dict(found.states),
         scheduler_settings=kept.scheduler_settings,

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from storage.records.budgets import CLIP_LOSS
 from storage.records.measurement import Measurement, Remeasured
 from storage.records.points import by_whole_names
 from storage.records.record import Count, Value
@@ -39,7 +40,7 @@ class RawTrial(NamedTuple):
         number: Its number in its study.
         state: The name of its state.
         speedup: Its first value.
-        clip_loss: Its second one.
+        loss: Its second one.
         attributes: By name.
         is_text: Whether these are JSON still: to read it into a record at once is twice as fast.
     """
@@ -47,7 +48,7 @@ class RawTrial(NamedTuple):
     number: object
     state: str
     speedup: object
-    clip_loss: object
+    loss: object
     attributes: Mapping[str, object]
     is_text: bool
 
@@ -62,15 +63,19 @@ class RawTrial(NamedTuple):
         """As a query of ours reads it."""
         texts = {POINT: row.point, DUPLICATE_OF: row.duplicate_of, MEASUREMENT: row.measurement}
         attributes = {key: text for key, text in texts.items() if text is not None}
-        return cls(row.number, row.state, row.speedup, row.clip_loss, attributes, True)
+        return cls(row.number, row.state, row.speedup, row.loss, attributes, True)
 
     @property
     def is_repeat(self) -> bool:
         """Whether it repeats a point, and so counts nothing."""
         return DUPLICATE_OF in self.attributes
 
-    def point(self) -> Trial | None:
-        """The point that accelfront measured in full here; None if it did not."""
+    def point(self, loss: str = CLIP_LOSS) -> Trial | None:
+        """The point that accelfront measured in full here; None if it did not.
+
+        Args:
+            loss: The name of the metric that is the study's second objective.
+        """
         if self.state != TrialState.COMPLETE.name or self.is_repeat:
             return None
         try:
@@ -80,7 +85,8 @@ class RawTrial(NamedTuple):
                     "number": self.number,
                     "params": by_whole_names(point),
                     "speedup": self.speedup,
-                    "clip_loss": self.clip_loss,
+                    "loss": self.loss,
+                    "loss_name": loss,
                     "measurement": self._read(MEASUREMENT, MEASUREMENTS),
                 }
             )
@@ -129,8 +135,13 @@ class Sorted:
     foreign: int = 0
 
 
-def sort_trials(trials: Iterable[RawTrial]) -> Sorted:
-    """Tell the trials of a study apart."""
+def sort_trials(trials: Iterable[RawTrial], loss: str = CLIP_LOSS) -> Sorted:
+    """Tell the trials of a study apart.
+
+    Args:
+        trials: The trials.
+        loss: The name of the metric that is the study's second objective.
+    """
     found = Sorted()
     for trial in trials:
         if trial.is_repeat:
@@ -138,7 +149,7 @@ def sort_trials(trials: Iterable[RawTrial]) -> Sorted:
             found.remeasurements += [] if again is None else [again]
             continue
         if trial.state == TrialState.COMPLETE.name:
-            point = trial.point()
+            point = trial.point(loss)
             if point is None:
                 found.foreign += 1
                 continue

@@ -12,8 +12,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from storage.records.measurement import Measurement, reaches
-
-CLIP_LOSS = "clip_loss"
+from storage.records.protocol import CLIP_LOSS as CLIP_LOSS
 
 MEMORY = "memory_mib"
 
@@ -61,26 +60,28 @@ class Figure(NamedTuple):
 class Budgets:
     """What a study allows.
 
-    The CLIP loss is the second objective: a point beyond its budget stays on the front, marked, as
-    it shows what a greater budget would bring. All other budgets are conditions: a point that
+    One metric's loss is the second objective: a point beyond its budget stays on the front, marked,
+    as it shows what a greater budget would bring. All other budgets are conditions: a point that
     breaks one is on no front.
 
     Attributes:
-        clip_loss: The greatest CLIP loss.
+        most_loss: The greatest loss in that metric.
         conditions: By the name of another metric its greatest loss; under `memory_mib` the most
             peak memory.
+        loss: The name of the metric.
     """
 
-    clip_loss: float
+    most_loss: float
     conditions: Mapping[str, float] = field(default_factory=dict)
+    loss: str = CLIP_LOSS
 
-    def with_loss(self, clip_loss: float) -> Budgets:
-        """The same conditions with another greatest CLIP loss."""
-        return replace(self, clip_loss=clip_loss)
+    def with_loss(self, most_loss: float) -> Budgets:
+        """The same conditions with another greatest loss."""
+        return replace(self, most_loss=most_loss)
 
     def limits(self) -> dict[str, float]:
-        """Every budget by name, always in one order."""
-        return {CLIP_LOSS: self.clip_loss, **dict(sorted(self.conditions.items()))}
+        """Every budget by name, always in one order: that of the study's loss first."""
+        return {self.loss: self.most_loss, **dict(sorted(self.conditions.items()))}
 
     def excess(self, measured: Measurement) -> dict[str, float]:
         """By how much a measurement exceeds each budget; none above 0 is kept."""
@@ -99,8 +100,9 @@ class Budgets:
 
     @property
     def loss_in_words(self) -> str:
-        """The greatest CLIP loss, such as `2%`."""
-        return amount(CLIP_LOSS, self.clip_loss)
+        """The greatest loss in the study's metric, such as `2%`, or `10% in ssim`."""
+        most = amount(self.loss, self.most_loss)
+        return most if self.loss == CLIP_LOSS else f"{most} in {self.loss}"
 
     @property
     def conditions_in_words(self) -> list[str]:
@@ -150,7 +152,9 @@ def _within_long_tail(distance: float, end: float) -> float:
 
 def title(name: str) -> str:
     """What a budget of this name limits, in words."""
-    return "peak memory" if name == MEMORY else f"{name.removesuffix('_loss')} loss"
+    if name == CLIP_LOSS:
+        return "CLIP loss"
+    return "peak memory" if name == MEMORY else f"{name} loss"
 
 
 def amount(name: str, value: float) -> str:

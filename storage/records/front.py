@@ -15,8 +15,8 @@ class Scored(Protocol):
         """Baseline latency / accelerated latency; more is better."""
 
     @property
-    def clip_loss(self) -> float:
-        """Relative loss of the mean CLIP score; less is better."""
+    def loss(self) -> float:
+        """What it loses in the study's metric; less is better."""
 
 
 AnyScored = TypeVar("AnyScored", bound=Scored)
@@ -28,8 +28,8 @@ def pareto_front(points: Sequence[AnyScored]) -> list[AnyScored]:
     Of two points equal in both, the earlier one stays.
     """
     front: list[AnyScored] = []
-    for point in sorted(points, key=lambda point: (-point.speedup, point.clip_loss)):
-        if not front or point.clip_loss < front[-1].clip_loss:
+    for point in sorted(points, key=lambda point: (-point.speedup, point.loss)):
+        if not front or point.loss < front[-1].loss:
             front.append(point)
     return front
 
@@ -42,17 +42,15 @@ def least_loss(loss_budget: float) -> float:
     allows no loss, or demands a gain, all losses count as they are.
 
     Args:
-        loss_budget: The greatest CLIP loss allowed.
+        loss_budget: The greatest loss allowed.
     """
     return 0.0 if loss_budget > 0 else -inf
 
 
-def is_dominated(
-    speedup: float, clip_loss: float, front: Sequence[Scored], loss_budget: float
-) -> bool:
+def is_dominated(speedup: float, loss: float, front: Sequence[Scored], loss_budget: float) -> bool:
     """Whether a point of the front is at least as fast and loses no more, as losses count."""
-    loss = max(clip_loss, least_loss(loss_budget))
-    return any(other.speedup >= speedup and other.clip_loss <= loss for other in front)
+    counted = max(loss, least_loss(loss_budget))
+    return any(other.speedup >= speedup and other.loss <= counted for other in front)
 
 
 def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | None:
@@ -60,8 +58,8 @@ def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | 
 
     Of two equally fast ones, that with the smaller loss.
     """
-    inside = [point for point in points if point.clip_loss <= loss_budget]
-    return max(inside, key=lambda point: (point.speedup, -point.clip_loss), default=None)
+    inside = [point for point in points if point.loss <= loss_budget]
+    return max(inside, key=lambda point: (point.speedup, -point.loss), default=None)
 
 
 def hypervolume(points: Sequence[Scored], loss_budget: float) -> float:
@@ -71,12 +69,12 @@ def hypervolume(points: Sequence[Scored], loss_budget: float) -> float:
 
     Args:
         points: Any points; only those on the front and inside the budget count.
-        loss_budget: The greatest CLIP loss allowed.
+        loss_budget: The greatest loss allowed.
     """
-    inside = [p for p in points if p.clip_loss <= loss_budget and p.speedup > 1]
+    inside = [p for p in points if p.loss <= loss_budget and p.speedup > 1]
     area, ceiling, least = 0.0, loss_budget, least_loss(loss_budget)
     for point in pareto_front(inside):
-        loss = max(point.clip_loss, least)
+        loss = max(point.loss, least)
         area += (point.speedup - 1) * (ceiling - loss)
         ceiling = loss
     return area

@@ -33,7 +33,7 @@ class Judged(NamedTuple):
     """A point by what it is judged by, as fronts and bounds compare it."""
 
     speedup: float
-    clip_loss: float
+    loss: float
     trial: Trial
 
 
@@ -129,7 +129,7 @@ def judged_front(trials: Iterable[Trial], budgets: Budgets) -> list[Trial]:
 
 def judged_bound(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
     """The fastest point inside all budgets by its means, or None if there is none."""
-    best = best_inside(_judged(trials, budgets), budgets.clip_loss)
+    best = best_inside(_judged(trials, budgets), budgets.most_loss)
     return None if best is None else best.trial
 
 

@@ -194,9 +194,10 @@ def pooled(first: Measurement, again: Measurement) -> Measurement:
         "worst_losses": worst_of([*first.worst_losses, *again.worst_losses], loss.samples)
         if first.worst_losses and again.worst_losses
         else (),
-        "metrics": {
-            name: _pooled_metric(first.metrics[name], metric) if name in first.metrics else metric
-            for name, metric in again.metrics.items()
+        "metrics": {**first.metrics, **again.metrics}
+        | {
+            name: _pooled_metric(first.metrics[name], again.metrics[name])
+            for name in first.metrics.keys() & again.metrics.keys()
         },
     }
     return again.model_copy(update=update)

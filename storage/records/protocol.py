@@ -16,7 +16,10 @@ Dtype = Literal["float16", "bfloat16", "float32"]
 Timed = Literal["prompt to picture", "embedding to picture"]
 """What is inside a latency."""
 
-METRICS = ("clip_loss", "image_similarity", "psnr", "ssim")
+CLIP_LOSS = "clip_loss"
+"""The metric that is the second objective of a study that names no other one."""
+
+METRICS = (CLIP_LOSS, "image_similarity", "psnr", "ssim")
 """What every trial is measured by, where nothing else is said."""
 
 FIRST_VERSION = frozenset({
@@ -28,6 +31,9 @@ FIRST_VERSION = frozenset({
 They are those of the first version of the identity, and their set never changes. A field that came
 later counts only where it differs from its default, so that it renames no study.
 """
+
+GAINED = frozenset({"metrics", "weights"})
+"""The fields that count in no identity: what a study may gain while it goes on."""
 
 
 class Lora(Record):
@@ -73,8 +79,10 @@ class Protocol(Record):
         dtype: Of the pipeline's weights.
         seed: The picture of prompt i starts from noise of seed + i.
         timed: What is inside a latency.
-        metrics: The names of the quality metrics that every trial keeps.
+        metrics: The names of the quality metrics that trials keep; no part of the identity, as a
+            study may gain some later.
         weights: What metrics with a model of their own loaded.
+        loss: The metric that is the second objective.
         negative_prompt: What all pictures are guided away from; empty for nothing.
         loras: What was loaded on top of the model, in that order.
     """
@@ -94,6 +102,7 @@ class Protocol(Record):
     # JSON has lists only, so a list is taken here too.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = METRICS
     weights: Annotated[tuple[MetricWeights, ...], Field(strict=False)] = ()
+    loss: str = CLIP_LOSS
     negative_prompt: str = ""
     loras: Annotated[tuple[Lora, ...], Field(strict=False)] = ()
 
@@ -106,7 +115,10 @@ class Protocol(Record):
             for name, value in self.model_dump(mode="json").items()
             if name in FIRST_VERSION
             or name not in fields
-            or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+            or (
+                name not in GAINED
+                and getattr(self, name) != fields[name].get_default(call_default_factory=True)
+            )
         }
 
 

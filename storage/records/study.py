@@ -67,7 +67,7 @@ class StudyAttributes(Record):
         protocol: How it measures.
         environment: Where.
         space: The points that there are.
-        loss_budget: The greatest CLIP loss allowed, as the latest run had it.
+        loss_budget: The greatest loss allowed in the protocol's `loss`, as the latest run had it.
         budgets: By name what else it limits.
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
         scheduler_options: Those of them that a person chose.
@@ -157,8 +157,13 @@ class Study(BaseModel):
 
     @property
     def loss_budget(self) -> float:
-        """The greatest CLIP loss allowed."""
-        return self.budgets.clip_loss
+        """The greatest loss allowed in the study's metric."""
+        return self.budgets.most_loss
+
+    @property
+    def loss(self) -> str:
+        """The name of the metric that is its second objective."""
+        return self.budgets.loss
 
     @property
     def device(self) -> str:
@@ -283,6 +288,7 @@ class Study(BaseModel):
             "budgets": self.budgets.limits(),
             "ruled_out": [trial.number for trial in self.ruled_out],
             "label": self.label or None,
+            "loss": self.loss,
         }
         if (best := self.rivals.lossless) is not None:
             content["best_lossless"] = self.point_json(best)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import floor
+from math import floor, inf
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from storage.records.budgets import Budgets
+from storage.records.budgets import CLIP_LOSS, Budgets, Figure, figure
 from storage.records.measurement import Measurement, pooled
 from storage.records.points import by_short_names
 from storage.records.record import Count, Number, Positive, Value
@@ -34,7 +34,8 @@ class Trial(BaseModel):
         number: The trial's number in its study.
         params: The canonical point, its parameters as `method.parameter`.
         speedup: Baseline latency / accelerated latency.
-        clip_loss: Relative loss of the mean CLIP score.
+        loss: Its loss in the metric that is the study's second objective.
+        loss_name: The name of that metric.
         measurement: All that was measured.
         confirmed: The same on prompts that the search did not see; None if it was not confirmed.
         timed_again: Whether it was disturbed and timed again; the quieter timing is kept.
@@ -46,7 +47,8 @@ class Trial(BaseModel):
     number: Count
     params: dict[str, Value]
     speedup: Positive
-    clip_loss: Number
+    loss: Number
+    loss_name: str = CLIP_LOSS
     measurement: Measurement
     confirmed: Measurement | None = None
     timed_again: bool = False
@@ -76,8 +78,24 @@ class Trial(BaseModel):
 
     @property
     def judged_loss(self) -> float:
-        """The CLIP loss by which it is judged."""
+        """The loss by which it is judged, in the study's metric."""
+        return self.loss if self.confirmed is None else self.lost(self.judged).value
+
+    @property
+    def clip_loss(self) -> float:
+        """The relative loss of the mean CLIP score, as the search measured it."""
+        return self.loss if self.loss_name == CLIP_LOSS else self.measurement.clip_loss
+
+    @property
+    def judged_clip_loss(self) -> float:
+        """The same by which it is judged."""
         return self.clip_loss if self.confirmed is None else self.judged.clip_loss
+
+    def lost(self, measured: Measurement) -> Figure:
+        """The loss that a measurement of it found in the study's metric, with its interval."""
+        found = figure(measured, self.loss_name)
+        # A confirmation of another release may lack it; the search has it of every point.
+        return Figure(self.loss, -inf, inf) if found is None else found
 
     def chance_inside(self, budgets: Budgets) -> float:
         """The chance, 0 to 1, that what it truly loses and takes is inside all budgets."""
@@ -120,6 +138,7 @@ class Trial(BaseModel):
             "baseline_latency_s": measured["baseline_latency_s"],
             "clip_loss": self.clip_loss,
             "clip_loss_ci": measured["clip_loss_ci"],
+            **self._loss_json(),
             "image_similarity": measured["image_similarity"],
             **self._marks(),
             **self.judged_json(),
@@ -133,6 +152,18 @@ class Trial(BaseModel):
         if (worst := self.judged.worst_loss) is not None:
             shown["judged_worst_loss"] = worst
         return shown
+
+    def _loss_json(self) -> dict[str, Any]:
+        """Its loss where that is not the CLIP loss: in the search, and as it is judged."""
+        if self.loss_name == CLIP_LOSS:
+            return {}
+        searched, judged = self.lost(self.measurement), self.lost(self.judged)
+        return {
+            "loss": self.loss,
+            "loss_ci": [searched.low, searched.high],
+            "judged_loss": self.judged_loss,
+            "judged_loss_ci": [judged.low, judged.high],
+        }
 
     def _marks(self) -> dict[str, Any]:
         """What is to be said of this point and not of most."""

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.reading.trials import measured
-from storage.records.budgets import CLIP_LOSS, UNKNOWN, Budgets
+from storage.records.budgets import UNKNOWN, Budgets
 from storage.records.measurement import Measurement
 from storage.study_store.attributes import DUPLICATE_OF
 
@@ -52,7 +52,7 @@ class BudgetedStudy(optuna.Study):
             # What others told Optuna has the two values alone.
             excess = dict.fromkeys(self._budgets.limits(), UNKNOWN)
             if trial.values:
-                excess[CLIP_LOSS] = trial.values[1] - self._budgets.clip_loss
+                excess[self._budgets.loss] = trial.values[1] - self._budgets.most_loss
         judged = copy(trial)
         judged.system_attrs = {
             key: value

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from storage.database.opening import Store
 from storage.database.retry import DatabaseRetry
-from storage.records.budgets import Budgets
+from storage.records.budgets import CLIP_LOSS, Budgets
 from storage.study_store import attributes as keys
 from storage.study_store.claims import claim, release
 from storage.study_store.deletions import deleted, shares_number
@@ -50,7 +50,8 @@ class StudyHandle:
         Read anew each time, as a command elsewhere may set other ones.
         """
         attributes = self.retry(lambda: self.study.user_attrs)
-        return Budgets(attributes[keys.LOSS_BUDGET], attributes.get(keys.BUDGETS, {}))
+        loss = attributes[keys.PROTOCOL].get("loss", CLIP_LOSS)
+        return Budgets(attributes[keys.LOSS_BUDGET], attributes.get(keys.BUDGETS, {}), loss)
 
     def require(self) -> None:
         """Raise StudyDeletedError if the study was deleted, whoever has its number now."""

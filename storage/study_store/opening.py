@@ -102,7 +102,7 @@ def _make_study(
             load_if_exists=True,
         )
         if study.metric_names is None:
-            study.set_metric_names(["speedup", "clip_loss"])
+            study.set_metric_names(["speedup", definition.protocol.loss])
     space = definition.space
     identity = {
         keys.IDENTITY: uuid4().hex,
@@ -129,19 +129,21 @@ def _make_study(
     before = frozenset(known.get(keys.BASELINES, ()))
     if definition.baselines - before:
         study.set_user_attr(keys.BASELINES, sorted(before | definition.baselines))
-    _set_budgets(study, known, budgets)
+    _set_budgets(study, known, budgets, definition.protocol.loss)
     return study
 
 
-def _set_budgets(study: optuna.Study, known: Mapping[str, Any], wanted: WantedBudgets) -> None:
+def _set_budgets(
+    study: optuna.Study, known: Mapping[str, Any], wanted: WantedBudgets, loss: str
+) -> None:
     """Keep the budgets of a study; the loss budget last, as it marks the study as complete."""
     conditions = known.get(keys.BUDGETS, {})
     is_begun = keys.LOSS_BUDGET in known
-    budgets = wanted(Budgets(known[keys.LOSS_BUDGET], conditions) if is_begun else None)
+    budgets = wanted(Budgets(known[keys.LOSS_BUDGET], conditions, loss) if is_begun else None)
     if budgets.conditions != conditions:
         study.set_user_attr(keys.BUDGETS, dict(budgets.conditions))
-    if known.get(keys.LOSS_BUDGET) != budgets.clip_loss:
-        study.set_user_attr(keys.LOSS_BUDGET, budgets.clip_loss)
+    if known.get(keys.LOSS_BUDGET) != budgets.most_loss:
+        study.set_user_attr(keys.LOSS_BUDGET, budgets.most_loss)
 
 
 def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_drift: bool) -> None:
@@ -153,9 +155,27 @@ def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_d
                 f"this study was begun with other versions ({', '.join(drift)}); install those, "
                 "take another --storage, or go on with --allow-version-drift"
             )
+    if others := _other_weights(known, definition.protocol):
+        raise StudyRefusedError(
+            f"this study was measured with other weights ({', '.join(others)}); give those with "
+            "--weights, or take another --storage"
+        )
     choices = by_stored_names(definition.space.choices)
     if keys.SPACE in known and known[keys.SPACE]["choices"] != choices:
         raise StudyRefusedError(
             "this study was begun by another release of accelfront with other choices of "
             "parameters; take another --storage"
         )
+
+
+def _other_weights(known: Mapping[str, Any], protocol: Protocol) -> list[str]:
+    """What metrics loaded before where they load something else now."""
+    if keys.PROTOCOL not in known:
+        return []
+    before = Protocol.model_validate(known[keys.PROTOCOL]).weights
+    now = {each.metric: each.name for each in protocol.weights}
+    return [
+        f"{each.metric} {each.name}"
+        for each in before
+        if now.get(each.metric, each.name) != each.name
+    ]

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from storage.errors import StorageError
 from storage.reading.trials import measured
+from storage.records.budgets import figure
 from storage.records.measurement import Measurement
 from storage.records.points import by_stored_names, point_key
 from storage.records.trial import Point
@@ -96,7 +97,8 @@ class PointTrials:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
         """
         start = time.perf_counter()
-        excess = self._handle.budgets.excess(measurement)
+        budgets = self._handle.budgets
+        excess = budgets.excess(measurement)
 
         def note() -> None:
             self._handle.require()
@@ -115,7 +117,9 @@ class PointTrials:
         # Last, as it makes the trial count: a worker killed before leaves no half a point.
         if measurement.stopped_early:
             return self._finish(trial, TrialState.PRUNED)
-        values = [measurement.speedup, measurement.clip_loss]
+        loss = figure(measurement, budgets.loss)
+        assert loss is not None  # Its protocol keeps that metric.
+        values = [measurement.speedup, loss.value]
         return self._finish(trial, TrialState.COMPLETE, values)
 
     def repeat(self, trial: optuna.Trial, first: int | None) -> None:

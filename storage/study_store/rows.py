@@ -45,7 +45,7 @@ class TrialRow(NamedTuple):
     number: int
     state: str
     speedup: float | None
-    clip_loss: float | None
+    loss: float | None
     point: str | None
     duplicate_of: str | None
     measurement: str | None

@@ -7,7 +7,7 @@ from objectives.quality import METRICS
 from objectives.quality.metric import Use
 from objectives.spelling import likely
 from storage.foreign import shown
-from storage.records.budgets import CLIP_LOSS, MEMORY
+from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets
 from storage.records.protocol import METRICS as USUAL
 from storage.records.protocol import Protocol
 from studies.request import StudyRequest
@@ -19,10 +19,12 @@ def kept_metrics(request: StudyRequest) -> tuple[str, ...]:
     Raises:
         InputError: If one is unknown, or a budget is set on one that is not kept.
     """
-    for option, names in (("--metrics", request.metrics), ("--weights", request.weights)):
+    named = {"--metrics": request.metrics, "--loss": (request.loss,), "--weights": request.weights}
+    for option, names in named.items():
         for name in names:
             _check_known(option, name)
-    kept = dict.fromkeys([*USUAL, *(name for name in METRICS if name in request.metrics)])
+    wanted = (*request.metrics, request.loss)
+    kept = dict.fromkeys([*USUAL, *(name for name in METRICS if name in wanted)])
     for name, most in request.conditions.items():
         if most is not None and name not in (*kept, CLIP_LOSS, MEMORY):
             raise InputError(
@@ -55,4 +57,17 @@ def check_metrics(protocol: Protocol, prompts: list[str]) -> None:
     use = Use(prompts, protocol.scorer, protocol.height, protocol.width)
     for name in protocol.metrics:
         if reason := METRICS[name].why_not(use):
-            raise InputError(f"--metrics {name} cannot be used here: {reason}; leave it out")
+            option, then = ("--metrics", "leave it out")
+            if name == protocol.loss:
+                option, then = "--loss", "name another one"
+            raise InputError(f"{option} {name} cannot be used here: {reason}; {then}")
+
+
+def compares_every_picture(budgets: Budgets) -> bool:
+    """Whether a budget stands on a metric that looks at pictures.
+
+    Such a one is measured in the timed pairs alone else, which are few: its interval would be too
+    wide to be sure of anything.
+    """
+    limited = (METRICS[name] for name in budgets.limits() if name in METRICS)
+    return any("pictures" in metric.needs for metric in limited)

@@ -56,4 +56,5 @@ def make_protocol(
         loras=tuple(lora.record for lora in loras),
         metrics=kept_metrics(request),
         weights=tuple(MetricWeights(metric=name, name=each.name) for name, each in weights.items()),
+        loss=request.loss,
     )

@@ -23,6 +23,7 @@ from storage.database.retry import DatabaseRetry
 from storage.reading.studies import has_study
 from studies.errors import StudyFailedError
 from studies.plan import Plan
+from studies.planning.budgets import first_budgets
 from studies.run.compiled_code import keep_compiled_code
 
 
@@ -157,10 +158,14 @@ def load_before_study(
 
     Returns:
         None if the study is there; it may have nothing left to measure.
+
+    Raises:
+        InputError: If nobody says how much may be lost, or the scorer cannot be loaded.
     """
     retry = DatabaseRetry(tell)
     if retry(lambda: has_study(store, plan.study_name)):
         return None
+    first_budgets(plan.request)
     return retry(lambda: loader.load(plan, store, tell))
 
 

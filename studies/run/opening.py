@@ -11,10 +11,10 @@ from storage.records.budgets import Budgets
 from storage.records.study import Space
 from storage.study_store.opening import StudyDefinition
 from storage.study_store.store import StudyStore
-from studies.budgets import AskedBudgets
 from studies.files import given_files
 from studies.plan import Plan
-from studies.request import DEFAULT_LOSS_BUDGET, StudyRequest
+from studies.planning.budgets import first_budgets
+from studies.request import StudyRequest
 
 
 def open_study_store(
@@ -41,9 +41,8 @@ def open_study_store(
 
 
 def run_budgets(request: StudyRequest, of_study: Budgets) -> Budgets:
-    """The budgets of one run: the study's, with the loss budget that is asked of this run alone."""
-    own = request.loss_budget if request.budget_use == "run" else None
-    return of_study if own is None else of_study.with_loss(own)
+    """The budgets of one run: the study's, with those that are asked of this run alone."""
+    return request.asked.over(of_study) if request.budget_use == "run" else of_study
 
 
 def _definition(plan: Plan) -> StudyDefinition:
@@ -75,7 +74,7 @@ def _definition(plan: Plan) -> StudyDefinition:
 
 def _study_budgets(request: StudyRequest, known: Budgets | None) -> Budgets:
     """The budgets that a study is to have, which were `known` before."""
-    own = known or Budgets(DEFAULT_LOSS_BUDGET)
+    own = known or first_budgets(request)
     if request.budget_use == "run" or (request.budget_use == "begin" and known is not None):
         return own
-    return AskedBudgets(request.loss_budget, request.conditions).over(own)
+    return request.asked.over(own)

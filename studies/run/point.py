@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 
 from objectives.statistics import Estimate
+from storage.records.budgets import Budgets, figure
 from storage.records.measurement import Measurement
 from storage.records.points import point_key, point_text
 from storage.records.study import Study
 from storage.study_store.store import StudyStore
+from studies.planning.metrics import compares_every_picture
 from studies.request import StudyRequest
 from studies.run.failures import first_line, is_own_fault
 from studies.run.measuring import Instruments
 from studies.run.pictures import TrialPictures
 from studies.run.progress import Reporter, in_words
 from studies.run.remeasurement.disturbance import marked
-from studies.run.stopping import Screen, is_hopeless
+from studies.run.stopping import Screen, breaks_condition, is_hopeless
 from studies.search.samplers import Proposal
 
 NO_HIT = "its cache never hit, so it is the pipeline without that cache"
@@ -84,10 +86,14 @@ class PointMeasuring:
         """
         if measured.hits == 0:
             return True
-        speedup = Estimate(measured.speedup, *measured.speedup_ci)
-        loss = Estimate(measured.clip_loss, *measured.clip_loss_ci)
-        budget = self._screening_budget(record)
-        return self._screens and is_hopeless(speedup, loss, record.searched_front, budget)
+        budgets, front = self._screening_budgets(record), record.searched_front
+        found = {name: figure(measured, name) for name in budgets.limits()}
+        speedup, loss = Estimate(measured.speedup, *measured.speedup_ci), found[budgets.loss]
+        lows = {name: each and each.low for name, each in found.items()}
+        hopeless = loss is not None and is_hopeless(
+            speedup, Estimate(*loss), front, budgets.most_loss
+        )
+        return self._screens and (hopeless or breaks_condition(lows, front, budgets))
 
     def _measure_and_keep(self, proposal: Proposal, sampling_s: float, record: Study) -> None:
         pictures, points = TrialPictures(), self._study_store.points
@@ -107,7 +113,7 @@ class PointMeasuring:
     def _measure(self, proposal: Proposal, pictures: TrialPictures, record: Study) -> Measurement:
         """Measure a point; one that turns out hopeless is given up early."""
         instrument = self._instruments.search
-        screen = Screen(record.trials, record.searched_front, self._screening_budget(record))
+        screen = Screen(record.trials, record.searched_front, self._screening_budgets(record))
         # As many points may be given up as are wanted: they take no place, so that a space without
         # a good point would be gone through to its end.
         may_give_up = self._screens and self._study_store.given_up() < self._reporter.wanted
@@ -117,16 +123,20 @@ class PointMeasuring:
             screen if may_give_up else None,
             pictures.add,
             self._request.trial_timeout_s,
+            compares_every_picture(self._reporter.budgets),
         )
         return marked(measurement, record.trials)
 
-    def _screening_budget(self, record: Study) -> float:
-        """The loss budget of screening: what is given up is hopeless for the study as well."""
-        return max(self._reporter.budgets.clip_loss, record.loss_budget)
+    def _screening_budgets(self, record: Study) -> Budgets:
+        """The budgets of screening: what is given up is hopeless for the study as well."""
+        run, own = self._reporter.budgets, record.budgets
+        shared = run.conditions.keys() & own.conditions.keys()
+        conditions = {name: max(run.conditions[name], own.conditions[name]) for name in shared}
+        return Budgets(max(run.most_loss, own.most_loss), conditions, own.loss)
 
     def _note(self, measurement: Measurement, kept: bool) -> None:
         """Keep the last trial's result for whoever watches."""
-        words = in_words(measurement)
+        words = in_words(measurement, self._reporter.budgets)
         if not kept:
             words += ", dropped: this worker was silent and given up for dead"
         elif measurement.hits == 0:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.records.budgets import Budgets
+from storage.records.budgets import Budgets, figure
 from storage.records.conclusions.conclusion import Conclusion
+from storage.records.conclusions.words import loss_title
 from storage.records.judgement import Rivals
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -121,9 +122,11 @@ class RunResult:
     earlier: str = ""
 
 
-def in_words(measurement: Measurement) -> str:
-    """What a trial has measured, in a few words."""
-    words = f"{measurement.speedup:.2f}x, loss {measurement.clip_loss:.1%}"
+def in_words(measurement: Measurement, budgets: Budgets) -> str:
+    """What a trial has measured, in a few words: its loss in the metric of the study."""
+    words, loss = f"{measurement.speedup:.2f}x", figure(measurement, budgets.loss)
+    if loss is not None:
+        words += f", {loss_title(budgets.loss)} {loss.value:.1%}"
     if not measurement.disturbed:
         return words
     return f"{words}, disturbed ({', '.join(measurement.disturbed)})"

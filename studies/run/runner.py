@@ -18,7 +18,6 @@ from studies.earlier import earlier_note
 from studies.errors import StudyFailedError
 from studies.note import study_note
 from studies.plan import Plan
-from studies.request import DEFAULT_LOSS_BUDGET
 from studies.run.failures import raising_study_failed
 from studies.run.interrupt import Interrupt, graceful_interrupt
 from studies.run.measuring import Instruments, PipelineLoader, load_before_study
@@ -79,8 +78,7 @@ class _Run:
         self.plan = plan
         self.store = store
         self.wanted = min(request.trials, len(plan.stack.points))
-        foreseen = Budgets(request.loss_budget or DEFAULT_LOSS_BUDGET)
-        self.reporter = Reporter(watch, self.wanted, foreseen)
+        self.reporter = Reporter(watch, self.wanted, Budgets(request.loss_budget or 0.0))
         say = self.reporter.say
         loaded = load_before_study(plan, store, loader, say)
         self.study_store = open_study_store(plan, store, say)

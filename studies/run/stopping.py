@@ -9,13 +9,13 @@ of the last.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from objectives.measurement import Estimates, Partial
-from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
-from storage.records.budgets import Budgets
+from objectives.statistics import Estimate, Spread, early_speedup
+from storage.records.budgets import MEMORY, Budgets
 from storage.records.front import hypervolume, is_dominated
 from storage.records.trial import Trial
 from studies.errors import StudyFailedError
@@ -90,7 +90,7 @@ class Plateau:
     def reached(self, trials: Sequence[Trial]) -> bool:
         """Whether the hypervolume stopped growing in this run, from all points measured so far."""
         allowed = [trial for trial in trials if self.budgets.allow(trial.measurement)]
-        volume = hypervolume(allowed, self.budgets.clip_loss)
+        volume = hypervolume(allowed, self.budgets.most_loss)
         if volume > self.best * (1 + PLATEAU_GAIN) or self.best < 0:
             self.best, self.best_at = volume, len(trials)
         return len(trials) - self.best_at >= PLATEAU_POINTS
@@ -122,35 +122,39 @@ def checks(batches: int) -> list[int]:
     return numbers
 
 
-def confidence(batches: int) -> float:
+def confidence(batches: int, conditions: int = 0) -> float:
     """How sure the intervals of one check must be, so that all checks err at most by `ERROR`.
 
     By Bonferroni: chances of error add up at worst, however much checks have in common. One errs
-    if the speedup lies above its interval or the loss below its own; each interval leaves half of
+    if the speedup lies above its interval or a loss below its own; each interval leaves half of
     its share on that side.
+
+    Args:
+        batches: Of a trial in full.
+        conditions: How many losses a check looks at beside that of the study.
     """
-    return 1 - ERROR / max(1, len(checks(batches)))
+    return 1 - ERROR / max(1, len(checks(batches))) / (1 + conditions / 2)
 
 
 class Rival(NamedTuple):
     """What a measured point is surely worth, or nearly so."""
 
     speedup: float
-    clip_loss: float
+    loss: float
 
     @classmethod
     def of(cls, trial: Trial) -> Rival:
         """A point at the worse end of what it may well be (`DOUBT`)."""
         known = trial.measurement
-        slowest, most = known.speedup_ci[0], known.clip_loss_ci[1]
+        slowest, most = known.speedup_ci[0], trial.lost(known).high
         return cls(
             trial.speedup ** (1 - DOUBT) * slowest**DOUBT,
-            trial.clip_loss + DOUBT * (most - trial.clip_loss),
+            trial.loss + DOUBT * (most - trial.loss),
         )
 
 
 def is_hopeless(
-    speedup: Estimate, clip_loss: Estimate, front: Sequence[Trial], loss_budget: float
+    speedup: Estimate, loss: Estimate, front: Sequence[Trial], loss_budget: float
 ) -> bool:
     """Whether more prompts for a point would be wasted.
 
@@ -161,15 +165,31 @@ def is_hopeless(
 
     Args:
         speedup: The speedup so far.
-        clip_loss: The loss so far.
+        loss: The loss so far.
         front: Points that were measured in full and that none of them beats.
-        loss_budget: The greatest CLIP loss allowed.
+        loss_budget: The greatest loss allowed.
     """
     rivals = [Rival.of(trial) for trial in front]
-    if is_dominated(speedup.high, clip_loss.low, rivals, loss_budget):
+    if is_dominated(speedup.high, loss.low, rivals, loss_budget):
         return True
-    breaks_budget = clip_loss.low > loss_budget
-    return breaks_budget and any(rival.clip_loss <= clip_loss.low for rival in rivals)
+    breaks_budget = loss.low > loss_budget
+    return breaks_budget and any(rival.loss <= loss.low for rival in rivals)
+
+
+def breaks_condition(
+    lows: Mapping[str, float | None], front: Sequence[Trial], budgets: Budgets
+) -> bool:
+    """Whether a point surely breaks a condition, and so is on no front, where another one is.
+
+    Args:
+        lows: By the budget's name the least that a figure can be; None where it is not known.
+        front: Points that meet all conditions; without any, all that is learned is a step.
+        budgets: What is allowed.
+    """
+    limits = budgets.conditions.items()
+    return bool(front) and any(
+        (low := lows.get(name)) is not None and low > most for name, most in limits
+    )
 
 
 def usual_spread(trials: Sequence[Trial]) -> Spread:
@@ -181,17 +201,21 @@ def usual_spread(trials: Sequence[Trial]) -> Spread:
     return sum(spreads, start=Spread())
 
 
-def early_estimates(partial: Partial, usual: Spread, sure: float) -> Estimates:
-    """Speedup and loss so far, with intervals that few pairs and prompts do not flatter.
+def early_estimates(
+    partial: Partial, usual: Spread, sure: float, losses: Iterable[str]
+) -> Estimates:
+    """Speedup and losses so far, with intervals that few pairs and prompts do not flatter.
 
     Args:
         partial: What was measured so far.
         usual: `usual_spread` of the study.
         sure: `confidence` of the trial.
+        losses: The metrics to look at.
     """
-    return (
+    found = ((name, partial.loss(name, sure)) for name in losses)
+    return Estimates(
         early_speedup(partial.baseline_latencies_s, partial.latencies_s, usual, sure),
-        relative_loss(partial.baseline_scores, partial.scores, sure),
+        {name: loss for name, loss in found if loss is not None},
     )
 
 
@@ -202,18 +226,26 @@ class Screen:
     Attributes:
         trials: The points that were measured in full.
         front: The front of them.
-        loss_budget: The greatest CLIP loss allowed.
+        budgets: What is allowed.
     """
 
     trials: Sequence[Trial]
     front: Sequence[Trial]
-    loss_budget: float
+    budgets: Budgets
 
     def __call__(self, partial: Partial) -> Estimates | None:
         """The estimates on which a point is to be dropped; None if it goes on."""
         if partial.batches not in checks(partial.of_batches):
             return None
-        estimates = early_estimates(
-            partial, usual_spread(self.trials), confidence(partial.of_batches)
+        budgets = self.budgets
+        losses = [name for name in budgets.limits() if name != MEMORY]
+        sure = confidence(partial.of_batches, len(losses) - 1)
+        found = early_estimates(partial, usual_spread(self.trials), sure, losses)
+        # A metric that no picture tells of yet says nothing, as does the loss of the study then.
+        lows = {name: each.low for name, each in found.losses.items()}
+        loss = found.losses.get(budgets.loss)
+        hopeless = loss is not None and is_hopeless(
+            found.speedup, loss, self.front, budgets.most_loss
         )
-        return estimates if is_hopeless(*estimates, self.front, self.loss_budget) else None
+        breaks = breaks_condition({MEMORY: partial.peak_memory_mib, **lows}, self.front, budgets)
+        return found if hopeless or breaks else None

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack
 from storage.reading.trials import measured
-from storage.records.budgets import Budgets, figure
+from storage.records.budgets import CLIP_LOSS, Budgets, figure
 from storage.records.measurement import Measurement
 from storage.records.points import by_whole_names, point_key
 from storage.records.trial import Point
@@ -36,7 +36,7 @@ soonest."""
 BEND = 0.04
 """The CLIP loss beyond which losses may be told apart less well, being hopeless alike: twice the
 default loss budget. Of none, one budget and two, tried on the same grids, two find the front
-soonest."""
+soonest. Of another metric it is twice the study's budget."""
 
 LEAST_ERROR = 1e-3
 """Of the loss of a point that was given up, whatever its few prompts agree on."""
@@ -64,14 +64,14 @@ class Seen(NamedTuple):
 
     Attributes:
         speedup: Baseline latency / accelerated latency.
-        clip_loss: Relative loss of the mean CLIP score.
+        loss: What it loses in the study's metric.
         excess: How far it is beyond each of the other budgets, by name; without what is not known.
         is_allowed: Whether it keeps all of those.
         error: Standard deviation of the loss; 0 for a point that was measured in full.
     """
 
     speedup: float
-    clip_loss: float
+    loss: float
     excess: Mapping[str, float]
     is_allowed: bool
     error: float = 0.0
@@ -109,7 +109,8 @@ class FrontSampler(PointSampler):
         self._points = stack.points
         self._index = {point_key(point): index for index, point in enumerate(self._points)}
         features = loss_features(stack)
-        self._loss = Surrogate(features, smoothness=1.5, bend=BEND)
+        bend = BEND if budgets.loss == CLIP_LOSS else max(BEND, 2 * budgets.most_loss)
+        self._loss = Surrogate(features, smoothness=1.5, bend=bend)
         self._excess = {name: Surrogate(features, smoothness=1.5) for name in budgets.conditions}
         self._time = Surrogate(time_features(stack), smoothness=2.5)
         self._starters = spread_out(features, self._index[point_key(stack.default)], STARTERS)
@@ -133,13 +134,13 @@ class FrontSampler(PointSampler):
         predicted = loss.at(0)
         # What few prompts say of a point that was given up is no part of a front.
         front = [
-            (seen.speedup, seen.clip_loss)
+            (seen.speedup, seen.loss)
             for seen in measured.values()
             if seen.is_allowed and not seen.error
         ]
         kept = self._chance_to_keep(measured)
         front += [(speedup[i], predicted[i]) for i in pending if kept[i] >= 0.5]
-        budget = self._budgets.clip_loss
+        budget = self._budgets.most_loss
         gain, chance = (
             kept * expected_gain(speedup, loss, front, budget, standings)
             for standings in (QUANTILES, LUCK)
@@ -158,7 +159,7 @@ class FrontSampler(PointSampler):
         seen = measured.values()
         speedups, losses, errors = (
             np.array([getattr(each, name) for each in seen])
-            for name in ("speedup", "clip_loss", "error")
+            for name in ("speedup", "loss", "error")
         )
         share = self._time.predict(known, 1 / speedups).at(0)
         return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses, errors)
@@ -214,19 +215,19 @@ class FrontSampler(PointSampler):
         Its interval's low end is two deviations away or more; the high end, that of the long tail
         of losses, says less of them.
         """
-        error = max(LEAST_ERROR, (known.clip_loss - known.clip_loss_ci[0]) / 2)
-        return self._seen(known, known.speedup, known.clip_loss, error)
+        loss = figure(known, self._budgets.loss)
+        assert loss is not None  # A point that is given up has all that its protocol keeps.
+        error = max(LEAST_ERROR, (loss.value - loss.low) / 2)
+        return self._seen(known, known.speedup, loss.value, error)
 
-    def _seen(
-        self, known: Measurement, speedup: float, clip_loss: float, error: float = 0.0
-    ) -> Seen:
+    def _seen(self, known: Measurement, speedup: float, loss: float, error: float = 0.0) -> Seen:
         """What a measured trial tells; its constraints may be those of other budgets."""
         excess = {
             name: found.value - most
             for name, most in self._budgets.conditions.items()
             if (found := figure(known, name)) is not None
         }
-        return Seen(speedup, clip_loss, excess, self._budgets.allow(known), error)
+        return Seen(speedup, loss, excess, self._budgets.allow(known), error)
 
     def _place(self, trial: FrozenTrial) -> int | None:
         """Where a trial's point is among all; None if it is none, as others add what they like."""

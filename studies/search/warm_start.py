@@ -14,8 +14,8 @@ from storage.records.combination import StudyName
 from storage.records.front import pareto_front
 from storage.records.points import point_key
 from storage.records.trial import Point, Trial
+from studies.budgets import default_budget
 from studies.plan import Plan
-from studies.request import DEFAULT_LOSS_BUDGET
 
 MOST = 4
 """Points taken over; the rest of the first design still covers the space."""
@@ -27,7 +27,7 @@ class _Guess:
 
     params: Point
     speedup: float
-    clip_loss: float
+    loss: float
 
 
 def warm_points(plan: Plan, store: Store) -> list[Point]:
@@ -58,8 +58,10 @@ def _from_parts(plan: Plan, store: Store) -> list[Point]:
     if not fronts or len(fronts) < len(lossy):
         return []
     front = pareto_front(list(_join(plan.stack, fronts)))
-    budget = DEFAULT_LOSS_BUDGET if plan.request.loss_budget is None else plan.request.loss_budget
-    inside = [guess for guess in front if guess.clip_loss <= budget]
+    budget = plan.request.loss_budget
+    if budget is None:
+        budget = default_budget(plan.protocol.loss)
+    inside = [guess for guess in front if budget is not None and guess.loss <= budget]
     return [guess.params for guess in (inside or front[::-1])[:MOST]]
 
 

@@ -43,14 +43,14 @@ def test_a_sample_errs_as_one_of_countless_prompts_does(tight: Replay) -> None:
     for seed in range(200):
         other = tight.redrawn(seed, prompts=32)
         assert len(other.sample) == len(other.fresh(32)) == 32
-        truths.append(other.truth[row].clip_loss)
+        truths.append(other.truth[row].loss)
         errors.append(other.loss(row, other.sample).value - truths[-1])
     base, fast = tight.table.baseline_scores.astype(float), tight.table.scores[row].astype(float)
     parts = (base * fast.mean() / base.mean() - fast) / base.mean()
     # A spread that is told from 200 draws errs by 5%.
     assert np.std(errors) == pytest.approx(parts.std() / np.sqrt(32), rel=0.15)
     assert np.std(truths) == pytest.approx(parts.std() / np.sqrt(64), rel=0.15)
-    assert np.mean(truths) == pytest.approx(tight.truth[row].clip_loss, abs=0.002)
+    assert np.mean(truths) == pytest.approx(tight.truth[row].loss, abs=0.002)
 
 
 def test_fresh_prompts_are_others_each_time_and_a_seed_repeats_them(tight: Replay) -> None:
@@ -69,7 +69,7 @@ def test_an_answer_is_judged_by_the_truth_and_not_by_what_was_told(tight: Replay
         for trial, row in zip(found.trials, found.rows, strict=True):
             true = replay.truth[row]
             outcome = replay.outcome(trial)
-            assert outcome.verdict == ("right" if true.clip_loss <= BUDGET else "wrong")
+            assert outcome.verdict == ("right" if true.loss <= BUDGET else "wrong")
             assert outcome.speed == true.speedup / replay.bound
             assert outcome.utility == (outcome.speed if outcome.verdict == "right" else 0)
             if (outcome.verdict == "right") != (trial.clip_loss <= BUDGET):
@@ -85,7 +85,7 @@ def test_an_answer_is_judged_by_the_truth_and_not_by_what_was_told(tight: Replay
 def test_a_share_counts_true_losses(tight: Replay) -> None:
     replay = tight.redrawn(0)
     assert replay.share(range(len(replay.rows))) == pytest.approx(1)
-    beyond = [row for row, point in enumerate(replay.truth) if point.clip_loss > BUDGET]
+    beyond = [row for row, point in enumerate(replay.truth) if point.loss > BUDGET]
     assert replay.share(beyond) == 0
     assert replay.under(0.5).volume > replay.volume > replay.under(0.005).volume
 

@@ -22,9 +22,7 @@ def test_a_search_finds_the_few_points_that_keep_a_tight_budget() -> None:
 def test_doubled_losses_are_twice_those_recorded() -> None:
     replay = Replay(TABLE, loss_budget=0.02)
     doubled = multiplied(replay, 2.0).redrawn(1)
-    once = [point.clip_loss for point in replay.redrawn(1).truth]
-    np.testing.assert_allclose(
-        [p.clip_loss for p in doubled.truth], np.multiply(2, once), rtol=1e-4
-    )
+    once = [point.loss for point in replay.redrawn(1).truth]
+    np.testing.assert_allclose([p.loss for p in doubled.truth], np.multiply(2, once), rtol=1e-4)
     assert bound_found(doubled, []) == 0
     assert bound_found(doubled, list(range(len(once)))) == 1

@@ -76,7 +76,7 @@ def made_study(
         number=12,
         params=dict(params),
         speedup=2.5,
-        clip_loss=0.0123,
+        loss=0.0123,
         measurement=made_measurement(
             2.5,
             0.0123,

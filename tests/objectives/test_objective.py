@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from objectives.measurement import Baseline, Partial
+from objectives.measurement import Baseline, Estimates, Partial
 from objectives.objective import MAX_PAIRS, MIN_PAIRS
 from objectives.quality import METRICS
 from objectives.quality.metrics.psnr import PSNR_CEILING_DB, Psnr
@@ -138,11 +138,14 @@ def test_point_measures_the_same_pictures_again(pipe: Any, scorer: Scorer) -> No
 
 def test_hopeless_point_stops_early_and_keeps_what_was_measured(pipe: Any, scorer: Scorer) -> None:
     asked: list[Partial] = []
+    early: list[Estimate | None] = []
     faster, loss = Estimate(1.0, 0.9, 1.1), Estimate(0.1, 0.05, 0.15)
+    ssim = Estimate(0.2, 0.1, 0.3)
 
-    def hopeless(partial: Partial) -> tuple[Estimate, Estimate]:
+    def hopeless(partial: Partial) -> Estimates:
         asked.append(partial)
-        return faster, loss
+        early.extend(partial.loss(name, 0.95) for name in ("clip_loss", "ssim"))
+        return Estimates(faster, {"clip_loss": loss, "ssim": ssim})
 
     objective = make_objective(pipe, scorer, samples=12)
     baseline = objective.measure_baseline()
@@ -150,13 +153,14 @@ def test_hopeless_point_stops_early_and_keeps_what_was_measured(pipe: Any, score
     assert measured.stopped_early
     [partial] = asked
     assert (partial.batches, partial.of_batches) == (2, 6)
-    assert partial.baseline_scores == baseline.scores[:4]
+    assert early == [Estimate(0, 0, 0)] * 2
+    assert measured.metrics["ssim"].loss_ci == (0.1, 0.3)
     assert (measured.speedup, measured.clip_loss_ci) == (1.0, (0.05, 0.15))
     assert (measured.gpu_bound, measured.baseline_gpu_bound) == (None, None), "a CPU has no host"
     assert tuple(partial.latencies_s) == measured.latencies_s
     assert len(measured.latencies_s) == 1, "a pair is the least to look at"
     assert measured.latency_ci_s is None
-    assert measured.samples == len(partial.scores) == 4
+    assert measured.samples == 4
     assert measured.baseline_clip_score == pytest.approx(np.mean(baseline.scores[:4]))
 
 
@@ -171,7 +175,7 @@ def test_point_that_is_measured_in_full_already_does_not_stop_early(
     pipe: Any, scorer: Scorer
 ) -> None:
     objective = make_objective(pipe, scorer, samples=2)
-    nothing = Estimate(1.0, 1.0, 1.0), Estimate(0.0, 0.0, 0.0)
+    nothing = Estimates(Estimate(1.0, 1.0, 1.0), {"clip_loss": Estimate(0.0, 0.0, 0.0)})
     measured = objective.measure(PLAIN, objective.measure_baseline(), lambda partial: nothing)
     assert not measured.stopped_early
     assert measured.samples == 2

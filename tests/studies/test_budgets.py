@@ -32,14 +32,14 @@ from tests.studies.conftest import QUICK
     ],
 )
 def test_a_budget_is_read_and_written(text: str, name: str, most: float | None) -> None:
-    conditions = read_budgets([text]).conditions
-    assert conditions == {name: pytest.approx(most)}
-    assert read_budgets([budget_words(name, most)]).conditions == conditions
+    limits = read_budgets([text]).limits
+    assert limits == {name: pytest.approx(most)}
+    assert read_budgets([budget_words(name, most)]).limits == limits
 
 
 @pytest.mark.parametrize("given", [(["clip_loss=2%"], None), ([], 0.02)])
 def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]) -> None:
-    assert read_budgets(*given) == AskedBudgets(clip_loss=0.02)
+    assert read_budgets(*given) == AskedBudgets({"clip_loss": 0.02})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,6 @@ def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]
         (["ssim=0.9"], "for SSIM of at least 0.9 give ssim=10%"),
         (["psnr=30"], "for PSNR of at least 30 give psnr=3.16%"),
         (["clip_loss=2"], "greatest loss"),
-        (["clip_loss=none"], "greatest loss"),
         (["memory=20"], "MiB, GiB, MB or GB"),
         (["memory=0GiB"], "MiB, GiB, MB or GB"),
         (["memory=GiB"], "MiB, GiB, MB or GB"),
@@ -108,6 +107,22 @@ def test_a_command_names_its_budgets() -> None:
     conditions = {"ssim": 0.1, "memory_mib": 20480.0, "psnr": None}
     command = study_command(replace(QUICK, conditions=conditions))
     assert "--budget ssim=0.1 --budget memory=20480MiB --budget psnr=none" in command
+
+
+def test_the_loss_that_a_study_searches_by_has_a_budget_always() -> None:
+    with pytest.raises(InputError, match=r"^--budget ssim=none: the loss that a study searches by"):
+        read_budgets(["ssim=none"]).over(Budgets(0.1, {"clip_loss": 0.02}, "ssim"))
+    asked = read_budgets(["clip_loss=none"])
+    assert asked.over(Budgets(0.1, {"clip_loss": 0.02}, "ssim")) == Budgets(0.1, {}, "ssim")
+    with pytest.raises(InputError, match="clip_loss=none"):
+        asked.over(Budgets(0.02))
+
+
+def test_a_budget_of_the_study_s_own_loss_is_told_from_conditions() -> None:
+    asked = read_budgets(["ssim=5%", "memory=1GiB"], 0.03)
+    assert asked.beside("clip_loss") == (0.03, {"ssim": 0.05, "memory_mib": 1024.0})
+    assert asked.beside("ssim") == (0.05, {"clip_loss": 0.03, "memory_mib": 1024.0})
+    assert asked.beside("psnr")[0] is None
 
 
 def test_asked_budgets_go_over_those_of_a_study() -> None:

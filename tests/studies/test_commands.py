@@ -73,6 +73,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
     weights=st.dictionaries(
         st.sampled_from(["lpips", "dino"]), st.builds(Path, st.just("a b.pth"))
     ),
+    loss=st.sampled_from(["clip_loss", "image_similarity"]),
     device=st.sampled_from(["auto", "cpu", "cuda:3"]),
     timeout_s=st.none() | POSITIVE,
     trial_timeout_s=st.none() | POSITIVE,
@@ -89,7 +90,15 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
     confirm=st.booleans(),
 )
 
-REQUESTS = st.builds(StudyRequest, **PARTS)
+
+def with_sound_budget(request: StudyRequest) -> StudyRequest:
+    """A CLIP loss may be below 0; another one is from 0 to a half."""
+    if request.loss == "clip_loss" or request.loss_budget is None:
+        return request
+    return replace(request, loss_budget=round(abs(request.loss_budget) / 2, 6))
+
+
+REQUESTS = st.builds(StudyRequest, **PARTS).map(with_sound_budget)
 
 
 def test_no_field_of_a_request_is_left_out() -> None:

@@ -52,11 +52,15 @@ def test_how_one_searches_does_not_change_the_study(
     assert make_plan(make_request(**changes)).study_name == make_plan(make_request()).study_name
 
 
-def test_more_metrics_make_another_study_and_the_usual_ones_named_again_do_not(
+def test_another_loss_makes_another_study_and_more_metrics_do_not(
     make_request: MakeRequest,
 ) -> None:
     usual, more = make_plan(make_request()), make_plan(make_request(metrics=("attributes",)))
-    assert more.study_name != usual.study_name
+    other = make_plan(make_request(loss="attributes"))
+    assert other.study_name != usual.study_name
+    assert other.protocol.metrics == more.protocol.metrics
+    assert other.baseline_identity == usual.baseline_identity, "the pictures are the same"
+    assert more.study_name == usual.study_name
     assert more.protocol.metrics == (*usual.protocol.metrics, "attributes")
     assert make_plan(make_request(metrics=("ssim",))).study_name == usual.study_name
     assert kept_metrics(make_request(metrics=("ms_ssim",), conditions={"ms_ssim": 0.1}))

@@ -16,6 +16,7 @@ from generator.choice import Scope
 from generator.tasks.task import read_task
 from objectives.errors import InputError
 from storage.database.opening import Store, open_store
+from storage.errors import StudyRefusedError
 from storage.reading.studies import find_study, study_names
 from storage.records.conclusions.difference import Comparison
 from storage.records.protocol import MetricWeights
@@ -23,6 +24,7 @@ from storage.records.study import Study
 from studies.commands import going_on, study_command
 from studies.plan import make_plan
 from studies.planning.weights import read_weights
+from studies.run.opening import open_study_store
 from studies.run.runner import run_study
 from studies.sweep import make_requests
 from studies.sweep_file import read_sweep
@@ -68,13 +70,16 @@ def test_a_study_with_weights_is_measured_kept_told_and_resumed_from_any_folder(
     assert make_plan(again).study_name == measured.name
 
 
-def test_other_weights_are_another_study_and_a_difference_that_is_told(
-    measured: Study, make_request: MakeRequest, tmp_path: Path
+def test_other_weights_are_refused_and_a_difference_that_is_told(
+    measured: Study, make_request: MakeRequest, file: Path, tmp_path: Path, store: Store
 ) -> None:
     other = save_alexnet(tmp_path / "my alexnet.pth", seed=1)
     request = make_request(steps=2, metrics=("lpips",), weights={"lpips": other})
     plan = make_plan(request)
-    assert plan.study_name != measured.name
+    assert plan.study_name == measured.name, "a study may gain a metric"
+    open_study_store(make_plan(replace(request, weights={"lpips": file})), store)
+    with pytest.raises(StudyRefusedError, match=r"measured with other weights \(lpips my alexnet"):
+        open_study_store(plan, store)
     [(metric, changed)] = [(each.metric, each.name) for each in plan.protocol.weights]
     assert metric == "lpips" and changed != measured.protocol.weights[0].name
     told = measured.model_copy(update={"protocol": plan.protocol})
@@ -86,7 +91,7 @@ def test_usual_metrics_name_no_weights_and_rename_no_study(make_request: MakeReq
     assert protocol.weights == ()
     assert "weights" not in protocol.identity
     named = protocol.model_copy(update={"weights": (MetricWeights(metric="a", name="b@0"),)})
-    assert named.identity["weights"] == [{"metric": "a", "name": "b@0"}]
+    assert named.identity == protocol.identity, "a study may gain a metric"
 
 
 def test_weights_that_do_not_fit_leave_no_study(

@@ -130,7 +130,7 @@ def _table(studies: Sequence[Study]) -> Table:
     from accelfront.screen.rivals import FEWER_STEPS, VS_LOSSLESS, rival_lines
     from accelfront.screen.tables import AGAIN, INSIDE, combination_text, plain_table
 
-    table = plain_table("answer", "CLIP\nloss", "inside", "budget", "#")
+    table = plain_table("answer", _loss_column(studies), "inside", "budget", "#")
     # Its interval breaks last.
     table.columns[0].no_wrap = True
     table.add_column("parameters", justify="left", overflow="fold")
@@ -170,8 +170,8 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
         none = "none" if is_searched(study) else "none yet"
         return [none, "-", "-", budgets, "-", reach_text(study)]
     losses = (
-        f"{'* ' if each.clip_loss > study.loss_budget else ''}{each.clip_loss:.1%}"
-        for each in answer.measurements
+        f"{'* ' if loss > study.loss_budget else ''}{loss:.1%}"
+        for loss in (answer.lost(each).value for each in answer.measurements)
     )
     return [
         "\n".join(map(speedup_text, answer.measurements)),
@@ -181,6 +181,14 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
         str(answer.number),
         "\n".join([searched_params(study, answer), *beside]),
     ]
+
+
+def _loss_column(studies: Iterable[Study]) -> str:
+    """What the losses are, where all of them are of one metric; the budgets name them else."""
+    from storage.records.budgets import title
+
+    named = {title(study.loss).replace(" ", "\n") for study in studies}
+    return named.pop() if len(named) == 1 else "loss"
 
 
 def _is_told(note: str, lines: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from accelfront.cli.generation_options import (
     SchedulerOption,
     Size,
 )
-from accelfront.cli.metric_options import Metrics, WeightsFile
+from accelfront.cli.metric_options import Loss, Metrics, WeightsFile
 from accelfront.cli.options import (
     DEFAULT_STORAGE,
     DEFAULT_TRIALS,
@@ -30,6 +30,7 @@ from accelfront.cli.options import (
     named_file,
     names_in,
 )
+from storage.records.protocol import CLIP_LOSS
 
 INTERRUPTED = 130
 
@@ -87,6 +88,7 @@ def study(
     lora: LoraFile = None,
     metrics: Metrics = "",
     weights: WeightsFile = None,
+    loss: Loss = CLIP_LOSS,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     timeout: Annotated[
         float | None, typer.Option(help="Start no trial after this many seconds.")
@@ -110,7 +112,9 @@ def study(
     ] = None,
     req_score_loss: Annotated[
         float | None,
-        typer.Option(help="The loss budget: the greatest CLIP loss allowed, such as 0.02 for 2%."),
+        typer.Option(
+            help="The greatest CLIP loss allowed, such as 0.02 for 2%; as --budget clip_loss=2%."
+        ),
     ] = None,
     budget: Budget = None,
     allow_version_drift: Annotated[
@@ -135,7 +139,7 @@ def study(
     from studies.planning.weights import read_weights
     from studies.request import StudyRequest
 
-    budgets = read_budgets(budget or (), req_score_loss)
+    loss_budget, conditions = read_budgets(budget or (), req_score_loss).beside(loss)
     requirement = Requirement(speedup=req_speedup, latency_s=req_time)
     entry = find_pipeline(pipeline)
     request = StudyRequest(
@@ -154,13 +158,14 @@ def study(
         scorer=scorer,
         metrics=names_in(metrics),
         weights=read_weights(weights or ()),
+        loss=loss,
         generation=read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora),
         device=device,
         timeout_s=timeout,
         trial_timeout_s=trial_timeout,
         requirement=requirement,
-        loss_budget=budgets.clip_loss,
-        conditions=budgets.conditions,
+        loss_budget=loss_budget,
+        conditions=conditions,
         allow_version_drift=allow_version_drift,
         screening=not no_screening,
         confirm=not no_confirm,

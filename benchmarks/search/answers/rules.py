@@ -64,7 +64,7 @@ def by_confirmed_interval(trials: Sequence[Trial], looks: Looks) -> Trial | None
     """The fastest whose whole interval is inside, judged by confirmations alone."""
     budgets = looks.budgets
     judged = map(_by_confirmation_alone, _confirmed_share(trials, looks))
-    sure = [trial for trial in judged if trial.measurement.clip_loss_ci[1] <= budgets.clip_loss]
+    sure = [trial for trial in judged if trial.measurement.clip_loss_ci[1] <= budgets.most_loss]
     return max(sure, key=lambda trial: trial.speedup, default=None)
 
 
@@ -124,4 +124,4 @@ def _by_confirmation_alone(trial: Trial) -> Trial:
     if again is None:
         return trial
     update = {"measurement": again, "confirmed": None, "speedup": again.speedup}
-    return trial.model_copy(update={**update, "clip_loss": again.clip_loss})
+    return trial.model_copy(update={**update, "loss": again.clip_loss})

@@ -57,7 +57,7 @@ class Rival(Proposer):
             first: The points to begin with.
         """
         self.points = stack.points
-        self.budget = budgets.clip_loss
+        self.budget = budgets.most_loss
         self._stack = stack
         self._first = first
         self._distributions = make_distributions(stack.space)

@@ -188,7 +188,8 @@ def _told(quality: Quality) -> str:
     figures = (
         "1x"
         if trial is None
-        else f"trial {trial.number}, {trial.judged_speedup:.2f}x, CLIP loss {trial.judged_loss:.4f}"
+        else f"trial {trial.number}, {trial.judged_speedup:.2f}x, CLIP loss "
+        f"{trial.judged_clip_loss:.4f}"
     )
     return textwrap.fill(
         plain(f"{figures}: {quality.what}"),

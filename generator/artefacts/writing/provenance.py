@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from accel_space.methods import METHODS
 from generator.artefacts.writing.written import WIDTH, plain
+from storage.records.budgets import CLIP_LOSS
+from storage.records.conclusions.words import loss_title
 from storage.records.points import by_short_names
 from storage.records.protocol import Protocol
 from storage.records.study import Study
@@ -48,6 +50,7 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         f"{measured.baseline_latency_s:.3g} s without acceleration",
         **_warm_up(trial),
         "CLIP loss": f"{trial.clip_loss:.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
+        **_own_loss(trial),
         **_confirmation(trial),
         "pictures": f"{protocol.num_samples} of {protocol.width}x{protocol.height} pixels, "
         f"{protocol.batch_size} at a time, {protocol.dtype}, seeds from {protocol.seed} on",
@@ -75,6 +78,15 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
 def _weights(protocol: Protocol) -> str:
     """What metrics with a model of their own loaded."""
     return ", ".join(f"{each.metric} {each.name}" for each in protocol.weights)
+
+
+def _own_loss(trial: Trial) -> dict[str, str]:
+    """Its loss in the study's own metric, where that is another one: as it is judged."""
+    if trial.loss_name == CLIP_LOSS:
+        return {}
+    loss = trial.lost(trial.judged)
+    words = f"{loss.value:.4f} (95%: {loss.low:.4f} to {loss.high:.4f})"
+    return {loss_title(trial.loss_name): words}
 
 
 def _warm_up(trial: Trial) -> dict[str, str]:

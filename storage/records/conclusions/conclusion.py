@@ -14,6 +14,7 @@ from storage.records.budgets import Budgets
 from storage.records.conclusions.passed_over import passed_over
 from storage.records.conclusions.words import (
     figures,
+    loss_title,
     risk_in_words,
     sentence,
     share_text,
@@ -105,12 +106,17 @@ class Conclusion:
         words = "no answer yet"
         if self.answer is not None:
             words = (
-                f"answer {self.answer.judged_speedup:.2f}x, loss {self.answer.judged_loss:.1%} "
-                f"(trial {self.answer.number}), {self._chance(self.answer)} sure"
+                f"answer {self.answer.judged_speedup:.2f}x, {self._loss} "
+                f"{self.answer.judged_loss:.1%} (trial {self.answer.number}), "
+                f"{self._chance(self.answer)} sure"
             )
         elif self.bolder is None:
             words = self._why_nothing
         return "; ".join(filter(None, [words, self.bolder_in_words]))
+
+    @property
+    def _loss(self) -> str:
+        return loss_title(self.budgets.loss)
 
     def _chance(self, trial: Trial) -> str:
         return share_text(trial.chance_inside(self.budgets))
@@ -127,8 +133,8 @@ class Conclusion:
         if trial is None:
             return "no point is measured yet"
         words = (
-            f"no point is inside {inside} yet; the least loss is {trial.judged_loss:.1%}, at "
-            f"{trial.judged_speedup:.2f}x (trial {trial.number})"
+            f"no point is inside {inside} yet; the least {self._loss} is {trial.judged_loss:.1%}, "
+            f"at {trial.judged_speedup:.2f}x (trial {trial.number})"
         )
         lack = self.budgets.why_not(trial.judged)
         return f"{words}, but {lack}" if lack else words

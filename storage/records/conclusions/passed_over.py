@@ -32,7 +32,7 @@ def passed_over(
         for trial in trials
         if trial.number != chosen.number
         for speedup, loss in _looks(trial)
-        if speedup > least and loss <= budgets.clip_loss
+        if speedup > least and loss <= budgets.most_loss
         if trial.judged_speedup <= least or not serves(trial, asked, budgets)
     ]
     if not faster:
@@ -46,7 +46,7 @@ def passed_over(
 
 def _looks(trial: Trial) -> set[tuple[float, float]]:
     """Speedup and loss in the search and as judged."""
-    return {(trial.speedup, trial.clip_loss), (trial.judged_speedup, trial.judged_loss)}
+    return {(trial.speedup, trial.loss), (trial.judged_speedup, trial.judged_loss)}
 
 
 def _lack(trial: Trial, asked: Requirement, budgets: Budgets) -> str:
@@ -55,8 +55,8 @@ def _lack(trial: Trial, asked: Requirement, budgets: Budgets) -> str:
     slowest, latency = judged.speedup_ci[0], judged.latency_ci_s
     if not budgets.allow(judged):
         return budgets.why_not(judged)
-    if judged.clip_loss > budgets.clip_loss:
-        return f"by both measurements it loses {judged.clip_loss:.1%}"
+    if trial.judged_loss > budgets.most_loss:
+        return f"by both measurements it loses {trial.judged_loss:.1%}"
     if trial.chance_inside(budgets) < SURE:
         return f"there is {risk_in_words(trial, budgets)}"
     if asked.speedup is not None and slowest < asked.speedup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor
 
-from storage.records.budgets import CLIP_LOSS, Budgets, amount
+from storage.records.budgets import CLIP_LOSS, Budgets, Figure, title
 from storage.records.judgement import LEAST_SPEEDUP
 from storage.records.measurement import Measurement
 from storage.records.trial import Trial
@@ -16,21 +16,25 @@ def speedup_words(measured: Measurement) -> str:
     return f"{measured.speedup:.2f}x ({low:.2f} to {high:.2f})"
 
 
-def loss_words(measured: Measurement) -> str:
-    """A CLIP loss and its interval."""
-    low, high = measured.clip_loss_ci
-    return f"{measured.clip_loss:.1%} ({low:.1%} to {high:.1%})"
+def loss_words(loss: Figure) -> str:
+    """A loss and its interval."""
+    return f"{loss.value:.1%} ({loss.low:.1%} to {loss.high:.1%})"
+
+
+def loss_title(name: str) -> str:
+    """What a study's loss is called within a sentence: plainly so where it is the usual one."""
+    return "loss" if name == CLIP_LOSS else title(name)
 
 
 def figures(trial: Trial) -> str:
     """A point with what it is judged by."""
-    speedup, loss = speedup_words(trial.judged), loss_words(trial.judged)
-    return f"trial {trial.number}: {speedup} at a loss of {loss}"
+    speedup, loss = speedup_words(trial.judged), loss_words(trial.lost(trial.judged))
+    return f"trial {trial.number}: {speedup} at {_a(loss_title(trial.loss_name))} of {loss}"
 
 
 def risk_in_words(trial: Trial, budgets: Budgets) -> str:
     """Such as `a 40% chance that it loses more than 2%`: the chance that it breaks a budget."""
-    breaks = f"loses more than {amount(CLIP_LOSS, budgets.clip_loss)}"
+    breaks = f"loses more than {budgets.loss_in_words}"
     if budgets.conditions:
         breaks = f"is not inside {budgets.in_words()}"
     # With the chance to be inside, as people are shown that, it comes to the whole.
@@ -58,6 +62,10 @@ def share_text(chance: float) -> str:
 
 def _percent(chance: float) -> int:
     return min(99, floor(100 * chance))
+
+
+def _a(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _article(share: str) -> str:

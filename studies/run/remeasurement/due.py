@@ -66,6 +66,7 @@ def measure_again(
     instrument: Instrument,
     trials: list[Trial],
     timeout_s: float | None,
+    every_pair: bool,
 ) -> Measurement:
     """Measure a point again.
 
@@ -73,14 +74,17 @@ def measure_again(
         due: The point, and why.
         instrument: The search's, or to confirm that of the unseen prompts.
         trials: The study's points.
-        timeout_s: As `Objective.measure` takes it.
+        timeout_s: As `Objective.measure` takes it, as is the next.
+        every_pair: Whether every picture is compared with the baseline's.
 
     Returns:
         The confirmation; or of two timings the quieter one, with what disturbed it.
     """
     point, objective = due.first.params, instrument.objective
     if due.kind == "confirmed":
-        return objective.measure(point, instrument.baseline, timeout_s=timeout_s)
+        return objective.measure(
+            point, instrument.baseline, timeout_s=timeout_s, every_pair=every_pair
+        )
     others = [trial for trial in trials if trial.number != due.first.number]
     before = due.first.measurement
     again = objective.time_again(before, point, instrument.baseline, timeout_s)

@@ -13,6 +13,7 @@ from storage.records.points import point_text
 from storage.records.study import Study
 from storage.records.trial import Trial
 from storage.study_store.store import StudyStore
+from studies.planning.metrics import compares_every_picture
 from studies.run.failures import first_line, is_own_fault
 from studies.run.measuring import Instruments
 from studies.run.progress import Reporter, in_words
@@ -87,7 +88,9 @@ class Remeasuring:
         start = time.perf_counter()
         try:
             with ours.heartbeat(trial_id):
-                measurement = measure_again(due, instrument, trials, self.timeout_s)
+                measurement = measure_again(
+                    due, instrument, trials, self.timeout_s, compares_every_picture(self.budgets)
+                )
         except KeyboardInterrupt:
             ours.fail(trial_id, "interrupted")
             raise
@@ -100,7 +103,7 @@ class Remeasuring:
             return
         ours.keep(trial_id, due.kind, measurement)
         self.reporter.step_times.note(due.kind, time.perf_counter() - start)
-        self.reporter.last = f"{due.kind} {which}, {in_words(measurement)}"
+        self.reporter.last = f"{due.kind} {which}, {in_words(measurement, self.budgets)}"
 
     def steps_left(self, trials: list[Trial], wanted: int, one_alone: bool) -> Mapping[Step, int]:
         """What the run has still to do at most: of remeasurements what is due, or may be.

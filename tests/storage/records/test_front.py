@@ -14,7 +14,7 @@ BUDGET = 0.02
 @dataclass(frozen=True)
 class Point:
     speedup: float
-    clip_loss: float
+    loss: float
     name: int = 0
 
 
@@ -24,16 +24,16 @@ coarse = st.lists(
     max_size=12,
 )
 fine = st.lists(
-    st.builds(Point, speedup=st.floats(0.1, 10), clip_loss=st.floats(-0.5, 0.9)), max_size=12
+    st.builds(Point, speedup=st.floats(0.1, 10), loss=st.floats(-0.5, 0.9)), max_size=12
 )
 points = st.one_of(coarse, fine).map(
-    lambda found: [Point(p.speedup, p.clip_loss, name) for name, p in enumerate(found)]
+    lambda found: [Point(p.speedup, p.loss, name) for name, p in enumerate(found)]
 )
 
 
 def beats(one: Point, other: Point) -> bool:
-    no_worse = one.speedup >= other.speedup and one.clip_loss <= other.clip_loss
-    better = one.speedup > other.speedup or one.clip_loss < other.clip_loss
+    no_worse = one.speedup >= other.speedup and one.loss <= other.loss
+    better = one.speedup > other.speedup or one.loss < other.loss
     return no_worse and (better or one.name < other.name)
 
 
@@ -67,19 +67,19 @@ def test_dominated_is_what_would_not_enter_the_front(
 ) -> None:
     front = pareto_front(points)
     for point in candidate:
-        late = Point(point.speedup, point.clip_loss, name=1000)
+        late = Point(point.speedup, point.loss, name=1000)
         enters = late in pareto_front([*points, late])
         # Where no loss is allowed, gains count as well.
-        assert is_dominated(point.speedup, point.clip_loss, front, loss_budget=0) is not enters
+        assert is_dominated(point.speedup, point.loss, front, loss_budget=0) is not enters
 
 
 @given(points=points, candidate=points)
 def test_a_gain_does_not_save_a_slower_point(points: list[Point], candidate: list[Point]) -> None:
     front = pareto_front(points)
     for point in candidate:
-        none_lost = Point(point.speedup, max(0.0, point.clip_loss))
-        assert is_dominated(point.speedup, point.clip_loss, front, BUDGET) is is_dominated(
-            none_lost.speedup, none_lost.clip_loss, front, loss_budget=0
+        none_lost = Point(point.speedup, max(0.0, point.loss))
+        assert is_dominated(point.speedup, point.loss, front, BUDGET) is is_dominated(
+            none_lost.speedup, none_lost.loss, front, loss_budget=0
         )
 
 
@@ -94,7 +94,7 @@ def test_equal_point_is_dominated() -> None:
 @given(points=points)
 def test_best_is_the_fastest_inside_the_budget_and_on_the_front(points: list[Point]) -> None:
     best = best_inside(points, BUDGET)
-    inside = [point for point in points if point.clip_loss <= BUDGET]
+    inside = [point for point in points if point.loss <= BUDGET]
     assert (best is None) == (not inside)
     if best is not None:
         assert best.speedup == max(point.speedup for point in inside)
@@ -125,7 +125,7 @@ def test_gains_count_where_the_budget_demands_one() -> None:
 def test_hypervolume_is_the_number_of_dominated_cells(points: list[Point]) -> None:
     # All values lie on a grid of 1/4 by 1/200, so counting its cells integrates exactly.
     cells = sum(
-        any(p.speedup >= (s + 1) / 4 and p.clip_loss <= loss / 200 + 1e-12 for p in points)
+        any(p.speedup >= (s + 1) / 4 and p.loss <= loss / 200 + 1e-12 for p in points)
         for s in range(4, 12)
         for loss in range(4)
     )

@@ -75,7 +75,7 @@ def test_digests_are_those_of_the_first_version(
 class Later(Protocol):
     """A protocol as a later release may have it."""
 
-    metrics: tuple[str, ...] = ("clip_loss",)
+    loss: str = "clip_loss"
     negative_prompt: str = ""
 
 
@@ -84,10 +84,15 @@ def test_a_field_that_came_later_renames_no_study_that_leaves_it_at_its_default(
         return study_digest(Later.model_validate(FULL | changes), "a CPU", {})
 
     plain = study_digest(Protocol.model_validate(FULL), "a CPU", {})
-    assert digest() == digest(metrics=("clip_loss",), negative_prompt="") == plain
-    assert (
-        len({plain, digest(metrics=("clip_loss", "ssim")), digest(negative_prompt="blurry")}) == 3
-    )
+    assert digest() == digest(loss="clip_loss", negative_prompt="") == plain
+    assert len({plain, digest(loss="ssim"), digest(negative_prompt="blurry")}) == 3
+
+
+def test_a_study_that_gains_a_metric_keeps_its_name() -> None:
+    def digest(**changes: Any) -> str:
+        return study_digest(Protocol.model_validate(FULL | changes), "a CPU", {})
+
+    assert digest(metrics=["clip_loss", "psnr", "attributes"]) == digest()
 
 
 def test_the_first_version_counts_its_fields_whatever_their_value() -> None:

@@ -22,7 +22,7 @@ PROTOCOL = made_protocol()
 STUDY_FIELDS = [
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
     "doubt", "trials", "foreign_trials", "front", "answer", "bolder", "failed",
-    "budgets", "ruled_out", "label",
+    "budgets", "ruled_out", "label", "loss",
 ]  # fmt: skip
 
 POINT_FIELDS = [
@@ -148,6 +148,7 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "answer": point,
         "bolder": None,
         "label": None,
+        "loss": "clip_loss",
     }
     assert point == {
         "trial": 0,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objectives.measurement import Partial
-from objectives.statistics import Estimate, Spread, early_speedup, relative_loss
+from objectives.statistics import Estimate, Spread, early_speedup, mean_loss, relative_loss
 from storage.records.budgets import Budgets
 from storage.records.front import is_dominated, pareto_front
 from storage.records.requirement import Requirement, meets
@@ -88,7 +88,7 @@ def made(speedup: float, loss: float, slower: float = 0.0, worse: float = 0.0) -
         "speedup_ci": [speedup - slower, speedup],
         "clip_loss_ci": [loss, loss + worse],
     }
-    return make_trial(**ends).model_copy(update={"speedup": speedup, "clip_loss": loss})
+    return make_trial(**ends).model_copy(update={"speedup": speedup, "loss": loss})
 
 
 POINTS = st.lists(st.builds(made, st.floats(1, 4), st.floats(-0.05, 0.3)), min_size=0, max_size=8)
@@ -169,7 +169,10 @@ def test_checks_double_their_prompts_and_share_one_chance_of_error() -> None:
     assert checks(8) == [2, 4]
     assert checks(9) == [2, 4, 8]
     for batches in range(3, 200):
-        assert (1 - confidence(batches)) * len(checks(batches)) == pytest.approx(ERROR)
+        for conditions in range(3):
+            share = (1 - confidence(batches, conditions)) * len(checks(batches))
+            # Of the speedup, of the loss and of each condition one side of an interval may err.
+            assert share / 2 * (2 + conditions) == pytest.approx(ERROR)
 
 
 def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> Trial:
@@ -183,35 +186,77 @@ def made_trial(number: int, speedup: float, loss: float, pairs: int = 4) -> Tria
     return made_point(number, {}, speedup, loss, **figures)
 
 
-def make_partial(speedup: float, loss: float, batches: int, of_batches: int) -> Partial:
-    """Four prompts a batch; the first one is not timed."""
+def make_partial(
+    speedup: float, loss: float, batches: int, of_batches: int, peak_mib: float | None = None
+) -> Partial:
+    """Four prompts a batch; the first one is not timed. The loss of SSIM is about 0.2."""
     prompts = 4 * batches
     baseline = np.random.default_rng(0).uniform(0.2, 0.3, prompts)
     wobble = np.random.default_rng(1).normal(0, 0.002, prompts)
     scores = list(baseline * (1 - loss) + wobble - wobble.mean())
     pairs = batches - 1
-    return Partial(
-        [1.0 / speedup] * pairs, [1.0] * pairs, scores, list(baseline), batches, of_batches
-    )
+
+    def lost(name: str, sure: float) -> Estimate | None:
+        if name == "ssim":
+            return mean_loss(list(0.2 + wobble), sure)
+        return relative_loss(list(baseline), scores, sure) if name == "clip_loss" else None
+
+    return Partial([1.0 / speedup] * pairs, [1.0] * pairs, lost, peak_mib, batches, of_batches)
 
 
 def test_one_pair_is_enough_to_drop_a_point_far_behind_the_front() -> None:
     trials = [made_trial(number, 2.0, 0.0) for number in range(4)]
-    screen = Screen(trials, trials[:1], loss_budget=0.02)
+    screen = Screen(trials, trials[:1], Budgets(0.02))
     dropped = screen(make_partial(1.5, 0.01, batches=2, of_batches=8))
     assert dropped is not None
-    speedup, loss = dropped
+    speedup, loss = dropped.speedup, dropped.losses["clip_loss"]
     assert 1.4 < speedup.low < 1.5 < speedup.high < 1.6
     assert 0.0 < loss.low < 0.01 < loss.high
     assert screen(make_partial(2.01, 0.01, batches=2, of_batches=8)) is None
     assert screen(make_partial(1.5, 0.01, batches=3, of_batches=8)) is None, "no check is due"
-    assert Screen([], [], loss_budget=0.02)(make_partial(1.5, 0.5, 2, 8)) is None
+    assert Screen([], [], Budgets(0.02))(make_partial(1.5, 0.5, 2, 8)) is None
 
 
 def test_no_pair_says_how_far_pairs_scatter_before_any_trial() -> None:
     partial = make_partial(1.5, 0.01, batches=2, of_batches=8)
-    speedup, _ = early_estimates(partial, usual_spread([]), 0.95)
+    speedup = early_estimates(partial, usual_spread([]), 0.95, []).speedup
     assert (speedup.low, speedup.high) == (0, float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "peak_mib", "given_up"),
+    [
+        ({"ssim": 0.1}, None, True),
+        ({"ssim": 0.2}, None, False),
+        ({"ssim": 0.3}, None, False),
+        ({"memory_mib": 1000.0}, 1001.0, True),
+        ({"memory_mib": 1000.0}, 1000.0, False),
+        ({"memory_mib": 1000.0}, None, False),
+        ({"attributes": 0.0}, None, False),
+    ],
+)
+def test_a_point_is_given_up_once_it_surely_breaks_any_budget(
+    conditions: dict[str, float], peak_mib: float | None, given_up: bool
+) -> None:
+    trials = [made_trial(number, 2.0, 0.0) for number in range(4)]
+    partial = make_partial(3.0, 0.0, batches=2, of_batches=8, peak_mib=peak_mib)
+    budgets = Budgets(0.02, conditions)
+    found = Screen(trials, trials[:1], budgets)(partial)
+    assert (found is not None) is given_up
+    assert Screen(trials, [], budgets)(partial) is None, "no point keeps them yet"
+
+
+def test_screening_goes_by_the_loss_of_the_study() -> None:
+    figures = {"ssim": {"value": 0.99, "loss": 0.01, "loss_ci": [0.005, 0.015], "samples": 16}}
+    made_so = made_point(0, {}, 2.0, 0.3, metrics=figures)
+    good = made_so.model_copy(update={"loss": 0.01, "loss_name": "ssim"})
+    budgets = Budgets(0.1, loss="ssim")
+    # The point is faster, its CLIP loss is that of the front, and its SSIM is far beyond.
+    partial = make_partial(3.0, 0.3, batches=2, of_batches=8)
+    found = Screen([good], [good], budgets)(partial)
+    assert found is not None
+    assert found.losses.keys() == {"ssim"}
+    assert Screen([good], [good], Budgets(0.3, loss="ssim"))(partial) is None
 
 
 @pytest.mark.parametrize("carried_over", [0.0, 0.7])

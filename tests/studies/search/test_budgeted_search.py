@@ -28,7 +28,7 @@ BUDGETS = Budgets(0.02, {"memory_mib": 1000.0, "ssim": 0.1})
 def measured_at(truth: Truth, point: Point) -> Measurement:
     """A measurement; points whose gate closes early, which are fast, take too much memory."""
     key = point_key(point)
-    speedup, loss = truth.of(key).speedup, truth.of(key).clip_loss
+    speedup, loss = truth.of(key).speedup, truth.of(key).loss
     measured = measurement_of((speedup, speedup, speedup), (loss, loss, loss))
     ssim = {"value": 0.95, "loss": 0.05, "loss_ci": [0.04, 0.06], "samples": 4}
     memory = 1000.0 + 100 * (16 - point["tgate.gate_step"])
@@ -48,7 +48,7 @@ def search(name: str, stack: Stack, budgets: Budgets, evaluations: int) -> list[
         key = point_key(proposal.point)
         measured = measured_at(truth, proposal.point)
         # As a study that had no budget when it began was told.
-        proposal.trial.set_constraint("clip_loss", measured.clip_loss - budgets.clip_loss)
+        proposal.trial.set_constraint("clip_loss", measured.clip_loss - budgets.most_loss)
         proposal.trial.set_user_attr(POINT, proposal.point)
         proposal.trial.set_user_attr(MEASUREMENT, measured.as_json())
         if len(taken) >= 3:

@@ -56,7 +56,7 @@ class Truth:
 
 class Measured:
     def __init__(self, speedup: float, clip_loss: float) -> None:
-        self.speedup, self.clip_loss = float(speedup), float(clip_loss)
+        self.speedup, self.loss = float(speedup), float(clip_loss)
 
 
 def search(name: str, stack: Stack, truth: Truth, evaluations: int, seed: int = 0) -> float:
@@ -71,7 +71,7 @@ def search(name: str, stack: Stack, truth: Truth, evaluations: int, seed: int = 
         found[key] = truth.of(key)
         proposal.trial.set_user_attr(POINT, proposal.point)
         proposal.trial.set_user_attr(MEASUREMENT, made_measurement().as_json())
-        study.tell(proposal.trial, [found[key].speedup, found[key].clip_loss])
+        study.tell(proposal.trial, [found[key].speedup, found[key].loss])
     return hypervolume(list(found.values()), BUDGET) / truth.volume
 
 
@@ -98,7 +98,7 @@ def test_points_that_others_measure_now_are_left_to_them() -> None:
         sampler.taken = keys
         trial.set_user_attr(POINT, stack.canonical(by_whole_names(trial.params)))
         trial.set_user_attr(MEASUREMENT, made_measurement().as_json())
-        study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).clip_loss])
+        study.tell(trial, [truth.of(keys[-1]).speedup, truth.of(keys[-1]).loss])
     running = [study.ask(distributions) for _ in range(6)]
     keys += [point_key(stack.canonical(by_whole_names(trial.params))) for trial in running]
     assert len(set(keys)) == 18
@@ -197,7 +197,7 @@ def test_a_point_in_full_counts_as_it_is_and_not_as_when_it_was_given_up(
             tell(study, point, *first, in_full=False)
         for point in stack.points[4:8]:
             seen = truth.of(point_key(point))
-            tell(study, point, seen.speedup, seen.clip_loss, in_full=True)
+            tell(study, point, seen.speedup, seen.loss, in_full=True)
         sampler.taken = [point_key(point) for point in stack.points[4:8]]
         found.append([proposed(study, stack) for _ in range(4)])
     assert found[0] == found[1]
