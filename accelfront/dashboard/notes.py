@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from accelfront.screen.counting import counted
 from accelfront.serving.guard import Application
 from storage.reading.trials import RawTrial
+from storage.records.budgets import figure, title
 from storage.records.conclusions.words import loss_words, speedup_words
 from storage.records.measurement import Kind, Measurement
 from storage.records.study import Study
@@ -98,6 +99,7 @@ class _Told:
         self._shown = {each["number"]: each for each in study["trials"]}
         self._points = {trial.number for trial in record.trials}
         self._roles = record.roles
+        self._loss = record.loss
         self._again: dict[int, list[str]] = {}
         for trial in trials:
             if (again := RawTrial.of_optuna(trial).remeasurement()) is not None:
@@ -112,7 +114,7 @@ class _Told:
         if not lines[0]:
             return ""
         if (measured := raw.measurement()) is not None:
-            lines += [_figures(measured), _disturbed(measured)]
+            lines += [_figures(measured, self._loss), _disturbed(measured)]
         lines += [*self._again.get(number, ()), self._pictures(trial)]
         return "".join(f"{line}\n\n" for line in lines if line)
 
@@ -160,8 +162,10 @@ class _Told:
         return f"[trial {number}](/dashboard/studies/{self._id}/trials?numbers={number})"
 
 
-def _figures(measured: Measurement) -> str:
-    return f"Speedup {speedup_words(measured)}, CLIP loss {loss_words(measured)}."
+def _figures(measured: Measurement, loss: str) -> str:
+    found = figure(measured, loss)
+    lost = "" if found is None else f", {title(loss)} {loss_words(found)}"
+    return f"Speedup {speedup_words(measured)}{lost}."
 
 
 def _disturbed(measured: Measurement) -> str:
