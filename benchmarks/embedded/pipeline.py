@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmarks.embedded.methods import Applied
 from objectives.embedded import DIT_DIR, PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, V_DIR, XL_DIR
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.tokenizer import LENGTH
+from objectives.embedded.training.tokenizer import LENGTH
 from objectives.embedded.world import parse_caption
 from objectives.pipelines.families import family_of
 

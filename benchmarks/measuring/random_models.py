@@ -16,7 +16,7 @@ import transformers
 from safetensors.torch import save_file
 
 from objectives.embedded import SCORER_DIR
-from objectives.embedded.tokenizer import build_t5_tokenizer, build_tokenizer
+from objectives.embedded.training.tokenizer import build_t5_tokenizer, build_tokenizer
 from objectives.pipelines.architecture import known_parts
 from objectives.pipelines.families import class_of
 from objectives.pipelines.loading import free_memory

@@ -14,13 +14,13 @@ from typing import Final
 
 import torch
 
-from objectives.embedded.denoiser import Setup
-from objectives.embedded.loop import Budget, TrainingResult
-from objectives.embedded.train_dit import train_dit, train_dit_text
-from objectives.embedded.train_scorer import train_scorer
-from objectives.embedded.train_unet import train_unet, train_v
-from objectives.embedded.train_vae import train_vae
-from objectives.embedded.train_xl import train_xl
+from objectives.embedded.training.denoiser import Setup
+from objectives.embedded.training.dit import train_dit, train_dit_text
+from objectives.embedded.training.loop import Budget, TrainingResult
+from objectives.embedded.training.scorer import train_scorer
+from objectives.embedded.training.unet import train_unet, train_v
+from objectives.embedded.training.vae import train_vae
+from objectives.embedded.training.xl import train_xl
 from objectives.embedded.world import balanced_captions
 
 DENOISERS: Final[Mapping[str, Callable[[Setup], TrainingResult]]] = {

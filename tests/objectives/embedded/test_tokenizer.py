@@ -5,7 +5,7 @@ import torch
 from transformers import CLIPTokenizer, T5Tokenizer
 
 from objectives.embedded import world
-from objectives.embedded.tokenizer import (
+from objectives.embedded.training.tokenizer import (
     LENGTH,
     CaptionTokens,
     build_t5_tokenizer,

@@ -13,11 +13,21 @@ from torch import Tensor, nn
 from transformers import CLIPTextModelWithProjection
 
 from objectives.embedded import train, world
-from objectives.embedded.denoiser import Setup, build_scheduler, make_latents, train_denoiser
-from objectives.embedded.loop import Budget, GraphedStep, fit
-from objectives.embedded.text_encoder import build_text_encoder
-from objectives.embedded.tokenizer import LENGTH, CaptionTokens, build_t5_tokenizer, build_tokenizer
-from objectives.embedded.train_dit import build_t5, encode_captions
+from objectives.embedded.training.denoiser import (
+    Setup,
+    build_scheduler,
+    make_latents,
+    train_denoiser,
+)
+from objectives.embedded.training.dit import build_t5, encode_captions
+from objectives.embedded.training.loop import Budget, GraphedStep, fit
+from objectives.embedded.training.text_encoder import build_text_encoder
+from objectives.embedded.training.tokenizer import (
+    LENGTH,
+    CaptionTokens,
+    build_t5_tokenizer,
+    build_tokenizer,
+)
 
 TOY = Budget(steps=2, batch=4, warmup=1)
 PIXART = {"use_resolution_binning": False, "clean_caption": False, "max_sequence_length": LENGTH}

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from objectives.embedded import DIT_DIR, PROMPTS_FILE, SCORER_DIR, TWINS, V_DIR, XL_DIR
-from objectives.embedded.tokenizer import LENGTH
+from objectives.embedded.training.tokenizer import LENGTH
 from objectives.embedded.world import parse_caption
 from objectives.embedded.zero_shot import correctness
 

@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.loop import Budget, TrainingResult, fit
-from objectives.embedded.tokenizer import CaptionTokens
-from objectives.embedded.train_vae import encode
+from objectives.embedded.training.loop import Budget, TrainingResult, fit
+from objectives.embedded.training.tokenizer import CaptionTokens
+from objectives.embedded.training.vae import encode
 
 LATENT_PIXELS: Final = PIXELS // 4
 EMPTY_SHARE: Final = 0.1

@@ -9,10 +9,19 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5Tokenizer
 
 from objectives.embedded import world
-from objectives.embedded.denoiser import LATENT_PIXELS, Setup, save_pipeline, train_denoiser
-from objectives.embedded.loop import TrainingResult, fit
-from objectives.embedded.tokenizer import CaptionTokens, build_t5_tokenizer, build_tokenizer
-from objectives.embedded.train_scorer import TEXT_WIDTH
+from objectives.embedded.training.denoiser import (
+    LATENT_PIXELS,
+    Setup,
+    save_pipeline,
+    train_denoiser,
+)
+from objectives.embedded.training.loop import TrainingResult, fit
+from objectives.embedded.training.scorer import TEXT_WIDTH
+from objectives.embedded.training.tokenizer import (
+    CaptionTokens,
+    build_t5_tokenizer,
+    build_tokenizer,
+)
 
 NAME: Final = "tiny-shapes-dit"
 T5_WIDTH: Final = 96

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.loop import Budget, TrainingResult, fit
-from objectives.embedded.tokenizer import LENGTH, CaptionTokens, build_tokenizer
+from objectives.embedded.training.loop import Budget, TrainingResult, fit
+from objectives.embedded.training.tokenizer import LENGTH, CaptionTokens, build_tokenizer
 from objectives.embedded.world import COLUMN, SINGLE, VALUES
 
 EMBEDDING: Final = 128

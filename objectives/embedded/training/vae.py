@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
-from objectives.embedded.loop import Budget, TrainingResult, fit
+from objectives.embedded.training.loop import Budget, TrainingResult, fit
 
 KL_WEIGHT: Final = 5e-4
 EDGE_WEIGHT: Final = 0.5
@@ -21,7 +21,7 @@ SQUARE_WEIGHT: Final = 2.0
 def build_vae(device: torch.device) -> Any:
     """Build an untrained `AutoencoderKL` that shrinks the side by a factor of four."""
     with torch.device(device):
-        # diffusers carries no types: its models are `Any` here and in train_unet.py.
+        # diffusers carries no types: its models are `Any` here and in unet.py.
         autoencoder: Any = diffusers.AutoencoderKL
         return autoencoder(
             down_block_types=("DownEncoderBlock2D",) * 3,

@@ -1,4 +1,4 @@
-"""What the three trainings share: optimizer step, CUDA graph, schedule, weight average."""
+"""What all trainings share: optimizer step, CUDA graph, schedule, weight average."""
 
 import copy
 import math

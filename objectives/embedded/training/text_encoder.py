@@ -14,8 +14,8 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from objectives.embedded.tokenizer import LENGTH
-from objectives.embedded.train_scorer import EMBEDDING, TEXT_HEADS, TEXT_LAYERS, TEXT_WIDTH
+from objectives.embedded.training.scorer import EMBEDDING, TEXT_HEADS, TEXT_LAYERS, TEXT_WIDTH
+from objectives.embedded.training.tokenizer import LENGTH
 
 _Encoder = TypeVar("_Encoder", CLIPTextModel, CLIPTextModelWithProjection)
 

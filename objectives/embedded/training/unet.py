@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
-from objectives.embedded.denoiser import (
+from objectives.embedded.training.denoiser import (
     LATENT_PIXELS,
     Setup,
     build_scheduler,
     save_pipeline,
     train_denoiser,
 )
-from objectives.embedded.loop import TrainingResult
-from objectives.embedded.text_encoder import build_text_encoder
-from objectives.embedded.tokenizer import CaptionTokens, build_tokenizer
-from objectives.embedded.train_scorer import TEXT_WIDTH
+from objectives.embedded.training.loop import TrainingResult
+from objectives.embedded.training.scorer import TEXT_WIDTH
+from objectives.embedded.training.text_encoder import build_text_encoder
+from objectives.embedded.training.tokenizer import CaptionTokens, build_tokenizer
 
 HEAD_WIDTH: Final = 16
 

@@ -1,0 +1,1 @@
+"""Training the embedded pipelines: what each is made of, and how it learns."""
