@@ -8,10 +8,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from accelfront.eyes.kept import Kept, address
+from accelfront.eyes.kept import Kept
 from accelfront.eyes.page import render
 from accelfront.eyes.sides import Couple
 from accelfront.eyes.sides import Side as Shown
+from accelfront.report.pictures import address
 from storage.database.opening import Store
 from storage.database.votes import MOST_CHARACTERS, Side, Vote, Winner
 from storage.reading.votes import BASELINE
@@ -127,7 +128,9 @@ def render_ballot(couple: Couple, kept: Kept, seed: str, post: str = "", nonce: 
     for pair, shown_first in shuffled(kept.pairs, seed):
         pictures = [address(sheet.picture(pair)) for sheet in (trial_sheet, rival_sheet)]
         ordered = pictures if shown_first == "trial" else pictures[::-1]
-        pairs.append({"pair": pair, "shown_first": shown_first, "pictures": ordered})
+        prompt = kept.notes[pair][0] if pair < len(kept.notes) else ""
+        place = {"pair": pair, "shown_first": shown_first}
+        pairs.append({**place, "pictures": ordered, "prompt": prompt})
     assert couple.second.trial is not None  # The second is never a baseline.
     rival = couple.first.trial
     data = {

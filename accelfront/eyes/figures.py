@@ -7,7 +7,8 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from accelfront.eyes.sides import Couple, Side
-from storage.records.budgets import CLIP_LOSS, MEMORY, Figure, amount, figure, title
+from accelfront.report.points import loss_name, metric_title
+from storage.records.budgets import CLIP_LOSS, MEMORY, Figure, amount, figure
 from storage.records.conclusions.difference import Change, Comparison, difference, ratio
 from storage.records.conclusions.words import share_text
 from storage.records.measurement import Interval
@@ -40,13 +41,17 @@ class Row(NamedTuple):
 def verdict(couple: Couple) -> str:
     """What the figures say of the second one beside the first one, in a sentence."""
     first, second = couple.names
-    speed, loss = _speedup_change(couple), _loss_change(couple, CLIP_LOSS)
-    assert loss is not None  # Every point has one.
-    times, more = f"{speed.value:.2f} times", _more(loss)
-    is_faster = f"is {times} as fast as" if speed.differs else f"is about as fast ({times}) as"
-    loses = f"loses {more} CLIP score" if loss.differs else f"about as good in CLIP score ({more})"
-    joint = "and" if loss.differs else "and is"
-    return f"{second[:1].upper()}{second[1:]} {is_faster} {first} {joint} {loses}."
+    name = loss_name(couple.second.study)
+    speed, loss = _speedup_change(couple), _loss_change(couple, name)
+    is_faster = f"is {speed.value:.2f} times as fast as {first}"
+    if not speed.differs:
+        is_faster = f"is about as fast as {first} ({speed.value:.2f} times)"
+    told = f"{second[:1].upper()}{second[1:]} {is_faster}"
+    if loss is None:
+        return f"{told}."
+    more = f"{100 * abs(loss.value):.3g} points {'greater' if loss.value > 0 else 'less'}"
+    is_lossy = more if loss.differs else f"about the same ({more})"
+    return f"{told}, and its {metric_title(name)} is {is_lossy}."
 
 
 def figure_rows(couple: Couple) -> list[Row]:
@@ -125,7 +130,8 @@ def _speedup_change(couple: Couple) -> Change:
 
 def _metrics(couple: Couple) -> list[str]:
     known = [side.trial.judged.metrics for side in couple.sides if side.trial is not None]
-    return [CLIP_LOSS, *dict.fromkeys(name for metrics in known for name in metrics)]
+    others = [CLIP_LOSS, *(name for metrics in known for name in metrics)]
+    return list(dict.fromkeys([loss_name(couple.second.study), *others]))
 
 
 def _loss(side: Side, name: str) -> Figure | None:
@@ -135,7 +141,7 @@ def _loss(side: Side, name: str) -> Figure | None:
 
 def _loss_row(couple: Couple, name: str) -> Row:
     change = _loss_change(couple, name)
-    row = _row(title(name), couple, lambda side: _loss_text(side, name))
+    row = _row(metric_title(name), couple, lambda side: _loss_text(side, name))
     if change is None:
         return row
     ends = f"{100 * change.low:+.3g} to {100 * change.high:+.3g}"
@@ -157,10 +163,6 @@ def _loss_change(couple: Couple, name: str) -> Change | None:
     if one is None or other is None or not isfinite(one.low + other.low):
         return None
     return difference(one.value, (one.low, one.high), other.value, (other.low, other.high))
-
-
-def _more(change: Change) -> str:
-    return f"{100 * abs(change.value):.3g} points {'more' if change.value > 0 else 'less'}"
 
 
 def _points(change: Change) -> str:

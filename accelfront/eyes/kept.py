@@ -7,17 +7,18 @@ columns of two trials are the same prompts where their protocols draw the same.
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from accelfront.eyes.sides import Couple, Side
-from accelfront.report.pictures import read_pictures
+from accelfront.report.pictures import address, columns_of, read_pictures
+from accelfront.report.prompts import Note, picture_notes, prompt_text, study_prompts
 from objectives.quality.picture_grid import GAP_PX
 from storage.database.opening import Store
-from storage.records.protocol import Protocol
 from storage.study_store.artifacts import FOLDER_VARIABLE, artifact_folder
 
 DRAWN = ("prompts", "num_samples", "batch_size", "seed", "width", "height")
@@ -33,9 +34,6 @@ UNLIKE = (
     "--num-samples, --batch-size, --seed and --size"
 )
 
-MOST_PIXELS = 4_000_000
-"""Of a grid: one of four pairs has half a million, but a file may claim any."""
-
 UPPER, LOWER = 0, 1
 
 
@@ -46,31 +44,45 @@ class Sheet:
     Attributes:
         content: The WebP file.
         columns: How many prompts it shows.
-        row: Which of its rows is meant.
+        row: Which of its rows is meant; None means both.
     """
 
     content: bytes
     columns: int
-    row: int
+    row: int | None
 
     @property
-    def src(self) -> str:
-        """An address that holds it."""
-        return address(self.content)
+    def shown(self) -> dict[str, Any]:
+        """As templates/pairs.html.jinja of the report takes it."""
+        return {"src": address(self.content), "columns": self.columns, "row": self.row}
 
     def picture(self, column: int) -> bytes:
-        """One of its pictures as a WebP file of its own."""
+        """One picture of its row as a WebP file of its own."""
         with Image.open(BytesIO(self.content)) as grid:
             height = (grid.height - GAP_PX) / 2
             width = (grid.width + GAP_PX) / self.columns - GAP_PX
-            left, top = column * (width + GAP_PX), self.row * (height + GAP_PX)
+            left, top = column * (width + GAP_PX), (self.row or UPPER) * (height + GAP_PX)
             # Less its rim: packed, the white gap beside it colours that.
             right, bottom = round(left + width) - 1, round(top + height) - 1
+            picture = grid.crop((round(left) + 1, round(top) + 1, right, bottom))
             file = BytesIO()
-            grid.crop((round(left) + 1, round(top) + 1, right, bottom)).save(
-                file, "WEBP", lossless=True
-            )
+            picture.save(file, "WEBP", lossless=True)
         return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Worst:
+    """What a point lost most on, beside its baseline.
+
+    Attributes:
+        name: The point's name.
+        sheet: Its grid of these prompts.
+        notes: What stands below each pair.
+    """
+
+    name: str
+    sheet: Sheet
+    notes: list[Note]
 
 
 @dataclass(frozen=True)
@@ -78,13 +90,17 @@ class Kept:
     """What is kept of both sides.
 
     Attributes:
-        sheets: One of each side; empty if they cannot be put side by side.
         aspect: The width of a picture over its height.
-        why_not: Why there are none, with what to do, in a line; empty if there are some.
+        sheets: One of each side; empty if they cannot be put side by side.
+        notes: What stands below each pair: its prompt, and what both lost.
+        worst: Of the points that kept them.
+        why_not: Why there are no sheets, with what to do, in a line; empty if there are some.
     """
 
-    sheets: tuple[Sheet, ...]
     aspect: float
+    sheets: tuple[Sheet, ...] = ()
+    notes: tuple[Note, ...] = ()
+    worst: tuple[Worst, ...] = ()
     why_not: str = ""
 
     @property
@@ -102,25 +118,24 @@ def read_kept(store: Store, couple: Couple) -> Kept:
     """
     protocols = [side.study.protocol for side in couple.sides]
     aspect = protocols[0].width / protocols[0].height
+    prompts = study_prompts(couple.second.study)
+    worst = tuple(_worst(store, couple, prompts))
     owners = [(side, _owner(side, couple)) for side in couple.sides]
     found = read_pictures(store, {key for _, key in owners})
     sheets = [
-        _sheet(found[key], side.study.protocol, UPPER if side.trial is None else LOWER)
+        _sheet(found.get(key, b""), side, UPPER if side.trial is None else LOWER)
         for side, key in owners
-        if key in found
     ]
-    without = [side.name for side, key in owners if key not in found and side.trial is not None]
-    if without or None in sheets:
-        named = " and ".join(without) or couple.second.name
-        return Kept((), aspect, NONE.format(named, artifact_folder(store)))
+    there = [sheet for sheet in sheets if sheet is not None]
+    if len(there) < len(sheets):
+        lacking = [side.name for side, sheet in zip(couple.sides, sheets, strict=True) if not sheet]
+        # A baseline is seen in the grid of the point beside it.
+        named = " and ".join(lacking) if couple.first.trial else couple.second.name
+        why_not = NONE.format(named, artifact_folder(store))
+        return Kept(aspect, worst=worst, why_not=why_not)
     if other := [name for name in DRAWN if len({getattr(each, name) for each in protocols}) > 1]:
-        return Kept((), aspect, UNLIKE.format(", ".join(other)))
-    return Kept(tuple(sheet for sheet in sheets if sheet is not None), aspect)
-
-
-def address(picture: bytes) -> str:
-    """An address that holds a picture."""
-    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+        return Kept(aspect, worst=worst, why_not=UNLIKE.format(", ".join(other)))
+    return Kept(aspect, tuple(there), _notes(couple, prompts), worst)
 
 
 def _owner(side: Side, couple: Couple) -> tuple[str, int]:
@@ -130,13 +145,36 @@ def _owner(side: Side, couple: Couple) -> tuple[str, int]:
     return side.study.name, trial.number
 
 
-def _sheet(content: bytes, protocol: Protocol, row: int) -> Sheet | None:
+def _sheet(content: bytes, side: Side, row: int | None) -> Sheet | None:
     """A grid by its measures; None if it is no grid of ours."""
-    try:
-        with Image.open(BytesIO(content)) as grid:
-            width, height = grid.size
-    except (UnidentifiedImageError, OSError):
-        return None
-    side = (height - GAP_PX) / 2 * protocol.width / protocol.height
-    columns = round((width + GAP_PX) / (side + GAP_PX)) if side > 0 else 0
-    return Sheet(content, columns, row) if columns and width * height <= MOST_PIXELS else None
+    columns = columns_of(content, side.study.protocol)
+    return Sheet(content, columns, row) if columns else None
+
+
+def _notes(couple: Couple, prompts: Sequence[str]) -> tuple[Note, ...]:
+    """The prompt of each pair, and what each point lost there; nothing of earlier studies."""
+    shared = [side.trial.measurement.shared for side in couple.sides if side.trial]
+    return tuple(
+        (
+            prompt_text(column[0].prompt, prompts),
+            "loss " + ", ".join(f"{each.loss:.1%}" for each in column),
+        )
+        for column in zip(*shared, strict=False)
+    )
+
+
+def _worst(store: Store, couple: Couple, prompts: Sequence[str]) -> list[Worst]:
+    found = []
+    for side in couple.sides:
+        if side.trial is None or not side.trial.measurement.pictured:
+            continue
+        key = side.study.name, side.trial.number
+        sheet = _sheet(read_pictures(store, [key], worst=True).get(key, b""), side, None)
+        if sheet is not None:
+            own = (
+                prompts
+                if side.study.name == couple.second.study.name
+                else study_prompts(side.study)
+            )
+            found.append(Worst(side.name, sheet, picture_notes(side.trial, own)))
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from accelfront.eyes.figures import figure_rows, parameter_rows, setting_rows, verdict
-from accelfront.eyes.kept import Kept, Sheet
+from accelfront.eyes.kept import Kept
 from accelfront.eyes.sides import Couple
 from accelfront.screen.commands import Commands
 from storage.database.opening import Store
@@ -37,8 +37,6 @@ def render_comparison(
         "couple": couple,
         "verdict": verdict(couple),
         "kept": kept,
-        "sheets": [shown(sheet) for sheet in kept.sheets],
-        "notes": [(f"prompt {number}", "") for number in range(1, kept.pairs + 1)],
         "figures": figure_rows(couple),
         "parameters": parameter_rows(couple),
         "settings": setting_rows(couple),
@@ -58,11 +56,6 @@ def _alike(store: Store, couple: Couple) -> list[Study]:
     """The studies that `generate` would choose from for either side."""
     combinations = {side.study.combination for side in couple.sides}
     return [study for study in read_studies(store) if study.combination in combinations]
-
-
-def shown(sheet: Sheet) -> dict[str, Any]:
-    """A sheet as the viewer of pairs takes it."""
-    return {"src": sheet.src, "columns": sheet.columns, "row": sheet.row}
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from accelfront.screen.commands import Commands
 from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
 from accelfront.screen.tables import foreign_text
 from accelfront.screen.verdict import Verdict, verdict
+from accelfront.screen.votes import votes_text
 from storage.records.combination import StudyName
 from storage.records.conclusions.conclusion import Conclusion
 from storage.records.conclusions.using import python_lines
@@ -35,6 +36,7 @@ class FrontPoint:
         vs_lossless: Its speedup over that of the best lossless point.
         fewer_steps: What fewer steps give at no greater loss; empty if that is not known.
         worst: The mean loss of the prompts that lost most; empty if that is not known.
+        votes: How people liked its pictures, a line for each rival; mostly empty.
     """
 
     trial: Trial
@@ -45,6 +47,7 @@ class FrontPoint:
     vs_lossless: str
     fewer_steps: str
     worst: str
+    votes: str
 
     @property
     def on_front(self) -> bool:
@@ -193,6 +196,7 @@ def report_study(study: Study, commands: Commands) -> StudyReport:
                 vs_lossless=vs_lossless_text(rivals, trial),
                 fewer_steps=fewer_steps_text(rivals, trial),
                 worst=worst_text(trial),
+                votes=votes_text(study, trial),
             )
             for trial in front
         ],

@@ -10,6 +10,7 @@ from itertools import accumulate
 from PIL import Image, UnidentifiedImageError
 
 from accelfront.report.data import FrontPoint, StudyReport
+from accelfront.report.pictures import MOST_PIXELS
 
 Key = tuple[str, int]
 """A study's name and a trial's number."""
@@ -19,9 +20,6 @@ Pictures = Mapping[Key, bytes]
 
 LEAST_BYTES = 9_000
 """Of a shrunk grid: with less, four pairs of pictures say nothing any more."""
-
-MOST_PIXELS = 4_000_000
-"""Of a grid that is shrunk; one of four pairs has half a million, but a file may claim any."""
 
 TAG = 200
 """Characters around a picture."""

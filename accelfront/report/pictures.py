@@ -19,6 +19,9 @@ from storage.study_store.artifacts import artifact_folder, list_pictures
 MOST_BYTES = 200_000
 """A grid has 150,000 at most; what is larger is something else."""
 
+MOST_PIXELS = 4_000_000
+"""A grid of four pairs has half a million, but a file may claim any."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -37,14 +40,24 @@ class Sheet:
     @classmethod
     def of(cls, picture: bytes, protocol: Protocol) -> Sheet:
         """Tell from a grid's sides how many pictures of a protocol are beside each other."""
-        try:
-            with Image.open(BytesIO(picture), formats=["WEBP"]) as image:
-                width, height = image.size
-        except (UnidentifiedImageError, OSError):
-            width, height = 1, 1
-        side = height / 2 * protocol.width / protocol.height
-        src = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
-        return cls(src, max(1, round(width / side)))
+        return cls(address(picture), max(1, columns_of(picture, protocol)))
+
+
+def columns_of(picture: bytes, protocol: Protocol) -> int:
+    """How many pictures of a protocol are beside each other in a grid; 0 if it is none of ours."""
+    try:
+        with Image.open(BytesIO(picture), formats=["WEBP"]) as image:
+            width, height = image.size
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        return 0
+    if width * height > MOST_PIXELS:
+        return 0
+    return max(1, round(2 * width * protocol.height / (height * protocol.width)))
+
+
+def address(picture: bytes) -> str:
+    """An address that holds a WebP picture."""
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
 
 
 def front_pictures(store: Store, studies: Iterable[Study]) -> dict[tuple[str, int], bytes]:

@@ -18,7 +18,8 @@ Note = tuple[str, str]
 def study_prompts(study: Study) -> Sequence[str]:
     """The prompts of a study; none where no picture asks for them, or their file is gone."""
     protocol = study.protocol
-    if not any(trial.measurement.pictured for trial in study.trials):
+    measured = [trial.measurement for trial in study.trials]
+    if not any(each.pictured or each.shared for each in measured):
         return []
     try:
         named = study.files.get("prompts")
@@ -33,9 +34,11 @@ def study_prompts(study: Study) -> Sequence[str]:
 def picture_notes(trial: Trial, prompts: Sequence[str]) -> list[Note]:
     """What stands below each pair of a trial's grid; nothing of trials from before it was kept."""
     return [
-        (
-            prompts[each.prompt] if each.prompt < len(prompts) else f"prompt {each.prompt + 1}",
-            f"loss {each.loss:.1%}",
-        )
+        (prompt_text(each.prompt, prompts), f"loss {each.loss:.1%}")
         for each in trial.measurement.pictured
     ]
+
+
+def prompt_text(place: int, prompts: Sequence[str]) -> str:
+    """A prompt by its place in the protocol; its number where the prompts are not known."""
+    return prompts[place] if place < len(prompts) else f"prompt {place + 1}"

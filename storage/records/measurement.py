@@ -45,7 +45,7 @@ class MetricResult(Record):
 
 
 class Pictured(Record):
-    """A prompt whose pictures are kept as one that lost much.
+    """A prompt whose pictures are kept.
 
     Attributes:
         prompt: Its place among the protocol's prompts, from 0 on.
@@ -54,6 +54,9 @@ class Pictured(Record):
 
     prompt: Count
     loss: Number
+
+
+Pairs = Annotated[tuple[Pictured, ...], Field(strict=False)]
 
 
 class Measurement(Record):
@@ -99,6 +102,8 @@ class Measurement(Record):
             first; empty in studies from before they were kept.
         pictured: The pairs of the grid of pictures that lost most, from left to right; empty
             without one.
+        shared: The same of the grid of prompts that all trials of a study share; empty in studies
+            from before it was kept.
     """
 
     speedup: Positive
@@ -127,7 +132,8 @@ class Measurement(Record):
     seconds: dict[str, Number]
     metrics: dict[str, MetricResult] = Field(default_factory=dict)
     worst_losses: Losses = ()
-    pictured: Annotated[tuple[Pictured, ...], Field(strict=False)] = ()
+    pictured: Pairs = ()
+    shared: Pairs = ()
 
     @property
     def worst_loss(self) -> float | None:

@@ -34,9 +34,12 @@ class TrialPictures:
         self._losses = losses
 
     def told(self, measurement: Measurement) -> Measurement:
-        """The measurement with which prompts are pictured as the worst."""
-        pictured = tuple(Pictured(prompt=at, loss=self._losses[at]) for at in self._worst.places)
-        return measurement.model_copy(update={"pictured": pictured})
+        """The measurement with which prompts are pictured."""
+        pictured, shared = (
+            tuple(Pictured(prompt=at, loss=self._losses[at]) for at in grid.places)
+            for grid in (self._worst, self._first)
+        )
+        return measurement.model_copy(update={"pictured": pictured, "shared": shared})
 
     def grids(self) -> dict[str, bytes]:
         """The WebP files by their names; none if no pair was taken."""

@@ -23,14 +23,15 @@ function show() {
     part("done").focus();
     return;
   }
+  part("prompt").textContent = pairs[at].prompt;
   choices.forEach((button, place) => { button.querySelector("img").src = pairs[at].pictures[place]; });
 }
 
 // Whose picture it was is told at the end only.
 function tell() {
   const count = (winner) => chosen.filter((each) => each === winner).length;
-  part("own").textContent = `You preferred ${names.trial} ${count("trial")} times, ${names.rival} ${count("rival")} times, `
-    + `and saw no difference ${count("neither")} times.`;
+  part("own").textContent = `Of ${chosen.length} pairs you preferred ${names.trial} in ${count("trial")}, ${names.rival} in `
+    + `${count("rival")}, and saw no difference in ${count("neither")}.`;
   part("save").hidden = Boolean(post);
 }
 

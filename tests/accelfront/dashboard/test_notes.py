@@ -131,9 +131,10 @@ def test_a_person_comes_from_a_confirmation_to_the_pairs(server: Server, browser
     page.get_by_role("img", name="Baseline above, accelerated below").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_text("Flip, wipe and enlarge them").click()
-    page.locator(".pair-tools").wait_for()
-    assert page.locator(".pair").count() == PAIRS
-    page.get_by_role("button", name="Wipe", exact=True).click()
+    shared = page.get_by_role("region", name="The same prompts of every trial")
+    shared.locator(".pair-tools").wait_for()
+    assert shared.locator(".pair").count() == PAIRS
+    shared.get_by_role("button", name="Wipe", exact=True).click()
     assert page.url.endswith("/compare/1/1")
     page.close()
     assert not [told for told in complaints if "Content Security Policy" in told], complaints

@@ -11,7 +11,12 @@ from objectives.quality.picture_grid import PictureGrid
 from storage.database.opening import Store
 from storage.records.study import Study
 from storage.study_store import attributes as keys
-from storage.study_store.artifacts import artifact_folder, keep_picture
+from storage.study_store.artifacts import (
+    PICTURE_NAME,
+    WORST_NAME,
+    artifact_folder,
+    keep_picture,
+)
 from tests.made_records import changed
 from tests.made_reports import keep_attributes, made_study, made_trial
 
@@ -23,6 +28,10 @@ BASELINE = 40
 """The grey of a baseline's picture; that of trial 0 is 100, that of trial 1 is 160."""
 
 NAME = made_study([]).name
+
+
+WORST = 2
+"""A grid of its own stands for that of the prompts that lost most."""
 
 
 def grey_of(trial: int) -> int:
@@ -47,7 +56,11 @@ def grid_of(trial: int) -> bytes:
 def a_study(**protocol: Any) -> Study:
     """Two points, of which the second one is faster, was disturbed and is confirmed."""
     ssim = {"ssim": {"value": 0.8, "loss": 0.2, "loss_ci": [0.1, 0.3], "samples": 8}}
-    fast = made_trial(1, 2.0, 0.03, disturbed=["busy"], metrics=ssim)
+    pictured = [{"prompt": 6, "loss": 0.3}, {"prompt": 2, "loss": 0.1}, {"prompt": 0, "loss": 0.0}]
+    shared = [{"prompt": place, "loss": place / 10} for place in range(PAIRS)]
+    fast = made_trial(
+        1, 2.0, 0.03, disturbed=["busy"], metrics=ssim, pictured=pictured, shared=shared
+    )
     again = made_trial(1, 1.9, 0.01, metrics=ssim).measurement
     trials = [made_trial(0, 1.2, 0.0), changed(fast, confirmed=again)]
     return made_study(trials, width=WIDTH, height=HEIGHT, **protocol)
@@ -60,7 +73,9 @@ def keep_with_pictures(store: Store, study: Study) -> None:
         trial = kept.ask()
         trial.set_user_attr(keys.POINT, point.params)
         trial.set_user_attr(keys.MEASUREMENT, point.measurement.as_json())
-        keep_picture(artifact_folder(store), trial, "grid.webp", grid_of(point.number))
+        keep_picture(artifact_folder(store), trial, PICTURE_NAME, grid_of(point.number))
+        if point.measurement.pictured:
+            keep_picture(artifact_folder(store), trial, WORST_NAME, grid_of(WORST))
         kept.tell(trial, [point.speedup, point.clip_loss])
     for point in study.trials:
         if point.confirmed is not None:

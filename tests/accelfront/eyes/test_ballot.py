@@ -63,6 +63,8 @@ def test_the_pictures_are_those_of_the_sides_that_they_are_said_to_be(
     data = data_of(page.read_text())
     rival = BASELINE if trials == ("1",) else grey_of(0)
     for pair in data["pairs"]:
+        # Trial 0 is from before it was kept which prompts are seen.
+        assert pair["prompt"] == (f"prompt {pair['pair'] + 1}" if trials == ("1",) else "")
         first, second = (grey(source) for source in pair["pictures"])
         trial, other = (first, second) if pair["shown_first"] == "trial" else (second, first)
         assert abs(trial - (grey_of(1) + 10 * pair["pair"])) < 5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from accelfront.eyes.sides import Couple, find_couple
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
 from storage.study_store.artifacts import FOLDER_VARIABLE, artifact_folder
-from tests.accelfront.eyes.made import NAME, a_study, keep_with_pictures
+from tests.accelfront.eyes.made import NAME, PAIRS, a_study, keep_with_pictures
 from tests.command_line import Answer, modules_after, run
 from tests.made_reports import keep, made_study, made_trial
 
@@ -39,10 +41,15 @@ def test_two_trials_are_on_one_page_with_their_figures(url: str, tmp_path: Path)
     page = (tmp_path / "compare.html").read_text()
     words = words_of(page)
     # By hand: 1.9 / 1.2, and the loss of both measurements, 2%, less 0.
-    assert "Trial 1 is 1.58 times as fast as trial 0 and loses 2 points more CLIP score." in words
+    assert (
+        "Trial 1 is 1.58 times as fast as trial 0, and its CLIP loss is 2 points greater." in words
+    )
     assert "1.20x (1.15 to 1.25)" in words and "1.90x (1.85 to 1.95)" in words
     assert "disturbed by - busy" in words and "confirmed on unseen prompts" in words
-    assert page.count("data:image/webp") == 2 and "Nobody has voted yet." in words
+    assert page.count("data:image/webp") == 3 and "Nobody has voted yet." in words
+    # The worst of both comes after what both show, and of one alone before it.
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+    assert headings[:2] == ["Pictures of the same prompts", "What trial 1 lost most on"]
     assert f"accelfront compare {NAME}/0 {NAME}/1 --blind --storage {url}" in words
     assert "http" not in page.replace("http://www.w3.org", "")
 
@@ -50,7 +57,17 @@ def test_two_trials_are_on_one_page_with_their_figures(url: str, tmp_path: Path)
 def test_a_trial_alone_is_seen_beside_its_baseline(url: str, tmp_path: Path) -> None:
     answer = compare(url, "0a1b2c3d/1", "--out", "one.html")
     assert answer.stderr.startswith(f"trial 1 beside the baseline of {NAME}: one.html")
-    words = words_of((tmp_path / "one.html").read_text())
+    page = (tmp_path / "one.html").read_text()
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+    assert headings[:2] == ["What trial 1 lost most on", "The same prompts of every trial"]
+    notes = [json.loads(unescape(each)) for each in re.findall(r'data-notes="(.*?)"', page)]
+    assert notes[0] == [
+        ["prompt 7", "loss 30.0%"],
+        ["prompt 3", "loss 10.0%"],
+        ["prompt 1", "loss 0.0%"],
+    ]
+    assert notes[1] == [[f"prompt {n + 1}", f"loss {10 * n}.0%"] for n in range(PAIRS)]
+    words = words_of(page)
     assert "Trial 1 is 1.90 times as fast as the baseline" in words
     assert "1.00 0.526" in words, "seconds of the baseline are those beside the point"
 
@@ -59,14 +76,14 @@ def test_what_differs_is_marked(store: Store) -> None:
     both = couple_of(store, "0", "1")
     rows = {row.label: row for row in figure_rows(both)}
     assert rows["speedup"].change.startswith("1.58 times (1.5") and rows["speedup"].differs
-    assert rows["ssim loss"].values == ("not measured", "20% (12.9% to 27.1%)")
-    assert rows["ssim loss"].change == "" and "peak memory" not in rows
+    assert rows["SSIM loss"].values == ("not measured", "20% (12.9% to 27.1%)")
+    assert rows["SSIM loss"].change == "" and "peak memory" not in rows
     assert [(row.label, row.values, row.differs) for row in parameter_rows(both)] == [
         ("cache_interval", ("2", "3"), True), ("cache_branch_id", ("0", "0"), False),
     ]  # fmt: skip
     assert setting_rows(both) == []
     alone = couple_of(store, "1")
-    [ssim] = [row for row in figure_rows(alone) if row.label == "ssim loss"]
+    [ssim] = [row for row in figure_rows(alone) if row.label == "SSIM loss"]
     assert ssim.values[0] == "0%" and ssim.change == "+20 points (+12.9 to +27.1)" and ssim.differs
 
 
@@ -76,8 +93,8 @@ def test_trials_of_two_studies_have_letters_and_what_was_done_otherwise(store: S
     both = couple_of(store, f"{NAME}/0", f"{other.name}/0")
     assert both.labels == ("A (trial 0)", "B (trial 0)")
     assert verdict(both) == (
-        "B (trial 0) is about as fast (1.01 times) as A (trial 0) and is about as good in CLIP "
-        "score (0 points less)."
+        "B (trial 0) is about as fast as A (trial 0) (1.01 times), and its CLIP loss is about the "
+        "same (0 points less)."
     )
     rows = {row.label: row.values for row in setting_rows(both)}
     assert rows["scheduler"] == ("DDIM", "UniPC") and rows["device"] == ("a CPU", "another CPU")

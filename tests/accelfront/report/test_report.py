@@ -9,6 +9,7 @@ from pathlib import Path
 from accelfront.report.data import study_titles
 from accelfront.report.page import render_page
 from storage.database.opening import open_store
+from storage.records.conclusions.win_rate import WinRate
 from tests.accelfront.report.pages import TRIALS, readable
 from tests.command_line import modules_after, run
 from tests.made_records import changed, made_measurement, made_point
@@ -50,6 +51,14 @@ def test_the_front_is_told_beside_the_best_lossless_point() -> None:
     assert '<td role="cell" data-label="vs lossless">2.00x</td>' in overview
     page = unescape(readable(render_page([made_study(TRIALS)], {})))
     assert "lossless" not in page and "Warm-up" not in page
+
+
+def test_votes_are_told_of_the_points_that_have_some() -> None:
+    study = made_study(TRIALS)
+    assert "preferred the point's pictures" not in readable(render_page([study], {}))
+    liked = study.model_copy(update={"votes": {2: {"baseline": WinRate(6, 2, 2)}}})
+    page = unescape(readable(render_page([liked], {})))
+    assert "votes 70% 40..89" in table_of(page) and "preferred the point's pictures" in page
 
 
 def test_fewer_steps_are_explained_where_they_are_told() -> None:

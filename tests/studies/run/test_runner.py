@@ -83,6 +83,8 @@ def test_the_dashboard_gets_a_grid_for_each_trial_and_a_note_for_the_study(
                 assert grid.size == (516, 516)
         losses = [each.loss for each in point.measurement.pictured]
         assert len(losses) == 2 and losses == sorted(losses, reverse=True)
+        # Of the same prompts in every trial, so that two trials can be seen side by side.
+        assert [each.prompt for each in point.measurement.shared] == [1, 0]
         # optuna-dashboard cuts longer attributes: of the figures, only those of other metrics.
         assert '"metrics": {' in json.dumps(trial.user_attrs[MEASUREMENT])[:1024]
     assert "| measured | 2 of 4 points |" in get_note(study)
