@@ -10,6 +10,10 @@ from typing import NamedTuple
 from storage.records.budgets import CLIP_LOSS
 from storage.records.protocol import Protocol
 from storage.records.study import Study
+from storage.records.trial import Trial
+
+Place = tuple[str, int]
+"""A scheduler and its number of steps."""
 
 
 class Fewer(NamedTuple):
@@ -39,6 +43,7 @@ class Comparison:
         protocol: How.
         loss: The metric of their losses.
         studies: Those with points, the one with the fastest answer first.
+        answers: By a study's name its answer, if it has one.
         fewer: By a study's name what fewer steps give beside it, fewest last.
     """
 
@@ -47,11 +52,12 @@ class Comparison:
     protocol: Protocol
     loss: str
     studies: list[Study]
+    answers: dict[str, Trial | None]
     fewer: dict[str, list[Fewer]]
 
     def fewer_beside(self, study: Study) -> Fewer | None:
         """The fastest of fewer steps that loses no more than a study's answer, if one is known."""
-        if (answer := study.answer) is None:
+        if (answer := self.answers[study.name]) is None:
             return None
         inside = (each for each in self.fewer[study.name] if each.loss <= answer.judged_loss)
         return max(inside, key=lambda each: each.speedup, default=None)
@@ -70,48 +76,60 @@ def compare(studies: Iterable[Study]) -> list[Comparison]:
 def _comparison(studies: Sequence[Study]) -> Comparison:
     first = studies[0]
     loss = first.loss
+    answers = {study.name: study.answer for study in studies}
+    timed = _timed(studies)
     scores = _baseline_scores(studies) if loss == CLIP_LOSS else {}
     return Comparison(
         first.combination.pipeline,
         first.device,
         first.protocol,
         loss,
-        sorted(studies, key=_speed, reverse=True),
-        {study.name: _fewer_steps(study, studies, scores) for study in studies},
+        sorted(studies, key=lambda study: _speed(answers[study.name]), reverse=True),
+        answers,
+        {
+            study.name: timed.get(_place(study)) or _counted(_place(study), scores)
+            for study in studies
+        },
     )
 
 
-def _speed(study: Study) -> float:
-    answer = study.answer
+def _place(study: Study) -> Place:
+    return study.combination.scheduler, study.combination.steps
+
+
+def _speed(answer: Trial | None) -> float:
     return 0.0 if answer is None else answer.judged_speedup
 
 
-def _baseline_scores(studies: Sequence[Study]) -> dict[tuple[str, int], float]:
-    """The baselines' CLIP scores by scheduler and steps; a score knows no hour."""
-    known: dict[tuple[str, int], list[float]] = {}
+def _timed(studies: Iterable[Study]) -> dict[Place, list[Fewer]]:
+    """Fewer steps that were timed beside a baseline of the same scheduler and steps."""
+    found: dict[Place, list[Fewer]] = {}
     for study in studies:
-        place = study.combination.scheduler, study.combination.steps
+        found.setdefault(_place(study), []).extend(
+            Fewer(f"trial {trial.number}, timed", trial.judged_speedup, trial.judged_loss)
+            for trial in study.trials
+            if trial.leaves_out_steps_alone
+        )
+    return {place: sorted(fewer, key=lambda each: each.speedup) for place, fewer in found.items()}
+
+
+def _baseline_scores(studies: Iterable[Study]) -> dict[Place, float]:
+    """The baselines' CLIP scores; a score knows no hour."""
+    known: dict[Place, list[float]] = {}
+    for study in studies:
         scores = (trial.measurement.baseline_clip_score for trial in study.trials)
-        known.setdefault(place, []).extend(scores)
+        known.setdefault(_place(study), []).extend(scores)
     return {place: median(scores) for place, scores in known.items()}
 
 
-def _fewer_steps(
-    study: Study, studies: Sequence[Study], scores: Mapping[tuple[str, int], float]
-) -> list[Fewer]:
-    """Fewer steps of a study's scheduler: timed beside its baseline, or counted."""
-    scheduler, steps = study.combination.scheduler, study.combination.steps
-    timed = [
-        Fewer(f"trial {trial.number}, timed", trial.judged_speedup, trial.judged_loss)
-        for other in studies
-        if (other.combination.scheduler, other.combination.steps) == (scheduler, steps)
-        for trial in other.trials
-        if trial.leaves_out_steps_alone
-    ]
-    own = scores.get((scheduler, steps))
-    counted = [
+def _counted(place: Place, scores: Mapping[Place, float]) -> list[Fewer]:
+    """Fewer steps of the same scheduler, which are as much faster as they are fewer."""
+    scheduler, steps = place
+    if not (own := scores.get(place)):
+        return []
+    found = [
         Fewer(f"{fewer} of {steps} steps, by their count", steps / fewer, 1 - score / own)
         for (name, fewer), score in scores.items()
-        if own and name == scheduler and fewer < steps
+        if name == scheduler and fewer < steps
     ]
-    return sorted(timed or counted, key=lambda each: each.speedup)
+    return sorted(found, key=lambda each: each.speedup)

@@ -90,7 +90,7 @@ def comparison_values(
                     }
                     for trial in study.front
                 ],
-                "answer": None if study.answer is None else study.answer.number,
+                "answer": getattr(comparison.answers[study.name], "number", None),
                 "fewer": [
                     {"words": each.words, "x": _short(each.speedup), "y": _short(each.loss)}
                     for each in comparison.fewer[study.name]

@@ -74,7 +74,7 @@ def main() -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("optuna", "plotly", "pydantic", "sqlalchemy")},
+            **{name: version(name) for name in ("optuna", "jinja2", "pydantic", "sqlalchemy")},
         },
         "load_average": [round(value, 1) for value in os.getloadavg()],
     }
