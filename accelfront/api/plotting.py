@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects
 
 from accelfront.screen.tables import searched_params
-from storage.records.budgets import Figure, figure
+from storage.records.budgets import Figure
 from storage.records.conclusions.words import share_text
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -55,18 +55,11 @@ def front_figure(study: Study) -> plotly.graph_objects.Figure:
     return plotly.graph_objects.Figure(data=[line, *marks, plain], layout=_layout(study))
 
 
-def _loss(study: Study, trial: Trial) -> Figure:
-    """The loss by which a point is judged: by the metric that budgets name first."""
-    found = figure(trial.judged, next(iter(study.budgets.limits())))
-    assert found is not None
-    return found
-
-
 def _marks(
     study: Study, name: str, trials: Sequence[Trial], colour: str, symbol: str
 ) -> dict[str, Any]:
     """Points with their intervals."""
-    losses = [_loss(study, trial) for trial in trials]
+    losses = [trial.lost(trial.judged) for trial in trials]
     speedups = [Figure(trial.judged_speedup, *trial.judged.speedup_ci) for trial in trials]
     return {
         **{"type": "scatter", "mode": "markers", "name": name},
@@ -93,7 +86,7 @@ def _ends(figures: Sequence[Figure], scale: int, colour: str) -> dict[str, Any]:
 
 def _told(study: Study, trial: Trial) -> str:
     """What a point says; plotly reads it as a kind of HTML."""
-    (slow, fast), loss = trial.judged.speedup_ci, _loss(study, trial)
+    (slow, fast), loss = trial.judged.speedup_ci, trial.lost(trial.judged)
     lines = [
         f"Trial {trial.number}{'' if trial.confirmed is None else ', loss of both measurements'}",
         f"speedup {trial.judged_speedup:.2f}x ({slow:.2f} to {fast:.2f})",

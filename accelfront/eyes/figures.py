@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from accelfront.eyes.sides import Couple, Side
-from accelfront.report.points import loss_name, metric_title
+from accelfront.report.points import metric_title
 from storage.records.budgets import CLIP_LOSS, MEMORY, Figure, amount, figure
 from storage.records.conclusions.difference import Change, Comparison, difference, ratio
 from storage.records.conclusions.words import share_text
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 def verdict(couple: Couple) -> str:
     """What the figures say of the second one beside the first one, in a sentence."""
     first, second = couple.names
-    name = loss_name(couple.second.study)
+    name = couple.second.study.loss
     speed, loss = _speedup_change(couple), _loss_change(couple, name)
     is_faster = f"is {speed.value:.2f} times as fast as {first}"
     if not speed.differs:
@@ -131,7 +131,7 @@ def _speedup_change(couple: Couple) -> Change:
 def _metrics(couple: Couple) -> list[str]:
     known = [side.trial.judged.metrics for side in couple.sides if side.trial is not None]
     others = [CLIP_LOSS, *(name for metrics in known for name in metrics)]
-    return list(dict.fromkeys([loss_name(couple.second.study), *others]))
+    return list(dict.fromkeys([couple.second.study.loss, *others]))
 
 
 def _loss(side: Side, name: str) -> Figure | None:

@@ -9,7 +9,7 @@ from statistics import mean, median, stdev
 
 from accelfront.screen.commands import Commands
 from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
-from accelfront.screen.tables import foreign_text
+from accelfront.screen.tables import foreign_text, worst_text
 from accelfront.screen.verdict import Verdict, verdict
 from accelfront.screen.votes import votes_text
 from storage.records.combination import StudyName
@@ -163,15 +163,9 @@ class StudyReport:
     @property
     def others(self) -> list[str]:
         """The metrics of its front beside its loss."""
-        own = next(iter(self.record.budgets.limits()))
+        own = self.record.loss
         names = dict.fromkeys(n for point in self.front for n in point.trial.judged.metrics)
         return [name for name in names if name != own]
-
-
-def worst_text(trial: Trial) -> str:
-    """The mean loss of the prompts that lost most; empty if that is not known."""
-    worst = trial.judged.worst_loss
-    return "" if worst is None else f"{worst:.1%}"
 
 
 def report_study(study: Study, commands: Commands) -> StudyReport:

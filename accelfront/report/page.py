@@ -16,14 +16,14 @@ from accelfront.report.comparing import compare
 from accelfront.report.data import report_study, study_titles
 from accelfront.report.fitting import Pictures, fit_pictures
 from accelfront.report.pictures import Sheet
-from accelfront.report.points import comparison_values, loss_name, metric_title, study_values
+from accelfront.report.points import comparison_values, metric_title, study_values
 from accelfront.report.prompts import picture_notes, study_prompts
 from accelfront.screen.commands import Commands
 from accelfront.screen.models import ModelNames
 from accelfront.screen.rivals import vs_lossless_text
 from accelfront.screen.tables import doubts, searched_params, weakness_text
 from generator.bounds import weak_baselines
-from storage.records.budgets import Figure, figure
+from storage.records.budgets import figure
 from storage.records.conclusions.words import sentence, share_text
 from storage.records.measurement import Measurement
 from storage.records.study import Study
@@ -101,16 +101,9 @@ def _speedup_told(measured: Measurement) -> tuple[str, str, str]:
     return f"{measured.speedup:.2f}x", f"{low:.2f} to {high:.2f}", mark
 
 
-def _loss_of(study: Study, trial: Trial) -> Figure:
-    """The loss by which a point is judged."""
-    found = figure(trial.judged, loss_name(study))
-    assert found is not None
-    return found
-
-
 def _loss_told(measured: Measurement, study: Study) -> tuple[str, str, str]:
     """A loss, its interval, and a mark if it is over the budget."""
-    found = figure(measured, loss_name(study))
+    found = figure(measured, study.loss)
     if found is None:
         return "not known", "", ""
     over = "over the budget" if found.value > study.loss_budget else ""
@@ -136,8 +129,7 @@ def _template() -> jinja2.Template:
         "aspect": lambda study: study.protocol.width / study.protocol.height,
         "duration": duration,
         "inside": lambda study, trial: share_text(trial.chance_inside(study.budgets)),
-        "loss_of": _loss_of,
-        "loss_title": lambda study: metric_title(loss_name(study)),
+        "loss_title": lambda study: metric_title(study.loss),
         "loss_told": _loss_told,
         "metric_title": metric_title,
         "other": _other,

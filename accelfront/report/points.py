@@ -7,8 +7,8 @@ from math import isfinite
 from typing import Any
 
 from accelfront.report.comparing import Comparison
-from accelfront.report.data import FrontPoint, StudyReport, worst_text
-from accelfront.screen.tables import searched_params
+from accelfront.report.data import FrontPoint, StudyReport
+from accelfront.screen.tables import searched_params, worst_text
 from objectives.quality import METRICS
 from storage.records.budgets import MEMORY, figure
 from storage.records.judgement import LEAST_SPEEDUP, SURE
@@ -33,11 +33,6 @@ def metric_title(name: str) -> str:
     if len(title) > LONG:
         title = name.replace("_", " ")
     return title if title.lower().endswith("loss") else f"{title} loss"
-
-
-def loss_name(study: Study) -> str:
-    """The metric that is the study's second objective: budgets name it first."""
-    return study.loss
 
 
 def study_values(report: StudyReport) -> Values:
@@ -103,7 +98,7 @@ def comparison_values(
 
 def _kept(study: Study) -> list[str]:
     """The metrics of which any trial has a loss, the study's own first; memory last."""
-    loss = loss_name(study)
+    loss = study.loss
     others = dict.fromkeys(name for trial in study.trials for name in trial.judged.metrics)
     memory = [MEMORY] if any(t.judged.peak_memory_mib is not None for t in study.trials) else []
     return [loss, *(name for name in others if name != loss), *memory]

@@ -42,6 +42,8 @@ INSIDE = "inside: the chance that the point is truly inside all budgets"
 
 BEATEN = f"{OFF_FRONT}: others beat it by their means, and are not so sure to be inside"
 
+WORST = "worst 5%: the mean loss of the prompts that lost most"
+
 HITS = "hits: the share of the denoiser's calls in which the cache reused blocks"
 
 AGAIN = "second line: measured again on unseen prompts, and judged by both"
@@ -109,6 +111,7 @@ def front_table(study: Study, title: str | None = None) -> Table:
         f"{VS_LOSSLESS} ({best_lossless_text(rivals)})": bool(beside),
         FEWER_STEPS: any(fewer_steps_text(rivals, trial) for trial in front),
         WARM_UP: any(trial.warmup_s is not None for trial in front),
+        WORST: any(worst_text(trial) for trial in front),
         HITS: any(trial.measurement.hits is not None for trial in front),
         AGAIN: any(trial.confirmed is not None for trial in front),
         VOTES: any(votes_text(study, trial) for trial in front),
@@ -151,11 +154,18 @@ def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str
         roles.get(trial.number, ""),
         "lossless" if trial.is_lossless else "",
         fewer_steps_text(rivals, trial),
+        f"worst 5% {worst}" if (worst := worst_text(trial)) else "",
         f"similar {measured.image_similarity:.3f}",
         "" if measured.hits is None else f"hits {measured.hits:.0%}",
         warmup_text(trial),
         votes_text(study, trial),
     ]
+
+
+def worst_text(trial: Trial) -> str:
+    """The mean loss of the prompts that lost most; empty if that is not known."""
+    worst = trial.judged.worst_loss
+    return "" if worst is None else f"{worst:.1%}"
 
 
 def speedup_text(measured: Measurement) -> str:

@@ -136,3 +136,11 @@ def test_a_best_point_that_waits_for_its_host_is_told(share: float | None, waits
 
 def test_nothing_waits_where_nothing_is_inside_the_loss_budget() -> None:
     assert waiting_text(made_study([made_trial(0, 2.0, 0.9, gpu_bound=0.1)])) == ""
+
+
+def test_what_the_worst_prompts_lost_stands_below_the_parameters() -> None:
+    known = made_trial(0, 1.5, 0.01, worst_losses=[0.31, 0.11])
+    lines = lines_of(made_study([known]))
+    assert any(line.endswith("worst 5% 21.0%") for line in map(str.rstrip, lines))
+    assert any("worst 5%: the mean loss of the prompts that lost most" in line for line in lines)
+    assert "worst" not in "\n".join(lines_of(made_study([made_trial(0, 1.5, 0.01)])))
