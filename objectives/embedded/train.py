@@ -16,8 +16,10 @@ import torch
 
 from objectives.embedded.training.denoiser import Setup
 from objectives.embedded.training.dit import train_dit, train_dit_text
+from objectives.embedded.training.flux import train_flux, train_flux_guidance
 from objectives.embedded.training.loop import Budget, TrainingResult
 from objectives.embedded.training.scorer import train_scorer
+from objectives.embedded.training.sd3 import train_sd3
 from objectives.embedded.training.unet import train_unet, train_v
 from objectives.embedded.training.vae import train_vae
 from objectives.embedded.training.xl import train_xl
@@ -29,8 +31,12 @@ DENOISERS: Final[Mapping[str, Callable[[Setup], TrainingResult]]] = {
     "xl": train_xl,
     "dit-text": train_dit_text,
     "dit": train_dit,
+    "sd3": train_sd3,
+    "flux": train_flux,
+    "flux-guidance": train_flux_guidance,
 }
-"""The stages that build on the scorer and the autoencoder; both of `dit` also on `unet`."""
+"""The stages that build on the scorer and the autoencoder; both of `dit` also on `unet`, `flux` on
+`dit`, and `flux-guidance` on `flux`."""
 
 STAGES: Final = ("scorer", "vae", *DENOISERS)
 PROMPTS: Final = 256
@@ -46,6 +52,9 @@ BUDGETS: Final[Mapping[str, Budget]] = {
     "dit-text": Budget(steps=6_000, batch=2048, seconds=60.0),
     # At 1e-3 it diverged after 20,000 steps.
     "dit": Budget(steps=30_000, batch=512, peak_lr=4e-4, warmup=1000),
+    "sd3": Budget(steps=30_000, batch=512, peak_lr=5e-4, warmup=1000),
+    "flux": Budget(steps=30_000, batch=512, peak_lr=5e-4, warmup=1000),
+    "flux-guidance": Budget(steps=10_000, batch=512, peak_lr=3e-4, warmup=300),
 }
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from objectives.embedded import world
 from objectives.embedded.draw import PIXELS, draw
 from objectives.embedded.training.loop import Budget, TrainingResult, fit
-from objectives.embedded.training.tokenizer import CaptionTokens
+from objectives.embedded.training.tokenizer import Tokens
 from objectives.embedded.training.vae import encode
 
 LATENT_PIXELS: Final = PIXELS // 4
@@ -26,7 +26,7 @@ EMPTY_SHARE: Final = 0.1
 """Share of training captions that are empty, so that guidance has an unconditional side."""
 
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""What a denoiser says of noisy latents (N, 4, 16, 16), timesteps (N,) and tokens (N, 32)."""
+"""What a denoiser says of noisy latents (N, 4, 16, 16), timesteps (N,) and tokens (N, M)."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,12 @@ class Setup:
         """Folder of the autoencoder, which all pipelines share."""
         return self.root / "tiny-shapes" / "vae"
 
-    def load_vae(self) -> Any:
-        """Load the trained `AutoencoderKL`."""
+    def load_vae(self, **settings: Any) -> Any:
+        """Load the trained `AutoencoderKL`, with settings of a pipeline in its configuration."""
         autoencoder: Any = diffusers.AutoencoderKL
-        return autoencoder.from_pretrained(self.vae_dir).to(self.device)
+        vae = autoencoder.from_pretrained(self.vae_dir).to(self.device)
+        vae.register_to_config(**settings)
+        return vae
 
     def load_scorer(self) -> nn.Module:
         """Load the trained `open_clip.CLIP`, on the CPU."""
@@ -116,12 +118,43 @@ def make_latents(
     return torch.cat(scenes), torch.cat(latents)
 
 
+class Pool:
+    """Encoded training pictures with their captions, from which batches are drawn."""
+
+    def __init__(self, setup: Setup, tokens_of: Tokens) -> None:
+        """Draw and encode the pictures.
+
+        Args:
+            setup: How many, where, and how many make a batch.
+            tokens_of: Turns scenes into tokens.
+        """
+        self.device = setup.device
+        self.generator = torch.Generator(setup.device).manual_seed(setup.seed)
+        self._batch = setup.budget.batch
+        scenes, self._latents = make_latents(setup.load_vae(), setup.pool, self.generator)
+        self._tokens = torch.cat([tokens_of(part) for part in torch.split(scenes, 65_536)])
+        self._empty = tokens_of.empty(1)
+
+    def draw(self) -> dict[str, Tensor]:
+        """A batch: `clean` latents, `tokens` of which some are of no caption, and `noise`."""
+        source: dict[str, Any] = {"generator": self.generator, "device": self.device}
+        size = self._batch
+        chosen = torch.randint(0, len(self._latents), (size,), **source)
+        chance = torch.rand(size, 1, **source)
+        clean = self._latents[chosen].float()
+        return {
+            "clean": clean,
+            "tokens": torch.where(chance < EMPTY_SHARE, self._empty, self._tokens[chosen]),
+            "noise": torch.randn(clean.shape, **source),
+        }
+
+
 def train_denoiser(
     setup: Setup,
     name: str,
     modules: nn.ModuleDict,
     predict: Predict,
-    tokens_of: CaptionTokens,
+    tokens_of: Tokens,
     scheduler: Any,
 ) -> tuple[nn.ModuleDict, TrainingResult]:
     """Train a denoiser and its text encoders on the pool.
@@ -137,24 +170,14 @@ def train_denoiser(
     Returns:
         The averaged copy of the modules, and how the training went.
     """
-    device, size = setup.device, setup.budget.batch
-    generator = torch.Generator(device).manual_seed(setup.seed)
-    scenes, latents = make_latents(setup.load_vae(), setup.pool, generator)
-    tokens = torch.cat([tokens_of(part) for part in torch.split(scenes, 65_536)])
-    empty = tokens_of.empty(1)
-    alphas = scheduler.alphas_cumprod.to(device)
+    pool = Pool(setup, tokens_of)
+    alphas = scheduler.alphas_cumprod.to(setup.device)
     velocity = scheduler.config["prediction_type"] == "v_prediction"
 
     def batches(_: int) -> dict[str, Tensor]:
-        chosen = torch.randint(0, setup.pool, (size,), generator=generator, device=device)
-        chance = torch.rand(size, 1, generator=generator, device=device)
-        clean = latents[chosen].float()
-        return {
-            "clean": clean,
-            "tokens": torch.where(chance < EMPTY_SHARE, empty, tokens[chosen]),
-            "noise": torch.randn(clean.shape, generator=generator, device=device),
-            "times": torch.randint(0, len(alphas), (size,), generator=generator, device=device),
-        }
+        size = (setup.budget.batch,)
+        source: dict[str, Any] = {"generator": pool.generator, "device": pool.device}
+        return {**pool.draw(), "times": torch.randint(0, len(alphas), size, **source)}
 
     def loss_of(batch: Any) -> Tensor:
         kept = alphas[batch["times"]][:, None, None, None]
@@ -173,7 +196,8 @@ def save_pipeline(pipeline: Any, out: Path, vae_dir: Path) -> None:
     Args:
         pipeline: A diffusers pipeline; its modules are halved in place.
         out: Folder to write.
-        vae_dir: Where the autoencoder lives: in `out`, or elsewhere and then linked to.
+        vae_dir: Where the autoencoder lives: in `out`, or elsewhere and then linked to; of one
+            whose configuration is another, the weights are.
     """
     own = out / "vae"
     if own.is_symlink():
@@ -184,8 +208,7 @@ def save_pipeline(pipeline: Any, out: Path, vae_dir: Path) -> None:
             part.half()
     pipeline.save_pretrained(out)
     if own != vae_dir:
-        shutil.rmtree(own)
-        own.symlink_to(os.path.relpath(vae_dir, out), target_is_directory=True)
+        _link_vae(own, vae_dir)
     for path in out.rglob("config.json"):
         config = json.loads(path.read_text(encoding="utf-8"))
         config.pop("_name_or_path", None)
@@ -193,3 +216,16 @@ def save_pipeline(pipeline: Any, out: Path, vae_dir: Path) -> None:
             # transformers loads what this says where diffusers loads float32: they have to agree.
             config["dtype"] = "float32"
         path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _link_vae(own: Path, shared: Path) -> None:
+    """Put a link where a pipeline's autoencoder repeats the shared one."""
+    configs = [json.loads((folder / "config.json").read_text("utf-8")) for folder in (own, shared)]
+    settings = [{k: v for k, v in each.items() if not k.startswith("_")} for each in configs]
+    if settings[0] == settings[1]:
+        shutil.rmtree(own)
+        own.symlink_to(os.path.relpath(shared, own.parent), target_is_directory=True)
+        return
+    weights = own / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+    weights.symlink_to(os.path.relpath(shared / weights.name, own))

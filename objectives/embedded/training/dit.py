@@ -25,6 +25,7 @@ from objectives.embedded.training.tokenizer import (
 
 NAME: Final = "tiny-shapes-dit"
 T5_WIDTH: Final = 96
+T5_LAYERS: Final = 4
 HEADS: Final = 4
 HEAD_WIDTH: Final = 32
 
@@ -50,14 +51,16 @@ def build_dit_scheduler() -> Any:
     )
 
 
-def build_t5(tokenizer: T5Tokenizer) -> T5EncoderModel:
+def build_t5(
+    tokenizer: T5Tokenizer, width: int = T5_WIDTH, layers: int = T5_LAYERS
+) -> T5EncoderModel:
     """Build an untrained T5 encoder on the CPU, in T5 1.1's way."""
     config = T5Config(
         vocab_size=len(tokenizer),
-        d_model=T5_WIDTH,
+        d_model=width,
         d_kv=24,
-        d_ff=2 * T5_WIDTH,
-        num_layers=4,
+        d_ff=2 * width,
+        num_layers=layers,
         num_heads=4,
         feed_forward_proj="gated-gelu",
         dropout_rate=0.0,
@@ -108,9 +111,19 @@ def encode_captions(t5: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
         States (N, 32, 96), and the mask (N, 32) that is 1 where a token is no padding.
     """
     mask = tokens.ne(t5.config.pad_token_id).float()
+    return _read(t5, tokens, mask), mask
+
+
+def read_whole(t5: Any, tokens: Tensor) -> Tensor:
+    """The same states where padding is read like any word, as the newer pipelines do."""
+    return _read(t5, tokens, torch.ones_like(tokens, dtype=torch.float32))
+
+
+def _read(t5: Any, tokens: Tensor, mask: Tensor) -> Tensor:
     # Four-dimensional: transformers looks into a plain mask, which a CUDA graph cannot.
     bias = (1 - mask)[:, None, None, :] * -1e4
-    return t5(tokens, attention_mask=bias).last_hidden_state, mask
+    states: Tensor = t5(tokens, attention_mask=bias).last_hidden_state
+    return states
 
 
 def train_dit_text(setup: Setup) -> TrainingResult:

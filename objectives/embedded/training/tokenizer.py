@@ -4,7 +4,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor
@@ -48,6 +48,32 @@ def build_t5_tokenizer() -> T5Tokenizer:
     vocabulary += [(letter, -8.0) for letter in letters]
     vocabulary += [(f"\u2581{word}", -1.0) for word in _world_words()]
     return T5Tokenizer(vocab=vocabulary, extra_ids=0, model_max_length=LENGTH)
+
+
+class Tokens(Protocol):
+    """Turns tensors of scenes into token ids of their captions, shape (N, M), int64."""
+
+    def __call__(self, scenes: Tensor) -> Tensor:
+        """The tokens of scenes of shape (N, 10)."""
+
+    def empty(self, count: int) -> Tensor:
+        """The tokens of empty captions."""
+
+
+class JoinedTokens:
+    """The tokens of two tokenizers, the second's behind the first's: shape (N, 64)."""
+
+    def __init__(self, first: Tokens, second: Tokens) -> None:
+        """Keep both."""
+        self._both = first, second
+
+    def __call__(self, scenes: Tensor) -> Tensor:
+        """See `Tokens`."""
+        return torch.cat([tokens(scenes) for tokens in self._both], dim=1)
+
+    def empty(self, count: int) -> Tensor:
+        """See `Tokens`."""
+        return torch.cat([tokens.empty(count) for tokens in self._both], dim=1)
 
 
 class CaptionTokens:
@@ -122,6 +148,13 @@ class CaptionTokens:
         width = max(map(len, rows))
         padded = [row + [-1] * (width - len(row)) for row in rows]
         return torch.tensor(padded, dtype=torch.int64, device=self._device)
+
+
+def clip_and_t5_tokens(device: torch.device) -> Tokens:
+    """CLIP's tokens of captions, and T5's behind them: what the pipelines of both encoders read."""
+    return JoinedTokens(
+        CaptionTokens(build_tokenizer(), device), CaptionTokens(build_t5_tokenizer(), device)
+    )
 
 
 def _world_words() -> list[str]:

@@ -20,15 +20,19 @@ from objectives.embedded.training.denoiser import (
     train_denoiser,
 )
 from objectives.embedded.training.dit import build_t5, encode_captions
+from objectives.embedded.training.flux import forward_of, packed, picture_places, unpacked
 from objectives.embedded.training.loop import Budget, GraphedStep, fit
+from objectives.embedded.training.sd3 import predict_of
 from objectives.embedded.training.text_encoder import build_text_encoder
 from objectives.embedded.training.tokenizer import (
     LENGTH,
     CaptionTokens,
     build_t5_tokenizer,
     build_tokenizer,
+    clip_and_t5_tokens,
 )
 
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 TOY = Budget(steps=2, batch=4, warmup=1)
 PIXART = {"use_resolution_binning": False, "clean_caption": False, "max_sequence_length": LENGTH}
 
@@ -81,6 +85,64 @@ def test_twins_share_the_autoencoder(trained: Path) -> None:
     for name in ("tiny-shapes-v", "tiny-shapes-xl", "tiny-shapes-dit"):
         assert (trained / name / "vae").readlink() == Path("../tiny-shapes/vae")
         assert (trained / name / "vae").resolve() == shared.resolve()
+    # The pipelines of flow matching want a setting of theirs in its configuration.
+    for name in ("tiny-shapes-sd3", "tiny-shapes-flux"):
+        own = trained / name / "vae"
+        assert (own / WEIGHTS).resolve() == (shared / WEIGHTS).resolve()
+        assert json.loads((own / "config.json").read_text("utf-8"))["shift_factor"] == 0.0
+
+
+def test_flux_packs_latents_and_numbers_their_places_as_its_pipeline_does() -> None:
+    latents = torch.randn(2, 4, 16, 16)
+    right = diffusers.FluxPipeline._pack_latents(latents, 2, 4, 16, 16)
+    assert torch.equal(packed(latents), right)
+    assert torch.equal(unpacked(right), latents)
+    cpu = torch.device("cpu")
+    places = diffusers.FluxPipeline._prepare_latent_image_ids(1, 8, 8, cpu, torch.float32)
+    assert torch.equal(picture_places(cpu), places)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("tiny-shapes-sd3", "StableDiffusion3Pipeline"), ("tiny-shapes-flux", "FluxPipeline")],
+)
+def test_a_pipeline_of_flow_matching_reads_captions_as_in_training(
+    trained: Path, name: str, kind: str
+) -> None:
+    """The pipeline's first call of its denoiser gives what the training makes of the same."""
+    pipe = getattr(diffusers, kind).from_pretrained(trained / name, use_safetensors=True)
+    pipe.set_progress_bar_config(disable=True)
+    nn.init.normal_(pipe.transformer.proj_out.weight)
+    calls: list[tuple[dict[str, Any], Tensor]] = []
+    pipe.transformer.register_forward_hook(
+        lambda _, __, given, out: calls.append((given, out[0])), with_kwargs=True
+    )
+    scenes = world.sample(1, "train", torch.Generator().manual_seed(0))
+    [scene] = world.scenes_of(scenes)
+    pipe(
+        world.caption(scene),
+        num_inference_steps=2,
+        guidance_scale=1.0,
+        height=64,
+        width=64,
+        max_sequence_length=LENGTH,
+        output_type="latent",
+    )
+    given, expected = calls[0]
+    cpu = torch.device("cpu")
+    tokens = clip_and_t5_tokens(cpu)(scenes)
+    with torch.no_grad():
+        if kind == "FluxPipeline":
+            pipe.text_encoder_2.set_attn_implementation("eager")
+            forward = forward_of(pipe.transformer, pipe.text_encoder, pipe.text_encoder_2, cpu)
+            noisy, times = unpacked(given["hidden_states"]), 1000 * given["timestep"]
+            drawn = packed(forward(noisy, times, tokens, given["guidance"]))
+        else:
+            pipe.text_encoder_3.set_attn_implementation("eager")
+            encoders = pipe.text_encoder, pipe.text_encoder_2, pipe.text_encoder_3
+            predict = predict_of(pipe.transformer, *encoders)
+            drawn = predict(given["hidden_states"], given["timestep"], tokens)
+    torch.testing.assert_close(drawn, expected)
 
 
 def test_notes_tell_how_every_stage_went(trained: Path) -> None:
