@@ -107,13 +107,17 @@ def accelerate_arguments(
     return arguments
 
 
-def held_settings(methods: Iterable[Method]) -> dict[str, str]:
+def held_settings(methods: Iterable[Method], family: Family) -> dict[str, str]:
     """What of a call must stay as it was measured, by its keyword, and why.
 
     Args:
         methods: Those that are applied.
+        family: The pipeline's.
     """
-    return {name: why for method in methods for name, why in method.holds.items()}
+    keywords = {"guidance_scale": family.guidance_keyword}
+    return {
+        keywords.get(name, name): why for method in methods for name, why in method.holds.items()
+    }
 
 
 def own_params(method: Method, params: Params) -> dict[str, Value]:

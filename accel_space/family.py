@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Guidance = Literal["halves", "embedded", "none"]
-"""How a denoiser is guided: by a batch with a half for the empty prompts, by an input, or never."""
+Guidance = Literal["halves", "calls", "embedded", "none"]
+"""How a denoiser is guided: by a batch with a half for the empty prompts, by a call of its own for
+them behind each call for the prompts, by an input, or never."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Family:
         adaptive_norms: Whether the transformer blocks are given the timestep, for their norms.
         joint_attention: Whether picture and prompt share all attentions, so that none is a
             cross-attention.
+        second_call: Whether the guidance is a second call of the denoiser in each step, which the
+            pipeline makes where it is given a negative prompt, be it empty.
     """
 
     denoiser: str
@@ -29,6 +32,12 @@ class Family:
     latents_keyword: str = ""
     adaptive_norms: bool = False
     joint_attention: bool = False
+    second_call: bool = False
+
+    @property
+    def guidance_keyword(self) -> str:
+        """What the pipeline's call takes the guidance scale as."""
+        return "true_cfg_scale" if self.second_call else "guidance_scale"
 
     def denoiser_of(self, pipe: Any) -> Any:
         """The module that predicts the noise in a pipe of this family."""

@@ -29,7 +29,8 @@ def generate_pictures(
         indices: Which of them, by their place.
         protocol: How to measure.
         steps: num_inference_steps.
-        call: What the pipeline's call takes besides.
+        call: What the pipeline's call takes besides, the guidance scale where that is not called
+            so.
 
     Returns:
         Shape (batch, 3, height, width), values 0 to 1.
@@ -39,13 +40,12 @@ def generate_pictures(
     images: torch.Tensor = generate(
         **conditioning.call(indices),
         num_inference_steps=steps,
-        guidance_scale=protocol.guidance_scale,
         height=protocol.height,
         width=protocol.width,
         # On the CPU, so that every device starts from the same noise.
         generator=[torch.Generator("cpu").manual_seed(protocol.seed + index) for index in indices],
         output_type="pt",
-        **call,
+        **{"guidance_scale": protocol.guidance_scale, **call},
     ).images
     return images
 

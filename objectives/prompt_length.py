@@ -19,16 +19,22 @@ def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str]) -> list[str]:
     parts = [part for name, part in pipe.components.items() if name.startswith("tokenizer")]
     tokenizers = [part for part in parts if part is not None]
     # The call of pipelines with T5 cuts off earlier than its tokenizer would.
-    own = signature(type(pipe).__call__).parameters.get("max_sequence_length")
+    own = longest_prompt(pipe)
     if own is not None:
         # T5 reads to the end what CLIP beside it only begins.
         tokenizers = [each for each in tokenizers if not type(each).__name__.startswith("CLIP")]
     cut = set()
     for tokenizer in tokenizers:
-        limit = own.default if own is not None else tokenizer.model_max_length
+        limit = tokenizer.model_max_length if own is None else own
         tokens = tokenizer(list(prompts), truncation=False, verbose=False).input_ids
         cut |= {prompt for prompt, row in zip(prompts, tokens, strict=True) if len(row) > limit}
     return [prompt for prompt in prompts if prompt in cut]
+
+
+def longest_prompt(pipe: Any) -> int | None:
+    """The tokens that a pipeline's call reads of a prompt; None where its tokenizers say that."""
+    own = signature(type(pipe).__call__).parameters.get("max_sequence_length")
+    return None if own is None else int(own.default)
 
 
 def cut_off_by_scorer(tokenize: Any, prompts: Sequence[str]) -> list[str]:

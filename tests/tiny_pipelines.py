@@ -49,6 +49,13 @@ CALLS: dict[str, Mapping[str, Any]] = {
     **{name: PIPELINES[name].family.call for name in FAMILIES},
     # They would pad each prompt to hundreds of tokens.
     **{name: {**PIPELINES[name].family.call, **SHORT} for name in FLOW_FAMILIES},
+    # The template around each prompt is of 150 tokens.
+    "Qwen-Image": {
+        **SHORT,
+        "max_sequence_length": 512,
+        "true_cfg_scale": GUIDANCE_SCALE,
+        "guidance_scale": None,
+    },
 }
 """What a family's call is given besides what every call is given."""
 
@@ -161,11 +168,13 @@ def draw(
     Returns:
         Latents: in them no difference is rounded or cut away.
     """
+    if "true_cfg_scale" in call:
+        # It is guided where there is a negative prompt.
+        call.setdefault("negative_prompt", [""] * batch)
     latents: torch.Tensor = generate(
         list(PROMPTS[:batch]),
         num_inference_steps=steps,
-        guidance_scale=GUIDANCE_SCALE,
         generator=[torch.Generator().manual_seed(seed) for seed in range(batch)],
-        **{"output_type": "latent", **call},
+        **{"guidance_scale": GUIDANCE_SCALE, "output_type": "latent", **call},
     ).images
     return latents

@@ -12,13 +12,25 @@ from typing import Any
 
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    QwenImagePipeline,
+    QwenImageTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
 )
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import (
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    T5Config,
+    T5EncoderModel,
+)
 
 from tests.tiny_parts import LATENT_SIZE, clip_config, t5_tokenizer, tiny_tokenizer
 
@@ -70,11 +82,45 @@ def _sd3(dual_attention_layers: tuple[int, ...]) -> Callable[[dict[str, Any]], A
     return make
 
 
+def _qwen_image(transformer_config: dict[str, Any]) -> Any:
+    vae: Any = AutoencoderKLQwenImage(
+        base_dim=8, z_dim=_CHANNELS, dim_mult=[1, 1], num_res_blocks=1, temperal_downsample=[True]
+    )
+    text_encoder: Any = Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(text_config=_QWEN_CONFIG, vision_config=_QWEN_VISION_CONFIG)
+    )
+    transformer: Any = QwenImageTransformer2DModel(**{**_QWEN_IMAGE_CONFIG, **transformer_config})
+    return QwenImagePipeline(
+        scheduler=flow_scheduler(use_dynamic_shifting=True, shift_terminal=0.02),
+        vae=vae.eval(),
+        text_encoder=text_encoder.eval(),
+        tokenizer=qwen_tokenizer(),
+        transformer=transformer.eval(),
+    )
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """Make a tokenizer that knows bytes and the marks of a chat."""
+    tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokenizer = Qwen2Tokenizer(
+        vocab={token: place for place, token in enumerate(tokens)},
+        merges=[],
+        model_max_length=2048,
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": tokens[-2:]})
+    tokenizer.chat_template = (
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+        "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return tokenizer
+
+
 FLOW_MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "FLUX.1-dev": _flux(is_guided=True),
     "FLUX.1-schnell": _flux(is_guided=False),
     "SD3.5-medium": _sd3(dual_attention_layers=(0, 1)),
     "SD3.5-large": _sd3(dual_attention_layers=()),
+    "Qwen-Image": _qwen_image,
 }
 
 
@@ -139,4 +185,38 @@ _SD3_CONFIG: dict[str, Any] = {
     "pooled_projection_dim": 32,
     "pos_embed_max_size": 12,
     "qk_norm": "rms_norm",
+}
+
+_QWEN_WIDTH = 24
+
+_QWEN_CONFIG: dict[str, Any] = {
+    "vocab_size": 260,
+    "hidden_size": _QWEN_WIDTH,
+    "intermediate_size": 2 * _QWEN_WIDTH,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "rope_parameters": {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 1e6},
+    "bos_token_id": None,
+    "eos_token_id": 256,
+}
+
+_QWEN_VISION_CONFIG: dict[str, Any] = {
+    "depth": 1,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_heads": 2,
+    "out_hidden_size": _QWEN_WIDTH,
+    "fullatt_block_indexes": [0],
+}
+
+_QWEN_IMAGE_CONFIG: dict[str, Any] = {
+    "patch_size": 2,
+    "in_channels": 4 * _CHANNELS,
+    "out_channels": _CHANNELS,
+    "num_layers": 3,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+    "joint_attention_dim": _QWEN_WIDTH,
+    "axes_dims_rope": (4, 6, 6),
 }

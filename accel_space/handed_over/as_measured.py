@@ -15,11 +15,16 @@ from accel_space.installing import is_accelerated
 OF_A_PICTURE = (
     *("self", "prompt", "prompt_2", "prompt_3", "prompt_embeds", "pooled_prompt_embeds"),
     *("prompt_attention_mask", "negative_prompt_embeds", "negative_pooled_prompt_embeds"),
-    *("negative_prompt_attention_mask", "num_images_per_prompt", "generator", "latents"),
+    *("negative_prompt_attention_mask", "prompt_embeds_mask", "negative_prompt_embeds_mask"),
+    *("num_images_per_prompt", "generator", "latents"),
     *("output_type", "return_dict", "callback", "callback_steps", "callback_on_step_end"),
     "callback_on_step_end_tensor_inputs",
 )
 """Arguments of a call that may be any: what is drawn, how often, and how it is handed back."""
+
+GUIDANCE = ("true_cfg_scale", "guidance_scale")
+"""What calls take the guidance scale as; where there are two, the first is that of the prompts
+against the negative ones."""
 
 
 def refuse_other_pipe(pipe: Any, pipeline_class: str, denoiser: str, needs_gpu: bool) -> None:
@@ -106,7 +111,7 @@ def watched(
         generate: Its accelerated call.
         denoiser: As for `refuse_other_pipe`.
         settings: What was measured, by the call's keyword.
-        held: Those of them that must stay, and why; of `guidance_scale` only whether it is on.
+        held: Those of them that must stay, and why; of the guidance only whether it is on.
     """
     takes = signature(type(pipe).__call__)
     told: set[str] = set()
@@ -171,9 +176,10 @@ def refuse_no_numbers(values: Mapping[str, Any]) -> None:
         value = values[name]
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be a whole number from 1, and {value!r} was given")
-    guidance = values["guidance_scale"]
-    if not isinstance(guidance, Real):
-        raise ValueError(f"guidance_scale must be a number, and {guidance!r} was given")
+    # A pipeline that takes both may do without one.
+    name = next(name for name in GUIDANCE if name in values)
+    if not isinstance(values[name], Real):
+        raise ValueError(f"{name} must be a number, and {values[name]!r} was given")
 
 
 def call_differences(
@@ -202,10 +208,10 @@ def call_differences(
                 f"{name} must be left out, as they set other steps: {held['num_inference_steps']}"
             )
     for name, (value, measured) in differing.items():
-        if name == "guidance_scale" and (value > 1) == (measured > 1):
+        if name in GUIDANCE and None not in (value, measured) and (value > 1) == (measured > 1):
             continue
         if name in held:
-            stays = "above 1" if name == "guidance_scale" else measured
+            stays = "above 1" if name in GUIDANCE else measured
             raise ValueError(f"{name} must stay {stays}, and is {value}: {held[name]}")
     return [
         f"{name} is given, and none was measured"

@@ -98,6 +98,11 @@ class PAB(Method):
         """See `Method.why_not`."""
         if not context.profile.attention_grids:
             return "PAB reuses attention, and this denoiser has none"
+        if context.family.second_call:
+            return (
+                "PAB keeps one output of each attention, and this denoiser is called for the "
+                "prompts and for the empty ones in turn"
+            )
         if reason := why_nothing_to_reuse(self.title, context):
             return reason
         if not any(_reused(2, context)):

@@ -31,9 +31,6 @@ from objectives.pipelines.schedulers import SCHEDULERS, scheduler_profile
 from objectives.timing.device import is_cpu
 from studies.planning.stacks import check_machine
 
-DECIDING = ("num_inference_steps", "guidance_scale", "height", "width")
-"""What decides at a call whether methods can work."""
-
 
 @dataclass
 class Serving:
@@ -101,8 +98,11 @@ class Serving:
         except ValueError as error:
             raise InputError(str(error)) from error
         measured = measured_call(self.point)
-        asked = tuple(given[name] for name in DECIDING)
-        if asked not in self._working and asked != tuple(measured[name] for name in DECIDING):
+        # What decides at a call whether methods can work.
+        guidance = self.stack.context.family.guidance_keyword
+        deciding = ("num_inference_steps", guidance, "height", "width")
+        asked = tuple(given[name] for name in deciding)
+        if asked not in self._working and asked != tuple(measured[name] for name in deciding):
             self._check(*asked)
             self._working.add(asked)
         try:
@@ -114,7 +114,8 @@ class Serving:
     def _held(self) -> dict[str, str]:
         """What of a call must stay, by its keyword, and why."""
         idle = self.stack.schedule(self.point.params).idle_methods
-        return held_settings(each for each in self.stack.methods if each.name not in idle)
+        active = (each for each in self.stack.methods if each.name not in idle)
+        return held_settings(active, self.stack.context.family)
 
     def _check(self, steps: int, guidance: float, height: int, width: int) -> None:
         """Raise RefusedError if the point cannot work in a call."""

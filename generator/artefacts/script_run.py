@@ -164,7 +164,7 @@ class _SideBySide:
             range(len(job.prompts)),
             job.protocol,
             job.combination.steps,
-            self._entry.family.call,
+            self._entry.family.call_at(job.protocol.guidance_scale),
         )
 
 
@@ -174,8 +174,11 @@ def _drawn_by_module(pipe: Any, settings: Mapping[str, Any], job: Job) -> torch.
 
     seeds = range(job.protocol.seed, job.protocol.seed + len(job.prompts))
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    given = dict(settings)
+    if "negative_prompt" in given:
+        given["negative_prompt"] = [given["negative_prompt"]] * len(job.prompts)
     pictures: torch.Tensor = pipe(
-        list(job.prompts), generator=generators, output_type="pt", **settings
+        list(job.prompts), generator=generators, output_type="pt", **given
     ).images
     return pictures
 

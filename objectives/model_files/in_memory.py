@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -69,7 +69,9 @@ def _configuration(part: Any) -> Any:
         special = json.dumps(part.special_tokens_map, default=str, sort_keys=True)
         # Some add these by themselves, and some do not know them.
         ends = [bool(getattr(part, f"add_{end}_token", None)) for end in ("bos", "eos")]
-        return [told, special, ends, hashlib.sha256(words.encode()).hexdigest()]
+        # How a prompt is told to a model that chats.
+        template = [part.chat_template] if getattr(part, "chat_template", None) else []
+        return [told, special, ends, hashlib.sha256(words.encode()).hexdigest(), *template]
     config: Any = getattr(part, "config", None) or {}
     return _plain(config.to_dict() if hasattr(config, "to_dict") else config)
 
@@ -78,8 +80,19 @@ def _plain(config: Any) -> dict[str, str]:
     """A configuration without what is private, or of files; parts of a pipe count elsewhere."""
     return {
         name: json.dumps(value, default=str, sort_keys=True)
-        for name, value in sorted(config.items())
-        if not name.startswith("_") and name not in OF_FILES
+        for name, value in sorted(_public(config).items())
+    }
+
+
+def _public(config: Any) -> Any:
+    """A configuration without what is private, or of files, also of those that it holds."""
+    if not isinstance(config, Mapping):
+        return config
+    return {
+        name: _public(value)
+        for name, value in config.items()
+        # Some hold numbers as names.
+        if not str(name).startswith("_") and name not in OF_FILES
     }
 
 

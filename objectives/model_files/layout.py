@@ -27,7 +27,7 @@ AUTO = ("AutoModel", "AutoPipeline", "AutoTokenizer", "AutoProcessor", "AutoFeat
 """How the classes are named that become whatever class a folder says."""
 
 TOKENIZER_NAMES = ("merges.txt", "vocab.txt")
-TOKENIZER_KINDS = (".json", ".model")
+TOKENIZER_KINDS = (".json", ".model", ".jinja")
 
 
 class Part(NamedTuple):

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import lcm
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from accel_space.profile import Profile
 from objectives.errors import InputError
 from objectives.model_files.layout import INDEX, SAVE_ANEW, read_config
 from objectives.pipelines.families import family_of
-from objectives.pipelines.family import Count, DenoiserConfig
+from objectives.pipelines.family import DenoiserConfig
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
 """The configurations of the catalogue's models, known before any download."""
@@ -24,21 +24,6 @@ SIDE_STEP = 8
 """The calls of diffusers' pipelines refuse sides that are no multiple of it, whatever the VAE."""
 
 _Checked = TypeVar("_Checked", bound=BaseModel)
-
-
-class _Vae(BaseModel):
-    """What the configuration of a VAE must say for its architecture to be known."""
-
-    model_config = ConfigDict(strict=True)
-
-    block_out_channels: Annotated[list[Count], Field(min_length=1)]
-    latent_channels: Count = 4
-
-    @property
-    def factor(self) -> int:
-        """Pixels of a picture's side for one latent pixel."""
-        factor: int = 2 ** (len(self.block_out_channels) - 1)
-        return factor
 
 
 @dataclass(frozen=True)
@@ -109,7 +94,7 @@ def known_architecture(name: str) -> Architecture:
         pipeline_class=parts["pipeline_class"],
         denoiser=family.config.model_validate(parts[family.values.denoiser]),
         scheduler=parts["scheduler"],
-        vae_factor=_Vae.model_validate(parts["vae"]).factor,
+        vae_factor=family.vae.model_validate(parts["vae"]).factor,
     )
 
 
@@ -174,11 +159,11 @@ def _architecture(
     family = family_of(pipeline_class)
     name = family.values.denoiser
     denoiser = _checked(family.config, parts[name], where(name))
-    vae = _checked(_Vae, parts["vae"], where("vae"))
-    if denoiser.latent_channels != vae.latent_channels:
+    vae = _checked(family.vae, parts["vae"], where("vae"))
+    if denoiser.latent_channels != vae.channels:
         raise InputError(
             f"{where(name)}: in_channels is {denoiser.in_channels}, and the latents have "
-            f"{vae.latent_channels}: such a model draws from a picture (inpainting), and this "
+            f"{vae.channels}: such a model draws from a picture (inpainting), and this "
             "pipeline from prompts alone; give another model"
         )
     return Architecture(pipeline_class, denoiser, scheduler, vae.factor)

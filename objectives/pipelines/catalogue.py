@@ -255,6 +255,15 @@ PIPELINES = {
                 "stabilityai/stable-diffusion-3.5-large",
             ),
         ),
+        PipelineEntry(
+            name="Qwen-Image",
+            pipeline_class="QwenImagePipeline",
+            model="Qwen/Qwen-Image",
+            guidance_scale=4.0,
+            steps=50,
+            batch_size=1,
+            words=("Qwen Image", "QwenImage", "Qwen/Qwen-Image", "通义千问图像"),
+        ),
     )
 }
 

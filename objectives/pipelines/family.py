@@ -59,6 +59,40 @@ class DenoiserConfig(BaseModel, ABC):
         """
 
 
+class VaeConfig(BaseModel, ABC):
+    """What the configuration of a VAE must say for its architecture to be known."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Channels of the latents."""
+
+    @property
+    @abstractmethod
+    def factor(self) -> int:
+        """Pixels of a picture's side for one latent pixel."""
+
+
+class PictureVae(VaeConfig):
+    """That of an AutoencoderKL."""
+
+    block_out_channels: Annotated[list[Count], Field(min_length=1)]
+    latent_channels: Count = 4
+
+    @property
+    def channels(self) -> int:
+        """See `VaeConfig.channels`."""
+        return self.latent_channels
+
+    @property
+    def factor(self) -> int:
+        """See `VaeConfig.factor`."""
+        factor: int = 2 ** (len(self.block_out_channels) - 1)
+        return factor
+
+
 @dataclass(frozen=True)
 class PipelineClass:
     """A diffusers pipeline class of a family.
@@ -81,6 +115,8 @@ class FamilyAdapter(ABC):
     """Its diffusers pipeline classes, by name."""
     config: ClassVar[type[DenoiserConfig]]
     """How the configuration of its denoisers is read."""
+    vae: ClassVar[type[VaeConfig]] = PictureVae
+    """How the configuration of its VAEs is read."""
     call: ClassVar[Mapping[str, Any]] = {}
     """What its calls take besides prompt, size, steps, guidance, seeds and output."""
     encoders: ClassVar[tuple[str, ...]] = ()
@@ -113,6 +149,14 @@ class FamilyAdapter(ABC):
             profile: The pipeline's.
         """
         scheduler.set_timesteps(steps)
+
+    def call_at(self, guidance_scale: float) -> dict[str, Any]:
+        """What its calls take besides prompt, size, steps, seeds and output."""
+        if not self.values.second_call:
+            return {"guidance_scale": guidance_scale, **self.call}
+        # Of another kind, which these models were not distilled to.
+        unused = {"guidance_scale": None}
+        return {self.values.guidance_keyword: guidance_scale, **unused, **self.call}
 
     @property
     def timed(self) -> Timed:

@@ -145,7 +145,7 @@ class GenerationSettings:
         Raises:
             InputError: If it does not, as it is not guided by halves.
         """
-        if self.negative_prompt and profile.guidance != "halves":
+        if self.negative_prompt and profile.guidance not in ("halves", "calls"):
             raise InputError(
                 "--negative-prompt does nothing with this model, which draws without classifier-"
                 "free guidance; leave it out"

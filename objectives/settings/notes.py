@@ -44,7 +44,7 @@ def generation_notes(
     if protocol.dtype == "bfloat16" and device == "cpu":
         notes.append("bf16 on a CPU is often slower than fp32, and less exact")
     guidance = protocol.guidance_scale
-    if _is_halved(architecture, protocol) and guidance <= 1:
+    if _is_guided(architecture, protocol) and guidance <= 1:
         notes.append(
             f"a guidance of {guidance:g} is off, as all up to 1 are: the denoiser draws from the "
             "prompt alone, once a step"
@@ -80,7 +80,7 @@ def _of_distilled(
     combination: Combination, protocol: Protocol, architecture: Architecture
 ) -> list[str]:
     reason, guidance = why_distilled(architecture, protocol), protocol.guidance_scale
-    is_guided = _is_halved(architecture, protocol) and guidance > MOST_GUIDANCE
+    is_guided = _is_guided(architecture, protocol) and guidance > MOST_GUIDANCE
     if not reason or not (combination.steps > MOST_STEPS or is_guided):
         return []
     advice = f"--steps 4{' --guidance 0' if is_guided else ''}"
@@ -92,5 +92,6 @@ def _of_distilled(
     ]
 
 
-def _is_halved(architecture: Architecture, protocol: Protocol) -> bool:
-    return architecture.profile(protocol.height, protocol.width).guidance == "halves"
+def _is_guided(architecture: Architecture, protocol: Protocol) -> bool:
+    profile = architecture.profile(protocol.height, protocol.width)
+    return profile.guidance in ("halves", "calls")

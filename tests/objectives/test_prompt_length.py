@@ -43,6 +43,7 @@ def test_what_only_the_second_tokenizer_cuts_off_is_found() -> None:
 
 @pytest.mark.parametrize(("family", "limit"), [
     ("PixArt-alpha", 120), ("PixArt-Sigma", 300), ("FLUX.1-dev", 512), ("SD3.5-medium", 256),
+    ("Qwen-Image", 512),
 ])  # fmt: skip
 def test_t5_reads_what_its_pipeline_says_and_is_remembered(family: str, limit: int) -> None:
     pipe = tiny_pipeline(family)

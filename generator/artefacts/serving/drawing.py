@@ -232,7 +232,8 @@ class Drawer:
         first = orders[0]
         self._enter(first.tier)
         given: dict[str, Any] = {**self.settings}
-        if first.negative_prompt:
+        # Of some pipelines an empty one too turns the guidance on.
+        if first.negative_prompt or "true_cfg_scale" in given:
             given["negative_prompt"] = [order.negative_prompt for order in orders]
         pictures: list[Any] = self.pipe(
             prompt=[order.prompt for order in orders],

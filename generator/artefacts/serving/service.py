@@ -23,6 +23,7 @@ from generator.artefacts.writing.rendering import (
 from generator.artefacts.writing.values import Applied, applied, read_values
 from generator.artefacts.writing.written import WIDTH, literals, plain
 from generator.choice import Choice
+from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.loras import LIBRARY as PEFT
 from storage.records.conclusions.words import share_text
 from storage.records.judgement import LEAST_SPEEDUP, Rivals, judged_bound
@@ -137,9 +138,10 @@ def _tier(
     """What the template says of a quality."""
     trial, most = quality.trial, choice.study.protocol.batch_size
     some = [] if trial is None else [method for method, _ in methods[trial.number]]
-    held = held_settings(some)
+    family = find_pipeline(choice.study.combination.pipeline).family.values
+    held = held_settings(some, family)
     # Guidance is not asked for.
-    held.pop("guidance_scale", None)
+    held.pop(family.guidance_keyword, None)
     warms_up = any(method.is_lossless for method in some)
     batches = range(1, most + 1)
     if any(method.has_hit is not None for method in some):

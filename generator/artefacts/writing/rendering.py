@@ -56,7 +56,7 @@ def common(
     """
     entry = find_pipeline(values.pipeline)
     protocol = values.protocol
-    held = held_settings(method for method, _ in methods)
+    held = held_settings((method for method, _ in methods), entry.family.values)
     return {
         "title": title(entry.name, values.scheduler, values.steps, values.methods),
         "provenance": provenance(study, trial, protocol),
@@ -82,6 +82,8 @@ def common(
         "dtype": protocol.dtype,
         "steps": values.steps,
         "guidance_scale": protocol.guidance_scale,
+        "guidance_keyword": entry.family.values.guidance_keyword,
+        "needs_negative": entry.family.values.second_call,
         "negative_prompt": protocol.negative_prompt and literals(protocol.negative_prompt),
         "height": protocol.height,
         "width": protocol.width,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from objectives.pipelines.families.flux import Flux
 from objectives.pipelines.families.pixart import PixArt
+from objectives.pipelines.families.qwen_image import QwenImage
 from objectives.pipelines.families.sd3 import StableDiffusion3
 from objectives.pipelines.families.unet import UNet
 from objectives.pipelines.family import FamilyAdapter, PipelineClass
 
-FAMILIES: list[FamilyAdapter] = [UNet(), PixArt(), Flux(), StableDiffusion3()]
+FAMILIES: list[FamilyAdapter] = [UNet(), PixArt(), Flux(), StableDiffusion3(), QwenImage()]
 
 
 def family_of(pipeline_class: str) -> FamilyAdapter:

@@ -25,14 +25,11 @@ PACKED = 2
 """A token holds 2x2 latent pixels, one channel behind the other."""
 
 
-class FluxConfig(DenoiserConfig):
-    """`transformer/config.json`; it names no size, and FluxPipeline takes 128."""
+class PackedConfig(DenoiserConfig):
+    """A denoiser's that is given packed latents, and names no size."""
 
     sample_size: Count = 128
     in_channels: Count = 64
-    num_layers: Count = 19
-    num_single_layers: Count = 38
-    guidance_embeds: bool = False
 
     @property
     def latent_channels(self) -> int:
@@ -43,6 +40,14 @@ class FluxConfig(DenoiserConfig):
     def patch(self) -> int:
         """See `DenoiserConfig.patch`."""
         return PACKED
+
+
+class FluxConfig(PackedConfig):
+    """`transformer/config.json`; FluxPipeline takes a size of 128."""
+
+    num_layers: Count = 19
+    num_single_layers: Count = 38
+    guidance_embeds: bool = False
 
     def profile(self, pipeline_class: str, latent_size: tuple[int, int]) -> Profile:
         """See `DenoiserConfig.profile`."""

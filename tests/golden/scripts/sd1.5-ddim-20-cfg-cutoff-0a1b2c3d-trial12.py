@@ -60,13 +60,24 @@ def apply_cfg_cutoff(
     *,
     denoiser: str,
     latents_keyword: str,
+    second_call: bool,
     cutoff_step_index: int,
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
-    """Guide up to and with a step, then halve the batch and what others keep of it."""
+    """Guide up to and with a step, then leave the empty prompts' half, or call, out."""
     module = getattr(pipe, denoiser)
     forward = module.forward
     calls = 0
+    guided: Any = None
+
+    def cut_off_second(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls, guided
+        calls += 1
+        if calls % 2 or calls <= 2 * (cutoff_step_index + 1):
+            guided = forward(*args, **kwargs)
+            return guided
+        # Guiding between two equal predictions gives that one, at whatever scale.
+        return guided
 
     def cut_off(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
@@ -79,7 +90,6 @@ def apply_cfg_cutoff(
                 halve(pipe, module, batch)
         args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
         (prediction,) = forward(*args, **kwargs)
-        # Guiding between two equal predictions gives that one, at whatever scale.
         return (torch.cat([prediction, prediction]),)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
@@ -87,7 +97,7 @@ def apply_cfg_cutoff(
         calls = 0
         return generate(*args, **kwargs)
 
-    module.forward = cut_off
+    module.forward = cut_off_second if second_call else cut_off
     return generate_anew
 
 
@@ -149,6 +159,7 @@ def patch(pipe: Any, generate: Any) -> Any:
         generate,
         denoiser="unet",
         latents_keyword="",
+        second_call=False,
         cutoff_step_index=8,
         halvers=[],
     )

@@ -70,8 +70,8 @@ def test_the_token_grid_is_the_one_that_the_blocks_work_on(family: str) -> None:
     first.register_forward_pre_hook(
         lambda _, __, told: seen.append(told["hidden_states"].shape[1]), with_kwargs=True
     )
-    draw(pipe, steps=1, **CALLS[family])
-    assert seen == [grid[0] * grid[1]]
+    draw(pipe, steps=2, **CALLS[family])
+    assert set(seen) == {grid[0] * grid[1]}
 
 
 @pytest.mark.parametrize("family", ["FLUX.1-dev", "SD3.5-medium"])
@@ -102,3 +102,46 @@ def test_a_pipe_of_flow_matching_is_taken_as_it_is(family: str) -> None:
     setattr(pipe, last, None)
     with pytest.raises(InputError, match=f"has no {last}, which reads the prompts"):
         take_pipe(pipe)
+
+
+@pytest.mark.parametrize("method", ["cfg_cutoff", "taylorseer", "first_block_cache"])
+def test_where_guidance_is_a_second_call_each_of_the_two_is_left_out_by_itself(method: str) -> None:
+    pipe = tiny_pipeline("Qwen-Image")
+    stack = Stack(tiny_context(pipe, [method], 6))
+    point = dict(stack.default)
+    if method == "first_block_cache":
+        # Every call behind the first of its kind.
+        point = {"first_block_cache.threshold": 1e9}
+    seen = {"called": 0, "last": 0}
+
+    def count(name: str) -> Any:
+        def note(*_: Any) -> None:
+            seen[name] += 1
+
+        return note
+
+    hits = Hits()
+    with stack.applied(pipe, point, hits) as generate:
+        pipe.transformer.img_in.register_forward_pre_hook(count("called"))
+        pipe.transformer.transformer_blocks[-1].attn.register_forward_pre_hook(count("last"))
+        draw(generate, steps=6, **CALLS["Qwen-Image"])
+
+    skips = stack.schedule(point).skips
+    if method == "cfg_cutoff":
+        assert seen["called"] == 12 - sum(skips["guidance"]) < 12
+    elif method == "taylorseer":
+        assert seen == {"called": 12, "last": 12 - 2 * sum(skips["blocks"])}
+    else:
+        assert (seen["called"], seen["last"], hits.calls, hits.reused) == (12, 2, 12, 10)
+
+
+def test_a_batch_of_prompts_is_as_long_as_its_longest() -> None:
+    """As the pipeline's own are, so that a script draws the pictures of its trial."""
+    pipe = tiny_pipeline("Qwen-Image")
+    prompts = ["a cat", "a very long prompt", "a dog"]
+    encoded = PIPELINES["Qwen-Image"].family.encode(pipe, prompts)
+    for batch in (range(1), range(3)):
+        call = encoded.call(batch)
+        embeds, mask = pipe.encode_prompt(prompts[batch.start : batch.stop])
+        assert torch.allclose(call["prompt_embeds"], embeds, atol=1e-5)
+        assert mask is None or torch.equal(call["prompt_embeds_mask"], mask)
