@@ -20,6 +20,7 @@ from storage.records.protocol import METRICS as USUAL
 from storage.records.study import Study
 from studies.budgets import budget_words
 from studies.files import given_weights
+from studies.planning.metrics import WHERE_THEY_WORK
 from studies.request import StudyRequest
 
 ONWARD_IN_PYTHON = (
@@ -90,7 +91,11 @@ def going_on(record: Study) -> StudyRequest:
         scorer=own.get("scorer"),
         model=record.origin.folder or _address(record, entry and entry.model),
         revision=record.origin.commit,
-        metrics=tuple(name for name in protocol.metrics if name not in (*USUAL, protocol.loss)),
+        metrics=tuple(
+            name
+            for name in protocol.metrics
+            if name not in (*USUAL, *WHERE_THEY_WORK, protocol.loss)
+        ),
         weights=given_weights(record.files),
         loss=protocol.loss,
         generation=_settings(record),

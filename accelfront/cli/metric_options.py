@@ -12,8 +12,9 @@ Metrics = Annotated[
     str,
     typer.Option(
         autocompletion=completing.metrics,
-        help="Metrics to measure beside the usual ones, joined by commas: ms_ssim, attributes, "
-        "lpips. `accelfront doctor` lists all, and what they need.",
+        help="Metrics to measure beside the usual ones, joined by commas: attributes, lpips. "
+        "`accelfront doctor` lists all, and what they need. A finished study measures its best "
+        "points again for one that it lacks.",
     ),
 ]
 

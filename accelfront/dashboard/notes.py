@@ -34,10 +34,16 @@ DISTURBANCES = {
 }
 """What the words of a measurement mean (objectives/timing/interference.py, studies/run/)."""
 
-DONE: dict[Kind, str] = {"confirmed": "Confirmed", "timed again": "Timed again"}
+DONE: dict[Kind, str] = {
+    "confirmed": "Confirmed",
+    "timed again": "Timed again",
+    "metrics added": "Metrics were added",
+}
 
 AGAIN: dict[Kind, str] = {
     "confirmed": "**Confirmation** of {}: the same point on prompts that the search did not see.",
+    "metrics added": "**Metrics added**: the study was asked for more after {}, so its pictures "
+    "were drawn again. What is new of them counts with it.",
     "timed again": "**Timed again**: something disturbed {}, so its pairs were timed anew. The "
     "quieter timing counts; pictures and scores stay.",
 }

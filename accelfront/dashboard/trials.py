@@ -176,7 +176,12 @@ def _words(trial: FrozenTrial) -> dict[str, Any]:
 
 def _repetition(first: object, kind: Kind | None) -> str:
     """What a trial is that repeats a point; the page calls most of them pruned."""
-    done = {"confirmed": "confirms", "timed again": "times again", None: "repeats"}
+    done = {
+        "confirmed": "confirms",
+        "timed again": "times again",
+        "metrics added": "adds metrics to",
+        None: "repeats",
+    }
     return f"{done[kind]} trial {first}"
 
 

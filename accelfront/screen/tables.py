@@ -20,8 +20,7 @@ from accelfront.screen.rivals import (
 )
 from accelfront.screen.terminal import json_text
 from accelfront.screen.votes import VOTES, votes_text
-from storage.records.budgets import Figure
-from storage.records.budgets import title as budget_title
+from storage.records.budgets import Figure, figure, title
 from storage.records.conclusions.words import share_text
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
@@ -68,12 +67,12 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def front_table(study: Study, title: str | None = None) -> Table:
+def front_table(study: Study, heading: str | None = None) -> Table:
     """The front of a study, fastest first; points outside the loss budget are dim and marked.
 
     Args:
         study: The study.
-        title: What the table is of; None is that of the study.
+        heading: What the table is of; None is the study's title.
     """
     front, rivals, roles = study.listed, study.rivals, study.roles
     beside = [] if rivals.lossless is None else ["vs\nloss-\nless"]
@@ -83,9 +82,9 @@ def front_table(study: Study, title: str | None = None) -> Table:
         "speedup",
         *beside,
         "s/pic-\nture",
-        budget_title(study.loss),
+        title(study.loss),
         "inside",
-        title=title or study.title,
+        title=heading or study.title,
     )
     table.add_column("parameters", justify="left", overflow="fold")
     for trial in front:
@@ -133,7 +132,15 @@ def front_table(study: Study, title: str | None = None) -> Table:
 def ruled_out_text(study: Study) -> str:
     """How many points are on no front, and which budgets they break."""
     conditions = " or ".join(study.budgets.conditions_in_words)
-    return f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
+    unknown = [
+        title(name)
+        for name in study.budgets.conditions
+        if any(figure(trial.judged, name) is None for trial in study.ruled_out)
+    ]
+    words = f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
+    if not unknown:
+        return words
+    return f"{words}, or measured before the {' and the '.join(unknown)} was"
 
 
 def _loss(loss: Figure, budget: float) -> str:

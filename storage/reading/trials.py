@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from storage.records.budgets import CLIP_LOSS
-from storage.records.measurement import Measurement, Remeasured
+from storage.records.measurement import Measurement, Remeasured, with_metrics
 from storage.records.points import by_whole_names
 from storage.records.record import Count, Value
 from storage.records.remeasurement import Remeasurement
@@ -162,6 +162,21 @@ def measured(trial: FrozenTrial) -> Measurement | None:
     """What accelfront measured of a point here, in full or in part; None if it did not."""
     point = RawTrial.of_optuna(trial).point()
     return given_up(trial) if point is None else point.measurement
+
+
+def measurements(trials: Iterable[FrozenTrial]) -> dict[int, Measurement]:
+    """What accelfront measured of points here, by number, with the metrics that were added."""
+    known: dict[int, Measurement] = {}
+    added: list[Remeasurement] = []
+    for trial in trials:
+        if (found := measured(trial)) is not None:
+            known[trial.number] = found
+        elif (again := RawTrial.of_optuna(trial).remeasurement()) is not None:
+            added += [again] if again.measurement.look == "metrics added" else []
+    for first, more in added:
+        if first in known:
+            known[first] = with_metrics(known[first], more)
+    return known
 
 
 def given_up(trial: FrozenTrial) -> Measurement | None:

@@ -24,8 +24,9 @@ WORST = 20
 
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
-Kind = Literal["timed again", "confirmed"]
-"""Why a point was measured again: something disturbed it, or it is to be sure of its quality."""
+Kind = Literal["timed again", "confirmed", "metrics added"]
+"""Why a point was measured again: something disturbed it, its quality is to be sure, or the study
+was asked for a metric after it was measured."""
 
 
 class MetricResult(Record):
@@ -164,6 +165,11 @@ def reaches(value: float, low: float, high: float) -> tuple[float, float]:
     """
     below, above = value - low, high - value
     return (below if below >= 0 else above), (above if above >= 0 else below)
+
+
+def with_metrics(first: Measurement, again: Measurement) -> Measurement:
+    """A measurement with the metrics that it lacks and another one of the same prompts has."""
+    return first.model_copy(update={"metrics": {**again.metrics, **first.metrics}})
 
 
 class _Part(NamedTuple):

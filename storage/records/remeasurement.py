@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from storage.records.measurement import Remeasured
+from storage.records.measurement import Remeasured, with_metrics
 from storage.records.trial import Trial
 
 
@@ -32,14 +32,17 @@ def join_remeasurements(
 
     Args:
         trials: Points.
-        remeasurements: Of two alike the first counts.
+        remeasurements: Of two alike the first counts, and of a metric the first value.
     """
     by_number = {trial.number: trial for trial in trials}
     for number, measured in remeasurements:
         trial = by_number.get(number)
         if trial is None:
             continue
-        if measured.look == "confirmed":
+        if measured.look == "metrics added":
+            whole = with_metrics(trial.measurement, measured)
+            by_number[number] = trial.model_copy(update={"measurement": whole})
+        elif measured.look == "confirmed":
             if trial.confirmed is None:
                 by_number[number] = trial.model_copy(update={"confirmed": measured})
         elif not trial.timed_again:

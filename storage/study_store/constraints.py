@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from copy import copy
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.reading.trials import measured
+from storage.reading.trials import measurements
 from storage.records.budgets import UNKNOWN, Budgets
 from storage.records.measurement import Measurement
 from storage.study_store.attributes import DUPLICATE_OF
@@ -39,10 +39,10 @@ class BudgetedStudy(optuna.Study):
     ) -> list[FrozenTrial]:
         """All that samplers read goes through here."""
         trials = super()._get_trials(deepcopy, states, use_cache)
-        known = {trial.number: measured(trial) for trial in trials}
+        known = measurements(trials)
         return [self._judged(trial, known) for trial in trials]
 
-    def _judged(self, trial: FrozenTrial, known: dict[int, Measurement | None]) -> FrozenTrial:
+    def _judged(self, trial: FrozenTrial, known: Mapping[int, Measurement]) -> FrozenTrial:
         if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             return trial
         found = known.get(trial.user_attrs.get(DUPLICATE_OF, trial.number))

@@ -119,6 +119,8 @@ def _make_study(
     for name, value in identity.items():
         if name not in known:
             study.set_user_attr(name, value)
+    if keys.PROTOCOL in known:
+        _gain_metrics(study, known[keys.PROTOCOL], definition.protocol)
     # The latest place: the same model, or file, may have lain elsewhere before.
     for name, place, none in (
         (keys.ORIGIN, definition.origin.as_json(), None),
@@ -166,6 +168,16 @@ def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_d
             "this study was begun by another release of accelfront with other choices of "
             "parameters; take another --storage"
         )
+
+
+def _gain_metrics(study: optuna.Study, known: Mapping[str, Any], protocol: Protocol) -> None:
+    """Keep the metrics that a study is asked for and had not, with what they load."""
+    before = Protocol.model_validate(known)
+    metrics = dict.fromkeys([*before.metrics, *protocol.metrics])
+    if len(metrics) > len(before.metrics):
+        weights = {each.metric: each for each in (*protocol.weights, *before.weights)}
+        update = {"metrics": tuple(metrics), "weights": tuple(weights.values())}
+        study.set_user_attr(keys.PROTOCOL, before.model_copy(update=update).as_json())
 
 
 def _other_weights(known: Mapping[str, Any], protocol: Protocol) -> list[str]:

@@ -7,30 +7,36 @@ from objectives.quality import METRICS
 from objectives.quality.metric import Use
 from objectives.spelling import likely
 from storage.foreign import shown
-from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets
+from storage.records.budgets import Budgets
 from storage.records.protocol import METRICS as USUAL
 from storage.records.protocol import Protocol
 from studies.request import StudyRequest
 
+WHERE_THEY_WORK = ("ms_ssim",)
+"""Metrics that cost next to nothing and are kept wherever they can be used, asked for or not."""
 
-def kept_metrics(request: StudyRequest) -> tuple[str, ...]:
+
+def kept_metrics(request: StudyRequest, use: Use | None = None) -> tuple[str, ...]:
     """The names of the metrics that a study keeps: the usual ones, then those asked for.
 
+    What has a budget is asked for, too.
+
+    Args:
+        request: The request.
+        use: Where they are to be used; None is not known, and only what is asked for is named.
+
     Raises:
-        InputError: If one is unknown, or a budget is set on one that is not kept.
+        InputError: If one is unknown, or has weights and is not kept.
     """
     named = {"--metrics": request.metrics, "--loss": (request.loss,), "--weights": request.weights}
     for option, names in named.items():
         for name in names:
             _check_known(option, name)
-    wanted = (*request.metrics, request.loss)
+    limited = (name for name, most in request.conditions.items() if most is not None)
+    wanted = {*request.metrics, request.loss, *limited}
+    if use is not None:
+        wanted |= {name for name in WHERE_THEY_WORK if not METRICS[name].why_not(use)}
     kept = dict.fromkeys([*USUAL, *(name for name in METRICS if name in wanted)])
-    for name, most in request.conditions.items():
-        if most is not None and name not in (*kept, CLIP_LOSS, MEMORY):
-            raise InputError(
-                f"--budget {name}: the study does not measure {METRICS[name].title}; add "
-                f"--metrics {','.join([*request.metrics, name])}"
-            )
     for name in request.weights:
         if name not in kept:
             raise InputError(
@@ -38,6 +44,15 @@ def kept_metrics(request: StudyRequest) -> tuple[str, ...]:
                 f"--metrics {','.join([*request.metrics, name])}"
             )
     return tuple(kept)
+
+
+def wanted_metrics(request: StudyRequest, budgets: Budgets) -> list[str]:
+    """The metrics that a study is asked for by name, or by a budget.
+
+    Only for these a point is measured again that lacks one.
+    """
+    named = {*request.metrics, *budgets.conditions}
+    return [name for name in METRICS if name in named]
 
 
 def _check_known(option: str, name: str) -> None:

@@ -8,7 +8,7 @@ from objectives.pipelines.catalogue import PipelineEntry
 from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model
 from objectives.prompts import prompts_fingerprint
-from objectives.quality.metric import Weights
+from objectives.quality.metric import Use, Weights
 from objectives.quality.scorer import ScorerSource
 from storage.records.protocol import Dtype, MetricWeights, Protocol
 from studies.planning.metrics import kept_metrics
@@ -54,7 +54,12 @@ def make_protocol(
         timed=entry.family.timed,
         negative_prompt=chosen.negative_prompt,
         loras=tuple(lora.record for lora in loras),
-        metrics=kept_metrics(request),
-        weights=tuple(MetricWeights(metric=name, name=each.name) for name, each in weights.items()),
+        metrics=kept_metrics(request, Use(prompts, scorer.name, height, width)),
+        weights=recorded(weights),
         loss=request.loss,
     )
+
+
+def recorded(weights: Mapping[str, Weights]) -> tuple[MetricWeights, ...]:
+    """What metrics load, as a protocol keeps it."""
+    return tuple(MetricWeights(metric=name, name=each.name) for name, each in weights.items())

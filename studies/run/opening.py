@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+from objectives.errors import InputError
+from objectives.quality import METRICS
 from storage.database.baselines import baseline_key
 from storage.database.opening import Store
+from storage.database.retry import DatabaseRetry
+from storage.reading.studies import find_study
 from storage.records.budgets import Budgets
 from storage.records.study import Space
 from storage.study_store.opening import StudyDefinition
 from storage.study_store.store import StudyStore
-from studies.files import given_files
+from studies.files import given_files, given_weights
 from studies.plan import Plan
 from studies.planning.budgets import first_budgets
+from studies.planning.protocol import recorded
 from studies.request import StudyRequest
 
 
@@ -37,6 +43,44 @@ def open_study_store(
         partial(_study_budgets, plan.request),
         allow_drift=plan.request.allow_version_drift,
         tell=tell,
+    )
+
+
+def with_metrics_kept(plan: Plan, store: Store, tell: Callable[[str], None]) -> Plan:
+    """The plan with all metrics that its study has gained before, whoever asked for them.
+
+    One whose model is not there is left out of this run, and the plan's notes say so.
+
+    Args:
+        plan: What is to be run.
+        store: Where its study may be.
+        tell: Told in words that the database is waited for.
+    """
+    record = DatabaseRetry(tell)(lambda: find_study(store, plan.study_name))
+    protocol, request = plan.protocol, plan.request
+    kept = () if record is None else record.protocol.metrics
+    weights, notes, files = dict(plan.weights), [], {} if record is None else record.files
+    named = [name for name in kept if name in METRICS and name not in protocol.metrics]
+    gained = []
+    for name in named:
+        try:
+            found = METRICS[name].find(given_weights(files).get(name))
+        except InputError as error:
+            notes.append(f"{name} is not measured in this run: {error}")
+            continue
+        gained.append(name)
+        weights |= {} if found is None else {name: found}
+    update = {"metrics": (*protocol.metrics, *gained), "weights": recorded(weights)}
+    return replace(
+        plan,
+        request=replace(
+            request,
+            metrics=(*request.metrics, *gained),
+            weights={**given_weights(files), **request.weights},
+        ),
+        protocol=protocol.model_copy(update=update),
+        weights=weights,
+        notes=(*plan.notes, *notes),
     )
 
 

@@ -18,10 +18,11 @@ from studies.earlier import earlier_note
 from studies.errors import StudyFailedError
 from studies.note import study_note
 from studies.plan import Plan
+from studies.planning.metrics import wanted_metrics
 from studies.run.failures import raising_study_failed
 from studies.run.interrupt import Interrupt, graceful_interrupt
 from studies.run.measuring import Instruments, PipelineLoader, load_before_study
-from studies.run.opening import open_study_store, run_budgets
+from studies.run.opening import open_study_store, run_budgets, with_metrics_kept
 from studies.run.point import PointMeasuring
 from studies.run.progress import EndReason, Reporter, RunResult, Watch
 from studies.run.remeasurement.remeasuring import Remeasuring
@@ -75,11 +76,11 @@ class _Run:
 
     def __init__(self, plan: Plan, store: Store, watch: Watch, loader: PipelineLoader) -> None:
         request = plan.request
-        self.plan = plan
         self.store = store
         self.wanted = min(request.trials, len(plan.stack.points))
         self.reporter = Reporter(watch, self.wanted, Budgets(request.loss_budget or 0.0))
         say = self.reporter.say
+        self.plan = plan = with_metrics_kept(plan, store, say)
         loaded = load_before_study(plan, store, loader, say)
         self.study_store = open_study_store(plan, store, say)
         self.retry = self.study_store.retry
@@ -116,6 +117,7 @@ class _Run:
             self.instruments,
             confirmation is not None,
             self.budgets,
+            wanted_metrics(plan.request, self.budgets),
             request.trial_timeout_s,
             self.standstill,
             self.failures,

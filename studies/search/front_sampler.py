@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from accel_space.errors import RefusedError
 from accel_space.stack import Stack
-from storage.reading.trials import measured
+from storage.reading.trials import measurements
 from storage.records.budgets import CLIP_LOSS, Budgets, figure
 from storage.records.measurement import Measurement
 from storage.records.points import by_whole_names, point_key
@@ -188,7 +188,9 @@ class FrontSampler(PointSampler):
         partly: dict[int, Seen] = {}
         running = set()
         choosing = 0
-        for each in study.get_trials(deepcopy=False):
+        trials = study.get_trials(deepcopy=False)
+        measured = measurements(trials)
+        for each in trials:
             if each.number == trial.number or DUPLICATE_OF in each.user_attrs:
                 continue
             if by_whole_names(each.params).keys() != self._stack.space.keys():
@@ -200,7 +202,7 @@ class FrontSampler(PointSampler):
             # What others told Optuna of a point, accelfront did not measure; nor did it what
             # nobody claimed.
             claimed = point_key(self._points[index]) in self.taken
-            known = measured(each)
+            known = measured.get(each.number)
             if each.state == TrialState.COMPLETE and claimed and known is not None:
                 full.setdefault(index, self._seen(known, *each.values))
             elif each.state == TrialState.PRUNED and known is not None:

@@ -72,7 +72,9 @@ def test_a_new_metric_is_measured_shown_and_budgeted(
     assert plan.study_name == usual.study_name, "a study may gain it later"
     study = run_study(plan, store).study
     [first, *_] = study.as_json()["front"]
-    assert list(first["metrics"]) == ["image_similarity", "psnr", "ssim", "darkening", "contrast"]
+    assert list(first["metrics"]) == [
+        "image_similarity", "psnr", "ssim", "ms_ssim", "darkening", "contrast",
+    ]  # fmt: skip
     darkening = first["metrics"]["darkening"]
     assert darkening["value"] == darkening["loss"] > 0
     assert darkening["loss_ci"][0] <= darkening["loss"] <= darkening["loss_ci"][1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from storage.records.measurement import Kind, Measurement
@@ -10,6 +10,7 @@ from storage.records.points import point_key
 from storage.records.study import Study
 from storage.records.trial import Trial
 from studies.run.measuring import Instrument
+from studies.run.remeasurement.completion import lacked, to_complete
 from studies.run.remeasurement.confirmation import to_confirm
 from studies.run.remeasurement.disturbance import is_quieter, marked, to_time_again
 
@@ -19,26 +20,35 @@ class DueRemeasurement:
     """A point that is to be measured again.
 
     Attributes:
-        kind: Whether it is timed again or confirmed.
+        kind: Why.
         first: The point.
+        metrics: Those that it lacks, where that is why.
     """
 
     kind: Kind
     first: Trial
+    metrics: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """What is claimed, and what people are shown."""
-        return f"{self.kind}: {point_key(self.first.params)}"
+        why = " ".join([self.kind, *self.metrics])
+        return f"{why}: {point_key(self.first.params)}"
 
     def is_done(self, record: Study) -> bool:
         """Whether the study has it already."""
         [trial] = [each for each in record.trials if each.number == self.first.number]
+        if self.kind == "metrics added":
+            return not lacked(trial, self.metrics)
         return trial.timed_again if self.kind == "timed again" else trial.confirmed is not None
 
 
 def due_remeasurements(
-    record: Study, met: Trial | None, confirm: bool, failures: Container[str] = ()
+    record: Study,
+    met: Trial | None,
+    confirm: bool,
+    failures: Container[str] = (),
+    wanted: Sequence[str] = (),
 ) -> list[DueRemeasurement]:
     """The remeasurements that a study still wants, in order.
 
@@ -47,9 +57,15 @@ def due_remeasurements(
         met: The point that meets a requirement; it alone is confirmed then.
         confirm: Whether there are prompts to confirm on.
         failures: Keys of the remeasurements that failed in this run or an earlier one.
+        wanted: The metrics that were asked for.
     """
+    # First, as the budgets of these metrics decide what else is worth a look.
+    lacking = [
+        DueRemeasurement("metrics added", trial, tuple(lacked(trial, wanted)))
+        for trial in to_complete(record, wanted)
+    ]
     disturbed = to_time_again(record.trials, record.front)
-    due = [DueRemeasurement("timed again", trial) for trial in disturbed]
+    due = lacking + [DueRemeasurement("timed again", trial) for trial in disturbed]
     if not confirm:
         return due
     failed = {
@@ -78,10 +94,11 @@ def measure_again(
         every_pair: Whether every picture is compared with the baseline's.
 
     Returns:
-        The confirmation; or of two timings the quieter one, with what disturbed it.
+        The confirmation, or what has the metrics that were lacking; or of two timings the quieter
+        one, with what disturbed it.
     """
     point, objective = due.first.params, instrument.objective
-    if due.kind == "confirmed":
+    if due.kind != "timed again":
         return objective.measure(
             point, instrument.baseline, timeout_s=timeout_s, every_pair=every_pair
         )

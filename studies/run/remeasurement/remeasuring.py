@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage.records.budgets import Budgets
@@ -32,6 +32,7 @@ class Remeasuring:
         instruments: What measures.
         confirms: Whether there are prompts to confirm on.
         budgets: The run's.
+        wanted: The metrics that were asked for beside the usual ones.
         timeout_s: As `Objective.measure` takes it.
         standstill: Counts the remeasurements that others took first.
         failures: Why something could not be measured in this run, by key; added to.
@@ -43,6 +44,7 @@ class Remeasuring:
     instruments: Instruments
     confirms: bool
     budgets: Budgets
+    wanted: Sequence[str]
     timeout_s: float | None
     standstill: Standstill
     failures: dict[str, str]
@@ -62,7 +64,7 @@ class Remeasuring:
         # Claims first: one that ends in between is in the record then.
         known = self.study_store.taken().keys() | self.failures.keys()
         record = read().under(self.budgets)
-        due = due_remeasurements(record, met(), self.confirms, self.failures)
+        due = due_remeasurements(record, met(), self.confirms, self.failures, self.wanted)
         self.pending = [each for each in due if each.key not in known]
         return self.pending
 
@@ -83,8 +85,12 @@ class Remeasuring:
             return
         self.standstill.end()
         which = self._place_of(due)
-        doing = "confirming on unseen prompts" if due.kind == "confirmed" else "timing again"
-        self.reporter.say(f"{doing}, {which}: {point_text(due.first.params)}")
+        doing = {
+            "confirmed": "confirming on unseen prompts",
+            "timed again": "timing again",
+            "metrics added": f"measuring {', '.join(due.metrics)}",
+        }
+        self.reporter.say(f"{doing[due.kind]}, {which}: {point_text(due.first.params)}")
         start = time.perf_counter()
         try:
             with ours.heartbeat(trial_id):
