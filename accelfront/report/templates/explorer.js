@@ -11,6 +11,8 @@ const explorer = (() => {
     MiB: (value) => (value < 1024 ? `${Math.round(value)} MiB` : `${+(value / 1024).toPrecision(4)} GiB`),
   };
 
+  const ROUGH = "Drag a budget's line, or move it with the arrow keys. Other budgets are judged by what is measured: "
+    + "a study that is run with them would measure its best points again.";
   const limited = (unit, most) => (unit === "%" ? `${+(100 * most).toPrecision(3)}%` : FORMS[unit](most));
 
   function element(name, classes, ...content) {
@@ -77,8 +79,7 @@ const explorer = (() => {
       const gives = answer ? `${brief(answer)}; inside with a chance of ${percent(judging.chanceInside(answer, asked))}.`
         : "no point is sure to be inside and faster than the pipeline alone.";
       const risks = bolder ? ` Faster by its means alone: ${brief(bolder)}, ${percent(judging.chanceInside(bolder, asked))}.` : "";
-      const rough = isOwn ? "" : " By what is measured: a study run with these budgets would measure its best points again.";
-      sayAsked.replaceChildren(element("strong", "", `With ${words(asked)}: `), gives + risks + rough);
+      sayAsked.replaceChildren(element("strong", "", `With ${words(asked)}: `), gives + risks);
       reset.disabled = isOwn;
       const budget = Object.entries(asked).map(([name, most]) =>
         (name === "memory_mib" ? `"memory": "${most / 1024}GiB"` : `"${name}": ${+most.toPrecision(6)}`)).join(", ");
@@ -162,7 +163,7 @@ const explorer = (() => {
     host.hidden = false;
     host.append(sayAsked,
       element("div", "choices", chooser("Across", axes, chosen.x, pick("x")), chooser("Up", axes, chosen.y, pick("y")), reset),
-      element("div", "explore", element("div", "beside", place, scatter.legend(MARKS)), panel), python);
+      element("div", "explore", element("div", "beside", place, scatter.legend(MARKS), element("p", "hint", ROUGH)), panel), python);
     draw(true);
     return { choose: (number) => chart.choose(`${number}`) };
   }

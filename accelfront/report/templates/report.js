@@ -111,6 +111,8 @@
   }
 
   document.documentElement.classList.add("scripted"); // Of many studies those that are open are seen.
+  // Before the page is seen, so that nothing moves.
+  many("section .telling .pair-set", (set) => pairViewer.enhance(set));
   pairViewer.watch();
   openNamed();
   unpacked("values").then((values) => {

@@ -164,9 +164,11 @@ const scatter = (() => {
       });
       group.addEventListener("pointerdown", (event) => {
         event.preventDefault();
-        group.focus();
+        group.focus({ preventScroll: true });
         group.setPointerCapture(event.pointerId);
       });
+      // A finger on the line drags it, and does not scroll: of a part of a chart CSS is not heard.
+      group.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
       group.addEventListener("pointermove", (event) => {
         if (!group.hasPointerCapture(event.pointerId)) return;
         const box = root.getBoundingClientRect();
