@@ -72,11 +72,17 @@ def _probe(address: str, revision: str | None) -> tuple[bool, str]:
     return True, ""
 
 
-def is_cached(address: str, file: str) -> bool:
-    """Whether a file of a repository was fetched before."""
+def cached_file(address: str, file: str) -> Path | None:
+    """A file of a repository that was fetched before."""
     from huggingface_hub import try_to_load_from_cache
 
-    return isinstance(try_to_load_from_cache(address, file), str)
+    found = try_to_load_from_cache(address, file)
+    return Path(found) if isinstance(found, str) else None
+
+
+def is_cached(address: str, file: str) -> bool:
+    """Whether a file of a repository was fetched before."""
+    return cached_file(address, file) is not None
 
 
 def require_reachable(address: str, file: str) -> None:

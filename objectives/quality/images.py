@@ -8,9 +8,23 @@ from objectives.errors import MeasurementError
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
 FLAT = 2 / 255
 """A picture whose values span less than this has nothing in it, whatever CLIP says of it."""
+
+
+def as_seen(images: torch.Tensor) -> list[Image.Image]:
+    """Pictures as a person would see them: in 8 bits.
+
+    Args:
+        images: Shape (batch, 3, height, width), values 0 to 1.
+    """
+    import torch
+    from torchvision.transforms.functional import to_pil_image
+
+    eight_bits = (images.float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+    return [to_pil_image(picture) for picture in eight_bits]
 
 
 def refuse_degenerate(images: torch.Tensor) -> None:

@@ -112,8 +112,8 @@ class Metric(ABC):
         """Why it cannot be used there; empty if it can. Nothing is loaded to tell."""
         return ""
 
-    def find(self, given: Path | None) -> Weights | None:
-        """Find what its model is loaded from; nothing is loaded or fetched.
+    def place(self, given: Path | None) -> Path | None:
+        """Tell where its model is loaded from; nothing is loaded or fetched.
 
         Args:
             given: The file or folder that a person names; None looks where its library keeps it.
@@ -126,6 +126,11 @@ class Metric(ABC):
         """
         if given is not None:
             raise InputError(f"--weights {self.name}: {self.title} has no weights; leave it out")
+        return None
+
+    def find(self, given: Path | None) -> Weights | None:
+        """Tell from which content its model is loaded; `place` says more."""
+        self.place(given)
         return None
 
     def loaded(self, weights: Weights | None, device: torch.device) -> Metric:

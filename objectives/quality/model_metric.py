@@ -27,7 +27,7 @@ class Loaded:
         tokenize: What makes its input of prompts.
     """
 
-    model: torch.nn.Module
+    model: Any
     prepare: Any = None
     tokenize: Any = None
 
@@ -71,16 +71,21 @@ class ModelMetric(Metric):
             raise self.refusal(path, "it is no file")
         return {"": path}
 
-    def find(self, given: Path | None) -> Weights:
-        """See `Metric.find`."""
+    def place(self, given: Path | None) -> Path:
+        """See `Metric.place`."""
         path = given or self.cached()
         if path is None:
             raise InputError(
-                f"--metrics {self.name} needs {self.loads}, which is not in the cache; give "
+                f"--metrics {self.name} needs {self.loads}, and the cache has none; give "
                 f"--weights {self.name}=FILE, or fetch it once with: {self.fetched_by}"
             )
         if not path.exists():
             raise self.refusal(path, "there is no such file")
+        return path
+
+    def find(self, given: Path | None) -> Weights:
+        """See `Metric.find`."""
+        path = self.place(given)
         return Weights(f"{path.absolute().name}@{fingerprint(self.files(path))}", path)
 
     def loaded(self, weights: Weights | None, device: torch.device) -> Self:

@@ -18,6 +18,7 @@ from objectives.model_files.fingerprint import file_fingerprint, fingerprint
 from objectives.model_files.hub import require_reachable
 from objectives.model_files.layout import tokenizer_files
 from objectives.prompt_length import cut_off_by_scorer
+from objectives.quality.images import as_seen
 from objectives.quality.metric import Embeddings
 from objectives.quality.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
 from objectives.spelling import likely
@@ -159,10 +160,8 @@ class Scorer:
             images: Shape (batch, 3, height, width), values 0 to 1.
         """
         import torch
-        from torchvision.transforms.functional import to_pil_image
 
-        pictures = (images.float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
-        batch = torch.stack([self._preprocess(to_pil_image(picture)) for picture in pictures])
+        batch = torch.stack([self._preprocess(picture) for picture in as_seen(images)])
         with torch.inference_mode():
             features = self._model.encode_image(batch.to(self._device))
         return _normalized(features)
@@ -209,12 +208,8 @@ def _load(source: ScorerSource, device: torch.device) -> tuple[Any, Any]:
         return open_clip.create_model_from_pretrained(  # type: ignore[no-any-return]
             source.architecture, source.pretrained, device=device
         )
-    # open_clip's own search of a folder would prefer some pickles to some safetensors. Without it
-    # open_clip logs that there are no weights.
-    with _quiet():
-        model = open_clip.create_model(
-            source.architecture, load_weights=False, pretrained_text=False, device=device
-        )
+    # open_clip's own search of a folder would prefer some pickles to some safetensors.
+    model = empty_model(source.architecture, device)
     with _told(source.pretrained, "its tensors are not those of the architecture: "):
         open_clip.load_checkpoint(model, str(source.pretrained))
     preprocess = PreprocessCfg(**model.visual.preprocess_cfg)
@@ -239,6 +234,17 @@ def _told(place: str | Path, why: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         raise LoadError(PART, place, why + reason_of(error), REMEDY) from error
+
+
+def empty_model(architecture: str, device: torch.device) -> Any:
+    """A model of open_clip whose weights are still to be loaded."""
+    import open_clip
+
+    # open_clip logs that there are none.
+    with _quiet():
+        return open_clip.create_model(
+            architecture, load_weights=False, pretrained_text=False, device=device
+        )
 
 
 @contextmanager

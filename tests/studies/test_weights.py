@@ -14,6 +14,7 @@ from generator.artefacts.script import render_script
 from generator.artefacts.source import find_source
 from generator.choice import Scope
 from generator.tasks.task import read_task
+from objectives.embedded import SCORER_DIR
 from objectives.errors import InputError
 from storage.database.opening import Store, open_store
 from storage.errors import StudyRefusedError
@@ -29,7 +30,7 @@ from studies.run.runner import run_study
 from studies.sweep import make_requests
 from studies.sweep_file import read_sweep
 from tests.command_line import run
-from tests.metric_files import save_alexnet
+from tests.metric_files import save_alexnet, save_clip
 from tests.studies.conftest import QUICK, MakeRequest
 
 
@@ -42,8 +43,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of one point, begun in the folder of the file."""
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('measured')}/a.db", create=True)
-    weights = {"lpips": Path(file.name)}
-    request = replace(QUICK, trials=1, steps=2, metrics=("lpips",), weights=weights)
+    weights = {"lpips": Path(file.name), "pickscore": Path("clip"), "hpsv2": SCORER_DIR}
+    save_clip(file.parent / "clip")
+    request = replace(QUICK, trials=1, steps=2, metrics=tuple(weights), weights=weights)
     with chdir(file.parent):
         plan = make_plan(request)
         run_study(plan, store)
@@ -55,13 +57,19 @@ def measured(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_a_study_with_weights_is_measured_kept_told_and_resumed_from_any_folder(
     measured: Study, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [kept] = measured.protocol.weights
-    assert kept.metric == "lpips" and kept.name.startswith("my alexnet.pth@")
-    lpips = measured.trials[0].measurement.metrics["lpips"]
-    assert 0 < lpips.value == lpips.loss
+    kept = {each.metric: each.name for each in measured.protocol.weights}
+    assert {metric: name.partition("@")[0] for metric, name in kept.items()} == {
+        "lpips": "my alexnet.pth",
+        "pickscore": "clip",
+        "hpsv2": "scorer",
+    }
+    found = measured.trials[0].measurement.metrics
+    assert 0 < found["lpips"].value == found["lpips"].loss
+    for name in ("pickscore", "hpsv2"):
+        assert -0.5 < found[name].loss < 0.5 and found[name].loss != 0
 
     script = render_script(measured, measured.trials[0], find_source(measured))
-    assert f"weights     lpips {kept.name}" in script
+    assert f"weights     lpips {kept['lpips']}" in script
 
     monkeypatch.chdir(tmp_path)
     again = going_on(measured)
@@ -80,10 +88,10 @@ def test_other_weights_are_refused_and_a_difference_that_is_told(
     open_study_store(make_plan(replace(request, weights={"lpips": file})), store)
     with pytest.raises(StudyRefusedError, match=r"measured with other weights \(lpips my alexnet"):
         open_study_store(plan, store)
-    [(metric, changed)] = [(each.metric, each.name) for each in plan.protocol.weights]
-    assert metric == "lpips" and changed != measured.protocol.weights[0].name
+    [changed] = plan.protocol.weights
+    assert changed.metric == "lpips" and changed not in measured.protocol.weights
     told = measured.model_copy(update={"protocol": plan.protocol})
-    assert list(Comparison(measured, told).otherwise) == ["weights"]
+    assert list(Comparison(measured, told).otherwise) == ["metrics", "weights"]
 
 
 def test_usual_metrics_name_no_weights_and_rename_no_study(make_request: MakeRequest) -> None:

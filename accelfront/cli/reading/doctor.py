@@ -28,7 +28,7 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """The state of a library, a device, a pipeline or the storage."""
+    """The state of a library, a device, a pipeline, a metric or the storage."""
 
     what: str
     state: Literal["ok", "note", "missing"]
@@ -45,7 +45,7 @@ def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:
     findings += [_library(library, library) for library in libraries]
     if all(finding.state == "ok" for finding in findings):
         # The other checks need the libraries.
-        findings += [*_devices(), *_pipelines(), _storage(storage)]
+        findings += [*_devices(), *_pipelines(), *_metrics(), _storage(storage)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -104,6 +104,22 @@ def _pipelines() -> list[Finding]:
         here = isinstance(entry.model, Path) or is_cached(entry.model, "model_index.json")
         detail = "" if here else ": not fetched yet; a study fetches it, or takes --model FOLDER"
         findings.append(Finding(name, "ok" if here else "note", f"{entry.model}{detail}"))
+    return findings
+
+
+def _metrics() -> list[Finding]:
+    from objectives.errors import InputError
+    from objectives.quality import METRICS
+
+    findings = []
+    for metric in METRICS.values():
+        try:
+            place = metric.place(None)
+        except InputError as error:
+            findings.append(Finding(f"metric {metric.name}", "note", str(error)))
+            continue
+        detail = metric.title if place is None else f"{metric.title}, {place}"
+        findings.append(Finding(f"metric {metric.name}", "ok", detail))
     return findings
 
 

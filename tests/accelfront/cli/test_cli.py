@@ -225,6 +225,8 @@ def test_doctor_finds_this_machine_fit(storage: str) -> None:
     assert findings["tgate"]["state"] == "ok"
     assert findings["pipeline tiny-shapes"]["state"] == "ok"
     assert "2 studies" in findings["storage"]["detail"]
+    assert findings["metric ssim"] == {"what": "metric ssim", "state": "ok", "detail": "SSIM"}
+    assert "package image-reward" in findings["metric image_reward"]["detail"]
 
 
 def make_files(folder: Path) -> None:

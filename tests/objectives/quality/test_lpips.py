@@ -51,7 +51,7 @@ def test_fetched_weights_are_found_and_give_torchmetrics_own_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(InputError, match="is not in the cache; give --weights lpips=FILE, or "):
+    with pytest.raises(InputError, match="and the cache has none; give --weights lpips=FILE, or "):
         LPIPS.find(None)
     fetched = tmp_path / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"
     fetched.parent.mkdir(parents=True)
