@@ -12,6 +12,7 @@ from accelfront.screen.rivals import fewer_steps_text, vs_lossless_text
 from accelfront.screen.tables import foreign_text, worst_text
 from accelfront.screen.verdict import Verdict, verdict
 from accelfront.screen.votes import votes_text
+from storage.records.budgets import CLIP_LOSS
 from storage.records.combination import StudyName
 from storage.records.conclusions.conclusion import Conclusion
 from storage.records.conclusions.using import python_lines
@@ -163,9 +164,13 @@ class StudyReport:
     @property
     def others(self) -> list[str]:
         """The metrics of its front beside its loss."""
-        own = self.record.loss
-        names = dict.fromkeys(n for point in self.front for n in point.trial.judged.metrics)
-        return [name for name in names if name != own]
+        return kept_losses(self.record, [point.trial for point in self.front])[1:]
+
+
+def kept_losses(study: Study, trials: Sequence[Trial]) -> list[str]:
+    """The metrics of which points have a loss, the study's own first; every point has CLIP's."""
+    names = dict.fromkeys([study.loss, CLIP_LOSS])
+    return list(names | dict.fromkeys(name for trial in trials for name in trial.judged.metrics))
 
 
 def report_study(study: Study, commands: Commands) -> StudyReport:

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from accelfront.report.comparing import Comparison
-from accelfront.report.data import FrontPoint, StudyReport
+from accelfront.report.data import FrontPoint, StudyReport, kept_losses
 from accelfront.screen.tables import searched_params, worst_text
 from objectives.quality import METRICS
 from storage.records.budgets import MEMORY, figure
@@ -97,11 +97,9 @@ def comparison_values(
 
 
 def _kept(study: Study) -> list[str]:
-    """The metrics of which any trial has a loss, the study's own first; memory last."""
-    loss = study.loss
-    others = dict.fromkeys(name for trial in study.trials for name in trial.judged.metrics)
-    memory = [MEMORY] if any(t.judged.peak_memory_mib is not None for t in study.trials) else []
-    return [loss, *(name for name in others if name != loss), *memory]
+    """What a budget may be on: the losses, and peak memory where it is known."""
+    has_memory = any(trial.judged.peak_memory_mib is not None for trial in study.trials)
+    return kept_losses(study, study.trials) + ([MEMORY] if has_memory else [])
 
 
 def _unit(name: str) -> str:

@@ -8,7 +8,7 @@ const explorer = (() => {
     x: (value) => `${value.toFixed(2)}x`,
     "%": (value) => `${(100 * value).toFixed(Math.abs(value) < 0.0995 ? 1 : 0).replace("-0.0", "0.0")}%`,
     s: (value) => `${+value.toPrecision(3)} s`,
-    MiB: (value) => (value < 1024 ? `${Math.round(value)} MiB` : `${+(value / 1024).toPrecision(4)} GiB`),
+    MiB: (value) => (value < 1024 ? `${Math.round(value)} MiB` : `${+(value / 1024).toPrecision(3)} GiB`),
   };
 
   const ROUGH = "Drag a budget's line, or move it with the arrow keys. Other budgets are judged by what is measured: "
@@ -121,10 +121,11 @@ const explorer = (() => {
       });
     }
 
-    // What no other point beats on both axes; seconds and losses are better the smaller.
+    // What no other point beats on both axes, of those that break no other budget than the loss's; seconds and losses are better the smaller.
     function frontOf(drawn) {
       const sign = (name) => (name === "speedup" ? -1 : 1);
-      const sorted = [...drawn].sort((a, b) => sign(chosen.x) * (a.x[0] - b.x[0]) || a.y[0] - b.y[0]);
+      const others = { ...asked, [loss]: Infinity };
+      const sorted = drawn.filter((point) => judging.isInside(byNumber[point.id], others)).sort((a, b) => sign(chosen.x) * (a.x[0] - b.x[0]) || a.y[0] - b.y[0]);
       let best = Infinity;
       return sorted.filter((point) => sign(chosen.y) * point.y[0] < best && (best = sign(chosen.y) * point.y[0], true))
         .map((point) => [point.x[0], point.y[0]]);
