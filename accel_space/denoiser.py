@@ -25,10 +25,10 @@ def why_unguided(title: str, context: Context) -> str | None:
     """
     if reason := UNGUIDED.get(context.profile.guidance):
         return f"{title} halves the guided batch, and this denoiser is given none: it {reason}"
-    if context.guidance_scale <= 1:
+    if context.guidance_scale <= context.family.guided_above:
         return (
             f"{title} halves the guided batch, and guidance_scale {context.guidance_scale:g} "
-            "is off; use a guidance_scale above 1"
+            f"is off; use a guidance_scale above {context.family.guided_above:g}"
         )
     return None
 

@@ -25,6 +25,9 @@ class Family:
             cross-attention.
         second_call: Whether the guidance is a second call of the denoiser in each step, which the
             pipeline makes where it is given a negative prompt, be it empty.
+        lists: Whether latents, prompts and predictions are lists with an item for each picture,
+            and those of the prompts come first in a guided batch.
+        guided_above: The guidance scale up to which guidance is off.
     """
 
     denoiser: str
@@ -33,6 +36,8 @@ class Family:
     adaptive_norms: bool = False
     joint_attention: bool = False
     second_call: bool = False
+    lists: bool = False
+    guided_above: float = 1.0
 
     @property
     def guidance_keyword(self) -> str:

@@ -49,6 +49,7 @@ CALLS: dict[str, Mapping[str, Any]] = {
     **{name: PIPELINES[name].family.call for name in FAMILIES},
     # They would pad each prompt to hundreds of tokens.
     **{name: {**PIPELINES[name].family.call, **SHORT} for name in FLOW_FAMILIES},
+    "Z-Image": {**SHORT, "max_sequence_length": 64},
     # The template around each prompt is of 150 tokens.
     "Qwen-Image": {
         **SHORT,

@@ -20,6 +20,8 @@ from diffusers import (
     QwenImageTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
 )
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
@@ -28,6 +30,8 @@ from transformers import (
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
     T5Config,
     T5EncoderModel,
 )
@@ -99,6 +103,28 @@ def _qwen_image(transformer_config: dict[str, Any]) -> Any:
     )
 
 
+def _z_image(transformer_config: dict[str, Any]) -> Any:
+    text_encoder: Any = Qwen3Model(
+        Qwen3Config(
+            vocab_size=260,
+            hidden_size=_QWEN_WIDTH,
+            intermediate_size=2 * _QWEN_WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=12,
+        )
+    )
+    transformer: Any = ZImageTransformer2DModel(**{**_Z_IMAGE_CONFIG, **transformer_config})
+    return ZImagePipeline(
+        scheduler=flow_scheduler(),
+        vae=_vae(scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=text_encoder.eval(),
+        tokenizer=qwen_tokenizer(),
+        transformer=transformer.eval(),
+    )
+
+
 def qwen_tokenizer() -> Qwen2Tokenizer:
     """Make a tokenizer that knows bytes and the marks of a chat."""
     tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -121,6 +147,7 @@ FLOW_MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "SD3.5-medium": _sd3(dual_attention_layers=(0, 1)),
     "SD3.5-large": _sd3(dual_attention_layers=()),
     "Qwen-Image": _qwen_image,
+    "Z-Image": _z_image,
 }
 
 
@@ -219,4 +246,16 @@ _QWEN_IMAGE_CONFIG: dict[str, Any] = {
     "num_attention_heads": 2,
     "joint_attention_dim": _QWEN_WIDTH,
     "axes_dims_rope": (4, 6, 6),
+}
+
+_Z_IMAGE_CONFIG: dict[str, Any] = {
+    "in_channels": _CHANNELS,
+    "dim": 32,
+    "n_layers": 3,
+    "n_refiner_layers": 1,
+    "n_heads": 2,
+    "n_kv_heads": 2,
+    "cap_feat_dim": _QWEN_WIDTH,
+    "axes_dims": [4, 6, 6],
+    "axes_lens": [1024, 32, 32],
 }

@@ -149,9 +149,9 @@ def with_unasked(settings: Mapping[str, Any], takes: Signature) -> dict[str, Any
 
 def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dict[str, Any]:
     """The arguments of a call; a height and a width that are not given are the model's own."""
-    # FLUX's pipeline alone knows the size.
+    # The transformers of some know no size, and their pipelines take this one.
     config = getattr(pipe, denoiser).config
-    side = config.get("sample_size") or pipe.default_sample_size
+    side = config.get("sample_size") or getattr(pipe, "default_sample_size", 128)
     sides = (side, side) if isinstance(side, int) else side
     native = {
         name: latent * pipe.vae_scale_factor

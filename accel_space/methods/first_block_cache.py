@@ -61,6 +61,11 @@ class FirstBlockCache(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
+        if context.family.lists:
+            return (
+                "diffusers' First-Block-Cache asks a block for its hidden_states, and those of "
+                f"{context.profile.pipeline_class} are called otherwise"
+            )
         if "transformer_blocks" not in context.family.blocks:
             return (
                 "First-Block-Cache needs transformer blocks one behind the other, and the denoiser "

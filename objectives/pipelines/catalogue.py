@@ -264,6 +264,15 @@ PIPELINES = {
             batch_size=1,
             words=("Qwen Image", "QwenImage", "Qwen/Qwen-Image", "通义千问图像"),
         ),
+        PipelineEntry(
+            name="Z-Image",
+            pipeline_class="ZImagePipeline",
+            model="Tongyi-MAI/Z-Image",
+            guidance_scale=4.0,
+            steps=50,
+            batch_size=1,
+            words=("Z Image", "ZImage", "Tongyi-MAI/Z-Image"),
+        ),
     )
 }
 

@@ -105,7 +105,7 @@ class Embedded(Conditioning):
 
     def __init__(
         self,
-        rows: Mapping[str, torch.Tensor],
+        rows: Mapping[str, torch.Tensor | list[torch.Tensor]],
         shared: Mapping[str, torch.Tensor],
         fixed: Mapping[str, Any],
         cut_off: Sequence[str] = (),
@@ -114,7 +114,7 @@ class Embedded(Conditioning):
         """Keep the embeddings, by the arguments of the pipeline's call that take them.
 
         Args:
-            rows: Tensors with a row for each prompt.
+            rows: Tensors with a row for each prompt, or lists of them.
             shared: Tensors that are such a row for every prompt, as those of the empty prompt are.
             fixed: What the call needs besides to take them.
             cut_off: The prompts that were too long to be encoded in full.
@@ -136,7 +136,7 @@ class Embedded(Conditioning):
         shared = {name: row.expand(count, *row.shape) for name, row in self._shared.items()}
         return {**self._part(indices), **shared, **self._fixed}
 
-    def _part(self, indices: range) -> dict[str, torch.Tensor]:
+    def _part(self, indices: range) -> dict[str, Any]:
         return {name: rows[indices.start : indices.stop] for name, rows in self._rows.items()}
 
     def cut_off(self, pipe: Any) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from objectives.pipelines.architecture import Architecture
+from objectives.pipelines.families import family_of
 from objectives.pipelines.loras import FoundLora
 from storage.records.combination import Combination
 from storage.records.protocol import Protocol
@@ -44,10 +45,11 @@ def generation_notes(
     if protocol.dtype == "bfloat16" and device == "cpu":
         notes.append("bf16 on a CPU is often slower than fp32, and less exact")
     guidance = protocol.guidance_scale
-    if _is_guided(architecture, protocol) and guidance <= 1:
+    off = family_of(architecture.pipeline_class).values.guided_above
+    if _is_guided(architecture, protocol) and guidance <= off:
         notes.append(
-            f"a guidance of {guidance:g} is off, as all up to 1 are: the denoiser draws from the "
-            "prompt alone, once a step"
+            f"a guidance of {guidance:g} is off, as all up to {off:g} are: the denoiser draws from "
+            "the prompt alone, once a step"
         )
     return (*notes, *_of_distilled(combination, protocol, architecture))
 

@@ -7,9 +7,17 @@ from objectives.pipelines.families.pixart import PixArt
 from objectives.pipelines.families.qwen_image import QwenImage
 from objectives.pipelines.families.sd3 import StableDiffusion3
 from objectives.pipelines.families.unet import UNet
+from objectives.pipelines.families.z_image import ZImage
 from objectives.pipelines.family import FamilyAdapter, PipelineClass
 
-FAMILIES: list[FamilyAdapter] = [UNet(), PixArt(), Flux(), StableDiffusion3(), QwenImage()]
+FAMILIES: list[FamilyAdapter] = [
+    UNet(),
+    PixArt(),
+    Flux(),
+    StableDiffusion3(),
+    QwenImage(),
+    ZImage(),
+]
 
 
 def family_of(pipeline_class: str) -> FamilyAdapter:

@@ -68,7 +68,7 @@ class QwenImageVae(VaeConfig):
 class Unpadded(Embedded):
     """Embeddings of which a batch is as long as its longest prompt, as the pipeline's own are."""
 
-    def _part(self, indices: range) -> dict[str, torch.Tensor]:
+    def _part(self, indices: range) -> dict[str, Any]:
         rows = super()._part(indices)
         longest = int(rows["prompt_embeds_mask"].sum(dim=1).max())
         return {name: each[:, :longest] for name, each in rows.items()}

@@ -55,7 +55,10 @@ def first_layer(pipe: Any) -> Any:
     """What every call of the denoiser runs, whatever is applied."""
     if hasattr(pipe, "unet"):
         return pipe.unet.conv_in
-    return getattr(pipe.transformer, "x_embedder", pipe.transformer.pos_embed)
+    names = ("x_embedder", "pos_embed", "t_embedder")
+    return next(
+        getattr(pipe.transformer, name) for name in names if hasattr(pipe.transformer, name)
+    )
 
 
 def _last_block(pipe: Any) -> Any:

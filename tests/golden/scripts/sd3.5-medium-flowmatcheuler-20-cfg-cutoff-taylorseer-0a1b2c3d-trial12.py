@@ -137,6 +137,7 @@ def apply_cfg_cutoff(
     denoiser: str,
     latents_keyword: str,
     second_call: bool,
+    lists: bool,
     cutoff_step_index: int,
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
@@ -146,35 +147,41 @@ def apply_cfg_cutoff(
     calls = 0
     guided: Any = None
 
-    def cut_off_second(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls, guided
-        calls += 1
-        if calls % 2 or calls <= 2 * (cutoff_step_index + 1):
-            guided = forward(*args, **kwargs)
-            return guided
-        # Guiding between two equal predictions gives that one, at whatever scale.
-        return guided
-
     def cut_off(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
+        nonlocal calls, guided
+        step, is_second = divmod(calls, 2) if second_call else (calls, 0)
         calls += 1
-        if calls <= cutoff_step_index + 1:
-            return forward(*args, **kwargs)
+        if step <= cutoff_step_index or (second_call and not is_second):
+            prediction = forward(*args, **kwargs)
+            guided = prediction if second_call else None
+            return prediction
+        if second_call:
+            # Guiding between two equal predictions gives that one, at whatever scale.
+            return guided
+        if lists:
+            return draw_first_half(forward, args, kwargs)
         batch = len(kwargs[latents_keyword] if latents_keyword else args[0])
-        if calls == cutoff_step_index + 2:
+        if step == cutoff_step_index + 1:
             for halve in halvers:
                 halve(pipe, module, batch)
-        args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
-        (prediction,) = forward(*args, **kwargs)
-        return (torch.cat([prediction, prediction]),)
+        return draw_second_half(forward, args, kwargs, batch)
 
     def generate_anew(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls = 0
         return generate(*args, **kwargs)
 
-    module.forward = cut_off_second if second_call else cut_off
+    module.forward = cut_off
     return generate_anew
+
+
+def draw_second_half(
+    forward: Callable[..., Any], args: Any, kwargs: Any, batch: int
+) -> tuple[Any, ...]:
+    """Predict for the prompts alone, which are the second half of a guided batch."""
+    args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
+    (prediction,) = forward(*args, **kwargs)
+    return (torch.cat([prediction, prediction]),)
 
 
 def conditional_half(value: Any, batch: int) -> Any:
@@ -199,6 +206,13 @@ def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map_tensors(item, change) for item in value)
     return change(value) if torch.is_tensor(value) else value
+
+
+def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """Predict for the prompts alone, where they come first and all is in lists."""
+    pictures = len(args[0]) // 2
+    (prediction,) = forward(*(each[:pictures] for each in args), **kwargs)
+    return ([*prediction, *prediction],)
 
 
 def halve_states(pipe: Any, denoiser: Any, batch: int) -> None:
@@ -250,6 +264,7 @@ def patch(pipe: Any, generate: Any) -> Any:
         denoiser="transformer",
         latents_keyword="hidden_states",
         second_call=False,
+        lists=False,
         cutoff_step_index=8,
         halvers=[halve_states],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_stable_diffusion_3_has_no_positions_for_pictures_that_are_too_large() -
         stack_of("SD3.5-large", "pab", size=(3088, 1024))
 
 
-@pytest.mark.parametrize("family", FLOW_FAMILIES)
+@pytest.mark.parametrize("family", [name for name in FLOW_FAMILIES if name != "Z-Image"])
 def test_the_token_grid_is_the_one_that_the_blocks_work_on(family: str) -> None:
     pipe = tiny_pipeline(family)
     grid = tiny_context(pipe, []).profile.attention_grids[0]
@@ -145,3 +146,47 @@ def test_a_batch_of_prompts_is_as_long_as_its_longest() -> None:
         embeds, mask = pipe.encode_prompt(prompts[batch.start : batch.stop])
         assert torch.allclose(call["prompt_embeds"], embeds, atol=1e-5)
         assert mask is None or torch.equal(call["prompt_embeds_mask"], mask)
+
+
+@pytest.mark.parametrize("method", ["cfg_cutoff", "taylorseer", "pab"])
+def test_what_z_image_leaves_out_of_its_lists_is_not_computed(method: str) -> None:
+    pipe = tiny_pipeline("Z-Image")
+    stack = Stack(tiny_context(pipe, [method], 6))
+    seen = {"block": 0, "attention": 0}
+    inner: list[int] = []
+
+    def count(name: str) -> Any:
+        def note(*_: Any) -> None:
+            seen[name] += 1
+
+        return note
+
+    with stack.applied(pipe, stack.default) as generate:
+        last = pipe.transformer.layers[-1]
+        last.attention_norm1.register_forward_pre_hook(count("block"))
+        last.attention.to_q.register_forward_pre_hook(count("attention"))
+        pipe.transformer.t_embedder.register_forward_pre_hook(
+            lambda _, given: inner.append(len(given[0]))
+        )
+        draw(generate, 2, steps=6, **CALLS["Z-Image"])
+
+    shares = next(iter(stack.schedule(stack.default).skips.values()))
+    if method == "cfg_cutoff":
+        assert inner == [2 if share else 4 for share in shares]
+    elif method == "taylorseer":
+        assert seen["block"] == 6 - sum(shares) < 6
+    else:
+        assert (seen["block"], seen["attention"]) == (6, 6 - sum(shares))
+        assert seen["attention"] < 6
+
+
+def test_z_image_is_guided_above_0() -> None:
+    entry = PIPELINES["Z-Image"]
+    settings = GenerationSettings(guidance_scale=0.5)
+    request = StudyRequest("Z-Image", "FlowMatchEuler", 8, ("cfg_cutoff",), 1, generation=settings)
+    assert make_stack(request, entry, entry.architecture).points
+    off = replace(request, generation=GenerationSettings(guidance_scale=0.0))
+    with pytest.raises(RefusedError, match="use a guidance_scale above 0"):
+        make_stack(off, entry, entry.architecture)
+    with pytest.raises(RefusedError, match="taylorseer keeps a guided batch's features"):
+        stack_of("Z-Image", "taylorseer", "cfg_cutoff")

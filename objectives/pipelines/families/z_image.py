@@ -1,0 +1,97 @@
+"""Z-Image: one stream of picture and prompt, given as lists with an item for each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from accel_space.family import Family
+from accel_space.profile import Profile
+from objectives.pipelines.conditioning import ENCODED_TOGETHER, Embedded
+from objectives.pipelines.families.flow_matching import set_shifted_timesteps
+from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
+from objectives.prompt_length import cut_off_by_pipeline
+from storage.records.protocol import Dtype
+
+if TYPE_CHECKING:
+    import torch
+
+Z_IMAGE = Family(
+    denoiser="transformer",
+    blocks=("layers",),
+    adaptive_norms=True,
+    joint_attention=True,
+    lists=True,
+    # Its call adds the scaled difference to the prediction, where others begin at the empty prompt.
+    guided_above=0.0,
+)
+
+
+class ZImageConfig(DenoiserConfig):
+    """`transformer/config.json`; it names no size, and ZImagePipeline draws 1024 pixels a side."""
+
+    sample_size: Count = 128
+    in_channels: Count = 16
+    n_layers: Count = 30
+    all_patch_size: Annotated[Sequence[Count], Field(min_length=1)] = (2,)
+
+    @property
+    def patch(self) -> int:
+        """See `DenoiserConfig.patch`."""
+        return self.all_patch_size[0]
+
+    def profile(self, pipeline_class: str, latent_size: tuple[int, int]) -> Profile:
+        """See `DenoiserConfig.profile`."""
+        height, width = latent_size
+        return Profile(
+            pipeline_class=pipeline_class,
+            family=Z_IMAGE,
+            latent_size=latent_size,
+            attention_grids=((height // self.patch, width // self.patch),),
+            depth=self.n_layers,
+        )
+
+
+class ZImage(FamilyAdapter):
+    """Guided by halves, the prompts' first; a language model encodes all prompts once."""
+
+    values = Z_IMAGE
+    config = ZImageConfig
+    classes: ClassVar[Mapping[str, PipelineClass]] = {"ZImagePipeline": PipelineClass()}
+    encoders = ("text_encoder", "tokenizer")
+    gpu_dtype: ClassVar[Dtype] = "bfloat16"
+    schedulers = frozenset({"FlowMatchEulerDiscreteScheduler"})
+    usual_scheduler = "FlowMatchEuler"
+
+    def set_timesteps(self, scheduler: Any, steps: int, profile: Profile) -> None:
+        """See `FamilyAdapter.set_timesteps`."""
+        set_shifted_timesteps(scheduler, steps, profile)
+
+    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+        """See `FamilyAdapter.encode`; each prompt keeps its own length."""
+        [negative] = _encoded(pipe, [negative_prompt])
+        return Embedded(
+            rows={
+                "prompt_embeds": _encoded(pipe, prompts),
+                "negative_prompt_embeds": [negative] * len(prompts),
+            },
+            shared={},
+            fixed={},
+            cut_off=cut_off_by_pipeline(pipe, prompts),
+            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt])),
+        )
+
+
+def _encoded(pipe: Any, prompts: Sequence[str]) -> list[torch.Tensor]:
+    import torch
+
+    rows: list[torch.Tensor] = []
+    with torch.inference_mode():
+        for start in range(0, len(prompts), ENCODED_TOGETHER):
+            batch = list(prompts[start : start + ENCODED_TOGETHER])
+            rows += pipe.encode_prompt(
+                batch, device=pipe.device, do_classifier_free_guidance=False
+            )[0]
+    return rows
