@@ -49,8 +49,9 @@ def verdict(couple: Couple) -> str:
     told = f"{second[:1].upper()}{second[1:]} {is_faster}"
     if loss is None:
         return f"{told}."
-    more = f"{100 * abs(loss.value):.3g} points {'greater' if loss.value > 0 else 'less'}"
-    is_lossy = more if loss.differs else f"about the same ({more})"
+    is_lossy = f"{100 * abs(loss.value):.3g} points {'greater' if loss.value > 0 else 'less'}"
+    if not loss.differs:
+        is_lossy = f"about the same ({_points(loss)})"
     return f"{told}, and its {metric_title(name)} is {is_lossy}."
 
 

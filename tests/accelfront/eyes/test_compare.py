@@ -94,7 +94,7 @@ def test_trials_of_two_studies_have_letters_and_what_was_done_otherwise(store: S
     assert both.labels == ("A (trial 0)", "B (trial 0)")
     assert verdict(both) == (
         "B (trial 0) is about as fast as A (trial 0) (1.01 times), and its CLIP loss is about the "
-        "same (0 points less)."
+        "same (+0 points)."
     )
     rows = {row.label: row.values for row in setting_rows(both)}
     assert rows["scheduler"] == ("DDIM", "UniPC") and rows["device"] == ("a CPU", "another CPU")
