@@ -28,7 +28,7 @@ QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size"
 FRONT_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
     "doubt", "trials", "foreign_trials", "front", "answer", "bolder", "failed", "budgets",
-    "ruled_out", "label",
+    "ruled_out", "label", "loss",
 }  # fmt: skip
 
 POINT_FIELDS = {
@@ -37,7 +37,10 @@ POINT_FIELDS = {
     "judged_latency_s", "judged_clip_loss", "judged_clip_loss_ci",
 }  # fmt: skip
 
-MARKS = {"disturbed", "confirmed", "metrics", "judged_metrics", "lossy_methods"}
+MARKS = {
+    "disturbed", "confirmed", "metrics", "judged_metrics", "lossy_methods", "worst_loss",
+    "judged_worst_loss",
+}  # fmt: skip
 """What some points have."""
 
 
