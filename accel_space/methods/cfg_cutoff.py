@@ -61,8 +61,11 @@ def apply_cfg_cutoff(
 
 
 def draw_second_half(
-    forward: Callable[..., Any], args: Any, kwargs: Any, batch: int
-) -> tuple[Any, ...]:
+    forward: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    batch: int,
+) -> Any:
     """Predict for the prompts alone, which are the second half of a guided batch."""
     import torch
 
@@ -71,7 +74,7 @@ def draw_second_half(
     return (torch.cat([prediction, prediction]),)
 
 
-def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, ...]:
+def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Predict for the prompts alone, where they come first and all is in lists."""
     pictures = len(args[0]) // 2
     (prediction,) = forward(*(each[:pictures] for each in args), **kwargs)

@@ -154,8 +154,11 @@ def apply_cfg_cutoff(
 
 
 def draw_second_half(
-    forward: Callable[..., Any], args: Any, kwargs: Any, batch: int
-) -> tuple[Any, ...]:
+    forward: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    batch: int,
+) -> Any:
     """Predict for the prompts alone, which are the second half of a guided batch."""
     args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
     (prediction,) = forward(*args, **kwargs)
@@ -186,7 +189,7 @@ def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value) if torch.is_tensor(value) else value
 
 
-def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, ...]:
+def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Predict for the prompts alone, where they come first and all is in lists."""
     pictures = len(args[0]) // 2
     (prediction,) = forward(*(each[:pictures] for each in args), **kwargs)
