@@ -74,6 +74,7 @@ def compare(
 
 def _write(store: Store, couple: Couple, out: Path) -> None:
     from accelfront.cli.output import put_out
+    from accelfront.eyes.figures import verdict
     from accelfront.eyes.kept import read_kept
     from accelfront.eyes.page import render_comparison
 
@@ -83,6 +84,7 @@ def _write(store: Store, couple: Couple, out: Path) -> None:
     if kept.why_not:
         print(kept.why_not, file=sys.stderr)
     print(f"{couple.title}: {out}, {len(page.encode()) / 1e6:.1f} MB", file=sys.stderr)
+    print(verdict(couple), file=sys.stderr)
 
 
 def _ask(store: Store, couple: Couple, out: Path | None, port: int) -> None:

@@ -40,6 +40,7 @@ def test_two_trials_are_on_one_page_with_their_figures(url: str, tmp_path: Path)
     assert answer.stderr.startswith(f"trial 1 beside trial 0 of {NAME}: compare.html, 0.")
     page = (tmp_path / "compare.html").read_text()
     words = words_of(page)
+    assert answer.stderr.endswith("and its CLIP loss is 2 points greater.\n")
     # By hand: 1.9 / 1.2, and the loss of both measurements, 2%, less 0.
     assert (
         "Trial 1 is 1.58 times as fast as trial 0, and its CLIP loss is 2 points greater." in words
@@ -151,7 +152,7 @@ def test_pictures_of_other_prompts_are_not_put_side_by_side(
     other = a_study(seed=7, num_samples=16)
     keep_with_pictures(store, other.model_copy(update={"name": NAME.replace("0a1b", "ffff")}))
     answer = compare(url, "0a1b2c3d/0", "ffff2c3d/0")
-    assert answer.returncode == 0 and answer.stderr.count("\n") == 2
+    assert answer.returncode == 0 and answer.stderr.count("\n") == 3
     assert "kept pictures of other prompts (num_samples, seed differ): measure" in answer.stderr
     assert "data:image" not in (tmp_path / "compare.html").read_text()
 
