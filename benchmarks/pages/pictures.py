@@ -1,10 +1,10 @@
-"""The pictures of the README: the report's first screen, and a trial in the dashboard.
+"""The pictures of the README: a report, and a trial in the dashboard.
 
     make study
     python -m benchmarks.pages.pictures
 
-takes them from a database with the Chromium on the PATH, into `docs/images`: of one study the first
-screen of the report, and the bound's page in the dashboard.
+takes them from a database with the Chromium on the PATH, into `docs/images`: of one study the
+report's answer and its front, and the bound's page in the dashboard.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 import threading
+from io import BytesIO
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, FloatRect, sync_playwright
 
 from accelfront.cli.options import DEFAULT_STORAGE
 from accelfront.dashboard.server import listen
@@ -30,6 +32,15 @@ from storage.records.trial import Trial
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 WIDTH, HEIGHT = 1100, 1080
+
+QUALITY = 80
+"""Of a WebP, which is less than half of a PNG; fewer colours would change the pictures."""
+
+DRAWN = """
+() => [...document.querySelectorAll(":is(.pair-before, .pair-after) canvas")].every(
+  (each) => each.width !== 300)
+"""
+"""Whether all pictures are there: a canvas is 300 pixels wide until it is drawn."""
 
 
 def main() -> None:
@@ -47,21 +58,26 @@ def main() -> None:
         parser.error("needs a study with a point inside its loss budget, and Chromium on the PATH")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        take_front(browser, store, study, options.out / "front.png")
+        take_report(browser, store, study, options.out / "report.webp")
         take_dashboard(browser, store, study, bound, options.out / "dashboard.png")
         browser.close()
 
 
-def take_front(browser: Browser, store: Store, study: Study, out: Path) -> None:
-    """The first screen of the report, with the answer, and the front below it."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+def take_report(browser: Browser, store: Store, study: Study, out: Path) -> None:
+    """The report's answer, and the chart of its front below."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": 2 * HEIGHT}, color_scheme="light")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.html")
         report.write_text(render_page([study], front_pictures(store, [study])), encoding="utf-8")
         page.goto(report.as_uri())
-        page.locator(".scatter .point").first.wait_for(state="attached")
         page.locator(".panel canvas").first.wait_for()
-        page.screenshot(path=out, clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
+        page.wait_for_function(DRAWN)
+        legend = page.locator(".legend").bounding_box()
+        assert legend is not None
+        height = legend["y"] + legend["height"] + 16
+        clip: FloatRect = {"x": 0, "y": 0, "width": WIDTH, "height": height}
+        image = Image.open(BytesIO(page.screenshot(clip=clip))).convert("RGB")
+    image.save(out, quality=QUALITY, method=6)
 
 
 def take_dashboard(browser: Browser, store: Store, study: Study, bound: Trial, out: Path) -> None:
