@@ -7,6 +7,7 @@ from accel_space.methods.cuda_graph import CudaGraph
 from accel_space.methods.deepcache import DeepCache
 from accel_space.methods.fewer_steps import FewerSteps
 from accel_space.methods.first_block_cache import FirstBlockCache
+from accel_space.methods.mag_cache import MagCache
 from accel_space.methods.pab import PAB
 from accel_space.methods.taylorseer import TaylorSeer
 from accel_space.methods.tgate import TGate
@@ -23,6 +24,7 @@ METHODS: dict[str, Method] = {
         FewerSteps(),
         TaylorSeer(),
         FirstBlockCache(),
+        MagCache(),
         Compile(),
         CudaGraph(),
     )

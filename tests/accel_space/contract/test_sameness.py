@@ -25,6 +25,7 @@ from tests.accel_space.contract.stacks import (
     Broken,
     Names,
     alone_and_together,
+    at_home,
     breaking_after,
     draw_few,
     every_real_stack,
@@ -63,6 +64,10 @@ SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
     "first_block_cache": [],
     "taylorseer": [
         ({"cache_interval": STEPS}, {"cache_interval": STEPS + 3}),
+    ],
+    "mag_cache": [
+        ({"max_skip_steps": STEPS}, {"max_skip_steps": STEPS + 3}),
+        ({"retention_ratio": 0.3}, {"retention_ratio": 0.31}),
     ],
 }
 """Parameters that must come to the same in every stack; the others are the stack's defaults."""
@@ -146,7 +151,8 @@ def test_parameters_that_skip_the_same_draw_one_picture(
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), alone_and_together(ARCHITECTURES, ("SD1.5",), KNOWN_BEFOREHAND)
+    ("family", "names"),
+    alone_and_together((*ARCHITECTURES, "FLUX.1-dev"), ("SD1.5",), KNOWN_BEFOREHAND),
 )
 def test_points_that_skip_something_else_draw_different_pictures(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
@@ -205,7 +211,9 @@ def _call_by_keyword(pipe: Any, family: Family, keyword: str) -> None:
     denoiser.__class__ = type("ByKeyword", (plain,), {"__call__": call})
 
 
-@every_real_stack
+@pytest.mark.parametrize(
+    ("family", "names"), at_home([names for names in STACKS if home(names) in ARCHITECTURES])
+)
 def test_a_denoiser_that_is_called_by_keyword_draws_the_same(family: str, names: Names) -> None:
     keyword = "hidden_states" if family.startswith("PixArt") else "sample"
     by_place, by_keyword = quick_pipeline(family), quick_pipeline(family)

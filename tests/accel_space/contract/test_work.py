@@ -95,6 +95,7 @@ PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
     "cfg_cutoff": _the_batch_is_halved_where_guidance_is_skipped,
     "fewer_steps": _fewer_steps_are_taken,
     "taylorseer": _predicted_blocks_are_not_computed,
+    "mag_cache": _predicted_blocks_are_not_computed,
 }
 
 

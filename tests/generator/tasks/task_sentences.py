@@ -38,6 +38,7 @@ METHOD_SPELLINGS = {
     "pab": ["PAB", "pyramid attention broadcast"],
     "cfg_cutoff": ["cfg_cutoff", "CFG cutoff"],
     "first_block_cache": ["First-Block-Cache", "first block cache", "FBCache", "FB cache"],
+    "mag_cache": ["MagCache", "mag cache", "mag_cache"],
     "taylorseer": ["TaylorSeer", "taylor seer", "taylorseer cache"],
     "compile": ["compile", "torch.compile"],
     "cuda_graph": ["CUDA graphs", "CUDA graph", "cuda_graph"],

@@ -220,3 +220,16 @@ def test_defaults_are_those_of_the_study_command() -> None:
 
 def test_to_me_is_not_a_method() -> None:
     assert read_task("give to me a script for SDXL with DeepCache").methods == ("deepcache",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FLUX.1-dev, 28 steps, MagCache and compile, at least 2.5x",
+        "用MagCache和编译加速FLUX.1-dev, 采样28步, 加速比不低于2.5x",
+    ],
+)
+def test_a_transformer_of_today_is_read_in_both_languages(text: str) -> None:
+    task = read_task(text)
+    assert (task.pipeline, task.scheduler, task.steps) == ("FLUX.1-dev", "FlowMatchEuler", 28)
+    assert (task.methods, task.speedup) == (("compile", "mag_cache"), 2.5)

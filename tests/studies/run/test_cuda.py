@@ -20,7 +20,8 @@ PROTOTYPE = ("deepcache", "tgate", "tome")
 
 STACKS = [
     *chain(*(combinations(PROTOTYPE, count) for count in range(1, len(PROTOTYPE) + 1))),
-    *((name,) for name in METHODS if name not in PROTOTYPE),
+    # MagCache knows no embedded pipeline.
+    *((name,) for name in METHODS if name not in (*PROTOTYPE, "mag_cache")),
     ("deepcache", "tgate", "cuda_graph"),
     ("deepcache", "compile", "cuda_graph"),
 ]
