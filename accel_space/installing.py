@@ -124,13 +124,19 @@ def remember_object(thing: Any) -> Callable[[], None]:
     if (registry := attributes.get("_diffusers_hook")) is not None:
         # The registry's own attributes too: one of them is a list of the registries below it.
         held += [vars(registry), *vars(registry).values()]
-    dicts = [(value, dict(value)) for value in held if isinstance(value, dict)]
+    # Most are empty, and there are ten thousand of them: a copy of each would keep Python's garbage
+    # collector busy.
+    empty = [value for value in held if isinstance(value, dict) and not value]
+    dicts = [(value, dict(value)) for value in held if isinstance(value, dict) and value]
     lists = [(value, list(value)) for value in held if isinstance(value, list)]
 
     def restore() -> None:
-        thing.__class__ = kind
+        if type(thing) is not kind:
+            thing.__class__ = kind
         vars(thing).clear()
         vars(thing).update(attributes)
+        for value in empty:
+            value.clear()
         for value, contents in dicts:
             value.clear()
             value.update(contents)

@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import gc
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# What importing torch and collecting thousands of tests leave stays to the end. Looking through it
+# again and again for garbage would take a tenth of the time.
+gc.disable()
 
 # A change is judged by what it changes: `pytest --hypothesis-profile=default` draws new examples.
 # No test asserts a speed, and a machine with other work to do would miss any deadline.
@@ -43,6 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite tests/golden instead of comparing"
     )
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, and leave alone what there is."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
