@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import signal
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +17,7 @@ import torch
 
 import accelfront
 from studies.run.point import PointMeasuring
+from tests.command_line import run
 from tests.metric_files import save_alexnet
 
 SMALL: dict[str, Any] = {
@@ -79,9 +78,8 @@ def test_the_command_line_goes_on_with_a_study_of_python(search: Search, url: st
         f"study --methods deepcache --steps 2 --num-samples 2 --batch-size 1 --no-confirm "
         f"--device cpu --trials 2 --storage {url}"
     )
-    subprocess.run(
-        [sys.executable, "-m", "accelfront", *command.split()], check=True, capture_output=True
-    )
+    answer = run(*command.split())
+    assert answer.returncode == 0, answer.stderr
     [study] = accelfront.open(url)
     assert (study.name, len(study.trials)) == (name, 2)
 
@@ -95,7 +93,7 @@ def test_prompts_are_given_as_texts(
     texts = ["a red circle", "a blue square\nand a green one", "a red circle"]
     first = search(trials=1, prompts=texts)
     again = search(trials=1, prompts=list(texts))
-    other = search(trials=1, prompts=["a red circle", "a green square"])
+    other = search(trials=1, prompts=["a red circle", "a green square"], timeout_s=1e-3)
     assert first.name == again.name != other.name
     assert first.trials[0].point.protocol.num_samples == 2
 
@@ -203,25 +201,24 @@ def test_a_defect_is_no_error_of_the_interface(
 
 
 @pytest.mark.usefixtures("quiet_machine")
-def test_a_search_leaves_the_process_as_it_was(search: Search) -> None:
+def test_a_search_shows_its_progress_and_leaves_the_process_as_it_was(
+    search: Search, capfd: pytest.CaptureFixture[str]
+) -> None:
     import diffusers.utils.logging as of_diffusers
 
     optuna.logging.set_verbosity(optuna.logging.INFO)
     of_diffusers.enable_progress_bar()
     filters = list(warnings.filters)
-    search(trials=1)
-    assert optuna.logging.get_verbosity() == optuna.logging.INFO
-    assert of_diffusers.is_progress_bar_enabled()
-    assert warnings.filters == filters
 
-
-@pytest.mark.usefixtures("quiet_machine")
-def test_a_bar_shows_the_progress(search: Search, capfd: pytest.CaptureFixture[str]) -> None:
     search(trials=1, budget={"clip_loss": 0.5}, progress=True)
+
     out, err = capfd.readouterr()
     assert out == ""
     assert "1/1 points" in err
     assert "measuring cache_interval=" in err
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    assert of_diffusers.is_progress_bar_enabled()
+    assert warnings.filters == filters
 
 
 @pytest.mark.usefixtures("quiet_machine")

@@ -88,7 +88,7 @@ def test_a_study_keeps_its_numbers_where_pictures_find_no_room(
     monkeypatch.setenv("ACCELFRONT_ARTIFACTS", str(disk))
     url = f"sqlite:///{tmp_path}/b.db"
     answer = run(
-        *("study", "--methods", "deepcache", "--steps", "6", "--trials", "1", "--storage", url),
+        *("study", "--methods", "deepcache", "--steps", "2", "--trials", "1", "--storage", url),
         *("--num-samples", "2", "--batch-size", "1", "--device", "cpu", "--req-score-loss", "0.9"),
     )
     assert answer.returncode == 0

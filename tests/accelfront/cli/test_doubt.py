@@ -9,7 +9,7 @@ from tests.command_line import run
 from tests.tiny_pipelines import PROMPTS, save_tiny
 
 QUICK = (
-    "--scheduler DDIM --steps 6 --methods deepcache --trials 1 --num-samples 2 --batch-size 1 "
+    "--scheduler DDIM --steps 2 --methods deepcache --trials 1 --num-samples 2 --batch-size 1 "
     "--req-score-loss 0.5 --device cpu --no-confirm"
 ).split()
 
@@ -38,10 +38,10 @@ def test_scorer_that_does_not_know_the_pictures_is_told_of(tmp_path: Path) -> No
     page = tmp_path / "report.html"
     run("report", *storage, "--out", str(page))
     text = page.read_text(encoding="utf-8")
-    assert text.count(f"SD1.5 DDIM 6: {DOUBT}") == 1, "at the head"
+    assert text.count(f"SD1.5 DDIM 2: {DOUBT}") == 1, "at the head"
     assert text.count(f"<p>T{DOUBT[1:]}") == 1, "and in its section"
 
     for command in ("front", "bounds"):
         shown = " ".join(run(command, *storage).stdout.split())
-        assert shown.count(f"SD1.5 DDIM 6: {DOUBT}") == 1, shown
-        assert "tiny-shapes DDIM 6:" not in shown
+        assert shown.count(f"SD1.5 DDIM 2: {DOUBT}") == 1, shown
+        assert "tiny-shapes DDIM 2:" not in shown

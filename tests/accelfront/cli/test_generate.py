@@ -231,13 +231,13 @@ def test_a_task_about_one_picture_asks_for_a_study_of_single_ones(
 
 def test_a_missing_study_is_run_on_a_local_model_and_its_trial_written(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new.db"
-    arguments = ("SD1.5 with DDIM, 6 steps, accelerated by DeepCache, loss no more than 0.5",)
+    arguments = ("SD1.5 with DDIM, 2 steps, accelerated by DeepCache, loss no more than 0.5",)
     model = ("--model", str(PIPELINE_DIR))
     searching = ("--search-missing", "--scorer", "tiny-shapes", "--num-samples", "2")
     [searched] = generate(url, *arguments, *model, *searching, "--trials", "2", cwd=tmp_path)
     # Two pictures may leave their intervals too wide; a point was measured at least.
     assert searched["status"] in ("emitted", "not-searched")
-    assert searched["study"].startswith("SD1.5--DDIM--6--deepcache--")
+    assert searched["study"].startswith("SD1.5--DDIM--2--deepcache--")
     [found] = generate(url, *arguments, *model, cwd=tmp_path)
     assert (found["status"], found["trial"]) == (searched["status"], searched["trial"])
     if found["path"]:
@@ -246,10 +246,10 @@ def test_a_missing_study_is_run_on_a_local_model_and_its_trial_written(tmp_path:
 
 def test_a_search_for_a_task_leaves_the_studys_loss_budget(tmp_path: Path) -> None:
     quick = ("--num-samples", "2", "--storage", f"sqlite:///{tmp_path}/a.db")
-    study = ("study", "--steps", "6", "--methods", "deepcache", "--device", "cpu", "--trials", "1")
+    study = ("study", "--steps", "2", "--methods", "deepcache", "--device", "cpu", "--trials", "1")
     begun = run(*study, "--req-score-loss", "0.03", "--no-confirm", *quick, cwd=tmp_path)
     assert begun.returncode == 0, begun.stderr
-    task = "tiny-shapes, DDIM, 6 steps, DeepCache, at least 1.01x, loss at most -99%"
+    task = "tiny-shapes, DDIM, 2 steps, DeepCache, at least 1.01x, loss at most -99%"
     answer = run(
         *("generate", task, "--search-missing", "--trials", "2", "--device", "cpu"),
         *quick,
