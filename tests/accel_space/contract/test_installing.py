@@ -21,8 +21,8 @@ from tests.accel_space.contract.stacks import (
     assert_draws_plainly,
     breaking_after,
     draw_few,
+    each_method,
     every_real_stack,
-    every_stack,
     families_and_stacks,
     make_stack,
     plain,
@@ -55,7 +55,7 @@ def test_an_installed_pipe_draws_as_the_applied_stack_and_undone_as_before(
     assert_draws_plainly(pipe, family)
 
 
-@every_stack
+@each_method
 def test_a_call_that_fails_changes_neither_the_next_one_nor_what_undo_restores(
     family: str, names: Names
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_call_that_fails_changes_neither_the_next_one_nor_what_undo_restores(
     assert_draws_plainly(pipe, family)
 
 
-@every_stack
+@each_method
 def test_what_cannot_be_installed_in_full_is_not_installed(
     monkeypatch: pytest.MonkeyPatch, family: str, names: Names
 ) -> None:

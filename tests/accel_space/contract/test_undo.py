@@ -12,6 +12,7 @@ from accel_space.errors import RefusedError
 from accel_space.methods import METHODS
 from tests.accel_space.contract.stacks import (
     ALL_STACKS,
+    ALONE_AND_THREE,
     ARCHITECTURES,
     FEW_STEPS,
     SCHEDULERS,
@@ -22,8 +23,8 @@ from tests.accel_space.contract.stacks import (
     assert_draws_plainly,
     breaking_after,
     draw_few,
-    every_real_stack,
-    every_stack,
+    each_method,
+    families_and_stacks,
     make_stack,
     plain,
     quick_pipeline,
@@ -57,7 +58,7 @@ def test_a_stack_changes_the_picture_and_leaving_restores_the_pipe_and_its_pictu
     assert torch.equal(torch.get_rng_state(), generator_before)
 
 
-@every_stack
+@each_method
 def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(
     family: str, names: Names
 ) -> None:
@@ -76,9 +77,7 @@ def test_an_exception_after_a_step_restores_the_pipe_and_its_pictures(
 
 @pytest.mark.parametrize(
     ("family", "names"),
-    alone_and_together(
-        (*ARCHITECTURES, "FLUX.1-dev", "SD3.5-medium"), ("SD1.5", "PixArt-alpha"), ALL_STACKS
-    ),
+    families_and_stacks((*ARCHITECTURES, "FLUX.1-dev", "SD3.5-medium"), ALONE_AND_THREE),
 )
 def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
     family: str, names: Names
@@ -102,7 +101,7 @@ def test_an_exception_inside_the_denoiser_restores_the_pipe_and_its_pictures(
     assert_draws_plainly(pipe, family)
 
 
-@every_stack
+@each_method
 def test_a_method_that_cannot_be_applied_takes_the_others_back(
     monkeypatch: pytest.MonkeyPatch, family: str, names: Names
 ) -> None:
@@ -117,7 +116,7 @@ def test_a_method_that_cannot_be_applied_takes_the_others_back(
     assert_same_state(pipe_state(pipe), before)
 
 
-@every_real_stack
+@each_method
 def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
     stack = make_stack(pipe, names)
@@ -133,7 +132,7 @@ def test_a_call_kept_until_after_leaving_leaves_the_pipe_alone(family: str, name
 NO_CHECKER = {"SD1.5": {"requires_safety_checker": False}}
 
 
-@every_stack
+@each_method
 def test_a_pipe_is_not_accelerated_twice(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
     stack = make_stack(pipe, names)
