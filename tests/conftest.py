@@ -8,12 +8,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gc
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, event
 
 # What importing torch and collecting thousands of tests leave stays to the end. Looking through it
 # again and again for garbage would take a tenth of the time.
@@ -27,6 +30,13 @@ settings.load_profile("repeatable")
 # A shell's background job ignores Ctrl-C and hands that on: what the tests interrupt must not.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@event.listens_for(Engine, "connect")
+def _wait_for_no_disk(connection: Any, record: object) -> None:
+    """Nothing here has to outlive the machine, and what a killed process wrote stays anyway."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture
