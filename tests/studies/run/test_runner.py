@@ -50,10 +50,10 @@ def test_more_trials_go_on_with_the_same_study(
 
 
 def test_a_study_goes_on_in_postgres_too(
-    run: RunStudy, make_small_request: MakeRequest, postgres_url: str
+    run_made_up: RunStudy, make_small_request: MakeRequest, postgres_url: str
 ) -> None:
-    first = run(make_small_request(trials=1), open_store(postgres_url, create=True))
-    second = run(make_small_request(trials=2), open_store(postgres_url))
+    first = run_made_up(make_small_request(trials=1), open_store(postgres_url, create=True))
+    second = run_made_up(make_small_request(trials=2), open_store(postgres_url))
     assert (first.measured, second.measured) == (1, 1)
     assert second.study.trials[0] == first.study.trials[0]
 
@@ -101,10 +101,10 @@ def test_numbers_survive_pictures_that_cannot_be_kept(
 
 
 def test_a_repeat_is_told_its_values_and_counts_nothing(
-    run: RunStudy, make_small_request: MakeRequest, store: Store
+    run_made_up: RunStudy, make_small_request: MakeRequest, store: Store
 ) -> None:
     # All four points at random: with this seed one of them comes again before the last.
-    outcome = run(make_small_request(sampler="random"), store)
+    outcome = run_made_up(make_small_request(sampler="random"), store)
     keys = [point_key(trial.params) for trial in outcome.study.trials]
     assert len(keys) == len(set(keys)) == 4
     repeats = [t for t in load(store).trials if t.user_attrs.get(DUPLICATE_OF) is not None]
@@ -117,24 +117,24 @@ def test_a_repeat_is_told_its_values_and_counts_nothing(
 
 
 def test_other_library_versions_are_refused_unless_allowed(
-    run: RunStudy, make_small_request: MakeRequest, store: Store
+    run_made_up: RunStudy, make_small_request: MakeRequest, store: Store
 ) -> None:
-    run(make_small_request(trials=1), store)
+    run_made_up(make_small_request(trials=1), store)
     study = load(store)
     environment = study.user_attrs[ENVIRONMENT]
     environment["versions"]["DeepCache"] = "0.0.9"
     study.set_user_attr(ENVIRONMENT, environment)
     with pytest.raises(StudyRefusedError, match=r"DeepCache 0\.0\.9 -> 0\.1"):
-        run(make_small_request(trials=2), store)
+        run_made_up(make_small_request(trials=2), store)
     allowed = make_small_request(trials=2, allow_version_drift=True)
-    assert run(allowed, store).measured == 1
+    assert run_made_up(allowed, store).measured == 1
 
 
 def test_a_library_that_the_stack_does_not_use_locks_no_study(
-    run: RunStudy, make_small_request: MakeRequest, store: Store
+    run_made_up: RunStudy, make_small_request: MakeRequest, store: Store
 ) -> None:
     # As the first release kept it, with the libraries of all methods.
-    run(make_small_request(trials=1), store)
+    run_made_up(make_small_request(trials=1), store)
     study = load(store)
     environment = study.user_attrs[ENVIRONMENT]
     assert "DeepCache" in environment["versions"]
@@ -142,14 +142,14 @@ def test_a_library_that_the_stack_does_not_use_locks_no_study(
     environment["versions"] |= {"tgate": "0.9", "tomesd": "0.1.3"}
     study.set_user_attr(ENVIRONMENT, environment)
 
-    assert run(make_small_request(trials=2), store).measured == 1
+    assert run_made_up(make_small_request(trials=2), store).measured == 1
 
 
 def test_the_loss_budget_of_a_study_stays_until_another_is_given(
-    run: RunStudy, make_small_request: MakeRequest, store: Store
+    run_made_up: RunStudy, make_small_request: MakeRequest, store: Store
 ) -> None:
     budgets = [
-        run(make_small_request(trials=1, loss_budget=budget), store).study.loss_budget
+        run_made_up(make_small_request(trials=1, loss_budget=budget), store).study.loss_budget
         for budget in (0.3, None, 0.4)
     ]
     assert budgets == [0.3, 0.3, 0.4]

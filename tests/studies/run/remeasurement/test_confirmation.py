@@ -13,6 +13,7 @@ from storage.records.requirement import Requirement
 from storage.records.trial import Trial
 from storage.study_store.claims import list_claims
 from studies.plan import Plan, make_plan
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.run.remeasurement.confirmation import to_confirm
 from studies.run.runner import run_study
@@ -152,16 +153,18 @@ def test_points_that_may_be_a_faster_answer_are_confirmed_the_likeliest_first() 
 
 
 def test_a_real_study_ends_with_its_best_on_unseen_prompts(
-    make_request: MakeRequest, store: Store
+    make_request: MakeRequest, loader: PipelineLoader, store: Store
 ) -> None:
-    request = make_request(trials=2, num_samples=4, confirm=True, sampler="grid", loss_budget=0.9)
+    request = make_request(
+        steps=3, trials=2, num_samples=4, confirm=True, sampler="grid", loss_budget=0.9
+    )
     said: list[Progress] = []
-    outcome = run_study(make_plan(request), store, said.append)
+    outcome = run_study(make_plan(request), store, said.append, loader)
     assert (outcome.reason, outcome.measured) == ("trials", 2)
     best = outcome.study.bound
     assert best is not None
     tight = replace(request, loss_budget=best.clip_loss + 1e-6)
-    outcome = run_study(make_plan(tight), store, said.append)
+    outcome = run_study(make_plan(tight), store, said.append, loader)
     [trial] = [trial for trial in outcome.study.trials if trial.confirmed is not None]
     assert trial.confirmed is not None
     assert (trial.confirmed.samples, trial.judged.samples) == (4, 8)
