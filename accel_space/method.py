@@ -120,7 +120,7 @@ class Method(ABC):
     of stack.py knows besides.
     A trial calls it, and a script carries its source with all that it names of accel_space; for
     the rest it imports torch, diffusers and the library, at its top. There is no undo to write:
-    the stack restores the pipe from a snapshot (`installing.py`).
+    the stack restores the pipe from a snapshot (`handed_over/installing.py`).
     """
     halve: ClassVar[Callable[..., None] | None] = None
     """A plain function of a pipe, its denoiser and a batch size, carried likewise: it halves what

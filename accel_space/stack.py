@@ -15,8 +15,8 @@ from typing import Any
 from accel_space.alternatives import alternatives
 from accel_space.applying import accelerate_arguments, applied_methods, find_methods, own_params
 from accel_space.errors import RefusedError
+from accel_space.handed_over.installing import install, is_accelerated, mark, plain_call, restored
 from accel_space.hits import Hits
-from accel_space.installing import install, is_accelerated, mark, plain_call, restored
 from accel_space.method import Choices, Context, Generate, Method, Params, Space, Value
 from accel_space.schedule import Schedule, StackSchedule
 from storage.foreign import shown

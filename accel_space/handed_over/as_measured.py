@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
 from typing import Any
 
-from accel_space.installing import is_accelerated
+from accel_space.handed_over.installing import is_accelerated
 
 OF_A_PICTURE = (
     *("self", "prompt", "prompt_2", "prompt_3", "prompt_embeds", "pooled_prompt_embeds"),

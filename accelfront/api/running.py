@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from accel_space.installing import restored
+from accel_space.handed_over.installing import restored
 from accelfront.api.bar import Bar
 from accelfront.api.study import Study
 from objectives.model_files.quiet import quiet_loading

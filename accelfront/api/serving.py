@@ -17,7 +17,7 @@ from accel_space.handed_over.as_measured import (
     with_native_size,
     with_unasked,
 )
-from accel_space.installing import plain_call
+from accel_space.handed_over.installing import plain_call
 from accel_space.method import Context
 from accel_space.stack import Stack
 from accelfront.api.trial import measured_call

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from accel_space.installing import is_accelerated
+from accel_space.handed_over.installing import is_accelerated
 from objectives.errors import InputError, LoadError
 from objectives.model_files.fingerprint import LOADED
 from objectives.model_files.in_memory import pipe_fingerprint

@@ -11,7 +11,7 @@ from diffusers import StableDiffusionPipeline
 from diffusers.hooks.hooks import HookRegistry
 from diffusers.hooks.hooks import ModelHook as HookOfDiffusers
 
-from accel_space.installing import restored
+from accel_space.handed_over.installing import restored
 from accel_space.stack import Stack
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import draw, tiny_context, tiny_sd

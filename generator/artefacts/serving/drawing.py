@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from accel_space.installing import install
+from accel_space.handed_over.installing import install
 
 
 @dataclass(frozen=True)

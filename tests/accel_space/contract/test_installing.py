@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from accel_space.errors import RefusedError
-from accel_space.installing import install
+from accel_space.handed_over.installing import install
 from accel_space.methods import METHODS
 from tests.accel_space.contract.stacks import (
     ARCHITECTURES,
