@@ -9,6 +9,7 @@ from accel_space.methods.fewer_steps import FewerSteps
 from accel_space.methods.first_block_cache import FirstBlockCache
 from accel_space.methods.mag_cache import MagCache
 from accel_space.methods.pab import PAB
+from accel_space.methods.step_cache import StepCache
 from accel_space.methods.taylorseer import TaylorSeer
 from accel_space.methods.tgate import TGate
 from accel_space.methods.tome import ToMe
@@ -25,6 +26,7 @@ METHODS: dict[str, Method] = {
         TaylorSeer(),
         FirstBlockCache(),
         MagCache(),
+        StepCache(),
         Compile(),
         CudaGraph(),
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from accel_space import installing
-from accel_space.handed_over import as_measured
+from accel_space.handed_over import as_measured, installing
 from generator.artefacts.script import script_name
 from generator.artefacts.source import Source
 from generator.artefacts.writing.rendering import carried_by, common, patches, render

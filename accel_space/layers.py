@@ -1,0 +1,125 @@
+"""Leaving layers of a denoiser out: those of a UNet's two ways, and a transformer's blocks.
+
+`state.full` tells whether a call computes all. One that does gives `keep` what the layers left out
+lead to, and one that does not takes what `predicted` returns in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def skip_blocks(
+    row: Sequence[Any],
+    kept_layers: int,
+    state: Any,
+    keep: Callable[[Any], None],
+    predicted: Callable[[], Any],
+) -> None:
+    """Let a row of transformer blocks reuse what all behind the kept ones add to the picture."""
+    both: dict[int, bool] = {}
+
+    def reusing(place: int, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            picture = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+            if state.full:
+                if place == kept_layers:
+                    state.before = picture
+                output = forward(*args, **kwargs)
+                both[place] = isinstance(output, tuple)
+                if place == len(row) - 1:
+                    keep((output[1] if both[place] else output) - state.before)
+                    state.before = None
+                return output
+            if place == kept_layers:
+                picture = picture + predicted()
+            # Where picture and prompt are joined, the prompt's part comes first.
+            return (kwargs["encoder_hidden_states"], picture) if both[place] else picture
+
+        return run
+
+    for place, block in enumerate(row):
+        if place >= kept_layers:
+            block.forward = reusing(place, block.forward)
+
+
+def unet_skipper(
+    state: Any, keep: Callable[[Any], None], predicted: Callable[[], Any]
+) -> Callable[..., None]:
+    """Make what leaves one module of a UNet out at the calls that do not compute all."""
+
+    def skip(held: Any, instead: Callable[[Any], Any], is_edge: bool = False) -> None:
+        forward = held.forward
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if not state.full:
+                hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+                return instead(predicted() if is_edge else hidden)
+            output = forward(*args, **kwargs)
+            if is_edge:
+                keep(output[0] if isinstance(output, tuple) else output)
+            return output
+
+        held.forward = run
+
+    return skip
+
+
+def passed_on(hidden: Any) -> Any:
+    """The output of a layer that is left out: what it was given."""
+    return hidden
+
+
+def passed_on_alone(hidden: Any) -> Any:
+    """The same of an attention, which returns a tuple of one."""
+    return (hidden,)
+
+
+def skip_layer(block: Any, place: int, skip: Callable[..., None], is_edge: bool = False) -> None:
+    """Leave out one resnet of a block, with its attention where it has one."""
+    attentions = getattr(block, "attentions", None)
+    skip(block.resnets[place], passed_on, is_edge=is_edge and not attentions)
+    if attentions:
+        skip(attentions[place], passed_on_alone, is_edge=is_edge)
+
+
+def skip_way_down(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
+    """Leave out all of a UNet's way down but so many layers, downsamplers counted."""
+    left = kept_layers
+    for block in unet.down_blocks:
+        layers, samplers = len(block.resnets), block.downsamplers or ()
+        count = layers + len(samplers)
+
+        def with_layers(hidden: Any, count: int = count) -> Any:
+            # What goes to the way up is read by layers that are left out as well.
+            return hidden, (hidden,) * count
+
+        if left <= 0:
+            skip(block, with_layers)
+        else:
+            for place in range(left, layers):
+                skip_layer(block, place, skip)
+            for sampler in samplers if left <= layers else ():
+                skip(sampler, passed_on)
+        left -= count
+
+
+def skip_way_up(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
+    """Leave out the mid block, and of the way up what the kept layers of the way down do not reach.
+
+    The way up has one layer more, for what comes before the first one of the way down.
+    """
+    left = kept_layers + 1
+    deep = [each for each in (unet.mid_block, *unet.up_blocks) if each is not None]
+    while deep[-1] is not unet.mid_block and left >= len(deep[-1].resnets):
+        left -= len(deep.pop().resnets)
+    *whole, edge = deep
+    for block in whole:
+        skip(block, passed_on)
+    if left == 0 or edge is unet.mid_block:
+        skip(edge, passed_on, is_edge=True)
+        return
+    skipped = len(edge.resnets) - left
+    for place in range(skipped):
+        skip_layer(edge, place, skip, is_edge=place == skipped - 1)
