@@ -147,6 +147,11 @@ class StepCache(Method):
                 "the step cache needs a UNet's two ways or a row of transformer blocks, and the "
                 f"denoiser of {context.profile.pipeline_class} has neither"
             )
+        if context.family.second_call:
+            return (
+                "the step cache keeps one prediction a step, and this denoiser is called for the "
+                "prompts and for the empty ones in turn"
+            )
         return why_nothing_to_reuse("the step cache", context)
 
     def space(self, context: Context) -> Space:

@@ -69,6 +69,9 @@ SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
         ({"max_skip_steps": STEPS}, {"max_skip_steps": STEPS + 3}),
         ({"retention_ratio": 0.3}, {"retention_ratio": 0.31}),
     ],
+    "step_cache": [
+        ({"interval": float(STEPS)}, {"interval": STEPS + 3.0}),
+    ],
 }
 """Parameters that must come to the same in every stack; the others are the stack's defaults."""
 
@@ -109,6 +112,12 @@ SYNONYMS_ALONE: dict[str, list[tuple[Params, Params]]] = {
             {"cache_interval": STEPS, "disable_cache_before_step": 1, "max_order": 1},
             {"cache_interval": STEPS, "disable_cache_before_step": 1, "max_order": 2},
         ),
+    ],
+    "step_cache": [
+        ({"power": 1.0, "centre": 0.0}, {"power": 1.0, "centre": 1.0}),
+        ({"interval": 1.0, "order": 0}, {"interval": 1.0, "order": 2}),
+        # One full call is known, from which nothing but itself follows.
+        ({"interval": float(STEPS), "order": 0}, {"interval": float(STEPS), "order": 2}),
     ],
     "pab": [
         (

@@ -87,6 +87,15 @@ ONE_CALL = tuple(name for name in EVERY_FAMILY if name not in ("Qwen-Image", "Z-
 """Families whose denoiser is called once a step with tensors; test_flow_matching.py counts the work
 of the others."""
 
+def _deep_layers_run_at_full_calls_only(work: Work, skipped: Skipped, batch: int) -> None:
+    check = (
+        _deep_blocks_run_at_whole_steps_only
+        if "depth" in skipped
+        else _predicted_blocks_are_not_computed
+    )
+    check(work, skipped, batch)
+
+
 PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
     "deepcache": _deep_blocks_run_at_whole_steps_only,
     "tgate": _attention_and_guidance_stop_at_the_gate,
@@ -96,6 +105,7 @@ PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
     "fewer_steps": _fewer_steps_are_taken,
     "taylorseer": _predicted_blocks_are_not_computed,
     "mag_cache": _predicted_blocks_are_not_computed,
+    "step_cache": _deep_layers_run_at_full_calls_only,
 }
 
 
