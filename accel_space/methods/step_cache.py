@@ -135,6 +135,7 @@ class StepCache(Method):
         "deepcache": "both decide which layers are computed",
         "taylorseer": "both decide which blocks are computed",
         "first_block_cache": "both decide which blocks are computed",
+        "mag_cache": "both decide which blocks are computed",
         "pab": "PAB counts an attention's calls, and the step cache leaves some of them out",
         "tgate": "T-GATE keeps the attention of certain steps, and the step cache may not compute "
         "them",

@@ -40,6 +40,7 @@ METHOD_SPELLINGS = {
     "first_block_cache": ["First-Block-Cache", "first block cache", "FBCache", "FB cache"],
     "mag_cache": ["MagCache", "mag cache", "mag_cache"],
     "taylorseer": ["TaylorSeer", "taylor seer", "taylorseer cache"],
+    "step_cache": ["step cache", "step_cache", "StepCache"],
     "compile": ["compile", "torch.compile"],
     "cuda_graph": ["CUDA graphs", "CUDA graph", "cuda_graph"],
 }

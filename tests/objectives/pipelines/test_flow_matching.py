@@ -44,7 +44,7 @@ def test_quantised_weights_are_refused_before_they_are_loaded(part: str, tmp_pat
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("method", ["pab", "taylorseer", "first_block_cache"])
+@pytest.mark.parametrize("method", ["pab", "taylorseer", "first_block_cache", "step_cache"])
 def test_a_model_of_few_steps_takes_no_cache(method: str) -> None:
     with pytest.raises(RefusedError, match=r"distilled to few .*; use fewer_steps, compile or"):
         stack_of("FLUX.1-schnell", method)
@@ -76,7 +76,7 @@ def test_the_token_grid_is_the_one_that_the_blocks_work_on(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ["FLUX.1-dev", "SD3.5-medium"])
-@pytest.mark.parametrize("method", ["taylorseer", "first_block_cache"])
+@pytest.mark.parametrize("method", ["taylorseer", "first_block_cache", "step_cache"])
 def test_a_cache_works_in_a_pipe_that_has_drawn_plainly(family: str, method: str) -> None:
     """diffusers lists the hooks at a pipe's first picture, and there are none yet."""
     used, fresh = tiny_pipeline(family), tiny_pipeline(family)

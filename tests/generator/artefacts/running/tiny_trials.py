@@ -43,6 +43,7 @@ FAMILY_SETS = [
     ("PixArt-Sigma", ("tgate",)),
     ("PixArt-alpha", ("pab", "cfg_cutoff")),
     ("PixArt-alpha", ("first_block_cache",)),
+    ("PixArt-alpha", ("step_cache",)),
     ("PixArt-alpha", ("taylorseer", "cfg_cutoff")),
 ]
 
