@@ -83,10 +83,6 @@ def _predicted_blocks_are_not_computed(work: Work, skipped: Skipped, batch: int)
     assert len(work.block_steps) <= work.step
 
 
-ONE_CALL = tuple(name for name in EVERY_FAMILY if name not in ("Qwen-Image", "Z-Image"))
-"""Families whose denoiser is called once a step with tensors; test_flow_matching.py counts the work
-of the others."""
-
 def _deep_layers_run_at_full_calls_only(work: Work, skipped: Skipped, batch: int) -> None:
     check = (
         _deep_blocks_run_at_whole_steps_only
@@ -94,6 +90,11 @@ def _deep_layers_run_at_full_calls_only(work: Work, skipped: Skipped, batch: int
         else _predicted_blocks_are_not_computed
     )
     check(work, skipped, batch)
+
+
+ONE_CALL = tuple(name for name in EVERY_FAMILY if name not in ("Qwen-Image", "Z-Image"))
+"""Families whose denoiser is called once a step with tensors; test_flow_matching.py counts the work
+of the others."""
 
 
 PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
