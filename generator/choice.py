@@ -144,8 +144,8 @@ def choose(studies: Sequence[Study], task: Task, policy: Policy) -> Choice | Non
 
 
 def budgets_for(study: Study, task: Task) -> Budgets:
-    """What a study's points must keep to serve: the task's loss budget, the study's others."""
-    return study.budgets.with_loss(task.loss_budget)
+    """What a study's points must keep to serve: the task's budgets, and the study's others."""
+    return study.budgets.with_limits(task.limits)
 
 
 def speed_asked(task: Task) -> Requirement:
@@ -181,7 +181,7 @@ def nearest(studies: Sequence[Study], task: Task) -> Choice:
     least = [
         Choice(study, trial, budgets_for(study, task))
         for study in studies
-        if (trial := least_lossy(study.trials, study.budgets)) is not None
+        if (trial := least_lossy(study.trials, budgets_for(study, task))) is not None
     ]
     return min(
         least, key=lambda each: (not each.budgets.allow(each.trial.judged), each.trial.judged_loss)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from generator.bounds import is_searched, reach_text
 from generator.tasks.task import Task
+from generator.tasks.writing import asked_limits
 from objectives.settings.measured import settings_of
 from storage.records.judgement import LEAST_SPEEDUP, surest
 from storage.records.study import Study
@@ -79,7 +80,7 @@ def _task(study: Study, speedup: float) -> Task:
     return Task(
         **dict(study.combination),
         speedup=speedup,
-        loss_budget=study.loss_budget,
+        **asked_limits(study.budgets),
         settings=settings_of(study),
     )
 

@@ -6,7 +6,7 @@ from generator.bounds import is_searched, reach_text
 from generator.choice import Choice
 from generator.notes import batches_text, inside_text, judgement_notes
 from generator.tasks.task import Task
-from storage.records.budgets import CLIP_LOSS, amount
+from storage.records.budgets import CLIP_LOSS, amount, title
 from storage.records.conclusions.words import loss_words, speedup_words
 from storage.records.judgement import LEAST_SPEEDUP
 
@@ -14,10 +14,10 @@ from storage.records.judgement import LEAST_SPEEDUP
 def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
-    if not study.budgets.allow(trial.judged):
-        budgets = " and ".join(study.budgets.conditions_in_words)
+    if not near.budgets.allow(trial.judged):
+        budgets = " and ".join(near.budgets.conditions_in_words)
         why = f"but no point is inside {budgets}; the one of least loss is"
-    elif trial.judged_loss > task.loss_budget:
+    elif trial.judged_loss > near.budgets.most_loss:
         why = "but no point is inside the loss budget; the nearest is"
     elif trial.judged_speedup <= LEAST_SPEEDUP:
         why = "but no point inside the budget is faster than the pipeline alone; the fastest is"
@@ -40,6 +40,9 @@ def _wish(task: Task) -> str:
     parts = [
         *([f"{task.speedup:g}x"] if task.speedup is not None else []),
         *([f"{task.latency_s:g} s per image"] if task.latency_s is not None else []),
-        f"loss at most {amount(CLIP_LOSS, task.loss_budget)}",
     ]
-    return " with ".join([", ".join(parts[:-1]) or "more than 1x", parts[-1]])
+    limits = [
+        f"{'loss' if name == CLIP_LOSS else title(name)} at most {amount(name, most)}"
+        for name, most in task.limits.items()
+    ]
+    return " with ".join([", ".join(parts) or "more than 1x", " and ".join(limits)])

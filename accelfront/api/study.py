@@ -46,7 +46,7 @@ class Study:
 
     @property
     def front(self) -> Trials:
-        """The points that no other one matches or beats in speedup and CLIP loss, fastest first."""
+        """The points that no other one matches or beats in speedup and loss, fastest first."""
         return self._shown(self._record.front)
 
     @property
@@ -78,6 +78,20 @@ class Study:
     def failed(self) -> dict[str, str]:
         """Why points could not be measured, by point."""
         return {failure.point: failure.reason for failure in self._record.failed}
+
+    @checked
+    def under(self, budget: Mapping[str, Budget]) -> Study:
+        """The same study as it is judged by other budgets: its front, its answer and its verdict.
+
+        Args:
+            budget: What to allow, as `search` takes it; what is left out is the study's.
+
+        Raises:
+            AccelfrontError: If one is none.
+        """
+        with told():
+            budgets = asked_budgets(budget).over(self._record.budgets)
+        return Study(self._record.under(budgets), self.ended)
 
     @checked
     def best(

@@ -7,6 +7,7 @@ EXAMPLES = {
         "accelfront study",
         "accelfront study --pipeline SDXL --steps 25 --methods deepcache --trials 24",
         "accelfront study --pipeline SDXL --budget clip_loss=1% --budget ssim=10%",
+        "accelfront study --methods deepcache --loss ssim --budget ssim=15%",
     ),
     "sweep": (
         "accelfront sweep studies/quickstart.yaml --dry-run",
@@ -17,7 +18,7 @@ EXAMPLES = {
         "accelfront studies --rename 83d7b215 'before the upgrade'",
         "accelfront studies --delete 'before the upgrade'",
     ),
-    "front": ("accelfront front", "accelfront front 83d7b215 --json"),
+    "front": ("accelfront front", "accelfront front 83d7b215 --budget clip_loss=1% --json"),
     "diff": (
         "accelfront diff 83d7b215 98f7b2d5",
         "accelfront diff 83d7b215 98f7b2d5 --other-storage sqlite:///other.db",

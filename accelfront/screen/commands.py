@@ -12,7 +12,8 @@ from typing import NamedTuple, get_args
 from pydantic import ValidationError
 
 from generator.choice import Policy, Scope, by_trust, choose
-from generator.tasks.task import Task, task_sentence
+from generator.tasks.task import Task
+from generator.tasks.writing import asked_limits, task_sentence
 from objectives.model_files.fingerprint import is_loaded
 from objectives.settings.generation import GenerationSettings
 from objectives.settings.measured import measured_otherwise, option_words, settings_of
@@ -132,7 +133,8 @@ def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
 def _task_for(study: Study, sure: _Sure) -> Task | None:
     """What asks for as much as a point is sure to give; None if no task can say it."""
     try:
-        return Task(**dict(study.combination), speedup=sure.speedup or None, loss_budget=sure.loss)
+        limits = asked_limits(study.budgets.with_loss(sure.loss))
+        return Task(**dict(study.combination), speedup=sure.speedup or None, **limits)
     except ValidationError:
         return None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from generator.tasks.words import (
+    BYTES,
     FILLERS,
     METHOD_WORDS,
+    METRIC_WORDS,
     PHRASES,
     PIPELINE_WORDS,
     UNCLEAR,
@@ -18,7 +20,10 @@ from objectives.errors import InputError
 from objectives.pipelines.schedulers import SCHEDULER_WORDS
 from objectives.spelling import likely
 
-UNITS = frozenset({Kind.TIMES, Kind.PERCENT, Kind.SECONDS, Kind.MILLISECONDS, Kind.STEPS})
+UNITS = frozenset({
+    Kind.TIMES, Kind.PERCENT, Kind.SECONDS, Kind.MILLISECONDS, Kind.STEPS, Kind.BYTES,
+    Kind.DECIBELS,
+})  # fmt: skip
 
 MOST_CHARACTERS = 2000
 
@@ -26,6 +31,8 @@ _NAMES = (
     (Kind.PIPELINE, PIPELINE_WORDS),
     (Kind.SCHEDULER, SCHEDULER_WORDS),
     (Kind.METHOD, METHOD_WORDS),
+    (Kind.METRIC, METRIC_WORDS),
+    (Kind.BYTES, BYTES),
 )
 _SEPARATORS = frozenset(",;|()[]\"'`!?&+/-.") | frozenset(
     "\N{FULLWIDTH COMMA}、。“”‘’「」《》【】·•…—\N{EN DASH}"  # noqa: RUF001
@@ -86,7 +93,8 @@ def lex(text: str) -> list[Token]:
         if plain[place] == " ":
             place += 1
             continue
-        token = _word(plain, place) or _number(plain, place) or _mark(plain, place)
+        behind = bool(tokens) and tokens[-1].kind is Kind.NUMBER
+        token = _word(plain, place, behind) or _number(plain, place) or _mark(plain, place)
         if token is None:
             raise _unknown(text, plain, place)
         if token.kind is Kind.UNCLEAR:
@@ -143,9 +151,11 @@ def _meanings() -> dict[str, tuple[Kind, str]]:
     return meanings
 
 
-def _words() -> re.Pattern[str]:
-    """All words, the longest first, and where they may end."""
-    words = sorted({word.lower() for word, _, _ in _entries()}, key=len, reverse=True)
+def _words(kinds: Container[Kind] = frozenset(Kind)) -> re.Pattern[str]:
+    """All words of some kinds, the longest first, and where they may end."""
+    words = sorted(
+        {word.lower() for word, kind, _ in _entries() if kind in kinds}, key=len, reverse=True
+    )
     # Without this, SD1.5 would be found in SD1.55 and in SD1.5-inpainting.
     inside = rf"(?<={_LETTER})[-.]?{_LETTER}|(?<=\+)(?:{_LETTER}|\+)"
     return re.compile(rf"(?:{'|'.join(map(_pattern, words))})(?!{inside})")
@@ -163,7 +173,7 @@ def _folded(word: str) -> str:
 
 
 _MEANINGS = _meanings()
-_WORDS = _words()
+_WORDS, _UNIT_WORDS = _words(), _words(UNITS)
 _SUGGESTIONS = {
     _folded(word): value or word
     for word, kind, value in _entries()
@@ -171,8 +181,10 @@ _SUGGESTIONS = {
 }
 
 
-def _word(plain: str, place: int) -> Token | None:
-    found = _WORDS.match(plain, place)
+def _word(plain: str, place: int, behind_number: bool = False) -> Token | None:
+    # "5 ms SSIM at least 0.9" has a unit, and no MS-SSIM.
+    unit = _UNIT_WORDS.match(plain, place) if behind_number else None
+    found = unit or _WORDS.match(plain, place)
     if found is None:
         return None
     kind, value = _MEANINGS[_folded(found[0])]
@@ -198,7 +210,7 @@ def _unit_place(text: str, plain: str, number: Token) -> int:
     if plain.startswith("-", place):
         place += 1
     if place < len(plain) and re.match(_LETTER, plain[place]):
-        unit = _word(plain, place)
+        unit = _word(plain, place, behind_number=True)
         if unit is None or unit.kind not in UNITS:
             found = _WORD.match(plain, number.start)
             end = found.end() if found else place

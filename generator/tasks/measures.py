@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
-from generator.tasks.lexer import Token
+from generator.tasks.limits import read_limit
+from generator.tasks.measure import LEAST, MOST, ROLES, TOPICS, UNIT_OF, Measure
 from generator.tasks.words import Kind
 from objectives.errors import InputError
 
@@ -16,27 +17,6 @@ EXAMPLES = {
     "loss_budget": '"loss at most 2%"',
 }
 """How each number of a task is written."""
-
-ROLES = {
-    Kind.SPEEDUP: "speedup",
-    Kind.FASTER: "speedup",
-    Kind.LATENCY: "latency_s",
-    Kind.LOSS: "loss_budget",
-    Kind.STEPS: "steps",
-}
-TOPICS = {Kind.TIME: "latency_s", Kind.SPEED: "speedup", Kind.QUALITY: "quality"}
-"""Words that say what a share is of; beside other numbers most of them say nothing."""
-
-BOUNDS = frozenset({Kind.AT_LEAST, Kind.AT_MOST})
-
-_UNIT_OF = {
-    Kind.TIMES: "speedup",
-    Kind.SECONDS: "latency_s",
-    Kind.MILLISECONDS: "latency_s",
-    Kind.STEPS: "steps",
-}
-_LEAST = frozenset({Kind.AT_LEAST, Kind.OR_MORE})
-_MOST = frozenset({Kind.AT_MOST, Kind.OR_LESS})
 
 _SHARES = {
     "latency_s": '"time at most 50%"',
@@ -49,67 +29,12 @@ _LIKELY_SHARE = Decimal("0.1")
 """Above this a loss without % may have been meant as percents, and how it is read is told."""
 
 
-@dataclass
-class Measure:
-    """A number and all that says what it is.
-
-    Attributes:
-        number: The number.
-        before: The roles, topics and bounds before it.
-        unit: Its unit.
-        after: The roles, topics and bounds behind it.
-        per_image: Whether it is said to be per image.
-        by: Whether it is said by how much something is to change.
-    """
-
-    number: Token
-    before: list[Token]
-    unit: Token | None = None
-    after: list[Token] = field(default_factory=list)
-    per_image: bool = False
-    by: bool = False
-
-    @property
-    def tokens(self) -> list[Token]:
-        """All its tokens."""
-        return [*self.before, self.number, *([self.unit] if self.unit else []), *self.after]
-
-    @property
-    def kinds(self) -> set[Kind]:
-        """What its roles, topics and bounds are."""
-        return {token.kind for token in (*self.before, *self.after)}
-
-    @property
-    def unit_kind(self) -> Kind | None:
-        """What its unit is."""
-        return self.unit.kind if self.unit else None
-
-    @property
-    def has_role(self) -> bool:
-        """Whether a word says what it is."""
-        topics = TOPICS.keys() if self.unit_kind is Kind.PERCENT else set()
-        return bool(self.kinds & (ROLES.keys() | topics))
-
-    @property
-    def has_bound(self) -> bool:
-        """Whether a word says from which side it bounds."""
-        return bool(self.kinds & (_LEAST | _MOST))
-
-    def takes(self, role: Kind) -> bool:
-        """Whether a role behind it can be its own."""
-        if self.unit is None:
-            return role is not Kind.STEPS
-        if self.unit.kind is Kind.PERCENT:
-            return ROLES[role] in ("speedup", "latency_s", "loss_budget")
-        return _UNIT_OF[self.unit.kind] == ROLES[role] != "steps"
-
-
 @dataclass(frozen=True)
 class Said:
     """What a measure says.
 
     Attributes:
-        name: A field of `Task`.
+        name: A field of `Task`, or what one of its budgets limits.
         value: Its value.
         notes: What could have been read otherwise.
     """
@@ -129,6 +54,8 @@ def read_measure(measure: Measure, piece: str) -> Said:
     Raises:
         InputError: If it says nothing, more than one thing, or what no task can ask for.
     """
+    if (limit := read_limit(measure, piece)) is not None:
+        return Said(limit.name, limit.most, limit.notes)
     if measure.unit_kind is Kind.PERCENT:
         return _read_percentage(measure, piece)
     name = _name(measure, piece)
@@ -162,8 +89,8 @@ def _name(measure: Measure, piece: str) -> str:
     """The field that a number which is no percentage is for."""
     unit, kinds = measure.unit_kind, measure.kinds
     names = {ROLES[kind] for kind in kinds if kind in ROLES}
-    if unit in _UNIT_OF:
-        names.add(_UNIT_OF[unit])
+    if unit in UNIT_OF:
+        names.add(UNIT_OF[unit])
     if not names:
         raise InputError(f"{piece} does not say what it is; {expected()}")
     behind = {token.kind for token in measure.after}
@@ -230,11 +157,11 @@ def _is_whole(measure: Measure) -> bool:
 def _check_side(name: str, piece: str, kinds: set[Kind], example: str) -> None:
     """Refuse what asks for the opposite of what a task can ask for."""
     wrong, why = {
-        "speedup": (_MOST, "limits the speed from above, and a task says the least speedup"),
-        "latency_s": (_LEAST, "limits the time from below, and a task says the most time"),
-        "loss_budget": (_LEAST, "limits the loss from below, and a task says the greatest loss"),
-        "quality": (_MOST, "limits the quality from above, and a task says the least quality"),
-        "steps": (_LEAST | _MOST, "limits the steps, and a task says how many they are"),
+        "speedup": (MOST, "limits the speed from above, and a task says the least speedup"),
+        "latency_s": (LEAST, "limits the time from below, and a task says the most time"),
+        "loss_budget": (LEAST, "limits the loss from below, and a task says the greatest loss"),
+        "quality": (MOST, "limits the quality from above, and a task says the least quality"),
+        "steps": (LEAST | MOST, "limits the steps, and a task says how many they are"),
     }[name]
     if kinds & wrong:
         raise InputError(f"{piece} {why}; write {example}")

@@ -4,11 +4,11 @@
     name    = pipeline | scheduler | method ;
     measure = { mark | filler } number [ unit ] { { filler } ( role | bound ) | { whole } topic } ;
     mark    = role | topic | bound ;
-    role    = "speedup" | "faster" | "latency" | "loss" | "steps" ;
+    role    = "speedup" | "faster" | "latency" | "loss" | "steps" | metric | "memory" ;
     topic   = "time" | "speed" | "quality" ;
     whole   = "of" | "the" | "original" ;
     bound   = "at least" | "at most" | "or more" | "or less" ;
-    unit    = "x" | "%" | "s" | "ms" | [ scheduler ] "steps" ;
+    unit    = "x" | "%" | "s" | "ms" | "GiB" | "dB" | [ scheduler ] "steps" ;
 
 Only its unit and the marks of its own measure say what a number is, never its place among the
 others: a number without them is an error, and so are marks that disagree, and roles and bounds
@@ -22,7 +22,8 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from generator.tasks.lexer import UNITS, Token, lex, quote
-from generator.tasks.measures import BOUNDS, ROLES, TOPICS, Measure, expected, read_measure
+from generator.tasks.measure import BOUNDS, ROLES, TOPICS, Measure
+from generator.tasks.measures import expected, read_measure
 from generator.tasks.words import Kind
 from objectives.errors import InputError
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
+from generator.tasks.entry_values import read_budgets, read_value
 from generator.tasks.lexer import check_length, known_names, quote
-from generator.tasks.measures import EXAMPLES
 from generator.tasks.parsing import Reading, Value, parse
-from generator.tasks.words import METHOD_WORDS
+from generator.tasks.words import METRIC_WORDS
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
-from objectives.settings.entries import KEYS, read_entries, written_entries
+from objectives.settings.entries import KEYS, read_entries
 from objectives.settings.generation import GenerationSettings
 from objectives.spelling import likely
-from storage.foreign import ForeignTextError, read_json, shown
+from storage.foreign import ForeignTextError, read_json
+from storage.records.budgets import CLIP_LOSS, MEMORY
 from storage.records.combination import Combination
 
 DEFAULT_LOSS_BUDGET = 0.02
@@ -43,8 +43,8 @@ def _an_acceleration(speedup: float | None) -> float | None:
     return speedup
 
 
-def _of_use(loss_budget: float) -> float:
-    if loss_budget > MOST_LOSS:
+def _of_use(loss_budget: float | None) -> float | None:
+    if loss_budget is not None and loss_budget > MOST_LOSS:
         raise InputError(
             f"a loss budget above {MOST_LOSS:.0%} accepts pictures that show nothing of their "
             'prompts; write "loss at most 2%" or "quality at least 98%"'
@@ -62,7 +62,9 @@ class Task(BaseModel):
         methods: Method names in the order in which they are applied.
         speedup: The least speedup wanted.
         latency_s: The most seconds per image wanted.
-        loss_budget: The greatest clip_loss allowed, as a share of the baseline's score.
+        loss_budget: The greatest clip_loss allowed, as a share of the baseline's score; None, where
+            other metrics are limited and it is not, leaves it to the study.
+        budgets: What else is limited: metrics by name, and `memory_mib`, each with its most.
         settings: How pictures are drawn; what it does not say may be any.
         text: What the person wrote; it must not reach generated code.
         notes: The defaults that were taken, and what could have been read otherwise.
@@ -86,12 +88,19 @@ class Task(BaseModel):
         default=None, gt=0, le=100
     )
     latency_s: float | None = Field(default=None, gt=0, le=86_400)
-    loss_budget: Annotated[float, AfterValidator(_of_use)] = Field(
+    loss_budget: Annotated[float | None, AfterValidator(_of_use)] = Field(
         default=DEFAULT_LOSS_BUDGET, gt=-1
     )
+    budgets: tuple[tuple[str, float], ...] = ()
     settings: GenerationSettings = Field(default_factory=GenerationSettings)
     text: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """All budgets by name."""
+        own = {} if self.loss_budget is None else {CLIP_LOSS: self.loss_budget}
+        return {**own, **dict(self.budgets)}
 
     @property
     def combination(self) -> Combination:
@@ -101,22 +110,12 @@ class Task(BaseModel):
         )
 
 
-_OWN = tuple(name for name in Task.model_fields if name not in ("settings", "text", "notes"))
+OWN = tuple(name for name in Task.model_fields if name not in ("settings", "text", "notes"))
 
-FIELDS = (*_OWN, *KEYS)
+_LIMITED = frozenset({*METRIC_WORDS, MEMORY})
+
+FIELDS = (*OWN, *KEYS)
 """What an entry of a task file can say."""
-
-_JSON_EXAMPLES = {
-    "pipeline": '"tiny-shapes"',
-    "scheduler": '"DDIM"',
-    "steps": "25",
-    "methods": '["deepcache", "tgate"]',
-    "speedup": "1.5",
-    "latency_s": "0.8",
-    "loss_budget": "0.02",
-}
-
-_LABELS = {"steps": "steps", "speedup": "speedup", "latency_s": "latency", "loss_budget": "loss"}
 
 
 def read_task(text: str) -> Task:
@@ -169,40 +168,11 @@ def read_entry(entry: Any, text: str) -> Task:
             hint = f"; did you mean {near}?" if near else ""
             raise InputError(f"unknown key {quote(str(key))}{hint} (allowed: {_fields()})")
         if value is not None and key not in KEYS:
-            reading = _read_value(key, value)
+            reading = read_budgets(value) if key == "budgets" else read_value(key, value)
             found |= reading.found
             notes += reading.notes
     settings = read_entries({key: value for key, value in entry.items() if key in KEYS})
     return _settle(Reading(found, notes), text).model_copy(update={"settings": settings})
-
-
-def task_json(task: Task) -> dict[str, Any]:
-    """The task as an entry of a task file; `read_entry` makes the same task of it."""
-    return task.model_dump(mode="json", include=set(_OWN)) | written_entries(task.settings)
-
-
-def task_sentence(task: Task, language: Literal["en", "zh"] = "en") -> str:
-    """The task as a sentence in English or Chinese; `read_task` makes the same task of it."""
-    methods = [METHOD_WORDS.get(name, (name,))[0] for name in task.methods]
-    if language == "zh":
-        parts = [
-            f"用{'和'.join(methods)}加速{task.pipeline}",
-            f"{task.scheduler}采样{task.steps}步",
-            *([f"加速比不低于{_decimal(task.speedup)}x"] if task.speedup is not None else []),
-            *([f"每张不超过{_decimal(task.latency_s)}秒"] if task.latency_s is not None else []),
-            f"精度损失不超过{_decimal(task.loss_budget)}",
-        ]
-        return "\N{FULLWIDTH COMMA}".join(parts)
-    parts = [
-        task.pipeline,
-        task.scheduler,
-        f"{task.steps} steps",
-        " + ".join(methods),
-        *([f"at least {_decimal(task.speedup)}x"] if task.speedup is not None else []),
-        *([f"under {_decimal(task.latency_s)} s per image"] if task.latency_s is not None else []),
-        f"loss at most {_decimal(task.loss_budget)}",
-    ]
-    return ", ".join(parts)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -212,32 +182,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise InputError(f"{quote(key)} is given twice; keep one")
         content[key] = value
     return content
-
-
-def _read_value(key: str, value: Any) -> Reading:
-    """Read one value of an entry; its key says what it is."""
-    piece = quote(f"{key}: {_in_json(value)}")
-    if key == "methods" and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        value = ", ".join(value)
-    is_number = key in EXAMPLES
-    if is_number and isinstance(value, int | float) and not isinstance(value, bool):
-        if key == "loss_budget" and abs(value) >= 1:
-            raise InputError(f'{piece} must be a share such as 0.02, or text such as "2%"')
-        return Reading({key: {value: piece}}, ())
-    # Text without a digit is no number, whatever names are known.
-    if not isinstance(value, str) or (is_number and not any(map(str.isdecimal, value))):
-        raise InputError(f'{piece} cannot be read; write it like "{key}": {_JSON_EXAMPLES[key]}')
-    reading = parse(f"{_LABELS.get(key, '')} {value}")
-    if reading.found.keys() != {key}:
-        raise InputError(f"{piece} must give {key} and nothing else")
-    return reading
-
-
-def _in_json(value: Any) -> str:
-    """A value as JSON has it; of what is nested, which may be endless, its kind."""
-    if isinstance(value, str):
-        return value
-    return shown(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def _settle(reading: Reading, text: str) -> Task:
@@ -250,10 +194,15 @@ def _settle(reading: Reading, text: str) -> Task:
     missing = [name for name in ("pipeline", "methods") if name not in found]
     if missing:
         raise InputError(f"no {' and no '.join(missing)} in {quote(text)}; {known_names()}")
-    given = {
+    given: dict[str, Any] = {
         name: tuple(values) if name == "methods" else next(iter(values))
         for name, values in found.items()
     }
+    budgets = {name: given.pop(name) for name in sorted(given) if name in _LIMITED}
+    if budgets:
+        given["budgets"] = tuple(budgets.items())
+    if budgets.keys() - {MEMORY}:
+        given.setdefault("loss_budget", None)
     try:
         task = Task.model_validate({**given, "text": text})
     except ValidationError as error:
@@ -271,6 +220,8 @@ def _defaults(given: Mapping[str, Any], task: Task) -> list[str]:
         )
         if name not in given
     ]
+    if given.get("loss_budget", 0) is None:
+        notes.append("no CLIP loss given: the study's own budgets are kept beside these")
     if not given.keys() & {"speedup", "latency_s"}:
         notes.append(
             "no speedup or latency given: the fastest point inside the loss budget is used"
@@ -286,11 +237,6 @@ def _refused(error: ValidationError, found: Mapping[str, Mapping[Value, str]]) -
     if isinstance(cause, InputError | RefusedError):
         return InputError(f"{pieces}: {cause}")
     return InputError(f"{pieces}: {name} {first['msg'].lower().removeprefix('input ')}")
-
-
-def _decimal(number: float) -> str:
-    """A number in digits alone, as sentences hold it; no digit is lost."""
-    return f"{Decimal(repr(number)):f}"
 
 
 def _fields() -> str:

@@ -11,6 +11,8 @@ from enum import Enum
 
 from accel_space.methods import METHODS
 from objectives.pipelines.catalogue import PIPELINES
+from objectives.quality import METRICS
+from storage.records.budgets import CLIP_LOSS
 
 
 class Kind(Enum):
@@ -40,15 +42,34 @@ class Kind(Enum):
     BY = "by"
     FILLER = "filler"
     UNCLEAR = "unclear"
+    METRIC = "metric"
+    MEMORY = "memory"
+    BYTES = "GiB"
+    DECIBELS = "dB"
     NUMBER = "number"
     SEPARATOR = "separator"
 
+
+_METRIC_ALIASES = {
+    "image_similarity": ("image similarity", "图像相似度"),
+    "attributes": ("attribute", "属性"),
+}
 
 PIPELINE_WORDS = {name: entry.words for name, entry in PIPELINES.items()}
 """Pipelines, and what else each is called."""
 
 METHOD_WORDS = {name: method.words for name, method in METHODS.items()}
 """Methods, and what else each is called; the first is how `task_sentence` writes it."""
+
+METRIC_WORDS: dict[str, tuple[str, ...]] = {
+    name: (metric.title, *_METRIC_ALIASES.get(name, ()))
+    for name, metric in METRICS.items()
+    if name != CLIP_LOSS
+}
+"""Metrics, and what else each is called. That of the CLIP loss is what a task calls its loss."""
+
+BYTES: dict[str, tuple[str, ...]] = {"MiB": (), "GiB": (), "MB": (), "GB": ()}
+"""Units of memory."""
 
 PHRASES: dict[Kind, tuple[str, ...]] = {
     Kind.SPEEDUP: (
@@ -102,6 +123,10 @@ PHRASES: dict[Kind, tuple[str, ...]] = {
         "基线",
     ),
     Kind.BY: ("by",),
+    Kind.MEMORY: (
+        "memory", "peak memory", "gpu memory", "vram", "显存", "峰值显存", "显存占用", "内存",
+    ),
+    Kind.DECIBELS: ("db",),
 }  # fmt: skip
 """What gives a number its meaning."""
 

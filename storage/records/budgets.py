@@ -79,6 +79,12 @@ class Budgets:
         """The same conditions with another greatest loss."""
         return replace(self, most_loss=most_loss)
 
+    def with_limits(self, limits: Mapping[str, float]) -> Budgets:
+        """Other limits by name, and for what they leave out these."""
+        both = {**self.limits(), **limits}
+        most = both.pop(self.loss)
+        return replace(self, most_loss=most, conditions=both)
+
     def limits(self) -> dict[str, float]:
         """Every budget by name, always in one order: that of the study's loss first."""
         return {self.loss: self.most_loss, **dict(sorted(self.conditions.items()))}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from generator.choice import Rules, task_difficulty
 from generator.make_tasks import make_tasks
-from generator.tasks.task import read_task, task_json, task_sentence
+from generator.tasks.task import read_task
+from generator.tasks.writing import task_json, task_sentence
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
@@ -168,5 +169,5 @@ def test_a_trial_meets_every_made_task_by_interval(
     tasks, _ = make_tasks([study], ratios)
     for task in tasks:
         wish = Requirement(speedup=task.speedup)
-        assert any(meets(trial, wish, Budgets(task.loss_budget)) for trial in points)
+        assert any(meets(trial, wish, study.budgets.with_limits(task.limits)) for trial in points)
         assert task_difficulty(study, task, Rules()) in ("easy", "normal")

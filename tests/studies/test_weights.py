@@ -156,6 +156,7 @@ def test_a_missing_study_is_searched_with_the_metrics_that_are_asked_for(
         scope=Scope.__new__(Scope),
         device="cpu",
         model=None,
+        loss="clip_loss",
         trials=4,
         num_samples=None,
         scorer=None,

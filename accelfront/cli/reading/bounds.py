@@ -107,9 +107,28 @@ def read_at(
             "--req-score-loss is a share of the baseline's score between -1 and 1, such as 0.02 "
             f"for 2%; it is {loss_budget:g}"
         )
-    asked = read_budgets(budget or (), loss_budget)
-    records = read(open_store(storage), study)
-    return [record.under(asked.over(record.budgets)) for record in records]
+    # Before a database is opened: what is no budget needs none.
+    read_budgets(budget or (), loss_budget)
+    return judged_under(read(open_store(storage), study), budget, loss_budget)
+
+
+def judged_under(
+    studies: Iterable[Study], budget: Sequence[str] | None, clip_loss: float | None = None
+) -> list[Study]:
+    """Judge studies by other budgets than their own, where some are given.
+
+    Args:
+        studies: The studies.
+        budget: Budgets as `--budget` takes them.
+        clip_loss: The greatest CLIP loss, where it was given by itself.
+
+    Raises:
+        InputError: If one of them is no budget.
+    """
+    from studies.budgets import read_budgets
+
+    asked = read_budgets(budget or (), clip_loss)
+    return [study.under(asked.over(study.budgets)) for study in studies]
 
 
 def _beside(studies: Sequence[Study]) -> list[str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, named_file
-from accelfront.cli.reading.bounds import OneStudy
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Budget, Storage, named_file
+from accelfront.cli.reading.bounds import OneStudy, judged_under
 from objectives.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 def front(
     study: OneStudy = None,
     storage: Storage = DEFAULT_STORAGE,
+    budget: Budget = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
-    """Show the Pareto front of speedup against CLIP loss."""
+    """Show the Pareto front of speedup against the study's loss, mostly the CLIP loss."""
     from accelfront.cli.reading.stored import read
     from accelfront.screen.commands import Commands
     from accelfront.screen.models import ModelNames
@@ -33,7 +34,7 @@ def front(
     if as_json and as_csv:
         raise InputError("give --json or --csv, not both")
     store = open_store(storage)
-    records = read(store, study)
+    records = judged_under(read(store, study), budget)
     if as_json:
         print_json([record.as_json() for record in records])
     elif as_csv:

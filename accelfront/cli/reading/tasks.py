@@ -35,7 +35,7 @@ def tasks(
 ) -> None:
     """Write tasks that measured trials meet: shares of each answer. Exit code 3 if none."""
     from generator.make_tasks import make_tasks
-    from generator.tasks.task import task_json, task_sentence
+    from generator.tasks.writing import task_json, task_sentence
     from objectives.settings.entries import written_entries
 
     shares = _read_ratios(ratios)

@@ -18,8 +18,9 @@ from accelfront.cli.generation_options import (
     SchedulerOption,
     Size,
 )
-from accelfront.cli.metric_options import SearchedMetrics, SearchedWeights
+from accelfront.cli.metric_options import SearchedLoss, SearchedMetrics, SearchedWeights
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, names_in
+from storage.records.protocol import CLIP_LOSS
 
 if TYPE_CHECKING:
     from generator.artefacts.emit import TaskResult
@@ -98,6 +99,7 @@ def generate(
     ] = None,
     metrics: SearchedMetrics = "",
     weights: SearchedWeights = None,
+    loss: SearchedLoss = CLIP_LOSS,
     guidance: Guidance = None,
     size: Size = None,
     dtype: Dtype = None,
@@ -137,6 +139,7 @@ def generate(
         scorer=scorer,
         metrics=names_in(metrics),
         weights=read_weights(weights or ()),
+        loss=loss,
     )
     emitter = Emitter(
         store=store,

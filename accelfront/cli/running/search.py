@@ -35,6 +35,7 @@ class StudySearch:
         scorer: The value of --scorer.
         metrics: The value of --metrics.
         weights: The value of --weights.
+        loss: The value of --loss.
     """
 
     store: Store
@@ -46,6 +47,7 @@ class StudySearch:
     scorer: str | None
     metrics: tuple[str, ...]
     weights: Mapping[str, Path]
+    loss: str
 
     def run(self, task: Task) -> Study:
         """Run a study of a task's combination until a point meets the task.
@@ -108,6 +110,8 @@ class StudySearch:
         from generator.choice import speed_asked
         from studies.request import StudyRequest
 
+        limits = dict(task.limits)
+        loss_budget = limits.pop(self.loss, None)
         is_here = self.device.partition(":")[0] in ("cpu", "cuda")
         return StudyRequest(
             pipeline=task.pipeline,
@@ -125,6 +129,8 @@ class StudySearch:
             generation=task.settings,
             device=self.device if is_here else "auto",
             requirement=speed_asked(task),
-            loss_budget=task.loss_budget,
+            loss=self.loss,
+            loss_budget=loss_budget,
+            conditions=limits,
             budget_use="run",
         )

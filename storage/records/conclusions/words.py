@@ -29,7 +29,8 @@ def loss_title(name: str) -> str:
 def figures(trial: Trial) -> str:
     """A point with what it is judged by."""
     speedup, loss = speedup_words(trial.judged), loss_words(trial.lost(trial.judged))
-    return f"trial {trial.number}: {speedup} at {_a(loss_title(trial.loss_name))} of {loss}"
+    metric = "" if trial.loss_name == CLIP_LOSS else f" in {trial.loss_name}"
+    return f"trial {trial.number}: {speedup} at a loss of {loss}{metric}"
 
 
 def risk_in_words(trial: Trial, budgets: Budgets) -> str:
@@ -62,10 +63,6 @@ def share_text(chance: float) -> str:
 
 def _percent(chance: float) -> int:
     return min(99, floor(100 * chance))
-
-
-def _a(word: str) -> str:
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _article(share: str) -> str:

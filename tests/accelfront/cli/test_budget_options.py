@@ -111,9 +111,26 @@ def test_a_point_without_an_interval_is_a_row_of_csv(storage: str) -> None:
         assert (rows[-1]["metrics_ssim_loss"], rows[-1]["metrics_ssim_loss_ci_low"]) == ("0.05", "")
 
 
-@pytest.mark.parametrize("command", ["study", "bounds", "export", "tasks"])
-@pytest.mark.parametrize("budget", ["ssim", "lpips=1%", "ssim=0.9", "memory=20"])
+@pytest.mark.parametrize("command", ["study", "front", "bounds", "export", "tasks"])
+@pytest.mark.parametrize("budget", ["ssim", "lpisp=1%", "ssim=0.9", "memory=20"])
 def test_what_is_no_budget_is_bad_usage(command: str, budget: str, storage: str) -> None:
     answer = run(command, "--storage", storage, "--budget", budget)
     assert answer.returncode == 2
     assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
+
+
+def test_front_judges_by_other_budgets_and_keeps_none(storage: str) -> None:
+    own = answered("front", "--storage", storage)
+    assert [point["trial"] for point in own["front"]] == [1, 2, 3]
+    tight = answered("front", "--storage", storage, "--budget", "ssim=15%")
+    assert [point["trial"] for point in tight["front"]] == [2, 3]
+    assert tight["budgets"] == {"clip_loss": 0.02, "memory_mib": 20 * GIB, "ssim": 0.15}
+    options = ("--budget", "memory=none", "--budget", "clip_loss=1%")
+    loose = answered("front", "--storage", storage, *options)
+    assert [point["trial"] for point in loose["front"]] == [0, 1, 2, 3]
+    assert (loose["loss_budget"], loose["ruled_out"]) == (0.01, [])
+    unknown = answered("front", "--storage", storage, "--budget", "attributes=3%")
+    assert (unknown["front"], unknown["ruled_out"]) == ([], [0, 1, 2, 3])
+    shown = run("front", "--storage", storage, "--budget", "attributes=3%")
+    assert "or measured before the attributes loss was" in " ".join(shown.stdout.split())
+    assert answered("front", "--storage", storage) == own

@@ -1,11 +1,9 @@
-"""Sentences as people may write them, made from tasks, and an oracle apart from the parser."""
+"""Sentences as people may write them, made from tasks."""
 
 # ruff: noqa: RUF001
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import combinations
@@ -75,6 +73,26 @@ CHINESE = {
     "loss_budget": ["精度损失不超过{l}", "损失不超过{pc}%", "质量损失在{pc}%以内", "损失≤{l}",
                     "精度损失{l}", "质量不低于{q}%", "保持{q}%以上的画质"],
 }  # fmt: skip
+LIMITS = {
+    "en": {
+        "lpips": ["LPIPS at most {l}", "LPIPS <= {l}", "LPIPS under {l}", "LPIPS {l}",
+                  "at most {l} LPIPS", "LPIPS loss below {l}"],
+        "ssim": ["SSIM at least {v}", "SSIM >= {v}", "at least {v} SSIM", "SSIM loss at most {pc}%",
+                 "an SSIM of {v} or more", "SSIM: {v}"],
+        "attributes": ["attributes loss under {pc}%", "attributes loss <= {l}",
+                       "an attributes loss of at most {pc}%"],
+        "memory_mib": ["memory at most {g} GiB", "under {g}GiB of memory", "peak memory <= {g} gib",
+                       "VRAM: {l} MiB", "within {g} GiB"],
+    },
+    "zh": {
+        "lpips": ["LPIPS不超过{l}", "LPIPS≤{l}", "LPIPS低于{l}"],
+        "ssim": ["SSIM不低于{v}", "SSIM至少{v}", "SSIM损失不超过{pc}%", "SSIM≥{v}"],
+        "attributes": ["属性损失不超过{pc}%", "属性损失{pc}%以内"],
+        "memory_mib": ["显存不超过{g}GiB", "显存{g}GiB以内", "峰值显存≤{l}MiB"],
+    },
+}  # fmt: skip
+"""Budgets on metrics and on memory."""
+
 TIME_SHARES = {
     "en": ["in at most {p}% of the time", "run in under {p} percent of the original time",
            "time under {p}%", "in less than {p}% time", "latency at most {p}% of the baseline",
@@ -137,6 +155,15 @@ def random_task(random: Random) -> Task:
         fields["latency_s"] = random.randint(1, 9999) / 1000
     if random.random() < 0.8:
         fields["loss_budget"] = random.randint(-999, 5000) / 10_000
+    limits = {
+        "lpips": random.randint(0, 900) / 1000,
+        "ssim": random.randint(0, 500) / 1000,
+        "attributes": random.randint(0, 500) / 1000,
+        "memory_mib": 1024.0 * random.randint(1, 200),
+    }
+    fields["budgets"] = tuple(limit for limit in limits.items() if random.random() < 0.15)
+    if dict(fields["budgets"]).keys() - {"memory_mib"}:
+        fields.setdefault("loss_budget", None)
     return Task(**fields)
 
 
@@ -144,6 +171,7 @@ def random_clauses(task: Task, random: Random, language: str) -> list[str]:
     forms = ENGLISH if language == "en" else CHINESE
     methods = [random.choice(METHOD_SPELLINGS[name]) for name in task.methods]
     random.shuffle(methods)
+    said = task.loss_budget
     words = {
         "p": random.choice(PIPELINES[task.pipeline]),
         "s": random.choice(SCHEDULERS[task.scheduler]),
@@ -154,10 +182,18 @@ def random_clauses(task: Task, random: Random, language: str) -> list[str]:
         "ms": _digits(task.latency_s, 1000),
         "l": _digits(task.loss_budget),
         "pc": _digits(task.loss_budget, 100),
-        "q": f"{100 - Decimal(_digits(task.loss_budget, 100)):f}",
+        "q": "" if said is None else f"{100 - Decimal(_digits(said, 100)):f}",
     }
     clauses = []
-    for name in task.model_fields_set:
+    for name, most in task.budgets:
+        loss = {
+            "l": _digits(most), "pc": _digits(most, 100), "v": f"{1 - Decimal(_digits(most)):f}",
+            "g": _digits(most / 1024),
+        }  # fmt: skip
+        clauses.append(random.choice(LIMITS[language][name]).format(**loss))
+    for name in task.model_fields_set - {"budgets"}:
+        if name == "loss_budget" and task.loss_budget is None:
+            continue
         form = random.choice(forms[name])
         if "Euler" in form and task.scheduler != "EulerDiscreteScheduler":
             form = "{n} steps"
@@ -211,72 +247,6 @@ def mutated(text: str, random: Random) -> str:
         changed = random.choice(["", inserted, piece * 2, piece[::-1]])
         text = text[:start] + changed + text[start + len(piece) :]
     return text
-
-
-_NAMES = re.compile(
-    r"((sd|stable[\s_-]*diffusion)[\s_-]*v?(1[.-]5|2[.-]1|1[\s_-]*5)"
-    r"|(sd[\s_-]*xl|stable[\s_-]*diffusion[\s_-]*xl)[\s_-]*(base)?[\s_-]*v?(1\.0)?"
-    r"|pixart[\s_-]*(sigma|\u03c3)?[\s_-]*xl[\s_-]*2|dpm[\s_-]*(solver)?[\s_-]*\+\+[\s_-]*2m)(?![a-z0-9]|\.[0-9])"
-)
-_NUMBER = re.compile(r"(?:(?<![0-9.a-z])-)?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
-_UNITS = {
-    "steps": r"((euler|ddim|unipc|((?!speed|loss|- )[a-z +-])*scheduler)\s*)?"
-    r"((sampling|inference)\s*)?(steps?\b|步)",
-    "speedup": r"(x|times|fold)(?![a-z])|倍",
-    "latency_s": r"(s|secs?|seconds?)(?![a-z])|秒",
-    "latency_ms": r"(ms|milliseconds?)(?![a-z])|毫秒",
-}
-_PERCENT = r"(?:-|\s*)(%|per)"
-_WORDS = {
-    "steps": r"(?<!multi)steps?(?![a-z])|步",
-    "speedup": r"speed[\s_-]*up|加速比",
-    "loss_budget": "loss|损失",
-}
-_QUALITY = r"(quality|score|precision|质量|画质|精度)(?!\s*(loss|drop|损失))"
-_LATENCY = "time(?!s)|latency|耗时|延迟|时间"
-
-
-def numbers_with_roles(text: str) -> list[set[tuple[str, float]]]:
-    """For each number of a text outside of names: what it may say, by its unit or words beside it.
-
-    Words count up to the next number on either side; a unit at the number outweighs them, but of a
-    percentage words alone say what it is of.
-    """
-    plain = _NAMES.sub("\N{CURRENCY SIGN}", unicodedata.normalize("NFKC", text).lower())
-    plain = plain.replace("\u00d7", "x")
-    matches = list(_NUMBER.finditer(plain))
-    found = []
-    for index, match in enumerate(matches):
-        before = plain[matches[index - 1].end() if index else 0 : match.start()]
-        last = index + 1 == len(matches)
-        after = plain[match.end() : len(plain) if last else matches[index + 1].start()]
-        number = Decimal(match[0])
-        beside = f"{before} | {after}"
-        if re.match(_PERCENT, after):
-            found.append(_shares(number / 100, beside))
-            continue
-        units = {
-            unit for unit, form in _UNITS.items() if re.match(rf"(?:-|\s*)(?:{form})", after)
-        } or {word for word, form in _WORDS.items() if re.search(form, beside)}
-        found.append(
-            {
-                ("latency_s", float(number / 1000))
-                if unit == "latency_ms"
-                else (unit, float(number))
-                for unit in units
-            }
-        )
-    return found
-
-
-def _shares(share: Decimal, beside: str) -> set[tuple[str, float]]:
-    """What a percentage may be: a loss, what is left of the quality, or of the time."""
-    said = {
-        _WORDS["loss_budget"]: ("loss_budget", share),
-        _QUALITY: ("loss_budget", 1 - share),
-        _LATENCY: ("speedup", 1 / share if share else share),
-    }
-    return {(name, float(value)) for form, (name, value) in said.items() if re.search(form, beside)}
 
 
 def _digits(number: float | None, factor: int = 1) -> str:

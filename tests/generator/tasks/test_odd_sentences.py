@@ -108,7 +108,7 @@ REFUSED = (
     "quality within 5%", "quality within 5% of the original", "5% quality", "keep quality at 5%",
     "lose at most 2%", "lose 2% quality", "losing no more than 2% of quality",
     "degrade at most 2%", "at most 2% degradation", "2% tolerance", "tolerance 2%",
-    "PSNR at least 30", "CLIP score at least 0.3", "similarity at least 95%", "loss 2",
+    "CLIP score at least 0.3", "similarity at least 95%", "loss 2",
     "loss 2.5", "loss 100%", "loss under one percent", "loss at most 2 percent points",
     "loss at most 2pp", "loss exactly 2%", "loss ~2%", "loss about 2%", "loss at least 1%",
     "loss between 1% and 2%", "20 steps at most 2x", "twenty steps", "20 or 25 steps",

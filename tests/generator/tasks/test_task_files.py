@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.tasks.task import Task, read_task, task_json
+from generator.tasks.task import Task, read_task
 from generator.tasks.task_files import Unparsed, read_again, read_tasks
+from generator.tasks.writing import task_json
 from objectives.errors import InputError
 
 SENTENCE = "SDXL, DDIM, 25 steps, DeepCache, at least 2x, loss at most 2%"

@@ -8,20 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.tasks.task import (
-    DEFAULT_LOSS_BUDGET,
-    Task,
-    read_task,
-    task_json,
-    task_sentence,
-)
+from generator.tasks.task import DEFAULT_LOSS_BUDGET, Task, read_task
+from generator.tasks.writing import task_json, task_sentence
 from objectives.errors import InputError
+from tests.generator.tasks.task_oracle import numbers_with_roles
 from tests.generator.tasks.task_sentences import (
     TIME_SHARES,
     UNSAID_SHARES,
     join,
     mutated,
-    numbers_with_roles,
     random_clauses,
     random_task,
     shuffled,
@@ -37,6 +32,7 @@ WITHOUT_NUMBER = {
     "speedup": None,
     "latency_s": None,
     "loss_budget": DEFAULT_LOSS_BUDGET,
+    **dict.fromkeys(["lpips", "ssim", "attributes", "memory_mib"]),
 }
 
 
@@ -81,16 +77,26 @@ def test_a_damaged_sentence_is_refused_or_each_of_its_numbers_has_its_own_role()
     assert len(kept) > 200, "too few damaged sentences can still be read to prove anything"
 
 
+def asked(task: Task, name: str) -> float | None:
+    """What a task asks of a field, or of what a budget limits."""
+    found: float | None = (
+        getattr(task, name, None) if hasattr(task, name) else task.limits.get(name)
+    )
+    if name == "loss_budget" and found is None and task.limits.keys() - {"memory_mib"}:
+        return DEFAULT_LOSS_BUDGET
+    return found
+
+
 def assert_numbers_have_their_roles(task: Task, text: str) -> None:
     numbers = numbers_with_roles(text)
     for roles in numbers:
         # No number is passed over, none is read as something else.
-        assert any(getattr(task, name) == value for name, value in roles), text
+        assert any(asked(task, name) == value for name, value in roles), text
     for name, default in WITHOUT_NUMBER.items():
         said = {value for roles in numbers for each, value in roles if each == name}
         # Words beside a percentage may leave open what it is of.
         surely = any({each for each, _ in roles} == {name} for roles in numbers)
-        value = getattr(task, name)
+        value = asked(task, name)
         assert value in said or (not surely and value == default), text
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from generator.tasks.task import read_task, task_json
+from generator.tasks.task import read_task
+from generator.tasks.writing import task_json
 from objectives.errors import InputError
 from objectives.settings.generation import AskedLora, GenerationSettings
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from accel_space.methods import METHODS
 from generator.tasks.lexer import lex
-from generator.tasks.task import Task, read_task, task_json, task_sentence
+from generator.tasks.task import Task, read_task
 from generator.tasks.words import METHOD_WORDS, PIPELINE_WORDS, Kind
+from generator.tasks.writing import task_json, task_sentence
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.schedulers import SCHEDULER_WORDS
 

@@ -1,0 +1,122 @@
+"""What a number of a task limits where it is said of a metric or of memory."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from generator.tasks.measure import LEAST, MOST, Measure
+from generator.tasks.words import Kind
+from objectives.errors import InputError
+from objectives.quality import METRICS
+from objectives.quality.metric import Metric
+from storage.records.budgets import MEMORY
+
+MIB = {"MiB": "1", "GiB": "1024", "MB": "0.95367431640625", "GB": "953.67431640625"}
+"""How many MiB a unit is; exact, as 10**6 / 2**20 is."""
+
+MOST_LOSS = 0.5
+"""The greatest budget of a metric whose values are the better the greater."""
+
+MOST_MEMORY = 1e9
+
+MEMORY_EXAMPLE = '"memory at most 20 GiB"'
+
+_BESIDE = frozenset({Kind.LOSS, Kind.QUALITY})
+"""What may stand beside a metric's name."""
+
+
+class Limit(NamedTuple):
+    """A budget of a task.
+
+    Attributes:
+        name: A metric's, or `memory_mib`.
+        most: The greatest loss, or the most memory.
+        notes: What could have been read otherwise.
+    """
+
+    name: str
+    most: float
+    notes: tuple[str, ...] = ()
+
+
+def read_limit(measure: Measure, piece: str) -> Limit | None:
+    """Tell what a measure limits; None if it is neither a metric nor memory.
+
+    Args:
+        measure: The measure.
+        piece: The text of it, in quotes.
+
+    Raises:
+        InputError: If it can be read in more than one way, or limits nothing that a task can.
+    """
+    kinds, unit = measure.kinds, measure.unit_kind
+    named = {each.value for each in measure.tokens if each.kind is Kind.METRIC}
+    of_memory = Kind.MEMORY in kinds or unit is Kind.BYTES
+    if not named and not of_memory:
+        if unit is Kind.DECIBELS:
+            raise InputError(f'{piece} does not say what it is; write "PSNR at least 30 dB"')
+        return None
+    others = kinds - LEAST - MOST - {Kind.METRIC, Kind.MEMORY} - (_BESIDE if named else set())
+    units = {Kind.BYTES} if of_memory else {Kind.PERCENT, Kind.DECIBELS}
+    if len(named) + of_memory > 1 or others or (unit is not None and unit not in units):
+        wanted = [f'"{_words(name)} loss at most 10%"' for name in sorted(named)]
+        examples = wanted + ([MEMORY_EXAMPLE] if of_memory else [])
+        raise InputError(f"{piece} mixes two things; write {' or '.join(examples)}")
+    number = Decimal(measure.number.value)
+    if of_memory:
+        return _memory(measure, number, piece)
+    return _loss(METRICS[named.pop()], measure, number, piece)
+
+
+def _memory(measure: Measure, number: Decimal, piece: str) -> Limit:
+    if measure.kinds & LEAST:
+        raise InputError(
+            f"{piece} limits the memory from below, and a task says the most; write "
+            f"{MEMORY_EXAMPLE}"
+        )
+    if measure.unit is None:
+        raise InputError(f"{piece} has no unit, MiB or GiB; write it like {MEMORY_EXAMPLE}")
+    most = float(number * Decimal(MIB[measure.unit.value]))
+    if not 0 < most < MOST_MEMORY:
+        raise InputError(f"{piece} is no amount of memory; write it like {MEMORY_EXAMPLE}")
+    return Limit(MEMORY, most)
+
+
+def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limit:
+    """The greatest loss in a metric, from that loss or from the least value."""
+    words, kinds = _words(metric.name), measure.kinds
+    example = f'"{words} loss at most 10%"'
+    if measure.unit_kind is Kind.PERCENT:
+        number /= 100
+    of_loss = Kind.LOSS in kinds or not metric.more_is_better
+    if measure.unit_kind is Kind.DECIBELS and (of_loss or metric.name != "psnr"):
+        raise InputError(f"{piece} mixes two things; write {example}")
+    if of_loss:
+        if kinds & LEAST:
+            raise InputError(
+                f"{piece} limits the loss from below, and a task says the greatest; write {example}"
+            )
+        if not 0 <= number <= (Decimal(MOST_LOSS) if metric.more_is_better else 10**9):
+            raise InputError(f"{piece} is no budget, which is from 0 to 50%; write {example}")
+        return Limit(metric.name, float(number))
+    if "pairs" not in metric.needs:
+        raise InputError(f"{piece} can be read in more than one way; write it like {example}")
+    if kinds & MOST:
+        raise InputError(
+            f"{piece} limits {words} from above, and a task says the least, or the greatest loss; "
+            f"write {example}"
+        )
+    most = metric.lost(float(number))
+    # As written: 1 - 0.9 in floats is not 0.1.
+    exact = float(1 - number)
+    most = exact if abs(exact - most) < 1e-9 else most
+    if not 0 <= most <= MOST_LOSS:
+        raise InputError(f"{piece} is a loss of {most:.0%}, and 50% is the most; write {example}")
+    note = f"{piece} is read as {words} loss of at most {100 * most:.3g}%"
+    return Limit(metric.name, most, (note,))
+
+
+def _words(name: str) -> str:
+    """A metric's name as a sentence has it."""
+    return name.replace("_", " ")
