@@ -46,13 +46,14 @@ def kept_metrics(request: StudyRequest, use: Use | None = None) -> tuple[str, ..
     return tuple(kept)
 
 
-def wanted_metrics(request: StudyRequest, budgets: Budgets) -> list[str]:
-    """The metrics that a study is asked for by name, or by a budget.
+def wanted_metrics(request: StudyRequest, budgets: Budgets, protocol: Protocol) -> list[str]:
+    """The metrics of a run that a study is asked for by name, or by a budget.
 
-    Only for these a point is measured again that lacks one.
+    Only for these a point is measured again that lacks one. A metric that the run leaves out would
+    be lacking again after that.
     """
     named = {*request.metrics, *budgets.conditions}
-    return [name for name in METRICS if name in named]
+    return [name for name in METRICS if name in named and name in protocol.metrics]
 
 
 def _check_known(option: str, name: str) -> None:

@@ -117,7 +117,7 @@ class _Run:
             self.instruments,
             confirmation is not None,
             self.budgets,
-            wanted_metrics(plan.request, self.budgets),
+            wanted_metrics(plan.request, self.budgets, plan.protocol),
             request.trial_timeout_s,
             self.standstill,
             self.failures,

@@ -112,6 +112,24 @@ def test_weights_that_do_not_fit_leave_no_study(
     assert not study_names(store)
 
 
+def test_a_study_whose_weights_are_gone_goes_on_without_them_and_ends(
+    make_request: MakeRequest, store: Store, tmp_path: Path
+) -> None:
+    weights = {"lpips": save_alexnet(tmp_path / "a.pth")}
+    # No point keeps this budget, so any other one might be better.
+    conditions = {"lpips": 1e-9}
+    first = make_request(trials=1, steps=2, weights=weights, conditions=conditions)
+    run_study(make_plan(first), store)
+    weights["lpips"].unlink()
+    plan = make_plan(make_request(trials=2, steps=2, timeout_s=60))
+
+    outcome = run_study(plan, store)
+
+    assert outcome.reason == "trials"
+    kept = [trial.measurement.metrics for trial in outcome.study.trials]
+    assert ["lpips" in metrics for metrics in kept] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
