@@ -119,5 +119,5 @@ def test_ranges_that_reach_past_the_window_are_one_point() -> None:
 
 
 def test_steps_of_which_none_can_reuse_are_refused() -> None:
-    with pytest.raises(RefusedError, match="DDIMScheduler's 1 steps none can; use more steps"):
-        Stack(tiny_context(tiny_sd(), ["pab"], 1))
+    with pytest.raises(RefusedError, match="DDIMScheduler's 2 steps none can; use more steps"):
+        Stack(tiny_context(tiny_sd(), ["pab"], 2))
