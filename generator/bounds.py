@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from objectives.errors import InputError
+from objectives.quality.metrics.clip_loss import ClipLoss
+from storage.records.budgets import CLIP_LOSS
 from storage.records.protocol import Protocol
 from storage.records.study import Study
 
@@ -75,7 +77,7 @@ def weak_baselines(studies: Iterable[Study]) -> list[WeakBaseline]:
     alike: dict[tuple[str, Protocol], list[Study]] = {}
     for study in studies:
         if study.front:
-            alike.setdefault((study.combination.pipeline, study.protocol), []).append(study)
+            alike.setdefault((study.combination.pipeline, study.protocol.lasting), []).append(study)
     found = (weak for group in alike.values() for weak in _weak_ones(group))
     return sorted(found, key=lambda weak: -weak.shortfall)
 
@@ -87,7 +89,8 @@ def _weak_ones(studies: Sequence[Study]) -> list[WeakBaseline]:
         score = study.front[0].measurement.baseline_clip_score
         scores[combination.scheduler, combination.steps] = score
     better, best = max(scores.items(), key=lambda item: item[1])
-    budget = min(study.loss_budget for study in studies)
+    usual = ClipLoss.default_budget
+    budget = min(study.budgets.limits().get(CLIP_LOSS, usual) for study in studies)
     pipeline = studies[0].combination.pipeline
     return [
         WeakBaseline(pipeline, scheduler, steps, 1 - score / best, better)

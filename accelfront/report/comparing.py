@@ -68,7 +68,7 @@ def compare(studies: Iterable[Study]) -> list[Comparison]:
     alike: dict[tuple[str, str, Protocol], list[Study]] = {}
     for study in studies:
         if study.trials:
-            shared = study.combination.pipeline, study.device, study.protocol
+            shared = study.combination.pipeline, study.device, study.protocol.lasting
             alike.setdefault(shared, []).append(study)
     return [_comparison(group) for group in alike.values() if len(group) > 1]
 

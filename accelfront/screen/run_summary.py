@@ -61,7 +61,8 @@ def _weakness(study: Study, store: Store) -> list[str]:
     """Warnings that the baseline scores less than that of a comparable study."""
     from generator.bounds import weak_baselines
 
-    alike = [each for each in read_studies(store) if each.protocol == study.protocol]
+    lasting = study.protocol.lasting
+    alike = [each for each in read_studies(store) if each.protocol.lasting == lasting]
     combination = study.combination
     own = combination.pipeline, combination.scheduler, combination.steps
     return [

@@ -107,6 +107,12 @@ class Protocol(Record):
     loras: Annotated[tuple[Lora, ...], Field(strict=False)] = ()
 
     @property
+    def lasting(self) -> Protocol:
+        """The same without what a study may gain: equal where measurements compare."""
+        fields = type(self).model_fields
+        return self.model_copy(update={name: fields[name].get_default() for name in GAINED})
+
+    @property
     def identity(self) -> dict[str, Any]:
         """The fields by which a protocol is told from others: see `FIRST_VERSION`."""
         fields = type(self).model_fields

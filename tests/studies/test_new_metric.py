@@ -107,6 +107,27 @@ def test_a_new_metric_is_measured_shown_and_budgeted(
     assert under(losses[0] / 2).front == []
 
 
+def test_a_new_metric_is_the_second_objective(
+    monkeypatch: pytest.MonkeyPatch, make_request: MakeRequest, store: Store
+) -> None:
+    monkeypatch.setitem(METRICS, "darkening", Darkening())
+    request = make_request(
+        trials=2, num_samples=3, steps=4, sampler="grid", loss="darkening", loss_budget=0.4
+    )
+    study = run_study(make_plan(request), store).study
+    assert (study.loss, study.budgets.limits()) == ("darkening", {"darkening": 0.4})
+    for trial in study.trials:
+        found = trial.measurement.metrics["darkening"]
+        assert trial.loss == pytest.approx(found.loss, rel=1e-5)
+        assert found.samples == 3, "all pictures are compared"
+    for point in study.as_json()["front"]:
+        assert point["loss"] == pytest.approx(point["metrics"]["darkening"]["loss"], rel=1e-5)
+    best = min(study.trials, key=lambda each: each.loss)
+    script = render_script(study, best, find_source(study))
+    assert "darkening loss" in script
+    compile(script, "script", "exec")
+
+
 def test_metrics_that_are_asked_for_are_measured_shown_and_budgeted(
     make_request: MakeRequest, store: Store
 ) -> None:

@@ -274,7 +274,7 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
         hard = outcome.difficulty or "-"
         if outcome.status == "emitted" and outcome.chosen:
             trial, inside = outcome.chosen.trial, share_text(outcome.chosen.chance_inside)
-            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}", inside
+            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_clip_loss:.1%}", inside
             written.add_row(str(number), *figures, hard)
         else:
             reason = f"{quote(outcome.task)}\n{outcome.reason}"

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from storage.records.budgets import UNKNOWN, Budgets
+from storage.records.judgement import judged_front, sure_answer
 from storage.records.measurement import MetricResult
-from tests.made_records import changed, made_measurement
+from tests.made_records import changed, made_measurement, made_point
 
 MEASURED = made_measurement(
     clip_loss_ci=[-0.01, 0.03],
@@ -71,3 +74,20 @@ def test_memory_that_was_not_measured_keeps_no_budget() -> None:
     assert Budgets(0.02, {"memory_mib": 20}).why_not(changed(MEASURED, peak_memory_mib=62.5)) == (
         "its peak memory is 62.5 MiB, and 20 MiB is allowed"
     )
+
+
+@pytest.mark.parametrize("name", ["ssim", "attributes", "memory_mib"])
+def test_a_point_whose_confirmation_breaks_a_budget_is_not_used(name: str) -> None:
+    def measured(lost: float, memory: float) -> dict[str, Any]:
+        loss = {"value": 1 - lost, "loss": lost, "loss_ci": [lost, lost], "samples": 8}
+        metrics = {"ssim": loss, "attributes": loss}
+        return {"metrics": metrics, "peak_memory_mib": memory, "clip_loss_ci": [0.01, 0.01]}
+
+    budgets = Budgets(0.02, {name: 1000.0 if name == "memory_mib" else 0.05})
+    inside = made_point(0, **measured(0.01, 900.0))
+    assert sure_answer([inside], budgets) == inside
+    again = made_measurement(**measured(0.2, 1100.0))
+    broken = inside.model_copy(update={"confirmed": again})
+    assert sure_answer([broken], budgets) is None
+    assert judged_front([broken], budgets) == []
+    assert judged_front([broken], Budgets(0.02)) == [broken]
