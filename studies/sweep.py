@@ -13,6 +13,7 @@ from accel_space.errors import RefusedError
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.schedulers import scheduler_name
+from studies.planning.metrics import kept_metrics
 from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
 from studies.sweep_file import Exclusion, Sweep
@@ -101,6 +102,8 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     kept = [each for each in requests if not any(_matches(each, x) for x in sweep.exclude)]
     if not kept:
         raise InputError("the sweep is empty: `exclude` leaves out every study")
+    # They all measure by the same metrics.
+    kept_metrics(kept[0])
     return kept
 
 

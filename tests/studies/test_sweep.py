@@ -159,6 +159,8 @@ def test_what_is_wrong_is_told_with_the_line(tmp_path: Path, text: str, told: st
         (SMALL.replace("unipc", "unipic"), "did you mean UniPC"),
         (SMALL.replace("tiny-shapes-v", "tiny-shaped"), "did you mean tiny-shapes"),
         (SMALL.replace("tome", "tom"), "unknown method 'tom'"),
+        (SMALL + "protocol: {metrics: [lpisp]}", "no metric 'lpisp'; did you mean lpips"),
+        (SMALL + "protocol: {weights: {dino: a.pth}}", "does not measure DINOv2"),
         (SMALL + "exclude: [{schedulers: [DDIM, UniPC]}]", "leaves out every study"),
         (
             SMALL.replace("[6, 8]", str(list(range(1, 901)))),

@@ -163,10 +163,10 @@ def test_a_sweep_file_names_weights_from_its_own_folder(tmp_path: Path, file: Pa
     sweep = tmp_path / "sweep.yaml"
     sweep.write_text(
         "pipelines: tiny-shapes\nschedulers: DDIM\nsteps: 4\nmethods: deepcache\n"
-        f"protocol:\n  metrics: [lpips]\n  weights:\n    lpips: a.pth\n    dino: {file}\n"
+        f"protocol:\n  metrics: [lpips, dino]\n  weights:\n    lpips: a.pth\n    dino: {file}\n"
     )
     [request] = make_requests(read_sweep(sweep), sweep.parent)
-    assert request.metrics == ("lpips",)
+    assert request.metrics == ("lpips", "dino")
     assert request.weights == {"lpips": tmp_path / "a.pth", "dino": file}
 
 
