@@ -113,15 +113,15 @@ def measured_call(point: Point) -> dict[str, Any]:
     """How a point was measured, as arguments of the pipeline's call."""
     protocol = point.protocol
     entry = PIPELINES.get(point.combination.pipeline)
-    guidance = {"guidance_scale": protocol.guidance_scale}
+    guided = {"guidance_scale": protocol.guidance_scale}
     needs_negative = entry is not None and entry.family.values.second_call
     negative = {"negative_prompt": protocol.negative_prompt}
     return {
         "num_inference_steps": point.combination.steps,
+        **(guided if entry is None else entry.family.call_at(protocol.guidance_scale)),
         "height": protocol.height,
         "width": protocol.width,
         **(negative if protocol.negative_prompt or needs_negative else {}),
-        **(guidance if entry is None else entry.family.call_at(protocol.guidance_scale)),
     }
 
 
