@@ -21,7 +21,7 @@ from storage.records.trial import Trial
 from tests.generator.artefacts.running import draw_with_scripts
 from tests.generator.made_trials import METHOD_SETS, made_study, stack_at
 from tests.made_records import changed
-from tests.tiny_pipelines import CALLS, PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
+from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
 STEPS = 8
 
@@ -45,6 +45,8 @@ FAMILY_SETS = [
     ("PixArt-alpha", ("first_block_cache",)),
     ("PixArt-alpha", ("step_cache",)),
     ("PixArt-alpha", ("taylorseer", "cfg_cutoff")),
+    ("FLUX.1-dev", ("mag_cache",)),
+    ("SD3.5-medium", ("taylorseer", "cfg_cutoff")),
 ]
 
 FOUND = "float32"
@@ -65,8 +67,9 @@ def load(family: str, models: dict[str, Path]) -> Any:
     """One of them, with the scheduler of its trials."""
     pipe = DiffusionPipeline.from_pretrained(models[family], safety_checker=None)
     entry = find_pipeline(family)
-    settings = scheduler_settings("DDIM", entry.architecture.scheduler, entry.pipeline_class)
-    pipe.scheduler = make_scheduler("DDIM", pipe.scheduler.config, settings)
+    name, config = entry.usual_scheduler, entry.architecture.scheduler
+    settings = scheduler_settings(name, config, entry.pipeline_class)
+    pipe.scheduler = make_scheduler(name, pipe.scheduler.config, settings)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -109,7 +112,7 @@ def draw(generate: Callable[..., Any], family: str) -> torch.Tensor:
         width=PICTURE_SIZE,
         generator=[torch.Generator().manual_seed(SEED + at) for at in range(len(PROMPTS))],
         output_type="pt",
-        **CALLS[family],
+        **find_pipeline(family).family.call,
     ).images
     return pictures
 
