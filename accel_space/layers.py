@@ -17,12 +17,12 @@ def skip_blocks(
     keep: Callable[[Any], None],
     predicted: Callable[[], Any],
 ) -> None:
-    """Let a row of transformer blocks reuse what all behind the kept ones add to the picture."""
+    """Let transformer blocks reuse what all behind the kept ones add to the picture."""
     both: dict[int, bool] = {}
 
     def reusing(place: int, forward: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            picture = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+            picture = picture_given(args, kwargs)
             if state.full:
                 if place == kept_layers:
                     state.before = picture
@@ -35,7 +35,9 @@ def skip_blocks(
             if place == kept_layers:
                 picture = picture + predicted()
             # Where picture and prompt are joined, the prompt's part comes first.
-            return (kwargs["encoder_hidden_states"], picture) if both[place] else picture
+            if both[place]:
+                return kwargs["encoder_hidden_states"], picture
+            return picture
 
         return run
 
@@ -44,18 +46,22 @@ def skip_blocks(
             block.forward = reusing(place, block.forward)
 
 
+def picture_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a layer is given of the picture: by keyword, or first."""
+    return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+
+
 def unet_skipper(
     state: Any, keep: Callable[[Any], None], predicted: Callable[[], Any]
 ) -> Callable[..., None]:
-    """Make what leaves one module of a UNet out at the calls that do not compute all."""
+    """Make what leaves a module of a UNet out at the calls that do not compute all."""
 
     def skip(held: Any, instead: Callable[[Any], Any], is_edge: bool = False) -> None:
         forward = held.forward
 
         def run(*args: Any, **kwargs: Any) -> Any:
             if not state.full:
-                hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-                return instead(predicted() if is_edge else hidden)
+                return instead(predicted() if is_edge else picture_given(args, kwargs))
             output = forward(*args, **kwargs)
             if is_edge:
                 keep(output[0] if isinstance(output, tuple) else output)
@@ -76,7 +82,7 @@ def passed_on_alone(hidden: Any) -> Any:
     return (hidden,)
 
 
-def skip_layer(block: Any, place: int, skip: Callable[..., None], is_edge: bool = False) -> None:
+def skip_layer(block: Any, place: int, skip: Any, is_edge: bool = False) -> None:
     """Leave out one resnet of a block, with its attention where it has one."""
     attentions = getattr(block, "attentions", None)
     skip(block.resnets[place], passed_on, is_edge=is_edge and not attentions)
@@ -106,7 +112,7 @@ def skip_way_down(unet: Any, kept_layers: int, skip: Callable[..., None]) -> Non
 
 
 def skip_way_up(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
-    """Leave out the mid block, and of the way up what the kept layers of the way down do not reach.
+    """Leave out the mid block, and of the way up what the kept layers do not rejoin.
 
     The way up has one layer more, for what comes before the first one of the way down.
     """

@@ -33,7 +33,7 @@ def full_calls(calls: int, interval: float, power: float, centre: float) -> list
     Args:
         calls: Of one generation.
         interval: One call in so many runs in full, 1 or more.
-        power: How much denser they lie near the centre: 1 is evenly, and more is denser.
+        power: How much denser they lie near the centre; 1 is evenly.
         centre: Where they are densest, from 0, the first call, to 1, the last.
     """
     count = ceil(calls / interval - 1e-9)
@@ -50,7 +50,7 @@ def full_calls(calls: int, interval: float, power: float, centre: float) -> list
 
 
 def weights_at(call: int, known: Sequence[int]) -> list[float]:
-    """What each known value counts in a polynomial through all of them, at another call.
+    """What each known value counts in the polynomial through all, at another call.
 
     Lagrange's formula; the weights add up to 1.
     """
@@ -76,13 +76,15 @@ def apply_step_cache(
     order: int,
     kept_layers: int,
 ) -> Callable[..., Any]:
-    """Run the chosen calls in full, and at the others what comes before the cached part alone."""
+    """Run the chosen calls in full, and predict the deep layers at the others."""
     module = getattr(pipe, denoiser)
-    state = module.step_cache = SimpleNamespace(call=0, places=[], full=True, known=[], before=None)
+    state = SimpleNamespace(call=0, places=[], full=True, known=[], before=None)
+    module.step_cache = state
 
     def begin(*_: Any) -> None:
         if state.call == 0:
-            state.places = full_calls(len(pipe.scheduler.timesteps), interval, power, centre)
+            calls = len(pipe.scheduler.timesteps)
+            state.places = full_calls(calls, interval, power, centre)
         state.full = state.call in state.places
 
     def end(*_: Any) -> None:
@@ -93,7 +95,8 @@ def apply_step_cache(
 
     def predicted() -> Any:
         weights = weights_at(state.call, [call for call, _ in state.known])
-        parts = [weight * value for weight, (_, value) in zip(weights, state.known, strict=True)]
+        values = [value for _, value in state.known]
+        parts = [each * value for each, value in zip(weights, values, strict=True)]
         return sum(parts[1:], parts[0])
 
     module.register_forward_pre_hook(begin)

@@ -206,7 +206,7 @@ def test_a_plan_builds_its_stack_once(
         ({"model": "nowhere"}, "nowhere"),
         ({"scorer": "nowhere"}, "nowhere"),
         ({"revision": "main"}, "--revision"),
-        ({"scheduler": "FlowMatchEulerDiscrete"}, "FlowMatchEulerDiscreteScheduler"),
+        ({"scheduler": "FlowMatchEulerDiscrete"}, "FlowMatchEuler does not suit this pipeline"),
         ({"pipeline": "PixArt-alpha"}, "DeepCache needs a UNet"),
         ({"prompts": Path("nowhere.txt")}, "nowhere.txt"),
         ({"steps": 3, "methods": ("tgate",)}, "6 steps"),
