@@ -12,6 +12,7 @@ import torch
 
 from accel_space.errors import RefusedError
 from accel_space.hits import Hits
+from accel_space.methods import METHODS
 from accel_space.stack import Stack
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES
@@ -20,6 +21,7 @@ from objectives.pipelines.model import find_model
 from objectives.settings.generation import GenerationSettings
 from studies.planning.stacks import make_stack
 from studies.request import StudyRequest
+from tests.accel_space.contract.stacks import fits
 from tests.tiny_pipelines import CALLS, FLOW_FAMILIES, draw, save_tiny, tiny_context, tiny_pipeline
 
 
@@ -188,8 +190,17 @@ def test_z_image_is_guided_above_0() -> None:
     off = replace(request, generation=GenerationSettings(guidance_scale=0.0))
     with pytest.raises(RefusedError, match="use a guidance_scale above 0"):
         make_stack(off, entry, entry.architecture)
-    with pytest.raises(RefusedError, match="taylorseer keeps a guided batch's features"):
-        stack_of("Z-Image", "taylorseer", "cfg_cutoff")
+
+
+@pytest.mark.parametrize(
+    "method", [name for name, each in METHODS.items() if each.halve is not None]
+)
+def test_z_image_halves_nothing_that_was_kept_of_a_guided_batch(method: str) -> None:
+    """Of lists the empty prompts' part has another length, so nothing can be halved there."""
+    with pytest.raises(RefusedError) as refused:
+        stack_of("Z-Image", method, "cfg_cutoff")
+    if fits((method,), "Z-Image"):
+        assert f"{method} keeps a guided batch's features" in str(refused.value)
 
 
 @pytest.mark.parametrize(
