@@ -12,18 +12,20 @@ from objectives.quality import METRICS
 from objectives.quality.metric import Metric
 from objectives.spelling import likely
 from storage.foreign import shown
-from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets
+from storage.records.budgets import (
+    CLIP_LOSS,
+    MEMORY,
+    MIB_PER_UNIT,
+    MOST_DISTANCE,
+    MOST_LOSS,
+    MOST_MEMORY_MIB,
+    Budgets,
+)
 
 MEMORY_OPTION = "memory"
 
-MIB_PER_UNIT = {"mib": 1.0, "gib": 1024.0, "mb": 1e6 / 2**20, "gb": 1e9 / 2**20}
-
-MOST_LOSS = 0.5
-"""The greatest budget of a metric whose values are the better the greater.
-
-Nobody allows half of all likeness to go. Who gives more has meant the least value, as 0.9 of SSIM,
-and would allow nearly anything.
-"""
+UNITS = {unit.lower(): float(mib) for unit, mib in MIB_PER_UNIT.items()}
+"""How many MiB each is."""
 
 NONE = "none"
 
@@ -130,9 +132,9 @@ def _read(text: str) -> tuple[str, Asked]:
 def _memory(value: str) -> float:
     """MiB."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]+)", value)
-    unit = found and MIB_PER_UNIT.get(found[2].lower())
+    unit = found and UNITS.get(found[2].lower())
     mib = float(found[1]) * unit if found and unit else 0.0
-    if not 0 < mib < 1e9:
+    if not 0 < mib < MOST_MEMORY_MIB:
         raise InputError(
             "--budget memory is the most peak memory in MiB, GiB, MB or GB, such as memory=20GiB, "
             f"and {shown(value)} was given"
@@ -149,7 +151,7 @@ def _loss(metric: Metric, value: str) -> float:
     if metric.name == CLIP_LOSS:
         if not -1 < number < 1:
             _refuse(metric, value)
-    elif not 0 <= number <= (MOST_LOSS if metric.more_is_better else 1e9):
+    elif not 0 <= number <= (MOST_LOSS if metric.more_is_better else MOST_DISTANCE):
         _refuse(metric, value, number)
     return number
 

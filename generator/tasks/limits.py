@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from generator.tasks.measure import LEAST, MOST, Measure
@@ -10,15 +11,13 @@ from generator.tasks.words import Kind
 from objectives.errors import InputError
 from objectives.quality import METRICS
 from objectives.quality.metric import Metric
-from storage.records.budgets import MEMORY
-
-MIB = {"MiB": "1", "GiB": "1024", "MB": "0.95367431640625", "GB": "953.67431640625"}
-"""How many MiB a unit is; exact, as 10**6 / 2**20 is."""
-
-MOST_LOSS = 0.5
-"""The greatest budget of a metric whose values are the better the greater."""
-
-MOST_MEMORY = 1e9
+from storage.records.budgets import (
+    MEMORY,
+    MIB_PER_UNIT,
+    MOST_DISTANCE,
+    MOST_LOSS,
+    MOST_MEMORY_MIB,
+)
 
 MEMORY_EXAMPLE = '"memory at most 20 GiB"'
 
@@ -77,8 +76,8 @@ def _memory(measure: Measure, number: Decimal, piece: str) -> Limit:
         )
     if measure.unit is None:
         raise InputError(f"{piece} has no unit, MiB or GiB; write it like {MEMORY_EXAMPLE}")
-    most = float(number * Decimal(MIB[measure.unit.value]))
-    if not 0 < most < MOST_MEMORY:
+    most = float(Fraction(number) * MIB_PER_UNIT[measure.unit.value])
+    if not 0 < most < MOST_MEMORY_MIB:
         raise InputError(f"{piece} is no amount of memory; write it like {MEMORY_EXAMPLE}")
     return Limit(MEMORY, most)
 
@@ -97,8 +96,10 @@ def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limi
             raise InputError(
                 f"{piece} limits the loss from below, and a task says the greatest; write {example}"
             )
-        if not 0 <= number <= (Decimal(MOST_LOSS) if metric.more_is_better else 10**9):
-            raise InputError(f"{piece} is no budget, which is from 0 to 50%; write {example}")
+        greatest = MOST_LOSS if metric.more_is_better else MOST_DISTANCE
+        if not 0 <= number <= Decimal(greatest):
+            ends = f"from 0 to {MOST_LOSS:.0%}" if metric.more_is_better else "0 or more"
+            raise InputError(f"{piece} is no budget, which is {ends}; write {example}")
         return Limit(metric.name, float(number))
     if "pairs" not in metric.needs:
         raise InputError(f"{piece} can be read in more than one way; write it like {example}")
@@ -112,7 +113,9 @@ def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limi
     exact = float(1 - number)
     most = exact if abs(exact - most) < 1e-9 else most
     if not 0 <= most <= MOST_LOSS:
-        raise InputError(f"{piece} is a loss of {most:.0%}, and 50% is the most; write {example}")
+        raise InputError(
+            f"{piece} is a loss of {most:.0%}, and {MOST_LOSS:.0%} is the most; write {example}"
+        )
     note = f"{piece} is read as {words} loss of at most {100 * most:.3g}%"
     return Limit(metric.name, most, (note,))
 

@@ -12,7 +12,7 @@ from enum import Enum
 from accel_space.methods import METHODS
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.quality import METRICS
-from storage.records.budgets import CLIP_LOSS
+from storage.records.budgets import CLIP_LOSS, MIB_PER_UNIT
 
 
 class Kind(Enum):
@@ -68,7 +68,7 @@ METRIC_WORDS: dict[str, tuple[str, ...]] = {
 }
 """Metrics, and what else each is called. That of the CLIP loss is what a task calls its loss."""
 
-BYTES: dict[str, tuple[str, ...]] = {"MiB": (), "GiB": (), "MB": (), "GB": ()}
+BYTES: dict[str, tuple[str, ...]] = dict.fromkeys(MIB_PER_UNIT, ())
 """Units of memory."""
 
 PHRASES: dict[Kind, tuple[str, ...]] = {

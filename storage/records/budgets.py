@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import atan, inf, pi, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
@@ -17,6 +18,26 @@ from storage.records.protocol import CLIP_LOSS as CLIP_LOSS
 MEMORY = "memory_mib"
 
 MIB_PER_GIB = 1024
+
+MIB_PER_UNIT: Mapping[str, Fraction] = {
+    "MiB": Fraction(1),
+    "GiB": Fraction(MIB_PER_GIB),
+    "MB": Fraction(10**6, 2**20),
+    "GB": Fraction(10**9, 2**20),
+}
+"""The units in which people write memory."""
+
+MOST_MEMORY_MIB = 1e9
+
+MOST_LOSS = 0.5
+"""The greatest budget of a metric whose values are the better the greater.
+
+Nobody allows half of all likeness to go. Who gives more has meant the least value, as 0.9 of SSIM,
+and would allow nearly anything.
+"""
+
+MOST_DISTANCE = 1e9
+"""The same of a metric whose values are the better the smaller, and which may have no end."""
 
 REACH = NormalDist().inv_cdf(0.975)
 """A normal distribution leaves out 2.5% beyond so many standard deviations."""

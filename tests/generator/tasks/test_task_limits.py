@@ -66,7 +66,7 @@ def assert_is_read_back(task: Task) -> None:
         ("SSIM at most 0.9", "limits ssim from above"),
         ("SSIM at least 0.3", "50% is the most"),
         ("SSIM loss at most 60%", "from 0 to 50%"),
-        ("LPIPS at most -1", "from 0 to 50%"),
+        ("LPIPS at most -1", "is no budget, which is 0 or more"),
         ("attributes at least 95%", 'write it like "attributes loss at most 10%"'),
         ("SSIM at least 30 dB", "mixes two things"),
         ("LPIPS at most 2x", "mixes two things"),
