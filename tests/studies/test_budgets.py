@@ -50,7 +50,8 @@ def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]
         (["ssim="], "NAME=VALUE"),
         (
             ["sim=1%"],
-            "there are clip_loss, image_similarity, psnr, ssim, ms_ssim, attributes, memory",
+            "there are clip_loss, image_similarity, psnr, ssim, ms_ssim, attributes, lpips, dino, "
+            "pickscore, hpsv2, image_reward, memory",
         ),
         (["clip_los=1%"], "did you mean clip_loss"),
         (["ssim=much"], "greatest loss"),
