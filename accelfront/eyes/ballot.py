@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from random import Random
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -17,7 +17,9 @@ from storage.database.opening import Store
 from storage.database.votes import MOST_CHARACTERS, Side, Vote, Winner
 from storage.reading.votes import BASELINE
 
-FORMAT = "accelfront votes 1"
+Format = Literal["accelfront votes 1"]
+
+(FORMAT,) = get_args(Format)
 
 Voter = Annotated[
     str,
@@ -80,7 +82,7 @@ class VotesFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["accelfront votes 1"]
+    format: Format
     trial: str
     rival: str
     voter: Voter
@@ -143,7 +145,8 @@ def render_ballot(couple: Couple, kept: Kept, seed: str, post: str = "", nonce: 
             "rival": BASELINE if rival is None else f"{couple.first.study.name}/{rival.number}",
         },
     }
-    return render("blind.html.jinja", {"data": data, "aspect": kept.aspect, "nonce": nonce})
+    shown = {"data": data, "aspect": kept.aspect, "longest_name": MOST_CHARACTERS, "nonce": nonce}
+    return render("blind.html.jinja", shown)
 
 
 def vote_of(store: Store, couple: Couple, voter: str, cast: Cast) -> Vote:

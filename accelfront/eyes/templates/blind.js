@@ -98,5 +98,6 @@ addEventListener("keydown", (event) => {
   const act = KEYS[event.key];
   if (!act || !voter || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  act();
+  // A key that is held down votes once: the next pair has not been looked at.
+  if (!event.repeat) act();
 });
