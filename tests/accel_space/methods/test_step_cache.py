@@ -44,7 +44,7 @@ def test_so_many_calls_as_the_interval_says_run_in_full_and_the_first_is_one(
 def test_masks_are_even_or_dense_early_or_late_or_in_the_middle() -> None:
     assert full_calls(20, 4.0, 1.0, 0.5) == [0, 4, 8, 12, 16]
     assert full_calls(20, 4.0, 2.0, 0.0) == [0, 1, 4, 8, 13]
-    assert full_calls(20, 4.0, 2.0, 1.0) == [0, 8, 13, 17, 20 - 1]
+    assert full_calls(20, 4.0, 2.0, 1.0) == [0, 8, 13, 17, 19]
     assert full_calls(20, 4.0, 2.0, 0.5) == [0, 7, 10, 11, 14]
 
 
