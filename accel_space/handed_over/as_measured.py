@@ -26,6 +26,10 @@ GUIDANCE = ("true_cfg_scale", "guidance_scale")
 """What calls take the guidance scale as; where there are two, the first is that of the prompts
 against the negative ones."""
 
+WITHOUT_NEGATIVE = (
+    "negative_prompt must be given, be it empty, as this pipeline is not guided without one"
+)
+
 
 def refuse_other_pipe(pipe: Any, pipeline_class: str, denoiser: str, needs_gpu: bool) -> None:
     """Refuse a pipe on which an acceleration cannot work.
@@ -207,18 +211,31 @@ def call_differences(
             raise ValueError(
                 f"{name} must be left out, as they set other steps: {held['num_inference_steps']}"
             )
+    unguided = lacks_negative(values, settings)
+    if unguided and "true_cfg_scale" in held:
+        raise ValueError(f"{WITHOUT_NEGATIVE}: {held['true_cfg_scale']}")
     for name, (value, measured) in differing.items():
         if name in GUIDANCE and None not in (value, measured) and (value > 1) == (measured > 1):
             continue
         if name in held:
             stays = "above 1" if name in GUIDANCE else measured
             raise ValueError(f"{name} must stay {stays}, and is {value}: {held[name]}")
-    return [
+    return [WITHOUT_NEGATIVE] * unguided + [
         f"{name} is given, and none was measured"
         if one_of_equal(measured) is None
         else f"{name} is {value}, and {measured} was measured"
         for name, (value, measured) in differing.items()
     ]
+
+
+def lacks_negative(values: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a call is not guided, for want of a negative prompt, where what was measured was.
+
+    Pipelines that take `true_cfg_scale` are guided where a negative prompt is given, be it empty.
+    """
+    if not all(each.get("true_cfg_scale", 0) > 1 for each in (settings, values)):
+        return False
+    return all(values.get(name) is None for name in ("negative_prompt", "negative_prompt_embeds"))
 
 
 def one_of_equal(value: Any) -> Any:
