@@ -38,6 +38,13 @@ def metrics(incomplete: str) -> list[str]:
     return _after(incomplete, [name for name in METRICS if name not in USUAL])
 
 
+def losses(incomplete: str) -> list[str]:
+    """The metrics whose loss may be searched by: all of them."""
+    from objectives.quality import METRICS
+
+    return _beginning(incomplete, METRICS)
+
+
 def samplers(incomplete: str) -> list[str]:
     """The samplers."""
     from studies.request import SAMPLERS

@@ -22,7 +22,7 @@ Loss = Annotated[
     str,
     typer.Option(
         metavar="METRIC",
-        autocompletion=completing.metrics,
+        autocompletion=completing.losses,
         help="The metric whose loss the study searches by, beside the speedup; it is measured on "
         "all pictures.",
     ),
@@ -32,7 +32,7 @@ SearchedLoss = Annotated[
     str,
     typer.Option(
         metavar="METRIC",
-        autocompletion=completing.metrics,
+        autocompletion=completing.losses,
         help="With --search-missing: the metric whose loss is searched by, as for `study`.",
     ),
 ]

@@ -62,6 +62,7 @@ def offered(folder: Path, words: str) -> list[str]:
         ("study --methods to", ["tome"]),
         ("study --methods tome,deepcache,t", ["tome,deepcache,tgate", "tome,deepcache,taylorseer"]),
         ("study --metrics attributes,pi", ["attributes,pickscore"]),
+        ("study --loss s", ["ssim"]),
         ("front b", ["before"]),
         ("diff before tiny", ["tiny-shapes--DDIM--20--deepcache--0a1b2c3d",
                               "tiny-shapes--DDIM--20--tgate--0a1b2c3d"]),
