@@ -209,14 +209,16 @@ def test_a_body_is_limited_whether_its_length_is_told_or_not(service: httpx.Clie
 
 
 def test_too_many_that_wait_are_told_when_to_come_back(place: Place) -> None:
-    with running(place, "--waiting", "2") as (client, _):
+    with running(place, "--waiting", "2") as (client, process):
         answers = [answer for _, answer in _ask_all(client, 24)]
         refused = [answer for answer in answers if answer.status_code == 503]
         drawn = [answer for answer in answers if answer.status_code == 200]
         assert refused and drawn and len(refused) + len(drawn) == 24
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
-        # It goes on drawing.
+        # It goes on drawing, until it is told to end.
         assert _ask(client, KINDS[0]).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)
 
 
 def test_it_starts_as_its_head_says_and_ends_when_it_is_told_to_with_what_is_begun(
