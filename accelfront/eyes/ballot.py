@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from random import Random
 from typing import Annotated, Literal, NamedTuple, get_args
 
@@ -13,6 +13,7 @@ from accelfront.eyes.page import render
 from accelfront.eyes.sides import Couple
 from accelfront.eyes.sides import Side as Shown
 from accelfront.report.pictures import address
+from objectives.quality.picture_grid import MAX_PICTURES
 from storage.database.opening import Store
 from storage.database.votes import MOST_CHARACTERS, Side, Vote, Winner
 from storage.reading.votes import BASELINE
@@ -20,6 +21,9 @@ from storage.reading.votes import BASELINE
 Format = Literal["accelfront votes 1"]
 
 (FORMAT,) = get_args(Format)
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Of a vote: at the ends of the calendar a time may have no other time zone."""
 
 Voter = Annotated[
     str,
@@ -44,7 +48,7 @@ class Cast(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pair: int = Field(ge=0)
+    pair: int = Field(ge=0, lt=MAX_PICTURES)
     shown_first: Side
     winner: Winner
 
@@ -66,7 +70,7 @@ class Filed(Cast):
         voted_at: When.
     """
 
-    voted_at: AwareDatetime
+    voted_at: AwareDatetime = Field(ge=EARLIEST, lt=LATEST)
 
 
 class VotesFile(BaseModel):

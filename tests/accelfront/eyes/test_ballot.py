@@ -74,11 +74,13 @@ def test_the_pictures_are_those_of_the_sides_that_they_are_said_to_be(
     assert "trial" not in seen and "baseline" not in seen
 
 
+def filed(**changes: object) -> list[dict[str, object]]:
+    vote = {"pair": 0, "shown_first": "rival", "winner": "trial"}
+    return [vote | {"voted_at": "2026-01-02T03:04:05Z"} | changes]
+
+
 def votes_file(path: Path, **changes: object) -> Path:
-    votes = [
-        {"pair": pair, "shown_first": "rival", "winner": winner, "voted_at": "2026-01-02T03:04:05Z"}
-        for pair, winner in enumerate(("trial", "neither"))
-    ]
+    votes = [*filed(), *filed(pair=1, winner="neither")]
     content = {
         "format": "accelfront votes 1", "trial": f"{NAME}/1", "rival": "baseline", "voter": "Ada",
         "votes": votes,
@@ -110,7 +112,11 @@ def test_a_file_of_votes_is_kept_with_their_times(url: str, store: Store, tmp_pa
     [
         ({"format": "x"}, "is no file of votes; name one that was saved on a page of `accelfront"),
         ({"voter": "\n"}, "is no file of votes"),
-        ({"votes": [{"pair": -1}]}, "is no file of votes"),
+        ({"votes": filed(pair=-1)}, "is no file of votes"),
+        ({"votes": filed(pair=10**20)}, "is no file of votes"),
+        ({"votes": filed(winner="nobody")}, "is no file of votes"),
+        ({"votes": filed(voted_at="0001-01-01T00:00:00+14:00")}, "is no file of votes"),
+        ({"votes": filed(voted_at="9999-12-31T23:59:59-14:00")}, "is no file of votes"),
         ({"trial": "nobody/1"}, "has no study 'nobody'"),
         ({"rival": f"{NAME}/9"}, "trial 9 of"),
     ],
