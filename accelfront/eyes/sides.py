@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from objectives.errors import InputError
+from storage.foreign import shown
 from storage.reading.votes import BASELINE
 from storage.records.conclusions.win_rate import WinRate
 from storage.records.study import Study
 from storage.records.trial import Trial
+
+NUMBER = re.compile(r"[0-9]{1,9}")
+"""Of a trial; Python reads no number of thousands of digits."""
 
 Read = Callable[[str | None], list[Study]]
 """Reads the study that is named, or all of a storage."""
@@ -123,8 +128,8 @@ def find_couple(read: Read, first: str, second: str | None) -> Couple:
 
 def _find(read: Read, text: str, usual: Study | None) -> Side:
     name, slash, digits = text.rpartition("/")
-    if not (digits.isascii() and digits.isdecimal()) or bool(slash) != bool(name):
-        raise InputError(f"{text!r} names no trial; write STUDY/NUMBER, such as 0a1b2c3d/7")
+    if not NUMBER.fullmatch(digits) or bool(slash) != bool(name):
+        raise InputError(f"{shown(text)} names no trial; write STUDY/NUMBER, such as 0a1b2c3d/7")
     study = _only_study(read, digits) if not slash and usual is None else usual
     if slash:
         [study] = read(name)

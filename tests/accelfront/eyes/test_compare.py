@@ -107,6 +107,7 @@ def test_trials_of_two_studies_have_letters_and_what_was_done_otherwise(store: S
         (["x"], "'x' names no trial; write STUDY/NUMBER, such as 0a1b2c3d/7"),
         (["/1"], "'/1' names no trial; write STUDY/NUMBER"),
         (["0a1b2c3d/-1"], "names no trial"),
+        (["0a1b2c3d/" + "9" * 5_000], "names no trial"),
         (["7"], f"trial 7 of {NAME} is no point that was measured in full; `accelfront front 0a1b"),
         (["2"], "trial 2 of"),
         (["nobody/1"], "has no study 'nobody'"),
