@@ -107,6 +107,7 @@ def watched(
     denoiser: str,
     settings: Mapping[str, Any],
     held: Mapping[str, str],
+    guided_above: float = 1.0,
 ) -> Callable[..., Any]:
     """Make a call that refuses what an acceleration cannot do, and warns once of what differs.
 
@@ -116,6 +117,7 @@ def watched(
         denoiser: As for `refuse_other_pipe`.
         settings: What was measured, by the call's keyword.
         held: Those of them that must stay, and why; of the guidance only whether it is on.
+        guided_above: The guidance scale up to which guidance is off.
     """
     takes = signature(type(pipe).__call__)
     told: set[str] = set()
@@ -126,7 +128,7 @@ def watched(
         values = with_native_size(given.arguments, pipe, denoiser)
         refuse_no_numbers(values)
         measured = with_unasked(settings, takes)
-        for text in call_differences(values, measured, held):
+        for text in call_differences(values, measured, held, guided_above):
             if text not in told:
                 told.add(text)
                 warnings.warn(text, stacklevel=3)
@@ -187,14 +189,18 @@ def refuse_no_numbers(values: Mapping[str, Any]) -> None:
 
 
 def call_differences(
-    values: Mapping[str, Any], settings: Mapping[str, Any], held: Mapping[str, str]
+    values: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    held: Mapping[str, str],
+    guided_above: float,
 ) -> list[str]:
     """Say how a call differs from what was measured.
 
     Args:
         values: Its arguments.
         settings: What was measured, as `with_unasked` returns it.
-        held: As for `watched`.
+        held: As for `watched`, as is the next.
+        guided_above: The greatest scale that does not guide.
 
     Raises:
         ValueError: If one differs that must stay.
@@ -215,10 +221,11 @@ def call_differences(
     if unguided and "true_cfg_scale" in held:
         raise ValueError(f"{WITHOUT_NEGATIVE}: {held['true_cfg_scale']}")
     for name, (value, measured) in differing.items():
-        if name in GUIDANCE and None not in (value, measured) and (value > 1) == (measured > 1):
+        is_scale = name in GUIDANCE and None not in (value, measured)
+        if is_scale and (value > guided_above) == (measured > guided_above):
             continue
         if name in held:
-            stays = "above 1" if name in GUIDANCE else measured
+            stays = f"above {guided_above:g}" if name in GUIDANCE else measured
             raise ValueError(f"{name} must stay {stays}, and is {value}: {held[name]}")
     return [WITHOUT_NEGATIVE] * unguided + [
         f"{name} is given, and none was measured"

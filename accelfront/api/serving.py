@@ -99,14 +99,15 @@ class Serving:
             raise InputError(str(error)) from error
         measured = measured_call(self.point)
         # What decides at a call whether methods can work.
-        guidance = self.stack.context.family.guidance_keyword
-        deciding = ("num_inference_steps", guidance, "height", "width")
+        family = self.stack.context.family
+        deciding = ("num_inference_steps", family.guidance_keyword, "height", "width")
         asked = tuple(given[name] for name in deciding)
         if asked not in self._working and asked != tuple(measured[name] for name in deciding):
             self._check(*asked)
             self._working.add(asked)
         try:
-            return call_differences(given, with_unasked(measured, self._takes), self._held)
+            settings = with_unasked(measured, self._takes)
+            return call_differences(given, settings, self._held, family.guided_above)
         except ValueError as error:
             raise RefusedError(str(error)) from error
 

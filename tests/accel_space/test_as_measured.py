@@ -1,4 +1,4 @@
-"""A call of a pipe that is guided by a second call of its denoiser."""
+"""Calls of pipes that are guided in other ways than by a scale above 1."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from accel_space.handed_over.as_measured import watched
+from accel_space.handed_over.as_measured import call_differences, watched
 from accel_space.stack import Stack
+from generator.artefacts.module import render_module
+from generator.artefacts.source import Source
 from tests.generator.artefacts.running.modules import told_by
+from tests.generator.made_trials import made_study
 from tests.tiny_pipelines import CALLS, tiny_context, tiny_pipeline
 
 STEPS = 2
@@ -54,3 +57,20 @@ def test_a_call_without_a_negative_prompt_is_refused_where_guidance_must_stay() 
         with pytest.raises(ValueError, match=f"^{TOLD}: it is cut off$"):
             call(**LEFT_OUT)
         assert told_by(lambda: call(**SETTINGS)) == []
+
+
+def test_of_a_pipe_that_is_guided_above_0_other_scales_may_be_asked_for() -> None:
+    held = {"guidance_scale": "it is cut off"}
+    assert call_differences({"guidance_scale": 0.5}, {"guidance_scale": 4.0}, held, 0.0) == [
+        "guidance_scale is 0.5, and 4.0 was measured"
+    ]
+    for measured in (0.5, 4.0):
+        with pytest.raises(ValueError, match="must stay above 0, and is 0: it is cut off"):
+            call_differences({"guidance_scale": 0}, {"guidance_scale": measured}, held, 0.0)
+
+
+@pytest.mark.parametrize(("pipeline", "end"), [("Z-Image", "HELD, 0.0)"), ("SD1.5", "HELD)")])
+def test_a_module_knows_above_which_scale_its_pipe_is_guided(pipeline: str, end: str) -> None:
+    point = {"cfg_cutoff.cutoff_step_index": 3}
+    study, trial = made_study(pipeline, ["cfg_cutoff"], point)
+    assert f"SETTINGS, {end}\n" in render_module(study, trial, Source("a/model"))

@@ -84,6 +84,7 @@ def common(
         "guidance_scale": protocol.guidance_scale,
         "guidance_keyword": entry.family.values.guidance_keyword,
         "needs_negative": entry.family.values.second_call,
+        "guided_above": entry.family.values.guided_above,
         "negative_prompt": protocol.negative_prompt and literals(protocol.negative_prompt),
         "height": protocol.height,
         "width": protocol.width,
