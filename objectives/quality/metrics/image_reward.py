@@ -78,7 +78,8 @@ class ImageReward(PreferenceMetric):
         """The class of its model."""
         try:
             from ImageReward.ImageReward import ImageReward as Architecture
-        except ImportError as error:
+        except (ImportError, AttributeError, RuntimeError) as error:
+            # It was made for transformers 4, of which later ones lack names.
             raise InputError(
                 f"--metrics {self.name} needs the package image-reward, which cannot be imported "
                 f"({error}); install what it lacks, or take another metric, such as pickscore"

@@ -219,3 +219,16 @@ def test_what_was_never_fetched_is_refused_with_how_to_fetch_it(name: str, addre
 def test_image_reward_is_refused_where_its_package_is_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs the package image-reward, which cannot be importe"):
         METRICS["image_reward"].find(tmp_path)
+
+
+@pytest.mark.parametrize("error", ["ImportError", "AttributeError", "RuntimeError"])
+def test_image_reward_is_refused_where_its_package_cannot_be_imported(
+    error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when it asks transformers for what a later one has dropped."""
+    package = tmp_path / "ImageReward"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"raise {error}('no such name')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"cannot be imported \(no such name\); install"):
+        METRICS["image_reward"].find(tmp_path)
