@@ -18,7 +18,7 @@ from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.model import is_own
 from objectives.settings.generation import GenerationSettings
 from objectives.settings.measured import measured_otherwise, settings_of
-from storage.records.budgets import Budgets
+from storage.records.budgets import MEMORY, Budgets, figure
 from storage.records.judgement import LEAST_SPEEDUP, least_lossy, may_be_used
 from storage.records.requirement import Requirement, serves
 from storage.records.study import Study
@@ -85,6 +85,17 @@ class Choice:
     def chance_inside(self) -> float:
         """The chance that the trial keeps the budgets."""
         return self.trial.chance_inside(self.budgets)
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """The budgets of which the trial has no figure, by name."""
+        known = self.trial.judged
+        return [name for name in self.budgets.limits() if figure(known, name) is None]
+
+    @property
+    def unmeasured_metrics(self) -> list[str]:
+        """The metrics among them, which the study may still gain."""
+        return [name for name in self.unmeasured if name != MEMORY]
 
 
 def timed_otherwise(study: Study, task: Task) -> str | None:

@@ -14,7 +14,10 @@ from storage.records.judgement import LEAST_SPEEDUP
 def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
-    if not near.budgets.allow(trial.judged):
+    if unmeasured := near.unmeasured:
+        lacks = " and ".join(map(title, unmeasured))
+        why = f"but no point has its {lacks} measured; the one of least loss is"
+    elif not near.budgets.allow(trial.judged):
         budgets = " and ".join(near.budgets.conditions_in_words)
         why = f"but no point is inside {budgets}; the one of least loss is"
     elif trial.judged_loss > near.budgets.most_loss:

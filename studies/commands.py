@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,16 +47,19 @@ def study_command(request: StudyRequest, storage: str | None = None) -> str:
     return " ".join(["accelfront study", *study_words(request, storage)])
 
 
-def onward_command(record: Study, storage: str | None = None) -> str:
+def onward_command(record: Study, storage: str | None = None, metrics: Iterable[str] = ()) -> str:
     """What measures more of a stored study, on one line: a command, or else a call of Python.
 
     Args:
         record: The study.
         storage: As `study_words` takes it.
+        metrics: Those that the study gains by it.
     """
     if is_loaded(record.protocol.model):
         return ONWARD_IN_PYTHON
-    return study_command(going_on(record), storage)
+    request = going_on(record)
+    gained = replace(request, metrics=tuple(dict.fromkeys([*request.metrics, *metrics])))
+    return study_command(gained, storage)
 
 
 def going_on(record: Study) -> StudyRequest:

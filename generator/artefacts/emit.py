@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -107,8 +107,8 @@ class Search(Protocol):
     def command(self, task: Task) -> str:
         """The command that does the same; raises RefusedError if it would be refused."""
 
-    def onward(self, study: Study) -> str:
-        """The command that measures more of a study."""
+    def onward(self, study: Study, metrics: Iterable[str]) -> str:
+        """The command that measures more of a study, and these metrics besides."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Emitter:
                 task.text,
                 "not-searched",
                 f"not reached yet, {reach_text(near.study)}: {reason}",
-                self.search.onward(near.study),
+                self.search.onward(near.study, near.unmeasured_metrics),
                 chosen=near,
             )
         if within_bound and not self.search_missing:

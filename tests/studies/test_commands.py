@@ -24,7 +24,7 @@ from storage.reading.studies import read_studies
 from storage.records.budgets import MEMORY
 from storage.records.protocol import Dtype
 from storage.records.requirement import Requirement
-from studies.commands import going_on, study_command
+from studies.commands import going_on, onward_command, study_command
 from studies.plan import make_plan
 from studies.request import SAMPLERS, StudyRequest
 from studies.run.runner import run_study
@@ -153,6 +153,8 @@ def test_a_stored_study_goes_on_under_its_own_name(
     assert make_plan(again).study_name == plan.study_name
     assert again.trials == min(16, len(plan.stack.points))
     assert again.loss_budget is None, "the study keeps its own"
+    gained = read_back(onward_command(record, metrics=["lpips", *again.metrics]))
+    assert sorted(gained.metrics) == sorted([*again.metrics, "lpips"])
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from accelfront.cli.options import named_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from generator.choice import Scope
@@ -93,11 +93,11 @@ class StudySearch:
         check_likely(request, is_cpu_meant(self.device))
         return study_command(request, named_storage(self.store.name))
 
-    def onward(self, study: Study) -> str:
-        """The command that measures more of a study."""
+    def onward(self, study: Study, metrics: Iterable[str]) -> str:
+        """The command that measures more of a study, and these metrics besides."""
         from studies.commands import onward_command
 
-        return onward_command(study, named_storage(self.store.name))
+        return onward_command(study, named_storage(self.store.name), metrics)
 
     @cached_property
     def _loader(self) -> PipelineLoader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,9 @@ class FoundAt:
             raise self.refusal
         return f"accelfront study --req-speedup {task.speedup}"
 
-    def onward(self, study: Study) -> str:
-        return f"accelfront study --trials 16 # {study.name}"
+    def onward(self, study: Study, metrics: Iterable[str]) -> str:
+        gained = "".join(f" --metrics {name}" for name in metrics)
+        return f"accelfront study --trials 16{gained} # {study.name}"
 
 
 NOT_ASKED = FoundAt(AssertionError("nothing was to be searched"))

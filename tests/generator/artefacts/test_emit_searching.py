@@ -33,6 +33,25 @@ def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
     assert make_emitter(looked).emit(make_task(50)).status == "infeasible"
 
 
+@pytest.mark.parametrize(
+    ("limits", "lacks", "gained"),
+    [
+        ({"lpips": 0.15}, "lpips loss", " --metrics lpips"),
+        ({"lpips": 0.15, "memory_mib": 2048.0}, "lpips loss and peak memory", " --metrics lpips"),
+        ({"memory_mib": 2048.0}, "peak memory", ""),
+    ],
+)
+def test_a_metric_that_a_study_lacks_is_named_and_comes_into_the_command(
+    make_emitter: MakeEmitter, limits: dict[str, float], lacks: str, gained: str
+) -> None:
+    begun = make_study((2.0, 0.01), (1.5, 0.3))
+    begun = changed(begun, space=begun.space.model_copy(update={"distinct": 16}))
+    outcome = make_emitter(begun).emit(make_task(1.2, budgets=tuple(limits.items())))
+    assert outcome.status == "not-searched"
+    assert f"no point has its {lacks} measured" in outcome.reason
+    assert outcome.command == f"accelfront study --trials 16{gained} # {begun.name}"
+
+
 def test_what_was_not_searched_is_told_with_the_command(make_emitter: MakeEmitter) -> None:
     outcome = make_emitter(make_study((2.0, 0.01))).emit(make_task(1.2, steps=21))
     assert outcome.status == "not-searched"
