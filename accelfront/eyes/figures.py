@@ -19,6 +19,9 @@ NOTHING = "-"
 
 BASELINE_SPEEDUP = 1.0, (1.0, 1.0)
 
+ALIKE = 0.05
+"""How far two figures may be apart to be called about the same, as long as neither is surely so."""
+
 NO_LOSS = Figure(0.0, 0.0, 0.0)
 
 
@@ -46,12 +49,17 @@ def verdict(couple: Couple) -> str:
     is_faster = f"is {speed.value:.2f} times as fast as {first}"
     if not speed.differs:
         is_faster = f"is about as fast as {first} ({speed.value:.2f} times)"
+        if abs(speed.value - 1) > ALIKE:
+            ends = f"{speed.low:.2f} to {speed.high:.2f}"
+            is_faster = f"may be as fast as {first} ({speed.value:.2f} times, {ends})"
     told = f"{second[:1].upper()}{second[1:]} {is_faster}"
     if loss is None:
         return f"{told}."
     is_lossy = f"{100 * abs(loss.value):.3g} points {'greater' if loss.value > 0 else 'less'}"
     if not loss.differs:
         is_lossy = f"about the same ({_points(loss)})"
+        if abs(loss.value) > ALIKE:
+            is_lossy = f"perhaps the same ({_points(loss)}, {_ends(loss)})"
     return f"{told}, and its {metric_title(name)} is {is_lossy}."
 
 
@@ -145,8 +153,7 @@ def _loss_row(couple: Couple, name: str) -> Row:
     row = _row(metric_title(name), couple, lambda side: _loss_text(side, name))
     if change is None:
         return row
-    ends = f"{100 * change.low:+.3g} to {100 * change.high:+.3g}"
-    return row._replace(change=f"{_points(change)} ({ends})", differs=change.differs)
+    return row._replace(change=f"{_points(change)} ({_ends(change)})", differs=change.differs)
 
 
 def _loss_text(side: Side, name: str) -> str:
@@ -168,6 +175,10 @@ def _loss_change(couple: Couple, name: str) -> Change | None:
 
 def _points(change: Change) -> str:
     return f"{100 * change.value:+.3g} points"
+
+
+def _ends(change: Change) -> str:
+    return f"{100 * change.low:+.3g} to {100 * change.high:+.3g}"
 
 
 def _chance_text(side: Side) -> str:

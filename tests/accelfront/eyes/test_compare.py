@@ -101,6 +101,18 @@ def test_trials_of_two_studies_have_letters_and_what_was_done_otherwise(store: S
     assert rows["scheduler"] == ("DDIM", "UniPC") and rows["device"] == ("a CPU", "another CPU")
 
 
+def test_what_wide_intervals_leave_open_is_not_called_about_the_same(store: Store) -> None:
+    unsure = made_trial(0, 0.6, 0.3, speedup_ci=(0.1, 3.6), clip_loss_ci=(-0.1, 0.7))
+    other = made_study([unsure], scheduler="UniPC")
+    keep(store, other)
+    both = couple_of(store, f"{NAME}/0", f"{other.name}/0")
+    # By hand: 0.6 / 1.2, and a loss of 30%, less 0.
+    assert verdict(both).startswith(
+        "B (trial 0) may be as fast as A (trial 0) (0.50 times, 0.08 to"
+    )
+    assert "and its CLIP loss is perhaps the same (+30 points, -10" in verdict(both)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
