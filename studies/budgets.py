@@ -164,7 +164,10 @@ def _refuse(metric: Metric, value: str, number: float = -1.0) -> NoReturn:
         if 0 < meant <= MOST_LOSS
         else ""
     )
+    most = (
+        f", at most {MOST_LOSS:.0%}" if metric.name != CLIP_LOSS and metric.more_is_better else ""
+    )
     raise InputError(
-        f"--budget {metric.name} is the greatest loss, as {metric.name}=2% or 0.02, and "
+        f"--budget {metric.name} is the greatest loss{most}, as {metric.name}=2% or 0.02, and "
         f"{shown(value)} was given{hint}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,6 +164,7 @@ def test_a_budget_is_dragged(page: Page) -> None:
     page.mouse.move(x, shape["y"] + shape["height"] / 2 - 3, steps=4)
     page.mouse.up()
     assert "Faster by its means alone: trial 3, 2.00x" in said.inner_text()
+    assert re.search(r"alone: trial 3, .*; chance [0-9]+%\.$", said.inner_text())
     page.get_by_role("button", name="Back to the study's budgets").click()
 
 
