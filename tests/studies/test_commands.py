@@ -18,6 +18,7 @@ from optuna_dashboard import get_note
 from accelfront.cli.app import app
 from benchmarks.storage.stub_loader import StubLoader
 from objectives.embedded import SCORER_DIR
+from objectives.pipelines.catalogue import PIPELINES
 from objectives.settings.generation import AskedLora, GenerationSettings
 from storage.database.opening import Store
 from storage.reading.studies import read_studies
@@ -38,7 +39,8 @@ LOSSES = st.none() | st.integers(1, 500_000).map(lambda millionths: millionths /
 """Budgets of at most ten digits, which `--budget` writes."""
 
 PARTS: dict[str, st.SearchStrategy[Any]] = dict(
-    pipeline=TEXTS,
+    # The catalogue gives what a command leaves out, so it is asked first.
+    pipeline=st.sampled_from([*PIPELINES]),
     scheduler=TEXTS,
     steps=st.integers(1, 1000),
     methods=st.lists(st.sampled_from(["deepcache", "tgate", "tome"]), min_size=1).map(tuple),
