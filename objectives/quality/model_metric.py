@@ -76,7 +76,7 @@ class ModelMetric(Metric):
         path = given or self.cached()
         if path is None:
             raise InputError(
-                f"--metrics {self.name} needs {self.loads}, and the cache has none; give "
+                f"{self.name} needs {self.loads}, and the cache has none; give "
                 f"--weights {self.name}=FILE, or fetch it once with: {self.fetched_by}"
             )
         if not path.exists():

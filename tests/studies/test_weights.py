@@ -137,7 +137,9 @@ def test_a_study_whose_weights_are_gone_goes_on_without_them_and_ends(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("--metrics lpips", "--metrics lpips needs the state dict of torchvision's AlexNet"),
+        ("--metrics lpips", "accelfront: lpips needs the state dict of torchvision's AlexNet"),
+        ("--loss lpips", "accelfront: lpips needs the state dict of torchvision's AlexNet"),
+        ("--budget lpips=20%", "accelfront: lpips needs the state dict of torchvision's AlexNet"),
         ("--metrics lpips --weights lpips=nowhere.pth", "nowhere.pth: there is no such file"),
         ("--weights lpips=a.pth", "does not measure LPIPS; add --metrics lpips"),
         ("--metrics lpips --weights lpisp=a.pth", "there is no metric 'lpisp'; did you"),

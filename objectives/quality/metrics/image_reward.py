@@ -81,7 +81,7 @@ class ImageReward(PreferenceMetric):
         except (ImportError, AttributeError, RuntimeError) as error:
             # It was made for transformers 4, of which later ones lack names.
             raise InputError(
-                f"--metrics {self.name} needs the package image-reward, which cannot be imported "
+                f"{self.name} needs the package image-reward, which cannot be imported "
                 f"({error}); install what it lacks, or take another metric, such as pickscore"
             ) from error
         return Architecture

@@ -212,7 +212,7 @@ def test_what_was_never_fetched_is_refused_with_how_to_fetch_it(name: str, addre
     with pytest.raises(InputError) as refusal:
         METRICS[name].find(None)
     told = str(refusal.value)
-    assert told.startswith(f"--metrics {name} needs the ") and "\n" not in told
+    assert told.startswith(f"{name} needs the ") and "\n" not in told
     assert f"give --weights {name}=FILE, or fetch it once with: hf download {address} " in told
 
 
