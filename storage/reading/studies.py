@@ -32,6 +32,8 @@ from storage.study_store.rows import (
     read_trials,
 )
 
+_HOLDS_NONE = "{} holds no studies; `accelfront study` makes some"
+
 
 def read_study(study: optuna.Study) -> Study:
     """Read a study of ours, through what its storage object has read already.
@@ -67,7 +69,7 @@ def read_studies(
         if name in (None, row.name) and LOSS_BUDGET in row.attributes
     }
     if not ours:
-        raise NoStudiesError(f"{store.name} holds no studies; `accelfront study` makes some")
+        raise NoStudiesError(_HOLDS_NONE.format(store.name))
     records, problems = [], []
     with collector_paused():
         trials = read_trials(store.engine, ours)
@@ -157,7 +159,9 @@ def _named(store: Store, given: str, rows: Iterable[StudyRow]) -> str:
         raise StorageError(f"{given!r} names several studies: {', '.join(meant)}; give one of them")
     if not meant:
         known = [*names, *(label for label, _ in names.values() if label)]
-        near = ", ".join(get_close_matches(given, known, n=3, cutoff=0)) or "none"
+        if not known:
+            raise NoStudiesError(_HOLDS_NONE.format(store.name))
+        near = ", ".join(get_close_matches(given, known, n=3, cutoff=0))
         raise StorageError(f"{store.name} has no study {given!r}; the nearest: {near}")
     return meant[0]
 

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from storage.database.opening import Store
-from storage.errors import StorageError
+from storage.errors import NoStudiesError, StorageError
 from storage.reading.studies import read_studies, read_study
 from storage.study_store import attributes as keys
 from tests.made_records import made_combination, made_protocol
@@ -192,8 +192,9 @@ def test_unknown_study_is_refused_with_those_there_are(store: Store) -> None:
 
 
 def test_database_without_studies_is_refused(store: Store) -> None:
-    with pytest.raises(StorageError, match="holds no studies"):
-        read_studies(store)
+    for name in (None, "other"):
+        with pytest.raises(NoStudiesError, match="holds no studies; `accelfront study` makes some"):
+            read_studies(store, name)
 
 
 def test_studies_of_others_and_unfinished_ones_are_left_out(store: Store) -> None:
