@@ -12,7 +12,7 @@ from accelfront.api.errors import AccelfrontError, told
 from generator.artefacts.point import Point
 from objectives.files import replace_file
 from objectives.pipelines.catalogue import PIPELINES
-from storage.records.budgets import Budgets
+from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets
 from storage.records.points import by_short_names
 from storage.records.study import Study
 from storage.records.trial import Trial as Measured
@@ -103,10 +103,28 @@ class Trial:
             "clip_loss": self.clip_loss,
             "clip_loss_low": self.clip_loss_ci[0],
             "clip_loss_high": self.clip_loss_ci[1],
+            **self._budgeted_losses(),
             "chance_inside": self.chance_inside,
             "confirmed": self.confirmed,
             **self.params,
         }
+
+    def _budgeted_losses(self) -> dict[str, float | None]:
+        """The loss in each metric that has a budget, the study's own loss among them.
+
+        A study's points have the same columns: what was not measured of one is empty there.
+        """
+        point, losses = self.point, dict[str, float | None]()
+        for name in point.promised.budgets:
+            if name in (CLIP_LOSS, MEMORY):
+                continue
+            known = point.figures.metrics.get(name)
+            ends = None if known is None else known.loss_ci
+            value, (low, high) = None if known is None else known.loss, ends or (None, None)
+            if name == point.protocol.loss:
+                value, (low, high) = self.loss, self.loss_ci
+            losses |= {f"{name}_loss": value, f"{name}_loss_low": low, f"{name}_loss_high": high}
+        return losses
 
 
 def measured_call(point: Point) -> dict[str, Any]:

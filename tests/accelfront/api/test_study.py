@@ -11,7 +11,9 @@ import pytest
 
 import accelfront
 from storage.database.opening import open_store
-from tests.made_studies import add_point, add_study, confirm
+from storage.study_store import attributes as keys
+from tests.made_records import changed
+from tests.made_studies import PROTOCOL, add_point, add_study, confirm
 
 SURE: dict[str, int | float] = {"cache_interval": 2, "warm_up": 1}
 BOLD: dict[str, int | float] = {"cache_interval": 3, "warm_up": 1}
@@ -124,6 +126,32 @@ def test_the_front_is_a_frame(study: accelfront.Study) -> None:
     assert list(frame["trial"]) == [1, 0]
     assert list(frame["speedup_low"]) == [2.8, 1.7]
     assert list(frame["warm_up"]) == [1, 1]
+
+
+def test_the_frame_has_the_loss_of_every_metric_with_a_budget(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/losses.db"
+    study = add_study(open_store(url, create=True), "deepcache", "tgate")
+    study.set_user_attr(keys.PROTOCOL, changed(PROTOCOL, loss="attributes").as_json())
+    study.set_user_attr(keys.BUDGETS, {"clip_loss": 0.5, "lpips": 0.2, "memory_mib": 9.0})
+    metrics = {
+        "attributes": {"value": 0.9, "loss": 0.01, "loss_ci": [0.0, 0.02], "samples": 32},
+        "lpips": {"value": 0.1, "loss": 0.1, "loss_ci": [0.05, 0.15], "samples": 32},
+        "ssim": {"value": 0.9, "loss": 0.1, "loss_ci": [0.05, 0.15], "samples": 32},
+    }
+    add_point(study, SURE, (2.0, 1.9, 2.1), (0.01, -0.001, 0.003), metrics=metrics)
+    del metrics["lpips"]
+    add_point(study, SLOW, (1.2, 1.1, 1.3), (0.01, -0.001, 0.003), metrics=metrics)
+    [found] = accelfront.open(url)
+    frame = found.trials.to_frame()
+    losses = [name for name in frame if "loss" in name]
+    assert losses == [
+        f"{name}{end}"
+        for name in ("clip_loss", "attributes_loss", "lpips_loss")
+        for end in ("", "_low", "_high")
+    ]
+    assert [frame[name][0] for name in losses[3:]] == [0.01, 0.0, 0.02, 0.1, 0.05, 0.15]
+    assert list(frame["lpips_loss"].isna()) == [False, True]
+    assert "ssim_loss" in found.under({"ssim": "20%"}).trials.to_frame()
 
 
 def test_a_plot_shows_the_points_of_the_report(study: accelfront.Study) -> None:
