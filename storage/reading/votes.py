@@ -25,35 +25,45 @@ class _Drawn(NamedTuple):
     number: int | None
 
 
+def counting(votes: Iterable[Vote]) -> list[Vote]:
+    """The votes that count: of several of one person on one pair the last, unless it withdraws.
+
+    Args:
+        votes: In the order in which they were given.
+    """
+    last: dict[tuple[frozenset[_Drawn], int, str], Vote] = {}
+    for vote in votes:
+        last[frozenset(_sides(vote)), vote.pair, vote.voter] = vote
+    return [vote for vote in last.values() if vote.winner != "withdrawn"]
+
+
 def win_rates(votes: Iterable[Vote], names: Mapping[int, str]) -> dict[int, WinRates]:
     """Count votes, by the studies' numbers.
-
-    Of several votes of one person on one pair the last one counts.
 
     Args:
         votes: In the order in which they were given.
         names: The names of studies; what is not named here is not counted.
     """
-    last: dict[tuple[frozenset[_Drawn], int, str], dict[tuple[_Drawn, _Drawn], Winner]] = {}
-    for vote in votes:
-        one = _Drawn(vote.study_id, vote.trial_number)
-        other = _Drawn(vote.rival_study_id, vote.rival_trial_number)
-        turned = OTHER_SIDE.get(vote.winner, vote.winner)
-        key = frozenset((one, other)), vote.pair, vote.voter
-        last[key] = {(one, other): vote.winner, (other, one): turned}
     counts: dict[tuple[_Drawn, _Drawn], Counter[Winner]] = {}
-    for both in last.values():
-        for sides, winner in both.items():
+    for vote in counting(votes):
+        one, other = _sides(vote)
+        turned = OTHER_SIDE.get(vote.winner, vote.winner)
+        for sides, winner in {(one, other): vote.winner, (other, one): turned}.items():
             counts.setdefault(sides, Counter())[winner] += 1
     found: dict[int, WinRates] = {}
     for (one, other), count in sorted(counts.items(), key=lambda item: _place(*item[0])):
         rate = WinRate(count["trial"], count["neither"], count["rival"])
-        if one.number is None or not rate.votes:
+        if one.number is None:
             continue
         if one.study_id in names and other.study_id in names:
             of_trial = found.setdefault(one.study_id, {}).setdefault(one.number, {})
             of_trial[_rival(other, names)] = rate
     return found
+
+
+def _sides(vote: Vote) -> tuple[_Drawn, _Drawn]:
+    one = _Drawn(vote.study_id, vote.trial_number)
+    return one, _Drawn(vote.rival_study_id, vote.rival_trial_number)
 
 
 def _rival(other: _Drawn, names: Mapping[int, str]) -> str:

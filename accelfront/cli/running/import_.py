@@ -40,13 +40,21 @@ def _import_votes(file: Path, storage: str) -> None:
     from accelfront.cli.reading.stored import read
     from accelfront.eyes.filed import filed_votes
     from storage.database.opening import open_store
-    from storage.database.votes import keep_votes, require_room_for_votes
+    from storage.database.votes import keep_votes, read_votes, require_room_for_votes
+    from storage.reading.votes import counting
 
     text, store = _read(file), open_store(storage)
     given = filed_votes(store, text, str(file), lambda study: read(store, study))
     require_room_for_votes(store.engine, store.name)
-    keep_votes(store.engine, given.votes)
-    print(f"{counted(len(given.votes), 'vote')} on {given.couple.title} kept", file=sys.stderr)
+    # A vote that is there already would pass for the person's last one if it were kept again.
+    known = set(read_votes(store.engine, {vote.study_id for vote in given.votes}))
+    keep_votes(store.engine, [vote for vote in given.votes if vote not in known])
+    count = counting(given.votes)
+    new = sum(vote not in known for vote in count)
+    told = f"{counted(new, 'vote')} on {given.couple.title} kept"
+    if old := len(count) - new:
+        told += f"; {counted(old, 'vote')} of the file {'is' if old == 1 else 'are'} there already"
+    print(told, file=sys.stderr)
 
 
 def _import_points(file: Path, storage: str) -> None:

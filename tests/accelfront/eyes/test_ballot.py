@@ -94,9 +94,8 @@ def test_a_file_of_votes_is_kept_with_their_times(url: str, store: Store, tmp_pa
     answer = run("import", "votes", str(file), "--storage", url)
     assert (answer.returncode, answer.stdout) == (0, "")
     assert answer.stderr == f"2 votes on trial 1 beside the baseline of {NAME} kept\n"
-    run("import", "votes", str(file), "--storage", url)
     first, *others = read_votes(store.engine, [1])
-    assert str(first.voted_at) == "2026-01-02 03:04:05" and len(others) == 3
+    assert str(first.voted_at) == "2026-01-02 03:04:05" and len(others) == 1
     rival = votes_file(tmp_path / "rival.json", rival=f"{NAME}/0", voter="Bo")
     assert run("import", "votes", str(rival), "--storage", url).returncode == 0
     [study] = read_studies(store)
@@ -105,6 +104,30 @@ def test_a_file_of_votes_is_kept_with_their_times(url: str, store: Store, tmp_pa
     assert "votes 75%" in run("front", "--storage", url).stdout
     [front] = json.loads(run("front", "--json", "--storage", url).stdout)
     assert front["front"][0]["votes"]["baseline"]["wins"] == 1
+
+
+def test_an_import_tells_the_votes_that_count_and_keeps_each_once(
+    url: str, store: Store, tmp_path: Path
+) -> None:
+    votes = [
+        *filed(),
+        *filed(pair=1),
+        *filed(pair=1, winner="withdrawn", voted_at="2026-01-02T03:04:06.125Z"),
+        *filed(pair=1, winner="rival", voted_at="2026-01-02T03:04:07Z"),
+    ]
+    file = votes_file(tmp_path / "votes.json", votes=votes)
+    on = f"on trial 1 beside the baseline of {NAME} kept"
+    assert run("import", "votes", str(file), "--storage", url).stderr == f"2 votes {on}\n"
+    # The person thinks again, so that what came first counts no more.
+    votes += filed(winner="neither", voted_at="2026-01-03T00:00:00Z")
+    later = votes_file(tmp_path / "later.json", votes=votes)
+    answer = run("import", "votes", str(later), "--storage", url)
+    assert answer.stderr == f"1 vote {on}; 1 vote of the file is there already\n"
+    answer = run("import", "votes", str(file), "--storage", url)
+    assert answer.stderr == f"0 votes {on}; 2 votes of the file are there already\n"
+    assert len(read_votes(store.engine, [1])) == 5
+    [study] = read_studies(store)
+    assert study.votes[1]["baseline"] == WinRate(0, 1, 1)
 
 
 @pytest.mark.parametrize(
