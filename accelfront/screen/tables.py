@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from accelfront.screen.budgeted import budgeted_text, loss_text
 from accelfront.screen.counting import counted
 from accelfront.screen.rivals import (
     FEWER_STEPS,
@@ -144,13 +145,7 @@ def ruled_out_text(study: Study) -> str:
 
 
 def _loss(loss: Figure, budget: float) -> str:
-    # A tenth of a percent is worth its columns near the budget alone.
-    low, high = (
-        f"{100 * end:.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}"
-        for end in (loss.low, loss.high)
-    )
-    mark = "* " if loss.value > budget else ""
-    return f"{mark}{loss.value:.1%} {low}..{high}"
+    return f"{'* ' if loss.value > budget else ''}{loss_text(loss)}"
 
 
 def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str]) -> list[str]:
@@ -161,6 +156,7 @@ def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str
         roles.get(trial.number, ""),
         "lossless" if trial.is_lossless else "",
         fewer_steps_text(rivals, trial),
+        budgeted_text(study, trial),
         f"worst 5% {worst}" if (worst := worst_text(trial)) else "",
         f"similar {measured.image_similarity:.3f}",
         "" if measured.hits is None else f"hits {measured.hits:.0%}",

@@ -11,6 +11,7 @@ from accelfront.cli.reading.bounds import OneStudy, judged_under
 from objectives.errors import InputError
 
 if TYPE_CHECKING:
+    from accelfront.screen.commands import Commands
     from storage.records.study import Study
 
 
@@ -23,12 +24,10 @@ def front(
 ) -> None:
     """Show the Pareto front of speedup against the study's loss, mostly the CLIP loss."""
     from accelfront.cli.reading.stored import read
+    from accelfront.screen.budgeted import unmeasured
     from accelfront.screen.commands import Commands
     from accelfront.screen.models import ModelNames
-    from accelfront.screen.plot import front_plot
-    from accelfront.screen.tables import doubts, failures_text, front_table, print_json
-    from accelfront.screen.terminal import console
-    from accelfront.screen.verdict import show, verdict
+    from accelfront.screen.tables import print_json
     from storage.database.opening import open_store
 
     if as_json and as_csv:
@@ -43,16 +42,40 @@ def front(
         every = records if study is None else read(store)
         commands, models = Commands(every, named_file(store.name)), ModelNames(every)
         for record in records:
-            console().print(
-                front_table(record, models.below(record.title, record)),
-                front_plot(record),
-                *doubts([record]),
-                markup=False,
-            )
-            for line in failures_text(record.failed, "could not be measured"):
-                console().print(line, soft_wrap=True, markup=False)
-            show(verdict(record, commands))
+            if lacking := unmeasured(record):
+                _show_lacking(record, lacking, commands.storage)
+            else:
+                _show_front(record, models.below(record.title, record), commands)
             print()
+
+
+def _show_lacking(study: Study, lacking: list[str], storage: str | None) -> None:
+    """Say which figures no point has, and the command that measures them; memory is no metric."""
+    from accelfront.screen.terminal import console
+    from storage.records.budgets import MEMORY, title
+    from studies.commands import onward_command
+
+    words = f"no point has its {' and '.join(map(title, lacking))} measured"
+    metrics = [name for name in lacking if name != MEMORY]
+    ending = "; to measure it:" if metrics else ""
+    line = f"{study.title}: {words}{ending}"
+    console().print(line, soft_wrap=True, highlight=False, markup=False)
+    if metrics:
+        print(onward_command(study, storage, metrics))
+
+
+def _show_front(study: Study, heading: str, commands: Commands) -> None:
+    """Print the table of a front, its plot and what it comes to."""
+    from accelfront.screen.plot import front_plot
+    from accelfront.screen.tables import doubts, failures_text, front_table
+    from accelfront.screen.terminal import console
+    from accelfront.screen.verdict import show, verdict
+
+    table = front_table(study, heading)
+    console().print(table, front_plot(study), *doubts([study]), markup=False)
+    for line in failures_text(study.failed, "could not be measured"):
+        console().print(line, soft_wrap=True, markup=False)
+    show(verdict(study, commands))
 
 
 def _print_csv(records: list[Study]) -> None:

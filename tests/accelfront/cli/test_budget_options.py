@@ -131,6 +131,22 @@ def test_front_judges_by_other_budgets_and_keeps_none(storage: str) -> None:
     assert (loose["loss_budget"], loose["ruled_out"]) == (0.01, [])
     unknown = answered("front", "--storage", storage, "--budget", "attributes=3%")
     assert (unknown["front"], unknown["ruled_out"]) == ([], [0, 1, 2, 3])
-    shown = run("front", "--storage", storage, "--budget", "attributes=3%")
-    assert "or measured before the attributes loss was" in " ".join(shown.stdout.split())
     assert answered("front", "--storage", storage) == own
+
+
+def test_the_table_shows_the_figure_of_every_budget(storage: str) -> None:
+    lines = run("front", "--storage", storage, "--budget", "ssim=25%").stdout.splitlines()
+    text = " ".join(" ".join(lines).split())
+    # Of 18, 16 and 14 GiB; the last one has no interval.
+    for memory, loss in (("18", "20.0% 10..30"), ("16", "10.0% 8.0..12"), ("14", "5.0% ")):
+        assert f"peak memory {memory} GiB ssim loss {loss}" in text
+    assert max(len(line) for line in lines if not line.startswith("accelfront ")) <= 80
+    assert "ssim loss" not in run("front", "--storage", storage).stdout
+
+
+def test_a_metric_that_was_never_measured_is_told_with_the_command(storage: str) -> None:
+    shown = run("front", "--storage", storage, "--budget", "lpips=20%").stdout
+    told, command = shown.strip().splitlines()
+    name = "tiny-shapes--DDIM--20--deepcache+tgate--0a1b2c3d"
+    assert told == f"{name}: no point has its lpips loss measured; to measure it:"
+    assert command.startswith("accelfront study ") and " --metrics lpips " in command

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from accelfront.screen.tables import front_table, waiting_text
 from accelfront.screen.votes import votes_text
+from storage.records.budgets import Budgets
 from storage.records.conclusions.win_rate import WinRate
 from storage.records.study import Study
 from tests.made_records import changed, made_measurement
@@ -95,6 +96,15 @@ def test_the_second_speedup_stands_beside_the_figures_that_judge_a_point() -> No
     trial = changed(RIVALS[4], confirmed=made_measurement(4.8, 0.01))
     lines = lines_of(made_study([RIVALS[1], trial]))
     assert any("4.80x 4.75-4.85  1.50x" in line for line in lines)
+
+
+def test_points_that_lack_a_metric_with_a_budget_are_told_where_others_have_it() -> None:
+    ssim = {"value": 0.9, "loss": 0.1, "loss_ci": [0.05, 0.15], "samples": 8}
+    trials = [made_trial(0, 3.0, 0.01), made_trial(1, 2.0, 0.01, metrics={"ssim": ssim})]
+    study = made_study(trials).under(Budgets(0.02, {"ssim": 0.2}))
+    text = " ".join(" ".join(lines_of(study)).split())
+    assert "ssim loss 10.0% 5.0..15" in text
+    assert "1 point beyond ssim loss of 20%, or measured before the ssim loss was" in text
 
 
 def test_the_chance_to_be_inside_stands_beside_the_interval_of_the_loss() -> None:

@@ -1,0 +1,40 @@
+"""The figures that have budgets besides that of a study's loss."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from storage.records.budgets import MEMORY, Figure, amount, figure, title
+from storage.records.study import Study
+from storage.records.trial import Trial
+
+
+def budgeted_text(study: Study, trial: Trial) -> str:
+    """What a point is judged by beside its loss, a line for each budget; empty without others."""
+    known = {name: figure(trial.judged, name) for name in sorted(study.budgets.conditions)}
+    return "\n".join(
+        f"{title(name)} {amount(name, each.value) if name == MEMORY else loss_text(each)}"
+        for name, each in known.items()
+        if each is not None
+    )
+
+
+def loss_text(loss: Figure) -> str:
+    """A loss and its interval, where one is kept."""
+    if not isfinite(loss.low):
+        return f"{loss.value:.1%}"
+    # A tenth of a percent is worth its columns near the budget alone.
+    low, high = (
+        f"{100 * end:.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}"
+        for end in (loss.low, loss.high)
+    )
+    return f"{loss.value:.1%} {low}..{high}"
+
+
+def unmeasured(study: Study) -> list[str]:
+    """The budgets of which no point has a figure, by name; none where there are no points."""
+    return [
+        name
+        for name in sorted(study.budgets.conditions)
+        if study.trials and all(figure(each.judged, name) is None for each in study.trials)
+    ]
