@@ -39,7 +39,7 @@ def test_scorer_that_does_not_know_the_pictures_is_told_of(tmp_path: Path) -> No
     run("report", *storage, "--out", str(page))
     text = page.read_text(encoding="utf-8")
     assert text.count(f"SD1.5 DDIM 2: {DOUBT}") == 1, "at the head"
-    assert text.count(f"<p>T{DOUBT[1:]}") == 1, "and in its section"
+    assert text.count(f'<p class="doubt">T{DOUBT[1:]}') == 1, "and in its section"
 
     for command in ("front", "bounds"):
         shown = " ".join(run(command, *storage).stdout.split())

@@ -63,7 +63,7 @@ def test_revisions_of_the_catalogues_own_address_are_told_apart(
     assert run("report", "--storage", storage, "--out", str(page)).returncode == 0
     text = page.read_text(encoding="utf-8")
     for model in (OWN, later):
-        assert f"with the model {model}, on a CPU" in text
+        assert f"with the model {model} on a CPU" in text
 
 
 def test_telling_models_apart_imports_no_torch(storage: str, tmp_path: Path) -> None:
@@ -76,5 +76,5 @@ def test_the_report_names_the_model_of_each_study(storage: str, tmp_path: Path) 
     assert answer.returncode == 0, answer.stderr
     text = page.read_text(encoding="utf-8")
     for model in (MINE, ANOTHER):
-        assert f"with the model {model}, on a CPU" in text
+        assert f"with the model {model} on a CPU" in text
     assert f"with the model {OWN}" not in text

@@ -131,4 +131,4 @@ def test_the_command_below_it_writes_that_trial(study: Study, tmp_path: Path) ->
     assert answer.returncode == 0 and len(list(tmp_path.glob("*trial1.py"))) == 1
     page = tmp_path / "a.html"
     run("report", "--storage", url, "--out", str(page))
-    assert page.read_text().count("<strong>Use trial 1: 1.90x (1.85 to 1.95) at") == 2
+    assert page.read_text().count("Use trial 1: 1.90x (1.85 to 1.95) at") == 1
