@@ -26,6 +26,7 @@ from accelfront.serving.guard import Application
 from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import RawTrial
+from storage.records.budgets import title
 from storage.records.conclusions.words import share_text
 from storage.records.measurement import Kind
 from storage.records.study import Study
@@ -169,7 +170,7 @@ def _words(trial: FrozenTrial) -> dict[str, Any]:
         "s/picture": _short(measured.latency_s),
         "s/picture, baseline": _short(measured.baseline_latency_s),
         "similar": _short(measured.image_similarity),
-        **{f"{name} loss": _short(each.loss) for name, each in measured.metrics.items()},
+        **{title(name): _short(each.loss) for name, each in measured.metrics.items()},
         **{name: note for name, note in notes.items() if note},
     }
 

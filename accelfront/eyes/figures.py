@@ -7,8 +7,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from accelfront.eyes.sides import Couple, Side
-from accelfront.report.points import metric_title
-from storage.records.budgets import CLIP_LOSS, MEMORY, Figure, amount, figure
+from storage.records.budgets import CLIP_LOSS, MEMORY, Figure, amount, figure, title
 from storage.records.conclusions.difference import Change, Comparison, difference, ratio
 from storage.records.conclusions.words import share_text
 from storage.records.measurement import Interval
@@ -60,7 +59,7 @@ def verdict(couple: Couple) -> str:
         is_lossy = f"about the same ({_points(loss)})"
         if abs(loss.value) > ALIKE:
             is_lossy = f"perhaps the same ({_points(loss)}, {_ends(loss)})"
-    return f"{told}, and its {metric_title(name)} is {is_lossy}."
+    return f"{told}, and its {title(name)} is {is_lossy}."
 
 
 def figure_rows(couple: Couple) -> list[Row]:
@@ -150,7 +149,7 @@ def _loss(side: Side, name: str) -> Figure | None:
 
 def _loss_row(couple: Couple, name: str) -> Row:
     change = _loss_change(couple, name)
-    row = _row(metric_title(name), couple, lambda side: _loss_text(side, name))
+    row = _row(title(name), couple, lambda side: _loss_text(side, name))
     if change is None:
         return row
     return row._replace(change=f"{_points(change)} ({_ends(change)})", differs=change.differs)

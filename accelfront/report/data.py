@@ -33,7 +33,7 @@ class FrontPoint:
         role: Whether it is the answer or the bolder point, in words; most are neither.
         inside: Whether it keeps the loss budget by its mean.
         chance: The chance that it is truly inside all budgets.
-        command: What emits its script; None if no task singles it out.
+        command: What emits its script; None if no task gets it.
         vs_lossless: Its speedup over that of the best lossless point.
         fewer_steps: What fewer steps give at no greater loss; empty if that is not known.
         worst: The mean loss of the prompts that lost most; empty if that is not known.
@@ -60,7 +60,7 @@ class FrontPoint:
         """Why no script is offered."""
         if self.trial.judged_speedup <= LEAST_SPEEDUP:
             return "not faster than the pipeline alone"
-        return "no task gets this point"
+        return "accelfront generate writes no script of this point, whatever it is asked for"
 
 
 @dataclass(frozen=True)

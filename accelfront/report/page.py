@@ -16,14 +16,14 @@ from accelfront.report.comparing import compare
 from accelfront.report.data import report_study, study_titles
 from accelfront.report.fitting import Pictures, fit_pictures
 from accelfront.report.pictures import Sheet
-from accelfront.report.points import comparison_values, metric_title, study_values
+from accelfront.report.points import comparison_values, study_values
 from accelfront.report.prompts import picture_notes, study_prompts
 from accelfront.screen.commands import Commands
 from accelfront.screen.models import ModelNames
 from accelfront.screen.rivals import vs_lossless_text
 from accelfront.screen.tables import doubts, searched_params, weakness_text
 from generator.bounds import weak_baselines
-from storage.records.budgets import figure
+from storage.records.budgets import figure, title
 from storage.records.conclusions.words import sentence, share_text
 from storage.records.measurement import Measurement
 from storage.records.study import Study
@@ -129,9 +129,9 @@ def _template() -> jinja2.Template:
         "aspect": lambda study: study.protocol.width / study.protocol.height,
         "duration": duration,
         "inside": lambda study, trial: share_text(trial.chance_inside(study.budgets)),
-        "loss_title": lambda study: metric_title(study.loss),
+        "loss_title": lambda study: title(study.loss),
         "loss_told": _loss_told,
-        "metric_title": metric_title,
+        "metric_title": title,
         "other": _other,
         "params": searched_params,
         "sentence": sentence,

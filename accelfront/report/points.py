@@ -9,30 +9,16 @@ from typing import Any
 from accelfront.report.comparing import Comparison
 from accelfront.report.data import FrontPoint, StudyReport, kept_losses
 from accelfront.screen.tables import searched_params, worst_text
-from objectives.quality import METRICS
-from storage.records.budgets import MEMORY, figure
+from storage.records.budgets import MEMORY, figure, title
 from storage.records.judgement import LEAST_SPEEDUP, SURE
 from storage.records.study import Study
 from storage.records.trial import Trial
 
 SPEEDUP, LATENCY = "speedup", "latency_s"
 
-LONG = 16
-"""Characters of a title beyond which a metric's own name heads a column better."""
-
 Values = dict[str, Any]
 
 Ends = list[float | None]
-
-
-def metric_title(name: str) -> str:
-    """A metric's loss, as an axis or a column is headed."""
-    if name == MEMORY:
-        return "peak memory"
-    title = METRICS[name].title if name in METRICS else name
-    if len(title) > LONG:
-        title = name.replace("_", " ")
-    return title if title.lower().endswith("loss") else f"{title} loss"
 
 
 def study_values(report: StudyReport) -> Values:
@@ -44,7 +30,7 @@ def study_values(report: StudyReport) -> Values:
         "axes": {
             SPEEDUP: {"title": "speedup", "unit": "x"},
             LATENCY: {"title": "seconds a picture", "unit": "s"},
-            **{name: {"title": metric_title(name), "unit": _unit(name)} for name in kept},
+            **{name: {"title": title(name), "unit": _unit(name)} for name in kept},
         },
         "loss": kept[0],
         "python": report.python.rpartition("\n")[0] + f"\nstudies[{study.name!r}]",
@@ -72,7 +58,7 @@ def comparison_values(
 ) -> Values:
     """Studies of one pipeline over each other, each in ratios to its own baseline."""
     return {
-        "loss": metric_title(comparison.loss),
+        "loss": title(comparison.loss),
         "studies": [
             {
                 "title": titles[study.name],

@@ -45,6 +45,19 @@ REACH = NormalDist().inv_cdf(0.975)
 LONG_REACH = 3.182446
 """The same of Student's t with 3 degrees of freedom (any table has it)."""
 
+TITLES: Mapping[str, str] = {
+    CLIP_LOSS: "CLIP",
+    "dino": "DINOv2",
+    "hpsv2": "HPS v2",
+    "image_reward": "ImageReward",
+    "lpips": "LPIPS",
+    "ms_ssim": "MS-SSIM",
+    "pickscore": "PickScore",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+}
+"""The metrics that people call otherwise than their records do."""
+
 UNKNOWN = 1.0
 """How far beyond its budget a figure that is not known is told to be."""
 
@@ -127,9 +140,8 @@ class Budgets:
 
     @property
     def loss_in_words(self) -> str:
-        """The greatest loss in the study's metric, such as `2%`, or `10% in ssim`."""
-        most = amount(self.loss, self.most_loss)
-        return most if self.loss == CLIP_LOSS else f"{most} in {self.loss}"
+        """The greatest loss in the study's metric, such as `2%`, or `10% in SSIM`."""
+        return f"{amount(self.loss, self.most_loss)}{in_metric(self.loss)}"
 
     @property
     def conditions_in_words(self) -> list[str]:
@@ -138,9 +150,18 @@ class Budgets:
             f"{title(name)} of {amount(name, m)}" for name, m in sorted(self.conditions.items())
         ]
 
+    @property
+    def listed(self) -> list[str]:
+        """Such as `CLIP loss 2%`, one a budget; the loss alone needs no name."""
+        if not self.conditions:
+            return [self.loss_in_words]
+        return [f"{title(name)} {amount(name, most)}" for name, most in self.limits().items()]
+
     def in_words(self) -> str:
         """All budgets, as the words that follow `inside`."""
-        return " and ".join([f"the loss budget of {self.loss_in_words}", *self.conditions_in_words])
+        if not self.conditions:
+            return f"the loss budget of {self.loss_in_words}"
+        return f"the budgets ({', '.join(self.listed)})"
 
     def why_not(self, measured: Measurement) -> str:
         """Which condition a measurement may break, in words; empty if it meets all."""
@@ -179,9 +200,16 @@ def _within_long_tail(distance: float, end: float) -> float:
 
 def title(name: str) -> str:
     """What a budget of this name limits, in words."""
-    if name == CLIP_LOSS:
-        return "CLIP loss"
-    return "peak memory" if name == MEMORY else f"{name} loss"
+    return "peak memory" if name == MEMORY else f"{_metric(name)} loss"
+
+
+def in_metric(name: str) -> str:
+    """What follows a loss in another metric than CLIP's, such as ` in SSIM`."""
+    return "" if name == CLIP_LOSS else f" in {_metric(name)}"
+
+
+def _metric(name: str) -> str:
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def amount(name: str, value: float) -> str:

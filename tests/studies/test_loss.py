@@ -39,9 +39,7 @@ def test_a_study_goes_by_its_own_loss_everywhere(
     measured: Study, make_request: MakeRequest, store: Store
 ) -> None:
     assert measured.budgets.limits() == {"ssim": 0.4, "attributes": 0.5}
-    assert "the loss budget of 40% in ssim and attributes loss of 50%" in (
-        measured.conclusion_in_words
-    )
+    assert "the budgets (SSIM loss 40%, attributes loss 50%)" in measured.conclusion_in_words
     plan = make_plan(going_on(measured))
     assert plan.study_name == measured.name
     kept = open_study_store(plan, store).study

@@ -183,7 +183,7 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
     from generator.bounds import is_searched, reach_text
     from storage.records.conclusions.words import share_text
 
-    budgets = "\n".join([study.budgets.loss_in_words, *study.budgets.conditions_in_words])
+    budgets = "\n".join(study.budgets.listed)
     answer = study.answer
     if answer is None:
         none = "none" if is_searched(study) else "none yet"

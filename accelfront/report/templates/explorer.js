@@ -3,10 +3,10 @@
 // The front of a study: points to look at, budgets to move, axes to choose.
 const explorer = (() => {
   const STEP = { "%": 0.001, MiB: 128 };
-  const MARKS = { answer: "the answer", inside: "front, inside the budgets", outside: "front, outside", other: "beaten", plain: "the pipeline alone" };
+  const MARKS = { answer: "the answer", inside: "front, inside the budgets", outside: "front, outside", other: "beaten or left out", plain: "the pipeline alone" };
   const FORMS = {
     x: (value) => `${value.toFixed(2)}x`,
-    "%": (value) => `${(100 * value).toFixed(Math.abs(value) < 0.0995 ? 1 : 0).replace("-0.0", "0.0")}%`,
+    "%": (value) => `${(100 * value).toFixed(1).replace("-0.0", "0.0")}%`,
     s: (value) => `${+value.toPrecision(3)} s`,
     MiB: (value) => (value < 1024 ? `${Math.round(value)} MiB` : `${+(value / 1024).toPrecision(3)} GiB`),
   };
@@ -87,6 +87,9 @@ const explorer = (() => {
         ? [copyable("The same in Python", `${values.python}.best(budget={${budget}})`)] : []));
     }
 
+    // The loss's own budget leaves no point out.
+    const leftOut = (point) => !judging.isInside(point, { ...own, [loss]: Infinity });
+
     const kindOf = (point, answer) => (point === answer ? "answer" : !point.listed ? "other"
       : judging.isInside(point, asked) ? "inside" : "outside");
 
@@ -110,7 +113,8 @@ const explorer = (() => {
         element("div", "panel-pictures", picturesOf(id, point.number, host.style.getPropertyValue("--aspect"), mode)),
         element("code", "lines", point.params), figures,
         point.command ? copyable("Write a script of it", point.command)
-          : element("p", "faint", point.listed ? point.why : "Not on the front: other points beat it."));
+          : element("p", "faint", point.listed ? point.why
+            : leftOut(point) ? "Left out: it breaks a budget beside that of the loss." : "Not on the front: other points beat it."));
     }
 
     function limits() {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor
 
-from storage.records.budgets import CLIP_LOSS, Budgets, Figure, title
+from storage.records.budgets import CLIP_LOSS, Budgets, Figure, in_metric, title
 from storage.records.judgement import LEAST_SPEEDUP
 from storage.records.measurement import Measurement
 from storage.records.trial import Trial
@@ -29,8 +29,7 @@ def loss_title(name: str) -> str:
 def figures(trial: Trial) -> str:
     """A point with what it is judged by."""
     speedup, loss = speedup_words(trial.judged), loss_words(trial.lost(trial.judged))
-    metric = "" if trial.loss_name == CLIP_LOSS else f" in {trial.loss_name}"
-    return f"trial {trial.number}: {speedup} at a loss of {loss}{metric}"
+    return f"trial {trial.number}: {speedup} at a loss of {loss}{in_metric(trial.loss_name)}"
 
 
 def risk_in_words(trial: Trial, budgets: Budgets) -> str:

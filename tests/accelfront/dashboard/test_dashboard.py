@@ -60,7 +60,7 @@ def test_a_measurement_is_told_in_short_lines(server: Server) -> None:
         assert told["speedup, 95%"] == "1.90x to 2.10x"
         assert told["CLIP loss, 95%"] == "-1.0% to 2.5%"
         assert told["s/picture"] == "0.271"
-        assert told["ssim loss"] == "0.1"
+        assert told["SSIM loss"] == "0.1"
         assert told["disturbed"] == "outlier, slow"
         assert told["host-bound share"] == "60%"
         # As wide as the page is on any screen.

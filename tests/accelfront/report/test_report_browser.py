@@ -101,7 +101,12 @@ def test_a_point_that_is_focused_hovered_or_pressed_is_told_beside(page: Page) -
     point(page, 2).locator(".shape").click(force=True)
     told = " ".join(panel.inner_text().split())
     assert told.startswith("Trial 2 answer, confirmed on unseen prompts")
-    for fact in ("1.48x (1.43x to 1.53x)", "SSIM loss 10% (", "31.0%", "cache_interval=4"):
+    for fact in (
+        "1.48x (1.43x to 1.53x)",
+        "SSIM loss 10.0% (",
+        "31.0%",
+        "cache_interval=4",
+    ):
         assert fact in told
     assert panel.get_by_role("button", name="Copy: Write a script of it").count() == 1
 

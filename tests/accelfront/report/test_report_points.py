@@ -10,7 +10,7 @@ from storage.records.budgets import Budgets
 from storage.records.trial import Trial
 from tests.accelfront.report.pages import readable
 from tests.made_records import changed, made_measurement
-from tests.made_reports import made_study
+from tests.made_reports import made_study, made_trial
 
 
 def test_a_study_with_a_loss_of_its_own_has_figures_for_each_of_its_budgets() -> None:
@@ -40,3 +40,15 @@ def test_a_study_with_a_loss_of_its_own_has_figures_for_each_of_its_budgets() ->
 def test_a_storage_without_studies_says_so() -> None:
     page = render_page([], {})
     assert "This storage holds no study yet" in page and "<form" not in page
+
+
+def test_the_overview_tells_all_budgets_and_no_figure_of_what_is_no_answer() -> None:
+    answered = made_trial(0, 1.5, 0.0, worst_losses=[0.31])
+    wager = made_trial(1, 1.5, 0.019, worst_losses=[0.47], peak_memory_mib=900)
+    limited = changed(made_study([wager], steps=12), budgets=Budgets(0.02, {"memory_mib": 1024.0}))
+    page = " ".join(readable(render_page([made_study([answered]), limited], {})).split())
+    overview = page[page.index('class="overview"') : page.index('class="study"')]
+    first, second = overview.split("<tbody")[1].split("</tr>")[:2]
+    assert ">31.0%</td>" in first and 'data-label="budgets">2%</td>' in first
+    assert 'data-label="worst 5%" class="empty">-</td>' in second
+    assert 'data-label="budgets">CLIP loss 2%, peak memory 1 GiB</td>' in second

@@ -78,7 +78,10 @@ def test_a_study_of_a_pipeline_that_is_unknown_here_has_a_page_and_no_commands()
     study = made_study(TRIALS)
     gone = changed(study, combination=study.combination.model_copy(update={"pipeline": "gone"}))
     page = unescape(readable(render_page([gone], {})))
-    assert "no task gets this point" in page and "accelfront generate" not in page
+    assert (
+        "accelfront generate writes no script of this point" in page
+        and "accelfront generate '" not in page
+    )
 
 
 def test_a_point_that_a_study_of_more_prompts_hides_has_no_command() -> None:

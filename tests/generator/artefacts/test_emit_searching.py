@@ -36,8 +36,8 @@ def test_what_is_not_reached_by_few_points_of_many_is_not_infeasible(
 @pytest.mark.parametrize(
     ("limits", "lacks", "gained"),
     [
-        ({"lpips": 0.15}, "lpips loss", " --metrics lpips"),
-        ({"lpips": 0.15, "memory_mib": 2048.0}, "lpips loss and peak memory", " --metrics lpips"),
+        ({"lpips": 0.15}, "LPIPS loss", " --metrics lpips"),
+        ({"lpips": 0.15, "memory_mib": 2048.0}, "LPIPS loss and peak memory", " --metrics lpips"),
         ({"memory_mib": 2048.0}, "peak memory", ""),
     ],
 )

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from storage.records.budgets import UNKNOWN, Budgets
+from objectives.quality import METRICS
+from storage.records.budgets import UNKNOWN, Budgets, title
 from storage.records.judgement import judged_front, sure_answer
 from storage.records.measurement import MetricResult
 from tests.made_records import changed, made_measurement, made_point
@@ -91,3 +92,16 @@ def test_a_point_whose_confirmation_breaks_a_budget_is_not_used(name: str) -> No
     assert sure_answer([broken], budgets) is None
     assert judged_front([broken], budgets) == []
     assert judged_front([broken], Budgets(0.02)) == [broken]
+
+
+def test_budgets_are_told_by_the_names_that_people_use() -> None:
+    budgets = Budgets(0.02, {"ssim": 0.5, "attributes": 0.03})
+    assert budgets.in_words() == "the budgets (CLIP loss 2%, attributes loss 3%, SSIM loss 50%)"
+    assert Budgets(0.02).in_words() == "the loss budget of 2%"
+    assert Budgets(0.1, loss="ms_ssim").in_words() == "the loss budget of 10% in MS-SSIM"
+    assert title("image_similarity") == "image similarity loss"
+    # Of two the title is a phrase, too long to head a column.
+    short = [each for each in METRICS.values() if "similarity" not in each.title]
+    assert [title(each.name) for each in short] == [
+        each.title.removesuffix(" loss") + " loss" for each in short
+    ]

@@ -31,7 +31,7 @@ def test_the_risk_of_several_budgets_is_told_of_all() -> None:
         made_trial(2, 2.0, 0.019, peak_memory_mib=1024.0),
     ]
     told = Conclusion.of(trials, budgets).bolder_in_words
-    assert told.endswith("that it is not inside the loss budget of 2% and peak memory of 2 GiB")
+    assert told.endswith("that it is not inside the budgets (CLIP loss 2%, peak memory 2 GiB)")
 
 
 def test_what_is_slower_than_the_pipeline_alone_is_no_answer() -> None:
