@@ -20,7 +20,7 @@ from tests.made_studies import add_point, add_study, confirm
 BOUND_FIELDS = {
     "study", "pipeline", "scheduler", "steps", "methods", "device", "model", "loss_budget",
     "doubt", "trials", "foreign_trials", "answer", "bolder", "bound", "least_lossy", "failed",
-    "budgets", "ruled_out", "label", "points", "searched", "command",
+    "budgets", "ruled_out", "label", "points", "searched", "command", "loss",
 }  # fmt: skip
 
 
