@@ -177,7 +177,7 @@ def test_points_that_skip_something_else_draw_different_pictures(family: str, na
         with stack.applied(pipe, point) as generate:
             pictures.append(draw(generate, **CALLS[family]))
 
-    assert len(points) > 2
+    assert len(points) > 1
     assert not any(torch.equal(one, other) for one, other in combinations(pictures, 2))
 
 
