@@ -139,14 +139,14 @@ def test_the_table_shows_the_figure_of_every_budget(storage: str) -> None:
     text = " ".join(" ".join(lines).split())
     # Of 18, 16 and 14 GiB; the last one has no interval.
     for memory, loss in (("18", "20.0% 10..30"), ("16", "10.0% 8.0..12"), ("14", "5.0% ")):
-        assert f"peak memory {memory} GiB ssim loss {loss}" in text
+        assert f"peak memory {memory} GiB SSIM loss {loss}" in text
     assert max(len(line) for line in lines if not line.startswith("accelfront ")) <= 80
-    assert "ssim loss" not in run("front", "--storage", storage).stdout
+    assert "SSIM loss" not in run("front", "--storage", storage).stdout
 
 
 def test_a_metric_that_was_never_measured_is_told_with_the_command(storage: str) -> None:
     shown = run("front", "--storage", storage, "--budget", "lpips=20%").stdout
     told, command = shown.strip().splitlines()
     name = "tiny-shapes--DDIM--20--deepcache+tgate--0a1b2c3d"
-    assert told == f"{name}: no point has its lpips loss measured; to measure it:"
+    assert told == f"{name}: no point has its LPIPS loss measured; to measure it:"
     assert command.startswith("accelfront study ") and " --metrics lpips " in command
