@@ -89,7 +89,8 @@ def methods_for(pipe: Any, steps: int) -> dict[str, Applied]:
     """
     unet = pipe.components.get("unet")
     if unet is None:
-        return _tgates(steps)
+        # The newer transformers are known to none of these libraries.
+        return _tgates(steps) if type(pipe).__name__ in TGATE_LOADERS else {}
     at_full_size = "CrossAttn" in unet.config.down_block_types[0]
     return {**_deepcaches(), **_tgates(steps), **_tomes((1, 2, 4) if at_full_size else (2, 4))}
 

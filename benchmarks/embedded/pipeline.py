@@ -1,7 +1,7 @@
 """One embedded pipeline, its scorer and the held-out captions, ready to be measured."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,6 +17,7 @@ from torch import Tensor
 from benchmarks.embedded.methods import Applied
 from objectives.embedded import DIT_DIR, PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, V_DIR, XL_DIR
 from objectives.embedded.draw import PIXELS, draw
+from objectives.embedded.training.flux import packed
 from objectives.embedded.training.tokenizer import LENGTH
 from objectives.embedded.world import parse_caption
 from objectives.pipelines.families import family_of
@@ -32,6 +33,10 @@ PACKAGES: Final = (
 )
 
 
+FLOW: Final = "FlowMatchEulerDiscreteScheduler"
+FLOW_STEPS: Final = (28,)
+
+
 @dataclass(frozen=True)
 class Subject:
     """What is measured: a pipeline's folder, its guidance and what its call needs besides.
@@ -41,12 +46,18 @@ class Subject:
         guidance: Guidance scale of the protocol.
         files: How the names of its result files begin.
         arguments: Further arguments of the pipeline's call.
+        scheduler: The class of diffusers.
+        steps: Numbers of steps that it is measured at.
+        latents: Turns latents (N, 4, 16, 16) into what the pipeline's call takes.
     """
 
     folder: Path
     guidance: float
     files: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    scheduler: str = "DDIMScheduler"
+    steps: Sequence[int] = (20, 50)
+    latents: Callable[[Tensor], Tensor] | None = None
 
 
 SUBJECTS: Final[Mapping[str, Subject]] = {
@@ -58,6 +69,24 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
         4.5,
         "tiny-shapes-dit",
         {"use_resolution_binning": False, "clean_caption": False, "max_sequence_length": LENGTH},
+    ),
+    "tiny-shapes-sd3": Subject(
+        PIPELINE_DIR.with_name("tiny-shapes-sd3"),
+        4.5,
+        "tiny-shapes-sd3",
+        {"max_sequence_length": LENGTH},
+        FLOW,
+        FLOW_STEPS,
+    ),
+    "tiny-shapes-flux": Subject(
+        PIPELINE_DIR.with_name("tiny-shapes-flux"),
+        3.5,
+        "tiny-shapes-flux",
+        # Its configuration names no size, and it would draw pictures of 512 pixels a side.
+        {"max_sequence_length": LENGTH, "height": PIXELS, "width": PIXELS},
+        FLOW,
+        FLOW_STEPS,
+        packed,
     ),
 }
 
@@ -78,14 +107,15 @@ class EmbeddedPipeline:
     def __init__(
         self, subject: Subject, device: str, guidance: float, captions: int, batch: int, seed: int
     ) -> None:
-        """Load everything; half precision on CUDA, single precision elsewhere."""
+        """Load everything; in the dtype that studies take on the device."""
         self.device, self.guidance = torch.device(device), guidance
-        self.arguments = subject.arguments
+        self.subject = subject
         self.batch, self.seed = batch, seed
-        dtype = torch.float16 if self.device.type == "cuda" else torch.float32
         pipeline: Any = diffusers.DiffusionPipeline
+        named = pipeline.load_config(subject.folder)["_class_name"]
+        dtype = getattr(torch, family_of(named).dtype_on(self.device))
         self.pipe = pipeline.from_pretrained(subject.folder, dtype=dtype).to(device)
-        scheduler: Any = diffusers.DDIMScheduler
+        scheduler: Any = getattr(diffusers, subject.scheduler)
         self.pipe.scheduler = scheduler.from_config(self.pipe.scheduler.config)
         self.pipe.set_progress_bar_config(disable=True)
         name = f"local-dir:{SCORER_DIR}"
@@ -141,7 +171,7 @@ class EmbeddedPipeline:
                     guidance_scale=self.guidance,
                     latents=noise.to(self.device, self.pipe.dtype),
                     output_type="pt",
-                    **self.arguments,
+                    **self.subject.arguments,
                 )
                 pictures.append(result.images.float().cpu())
         return torch.cat(pictures)
@@ -152,10 +182,10 @@ class EmbeddedPipeline:
         torch 2.11 gives half-precision noise on a CPU eleven random bits a value and no tails
         beyond 3.9 (pytorch/pytorch issue 166853), and pictures suffer; torch 2.14 does not.
         """
-        family = family_of(type(self.pipe).__name__).values
-        config = family.denoiser_of(self.pipe).config
-        shape = (1, config.in_channels, config.sample_size, config.sample_size)
-        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        side = PIXELS // self.pipe.vae_scale_factor
+        shape = (1, self.pipe.vae.config.latent_channels, side, side)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        return noise if self.subject.latents is None else self.subject.latents(noise)
 
     def compare(self, pictures: Tensor, baseline: Tensor) -> Measured:
         """Hold a method's pictures against the baseline's."""
@@ -177,6 +207,7 @@ def environment(pipeline: EmbeddedPipeline) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "device": torch.cuda.get_device_name() if cuda else "CPU",
+        "scheduler": pipeline.subject.scheduler.removesuffix("Scheduler"),
         "dtype": str(pipeline.pipe.dtype).removeprefix("torch."),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},

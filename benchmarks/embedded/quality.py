@@ -3,6 +3,7 @@
     python -m benchmarks.embedded.quality                   # tiny-shapes, wants a GPU
     python -m benchmarks.embedded.quality --captions 16 --no-methods --steps 20 --out FOLDER
     python -m benchmarks.embedded.quality --pipeline tiny-shapes-xl --scan 3,5,7.5,10,12,15
+    python -m benchmarks.embedded.quality --pipeline tiny-shapes-sd3 --folder FOLDER
 
 Writes NAME-quality.json, NAME-quality.md and NAME-grid.webp (embedded-* for tiny-shapes), prints
 the tables, and exits with 1 if a threshold of the embedded pipelines does not hold. A scan writes
@@ -12,7 +13,7 @@ NAME-scan.json and NAME-scan.md instead: what a guidance is chosen on.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from benchmarks.embedded.methods import BRANCHES, INTERVALS, Applied, methods_for, plain
 from benchmarks.embedded.pipeline import SUBJECTS, EmbeddedPipeline, environment, save_grid
+from benchmarks.embedded.quality_page import markdown, scan_table
 from benchmarks.shared.result_files import RESULTS, keep_results, out_folder
 from objectives.embedded.zero_shot import ATTRIBUTES, correctness
 
@@ -29,8 +31,6 @@ SCAN_SEED: Final = 1000
 SEED: Final = 2000
 """Not that of the runs in which the guidance was chosen."""
 
-STEPS: Final = (20, 50)
-SCAN_STEPS: Final = 20
 SCAN_METHODS: Final[tuple[str, ...]] = (
     "deepcache 2/0",
     "deepcache 3/0",
@@ -103,68 +103,6 @@ def checks(figures: Mapping[str, Any]) -> dict[str, bool]:
     return passed
 
 
-def markdown(figures: Mapping[str, Any]) -> str:
-    """Write the figures as a page."""
-    where, reference = figures["environment"], figures["reference"]
-    versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
-    lines = [
-        f"# Quality of {figures['pipeline']}",
-        "",
-        f"{where['date']}, {where['device']}, {where['dtype']}, Python {where['python']}, "
-        f"{versions}.",
-        f"{where['captions']} held-out captions, DDIM, guidance {where['guidance']:g}, "
-        f"batches of {where['batch']}, seeds from {where['seed']}. "
-        "Scores are cosines of the scorer.",
-        "",
-        f"Real renders {reference['real']:.4f}, through the VAE {reference['vae']:.4f} "
-        f"({reference['vae_psnr']:.1f} dB), shuffled captions {reference['shuffled']:.4f}.",
-        "",
-        f"| steps | generated (standard error) | of real | {' | '.join(ATTRIBUTES)} |",
-        "|---|---|---|" + "---|" * len(ATTRIBUTES),
-    ]
-    for steps, result in figures["steps"].items():
-        right = " | ".join(f"{100 * result['correct'][a]:.1f}%" for a in ATTRIBUTES)
-        score = f"{result['clip']:.4f} ({result['clip_error']:.4f})"
-        share = result["clip"] / reference["real"]
-        lines.append(f"| {steps} | {score} | {share:.3f} | {right} |")
-    lines += ["", "Loss of the mean CLIP score in percent (paired standard error), and PSNR:", ""]
-    lines += _method_tables(figures["steps"])
-    lines += ["", "| threshold | holds |", "|---|---|"]
-    lines += [f"| {name} | {'yes' if ok else 'NO'} |" for name, ok in figures["checks"].items()]
-    return "\n".join(lines) + "\n"
-
-
-def _method_tables(steps: Mapping[str, Any]) -> list[str]:
-    def cell(result: Mapping[str, Any], name: str) -> str:
-        found = result["methods"].get(name)
-        if found is None:
-            return "-"
-        return f"{found['loss']:.2f} ({found['loss_error']:.2f}), {found['psnr']:.1f} dB"
-
-    lines = []
-    for count, result in steps.items():
-        if f"deepcache {INTERVALS[0]}/{BRANCHES[0]}" not in result["methods"]:
-            continue
-        lines += [
-            f"| DeepCache, {count} steps | {' | '.join(f'branch {b}' for b in BRANCHES)} |",
-            "|---|" + "---|" * len(BRANCHES),
-        ]
-        for interval in INTERVALS:
-            cells = [cell(result, f"deepcache {interval}/{branch}") for branch in BRANCHES]
-            lines.append(f"| interval {interval} | {' | '.join(cells)} |")
-        lines.append("")
-    names = dict.fromkeys(n for r in steps.values() for n in r["methods"] if "deepcache" not in n)
-    if names:
-        lines += [
-            "T-GATE: gate/sp/fi/warm-up. ToMe: ratio/max_downsample.",
-            "",
-            f"| method | {' | '.join(f'{count} steps' for count in steps)} |",
-            "|---|" + "---|" * len(steps),
-        ]
-    lines += [f"| {n} | {' | '.join(cell(r, n) for r in steps.values())} |" for n in names]
-    return lines
-
-
 def scan(embedded: EmbeddedPipeline, guidances: Sequence[float]) -> list[dict[str, float]]:
     """Measure the baseline and a few methods at several guidance scales.
 
@@ -172,13 +110,14 @@ def scan(embedded: EmbeddedPipeline, guidances: Sequence[float]) -> list[dict[st
         For each guidance its CLIP score as a share of real renders', the least attribute's share
         of right pictures, and each method's loss in percent.
     """
+    steps = embedded.subject.steps[0]
     real = float(embedded.scores(embedded.render()).mean())
-    every = methods_for(embedded.pipe, SCAN_STEPS)
+    every = methods_for(embedded.pipe, steps)
     methods = {name: every[name] for name in SCAN_METHODS if name in every}
     rows = []
     for guidance in guidances:
         embedded.guidance = guidance
-        figures, _ = measure(embedded, SCAN_STEPS, methods)
+        figures, _ = measure(embedded, steps, methods)
         losses = {name: found["loss"] for name, found in figures["methods"].items()}
         least = min(figures["correct"].values())
         rows.append(
@@ -190,20 +129,6 @@ def scan(embedded: EmbeddedPipeline, guidances: Sequence[float]) -> list[dict[st
             }
         )
     return rows
-
-
-def scan_table(pipeline: str, rows: Sequence[Mapping[str, float]]) -> str:
-    """Write a scan as a page."""
-    lines = [
-        f"# {pipeline} by guidance, {SCAN_STEPS} DDIM steps",
-        "",
-        "Losses of the mean CLIP score in percent.",
-        "",
-        f"| {' | '.join(rows[0])} |",
-        "|---" * len(rows[0]) + "|",
-    ]
-    lines += [f"| {' | '.join(f'{value:.4g}' for value in row.values())} |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def evaluate(
@@ -247,6 +172,7 @@ def main() -> int:
     """Measure, write, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pipeline", choices=SUBJECTS, default="tiny-shapes")
+    parser.add_argument("--folder", type=Path, help="weights that are not in the repository")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--guidance", type=float, help="default: the pipeline's own")
     parser.add_argument("--scan", type=_numbers, metavar="GUIDANCE,...",
@@ -254,12 +180,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help=f"default: {SEED}, and {SCAN_SEED} of a scan")
     parser.add_argument("--captions", type=int, default=256)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
+    parser.add_argument("--steps", type=int, nargs="+", help="default: the pipeline's own")
     parser.add_argument("--no-methods", dest="methods", action="store_false",
                         help="measure the baseline alone")  # fmt: skip
     parser.add_argument("--out", type=out_folder, default=RESULTS)
     options = parser.parse_args()
     subject = SUBJECTS[options.pipeline]
+    if options.folder is not None:
+        subject = replace(subject, folder=options.folder)
     guidance = subject.guidance if options.guidance is None else options.guidance
     seed = (SCAN_SEED if options.scan else SEED) if options.seed is None else options.seed
     embedded = EmbeddedPipeline(
@@ -268,15 +196,20 @@ def main() -> int:
     if options.scan:
         rows = scan(embedded, options.scan)
         where = {**environment(embedded), "guidance": options.scan}
-        scanned = {"pipeline": options.pipeline, "environment": where, "rows": rows}
-        page = scan_table(options.pipeline, rows)
+        scanned = {
+            "pipeline": options.pipeline,
+            "steps": subject.steps[0],
+            "environment": where,
+            "rows": rows,
+        }
+        page = scan_table(scanned)
         keep_results(f"{subject.files}-scan", scanned, page, options.out)
         print(page)
         return 0
     figures = evaluate(
         embedded,
         options.pipeline,
-        options.steps,
+        options.steps or subject.steps,
         options.methods,
         options.out / f"{subject.files}-grid.webp",
     )
