@@ -9,17 +9,18 @@ from typing import Any
 from objectives.prompts import shortened
 
 
-def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str]) -> list[str]:
+def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str], longest: int | None = None) -> list[str]:
     """The prompts whose ends a pipeline's call leaves out.
 
     Args:
         pipe: A pipeline with its tokenizers, all of which read each prompt.
         prompts: What it is to draw.
+        longest: Tokens that the call is told to read of each; None leaves that to the call.
     """
     parts = [part for name, part in pipe.components.items() if name.startswith("tokenizer")]
     tokenizers = [part for part in parts if part is not None]
     # The call of pipelines with T5 cuts off earlier than its tokenizer would.
-    own = longest_prompt(pipe)
+    own = longest or longest_prompt(pipe)
     if own is not None:
         # T5 reads to the end what CLIP beside it only begins.
         tokenizers = [each for each in tokenizers if not type(each).__name__.startswith("CLIP")]

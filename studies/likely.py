@@ -27,7 +27,7 @@ def check_likely(request: StudyRequest, is_cpu: bool) -> None:
     entry, methods = find_pipeline(request.pipeline), find_methods(request.methods)
     architecture = entry.architecture
     context = Context(
-        profile=architecture.profile(*request.generation.size_with(architecture)),
+        profile=architecture.profile(*request.generation.size_with(entry, architecture)),
         scheduler=SchedulerProfile(request.scheduler, 1, _evenly(request.steps), _evenly),
         steps=request.steps,
         guidance_scale=request.generation.guidance_with(entry),

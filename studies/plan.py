@@ -10,7 +10,8 @@ from accel_space.applying import find_methods
 from accel_space.stack import Stack
 from objectives.environment import this_environment
 from objectives.errors import InputError
-from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.loras import LIBRARY, FoundLora, check_takes_loras
 from objectives.pipelines.model import Model, check_folder, find_folder, find_model
 from objectives.pipelines.schedulers import Settings, scheduler_name

@@ -46,9 +46,9 @@ SHORT: Mapping[str, Any] = {
 }
 
 CALLS: dict[str, Mapping[str, Any]] = {
-    **{name: PIPELINES[name].family.call for name in FAMILIES},
+    **{name: PIPELINES[name].call for name in FAMILIES},
     # They would pad each prompt to hundreds of tokens.
-    **{name: {**PIPELINES[name].family.call, **SHORT} for name in FLOW_FAMILIES},
+    **{name: {**PIPELINES[name].call, **SHORT} for name in FLOW_FAMILIES},
     "Z-Image": {**SHORT, "max_sequence_length": 64},
     # The template around each prompt is of 150 tokens.
     "Qwen-Image": {

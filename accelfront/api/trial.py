@@ -136,7 +136,7 @@ def measured_call(point: Point) -> dict[str, Any]:
     negative = {"negative_prompt": protocol.negative_prompt}
     return {
         "num_inference_steps": point.combination.steps,
-        **(guided if entry is None else entry.family.call_at(protocol.guidance_scale)),
+        **(guided if entry is None else entry.call_at(protocol.guidance_scale)),
         "height": protocol.height,
         "width": protocol.width,
         **(negative if protocol.negative_prompt or needs_negative else {}),

@@ -137,7 +137,7 @@ def draw_study(
         drawn = [
             generate_pictures(
                 generate, conditioning, batch, plan.protocol, study.combination.steps,
-                plan.entry.family.call,
+                plan.entry.call,
             )
             for batch in batches_of(prompts, plan.protocol.batch_size)
         ]  # fmt: skip

@@ -154,7 +154,7 @@ class Counting:
                 range(1),
                 plan.protocol,
                 plan.combination.steps,
-                plan.entry.family.call_at(plan.protocol.guidance_scale),
+                plan.entry.call_at(plan.protocol.guidance_scale),
             )
         denoiser = type(plan.stack.context.family.denoiser_of(self._pipe)).__name__
         counts = counter.get_flop_counts()

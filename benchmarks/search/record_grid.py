@@ -143,7 +143,7 @@ class Recorder:
                 indices,
                 self.plan.protocol,
                 self.plan.request.steps,
-                self.plan.entry.family.call_at(self.plan.protocol.guidance_scale),
+                self.plan.entry.call_at(self.plan.protocol.guidance_scale),
             )
             images, seconds = timed(self.plan.device, call)
             embeddings.append(self.scorer.embed_images(images))

@@ -14,8 +14,9 @@ from accel_space.method import Context, Generate
 from accel_space.stack import Stack
 from objectives.errors import InputError
 from objectives.generation import generate_pictures
-from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.conditioning import Conditioning
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.loading import (
     load_conditioning,
     load_pipeline,
@@ -164,7 +165,7 @@ class _SideBySide:
             range(len(job.prompts)),
             job.protocol,
             job.combination.steps,
-            self._entry.family.call_at(job.protocol.guidance_scale),
+            self._entry.call_at(job.protocol.guidance_scale),
         )
 
 

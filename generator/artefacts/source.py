@@ -9,7 +9,8 @@ from pathlib import Path
 from objectives.errors import InputError
 from objectives.model_files.fingerprint import file_fingerprint, is_loaded, split_fingerprint
 from objectives.model_files.hub import ADDRESS
-from objectives.pipelines.catalogue import PipelineEntry, find_pipeline
+from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.given import SAVE_FUSED, loaded_fingerprint
 from objectives.pipelines.model import COMMIT, fingerprints, foreign_model, is_own
 from objectives.settings.measured import lora_path

@@ -130,13 +130,20 @@ class FamilyAdapter(ABC):
     usual_scheduler: ClassVar[str] = "DDIM"
     """The scheduler where a person names none, as studies name it."""
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         """Encode prompts; only asked of a family with `encoders`.
 
         Args:
             pipe: A pipeline with its `encoders`, without denoiser and VAE.
             prompts: At least one.
             negative_prompt: What every picture is guided away from; empty for nothing.
+            longest: Tokens to read of each; None is what the pipeline's call reads by itself.
         """
         raise NotImplementedError(f"{type(self).__name__} has encoders and must encode with them")
 
@@ -150,13 +157,11 @@ class FamilyAdapter(ABC):
         """
         scheduler.set_timesteps(steps)
 
-    def call_at(self, guidance_scale: float) -> dict[str, Any]:
-        """What its calls take besides prompt, size, steps, seeds and output."""
-        if not self.values.second_call:
-            return {"guidance_scale": guidance_scale, **self.call}
-        # Of another kind, which these models were not distilled to.
-        unused = {"guidance_scale": None}
-        return {self.values.guidance_keyword: guidance_scale, **unused, **self.call}
+    def guided_by(self, guidance_scale: float) -> dict[str, Any]:
+        """How its calls are told of a guidance scale."""
+        # Of another kind, which models with a second call were not distilled to.
+        unused = {"guidance_scale": None} if self.values.second_call else {}
+        return {self.values.guidance_keyword: guidance_scale, **unused}
 
     @property
     def timed(self) -> Timed:

@@ -13,7 +13,8 @@ from objectives.model_files.fingerprint import LOADED
 from objectives.model_files.in_memory import pipe_fingerprint
 from objectives.model_files.quiet import quiet_loading
 from objectives.pipelines.architecture import Architecture, architecture_of
-from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.families import FAMILIES, family_of
 from objectives.pipelines.model import Model, check_folder
 from storage.records.protocol import Dtype

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from objectives.errors import LoadError, MeasurementError, reason_of
 from objectives.model_files.layout import loaded_parts, part_variant
-from objectives.pipelines.catalogue import PipelineEntry
 from objectives.pipelines.conditioning import Conditioning, Plain
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.loras import FoundLora, fuse
 from objectives.pipelines.model import Model
 
@@ -80,13 +80,13 @@ def load_conditioning(
         device: Where to encode.
         negative_prompt: What every picture is guided away from; empty for nothing.
     """
-    family = entry.family
+    family, longest = entry.family, entry.max_sequence_length
     if not family.encoders:
         return Plain(prompts, negative_prompt)
     if model.pipe is not None:
-        return family.encode(model.pipe, prompts, negative_prompt)
+        return family.encode(model.pipe, prompts, negative_prompt, longest)
     encoder = _from_pretrained(entry, model, dtype, device, (family.values.denoiser, "vae"))
-    encoded = family.encode(encoder, prompts, negative_prompt)
+    encoded = family.encode(encoder, prompts, negative_prompt, longest)
     del encoder
     free_memory()
     return encoded

@@ -19,7 +19,8 @@ from objectives.model_files.fingerprint import (
 from objectives.model_files.hub import ADDRESS, fetch_model
 from objectives.model_files.layout import INDEX, loaded_files, read_config
 from objectives.pipelines.architecture import Architecture, read_architecture
-from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.entry import PipelineEntry
 from storage.records.study import Origin
 
 COMMIT = re.compile("[0-9a-f]{40}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from accel_space.profile import Profile
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
-from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.loras import FoundLora, find_lora
 from storage.foreign import shown
 from storage.records.protocol import Dtype
@@ -122,9 +122,9 @@ class GenerationSettings:
         """The guidance scale, of a pipeline of the catalogue."""
         return entry.guidance_scale if self.guidance_scale is None else self.guidance_scale
 
-    def size_with(self, architecture: Architecture) -> tuple[int, int]:
-        """(height, width) in pixels, of a model."""
-        return architecture.native_size if self.size is None else self.size[::-1]
+    def size_with(self, entry: PipelineEntry, architecture: Architecture) -> tuple[int, int]:
+        """(height, width) in pixels, of a model of a pipeline of the catalogue."""
+        return entry.size_with(architecture) if self.size is None else self.size[::-1]
 
     def dtype_with(self, entry: PipelineEntry, device: torch.device) -> Dtype:
         """The type of the weights, of a pipeline on a device.

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from objectives.model_files.fingerprint import split_fingerprint
-from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
+from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.entry import PipelineEntry
 from objectives.settings.generation import AskedLora, GenerationSettings
 from objectives.settings.words import setting_words
 from objectives.timing.device import is_cpu
@@ -89,7 +90,8 @@ def lora_path(study: Study, lora: Lora) -> Path:
 @cache
 def _native_size(pipeline: str) -> tuple[int, int]:
     """(width, height) that the catalogue's own model was made for."""
-    height, width = PIPELINES[pipeline].architecture.native_size
+    entry = PIPELINES[pipeline]
+    height, width = entry.size_with(entry.architecture)
     return width, height
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.loras import FoundLora
 from objectives.pipelines.model import Model
 from objectives.prompts import prompts_fingerprint
@@ -38,7 +38,7 @@ def make_protocol(
         weights: What the metrics load.
     """
     file, chosen = request.prompts or entry.prompts, request.generation
-    height, width = chosen.size_with(model.architecture)
+    height, width = chosen.size_with(entry, model.architecture)
     return Protocol(
         model=model.name,
         scorer=scorer.name,

@@ -10,7 +10,7 @@ from accel_space.method import Context
 from accel_space.stack import Stack
 from objectives.errors import InputError
 from objectives.pipelines.architecture import Architecture
-from objectives.pipelines.catalogue import PipelineEntry
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.scheduler_options import chosen_settings
 from objectives.pipelines.schedulers import (
     Settings,
@@ -46,7 +46,7 @@ def make_stack(
     name, config = scheduler_name(request.scheduler), architecture.scheduler
     settings, _ = scheduler_settings(request, entry, architecture)
     scheduler = make_scheduler(name, config, settings)
-    profile = architecture.profile(*request.generation.size_with(architecture))
+    profile = architecture.profile(*request.generation.size_with(entry, architecture))
     return Stack(
         Context(
             profile=profile,

@@ -89,7 +89,7 @@ class PipelineLoader:
             plan.prompts,
             plan.device,
             loaded.conditioning.part(plan.places),
-            plan.entry.family.call_at(plan.protocol.guidance_scale),
+            plan.entry.call_at(plan.protocol.guidance_scale),
             loaded.metrics,
         )
         key = baseline_key(plan.baseline_identity)

@@ -28,8 +28,9 @@ from generator.artefacts.source import find_source
 from objectives.embedded import DIT_DIR, PROMPTS_FILE
 from objectives.errors import InputError
 from objectives.generation import generate_pictures
-from objectives.pipelines.catalogue import PIPELINES, PipelineEntry
+from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.conditioning import Embedded
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.families import FAMILIES
 from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
 from objectives.pipelines.loading import load_conditioning, load_pipeline
@@ -139,7 +140,13 @@ class Brush(FamilyAdapter):
     encoders = ("text_encoder", "tokenizer")
     schedulers = frozenset({"DDIMScheduler", "UniPCMultistepScheduler"})
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         with torch.inference_mode():
             words, read = pipe.encode_prompt(list(prompts))
             no_words, no_read = pipe.encode_prompt([negative_prompt])
@@ -225,7 +232,7 @@ def _draw_with_stack(params: Mapping[str, float]) -> torch.Tensor:
     pipe.brush.pos_embed.register_forward_pre_hook(lambda _, inputs: sizes.add(len(inputs[0])))
     with plan.stack.applied(pipe, params) as generate:
         pictures = generate_pictures(
-            generate, conditioning, batch, plan.protocol, STEPS, plan.entry.family.call
+            generate, conditioning, batch, plan.protocol, STEPS, plan.entry.call
         )
     assert sizes == {2 * len(batch), len(batch)}, "the cutoff halves what is told by keywords"
     return pictures

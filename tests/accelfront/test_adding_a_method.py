@@ -112,7 +112,7 @@ def test_a_study_a_front_and_a_script_of_a_new_method(
     conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
     with plan.stack.applied(pipe, trial.params) as generate:
         drawn = generate_pictures(
-            generate, conditioning, range(2), plan.protocol, STEPS, plan.entry.family.call
+            generate, conditioning, range(2), plan.protocol, STEPS, plan.entry.call
         )
     assert torch.equal(_draw_with_script(script, plan.prompts[:2]), drawn)
 

@@ -15,7 +15,8 @@ from accel_space.profile import SchedulerProfile
 from accel_space.stack import Stack
 from generator.artefacts.script import render_script
 from generator.artefacts.source import Source
-from objectives.pipelines.catalogue import PIPELINES, PipelineEntry, find_pipeline
+from objectives.pipelines.catalogue import PIPELINES, find_pipeline
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.model import find_model
 from objectives.pipelines.schedulers import scheduler_name, scheduler_settings
 from storage.records.budgets import Budgets
@@ -71,7 +72,7 @@ def made_study(
     """
     entry = find_pipeline(pipeline)
     scheduler = scheduler or entry.usual_scheduler
-    height, width = entry.architecture.native_size
+    height, width = entry.size_with(entry.architecture)
     trial = Trial(
         number=12,
         params=dict(params),
@@ -141,7 +142,7 @@ def stack_at(pipeline: str, methods: Iterable[str]) -> Stack | None:
     entry = find_pipeline(pipeline)
     architecture = entry.architecture
     context = Context(
-        profile=architecture.profile(*architecture.native_size),
+        profile=architecture.profile(*entry.size_with(architecture)),
         scheduler=SchedulerProfile("DDIMScheduler", 1, _timesteps(STEPS), _timesteps),
         steps=STEPS,
         guidance_scale=entry.guidance_scale,

@@ -70,7 +70,7 @@ def drawn(plan: Plan, settings: dict[str, Any], scorer: Scorer) -> tuple[Embeddi
     pipe.scheduler = make_scheduler(name, pipe.scheduler.config, settings)
     conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
     pictures = generate_pictures(
-        pipe, conditioning, plan.places, plan.protocol, plan.request.steps, plan.entry.family.call
+        pipe, conditioning, plan.places, plan.protocol, plan.request.steps, plan.entry.call
     )
     return scorer.embed_images(pictures), scorer.embed_prompts(plan.prompts)
 

@@ -88,7 +88,7 @@ def common(
         "negative_prompt": protocol.negative_prompt and literals(protocol.negative_prompt),
         "height": protocol.height,
         "width": protocol.width,
-        "arguments": entry.family.call,
+        "arguments": entry.call,
         "steps_stay": "num_inference_steps" in held,
         "size_stays": bool({"height", "width"} & held.keys()),
         "stays": _stays(values, held),

@@ -10,7 +10,7 @@ from accel_space.profile import Profile
 from objectives.pipelines.conditioning import Embedded, encoded_in_batches
 from objectives.pipelines.families.flow_matching import set_shifted_timesteps
 from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
-from objectives.prompt_length import cut_off_by_pipeline
+from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
 from storage.records.protocol import Dtype
 
 FLUX = Family(
@@ -80,11 +80,20 @@ class Flux(FamilyAdapter):
         """See `FamilyAdapter.set_timesteps`."""
         set_shifted_timesteps(scheduler, steps, profile)
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         """See `FamilyAdapter.encode`; nothing is guided away from."""
+        length = longest or longest_prompt(pipe)
 
         def encode(batch: list[str]) -> Any:
-            embeds, pooled, _ = pipe.encode_prompt(batch, device=pipe.device)
+            embeds, pooled, _ = pipe.encode_prompt(
+                batch, device=pipe.device, max_sequence_length=length
+            )
             return embeds, pooled
 
         embeds, pooled = encoded_in_batches(prompts, encode)
@@ -92,5 +101,5 @@ class Flux(FamilyAdapter):
             rows={"prompt_embeds": embeds, "pooled_prompt_embeds": pooled},
             shared={},
             fixed={},
-            cut_off=cut_off_by_pipeline(pipe, prompts),
+            cut_off=cut_off_by_pipeline(pipe, prompts, length),
         )

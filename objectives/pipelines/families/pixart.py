@@ -10,7 +10,7 @@ from accel_space.family import Family
 from accel_space.profile import Profile
 from objectives.pipelines.conditioning import Embedded, encoded_in_batches
 from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
-from objectives.prompt_length import cut_off_by_pipeline
+from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
 
 PIXART = Family(denoiser="transformer", blocks=("transformer_blocks",), adaptive_norms=True)
 
@@ -51,8 +51,15 @@ class PixArt(FamilyAdapter):
     call: ClassVar[Mapping[str, Any]] = {"use_resolution_binning": False, "clean_caption": False}
     encoders = ("text_encoder", "tokenizer")
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         """See `FamilyAdapter.encode`."""
+        length = longest or longest_prompt(pipe)
         embeds, mask, no_embeds, no_mask = encoded_in_batches(
             prompts,
             partial(
@@ -60,6 +67,7 @@ class PixArt(FamilyAdapter):
                 negative_prompt=negative_prompt,
                 device=pipe.device,
                 clean_caption=False,
+                max_sequence_length=length,
             ),
         )
         return Embedded(
@@ -69,6 +77,6 @@ class PixArt(FamilyAdapter):
                 "negative_prompt_attention_mask": no_mask[0],
             },
             fixed={"negative_prompt": None},
-            cut_off=cut_off_by_pipeline(pipe, prompts),
-            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt])),
+            cut_off=cut_off_by_pipeline(pipe, prompts, length),
+            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt], length)),
         )

@@ -90,10 +90,17 @@ class QwenImage(FamilyAdapter):
         """See `FamilyAdapter.set_timesteps`."""
         set_shifted_timesteps(scheduler, steps, profile)
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         """See `FamilyAdapter.encode`."""
-        embeds, mask = _encoded(pipe, prompts)
-        no_embeds, no_mask = _encoded(pipe, [negative_prompt])
+        length = longest or longest_prompt(pipe)
+        embeds, mask = _encoded(pipe, prompts, length)
+        no_embeds, no_mask = _encoded(pipe, [negative_prompt], length)
         return Unpadded(
             rows={"prompt_embeds": embeds, "prompt_embeds_mask": mask},
             shared={
@@ -101,12 +108,14 @@ class QwenImage(FamilyAdapter):
                 "negative_prompt_embeds_mask": no_mask[0],
             },
             fixed={},
-            cut_off=cut_off_by_pipeline(pipe, prompts),
-            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt])),
+            cut_off=cut_off_by_pipeline(pipe, prompts, length),
+            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt], length)),
         )
 
 
-def _encoded(pipe: Any, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+def _encoded(
+    pipe: Any, prompts: Sequence[str], length: int | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Embeddings and their mask, filled up with zeros to the longest prompt."""
     import torch
 
@@ -114,9 +123,7 @@ def _encoded(pipe: Any, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
     with torch.inference_mode():
         for start in range(0, len(prompts), ENCODED_TOGETHER):
             batch = list(prompts[start : start + ENCODED_TOGETHER])
-            embeds, mask = pipe.encode_prompt(
-                batch, device=pipe.device, max_sequence_length=longest_prompt(pipe)
-            )
+            embeds, mask = pipe.encode_prompt(batch, device=pipe.device, max_sequence_length=length)
             # A batch of equal lengths has no mask.
             lengths = [embeds.shape[1]] * len(embeds) if mask is None else mask.sum(dim=1).tolist()
             rows += [row[:length] for row, length in zip(embeds, lengths, strict=True)]

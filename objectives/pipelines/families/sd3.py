@@ -11,7 +11,7 @@ from objectives.errors import InputError
 from objectives.pipelines.conditioning import Embedded, encoded_in_batches
 from objectives.pipelines.families.flow_matching import size_shift
 from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
-from objectives.prompt_length import cut_off_by_pipeline
+from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
 from storage.records.protocol import Dtype
 
 SD3 = Family(
@@ -80,7 +80,13 @@ class StableDiffusion3(FamilyAdapter):
         shift = {"mu": size_shift(scheduler, profile, MAX_SHIFT)} if shifts else {}
         scheduler.set_timesteps(steps, **shift)
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         """See `FamilyAdapter.encode`.
 
         Raises:
@@ -91,10 +97,16 @@ class StableDiffusion3(FamilyAdapter):
                 "this model has no text_encoder_3, and accelfront measures Stable Diffusion 3 with "
                 "its T5; save the pipeline with it"
             )
+        length = longest or longest_prompt(pipe)
 
         def encode(batch: list[str]) -> Any:
             return pipe.encode_prompt(
-                batch, None, None, device=pipe.device, negative_prompt=negative_prompt
+                batch,
+                None,
+                None,
+                device=pipe.device,
+                negative_prompt=negative_prompt,
+                max_sequence_length=length,
             )
 
         embeds, no_embeds, pooled, no_pooled = encoded_in_batches(prompts, encode)
@@ -105,6 +117,6 @@ class StableDiffusion3(FamilyAdapter):
                 "negative_pooled_prompt_embeds": no_pooled[0],
             },
             fixed={},
-            cut_off=cut_off_by_pipeline(pipe, prompts),
-            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt])),
+            cut_off=cut_off_by_pipeline(pipe, prompts, length),
+            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt], length)),
         )

@@ -12,7 +12,7 @@ from accel_space.profile import Profile
 from objectives.pipelines.conditioning import ENCODED_TOGETHER, Embedded
 from objectives.pipelines.families.flow_matching import set_shifted_timesteps
 from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
-from objectives.prompt_length import cut_off_by_pipeline
+from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
 from storage.records.protocol import Dtype
 
 if TYPE_CHECKING:
@@ -69,22 +69,29 @@ class ZImage(FamilyAdapter):
         """See `FamilyAdapter.set_timesteps`."""
         set_shifted_timesteps(scheduler, steps, profile)
 
-    def encode(self, pipe: Any, prompts: Sequence[str], negative_prompt: str = "") -> Embedded:
+    def encode(
+        self,
+        pipe: Any,
+        prompts: Sequence[str],
+        negative_prompt: str = "",
+        longest: int | None = None,
+    ) -> Embedded:
         """See `FamilyAdapter.encode`; each prompt keeps its own length."""
-        [negative] = _encoded(pipe, [negative_prompt])
+        length = longest or longest_prompt(pipe)
+        [negative] = _encoded(pipe, [negative_prompt], length)
         return Embedded(
             rows={
-                "prompt_embeds": _encoded(pipe, prompts),
+                "prompt_embeds": _encoded(pipe, prompts, length),
                 "negative_prompt_embeds": [negative] * len(prompts),
             },
             shared={},
             fixed={},
-            cut_off=cut_off_by_pipeline(pipe, prompts),
-            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt])),
+            cut_off=cut_off_by_pipeline(pipe, prompts, length),
+            cuts_negative=bool(cut_off_by_pipeline(pipe, [negative_prompt], length)),
         )
 
 
-def _encoded(pipe: Any, prompts: Sequence[str]) -> list[torch.Tensor]:
+def _encoded(pipe: Any, prompts: Sequence[str], length: int | None) -> list[torch.Tensor]:
     import torch
 
     rows: list[torch.Tensor] = []
@@ -92,6 +99,9 @@ def _encoded(pipe: Any, prompts: Sequence[str]) -> list[torch.Tensor]:
         for start in range(0, len(prompts), ENCODED_TOGETHER):
             batch = list(prompts[start : start + ENCODED_TOGETHER])
             rows += pipe.encode_prompt(
-                batch, device=pipe.device, do_classifier_free_guidance=False
+                batch,
+                device=pipe.device,
+                do_classifier_free_guidance=False,
+                max_sequence_length=length,
             )[0]
     return rows

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES, find_pipeline
 from objectives.prompts import read_prompts
+from objectives.settings.generation import GenerationSettings
 
 
 @pytest.mark.parametrize("name", ["tiny-shapes", "Tiny-Shapes", "TINY-SHAPES"])
@@ -33,9 +36,21 @@ def test_near_miss_is_told_the_name_that_was_meant() -> None:
 def test_every_entry_can_be_measured_by_its_defaults(entry: object) -> None:
     entry = find_pipeline(entry.name)  # type: ignore[attr-defined]
     assert len(read_prompts(entry.prompts)) >= entry.num_samples >= entry.batch_size >= 1
-    height, width = entry.architecture.native_size
+    height, width = entry.size_with(entry.architecture)
     profile = entry.architecture.profile(height, width)
     assert profile.pipeline_class == entry.pipeline_class
     assert (entry.guidance_scale > 1) == (profile.guidance != "none")
     # A distilled model draws in few.
     assert (entry.steps < 8) == profile.few_steps
+
+
+def test_pictures_are_of_the_size_asked_for_then_of_the_entrys_then_of_the_models() -> None:
+    flux = PIPELINES["FLUX.1-dev"]
+    small = replace(flux, size=(64, 96))
+    asked = GenerationSettings(size=(48, 32))
+    sizes = [
+        settings.size_with(entry, flux.architecture)
+        for settings in (asked, GenerationSettings())
+        for entry in (small, flux)
+    ]
+    assert sizes == [(32, 48), (32, 48), (64, 96), (1024, 1024)]

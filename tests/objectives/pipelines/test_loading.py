@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,12 +72,23 @@ def test_loading_leaves_the_global_random_generator_alone(model: Model) -> None:
     assert torch.random.get_rng_state().equal(before)
 
 
-@pytest.mark.parametrize("family", EVERY_FAMILY)
-def test_conditioning_draws_what_the_prompts_draw(family: str, tmp_path: Path) -> None:
-    entry = PIPELINES[family]
+@pytest.mark.parametrize(
+    ("family", "longest"),
+    [
+        *((family, None) for family in EVERY_FAMILY),
+        # It cuts the prompts off.
+        *((family, 4) for family in ("PixArt-alpha", "FLUX.1-dev", "SD3.5-medium")),
+    ],
+)
+def test_conditioning_draws_what_the_prompts_draw(
+    family: str, longest: int | None, tmp_path: Path
+) -> None:
+    entry = replace(PIPELINES[family], max_sequence_length=longest)
     model = find_model(entry, str(save_tiny(family, tmp_path / "m")), None)
     prompts = ["a red square", "two blue circles", "a red star"]
     conditioning = load_conditioning(entry, model, prompts, "float32", CPU)
+    if longest:
+        assert conditioning.cut_off(None) == prompts
     bare = load_pipeline(entry, model, "float32", CPU)
     assert bool(entry.family.encoders) == (bare.text_encoder is None)
     whole = DiffusionPipeline.from_pretrained(model.folder, **entry.parts)
@@ -86,7 +98,7 @@ def test_conditioning_draws_what_the_prompts_draw(family: str, tmp_path: Path) -
         "output_type": "pt",
         "height": PICTURE_SIZE,
         "width": PICTURE_SIZE,
-        **entry.family.call_at(4.0),
+        **entry.call_at(4.0),
     }
     # Qwen-Image is guided where there is one, be it empty.
     negative = {"negative_prompt": ["", ""]} if entry.family.values.second_call else {}

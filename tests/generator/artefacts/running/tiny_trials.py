@@ -112,7 +112,7 @@ def draw(generate: Callable[..., Any], family: str) -> torch.Tensor:
         width=PICTURE_SIZE,
         generator=[torch.Generator().manual_seed(SEED + at) for at in range(len(PROMPTS))],
         output_type="pt",
-        **find_pipeline(family).family.call,
+        **find_pipeline(family).call,
     ).images
     return pictures
 
