@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from optuna.distributions import IntDistribution
 from optuna.samplers import GridSampler
 from sqlalchemy import delete
 
-from storage.database.opening import Store
+from storage.database.opening import Store, open_store
 from storage.errors import StudyDeletedError, StudyRefusedError
 from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
@@ -109,6 +110,21 @@ def test_another_space_is_refused(store: Store) -> None:
     opened(store)
     with pytest.raises(StudyRefusedError, match="another release"):
         opened(store, space=Space(distinct=2, grid=2, choices={"deepcache.cache_interval": [2, 3]}))
+
+
+def test_metrics_that_workers_add_at_once_are_all_kept(url: str, store: Store) -> None:
+    opened(store)
+    added = [f"metric_{number}" for number in range(6)]
+
+    def add(metric: str) -> None:
+        own = open_store(url)
+        metrics = (*DEFINITION.protocol.metrics, metric)
+        opened(own, protocol=changed(DEFINITION.protocol, metrics=metrics))
+        own.engine.dispose()
+
+    with ThreadPoolExecutor(len(added)) as pool:
+        list(pool.map(add, added))
+    assert {*added} <= {*opened(store).read().protocol.metrics}
 
 
 def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> None:
