@@ -1,6 +1,6 @@
 """Where a CLIP budget lets damage through: a sweep's points drawn again, with every metric.
 
-    python -m benchmarks.embedded.blind_spots --device cuda --processes 12
+    python -m benchmarks.embedded.blind_spots --devices cuda:0 cuda:1 --processes 26
 
 takes the points of a kept sweep (`sweep-offline-prototype.db.gz`), draws each again on more prompts
 than its study saw, beside the plain pipeline, and takes every metric that needs no weights:
@@ -16,24 +16,17 @@ import json
 import random
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from accel_space.method import Generate
 from benchmarks.embedded.blind_spots_page import as_markdown
 from benchmarks.embedded.damage import losses
+from benchmarks.embedded.drawing import Drawing
+from benchmarks.shared.device_pool import add_pool_options, made_of
 from benchmarks.shared.result_files import RESULTS, keep_results, results_parser, results_path
 from objectives.errors import InputError
-from objectives.generation import batches_of, generate_pictures
-from objectives.pipelines.loading import load_conditioning, load_pipeline
-from objectives.pipelines.schedulers import make_scheduler
-from objectives.quality.scorer import Scorer
 from objectives.timing.device import device_name, find_device
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
@@ -52,7 +45,7 @@ def main() -> None:
     options = read_options()
     deadline = time.monotonic() + options.seconds
     try:
-        device = find_device(options.device)
+        device, *_ = map(find_device, options.devices)
         studies = studies_of(options.sweep)
     except InputError as error:
         raise SystemExit(f"blind_spots: {error}") from None
@@ -60,21 +53,15 @@ def main() -> None:
     waiting = [each for each in studies if each.combination.name not in results["studies"]]
     # In an order of no meaning, so that a run that is cut off has seen a bit of everything.
     random.Random(0).shuffle(waiting)
-    # A process that was forked has no use of CUDA.
-    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
-        begun = {
-            pool.submit(draw_study, study, options.device, options.prompts, deadline): study
-            for study in waiting
-        }
-        for done in as_completed(begun):
-            versions, points = done.result()
-            if not points:
-                continue
-            name = begun[done].combination.name
-            results["versions"] |= versions
-            results["studies"][name] = points
-            keep_results("blind-spots", results, as_markdown(results), options.out)
-            print(f"{name}: {len(points)} points", flush=True)
+    draw = partial(draw_study, prompts=options.prompts, deadline=deadline)
+    for study, (versions, points) in made_of(waiting, draw, options.devices, options.processes):
+        if not points:
+            continue
+        name = study.combination.name
+        results["versions"] |= versions
+        results["studies"][name] = points
+        keep_results("blind-spots", results, as_markdown(results), options.out)
+        print(f"{name}: {len(points)} points", flush=True)
     print(f"{len(results['studies'])} of {len(studies)} studies")
 
 
@@ -82,10 +69,8 @@ def read_options() -> Any:
     """What the command line asks for."""
     parser = results_parser(__doc__)
     parser.add_argument("--sweep", type=Path, default=SWEEP, help="a kept sweep's database")
-    parser.add_argument("--device", default="auto")
     parser.add_argument("--prompts", type=int, default=PROMPTS)
-    parser.add_argument("--processes", type=int, default=1, help="that share the device")
-    parser.add_argument("--seconds", type=float, default=540, help="begin no study after these")
+    add_pool_options(parser)
     return parser.parse_args()
 
 
@@ -125,30 +110,13 @@ def draw_study(
     if time.monotonic() > deadline:
         return {}, []
     plan = make_plan(request_of(study, device, prompts))
-    where = (plan.protocol.dtype, plan.device)
-    conditioning = load_conditioning(plan.entry, plan.model, plan.prompts, *where)
-    pipe = load_pipeline(plan.entry, plan.model, *where)
-    pipe.scheduler = make_scheduler(
-        plan.combination.scheduler, pipe.scheduler.config, plan.scheduler_settings
-    )
-    scorer = Scorer(plan.scorer, plan.device)
-
-    def draw(generate: Generate) -> Tensor:
-        drawn = [
-            generate_pictures(
-                generate, conditioning, batch, plan.protocol, study.combination.steps,
-                plan.entry.call,
-            )
-            for batch in batches_of(prompts, plan.protocol.batch_size)
-        ]  # fmt: skip
-        return torch.cat(drawn).float()
-
-    whole = draw(pipe)
+    drawing = Drawing(plan)
+    whole = drawing.draw(drawing.pipe)
     answer = study.answer
     points = []
     for trial in study.trials:
-        with plan.stack.applied(pipe, trial.params) as generate:
-            pictures = draw(generate)
+        with plan.stack.applied(drawing.pipe, trial.params) as generate:
+            pictures = drawing.draw(generate)
         points.append(
             {
                 "params": trial.params,
@@ -157,7 +125,7 @@ def draw_study(
                 "is_answer": answer is not None and trial.number == answer.number,
                 "losses": {
                     name: [loss.value, loss.low, loss.high]
-                    for name, loss in losses(scorer, plan.prompts, pictures, whole)
+                    for name, loss in losses(drawing.scorer, plan.prompts, pictures, whole)
                 },
             }
         )

@@ -26,7 +26,7 @@ from objectives.embedded import world
 from objectives.embedded.draw import draw
 from objectives.embedded.world import COLOURS, SINGLE, Scene
 from objectives.quality import METRICS
-from objectives.quality.metric import Drawn
+from objectives.quality.metric import Drawn, Metric
 from objectives.quality.scorer import Scorer, TextEmbeddings, find_scorer
 from objectives.statistics import Estimate
 
@@ -109,7 +109,11 @@ def content_damages(scenes: Sequence[Scene]) -> dict[str, list[Scene]]:
 
 
 def losses(
-    scorer: Scorer, prompts: Sequence[str], pictures: Tensor, whole: Tensor
+    scorer: Scorer,
+    prompts: Sequence[str],
+    pictures: Tensor,
+    whole: Tensor,
+    metrics: Mapping[str, Metric] = WITHOUT_MODEL,
 ) -> list[tuple[str, Estimate]]:
     """The loss of each metric, as a trial takes it.
 
@@ -118,6 +122,7 @@ def losses(
         prompts: What the pictures were to show.
         pictures: The damaged ones, shape (prompts, 3, height, width), values 0 to 1.
         whole: The undamaged ones.
+        metrics: By name.
     """
     drawn = Drawn(
         prompts=prompts,
@@ -129,7 +134,7 @@ def losses(
         baseline_pictures=whole,
     )
     found = []
-    for name, metric in WITHOUT_MODEL.items():
+    for name, metric in metrics.items():
         before = [] if "pairs" in metric.needs else metric.values(drawn.baseline)
         found.append((name, metric.loss(metric.values(drawn), before)))
     return found

@@ -1,0 +1,214 @@
+"""step_cache against its rivals: the least work at equal loss, on prompts that chose nothing.
+
+    python -m benchmarks.embedded.equal_loss --devices cuda:0 cuda:1 --processes 26
+
+draws points of each method on each embedded pipeline, beside the plain pipeline, with the same
+prompts and seeds. Half of the prompts choose a method's point for a loss budget, and the other half
+say what it loses, so that no method wins by the luck of many points. Work is counted in
+floating-point operations of the denoiser. Writes `equal-loss.json` and `.md` into `--out` after
+each piece, and goes on where it was cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from accel_space.errors import RefusedError
+from accel_space.method import Params
+from benchmarks.embedded.damage import losses
+from benchmarks.embedded.drawing import Drawing
+from benchmarks.embedded.equal_loss_page import as_markdown
+from benchmarks.embedded.equal_loss_points import points_of
+from benchmarks.embedded.work import Work
+from benchmarks.shared.device_pool import add_pool_options, made_of
+from benchmarks.shared.result_files import keep_results, results_parser, results_path
+from objectives.errors import InputError
+from objectives.quality import METRICS
+from objectives.quality.scorer import Scorer
+from objectives.timing.device import device_name, find_device
+from storage.records.combination import Combination
+from studies.plan import Plan, make_plan
+from studies.request import StudyRequest
+
+CASES = (
+    ("tiny-shapes", "DPM-Solver++", 25),
+    ("tiny-shapes", "DDIM", 50),
+    ("tiny-shapes-xl", "DPM-Solver++", 25),
+    ("tiny-shapes-v", "DPM-Solver++", 25),
+    ("tiny-shapes-dit", "DPM-Solver++", 28),
+    ("tiny-shapes-sd3", "FlowMatchEuler", 28),
+    ("tiny-shapes-flux", "FlowMatchEuler", 28),
+)
+"""Pipelines, schedulers and steps."""
+
+OF_UNETS = ("step_cache", "deepcache", "fewer_steps")
+OF_TRANSFORMERS = (
+    *("step_cache", "taylorseer", "first_block_cache", "mag_cache", "pab", "fewer_steps"),
+)
+
+PROMPTS = 256
+"""All that were never trained on."""
+
+AT_ONCE = 16
+"""Points in a piece."""
+
+MEASURED = {name: METRICS[name] for name in ("clip_loss", "attributes")}
+
+
+class Piece(NamedTuple):
+    """Some points of one method in one combination."""
+
+    combination: Combination
+    at: int
+    points: list[Params]
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+        return f"{self.combination.name}--{self.at}"
+
+
+def main() -> None:
+    """Draw what the time allows, and keep it after each piece."""
+    options = read_options()
+    deadline = time.monotonic() + options.seconds
+    try:
+        device, *_ = map(find_device, options.devices)
+    except InputError as error:
+        raise SystemExit(f"equal_loss: {error}") from None
+    results = kept_results(options, device_name(device))
+    pieces = pieces_of(options.pipelines, options.models, options.points)
+    waiting = [piece for piece in pieces if piece.name not in results["pieces"]]
+    # In an order of no meaning, so that a run that is cut off has seen a bit of everything.
+    random.Random(0).shuffle(waiting)
+    draw = partial(draw_piece, prompts=options.prompts, models=options.models, deadline=deadline)
+    for piece, (versions, points) in made_of(waiting, draw, options.devices, options.processes):
+        if not points:
+            continue
+        results["versions"] |= versions
+        results["pieces"][piece.name] = points
+        keep_results("equal-loss", results, as_markdown(results), options.out)
+        print(f"{piece.name}: {len(points)} points", flush=True)
+    print(f"{len(results['pieces'])} of {len(pieces)} pieces")
+
+
+def read_options() -> Any:
+    """What the command line asks for."""
+    parser = results_parser(__doc__)
+    parser.add_argument("--prompts", type=int, default=PROMPTS, help="one half of them chooses")
+    parser.add_argument("--points", type=int, default=64,
+                        help="most of step_cache; others have half")  # fmt: skip
+    parser.add_argument("--pipelines", nargs="+", default=[name for name, _, _ in CASES])
+    parser.add_argument("--models", type=Path,
+                        help="folder of models by pipeline, before the catalogue's")  # fmt: skip
+    add_pool_options(parser)
+    return parser.parse_args()
+
+
+def kept_results(options: Any, device: str) -> dict[str, Any]:
+    """What was drawn before; nothing if that was of other numbers or on another device."""
+    about = {"device": device, "prompts": options.prompts, "points": options.points}
+    path = results_path("equal-loss", options.out)
+    if path.exists():
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if about.items() <= results.items():
+            return results
+    today = datetime.now(UTC).date().isoformat()
+    return {"date": today, **about, "versions": {}, "pieces": {}}
+
+
+def pieces_of(pipelines: Sequence[str], models: Path | None, most: int) -> list[Piece]:
+    """The points of all methods where they work; what does not is told."""
+    pieces = []
+    for pipeline, scheduler, steps in CASES:
+        if pipeline not in pipelines:
+            continue
+        names = pipeline.removeprefix("tiny-shapes-")
+        for method in OF_TRANSFORMERS if names in ("dit", "sd3", "flux") else OF_UNETS:
+            combination = Combination(
+                pipeline=pipeline, scheduler=scheduler, steps=steps, methods=(method,)
+            )
+            try:
+                stack = plan_of(combination, "cpu", 2, models).stack
+            except (InputError, RefusedError) as error:
+                print(f"{combination.name}: {error}", flush=True)
+                continue
+            points = points_of(stack, most if method == "step_cache" else most // 2)
+            pieces += [
+                Piece(combination, at, points[at : at + AT_ONCE])
+                for at in range(0, len(points), AT_ONCE)
+            ]
+    return pieces
+
+
+def plan_of(combination: Combination, device: str, prompts: int, models: Path | None) -> Plan:
+    """A plan that draws all prompts in one batch."""
+    folder = None if models is None else models / combination.pipeline
+    return make_plan(
+        StudyRequest(
+            pipeline=combination.pipeline,
+            scheduler=combination.scheduler,
+            steps=combination.steps,
+            methods=combination.methods,
+            trials=1,
+            num_samples=prompts,
+            batch_size=prompts,
+            model=str(folder) if folder is not None and folder.is_dir() else None,
+            device=device,
+            confirm=False,
+        )
+    )
+
+
+def draw_piece(
+    piece: Piece, device: str, prompts: int, models: Path | None, deadline: float
+) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Draw the points of a piece beside the plain pipeline, each with the same seeds.
+
+    Returns:
+        The libraries' versions, and the points; none if the time was over first.
+    """
+    if time.monotonic() > deadline:
+        return {}, []
+    plan = plan_of(piece.combination, device, prompts, models)
+    drawing, work = Drawing(plan), Work(plan.stack)
+    with work.counted(drawing.pipe) as generate:
+        whole = drawing.draw(generate)
+    plain = work.flops
+    halves = {"choosing": slice(0, prompts // 2), "judging": slice(prompts // 2, prompts)}
+    points = []
+    for params in piece.points:
+        with work.counted(drawing.pipe, params) as generate:
+            pictures = drawing.draw(generate)
+        points.append(
+            {
+                "params": params,
+                "work": work.flops / plain,
+                **{
+                    name: lost(drawing.scorer, plan.prompts, pictures, whole, half)
+                    for name, half in halves.items()
+                },
+            }
+        )
+    return plan.environment.versions, points
+
+
+def lost(
+    scorer: Scorer, prompts: Sequence[str], pictures: Tensor, whole: Tensor, half: slice
+) -> dict[str, list[float]]:
+    """What a half of the pictures loses, by metric, with its interval."""
+    found = losses(scorer, prompts[half], pictures[half], whole[half], MEASURED)
+    return {name: [loss.value, loss.low, loss.high] for name, loss in found}
+
+
+if __name__ == "__main__":
+    main()
