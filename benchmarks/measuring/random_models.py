@@ -1,11 +1,13 @@
-"""Models of true architecture and seeded random weights, as folders in diffusers layout.
+"""Models of true architecture and seeded random weights, in memory or as folders.
 
-A latency does not depend on the weights, so these stand for models that cannot be had offline.
+A latency does not depend on the weights, so these stand for models that cannot be had offline. In
+memory FLUX.1's 24 GB are there in seconds, and need no disk.
 """
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +20,61 @@ from safetensors.torch import save_file
 from objectives.embedded import SCORER_DIR
 from objectives.embedded.training.tokenizer import build_t5_tokenizer, build_tokenizer
 from objectives.pipelines.architecture import known_parts
-from objectives.pipelines.families import class_of
+from objectives.pipelines.families import class_of, family_of
+from objectives.pipelines.given import take_pipe
 from objectives.pipelines.loading import free_memory
+from objectives.pipelines.model import Model
+
+DEPTHS = {"num_layers", "num_hidden_layers"}
+"""What configurations of text encoders call the number of their layers."""
 
 
 def build_model(pipeline: str, folder: Path, device: torch.device) -> None:
-    """Write a pipeline of true architecture and seeded random weights, in half precision."""
+    """Write a pipeline of true architecture, in the precision in which it is measured on a GPU."""
     parts = known_parts(pipeline)
+    dtype = getattr(torch, family_of(parts["pipeline_class"]).dtype_on(torch.device("cuda")))
+    random_pipe(parts, device, dtype).save_pretrained(folder)
+    gc.collect()
+    free_memory()
+
+
+def random_model(pipeline: str, device: torch.device) -> Model:
+    """Make a pipeline of true architecture in memory, as studies take one that is loaded."""
+    parts = known_parts(pipeline)
+    dtype = getattr(torch, family_of(parts["pipeline_class"]).dtype_on(device))
+    return take_pipe(random_pipe(parts, device, dtype)).model()
+
+
+def random_pipe(parts: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> Any:
+    """Make a pipeline of an architecture with seeded random weights.
+
+    Encoders that read all prompts before anything is timed are of true width, but of one layer.
+
+    Args:
+        parts: The configurations by part, and the `pipeline_class`, as `known_parts` has them.
+        device: Where it is made; the same device makes the same weights again.
+        dtype: Of the weights.
+    """
     torch.manual_seed(0)
+    read_before = family_of(parts["pipeline_class"]).encoders
     components: dict[str, Any] = {}
     for name, config in parts.items():
         if name != "pipeline_class":
-            components[name] = _part(dict(config), device)
+            shallow = dict.fromkeys(DEPTHS & config.keys(), 1) if name in read_before else {}
+            components[name] = _part({**config, **shallow}, device, dtype)
     for name in list(components):
         if name.startswith("text_encoder"):
             tokenizer = _tokenizer(parts[name]["_class_name"])
             components[name.replace("text_encoder", "tokenizer")] = tokenizer
     if "safety_checker" in class_of(parts["pipeline_class"]).parts:
         components |= {"safety_checker": None, "feature_extractor": None}
-    pipe = getattr(diffusers, parts["pipeline_class"])(**components)
-    pipe.save_pretrained(folder)
-    del pipe, components
-    gc.collect()
+    pipe = getattr(diffusers, parts["pipeline_class"])(**components).to(device)
+    # What it took in full precision.
     free_memory()
+    return pipe
 
 
-def _part(config: dict[str, Any], device: torch.device) -> Any:
+def _part(config: dict[str, Any], device: torch.device, dtype: torch.dtype) -> Any:
     class_name = config.pop("_class_name")
     if hasattr(transformers, class_name):
         model_class = getattr(transformers, class_name)
@@ -55,12 +86,12 @@ def _part(config: dict[str, Any], device: torch.device) -> Any:
             }
         text_config = model_class.config_class(**config)
         with torch.device(device):
-            return model_class(text_config).half()
+            return model_class(text_config).to(dtype).eval()
     part_class = getattr(diffusers, class_name)
     if class_name.endswith("Scheduler"):
         return part_class.from_config(config)
     with torch.device(device):
-        return part_class.from_config(config).half()
+        return part_class.from_config(config).to(dtype).eval()
 
 
 def _tokenizer(text_encoder: str) -> Any:
@@ -70,6 +101,14 @@ def _tokenizer(text_encoder: str) -> Any:
     tokenizer = build_tokenizer()
     tokenizer.model_max_length = 77
     return tokenizer
+
+
+def scorer_in(models: Path) -> str:
+    """The folder of the scorer, made where it is not there yet."""
+    folder = models / "scorer"
+    if not folder.exists():
+        build_scorer(folder)
+    return str(folder)
 
 
 def build_scorer(folder: Path) -> None:

@@ -5,7 +5,7 @@
 counts the floating-point operations of one picture, plain and at the chosen points of each stack,
 and divides them by the rate of a large matrix product on this device. No picture can take less,
 and what memory takes comes on top. Beside that stand the latencies that true_front.py measured on
-the same kind of device; the models are those that it built in `--models`. Writes
+the same kind of device; the models are such as it makes, the scorer is kept in `--models`. Writes
 `roofline-<what was measured>.json` and `.md` into `--out`.
 """
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from accel_space.stack import Stack
 from accelfront.cli.process import prepare_process
+from benchmarks.measuring.random_models import random_model, scorer_in
 from benchmarks.measuring.true_front_page import chosen, plain_latency, read_results
 from benchmarks.shared.asked_plan import asked_plan
 from benchmarks.shared.result_files import keep_results, results_parser
@@ -28,7 +29,7 @@ from objectives.generation import generate_pictures
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.schedulers import make_scheduler
-from objectives.timing.device import timed
+from objectives.timing.device import device_name, find_device, timed
 from storage.records.points import point_text
 from studies.plan import Plan
 from studies.request import StudyRequest
@@ -51,25 +52,26 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("runs/full-size-models"))
     options = parser.parse_args()
     try:
+        device = find_device(options.device)
         fronts = [read_results(path) for path in options.fronts]
     except InputError as error:
         parser.error(str(error))
+    here = device_name(device)
+    for front in fronts:
+        if front["device"] != here:
+            parser.error(f"{front['name']} is of another device than this, which is {here}")
     prepare_process()
     for front in fronts:
-        plan = asked_plan(request_of(front, options.device, options.models))
-        here = plan.environment.device
-        if here != front["device"]:
-            parser.error(f"{front['name']} is of another device than this, which is {here}")
-        results = roofline(front, plan)
+        results = roofline(front, plan_of(front, device, options.models))
         page = as_markdown(results)
         keep_results(results["name"], results, page, options.out)
         print(page)
 
 
-def request_of(front: Mapping[str, Any], device: str, models: Path) -> StudyRequest:
+def plan_of(front: Mapping[str, Any], device: torch.device, models: Path) -> Plan:
     """One picture of a front's pipeline; each of a batch takes as many operations."""
     is_own = isinstance(PIPELINES[front["pipeline"]].model, Path)
-    return StudyRequest(
+    request = StudyRequest(
         pipeline=front["pipeline"],
         scheduler=front["scheduler"],
         steps=front["steps"],
@@ -77,11 +79,11 @@ def request_of(front: Mapping[str, Any], device: str, models: Path) -> StudyRequ
         trials=1,
         num_samples=2,
         batch_size=1,
-        model=None if is_own else str(models / front["pipeline"]),
-        scorer=None if is_own else str(models / "scorer"),
-        device=device,
+        scorer=None if is_own else scorer_in(models),
+        device=str(device),
         confirm=False,
     )
+    return asked_plan(request, None if is_own else random_model(front["pipeline"], device))
 
 
 def roofline(front: Mapping[str, Any], plan: Plan) -> dict[str, Any]:

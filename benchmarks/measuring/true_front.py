@@ -5,10 +5,15 @@
 runs what `accelfront study` runs, one study for each stack, on a model of true architecture with
 random weights; embedded pipelines are taken as they are. Each study measures its default point
 first. Weights that are random say nothing of loss, so the loss budget is switched off and a
-stack's best point is its fastest. Model, baseline and studies stay in `--models`: the same command
-goes on where it was cut off. `--again FILE` measures the points of another machine's file first,
-for two_hosts.py. Writes `true-front-<pipeline>-batch<N>-<scheduler>-<steps>-<device>.json` and
-`.md` into `--out` after each study.
+stack's best point is its fastest. The same command goes on where it was cut off: baseline and
+studies stay in `--models`, and a stack that names a number of trials is left out once `--out` has
+them; another `--out` measures all again. `--again FILE` measures the points of another machine's
+file first, for two_hosts.py. Writes
+`true-front-<pipeline>-batch<N>-<scheduler>-<steps>-<device>.json` and `.md` into `--out` after each
+study. FLUX.1 and its kin take their own settings:
+
+    python -m benchmarks.measuring.true_front --pipeline FLUX.1-dev --scheduler FlowMatchEuler \
+        --steps 28
 """
 
 from __future__ import annotations
@@ -16,21 +21,23 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from accel_space.applying import find_methods
 from accel_space.errors import RefusedError
 from accelfront.cli.process import prepare_process
 from accelfront.screen.view import StudyView
-from benchmarks.measuring.random_models import build_model, build_scorer
+from benchmarks.measuring.random_models import random_model, scorer_in
 from benchmarks.measuring.true_front_page import as_markdown, read_results
+from benchmarks.measuring.true_front_stacks import Asked, default_stacks, first_points
 from benchmarks.shared.result_files import keep_results, results_parser, results_path
 from objectives.errors import InputError, MeasurementError
 from objectives.pipelines.catalogue import PIPELINES
+from objectives.pipelines.model import Model
 from objectives.timing.device import device_name, find_device
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store, open_store
@@ -54,53 +61,6 @@ FAULTS = (RefusedError, InputError, StudyFailedError, MeasurementError)
 """Why a stack may have no points; the others are studied all the same."""
 
 
-class Asked(NamedTuple):
-    """A stack to study: its methods, and how many points; None takes `--trials`."""
-
-    methods: tuple[str, ...]
-    trials: int | None = None
-
-    @classmethod
-    def read(cls, words: str) -> Asked:
-        """Read such as `deepcache,cuda_graph:12`; argparse tells of what cannot be used."""
-        names, colon, trials = words.partition(":")
-        try:
-            methods = tuple(method.name for method in find_methods(names.split(",")))
-        except RefusedError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-        if colon and (not trials.isdecimal() or int(trials) < 1):
-            raise argparse.ArgumentTypeError(f"{words}: after the colon stands a number of trials")
-        return cls(methods, int(trials) if colon else None)
-
-    @property
-    def name(self) -> str:
-        """How tables call it."""
-        return "+".join(self.methods)
-
-
-SHORT = 4
-"""Trials of a stack that others are only compared with."""
-
-UNET_STACKS = (
-    "cuda_graph",
-    "compile,cuda_graph",
-    "deepcache,compile,cuda_graph",
-    "deepcache,cfg_cutoff,compile,cuda_graph",
-    f"deepcache:{SHORT}",
-    f"deepcache,cfg_cutoff:{SHORT}",
-    f"fewer_steps:{SHORT}",
-)
-TRANSFORMER_STACKS = (
-    "cuda_graph",
-    "compile,cuda_graph",
-    "taylorseer,compile,cuda_graph",
-    "pab,compile,cuda_graph",
-    f"taylorseer:{SHORT}",
-    f"pab:{SHORT}",
-    f"fewer_steps:{SHORT}",
-)
-
-
 def main() -> None:
     """Study what the time allows, and keep the results after each study."""
     options = read_options()
@@ -111,7 +71,102 @@ def main() -> None:
         again = {} if options.again is None else points_of(options.again)
     except InputError as error:
         raise SystemExit(f"true_front: {error}") from None
-    request = StudyRequest(
+    options.models.mkdir(parents=True, exist_ok=True)
+    request, make_model = request_of(options), None
+    if not isinstance(PIPELINES[options.pipeline].model, Path):
+        request = replace(request, scorer=scorer_in(options.models))
+        make_model = partial(random_model, options.pipeline, device)
+    # Apart by steps and scheduler, as a study begins where another one of its storage ended.
+    name = f"{options.pipeline}-{options.scheduler}-{options.steps}.db"
+    store = open_store(f"sqlite:///{options.models / name}", create=True)
+    front = Front(request, device_name(device), store, options.out, make_model)
+    for asked in options.stacks:
+        front.study(asked, again.get(asked.name, []), deadline)
+    print(as_markdown(front.results))
+
+
+class Front:
+    """What studies of one pipeline found, one of each stack.
+
+    Attributes:
+        results: As they are kept.
+    """
+
+    def __init__(
+        self,
+        request: StudyRequest,
+        device: str,
+        store: Store,
+        out: Path,
+        make_model: Callable[[], Model] | None = None,
+    ) -> None:
+        """Begin with what was found before.
+
+        Args:
+            request: What all studies have in common.
+            device: Its name.
+            store: Where studies are kept.
+            out: Where results are.
+            make_model: Makes the model that is measured; None takes that of the request.
+        """
+        self.results = kept_results(request, device, out)
+        self._request = request
+        self._store = store
+        self._out = out
+        self._make_model = make_model
+        self._model: Model | None = None
+        self._loader = PipelineLoader()
+
+    def study(self, asked: Asked, first: Sequence[Point], deadline: float) -> None:
+        """Study a stack, if it lacks and there is time; keep what is found, or why nothing is.
+
+        Args:
+            asked: The stack.
+            first: Points to be measured before others, after the stack's own.
+            deadline: Start no trial after this, by the monotonic clock.
+        """
+        began = time.monotonic()
+        before = self.results["stacks"].get(asked.name, {})
+        if asked.is_in(before) or began >= deadline:
+            why = "is there already" if asked.is_in(before) else "no time is left"
+            print(f"{asked.name}: {why}", flush=True)
+            return
+        request = replace(
+            self._request,
+            methods=asked.methods,
+            trials=asked.trials or self._request.trials,
+            timeout_s=deadline - began,
+        )
+        try:
+            if self._model is None and self._make_model is not None:
+                self._model = self._make_model()
+            plan = make_plan(request, self._model)
+            found = study_stack(plan, self._store, self._loader, first)
+        except FAULTS as error:
+            print(f"{asked.name}: {error}", flush=True)
+            if "trials" not in before:
+                self._keep(asked, {"reason": str(error)})
+            if isinstance(error, StudyFailedError | MeasurementError):
+                # That may have left the pipe in pieces.
+                self._loader.forget()
+                self._model = None
+            return
+        self._keep(asked, found)
+        took_s = time.monotonic() - began
+        print(f"{asked.name}: {len(found['trials'])} points in {took_s:.0f} s", flush=True)
+        # That takes as long again as one of its points.
+        if not plan.stack.context.lossy_methods and time.monotonic() + took_s < deadline:
+            pixels = before.get("pixels") or pixel_differences(plan, self._store, self._loader)
+            self._keep(asked, {**found, "pixels": pixels})
+
+    def _keep(self, asked: Asked, found: dict[str, Any]) -> None:
+        self.results["stacks"][asked.name] = found
+        keep_results(self.results["name"], self.results, as_markdown(self.results), self._out)
+
+
+def request_of(options: argparse.Namespace) -> StudyRequest:
+    """What all studies have in common; `study` gives each its stack."""
+    return StudyRequest(
         pipeline=options.pipeline,
         scheduler=options.scheduler,
         steps=options.steps,
@@ -128,47 +183,6 @@ def main() -> None:
         retry_failed=True,
         allow_version_drift=True,
     )
-    options.models.mkdir(parents=True, exist_ok=True)
-    if not isinstance(PIPELINES[options.pipeline].model, Path):
-        folder, scorer = options.models / options.pipeline, options.models / "scorer"
-        if not (folder / "model_index.json").exists():
-            build_model(options.pipeline, folder, device)
-        if not scorer.exists():
-            build_scorer(scorer)
-        request = replace(request, model=str(folder), scorer=str(scorer))
-    results = kept_results(request, device_name(device), options.out)
-    # Apart by steps and scheduler, as a study begins where another one of its storage ended.
-    name = f"{options.pipeline}-{options.scheduler}-{options.steps}.db"
-    store = open_store(f"sqlite:///{options.models / name}", create=True)
-    loader = PipelineLoader()
-    for asked in options.stacks:
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            print(f"{asked.name}: no time is left")
-            continue
-        wanted = replace(
-            request,
-            methods=asked.methods,
-            trials=asked.trials or options.trials,
-            timeout_s=left_s,
-        )
-        before = results["stacks"].get(asked.name, {})
-        try:
-            plan, found = study_stack(wanted, store, loader, again.get(asked.name, []))
-        except FAULTS as error:
-            # What failed may have left the pipe in pieces.
-            loader.forget()
-            print(f"{asked.name}: {error}", flush=True)
-            if "trials" not in before:
-                results["stacks"][asked.name] = {"reason": str(error)}
-            keep_results(results["name"], results, as_markdown(results), options.out)
-            continue
-        results["stacks"][asked.name] = found
-        keep_results(results["name"], results, as_markdown(results), options.out)
-        if not plan.stack.context.lossy_methods:
-            found["pixels"] = before.get("pixels") or pixel_differences(plan, store, loader)
-            keep_results(results["name"], results, as_markdown(results), options.out)
-    print(as_markdown(results))
 
 
 def read_options() -> argparse.Namespace:
@@ -189,9 +203,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=540, help="start no trial after these")
     parser.add_argument("--models", type=Path, default=Path("runs/full-size-models"))
     options = parser.parse_args()
-    if options.stacks is None:
-        is_unet = PIPELINES[options.pipeline].family.values.denoiser == "unet"
-        options.stacks = map(Asked.read, UNET_STACKS if is_unet else TRANSFORMER_STACKS)
+    options.stacks = options.stacks or default_stacks(options.pipeline)
     return options
 
 
@@ -224,29 +236,28 @@ def points_of(path: Path) -> dict[str, list[Point]]:
 
 
 def study_stack(
-    request: StudyRequest, store: Store, loader: PipelineLoader, first: Sequence[Point]
-) -> tuple[Plan, dict[str, Any]]:
+    plan: Plan, store: Store, loader: PipelineLoader, first: Sequence[Point]
+) -> dict[str, Any]:
     """Study one stack as the command does, and read the study back.
 
     Args:
-        request: The study.
+        plan: The study.
         store: Where it is kept.
         loader: What is loaded already.
-        first: Points to be measured before others, after the default one.
+        first: Points to be measured before others, after the stack's own.
 
     Returns:
-        Its plan and its points.
+        Its points.
 
     Raises:
-        RefusedError, InputError, StudyFailedError, MeasurementError: If there are none.
+        InputError, StudyFailedError, MeasurementError: If there are none.
     """
-    plan = make_plan(request)
-    points = [plan.stack.default, *first]
+    points = [*first_points(plan.stack), *first]
     keep_imported_points(store.engine, plan.combination, points)
     with StudyView(plan.study_name) as view:
         run_study(plan, store, view, loader)
     [study] = read_studies(store, plan.study_name)
-    return plan, {"default": plan.stack.default, **described_study(study)}
+    return {"default": plan.stack.default, **described_study(study)}
 
 
 def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[float]:

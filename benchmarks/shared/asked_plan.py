@@ -6,14 +6,15 @@ import sys
 
 from accel_space.errors import RefusedError
 from objectives.errors import InputError
+from objectives.pipelines.model import Model
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 
 
-def asked_plan(request: StudyRequest) -> Plan:
-    """Plan a study; where that cannot be, say why in one line and exit with 2."""
+def asked_plan(request: StudyRequest, given: Model | None = None) -> Plan:
+    """Plan a study, or one of a model in memory; if it cannot be, say why and exit with 2."""
     try:
-        return make_plan(request)
+        return make_plan(request, given)
     except (InputError, RefusedError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -121,6 +121,15 @@ def test_a_page_tells_equal_pictures_and_the_gain_over_lossless() -> None:
     assert "| 8.00x (7.20 to 8.80) | 0.1250 | 2.00 | 2.5 | 4,300 | 80.0 |" in row
 
 
+def test_targets_of_flux_are_a_speedup_and_seconds() -> None:
+    settings = {"pipeline": "FLUX.1-dev", "scheduler": "FlowMatchEuler", "steps": 28}
+    found = {**front(compile__mag_cache__cuda_graph=[trial(0, 1.8, 6.0)]), **settings}
+    page = as_markdown(found)
+    assert "target of compile+mag_cache+cuda_graph: 3.0x, kept with 3.33x" in page
+    assert "target of compile+mag_cache+cuda_graph: 1.7 s a picture, missed with 1.80 s" in page
+    assert "target" not in as_markdown({**found, "steps": 25})
+
+
 def test_captured_latencies_hold_within_three_percent(
     script: Script, file: Callable[[Mapping[str, Any], str], Path]
 ) -> None:
@@ -158,6 +167,17 @@ def test_a_row_shows_the_best_stack_of_each_kind() -> None:
     )
     *_, row = table({Path("results/found.json"): found})
     assert row == (
-        "| [SD1.5, 1](results/found.md), DPM-Solver++ 25 | 1.000 | - | 2.50x (2.50x) | - "
-        "| 2.00x (4.00x) deepcache | 5.00x (5.00x) deepcache |"
+        "| [SD1.5, 1](results/found.md), DPM-Solver++ 25 | 1.000 | - | 2.50x (2.50x) "
+        "| 2.50x (2.50x) | 2.00x (4.00x) deepcache | 5.00x (5.00x) deepcache |"
     )
+
+
+def test_a_lossless_point_of_a_stack_stands_for_a_study_that_lacks() -> None:
+    lossy: dict[str, Any] = {"lossy_methods": ["deepcache"]}
+    stack = [trial(0, 0.25, **lossy), trial(1, 0.5)]
+    found = front(compile__deepcache__cuda_graph=stack)
+    *_, row = table({Path("found.json"): found})
+    assert row.endswith("| 1.000 | - | - | 2.00x (2.00x) | - | 4.00x (4.00x) deepcache |")
+    found = front(compile__deepcache__cuda_graph=stack, compile__cuda_graph=[trial(0, 0.8)])
+    *_, row = table({Path("found.json"): found})
+    assert "| 1.25x (1.25x) |" in row

@@ -1,0 +1,156 @@
+"""Models with random weights, studied in memory as the full-size benchmark does."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.measuring.random_models import random_pipe, scorer_in
+from benchmarks.measuring.true_front import Front, request_of
+from benchmarks.measuring.true_front_stacks import Asked, first_points
+from objectives.pipelines.architecture import known_parts
+from objectives.pipelines.given import take_pipe
+from objectives.pipelines.model import Model
+from objectives.settings.generation import GenerationSettings
+from storage.database.opening import open_store
+from studies.plan import make_plan
+
+SMALL = {
+    "FluxTransformer2DModel": {
+        "num_layers": 1,
+        "num_single_layers": 2,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 32,
+        "pooled_projection_dim": 16,
+        "axes_dims_rope": [4, 6, 6],
+    },
+    "SD3Transformer2DModel": {
+        "num_layers": 2,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 32,
+        "caption_projection_dim": 32,
+        "pooled_projection_dim": 32,
+        "pos_embed_max_size": 16,
+        "sample_size": 16,
+        "dual_attention_layers": [0],
+    },
+    "AutoencoderKL": {
+        "block_out_channels": [8, 8],
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+    },
+    "T5EncoderModel": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_heads": 2},
+}
+CLIP = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "projection_dim": 16,
+}
+
+
+def small_parts(pipeline: str) -> dict[str, Any]:
+    """An architecture of the catalogue at a width that a CPU runs in no time."""
+    parts = known_parts(pipeline)
+    configs = [config for name, config in parts.items() if name != "pipeline_class"]
+    for config in configs:
+        is_clip = config["_class_name"].startswith("CLIP")
+        config.update(CLIP if is_clip else SMALL.get(config["_class_name"], {}))
+    return parts
+
+
+@cache
+def small_model(pipeline: str) -> Model:
+    return take_pipe(random_pipe(small_parts(pipeline), torch.device("cpu"), torch.float32)).model()
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Any]:
+    """Begins the studies of a small model: four steps, two prompts."""
+    (tmp_path / "out").mkdir()
+    made: list[str] = []
+
+    def begin(pipeline: str) -> Front:
+        options = Namespace(pipeline=pipeline, scheduler="FlowMatchEuler", steps=4, trials=1)
+        options.__dict__ |= {"num_samples": 2, "batch_size": 1, "device": "cpu", "seed": 0}
+        request = replace(
+            request_of(options),
+            scorer=scorer_in(tmp_path),
+            generation=GenerationSettings(size=(32, 32)),
+        )
+
+        def make() -> Model:
+            made.append(pipeline)
+            return small_model(pipeline)
+
+        store = open_store(f"sqlite:///{tmp_path}/{pipeline}.db", create=True)
+        return Front(request, "CPU", store, tmp_path / "out", make)
+
+    yield begin
+
+
+def test_a_random_model_is_studied_in_memory(front: Any) -> None:
+    studied = front("FLUX.1-dev")
+    for words in ("step_cache:2", "cfg_cutoff:1", "cuda_graph:1"):
+        studied.study(Asked.read(words), [], monotonic() + 600)
+    stacks = studied.results["stacks"]
+    first, second = stacks["step_cache"]["trials"]
+    assert first["params"] == stacks["step_cache"]["default"]
+    # The interval of the second point; of 4 calls it computes one.
+    assert second["params"]["step_cache.interval"] == 4
+    assert not stacks["step_cache"]["failed"]
+    assert "takes the guidance scale as an input" in stacks["cfg_cutoff"]["reason"]
+    assert "device is cpu" in stacks["cuda_graph"]["reason"]
+
+
+def test_the_same_command_goes_on_where_it_was_cut_off(
+    front: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late, asked = front("SD3.5-medium"), Asked.read("fewer_steps:1")
+    late.study(asked, [], monotonic())
+    assert late.results["stacks"] == {}
+    assert "fewer_steps: no time is left" in capsys.readouterr().out
+    late.study(asked, [], monotonic() + 600)
+    [trial] = late.results["stacks"]["fewer_steps"]["trials"]
+
+    again = front("SD3.5-medium")
+    again.study(asked, [], monotonic() + 600)
+    assert "fewer_steps: is there already" in capsys.readouterr().out
+    assert again.results["stacks"]["fewer_steps"]["trials"] == [trial]
+
+
+def test_encoders_that_no_time_holds_are_of_true_width_and_one_layer() -> None:
+    pipe = small_model("FLUX.1-dev").pipe
+    assert pipe.text_encoder.config.num_hidden_layers == pipe.text_encoder_2.config.num_layers == 1
+    assert pipe.text_encoder_2.config.d_model == pipe.transformer.config.joint_attention_dim
+    again = random_pipe(small_parts("FLUX.1-dev"), torch.device("cpu"), torch.float32)
+    assert take_pipe(again).model().name == small_model("FLUX.1-dev").name
+
+
+def test_a_stack_of_captured_caches_begins_with_sensible_points() -> None:
+    request = request_of(
+        Namespace(
+            **{"pipeline": "FLUX.1-dev", "scheduler": "FlowMatchEuler", "steps": 28, "trials": 1},
+            **{"num_samples": 2, "batch_size": 1, "device": "cpu", "seed": 0},
+        )
+    )
+    request = replace(request, methods=("step_cache",), model=None, scorer="tiny-shapes")
+    plan = make_plan(request, small_model("FLUX.1-dev"))
+    default, beside = first_points(plan.stack)
+    full = [
+        28 - sum(map(bool, plan.stack.schedule(point).skips["blocks"]))
+        for point in (default, beside)
+    ]
+    assert full == [10, 7]
