@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from accel_space.errors import RefusedError
-from accel_space.method import Params
 from benchmarks.embedded.damage import losses
 from benchmarks.embedded.drawing import Drawing
 from benchmarks.embedded.equal_loss_page import as_markdown
@@ -39,21 +38,21 @@ from storage.records.combination import Combination
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 
-CASES = (
-    ("tiny-shapes", "DPM-Solver++", 25),
-    ("tiny-shapes", "DDIM", 50),
-    ("tiny-shapes-xl", "DPM-Solver++", 25),
-    ("tiny-shapes-v", "DPM-Solver++", 25),
-    ("tiny-shapes-dit", "DPM-Solver++", 28),
-    ("tiny-shapes-sd3", "FlowMatchEuler", 28),
-    ("tiny-shapes-flux", "FlowMatchEuler", 28),
-)
-"""Pipelines, schedulers and steps."""
-
 OF_UNETS = ("step_cache", "deepcache", "fewer_steps")
 OF_TRANSFORMERS = (
     *("step_cache", "taylorseer", "first_block_cache", "mag_cache", "pab", "fewer_steps"),
 )
+
+CASES = (
+    ("tiny-shapes", "DPM-Solver++", 25, OF_UNETS),
+    ("tiny-shapes", "DDIM", 50, OF_UNETS),
+    ("tiny-shapes-xl", "DPM-Solver++", 25, OF_UNETS),
+    ("tiny-shapes-v", "DPM-Solver++", 25, OF_UNETS),
+    ("tiny-shapes-dit", "DPM-Solver++", 28, OF_TRANSFORMERS),
+    ("tiny-shapes-sd3", "FlowMatchEuler", 28, OF_TRANSFORMERS),
+    ("tiny-shapes-flux", "FlowMatchEuler", 28, OF_TRANSFORMERS),
+)
+"""Pipelines, schedulers, steps and methods."""
 
 PROMPTS = 256
 """All that were never trained on."""
@@ -65,16 +64,24 @@ MEASURED = {name: METRICS[name] for name in ("clip_loss", "attributes")}
 
 
 class Piece(NamedTuple):
-    """Some points of one method in one combination."""
+    """Some points of one method in one combination.
+
+    Attributes:
+        combination: Where, and the method.
+        most: How many points the method has at most.
+        part: Which of its parts this is, from 0.
+        parts: How many there are.
+    """
 
     combination: Combination
-    at: int
-    points: list[Params]
+    most: int
+    part: int
+    parts: int
 
     @property
     def name(self) -> str:
         """How results call it."""
-        return f"{self.combination.name}--{self.at}"
+        return f"{self.combination.name}--{self.part}"
 
 
 def main() -> None:
@@ -107,7 +114,7 @@ def read_options() -> Any:
     parser.add_argument("--prompts", type=int, default=PROMPTS, help="one half of them chooses")
     parser.add_argument("--points", type=int, default=64,
                         help="most of step_cache; others have half")  # fmt: skip
-    parser.add_argument("--pipelines", nargs="+", default=[name for name, _, _ in CASES])
+    parser.add_argument("--pipelines", nargs="+", default=[name for name, *_ in CASES])
     parser.add_argument("--models", type=Path,
                         help="folder of models by pipeline, before the catalogue's")  # fmt: skip
     add_pool_options(parser)
@@ -129,24 +136,19 @@ def kept_results(options: Any, device: str) -> dict[str, Any]:
 def pieces_of(pipelines: Sequence[str], models: Path | None, most: int) -> list[Piece]:
     """The points of all methods where they work; what does not is told."""
     pieces = []
-    for pipeline, scheduler, steps in CASES:
-        if pipeline not in pipelines:
-            continue
-        names = pipeline.removeprefix("tiny-shapes-")
-        for method in OF_TRANSFORMERS if names in ("dit", "sd3", "flux") else OF_UNETS:
+    for pipeline, scheduler, steps, methods in CASES:
+        for method in methods if pipeline in pipelines else ():
             combination = Combination(
                 pipeline=pipeline, scheduler=scheduler, steps=steps, methods=(method,)
             )
             try:
                 stack = plan_of(combination, "cpu", 2, models).stack
             except (InputError, RefusedError) as error:
-                print(f"{combination.name}: {error}", flush=True)
+                print(f"{combination.name}: {str(error).partition(';')[0]}", flush=True)
                 continue
-            points = points_of(stack, most if method == "step_cache" else most // 2)
-            pieces += [
-                Piece(combination, at, points[at : at + AT_ONCE])
-                for at in range(0, len(points), AT_ONCE)
-            ]
+            count = most if method == "step_cache" else most // 2
+            parts = -(-len(points_of(stack, count)) // AT_ONCE)
+            pieces += [Piece(combination, count, part, parts) for part in range(parts)]
     return pieces
 
 
@@ -186,7 +188,7 @@ def draw_piece(
     plain = work.flops
     halves = {"choosing": slice(0, prompts // 2), "judging": slice(prompts // 2, prompts)}
     points = []
-    for params in piece.points:
+    for params in points_of(plan.stack, piece.most)[piece.part :: piece.parts]:
         with work.counted(drawing.pipe, params) as generate:
             pictures = drawing.draw(generate)
         points.append(
