@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,6 +69,12 @@ class Setup:
     def compile(self, denoiser: Any) -> Any:
         """Return the denoiser, compiled where asked for."""
         return torch.compile(denoiser) if self.compiled else denoiser
+
+    def compile_blocks(self, blocks: Iterable[nn.Module]) -> None:
+        """Compile alike blocks in place, one code for all of them, where asked for."""
+        if self.compiled:
+            for block in blocks:
+                block.compile()
 
     @contextlib.contextmanager
     def seeded(self) -> Iterator[None]:
