@@ -53,6 +53,7 @@ class Context:
         methods: Names of all methods of the stack.
         device: The kind of device.
         lossless_methods: Those of `methods` that change the time alone.
+        halved_methods: Those of `methods` that have a `halve`.
         restarts: The denoiser calls, ascending, at which all caches begin anew.
         other_schedulers: Describes the schedulers that a person may take instead, by name.
     """
@@ -64,6 +65,7 @@ class Context:
     methods: frozenset[str]
     device: Literal["cpu", "cuda"] = "cuda"
     lossless_methods: frozenset[str] = frozenset()
+    halved_methods: frozenset[str] = frozenset()
     restarts: tuple[int, ...] = (0,)
     other_schedulers: Callable[[], Mapping[str, SchedulerProfile]] = field(
         default=dict, compare=False, repr=False

@@ -42,8 +42,11 @@ class Stack:
             RefusedError: If a method is unknown, in conflict with another or cannot work here.
         """
         self.methods = find_methods(context.methods)
-        lossless = frozenset(method.name for method in self.methods if method.is_lossless)
-        self.context = context = replace(context, lossless_methods=lossless)
+        self.context = context = replace(
+            context,
+            lossless_methods=frozenset(each.name for each in self.methods if each.is_lossless),
+            halved_methods=frozenset(each.name for each in self.methods if each.halve),
+        )
         for method in self.methods:
             reason = method.why_not(context)
             if reason is not None:

@@ -14,10 +14,6 @@ SHARES = range(1, 10)
 
 DEFAULT_SHARE = 4
 
-KEEPING = frozenset({"pab", "step_cache", "taylorseer"})
-"""Methods that keep what blocks made of a guided batch, which cannot be halved where it came of
-lists."""
-
 
 def apply_cfg_cutoff(
     pipe: Any,
@@ -108,7 +104,7 @@ class CFGCutoff(Method):
                 "CFG cutoff guides the first step at least, and steps is "
                 f"{context.steps}; use 2 steps or more"
             )
-        if context.family.lists and (others := context.methods & KEEPING):
+        if context.family.lists and (others := context.halved_methods):
             return (
                 f"{min(others)} keeps a guided batch's features, and without the empty prompts "
                 f"those of {context.profile.pipeline_class} have another length; leave one of them "
