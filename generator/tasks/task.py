@@ -19,14 +19,10 @@ from objectives.settings.entries import KEYS, read_entries
 from objectives.settings.generation import GenerationSettings
 from objectives.spelling import likely
 from storage.foreign import ForeignTextError, read_json
-from storage.records.budgets import CLIP_LOSS, MEMORY
+from storage.records.budgets import CLIP_LOSS, MEMORY, MOST_LOSS
 from storage.records.combination import Combination
 
 DEFAULT_LOSS_BUDGET = 0.02
-
-MOST_LOSS = 0.5
-"""A greater budget was hardly meant: with tiny-shapes' scorer pictures of other prompts lose all of
-the score (0.85 to 0.00 over 256 scenes), and DeepCache's constants where they are worst 14%."""
 
 
 def _in_catalogue(name: str) -> str:
