@@ -15,6 +15,7 @@ from objectives.errors import InputError
 from storage.database.opening import Store
 from storage.errors import StorageError
 from storage.reading.studies import read_studies
+from storage.records.trial import trial_key
 
 PATH = re.compile(r"/compare/(\d{1,9})/(\d{1,9})")
 
@@ -53,5 +54,5 @@ def pairs_page(store: Store, storage: str | None) -> Application:
 def _page(store: Store, storage: str | None, study_id: int, number: str, nonce: str) -> str:
     """The page; raises KeyError, InputError or StorageError if there is no such trial."""
     name = store.optuna.get_study_name_from_id(study_id)
-    couple = find_couple(lambda study: read_studies(store, study), f"{name}/{number}", None)
+    couple = find_couple(lambda study: read_studies(store, study), trial_key(name, number), None)
     return render_comparison(store, couple, read_kept(store, couple), storage, nonce)

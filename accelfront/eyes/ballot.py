@@ -16,7 +16,6 @@ from accelfront.report.pictures import address
 from objectives.quality.picture_grid import MAX_PICTURES
 from storage.database.opening import Store
 from storage.database.votes import MOST_CHARACTERS, Side, Vote, Winner
-from storage.reading.votes import BASELINE
 
 Format = Literal["accelfront votes 1"]
 
@@ -137,17 +136,11 @@ def render_ballot(couple: Couple, kept: Kept, seed: str, post: str = "", nonce: 
         prompt = kept.notes[pair][0] if pair < len(kept.notes) else ""
         place = {"pair": pair, "shown_first": shown_first}
         pairs.append({**place, "pictures": ordered, "prompt": prompt})
-    assert couple.second.trial is not None  # The second is never a baseline.
-    rival = couple.first.trial
     data = {
         "pairs": pairs,
         "names": {"trial": couple.labels[1], "rival": couple.labels[0]},
         "post": post,
-        "file": {
-            "format": FORMAT,
-            "trial": f"{couple.second.study.name}/{couple.second.trial.number}",
-            "rival": BASELINE if rival is None else f"{couple.first.study.name}/{rival.number}",
-        },
+        "file": {"format": FORMAT, "trial": couple.second.key, "rival": couple.first.key},
     }
     shown = {"data": data, "aspect": kept.aspect, "longest_name": MOST_CHARACTERS, "nonce": nonce}
     return render("blind.html.jinja", shown)

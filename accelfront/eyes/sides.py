@@ -11,7 +11,7 @@ from storage.foreign import shown
 from storage.reading.votes import BASELINE
 from storage.records.conclusions.win_rate import WinRate
 from storage.records.study import Study
-from storage.records.trial import Trial
+from storage.records.trial import Trial, trial_key
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 """Of a trial; Python reads no number of thousands of digits."""
@@ -41,6 +41,11 @@ class Side:
     def title(self) -> str:
         """The same with its study."""
         return f"{self.name} of {self.study.title}"
+
+    @property
+    def key(self) -> str:
+        """What it is called among the rivals of another one."""
+        return BASELINE if self.trial is None else trial_key(self.study.name, self.trial.number)
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,12 @@ class Couple:
     def win_rate(self) -> WinRate | None:
         """How often people preferred the second one's pictures; None without votes."""
         assert self.second.trial is not None
-        first = self.first
-        rival = BASELINE if first.trial is None else f"{first.study.name}/{first.trial.number}"
-        return self.second.study.votes.get(self.second.trial.number, {}).get(rival)
+        return self.second.study.votes.get(self.second.trial.number, {}).get(self.first.key)
 
     @property
     def words(self) -> list[str]:
         """Both as `accelfront compare` takes them."""
-        return [f"{each.study.name}/{each.trial.number}" for each in self.sides if each.trial]
+        return [each.key for each in self.sides if each.trial]
 
     def with_votes_of(self, study: Study) -> Couple:
         """The same couple, with the votes that the second one's study holds now."""
@@ -147,7 +150,7 @@ def _only_study(read: Read, digits: str) -> Study:
     studies = read(None)
     if len(studies) > 1:
         raise InputError(
-            f"{digits} may be a trial of any of {len(studies)} studies; write STUDY/{digits}, such "
-            f"as {studies[0].name}/{digits}"
+            f"{digits} may be a trial of any of {len(studies)} studies; write "
+            f"{trial_key('STUDY', digits)}, such as {trial_key(studies[0].name, digits)}"
         )
     return studies[0]

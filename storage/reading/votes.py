@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from storage.database.votes import Vote, Winner
 from storage.records.conclusions.win_rate import WinRate
+from storage.records.trial import trial_key
 
 BASELINE = "baseline"
 """What the unaccelerated pipeline of a trial's study is called among its rivals."""
 
 WinRates = dict[int, dict[str, WinRate]]
-"""By a trial's number, then by its rival: `baseline`, or a study's name, `/` and a number."""
+"""By a trial's number, then by its rival: `baseline`, or what `trial_key` makes of a trial."""
 
 OTHER_SIDE: dict[Winner, Winner] = {"trial": "rival", "rival": "trial"}
 
@@ -67,7 +68,7 @@ def _sides(vote: Vote) -> tuple[_Drawn, _Drawn]:
 
 
 def _rival(other: _Drawn, names: Mapping[int, str]) -> str:
-    return BASELINE if other.number is None else f"{names[other.study_id]}/{other.number}"
+    return BASELINE if other.number is None else trial_key(names[other.study_id], other.number)
 
 
 def _place(one: _Drawn, other: _Drawn) -> tuple[int, ...]:

@@ -84,7 +84,7 @@ class Trial(BaseModel):
     @property
     def clip_loss(self) -> float:
         """The relative loss of the mean CLIP score, as the search measured it."""
-        return self.loss if self.loss_name == CLIP_LOSS else self.measurement.clip_loss
+        return self.measurement.clip_loss
 
     @property
     def judged_clip_loss(self) -> float:
@@ -132,7 +132,7 @@ class Trial(BaseModel):
         return {
             "trial": self.number,
             "params": by_short_names(self.params),
-            "speedup": self.speedup,
+            "speedup": measured["speedup"],
             "speedup_ci": measured["speedup_ci"],
             "latency_s": measured["latency_s"],
             "baseline_latency_s": measured["baseline_latency_s"],
@@ -159,9 +159,9 @@ class Trial(BaseModel):
             return {}
         searched, judged = self.lost(self.measurement), self.lost(self.judged)
         return {
-            "loss": self.loss,
+            "loss": searched.value,
             "loss_ci": [searched.low, searched.high],
-            "judged_loss": self.judged_loss,
+            "judged_loss": judged.value,
             "judged_loss_ci": [judged.low, judged.high],
         }
 
@@ -188,6 +188,16 @@ class Trial(BaseModel):
             if disturbances := self.confirmed.disturbances:
                 marks["confirmed"]["disturbed"] = list(disturbances)
         return marks
+
+
+def trial_key(study: str, number: int | str) -> str:
+    """What a trial is called among those of all studies, as `accelfront compare` takes it.
+
+    Args:
+        study: The study's name.
+        number: The trial's.
+    """
+    return f"{study}/{number}"
 
 
 class Failure(NamedTuple):

@@ -97,6 +97,8 @@ class PointTrials:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
         """
         start = time.perf_counter()
+        # What Optuna is told, what is judged and what is read back are the same figures.
+        measurement = Measurement.model_validate(rounded(measurement.as_json()))
         budgets = self._handle.budgets
         excess = budgets.excess(measurement)
 

@@ -12,7 +12,7 @@ from storage.database.opening import Store
 from storage.errors import NoStudiesError, StorageError
 from storage.reading.studies import read_studies, read_study
 from storage.study_store import attributes as keys
-from tests.made_records import made_combination, made_protocol
+from tests.made_records import changed, made_combination, made_protocol
 from tests.made_reports import made_trial
 
 COMBINATION = made_combination("deepcache", "tome")
@@ -167,6 +167,14 @@ def test_json_has_the_fields_that_users_rely_on(store: Store) -> None:
         "judged_clip_loss_ci": [0.0, 0.02],
         "chance_inside": 0.975,
     }
+
+
+def test_a_point_is_told_in_the_digits_that_are_kept_of_it() -> None:
+    """Optuna was told more of them by earlier releases."""
+    kept = made_trial(0, 2.0, 0.0123457)
+    told = changed(kept, speedup=2.00000001, loss=0.0123456789).as_json()
+    figures = ("speedup", "judged_speedup", "clip_loss", "judged_clip_loss")
+    assert [told[name] for name in figures] == [2.0, 2.0, 0.0123457, 0.0123457]
 
 
 @pytest.mark.parametrize(("kept", "told"), [({"gpu_bound": 0.4}, 0.4), ({"gpu_bound": None}, None)])

@@ -77,6 +77,9 @@ def test_a_point_is_claimed_kept_and_read_back(store: Store) -> None:
     assert study_store.under_way() == 0
     [stored] = study_store.study.get_trials()
     assert stored.user_attrs["measurement"]["clip_loss"] == 0.0123457, "to six digits"
+    assert stored.values == [1.5, 0.0123457], "and Optuna is told the same"
+    shown = point.as_json()
+    assert (shown["clip_loss"], shown["judged_clip_loss"]) == (0.0123457, 0.0123457)
     assert stored.user_attrs["feasible"] is True
 
 
@@ -144,7 +147,7 @@ def test_a_remeasurement_counts_as_no_point_and_is_taken_once(store: Store) -> N
     record = study_store.read()
     assert record.states == {"complete": 1}
     [point] = record.trials
-    assert point.clip_loss == MADE.clip_loss
+    assert point.clip_loss == 0.0123457
     assert point.judged_loss == pytest.approx((MADE.clip_loss + 0.5) / 2), "as many prompts each"
     assert ours.begin("confirmed: x", first, is_done) is None
 
