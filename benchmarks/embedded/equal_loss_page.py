@@ -7,11 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from objectives.quality import METRICS
 from storage.records.combination import Combination
 
 OURS = "step_cache"
 BUDGETS = (0.005, 0.01, 0.02, 0.05)
-"""Of CLIP loss."""
+"""Of each loss that counts."""
+
+Metrics = tuple[str, ...]
+
+CLIP: Metrics = ("clip_loss",)
+CLIP_AND_CONTENT: Metrics = ("clip_loss", "attributes")
+"""Also what the pictures show, where CLIP sees next to nothing."""
 
 LEVEL = 0.02
 """Two points whose work differs by less do the same work."""
@@ -31,20 +38,16 @@ class Choice:
     Attributes:
         method: Its name.
         work: Of the denoiser, as a share of the plain pipeline's.
-        clip: What it loses of CLIP on the other half, and the interval's ends.
-        attributes: The same of what pictures show.
+        losses: What it loses on the other half, by metric, each with its interval's ends.
         params: The point.
+        holds: Whether prompts that did not choose it leave the budget possible.
     """
 
     method: str
     work: float
-    clip: Sequence[float]
-    attributes: Sequence[float]
+    losses: Mapping[str, Sequence[float]]
     params: Mapping[str, float]
-
-    def holds(self, budget: float) -> bool:
-        """Whether prompts that did not choose it leave the budget possible."""
-        return self.clip[1] <= budget
+    holds: bool
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
@@ -61,13 +64,15 @@ def as_markdown(results: Mapping[str, Any]) -> str:
         "`python -m benchmarks.embedded.equal_loss`.",
         "",
         f"{half} prompts choose: of each method the point with the least work that loses no more "
-        f"CLIP than the budget. The other {half} judge it: a choice whose interval lies above the "
+        f"than the budget. The other {half} judge it: a choice whose interval lies above the "
         "budget there does not count. Work is that of the denoiser's calls in floating-point "
         "operations, as they were made; 2x is half of the plain pipeline's. It is no speedup: what "
         "a call costs besides is not in it.",
         "",
-        *_winners(cases),
-        *_not_ours(cases),
+        *_winners(cases, CLIP),
+        *_not_ours(cases, CLIP),
+        *_winners(cases, CLIP_AND_CONTENT),
+        *_not_ours(cases, CLIP_AND_CONTENT),
         *_claim(cases),
     ]
     for case, methods in cases.items():
@@ -86,41 +91,56 @@ def cases_of(pieces: Mapping[str, Sequence[Point]]) -> Cases:
     return cases
 
 
-def choice_of(method: str, points: Sequence[Point], budget: float) -> Choice | None:
-    """What one half of the prompts chooses; None if every point loses more."""
-    inside = [point for point in points if point["choosing"]["clip_loss"][0] <= budget]
+def choice_of(
+    method: str, points: Sequence[Point], budget: float, metrics: Metrics = CLIP
+) -> Choice | None:
+    """What one half of the prompts chooses; None if every point loses more of a metric."""
+    inside = [
+        point
+        for point in points
+        if all(point["choosing"][metric][0] <= budget for metric in metrics)
+    ]
     if not inside:
         return None
     best = min(inside, key=lambda point: float(point["work"]))
     judged = best["judging"]
-    return Choice(method, best["work"], judged["clip_loss"], judged["attributes"], best["params"])
+    holds = all(judged[metric][1] <= budget for metric in metrics)
+    return Choice(method, best["work"], judged, best["params"], holds)
 
 
-def _ranked(methods: Mapping[str, Sequence[Point]], budget: float) -> list[Choice]:
+def _ranked(
+    methods: Mapping[str, Sequence[Point]], budget: float, metrics: Metrics
+) -> list[Choice]:
     """The choices that hold, least work first."""
-    chosen = [choice_of(method, points, budget) for method, points in methods.items()]
-    holding = [choice for choice in chosen if choice is not None and choice.holds(budget)]
+    chosen = [choice_of(method, points, budget, metrics) for method, points in methods.items()]
+    holding = [choice for choice in chosen if choice is not None and choice.holds]
     return sorted(holding, key=lambda choice: choice.work)
 
 
-def _winners(cases: Cases) -> list[str]:
+def _title(metrics: Metrics) -> str:
+    """What budgets are of."""
+    return " and ".join(METRICS[metric].title for metric in metrics)
+
+
+def _winners(cases: Cases, metrics: Metrics) -> list[str]:
     """The best method of each case and budget, and the next."""
     lines = [
-        "## Who needs the least work",
+        f"## Who needs the least work, by {_title(metrics)}",
         "",
-        f"| pipeline | {' | '.join(f'CLIP loss {budget:.1%}' for budget in BUDGETS)} |",
+        f"| pipeline | {' | '.join(f'{budget:.1%}' for budget in BUDGETS)} |",
         "|---" * (1 + len(BUDGETS)) + "|",
     ]
     for case, methods in cases.items():
         cells = []
         for budget in BUDGETS:
-            named = [f"{each.method} {1 / each.work:.2f}x" for each in _ranked(methods, budget)]
+            ranked = _ranked(methods, budget, metrics)
+            named = [f"{each.method} {1 / each.work:.2f}x" for each in ranked]
             cells.append(", ".join([f"**{named[0]}**", *named[1:2]]) if named else "none")
         lines.append(f"| {case} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _not_ours(cases: Cases) -> list[str]:
+def _not_ours(cases: Cases, metrics: Metrics) -> list[str]:
     """Each case and budget at which a rival is ahead of ours, or level with it."""
     lines, count = [], 0
     for case, methods in cases.items():
@@ -128,7 +148,7 @@ def _not_ours(cases: Cases) -> list[str]:
             continue
         for budget in BUDGETS:
             count += 1
-            ranked = _ranked(methods, budget)
+            ranked = _ranked(methods, budget, metrics)
             ours = next((each for each in ranked if each.method == OURS), None)
             rival = next((each for each in ranked if each.method != OURS), None)
             least = 1.0 if rival is None else rival.work
@@ -138,10 +158,8 @@ def _not_ours(cases: Cases) -> list[str]:
             other = "the plain pipeline" if rival is None else rival.method
             lines.append(f"- {case}, {budget:.1%}: {other} {1 / least:.2f}x, {OURS} {reached}")
     return [
-        f"## Where {OURS} does not win",
-        "",
-        f"At {len(lines)} of {count} budgets a rival needs less work, or less than "
-        f"{LEVEL:.0%} more:",
+        f"Where {OURS} does not win: at {len(lines)} of {count} budgets a rival needs less work, "
+        f"or less than {LEVEL:.0%} more.",
         "",
         *lines,
         "",
@@ -191,10 +209,10 @@ def _all_choices(case: str, methods: Mapping[str, Sequence[Point]]) -> list[str]
             if choice is None:
                 row = "none | | | "
             else:
-                kept = "" if choice.holds(budget) else ", over"
+                kept = "" if choice.holds else ", over"
                 row = (
-                    f"{1 / choice.work:.2f}x | {_cell(choice.clip)}{kept} "
-                    f"| {_cell(choice.attributes)} | {_words(choice.params)}"
+                    f"{1 / choice.work:.2f}x | {_cell(choice.losses['clip_loss'])}{kept} "
+                    f"| {_cell(choice.losses['attributes'])} | {_words(choice.params)}"
                 )
             lines.append(f"| {budget:.1%} | {method} | {len(points)} | {row} |")
     return [*lines, ""]

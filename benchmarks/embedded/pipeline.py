@@ -72,7 +72,7 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
     ),
     "tiny-shapes-sd3": Subject(
         PIPELINE_DIR.with_name("tiny-shapes-sd3"),
-        4.5,
+        4.0,
         "tiny-shapes-sd3",
         {"max_sequence_length": LENGTH},
         FLOW,
