@@ -38,3 +38,14 @@ def unmeasured(study: Study) -> list[str]:
         for name in sorted(study.budgets.conditions)
         if study.trials and all(figure(each.judged, name) is None for each in study.trials)
     ]
+
+
+def unmeasured_words(study: Study) -> str:
+    """The same in words; empty if there are none."""
+    lacking = " and ".join(map(title, unmeasured(study)))
+    return f"no point has its {lacking} measured" if lacking else ""
+
+
+def unmeasured_metrics(study: Study) -> list[str]:
+    """Those of them that a study can gain; memory is no metric."""
+    return [name for name in unmeasured(study) if name != MEMORY]

@@ -65,27 +65,29 @@ def bounds(
 
 
 def onward(study: Study, storage: str) -> str:
-    """The command that measures more of a study with few points; empty if it has enough."""
+    """What measures more of a study with few points, or without a figure; empty if it has all."""
+    from accelfront.screen.budgeted import unmeasured_metrics
     from generator.bounds import is_searched
     from storage.database.opening import open_store
     from studies.commands import onward_command
 
-    if is_searched(study):
+    lacking = unmeasured_metrics(study)
+    if is_searched(study) and not lacking:
         return ""
-    return onward_command(study, named_storage(open_store(storage).name))
+    return onward_command(study, named_storage(open_store(storage).name), lacking)
 
 
 def report_unreached(studies: Iterable[Study], storage: str) -> None:
-    """Name the studies with few points on stderr, each with the command that measures more."""
+    """Name the studies that lack points or figures on stderr, each with what measures them."""
+    from accelfront.screen.budgeted import unmeasured_metrics, unmeasured_words
     from generator.bounds import reach_text
 
     for study in studies:
         if command := onward(study, storage):
-            print(
-                f"{study.name}: not reached yet, {reach_text(study)}; to measure more:",
-                file=sys.stderr,
-            )
-            print(command, file=sys.stderr)
+            words = f"not reached yet, {reach_text(study)}; to measure more:"
+            if unmeasured_metrics(study):
+                words = f"{unmeasured_words(study)}; to measure it:"
+            print(f"{study.name}: {words}\n{command}", file=sys.stderr)
 
 
 def read_at(
@@ -133,10 +135,13 @@ def judged_under(
 
 def _beside(studies: Sequence[Study]) -> list[str]:
     """What is to be known beside the answers: bolder points, and why there is no answer."""
+    from accelfront.screen.budgeted import unmeasured
     from storage.records.conclusions.words import sentence
 
     lines = []
     for study in studies:
+        if unmeasured(study):
+            continue
         found = study.conclusion
         words = found.in_words() if found.answer is None else sentence(found.bolder_in_words)
         if found.answer is None or found.bolder is not None:
@@ -179,6 +184,7 @@ def _table(studies: Sequence[Study]) -> Table:
 
 def _cells(study: Study, beside: Sequence[str]) -> list[str]:
     """A study's answer, its loss, its chance, the budgets, the trial and its parameters."""
+    from accelfront.screen.budgeted import unmeasured_words
     from accelfront.screen.tables import searched_params, speedup_text
     from generator.bounds import is_searched, reach_text
     from storage.records.conclusions.words import share_text
@@ -187,7 +193,7 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
     answer = study.answer
     if answer is None:
         none = "none" if is_searched(study) else "none yet"
-        return [none, "-", "-", budgets, "-", reach_text(study)]
+        return [none, "-", "-", budgets, "-", unmeasured_words(study) or reach_text(study)]
     losses = (
         f"{'* ' if loss > study.loss_budget else ''}{loss:.1%}"
         for loss in (answer.lost(each).value for each in answer.measurements)

@@ -24,7 +24,7 @@ def front(
 ) -> None:
     """Show the Pareto front of speedup against the study's loss, mostly the CLIP loss."""
     from accelfront.cli.reading.stored import read
-    from accelfront.screen.budgeted import unmeasured
+    from accelfront.screen.budgeted import unmeasured_words
     from accelfront.screen.commands import Commands
     from accelfront.screen.models import ModelNames
     from accelfront.screen.tables import print_json
@@ -42,23 +42,22 @@ def front(
         every = records if study is None else read(store)
         commands, models = Commands(every, named_file(store.name)), ModelNames(every)
         for record in records:
-            if lacking := unmeasured(record):
+            if lacking := unmeasured_words(record):
                 _show_lacking(record, lacking, commands.storage)
             else:
                 _show_front(record, models.below(record.title, record), commands)
             print()
 
 
-def _show_lacking(study: Study, lacking: list[str], storage: str | None) -> None:
-    """Say which figures no point has, and the command that measures them; memory is no metric."""
+def _show_lacking(study: Study, lacking: str, storage: str | None) -> None:
+    """Say which figures no point has, and the command that measures them."""
+    from accelfront.screen.budgeted import unmeasured_metrics
     from accelfront.screen.terminal import console
-    from storage.records.budgets import MEMORY, title
     from studies.commands import onward_command
 
-    words = f"no point has its {' and '.join(map(title, lacking))} measured"
-    metrics = [name for name in lacking if name != MEMORY]
+    metrics = unmeasured_metrics(study)
     ending = "; to measure it:" if metrics else ""
-    line = f"{study.title}: {words}{ending}"
+    line = f"{study.title}: {lacking}{ending}"
     console().print(line, soft_wrap=True, highlight=False, markup=False)
     if metrics:
         print(onward_command(study, storage, metrics))

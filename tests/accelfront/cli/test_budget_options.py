@@ -150,3 +150,8 @@ def test_a_metric_that_was_never_measured_is_told_with_the_command(storage: str)
     name = "tiny-shapes--DDIM--20--deepcache+tgate--0a1b2c3d"
     assert told == f"{name}: no point has its LPIPS loss measured; to measure it:"
     assert command.startswith("accelfront study ") and " --metrics lpips " in command
+    bounds = run("bounds", "--storage", storage, "--budget", "lpips=20%")
+    assert bounds.stderr.splitlines() == [told, command]
+    assert "Nothing to use" not in bounds.stdout
+    asked = answered("bounds", "--storage", storage, "--budget", "lpips=20%")
+    assert asked["command"] == command
