@@ -54,6 +54,7 @@ def diff(
     from accelfront.screen.tables import print_json
     from accelfront.screen.terminal import console
     from storage.database.opening import open_store
+    from storage.records.budgets import title
     from storage.records.conclusions.difference import Comparison
 
     place = open_store(storage)
@@ -61,6 +62,12 @@ def diff(
     compared = Comparison(_read(place, first), _read(elsewhere, second))
     if place.name == elsewhere.name and compared.studies[0].name == compared.studies[1].name:
         raise InputError(f"both are {compared.studies[0].name}; give two studies")
+    losses = [study.loss for study in compared.studies]
+    if losses[0] != losses[1]:
+        raise InputError(
+            f"A searches by {title(losses[0])} and B by {title(losses[1])}; give two studies of "
+            "one --loss"
+        )
     if as_json:
         print_json(compared.as_json())
         return
@@ -126,8 +133,8 @@ def _summary(compared: Comparison) -> str:
         return "No point was measured in both; `accelfront front STUDY` shows each study."
     faster = sum(each.speedup.differs and each.speedup.value > 1 for each in shared)
     slower = sum(each.speedup.differs and each.speedup.value < 1 for each in shared)
-    better = sum(each.clip_loss.differs and each.clip_loss.value < 0 for each in shared)
-    worse = sum(each.clip_loss.differs and each.clip_loss.value > 0 for each in shared)
+    better = sum(each.loss.differs and each.loss.value < 0 for each in shared)
+    worse = sum(each.loss.differs and each.loss.value > 0 for each in shared)
     return (
         f"Both measured {counted(len(shared), 'point')}. Beyond the intervals, B is faster at "
         f"{faster} and slower at {slower} of them, and loses less at {better} and more at {worse}."
@@ -136,8 +143,10 @@ def _summary(compared: Comparison) -> str:
 
 def _points(compared: Comparison) -> Table:
     from accelfront.screen.tables import plain_table
+    from storage.records.budgets import title
 
-    table = plain_table("", "#", "front", "speedup", "B / A", "CLIP loss", "B - A")
+    lost = title(compared.studies[0].loss)
+    table = plain_table("", "#", "front", "speedup", "B / A", lost, "B - A")
     table.add_column("parameters", justify="left", overflow="fold")
     for each in compared.shared:
         if any(each.on_front):
@@ -152,17 +161,16 @@ def _points(compared: Comparison) -> Table:
 def _cells(each: Shared) -> list[str]:
     from storage.records.points import by_short_names
 
-    judged = [trial.judged for trial in each.trials]
-    ratio, loss = each.speedup, each.clip_loss
+    ratio, loss = each.speedup, each.loss
     low, high = 100 * loss.low, 100 * loss.high
     params = by_short_names(each.trials[0].params)
     return [
         "\n".join(NAMES),
         "\n".join(str(trial.number) for trial in each.trials),
         "\n".join("yes" if is_on else "-" for is_on in each.on_front),
-        "\n".join(f"{one.speedup:.2f}x" for one in judged),
+        "\n".join(f"{trial.judged_speedup:.2f}x" for trial in each.trials),
         f"{ratio.value:.2f}{_mark(ratio)}\n{ratio.low:.2f}..{ratio.high:.2f}",
-        "\n".join(f"{one.clip_loss:.1%}" for one in judged),
+        "\n".join(f"{trial.judged_loss:.1%}" for trial in each.trials),
         f"{100 * loss.value:+.1f}{_mark(loss)}\n{low:.1f}..{high:.1f}",
         "\n".join(f"{name}={value:g}" for name, value in params.items()),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import exp, hypot, log
 from typing import Any, NamedTuple
 
+from storage.records.budgets import CLIP_LOSS
 from storage.records.measurement import Interval, reaches
 from storage.records.points import by_short_names, point_key
 from storage.records.study import Study
@@ -65,12 +66,14 @@ class Shared:
         on_front: Which of them has it on its front.
         speedup: The second's speedup over the first's.
         clip_loss: The second's CLIP loss minus the first's.
+        loss: The same of the loss by which both studies search.
     """
 
     trials: tuple[Trial, Trial]
     on_front: tuple[bool, bool]
     speedup: Change
     clip_loss: Change
+    loss: Change
 
     def as_json(self) -> dict[str, Any]:
         """An entry of `diff --json`."""
@@ -85,11 +88,23 @@ class Shared:
             "clip_loss": [each.clip_loss for each in judged],
             "clip_loss_ci": [list(each.clip_loss_ci) for each in judged],
             "clip_loss_difference": self.clip_loss.as_json(),
+            **self._loss_json(),
+        }
+
+    def _loss_json(self) -> dict[str, Any]:
+        """The loss of studies that search by another one than CLIP's."""
+        if self.trials[0].loss_name == CLIP_LOSS:
+            return {}
+        losses = [trial.lost(trial.judged) for trial in self.trials]
+        return {
+            "loss": [each.value for each in losses],
+            "loss_ci": [[each.low, each.high] for each in losses],
+            "loss_difference": self.loss.as_json(),
         }
 
 
 class Comparison:
-    """Two studies, compared.
+    """Two studies that search by the same loss, compared.
 
     Attributes:
         studies: The two.
@@ -137,11 +152,13 @@ def _by_key(trials: Iterable[Trial]) -> dict[str, Trial]:
 
 def _shared(first: Trial, second: Trial, on_front: tuple[bool, bool]) -> Shared:
     one, other = first.judged, second.judged
+    lost, others = first.lost(one), second.lost(other)
     return Shared(
         (first, second),
         on_front,
         ratio(one.speedup, one.speedup_ci, other.speedup, other.speedup_ci),
         difference(one.clip_loss, one.clip_loss_ci, other.clip_loss, other.clip_loss_ci),
+        difference(lost.value, lost[1:], others.value, others[1:]),
     )
 
 

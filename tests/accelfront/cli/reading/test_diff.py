@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from optuna.trial import create_trial
 
 from storage.database.opening import open_store
 from storage.records.conclusions.difference import difference, ratio
 from storage.records.trial import Point
 from storage.study_store import attributes as keys
 from tests.command_line import Answer, modules_after, run
-from tests.made_studies import add_point, add_study
+from tests.made_records import changed
+from tests.made_studies import PROTOCOL, add_point, add_study, measurement_of
 
 A, B = "0a1b2c3d", "4e5f6a7b"
 
@@ -98,6 +100,41 @@ def test_a_study_is_not_compared_with_itself(url: str) -> None:
     assert answer.returncode == 2
     assert answer.stderr.startswith("accelfront: both are tiny-shapes--DDIM--20--deepcache--")
     assert answer.stderr.endswith("; give two studies\n")
+
+
+def add_by_ssim(url: str, digest: str, loss: float) -> None:
+    """A study that searches by SSIM, of one point whose CLIP loss is 1% in every such study."""
+    study = add_study(open_store(url, create=True), "deepcache", digest=digest)
+    study.set_user_attr(keys.PROTOCOL, changed(PROTOCOL, loss="ssim").as_json())
+    ssim = {"value": 1 - loss, "loss": loss, "loss_ci": [loss - 0.01, loss + 0.01], "samples": 32}
+    kept = measurement_of((2.0, 1.9, 2.1), (0.01, 0.0, 0.02))
+    measured = changed(kept, metrics={"ssim": ssim}).as_json()
+    attributes = {keys.POINT: SLOWER, keys.MEASUREMENT: measured}
+    study.add_trial(create_trial(values=[2.0, loss], user_attrs=attributes))
+
+
+def test_studies_are_compared_by_their_own_loss(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    add_by_ssim(url, A, 0.1)
+    add_by_ssim(url, B, 0.2)
+    [point] = json.loads(diff(url, A, B, "--json").stdout)["points"]
+    assert point["loss"] == [0.1, 0.2]
+    assert point["loss_difference"]["value"] == pytest.approx(0.1)
+    assert point["loss_difference"]["differs"]
+    assert not point["clip_loss_difference"]["differs"]
+    shown = diff(url, A, B).stdout
+    assert "and loses less at 0 and more at 1." in " ".join(shown.split())
+    assert "CLIP loss" not in shown
+    assert " 20.0% " in shown
+
+
+def test_studies_of_two_losses_are_not_compared(url: str) -> None:
+    add_by_ssim(url, "8c9d0e1f", 0.1)
+    answer = diff(url, A, "8c9d0e1f")
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        "accelfront: A searches by CLIP loss and B by SSIM loss; give two studies of one --loss\n"
+    )
 
 
 def test_it_needs_no_torch(url: str, tmp_path: Path) -> None:
