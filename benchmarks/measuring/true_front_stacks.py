@@ -62,16 +62,16 @@ TRANSFORMER_STACKS = (
     "step_cache:1",
     "pab:1",
     "cfg_cutoff:1",
-    "first_block_cache:1",
-    "step_cache,cfg_cutoff,compile,cuda_graph:2",
     "mag_cache:1",
+    "step_cache,cfg_cutoff,compile,cuda_graph:2",
     "taylorseer:1",
     "cuda_graph:1",
+    "first_block_cache:1",
     "compile,cuda_graph:1",
 )
 """The most telling first, as a large model takes half a minute a trial. The study of a stack with
 lossless methods begins with their own point, so compiled and captured execution comes with the
-caches."""
+caches. A dynamic cache may take many points until one hits."""
 
 BESIDE: Mapping[str, Point] = {
     # A quarter of the calls, and more of them early, where a picture is decided.
