@@ -41,12 +41,13 @@ class Commands:
         self._alike: dict[Combination, list[Study]] = {}
         for study in studies:
             self._alike.setdefault(study.combination, []).append(study)
-        self._before: dict[tuple[Combination, str, str], dict[str, list[_Sure]]] = {}
+        self._before: dict[tuple[Combination, str, str], dict[str, list[_Reach]]] = {}
 
     def of(self, study: Study, trial: Trial) -> str | None:
         """Write the command of a point.
 
-        It asks for what the point is judged by, as `generate` chooses by that.
+        Where the study's budgets alone get the point, they are all that it asks for. Else it asks
+        for what the point is judged by, as `generate` chooses by that.
 
         Returns:
             The command; None if every task that the point serves gets another one, as one of a
@@ -56,33 +57,41 @@ class Commands:
         if is_loaded(study.protocol.model):
             return None
         sure = _sure(trial, study.budgets)
-        task = None if sure is None else _task_for(study, sure)
-        if sure is None or task is None:
+        if sure is None:
             return None
-        if any(
-            sure.speedup <= each.speedup and each.loss <= sure.loss
-            for each in self._trusted_more(study)
-        ):
-            return None
-        for policy in get_args(Policy):
-            choice = choose([study], task, policy)
-            if choice is not None and choice.trial.number == trial.number:
-                words = [
-                    "accelfront",
-                    "generate",
-                    task_sentence(task),
-                    "--device",
-                    study.device,
-                ]
-                words += [word for pair in setting_words(settings_of(study)) for word in pair]
-                if policy != "fastest":
-                    words += ["--policy", policy]
-                if self.storage is not None:
-                    words += ["--storage", self.storage]
-                return shlex.join(words)
+        allowed = self._task(study, _Reach(0.0, study.loss_budget))
+        own = self._task(study, sure)
+        ways = [(allowed, "fastest"), *((own, policy) for policy in get_args(Policy))]
+        for task, policy in ways:
+            choice = None if task is None else choose([study], task, policy)
+            if task is not None and choice is not None and choice.trial.number == trial.number:
+                return self._written(study, task, policy)
         return None
 
-    def _trusted_more(self, study: Study) -> list[_Sure]:
+    def _task(self, study: Study, asked: _Reach) -> Task | None:
+        """What asks for a speedup and a loss; None if no task can, or another study serves it."""
+        try:
+            limits = asked_limits(study.budgets.with_loss(asked.loss))
+            task = Task(**dict(study.combination), speedup=asked.speedup or None, **limits)
+        except ValidationError:
+            return None
+        is_served = any(
+            asked.speedup <= each.speedup and each.loss <= asked.loss
+            for each in self._trusted_more(study)
+        )
+        return None if is_served else task
+
+    def _written(self, study: Study, task: Task, policy: Policy) -> str:
+        """A command, as a shell takes it."""
+        words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
+        words += [word for pair in setting_words(settings_of(study)) for word in pair]
+        if policy != "fastest":
+            words += ["--policy", policy]
+        if self.storage is not None:
+            words += ["--storage", self.storage]
+        return shlex.join(words)
+
+    def _trusted_more(self, study: Study) -> list[_Reach]:
         """What the studies that `generate` asks first are sure to give, as a front.
 
         Worked out once for all studies of a combination: hundreds may share one.
@@ -92,7 +101,7 @@ class Commands:
         if key not in self._before:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
-            found: list[_Sure] = []
+            found: list[_Reach] = []
             # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
             for other in by_trust(self._alike[key[0]]):
                 if scope.why_not(other) is None and _is_under(other, study, settings):
@@ -111,15 +120,18 @@ def _is_under(other: Study, study: Study, settings: GenerationSettings) -> bool:
     return not measured_otherwise(other, replace(settings, loras=()))
 
 
-class _Sure(NamedTuple):
-    """What a point is sure to give, in four decimals; a speedup of 0 where it may be slower."""
+class _Reach(NamedTuple):
+    """A speedup and a loss that a point is sure to reach, or that a task asks for.
+
+    A speedup of 0 is any: of a point that may be slower, and of a task that names none.
+    """
 
     speedup: float
     loss: float
 
 
-def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
-    """What a point is sure to give beside the other budgets; None if it may not be used for it."""
+def _sure(trial: Trial, budgets: Budgets) -> _Reach | None:
+    """What a point is sure to reach beside the other budgets, in four decimals; None if nothing."""
     losses = range(-9_999, 10_000)
     place = bisect_left(
         losses, True, key=lambda loss: may_be_used(trial, budgets.with_loss(loss / 10_000))
@@ -127,16 +139,7 @@ def _sure(trial: Trial, budgets: Budgets) -> _Sure | None:
     if place == len(losses):
         return None
     slowest = _rounded_down(trial.judged.speedup_ci[0])
-    return _Sure(slowest if slowest >= LEAST_SPEEDUP else 0.0, losses[place] / 10_000)
-
-
-def _task_for(study: Study, sure: _Sure) -> Task | None:
-    """What asks for as much as a point is sure to give; None if no task can say it."""
-    try:
-        limits = asked_limits(study.budgets.with_loss(sure.loss))
-        return Task(**dict(study.combination), speedup=sure.speedup or None, **limits)
-    except ValidationError:
-        return None
+    return _Reach(slowest if slowest >= LEAST_SPEEDUP else 0.0, losses[place] / 10_000)
 
 
 def _rounded_down(number: float) -> float:
