@@ -112,7 +112,7 @@ def read_options() -> Any:
     """What the command line asks for."""
     parser = results_parser(__doc__)
     parser.add_argument("--prompts", type=int, default=PROMPTS, help="one half of them chooses")
-    parser.add_argument("--points", type=int, default=64,
+    parser.add_argument("--points", type=int, default=128,
                         help="most of step_cache; others have half")  # fmt: skip
     parser.add_argument("--pipelines", nargs="+", default=[name for name, *_ in CASES])
     parser.add_argument("--models", type=Path,
