@@ -76,8 +76,12 @@ caches. A dynamic cache may take many points until one hits."""
 BESIDE: Mapping[str, Point] = {
     # A quarter of the calls, and more of them early, where a picture is decided.
     "step_cache": {"step_cache.interval": 4.0, "step_cache.power": 1.5},
-    # Most of what MagCache leaves out without losing all detail, by the tables of its authors.
-    "mag_cache": {"mag_cache.threshold": 0.24, "mag_cache.max_skip_steps": 5},
+    # vLLM-Omni's default.
+    "mag_cache": {
+        "mag_cache.threshold": 0.24,
+        "mag_cache.max_skip_steps": 5,
+        "mag_cache.retention_ratio": 0.1,
+    },
 }
 """A second point of a method beside its default one."""
 
