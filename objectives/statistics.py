@@ -173,7 +173,7 @@ def relative_loss(
     then looks the surer the more it missed: its own skewness tells least where it matters most.
     So the high end is that of Student's t with one more prompt, which lost far more than any
     (`UNSEEN`): about one prompt in as many as were seen may be such a one. The low end is Student's
-    t as it stands. `benchmarks/measuring/loss_intervals.py` holds this against other intervals.
+    t as it stands. `benchmarks/intervals/loss_intervals.py` holds this against other intervals.
 
     Args:
         baseline: Score per prompt of the baseline, at least one.

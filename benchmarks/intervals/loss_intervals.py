@@ -1,11 +1,11 @@
 """How often intervals hold the truth: of losses from few prompts, of speedups from few pairs.
 
-    python -m benchmarks.measuring.loss_intervals
+    python -m benchmarks.intervals.loss_intervals
 
-draws samples from populations whose truth is known (`interval_populations.py`): normal ones, those
+draws samples from populations whose truth is known (`populations.py`): normal ones, those
 of points of the recorded grids (`benchmarks/tables`), the same mixed with their neighbours, the
 same with a heavier tail, and similarities to the baseline's pictures. Each sample of 2 to 64
-prompts gets the interval that accelfront uses and others beside it (`interval_candidates.py`).
+prompts gets the interval that accelfront uses and others beside it (`candidates.py`).
 Speedups: pairs whose logarithms scatter normally, and as the recorded timings do
 (`benchmarks/tables/times`), alone or like their neighbours, and machines that differ from run to
 run.
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.measuring.interval_candidates import CANDIDATES, Ends, Interval
-from benchmarks.measuring.interval_populations import Population, heavier, normal, recorded
+from benchmarks.intervals.candidates import CANDIDATES, Ends, Interval
+from benchmarks.intervals.populations import Population, heavier, normal, recorded
 from benchmarks.shared.grid_table import TABLES, Array, load_table
 from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.statistics import across_runs, relative_loss, speedup
@@ -224,7 +224,7 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "# How often intervals at 95% hold the truth",
         "",
-        f"{results['date']}; made by `python -m benchmarks.measuring.loss_intervals`. "
+        f"{results['date']}; made by `python -m benchmarks.intervals.loss_intervals`. "
         f"Of each population {results['samples']} samples (of the normal one ten times as many); "
         f"{results['populations']} populations, points of all recorded grids that lose up to 6%.",
         "",

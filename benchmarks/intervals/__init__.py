@@ -1,0 +1,1 @@
+"""How often the intervals of losses and speedups hold the truth, simulated."""
