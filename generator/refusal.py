@@ -18,8 +18,7 @@ def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
         lacks = " and ".join(map(title, unmeasured))
         why = f"but no point has its {lacks} measured; the one of least loss is"
     elif not near.budgets.allow(trial.judged):
-        budgets = " and ".join(near.budgets.conditions_in_words)
-        why = f"but no point is inside {budgets}; the one of least loss is"
+        why = f"but every point has {near.budgets.breaches_in_words}; the one of least loss is"
     elif trial.judged_loss > near.budgets.most_loss:
         why = "but no point is inside the loss budget; the nearest is"
     elif trial.judged_speedup <= LEAST_SPEEDUP:

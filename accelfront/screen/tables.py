@@ -132,13 +132,13 @@ def front_table(study: Study, heading: str | None = None) -> Table:
 
 def ruled_out_text(study: Study) -> str:
     """How many points are on no front, and which budgets they break."""
-    conditions = " or ".join(study.budgets.conditions_in_words)
     unknown = [
         title(name)
         for name in study.budgets.conditions
         if any(figure(trial.judged, name) is None for trial in study.ruled_out)
     ]
-    words = f"left out: {counted(len(study.ruled_out), 'point')} beyond {conditions}"
+    points = counted(len(study.ruled_out), "point")
+    words = f"left out: {points} with {study.budgets.breaches_in_words}"
     if not unknown:
         return words
     return f"{words}, or measured before the {' and the '.join(unknown)} was"

@@ -145,11 +145,10 @@ class Budgets:
         return f"{amount(self.loss, self.most_loss)}{in_metric(self.loss)}"
 
     @property
-    def conditions_in_words(self) -> list[str]:
-        """Such as `peak memory of 20 GiB`, one a condition."""
-        return [
-            f"{title(name)} of {amount(name, m)}" for name, m in sorted(self.conditions.items())
-        ]
+    def breaches_in_words(self) -> str:
+        """What breaks a condition, such as `peak memory above 20 GiB or SSIM loss above 15%`."""
+        limits = sorted(self.conditions.items())
+        return " or ".join(f"{title(name)} above {amount(name, most)}" for name, most in limits)
 
     @property
     def listed(self) -> list[str]:

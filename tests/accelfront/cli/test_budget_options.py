@@ -66,7 +66,7 @@ def test_the_front_leaves_out_what_breaks_a_budget_and_says_so(storage: str) -> 
     assert study["front"][0]["peak_memory_mib"] == 18 * GIB
     assert study["front"][0]["metrics"]["ssim"]["loss"] == 0.2
     told = " ".join(run("front", "--storage", storage).stdout.split())
-    assert "left out: 1 point beyond peak memory of 20 GiB" in told
+    assert "left out: 1 point with peak memory above 20 GiB" in told
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,15 @@ def test_the_table_shows_the_figure_of_every_budget(storage: str) -> None:
         assert f"peak memory {memory} GiB SSIM loss {loss}" in text
     assert max(len(line) for line in lines if not line.startswith("accelfront ")) <= 80
     assert "SSIM loss" not in run("front", "--storage", storage).stdout
+
+
+def test_a_task_that_every_point_breaks_is_told_by_how_it_does(storage: str) -> None:
+    task = "tiny-shapes, DDIM, 20 steps, DeepCache + T-GATE, memory at most 10 GiB"
+    answer = run("generate", task, "--device", "a CPU", "--storage", storage, "--json")
+    [told] = json.loads(answer.stdout)
+    assert (
+        "but every point has peak memory above 10 GiB; the one of least loss is" in (told["reason"])
+    )
 
 
 def test_a_metric_that_was_never_measured_is_told_with_the_command(storage: str) -> None:

@@ -52,3 +52,10 @@ def test_the_overview_tells_all_budgets_and_no_figure_of_what_is_no_answer() -> 
     assert ">31.0%</td>" in first and 'data-label="budgets">2%</td>' in first
     assert 'data-label="worst 5%" class="empty">-</td>' in second
     assert 'data-label="budgets">CLIP loss 2%, peak memory 1 GiB</td>' in second
+
+
+def test_points_that_break_a_budget_are_counted() -> None:
+    trials = [made_trial(n, 1.5, 0.0, peak_memory_mib=size) for n, size in enumerate((900, 1100))]
+    study = changed(made_study(trials), budgets=Budgets(0.02, {"memory_mib": 1024.0}))
+    page = " ".join(readable(render_page([study], {})).split())
+    assert "1 left out, with peak memory above 1 GiB." in page

@@ -104,7 +104,7 @@ def test_points_that_lack_a_metric_with_a_budget_are_told_where_others_have_it()
     study = made_study(trials).under(Budgets(0.02, {"ssim": 0.2}))
     text = " ".join(" ".join(lines_of(study)).split())
     assert "SSIM loss 10.0% 5.0..15" in text
-    assert "1 point beyond SSIM loss of 20%, or measured before the SSIM loss was" in text
+    assert "1 point with SSIM loss above 20%, or measured before the SSIM loss was" in text
 
 
 def test_the_chance_to_be_inside_stands_beside_the_interval_of_the_loss() -> None:
