@@ -1,9 +1,10 @@
 """The embedded pipelines: text to image, small enough to live in the repository.
 
 They draw 64x64 scenes of coloured shapes from captions. `tiny-shapes` is built as SD1.5 is, and
-its twins of the same world as SD2.1, SDXL and PixArt-alpha are. The folder holds what the pipelines
-need in diffusers' own layout, the open_clip model that scores their pictures, the prompts, and the
-code that trained all of it (`python -m objectives.embedded.train`, see MODEL_CARD.md).
+its twins of the same world as SD2.1, SDXL, PixArt-alpha and SD3.5 are. The folder holds what the
+pipelines need in diffusers' own layout, the open_clip model that scores their pictures, the
+prompts, and the code that trained all of it (`python -m objectives.embedded.train`, see
+MODEL_CARD.md).
 
 Importing this package imports nothing heavy: it only says where the files are.
 """
@@ -22,8 +23,15 @@ XL_DIR = Path(__file__).parent / "tiny-shapes-xl"
 DIT_DIR = Path(__file__).parent / "tiny-shapes-dit"
 """Folder for `diffusers.PixArtAlphaPipeline.from_pretrained`."""
 
-TWINS = (V_DIR, XL_DIR, DIT_DIR)
-"""The pipelines beside `tiny-shapes`; their `vae` is a link to its autoencoder."""
+SD3_DIR = Path(__file__).parent / "tiny-shapes-sd3"
+"""Folder for `diffusers.StableDiffusion3Pipeline.from_pretrained`."""
+
+TWINS = (V_DIR, XL_DIR, DIT_DIR, SD3_DIR)
+"""The pipelines beside `tiny-shapes`; their `vae` is a link to its autoencoder, or holds one to its
+weights."""
+
+CAPTION_LENGTH = 32
+"""Tokens that all of them were trained to read of a caption."""
 
 SCORER_DIR = Path(__file__).parent / "scorer"
 """Folder for open_clip's `local-dir:` scheme: the model and its tokenizer."""
@@ -32,10 +40,12 @@ PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
 """Captions of combinations that were never trained on, one a line, balanced from the top."""
 
 __all__ = [
+    "CAPTION_LENGTH",
     "DIT_DIR",
     "PIPELINE_DIR",
     "PROMPTS_FILE",
     "SCORER_DIR",
+    "SD3_DIR",
     "TWINS",
     "V_DIR",
     "XL_DIR",

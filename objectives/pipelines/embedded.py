@@ -55,4 +55,13 @@ EMBEDDED = (
         guidance_scale=4.5,
         **TINY,
     ),
+    PipelineEntry(
+        name="tiny-shapes-sd3",
+        pipeline_class="StableDiffusion3Pipeline",
+        model=embedded.SD3_DIR,
+        guidance_scale=4.0,
+        steps=28,
+        max_sequence_length=embedded.CAPTION_LENGTH,
+        **TINY,
+    ),
 )

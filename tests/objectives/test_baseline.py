@@ -47,10 +47,10 @@ def pixart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plan_of(pipeline: str, steps: int = 20, scheduler: str = "DDIM", **changes: Any) -> Plan:
+def plan_of(pipeline: str, steps: int = 20, scheduler: str = "", **changes: Any) -> Plan:
     request = StudyRequest(
         pipeline,
-        scheduler,
+        scheduler or PIPELINES[pipeline].usual_scheduler,
         steps,
         ("cfg_cutoff",),
         trials=1,

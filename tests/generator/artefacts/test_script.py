@@ -49,7 +49,7 @@ GOLDEN_NAMES = [
     _name("pixart-sigma", "pab-cfg_cutoff"),
     _name("tiny-shapes-xl", "tome"),
     _name("flux.1-dev", "first_block_cache-compile", "flowmatcheuler"),
-    _name("sd3.5-medium", "cfg_cutoff-taylorseer", "flowmatcheuler"),
+    _name("tiny-shapes-sd3", "cfg_cutoff-taylorseer", "flowmatcheuler"),
 ]
 """Scripts that are read by people when a template or a method changes."""
 

@@ -1,17 +1,18 @@
-"""SD3.5-medium with FlowMatchEulerDiscreteScheduler in 20 steps, accelerated by CFG
+"""tiny-shapes-sd3 with FlowMatchEulerDiscreteScheduler in 20 steps, accelerated by CFG
 cutoff and TaylorSeer.
 
 Written by accelfront from what it measured:
-    trial       12 of SD3.5-medium--FlowMatchEuler--20--cfg_cutoff+taylorseer--0a1b2c3d
+    trial       12 of
+                tiny-shapes-sd3--FlowMatchEuler--20--cfg_cutoff+taylorseer--0a1b2c3d
     parameters  cache_interval=5, disable_cache_before_step=3, max_order=1,
                 cutoff_step_index=8
     speedup     2.50x (95%: 2.40 to 2.60)
-    latency     0.12 s a picture drawn alone, 0.3 s without acceleration
+    latency     0.12 s a picture in batches of 4, 0.3 s without acceleration
     CLIP loss   0.0123 (95%: -0.0020 to 0.0266)
-    pictures    64 of 1024x1024 pixels, 1 at a time, bfloat16, seeds from 0 on
+    pictures    32 of 64x64 pixels, 4 at a time, bfloat16, seeds from 0 on
     prompts     prompts.txt@76543210
-    model       SD3.5-medium@89abcdef
-    scorer      ViT-L-14:openai@01234567
+    model       tiny-shapes-sd3@89abcdef
+    scorer      tiny-shapes@01234567
     device      NVIDIA H100 80GB HBM3
     versions    python==3.11.9, driver==570.00, torch==2.13.0+cu130, diffusers==0.42.1,
                 transformers==5.23.0, DeepCache==0.1.1, tgate==1.0.0, tomesd==0.1.3,
@@ -47,18 +48,18 @@ except ImportError as error:
     )
     sys.exit(f"{error}; this script needs: pip install {' '.join(packages)}")
 
-STUDY = "SD3.5-medium--FlowMatchEuler--20--cfg_cutoff+taylorseer--0a1b2c3d"
+STUDY = "tiny-shapes-sd3--FlowMatchEuler--20--cfg_cutoff+taylorseer--0a1b2c3d"
 TRIAL = 12
 
 MODEL = (
     # Where it was when this was written; --model names another place.
-    "stabilityai/stable-diffusion-3.5-medium"
+    "tiny-shapes-sd3"
 )
 
 STEPS = 20
-GUIDANCE_SCALE = 4.5
-HEIGHT, WIDTH = 1024, 1024
-BATCH = 1
+GUIDANCE_SCALE = 4.0
+HEIGHT, WIDTH = 64, 64
+BATCH = 4
 
 
 def apply_taylorseer(
@@ -326,6 +327,7 @@ def generate(
         width=width,
         generator=generators,
         output_type=output_type,
+        max_sequence_length=32,
     ).images
 
 
@@ -344,7 +346,7 @@ def read_prompts(args: Any, parser: Any) -> list[str]:
 
 
 def read_size(text: str) -> tuple[int, int]:
-    """Width and height of a text such as 1024x1024."""
+    """Width and height of a text such as 64x64."""
     width, _, height = text.partition("x")
     return int(width), int(height)
 
