@@ -15,7 +15,15 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.embedded.methods import Applied
-from objectives.embedded import DIT_DIR, PIPELINE_DIR, PROMPTS_FILE, SCORER_DIR, V_DIR, XL_DIR
+from objectives.embedded import (
+    DIT_DIR,
+    PIPELINE_DIR,
+    PROMPTS_FILE,
+    SCORER_DIR,
+    SD3_DIR,
+    V_DIR,
+    XL_DIR,
+)
 from objectives.embedded.draw import PIXELS, draw
 from objectives.embedded.training.flux import packed
 from objectives.embedded.training.tokenizer import LENGTH
@@ -71,7 +79,7 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
         {"use_resolution_binning": False, "clean_caption": False, "max_sequence_length": LENGTH},
     ),
     "tiny-shapes-sd3": Subject(
-        PIPELINE_DIR.with_name("tiny-shapes-sd3"),
+        SD3_DIR,
         4.0,
         "tiny-shapes-sd3",
         {"max_sequence_length": LENGTH},
