@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from graphlib import TopologicalSorter
 from inspect import Parameter, signature
@@ -10,7 +10,7 @@ from typing import Any
 
 from accel_space.errors import RefusedError
 from accel_space.family import Family
-from accel_space.method import Method, Params, Value
+from accel_space.method import Learned, Method, Params, Value
 from accel_space.methods import METHODS
 from storage.foreign import shown
 
@@ -72,7 +72,12 @@ def applied_methods(methods: Iterable[Method]) -> list[Method]:
 
 
 def accelerate_arguments(
-    method: Method, methods: Iterable[Method], params: Params, steps: int, family: Family
+    method: Method,
+    methods: Iterable[Method],
+    params: Params,
+    steps: int,
+    family: Family,
+    learned: Mapping[str, Learned],
 ) -> dict[str, Any]:
     """What a method's `accelerate` is given by keyword, chosen by the names that it takes.
 
@@ -82,6 +87,7 @@ def accelerate_arguments(
         params: A point of the stack.
         steps: num_inference_steps.
         family: The pipeline's.
+        learned: As `Context` has it.
 
     Raises:
         RefusedError: If a parameter is missing.
@@ -93,6 +99,8 @@ def accelerate_arguments(
         "halvers": [each.halve for each in methods if each.halve is not None],
         "generators": [each.generators for each in methods if each.generators is not None],
     }
+    if method.learns:
+        known[method.learns] = learned.get(method.name) or method.assumed(steps)
     for other in methods:
         if other.name in method.includes:
             known |= own_params(other, params)

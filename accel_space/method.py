@@ -15,6 +15,9 @@ Value = int | float
 Params = Mapping[str, Value]
 """The parameters of a method under its library's names, or of a stack as `method.parameter`."""
 
+Learned = tuple[float, ...]
+"""What a method learns of a plain pipe."""
+
 Generate = Callable[..., Any]
 """Takes what the pipeline's own call takes and returns what it returns."""
 
@@ -55,6 +58,8 @@ class Context:
         lossless_methods: Those of `methods` that change the time alone.
         halved_methods: Those of `methods` that have a `halve`.
         restarts: The denoiser calls, ascending, at which all caches begin anew.
+        learned: What methods have learned of the plain pipe, by name; what is not here is not known
+            yet, or was not learned in the release that began the study.
         other_schedulers: Describes the schedulers that a person may take instead, by name.
     """
 
@@ -67,6 +72,7 @@ class Context:
     lossless_methods: frozenset[str] = frozenset()
     halved_methods: frozenset[str] = frozenset()
     restarts: tuple[int, ...] = (0,)
+    learned: Mapping[str, Learned] = field(default_factory=dict, hash=False)
     other_schedulers: Callable[[], Mapping[str, SchedulerProfile]] = field(
         default=dict, compare=False, repr=False
     )
@@ -134,6 +140,13 @@ class Method(ABC):
     """Of a method with a `Dynamic` schedule: a plain function of the denoiser, which tells right
     behind a call whether that one reused anything. A trial counts with it, a script has no need."""
 
+    learns: ClassVar[str] = ""
+    """What it learns of the plain pipe before a study begins, in a word, by which its `accelerate`
+    may take it; empty of methods that know all beforehand."""
+    learn: ClassVar[Callable[..., Learned] | None] = None
+    """What learns it: a function of the denoiser and of what draws a batch without acceleration.
+    The pipe is restored behind it, and neither a script nor a module has a need of it."""
+
     @abstractmethod
     def why_not(self, context: Context) -> str | None:
         """Tell why the method cannot work here, in words for people, or None if it can.
@@ -175,6 +188,14 @@ class Method(ABC):
         stack that holds it has no lossless point.
         """
         return None
+
+    def assumed(self, calls: int) -> Learned:
+        """What is reckoned with where `Context.learned` says nothing.
+
+        Args:
+            calls: How often one generation calls the denoiser.
+        """
+        return ()
 
     def narrowed(self, params: Params, context: Context) -> Context:
         """Tell in which context these parameters make the other methods of the stack work."""

@@ -14,9 +14,9 @@ from typing import Any
 
 from accel_space.alternatives import alternatives
 from accel_space.applying import accelerate_arguments, applied_methods, find_methods, own_params
+from accel_space.calibration.hits import Hits
 from accel_space.errors import RefusedError
 from accel_space.handed_over.installing import install, is_accelerated, mark, plain_call, restored
-from accel_space.hits import Hits
 from accel_space.method import Choices, Context, Generate, Method, Params, Space, Value
 from accel_space.schedule import Schedule, StackSchedule
 from storage.foreign import shown
@@ -215,8 +215,9 @@ class Stack:
         """Apply the methods to a pipe, one over the other; nothing is restored here."""
         mark(self.context.family.denoiser_of(pipe))
         for method in applied_methods(active):
+            steps, family = self.context.steps, self.context.family
             arguments = accelerate_arguments(
-                method, active, given, self.context.steps, self.context.family
+                method, active, given, steps, family, self.context.learned
             )
             if "captures" in signature(method.accelerate).parameters:
                 arguments["captures"] = captures

@@ -46,7 +46,7 @@ def draw_baseline(
     scores: list[float] = []
     embeddings = []
     for batch in batches:
-        with _named():
+        with failing_plainly():
             images = draw(batch)
             refuse_degenerate(images)
         embedded = scorer.embed_images(images)
@@ -86,7 +86,7 @@ def doubt_of(pictures: Embeddings, prompts: Embeddings) -> str:
 
 
 @contextmanager
-def _named() -> Iterator[None]:
+def failing_plainly() -> Iterator[None]:
     """Turn any error into one which says that the pipeline fails without acceleration."""
     try:
         yield

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from accel_space.method import Params
+from accel_space.method import Learned, Params
 from accel_space.stack import Stack
-from objectives.baseline import doubt_of, draw_baseline
+from objectives.baseline import doubt_of, draw_baseline, failing_plainly
+from objectives.errors import MeasurementError
 from objectives.generation import batches_of
 from objectives.measurement import Baseline, Hopeless
 from objectives.pairs import PairRunner
@@ -85,6 +87,22 @@ class Objective:
         """
         draw = self._runner.draw_plainly
         return draw_baseline(self._batches, draw, self._scorer, self._prompts)
+
+    def learn(self) -> dict[str, Learned]:
+        """Let the stack's methods learn what they have to know of the plain pipe, on one batch.
+
+        Raises:
+            MeasurementError: If the pipeline fails, draws no pictures, or nothing can be learned.
+        """
+        with failing_plainly():
+            learned = self._runner.learn(self._batches[0])
+        for name, values in learned.items():
+            if not values or not all(map(isfinite, values)):
+                raise MeasurementError(
+                    f"{name} cannot be calibrated: from call to call the blocks of this denoiser "
+                    "change by nothing, or by no number; leave it out"
+                )
+        return learned
 
     def doubt(self, baseline: Baseline) -> str:
         """What to doubt of losses against a baseline, as `doubt_of` has it; often nothing."""

@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from accel_space.method import Generate, Params
+from accel_space.calibration.learning import learned_from
+from accel_space.method import Generate, Learned, Params
 from accel_space.stack import Stack
 from objectives.errors import MeasurementError
 from objectives.generation import generate_pictures
 from objectives.measurement import Baseline
 from objectives.pipelines.conditioning import Conditioning
+from objectives.quality.images import refuse_degenerate
 from objectives.quality.scorer import Scorer
 from objectives.timing import device as devices
 from objectives.timing.host_bound import HostBoundShare, watch_host
@@ -72,6 +74,14 @@ class PairRunner:
         images = self._generate(self._pipe, batch)
         self._is_warm = True
         return images
+
+    def learn(self, batch: range) -> dict[str, Learned]:
+        """What the stack's methods learn of the plain pipe as it draws a batch."""
+
+        def draw() -> None:
+            refuse_degenerate(self._generate(self._pipe, batch))
+
+        return learned_from(self._stack, self._pipe, draw)
 
     def warm_up(self, batch: range, baseline: Baseline, recorder: TrialRecorder) -> None:
         """Warm the pipe up where another run made the baseline; read its host-bound share."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accel_space.hits import Hits
+from accel_space.calibration.hits import Hits
 from objectives.errors import MeasurementError
 from objectives.measurement import Baseline, Clock, Estimates, Partial
 from objectives.quality.recorder import QualityRecorder

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from accel_space.applying import find_methods
+from accel_space.method import Learned
 from accel_space.stack import Stack
 from objectives.environment import this_environment
 from objectives.errors import InputError
@@ -102,6 +103,10 @@ class Plan:
             "seed": protocol.seed + protocol.num_samples,
         }
         return replace(self, first=self.places.stop, protocol=protocol.model_copy(update=update))
+
+    def knowing(self, learned: Mapping[str, Learned]) -> Plan:
+        """The same plan, whose methods have learned this of the plain pipe."""
+        return replace(self, stack=Stack(replace(self.stack.context, learned=learned)))
 
     @property
     def study_name(self) -> str:

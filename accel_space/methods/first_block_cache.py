@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from accel_space.caches import halve_states, with_new_states, with_text_outputs
+from accel_space.calibration.thresholds import spread_thresholds
 from accel_space.denoiser import why_nothing_to_reuse
-from accel_space.method import Choices, Context, Method, Params, Space
+from accel_space.method import Choices, Context, Learned, Method, Params, Space
 from accel_space.schedule import Dynamic, Static
 
 THRESHOLDS = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4)
+"""What people set, where nobody has asked the model."""
 
 DEFAULT_THRESHOLD = 0.05
 """diffusers' own."""
@@ -35,8 +37,81 @@ def apply_first_block_cache(
 
 def has_reused_blocks(denoiser: Any) -> bool:
     """Whether the call that has just ended left out all blocks but the first."""
+    return not _states(denoiser).get_state().should_compute
+
+
+def _states(denoiser: Any) -> Any:
+    """What keeps the states of diffusers' hooks."""
     hook = denoiser.transformer_blocks[0]._diffusers_hook.get_hook("fbc_leader_block_hook")
-    return not hook.state_manager.get_state().should_compute
+    return hook.state_manager
+
+
+def learn_thresholds(denoiser: Any, draw: Callable[[], object]) -> Learned:
+    """Find the thresholds from the first hit to where all calls hit, of one batch.
+
+    The calls of a plain generation are compared, each with each. A cache draws other calls behind
+    its first hit, so the hits of the greater thresholds are near what they come to.
+    """
+    from diffusers.hooks import first_block_cache
+
+    with_text_outputs(denoiser)
+    # Below 0 it never hits, and only keeps what the first block adds.
+    config = first_block_cache.FirstBlockCacheConfig(threshold=-1.0)
+    first_block_cache.apply_first_block_cache(denoiser, config)
+    states = _states(denoiser)
+    kept: dict[str, list[Any]] = {}
+
+    def keep(*_: Any) -> None:
+        residual = states.get_state().head_block_residual
+        kept.setdefault(states.context.name, []).append(_sampled(residual))
+
+    denoiser.register_forward_hook(keep)
+    with_new_states(denoiser, draw)()
+    changes = [_changes(residuals) for residuals in kept.values()]
+    errors = [error for each in changes for row in each for error in row]
+    return spread_thresholds(
+        errors, lambda threshold: sum(_hits(each, threshold) for each in changes), len(THRESHOLDS)
+    )
+
+
+SAMPLED = 2**18
+"""Values of a residual that its mean is taken of: all calls of a large picture fit into memory."""
+
+
+def _sampled(residual: Any) -> Any:
+    """The same values of every call's residual, in float32 on the host."""
+    import torch
+
+    flat = residual.flatten()
+    places = torch.randint(len(flat), (SAMPLED,), generator=torch.Generator().manual_seed(0))
+    some = flat if len(flat) <= SAMPLED else flat[places.to(flat.device)]
+    return some.float().cpu()
+
+
+def _changes(residuals: Sequence[Any]) -> list[list[float]]:
+    """By how much of itself each call's residual differs from each later one's, as the hook has it.
+
+    The row of a call holds its differences from all calls before it.
+    """
+    sizes = [each.abs().mean() for each in residuals]
+    return [
+        [
+            float((now - before).abs().mean() / size)
+            for before, size in zip(residuals[:call], sizes[:call], strict=True)
+        ]
+        for call, now in enumerate(residuals)
+    ]
+
+
+def _hits(changes: Sequence[Sequence[float]], threshold: float) -> int:
+    """How many calls hit at a threshold."""
+    computed, hits = 0, 0
+    for call in range(1, len(changes)):
+        if changes[call][computed] <= threshold:
+            hits += 1
+        else:
+            computed = call
+    return hits
 
 
 class FirstBlockCache(Method):
@@ -52,6 +127,8 @@ class FirstBlockCache(Method):
     accelerate = staticmethod(apply_first_block_cache)
     halve = staticmethod(halve_states)
     has_hit = staticmethod(has_reused_blocks)
+    learns = "thresholds"
+    learn = staticmethod(learn_thresholds)
     conflicts: ClassVar[Mapping[str, str]] = {
         "pab": "PAB counts an attention's calls, and First-Block-Cache leaves some of them out",
         "taylorseer": "both decide which blocks are computed",
@@ -77,7 +154,9 @@ class FirstBlockCache(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        return {"threshold": Choices(THRESHOLDS, default=DEFAULT_THRESHOLD)}
+        values = context.learned.get(self.name) or THRESHOLDS
+        default = min(values, key=lambda value: abs(value - DEFAULT_THRESHOLD))
+        return {"threshold": Choices(values, default=default)}
 
     def off(self, context: Context) -> Params:
         """See `Method.off`."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any, ClassVar
 
+import numpy as np
+
 from accel_space.caches import halve_states, with_new_states, with_text_outputs
+from accel_space.calibration.thresholds import spread_thresholds
 from accel_space.denoiser import why_nothing_to_reuse
-from accel_space.method import Choices, Context, Method, Params, Space
+from accel_space.method import Choices, Context, Learned, Method, Params, Space
 from accel_space.schedule import Static
 
 THRESHOLDS = (0.03, 0.06, 0.09, 0.12, 0.18, 0.24, 0.36)
-"""On both sides of 0.06, which is diffusers' own."""
+"""What people set, where nobody has asked the model."""
+
+DEFAULT_THRESHOLD = 0.06
+"""diffusers' own."""
 
 MOST_SKIPPED = range(1, 6)
 
 RETENTIONS = (0.1, 0.2, 0.3)
+
+DIGITS = 5
+"""Of a ratio that are kept, as diffusers writes its own."""
 
 
 def apply_mag_cache(
@@ -23,7 +33,7 @@ def apply_mag_cache(
     generate: Callable[..., Any],
     *,
     denoiser: str,
-    steps: int,
+    mag_ratios: tuple[float, ...],
     threshold: float,
     max_skip_steps: int,
     retention_ratio: float,
@@ -36,20 +46,44 @@ def apply_mag_cache(
         threshold=threshold,
         max_skip_steps=max_skip_steps,
         retention_ratio=retention_ratio,
-        num_inference_steps=steps,
-        mag_ratios=mag_cache.FLUX_MAG_RATIOS,
+        num_inference_steps=len(mag_ratios),
+        mag_ratios=list(mag_ratios),
     )
     with_text_outputs(module)
     mag_cache.apply_mag_cache(module, config)
     return with_new_states(module, generate)
 
 
+def learn_ratios(denoiser: Any, draw: Callable[[], object]) -> Learned:
+    """Measure by how much the output of all blocks grows from call to call, over one batch.
+
+    Where prompts and empty prompts have calls of their own, both have the same ratios.
+    """
+    from diffusers.hooks import mag_cache
+
+    with_text_outputs(denoiser)
+    # It prints the ratios behind so many calls, and forgets them.
+    config = mag_cache.MagCacheConfig(calibrate=True, num_inference_steps=10**9)
+    mag_cache.apply_mag_cache(denoiser, config)
+    hook = denoiser.transformer_blocks[0]._diffusers_hook.get_hook("mag_cache_leader_block_hook")
+    states, measured = hook.state_manager, {}
+
+    def keep(*_: Any) -> None:
+        # Some pipelines let the hooks forget all at the end of a picture.
+        measured[states.context.name] = states.get_state().calibration_ratios
+
+    denoiser.register_forward_hook(keep)
+    with_new_states(denoiser, draw)()
+    calls = zip(*measured.values(), strict=True)
+    return tuple(round(fmean(ratios), DIGITS) for ratios in calls)
+
+
 class MagCache(Method):
     """Add what all blocks added at the last computed call, where that hardly changes.
 
-    How it changes from step to step is known of a model beforehand, as ratios of magnitudes. The
-    errors that these promise add up from the last computed call to `threshold` at most, over
-    `max_skip_steps` calls at most, and the first `retention_ratio` of the steps compute.
+    How it changes from call to call is measured once, as ratios of magnitudes. The errors that
+    these promise add up from the last computed call to `threshold` at most, over `max_skip_steps`
+    calls at most, and the first `retention_ratio` of the calls compute.
     """
 
     name = "mag_cache"
@@ -57,11 +91,13 @@ class MagCache(Method):
     words = ("MagCache", "mag cache", "magnitude cache", "幅值缓存")
     accelerate = staticmethod(apply_mag_cache)
     halve = staticmethod(halve_states)
+    learns = "mag_ratios"
+    learn = staticmethod(learn_ratios)
     holds: ClassVar[Mapping[str, str]] = {
-        "num_inference_steps": "MagCache's ratios are laid out over these steps"
+        "num_inference_steps": "MagCache's ratios were measured over these steps"
     }
     conflicts: ClassVar[Mapping[str, str]] = {
-        "fewer_steps": "MagCache's ratios are laid out over the combination's steps",
+        "fewer_steps": "MagCache's ratios are those of the combination's steps",
         "first_block_cache": "both decide which blocks are computed",
         "pab": "PAB counts an attention's calls, and MagCache leaves some of them out",
         "taylorseer": "both decide which blocks are computed",
@@ -70,17 +106,34 @@ class MagCache(Method):
 
     def why_not(self, context: Context) -> str | None:
         """See `Method.why_not`."""
-        if context.profile.pipeline_class != "FluxPipeline":
+        if context.family.lists:
             return (
-                "MagCache needs ratios that were measured of a model, and diffusers has those of "
-                f"FLUX.1 alone, not of a {context.profile.pipeline_class}"
+                "diffusers' MagCache asks a block for its hidden_states, and those of "
+                f"{context.profile.pipeline_class} are called otherwise"
+            )
+        if "transformer_blocks" not in context.family.blocks:
+            return (
+                "MagCache needs transformer blocks one behind the other, and the denoiser of "
+                f"{context.profile.pipeline_class} has other ones"
             )
         return why_nothing_to_reuse(self.title, context)
 
+    def assumed(self, calls: int) -> Learned:
+        """See `Method.assumed`: the ratios that diffusers has of FLUX.1, laid out over the calls.
+
+        Studies of earlier releases knew no others, and no other pipeline.
+        """
+        from diffusers.hooks.mag_cache import FLUX_MAG_RATIOS, nearest_interp
+
+        ratios: list[float] = nearest_interp(FLUX_MAG_RATIOS, calls).tolist()
+        return tuple(round(ratio, DIGITS) for ratio in ratios)
+
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
+        values = _thresholds(context.learned.get(self.name, ())) or THRESHOLDS
+        default = min(values, key=lambda value: abs(value - DEFAULT_THRESHOLD))
         return {
-            "threshold": Choices(THRESHOLDS, default=0.06),
+            "threshold": Choices(values, default=default),
             "max_skip_steps": Choices(tuple(MOST_SKIPPED), default=3),
             "retention_ratio": Choices(RETENTIONS, default=0.2),
         }
@@ -91,21 +144,51 @@ class MagCache(Method):
 
     def schedule(self, params: Params, context: Context) -> Static:
         """See `Method.schedule`: of the `blocks` all."""
-        from diffusers.hooks.mag_cache import FLUX_MAG_RATIOS, nearest_interp
+        ratios = context.learned.get(self.name) or self.assumed(context.calls)
+        left_out = _left_out(
+            ratios,
+            float(params["threshold"]),
+            int(params["max_skip_steps"]),
+            float(params["retention_ratio"]),
+        )
+        # At another number of steps, which is refused at a call, there is no ratio for each.
+        return Static({"blocks": tuple(map(float, left_out[: context.calls]))})
 
-        threshold, most = float(params["threshold"]), int(params["max_skip_steps"])
-        computed_first = int(float(params["retention_ratio"]) * context.calls + 0.5)
-        shares = []
-        # As diffusers has it: with each call left out the ratios multiply, and their distances
-        # from 1 add up.
-        product, error, behind = 1.0, 0.0, 0
-        for call, ratio in enumerate(nearest_interp(FLUX_MAG_RATIOS, context.calls)):
-            is_left_out = False
-            if call >= computed_first:
-                product, behind = product * ratio, behind + 1
-                error = error + abs(1.0 - product)
-                is_left_out = call > 0 and error <= threshold and behind <= most
-                if not is_left_out:
-                    product, error, behind = 1.0, 0.0, 0
-            shares.append(float(is_left_out))
-        return Static({"blocks": tuple(shares)})
+
+def _thresholds(ratios: Sequence[float]) -> tuple[float, ...]:
+    """Thresholds from the first hit to where all calls hit that may; empty if none does."""
+    return spread_thresholds(
+        _errors(ratios),
+        lambda threshold: sum(_left_out(ratios, threshold, MOST_SKIPPED[-1], RETENTIONS[0])),
+        len(THRESHOLDS),
+    )
+
+
+def _left_out(ratios: Sequence[float], threshold: float, most: int, retention: float) -> list[bool]:
+    """Which calls are left out, as diffusers has it, rounding included.
+
+    With each call left out the ratios multiply, and their distances from 1 add up.
+    """
+    one = np.float32(1)
+    computed_first = int(retention * len(ratios) + 0.5)
+    product, error, behind = one, np.float32(0), 0
+    calls = []
+    for call, ratio in enumerate(np.asarray(ratios, np.float32)):
+        is_left_out = False
+        if call >= computed_first:
+            product, behind = product * ratio, behind + 1
+            error = error + abs(one - product)
+            is_left_out = bool(call > 0 and error <= threshold and behind <= most)
+            if not is_left_out:
+                product, error, behind = one, np.float32(0), 0
+        calls.append(is_left_out)
+    return calls
+
+
+def _errors(ratios: Sequence[float]) -> list[float]:
+    """The errors of all rows of calls that may be left out together."""
+    found = []
+    for first in range(1, len(ratios)):
+        row = np.cumprod(ratios[first : first + MOST_SKIPPED[-1]])
+        found += np.cumsum(abs(1 - row)).tolist()
+    return found

@@ -76,6 +76,7 @@ class Serving:
                 guidance_scale=protocol.guidance_scale,
                 methods=frozenset(combination.methods),
                 device="cpu" if pipe._execution_device.type == "cpu" else "cuda",
+                learned=point.learned,
             )
         )
         check_machine(stack)

@@ -19,7 +19,7 @@ from storage.records.combination import Combination
 from storage.records.environment import Environment
 from storage.records.measurement import Interval, MetricResult, Words
 from storage.records.protocol import Protocol
-from storage.records.record import Count, Number, Positive, Record, Value
+from storage.records.record import Count, Learned, Number, Positive, Record, Value
 from storage.records.study import Origin, Study
 from storage.records.trial import Trial
 
@@ -103,6 +103,7 @@ class Point(Record):
         params: The point, its parameters as `method.parameter`.
         lossy_methods: The methods that leave something out at it; the other lossy ones were not
             applied. None in studies from before they were kept.
+        learned: By method what its study learned of the plain pipe.
         scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
         protocol: How it was measured.
         environment: Where.
@@ -116,6 +117,7 @@ class Point(Record):
     combination: Combination
     params: dict[str, Value]
     lossy_methods: Words | None = None
+    learned: dict[str, Learned] = Field(default_factory=dict)
     scheduler_settings: dict[str, bool | Value | str] = Field(default_factory=dict)
     protocol: Protocol
     environment: Environment
@@ -139,6 +141,7 @@ class Point(Record):
             combination=study.combination,
             params=trial.params,
             lossy_methods=trial.measurement.lossy_methods,
+            learned=study.learned,
             scheduler_settings=study.scheduler_settings,
             protocol=study.protocol,
             environment=study.environment,

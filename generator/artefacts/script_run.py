@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from accel_space.method import Context, Generate
 from accel_space.stack import Stack
@@ -47,6 +47,7 @@ class Job(BaseModel):
         combination: What the trial accelerated, and with what.
         scheduler_settings: What its scheduler is given besides the pipeline's own configuration.
         params: The trial's point.
+        learned: By method what its study learned of the plain pipe.
         protocol: How the trial was measured.
         prompts: Prompts of one batch, the protocol's first.
         model: The folder or address that both load.
@@ -61,6 +62,7 @@ class Job(BaseModel):
     combination: Combination
     scheduler_settings: Settings
     params: dict[str, int | float]
+    learned: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     protocol: Protocol
     prompts: list[str]
     model: str
@@ -235,6 +237,7 @@ def _stack(job: Job, model: Model, scheduler: Any, device: torch.device) -> Stac
             guidance_scale=protocol.guidance_scale,
             methods=frozenset(job.combination.methods),
             device="cpu" if device.type == "cpu" else "cuda",
+            learned=job.learned,
         )
     )
 

@@ -186,6 +186,7 @@ def _job(
         combination=study.combination,
         scheduler_settings=study.scheduler_settings,
         params=trial.params,
+        learned=study.learned,
         protocol=protocol,
         prompts=some[: protocol.batch_size],
         model=model,

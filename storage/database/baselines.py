@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -29,6 +29,19 @@ def find_baseline(engine: Engine, key: str) -> tuple[list[float], NDArray[np.flo
         return None
     scores = json.loads(row.scores)
     return scores, np.frombuffer(row.embeddings, dtype="<f4").reshape(len(scores), -1)
+
+
+def find_learned(engine: Engine, key: str) -> tuple[float, ...] | None:
+    """Find what a method learned of a baseline's pipe, kept beside baselines."""
+    query = select(baselines.c.scores).where(baselines.c.key == key)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else tuple(json.loads(row.scores))
+
+
+def keep_learned(engine: Engine, key: str, learned: Sequence[float]) -> None:
+    """Keep what a method learned. If another worker kept its own meanwhile, that one stays."""
+    keep_baseline(engine, key, list(learned), np.empty(0, np.float32))
 
 
 def keep_baseline(

@@ -195,6 +195,7 @@ def _record(
         origin=kept.model_origin,
         files=kept.files,
         label=kept.label,
+        learned=kept.learned,
         foreign_trials=found.foreign,
         failed=list(failed),
     )

@@ -19,6 +19,9 @@ Count = Annotated[int, Field(ge=0, le=int(GREATEST))]
 Some = Annotated[int, Field(ge=1, le=int(GREATEST))]
 """A count that is not 0."""
 
+Learned = Annotated[tuple[Number, ...], Field(strict=False)]
+"""What a method has learned of a plain pipe."""
+
 Value = Annotated[int | float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
 """A parameter's value; a whole number stays one."""
 

@@ -20,7 +20,7 @@ from storage.records.judgement import (
     sure_answer,
 )
 from storage.records.protocol import Protocol
-from storage.records.record import Number, Record, Some, Value
+from storage.records.record import Learned, Number, Record, Some, Value
 from storage.records.trial import Failure, Trial
 
 
@@ -60,7 +60,7 @@ class Origin(Record):
 
 
 class StudyAttributes(Record):
-    """What is kept on a study. The last six are not there in studies of some earlier releases.
+    """What is kept on a study. The last seven are not there in studies of some earlier releases.
 
     Attributes:
         combination: What it accelerates, and with what.
@@ -76,6 +76,7 @@ class StudyAttributes(Record):
         files: Where the `prompts` and the `scorer` that a person gave lay at last, by their name in
             the protocol; what is not there is the pipeline's own, or of an earlier release.
         label: What a person calls it; empty if nobody does.
+        learned: By method what it learned of the plain pipe before it began.
     """
 
     combination: Combination
@@ -90,6 +91,7 @@ class StudyAttributes(Record):
     model_origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)
     label: str = ""
+    learned: dict[str, Learned] = Field(default_factory=dict)
 
 
 OFF_FRONT = "off the front"
@@ -108,12 +110,13 @@ class Study(BaseModel):
         budgets: What it allows, as the latest run had it.
         trials: Its distinct completed points, by trial number.
         states: How many trials are in which state, repeats of a point left out.
-        scheduler_settings: As in `StudyAttributes`; so are the next four.
+        scheduler_settings: As in `StudyAttributes`; so are the next five.
         scheduler_options: Those of them that a person chose.
         doubt: Why a small loss says little here.
         origin: Where its model was loaded from.
         files: Where files that a person gave lay at last.
         label: What a person calls it; empty if nobody does.
+        learned: By method what it learned of the plain pipe.
         foreign_trials: How many more are complete and were not measured by accelfront, such as
             those added through Optuna; they count for nothing.
         failed: What failed for reasons of its own and is not tried again.
@@ -137,6 +140,7 @@ class Study(BaseModel):
     origin: Origin = Origin()
     files: dict[str, str] = Field(default_factory=dict)
     label: str = ""
+    learned: dict[str, Learned] = Field(default_factory=dict)
     foreign_trials: int = 0
     failed: list[Failure] = Field(default_factory=list)
     votes: dict[int, dict[str, WinRate]] = Field(default_factory=dict)

@@ -23,6 +23,9 @@ BASELINES = "baselines"
 """Keys of the baselines that it measures against; not there in studies of earlier releases."""
 LABEL = "label"
 """What a person calls it; not there, or empty, where nobody gave it a name."""
+LEARNED = "learned"
+"""By method what it learned of the plain pipe; not there where none learns, and in studies of
+earlier releases."""
 STUDY_KEYS = (
     COMBINATION,
     SCHEDULER_SETTINGS,
@@ -36,6 +39,7 @@ STUDY_KEYS = (
     ORIGIN,
     FILES,
     LABEL,
+    LEARNED,
 )
 
 # Of a trial.

@@ -40,7 +40,8 @@ class StudyDefinition:
         origin: Where the model was loaded from.
         files: Where the prompts and the scorer lie that a person gave.
         scheduler_options: Those of the settings that a person chose.
-        baselines: Keys of the baselines that it measures against.
+        baselines: Keys of the baselines that it measures against, and of what was learned of them.
+        learned: By method what it has learned of the plain pipe.
     """
 
     name: str
@@ -53,6 +54,7 @@ class StudyDefinition:
     files: Mapping[str, str]
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
     baselines: frozenset[str] = frozenset()
+    learned: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 WantedBudgets = Callable[[Budgets | None], Budgets]
@@ -114,6 +116,8 @@ def _make_study(
     }
     if definition.scheduler_options:
         identity[keys.SCHEDULER_OPTIONS] = definition.scheduler_options
+    if definition.learned:
+        identity[keys.LEARNED] = definition.learned
     known = study.user_attrs
     _refuse_other(known, definition, allow_drift)
     for name, value in identity.items():

@@ -75,6 +75,22 @@ class PipelineLoader:
             InputError: If the scorer or the model of a metric cannot be loaded.
             MeasurementError: If the unaccelerated pipeline makes no pictures.
         """
+        objective, notes = self.objective(plan, store, tell)
+        key = baseline_key(plan.baseline_identity)
+        found = find_baseline(store.engine, key)
+        if found is None:
+            tell("generating the baseline")
+            baseline = objective.measure_baseline()
+            keep_baseline(store.engine, key, baseline.scores, baseline.embeddings)
+        else:
+            baseline = Baseline(*found)
+        foreign = foreign_doubt(plan.scorer, plan.entry.name, plan.entry.scorer)
+        return Instrument(objective, baseline, foreign or objective.doubt(baseline), notes)
+
+    def objective(
+        self, plan: Plan, store: Store, tell: Callable[[str], None]
+    ) -> tuple[Objective, tuple[str, ...]]:
+        """What measures a plan's points, and notes on what was loaded; arguments as for `load`."""
         if "compile" in plan.combination.methods:
             keep_compiled_code(store)
         loaded = self._load(plan, tell)
@@ -92,16 +108,7 @@ class PipelineLoader:
             plan.entry.call_at(plan.protocol.guidance_scale),
             loaded.metrics,
         )
-        key = baseline_key(plan.baseline_identity)
-        found = find_baseline(store.engine, key)
-        if found is None:
-            tell("generating the baseline")
-            baseline = objective.measure_baseline()
-            keep_baseline(store.engine, key, baseline.scores, baseline.embeddings)
-        else:
-            baseline = Baseline(*found)
-        foreign = foreign_doubt(plan.scorer, plan.entry.name, plan.entry.scorer)
-        return Instrument(objective, baseline, foreign or objective.doubt(baseline), loaded.notes)
+        return objective, loaded.notes
 
     def forget(self) -> None:
         """Drop what is loaded; the next `load` loads it anew."""

@@ -84,6 +84,11 @@ def with_metrics_kept(plan: Plan, store: Store, tell: Callable[[str], None]) -> 
     )
 
 
+def learned_key(plan: Plan, method: str) -> str:
+    """The key of what a method learns of the plain pipe, from everything that it depends on."""
+    return baseline_key({**plan.baseline_identity, "learned": method})
+
+
 def run_budgets(request: StudyRequest, of_study: Budgets) -> Budgets:
     """The budgets of one run: the study's, with those that are asked of this run alone."""
     return request.asked.over(of_study) if request.budget_use == "run" else of_study
@@ -109,10 +114,16 @@ def _definition(plan: Plan) -> StudyDefinition:
         },
         scheduler_options=plan.scheduler_options,
         baselines=frozenset(
-            baseline_key(each.baseline_identity)
-            for each in (plan, plan.confirmation())
-            if each is not None
+            [
+                *(
+                    baseline_key(each.baseline_identity)
+                    for each in (plan, plan.confirmation())
+                    if each is not None
+                ),
+                *(learned_key(plan, name) for name in stack.context.learned),
+            ]
         ),
+        learned=stack.context.learned,
     )
 
 

@@ -21,6 +21,7 @@ from studies.plan import Plan
 from studies.planning.metrics import wanted_metrics
 from studies.run.failures import raising_study_failed
 from studies.run.interrupt import Interrupt, graceful_interrupt
+from studies.run.learning import with_learned
 from studies.run.measuring import Instruments, PipelineLoader, load_before_study
 from studies.run.opening import open_study_store, run_budgets, with_metrics_kept
 from studies.run.point import PointMeasuring
@@ -77,10 +78,11 @@ class _Run:
     def __init__(self, plan: Plan, store: Store, watch: Watch, loader: PipelineLoader) -> None:
         request = plan.request
         self.store = store
-        self.wanted = min(request.trials, len(plan.stack.points))
-        self.reporter = Reporter(watch, self.wanted, Budgets(request.loss_budget or 0.0))
+        self.reporter = Reporter(watch, request.trials, Budgets(request.loss_budget or 0.0))
         say = self.reporter.say
-        self.plan = plan = with_metrics_kept(plan, store, say)
+        plan = with_learned(with_metrics_kept(plan, store, say), store, loader, say)
+        self.plan = plan
+        self.wanted = self.reporter.wanted = min(request.trials, len(plan.stack.points))
         loaded = load_before_study(plan, store, loader, say)
         self.study_store = open_study_store(plan, store, say)
         self.retry = self.study_store.retry

@@ -150,7 +150,7 @@ def patches(methods: Iterable[Applied], captures: bool = False) -> list[str]:
     """
     lines = []
     for method, arguments in methods:
-        words = [f"{name}={_written(value)}" for name, value in arguments.items()]
+        words = [_argument(name, value) for name, value in arguments.items()]
         if captures and method.needs_gpu:
             words.append("captures=captures")
         line = f"generate = {method.accelerate.__name__}({', '.join(['pipe', 'generate', *words])})"
@@ -159,6 +159,15 @@ def patches(methods: Iterable[Applied], captures: bool = False) -> list[str]:
             line += "".join(f"    {each},\n" for each in ["pipe", "generate", *words]) + ")"
         lines += line.split("\n")
     return lines
+
+
+def _argument(name: str, value: Any) -> str:
+    """Write an argument; of a row that does not fit into its line, each item takes one."""
+    words = f"{name}={_written(value)}"
+    # It stands eight columns in, and a comma follows.
+    if not isinstance(value, tuple) or 8 + len(words) + 1 <= WIDTH:
+        return words
+    return f"{name}=(\n" + "".join(f"        {_written(each)},\n" for each in value) + "    )"
 
 
 def _functions(arguments: Mapping[str, Any]) -> list[Callable[..., Any]]:

@@ -44,6 +44,7 @@ class Values(BaseModel):
         number: The trial's number.
         params: Its point.
         protocol: How it was measured.
+        learned: By method what its study learned of the plain pipe.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -57,6 +58,7 @@ class Values(BaseModel):
     number: int = Field(ge=0)
     params: dict[str, int | FiniteFloat]
     protocol: Protocol
+    learned: dict[str, tuple[FiniteFloat, ...]] = Field(default_factory=dict)
 
 
 def read_values(study: Study, trial: Trial) -> Values:
@@ -78,6 +80,7 @@ def read_values(study: Study, trial: Trial) -> Values:
             number=trial.number,
             params=trial.params,
             protocol=study.protocol,
+            learned=study.learned,
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -104,7 +107,12 @@ def applied(study: Study, trial: Trial, values: Values) -> list[Applied]:
         if method.is_lossless or lossy_methods is None or method.name in lossy_methods
     ]
     found: list[Applied] = [
-        (method, accelerate_arguments(method, methods, values.params, values.steps, family))
+        (
+            method,
+            accelerate_arguments(
+                method, methods, values.params, values.steps, family, values.learned
+            ),
+        )
         for method in applied_methods(methods)
     ]
     if not found:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from accel_space.applying import own_params
-from accel_space.hits import Hits
+from accel_space.calibration.hits import Hits
 from accel_space.method import Value
 from accel_space.schedule import Skipped, Static
 from tests.accel_space.contract.stacks import (

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from accel_space.calibration.hits import Hits
 from accel_space.errors import RefusedError
-from accel_space.hits import Hits
 from accel_space.stack import Stack
 from tests.tiny_pipelines import CALLS, PROMPTS, draw, tiny_context, tiny_pipeline, tiny_sd
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from accel_space.calibration.hits import Hits
 from accel_space.errors import RefusedError
-from accel_space.hits import Hits
 from accel_space.methods import METHODS
 from accel_space.stack import Stack
 from objectives.errors import InputError
