@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from accel_space.applying import find_methods
+from accel_space.calibration.learning import learners
 from accel_space.errors import RefusedError
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
@@ -34,6 +35,7 @@ class Listed:
         points: Distinct points of its space; 0 if it is refused.
         grid: Parameter sets of the full grid.
         refused: Why the combination cannot work; None if it can.
+        estimated: Whether its points are only known once the study has begun.
     """
 
     label: str
@@ -41,6 +43,7 @@ class Listed:
     points: int
     grid: int
     refused: str | None
+    estimated: bool = False
 
 
 def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[StudyRequest]:
@@ -116,7 +119,8 @@ def list_study(request: StudyRequest) -> Listed:
         stack = make_stack(request, entry, entry.architecture, kind)
     except (InputError, RefusedError) as error:
         return Listed(label(request), request, 0, 0, str(error))
-    return Listed(label(request), request, len(stack.points), stack.grid_size, None)
+    points, grid, estimated = len(stack.points), stack.grid_size, bool(learners(stack))
+    return Listed(label(request), request, points, grid, None, estimated)
 
 
 def label(request: StudyRequest) -> str:

@@ -151,6 +151,7 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
                     "steps": each.request.steps,
                     "methods": list(each.request.methods),
                     "points": each.points,
+                    "estimated": each.estimated,
                     "grid": each.grid,
                     "trials": min(each.request.trials, each.points),
                     "refused": each.refused,
@@ -164,7 +165,8 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
         for each in listed:
             trials = str(min(each.request.trials, each.points))
             words = each.label + (f"\nrefused: {each.refused}" if each.refused else "")
-            table.add_row(trials, str(each.points), str(each.grid), words)
+            points = f"{'~' if each.estimated else ''}{each.points}"
+            table.add_row(trials, points, str(each.grid), words)
         console().print(table)
     trials, points, grid = (
         sum(counts)
@@ -178,6 +180,8 @@ def _show_list(listed: list[Listed], as_json: bool) -> None:
         f"of {counted(grid, 'parameter set')} of the full grids",
         file=sys.stderr,
     )
+    if any(each.estimated for each in listed):
+        print("~ a study calibrates its cache first, which may change its points", file=sys.stderr)
 
 
 def _show_results(results: list[StudyResult], wanted: int, as_json: bool) -> None:

@@ -50,9 +50,7 @@ def fits(names: Names, family: str) -> bool:
 
 def home(names: Names) -> str | None:
     """The first family that takes a stack."""
-    # MagCache knows FLUX alone.
-    families = (*ARCHITECTURES, "FLUX.1-dev")
-    return next((family for family in families if fits(names, family)), None)
+    return next((family for family in ARCHITECTURES if fits(names, family)), None)
 
 
 def _compatible(names: Names) -> bool:

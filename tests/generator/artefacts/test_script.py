@@ -28,10 +28,9 @@ def _name(pipeline: str, methods: str, scheduler: str = "ddim") -> str:
 
 
 def _alone(method: str) -> str:
-    """A method's script for the first of three pipelines that takes it."""
-    pipelines = {"SD1.5": "ddim", "PixArt-alpha": "ddim", "FLUX.1-dev": "flowmatcheuler"}
-    pipeline = next(each for each in pipelines if stack_at(each, [method]))
-    return _name(pipeline.lower(), method, pipelines[pipeline])
+    """A method's script for the first of two pipelines that takes it."""
+    pipelines = ("SD1.5", "PixArt-alpha")
+    return _name(next(each for each in pipelines if stack_at(each, [method])).lower(), method)
 
 
 @cache

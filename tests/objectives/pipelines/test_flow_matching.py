@@ -201,28 +201,3 @@ def test_z_image_halves_nothing_that_was_kept_of_a_guided_batch(method: str) -> 
         stack_of("Z-Image", method, "cfg_cutoff")
     if fits((method,), "Z-Image"):
         assert f"{method} keeps a guided batch's features" in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "point",
-    [
-        {"threshold": 0.06, "max_skip_steps": 3, "retention_ratio": 0.2},
-        {"threshold": 0.24, "max_skip_steps": 5, "retention_ratio": 0.1},
-        {"threshold": 0.03, "max_skip_steps": 1, "retention_ratio": 0.3},
-    ],
-)
-def test_mag_cache_leaves_out_what_its_schedule_says(point: dict[str, float]) -> None:
-    steps = 28
-    pipe = tiny_pipeline("FLUX.1-dev", num_layers=1, num_single_layers=1)
-    stack = Stack(tiny_context(pipe, ["mag_cache"], steps))
-    computed: list[int] = []
-    calls: list[None] = []
-    with stack.applied(pipe, point) as generate:
-        pipe.transformer.x_embedder.register_forward_pre_hook(lambda *_: calls.append(None))
-        pipe.transformer.single_transformer_blocks[-1].norm.register_forward_pre_hook(
-            lambda *_: computed.append(len(calls) - 1)
-        )
-        draw(generate, steps=steps, **CALLS["FLUX.1-dev"])
-    shares = stack.schedule(point).skips["blocks"]
-    assert computed == [call for call, share in enumerate(shares) if not share]
-    assert len(computed) < steps

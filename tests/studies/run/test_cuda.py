@@ -20,8 +20,7 @@ PROTOTYPE = ("deepcache", "tgate", "tome")
 
 STACKS = [
     *chain(*(combinations(PROTOTYPE, count) for count in range(1, len(PROTOTYPE) + 1))),
-    # MagCache knows no embedded pipeline.
-    *((name,) for name in METHODS if name not in (*PROTOTYPE, "mag_cache")),
+    *((name,) for name in METHODS if name not in PROTOTYPE),
     ("deepcache", "tgate", "cuda_graph"),
     ("deepcache", "compile", "cuda_graph"),
 ]
@@ -32,7 +31,8 @@ def test_every_stack_is_measured_in_half_precision_and_leaves_the_pipe_as_it_was
     make_request: MakeRequest, store: Store, methods: tuple[str, ...]
 ) -> None:
     # A trial holds the baseline's pictures against the stored ones before and after each stack.
-    pipeline = "tiny-shapes-dit" if "first_block_cache" in methods else "tiny-shapes"
+    calibrated = any(METHODS[name].learns for name in methods)
+    pipeline = "tiny-shapes-dit" if calibrated else "tiny-shapes"
     request = make_request(
         device="cuda", pipeline=pipeline, methods=methods, trials=2, num_samples=4, steps=8
     )

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,13 @@ FAMILY_SETS = [
     ("PixArt-alpha", ("first_block_cache",)),
     ("PixArt-alpha", ("step_cache",)),
     ("PixArt-alpha", ("taylorseer", "cfg_cutoff")),
-    ("FLUX.1-dev", ("mag_cache",)),
+    ("FLUX.1-dev", ("first_block_cache",)),
+    ("SD3.5-medium", ("mag_cache",)),
     ("SD3.5-medium", ("taylorseer", "cfg_cutoff")),
 ]
+
+LEARNED = {"mag_cache": (1.0, 1.1, 0.9, 1.02, 0.99, 1.01, 0.98, 1.03)}
+"""What studies have learned of the plain pipe."""
 
 FOUND = "float32"
 """What tiny pipelines are loaded as."""
@@ -75,7 +80,7 @@ def load(family: str, models: dict[str, Path]) -> Any:
 
 
 def stack_of(pipe: Any, names: tuple[str, ...]) -> Stack:
-    return Stack(tiny_context(pipe, names, STEPS))
+    return Stack(replace(tiny_context(pipe, names, STEPS), learned=LEARNED))
 
 
 def point_of(stack: Stack) -> Params:
@@ -99,7 +104,7 @@ def tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[Study, T
     # As a trial of today keeps it.
     lossy = stack.schedule(point).lossy_methods
     measured = changed(trial, measurement=changed(trial.measurement, lossy_methods=lossy))
-    return changed(study, trials=[measured]), measured
+    return changed(study, trials=[measured], learned=LEARNED), measured
 
 
 def draw(generate: Callable[..., Any], family: str) -> torch.Tensor:
