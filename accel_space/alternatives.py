@@ -22,10 +22,11 @@ def alternatives(context: Context) -> str:
     ]
     if schedulers:
         return f"; take {_either(schedulers)}"
+    alone = replace(context, halved_methods=frozenset())
     others = [
         name
         for name in METHODS
-        if name not in context.methods and _works(replace(context, methods=frozenset({name})))
+        if name not in context.methods and _works(replace(alone, methods=frozenset({name})))
     ]
     return f"; use {_either(others)}" if others else ""
 

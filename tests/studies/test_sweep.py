@@ -217,3 +217,16 @@ def test_a_study_that_cannot_work_is_listed_with_its_reason(tmp_path: Path) -> N
     assert "needs a UNet" in str(deepcache.refused)
     assert deepcache.points == 0
     assert tgate.refused is None and 0 < tgate.points < tgate.grid
+
+
+def test_the_sweep_of_transformers_lists_calibrated_caches_with_distinct_points() -> None:
+    requests = make_requests(read_sweep(STUDIES / "transformers.yaml"), STUDIES)
+    caches = {("mag_cache",), ("first_block_cache",)}
+    listed = [list_study(each) for each in requests if each.methods in caches]
+    found = {(each.request.pipeline, *each.request.methods) for each in listed}
+    pipelines = ("FLUX.1-dev", "SD3.5-medium", "Qwen-Image")
+    assert found == {(name, *methods) for name in pipelines for methods in caches}
+    assert all(each.refused is None and each.estimated for each in listed)
+    assert all(1 < each.points <= each.grid for each in listed)
+    others = [each for each in requests if each.methods == ("taylorseer",)]
+    assert not any(list_study(each).estimated for each in others)
