@@ -227,6 +227,7 @@ def test_to_me_is_not_a_method() -> None:
     [
         "FLUX.1-dev, 28 steps, MagCache and compile, at least 2.5x",
         "用MagCache和编译加速FLUX.1-dev, 采样28步, 加速比不低于2.5x",
+        "FLUX.1-dev 跑28步，MagCache 加上 compile，加速至少 2.5 倍",
     ],
 )
 def test_a_transformer_of_today_is_read_in_both_languages(text: str) -> None:
