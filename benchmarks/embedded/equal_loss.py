@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from accel_space.calibration.learning import learned_from
 from accel_space.errors import RefusedError
 from benchmarks.embedded.damage import losses
 from benchmarks.embedded.drawing import Drawing
@@ -182,7 +183,10 @@ def draw_piece(
     if time.monotonic() > deadline:
         return {}, []
     plan = plan_of(piece.combination, device, prompts, models)
-    drawing, work = Drawing(plan), Work(plan.stack)
+    drawing = Drawing(plan)
+    learned = learned_from(plan.stack, drawing.pipe, lambda: drawing.draw(drawing.pipe))
+    plan = plan.knowing(learned)
+    work = Work(plan.stack)
     with work.counted(drawing.pipe) as generate:
         whole = drawing.draw(generate)
     plain = work.flops

@@ -257,7 +257,7 @@ def study_stack(
     with StudyView(plan.study_name) as view:
         run_study(plan, store, view, loader)
     [study] = read_studies(store, plan.study_name)
-    return {"default": plan.stack.default, **described_study(study)}
+    return {"default": plan.knowing(study.learned).stack.default, **described_study(study)}
 
 
 def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[float]:

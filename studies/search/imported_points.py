@@ -72,12 +72,13 @@ def imported_points(plan: Plan, store: Store) -> list[Point]:
     """The points kept for the plan's combination that are in its study's space.
 
     They were checked when they were imported, for the catalogue's own model and picture size. A
-    point that does not fit this plan, such as one for larger pictures, is left out.
+    point that does not fit this plan, such as one for larger pictures, is left out. Where a method
+    has learned which values are worth trying, the nearest of them is taken.
     """
     points = []
     for point in read_imported_points(store.engine, plan.combination):
         try:
-            points.append(point_in_space(plan.stack, point))
+            points.append(point_in_space(plan.stack, _learned_nearest(plan.stack, point)))
         except RefusedError:
             continue
     return points
@@ -98,6 +99,16 @@ def point_in_space(stack: Stack, params: Params) -> Point:
         )
         raise RefusedError(f"{point_text(point)} is outside the study's space, which is {choices}")
     return point
+
+
+def _learned_nearest(stack: Stack, params: Params) -> Point:
+    """A point with the nearest values of what methods have learned of the plain pipe."""
+    return {
+        name: min(stack.space[name].values, key=lambda choice: abs(choice - value))
+        if name in stack.space and name.partition(".")[0] in stack.context.learned
+        else value
+        for name, value in by_whole_names(params).items()
+    }
 
 
 def _combination(entry: Entry) -> Combination:

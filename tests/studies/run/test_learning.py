@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from sqlalchemy import delete, select
 
+from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store
 from storage.database.schema import baselines
 from storage.reading.studies import read_studies
@@ -100,3 +101,18 @@ def test_workers_that_begin_together_take_what_the_first_has_kept(
     first, second = (with_learned(plan, store, loader, said.append) for _ in range(2))
     assert first.stack.space == second.stack.space != plan.stack.space
     assert said.count("calibrating first_block_cache on the baseline") == 1
+
+
+def test_an_imported_threshold_is_taken_to_the_nearest_that_was_learned(
+    make_mag_request: MakeRequest, store: Store, loader: PipelineLoader
+) -> None:
+    plan = make_plan(make_mag_request())
+    point = {"threshold": 0.36, "max_skip_steps": 5, "retention_ratio": 0.1}
+    whole = {f"mag_cache.{name}": value for name, value in point.items()}
+    keep_imported_points(store.engine, plan.combination, [whole])
+    _run(make_mag_request(), store, loader)
+    [study] = read_studies(store)
+    choices = study.space.choices["mag_cache.threshold"]
+    nearest = min(choices, key=lambda value: abs(value - 0.36))
+    taught = plan.knowing(study.learned).stack
+    assert study.trials[0].params == taught.canonical({**whole, "mag_cache.threshold": nearest})
