@@ -41,6 +41,8 @@ Storage = Annotated[
     ),
 ]
 
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 Budget = Annotated[

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,6 +22,7 @@ from accelfront.cli.options import (
     DEFAULT_TRIALS,
     AsJson,
     Budget,
+    Device,
     NoConfirm,
     NoScreening,
     RetryFailed,
@@ -30,7 +30,29 @@ from accelfront.cli.options import (
     named_file,
     names_in,
 )
+from accelfront.cli.study_options import (
+    AllowVersionDrift,
+    BatchSize,
+    ModelFolder,
+    NumSamples,
+    Prompts,
+    ReqScoreLoss,
+    ReqSpeedup,
+    ReqTime,
+    Revision,
+    Scorer,
+    Seed,
+    Timeout,
+    Trials,
+    TrialTimeout,
+)
 from storage.records.protocol import CLIP_LOSS
+
+if TYPE_CHECKING:
+    from storage.database.opening import Store
+    from storage.records.requirement import Requirement
+    from studies.request import StudyRequest
+    from studies.run.progress import RunResult
 
 INTERRUPTED = 130
 
@@ -40,46 +62,16 @@ def study(
     scheduler: Scheduler = None,
     steps: Steps = None,
     methods: Methods = "deepcache,tgate",
-    trials: Annotated[
-        int, typer.Option(help="Number of distinct points to measure, over all runs of the study.")
-    ] = DEFAULT_TRIALS,
+    trials: Trials = DEFAULT_TRIALS,
     storage: Storage = DEFAULT_STORAGE,
-    num_samples: Annotated[
-        int | None,
-        typer.Option(help="Number of prompts, one picture each. Default: the pipeline's."),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Number of pictures generated together. Default: the pipeline's."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of the noise, of the draw of prompts and of the sampler.")
-    ] = 0,
+    num_samples: NumSamples = None,
+    batch_size: BatchSize = None,
+    seed: Seed = 0,
     sampler: Sampler = "auto",
-    prompts: Annotated[
-        Path | None,
-        typer.Option(
-            help="A .txt, .tsv, .csv or .jsonl file; --seed draws the prompts from it. "
-            "Default: the pipeline's."
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A folder in diffusers layout, or an address on the Hugging Face Hub. "
-            "Default: the pipeline's."
-        ),
-    ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="The branch, tag or commit of an address.")
-    ] = None,
-    scorer: Annotated[
-        str | None,
-        typer.Option(
-            help="The open_clip model that scores: ARCHITECTURE:TAG, ARCHITECTURE:FILE, a folder, "
-            "or tiny-shapes. Default: the pipeline's."
-        ),
-    ] = None,
+    prompts: Prompts = None,
+    model: ModelFolder = None,
+    revision: Revision = None,
+    scorer: Scorer = None,
     guidance: Guidance = None,
     size: Size = None,
     dtype: Dtype = None,
@@ -89,53 +81,26 @@ def study(
     metrics: Metrics = "",
     weights: WeightsFile = None,
     loss: Loss = CLIP_LOSS,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    timeout: Annotated[
-        float | None, typer.Option(help="Start no trial after this many seconds.")
-    ] = None,
-    trial_timeout: Annotated[
-        float | None,
-        typer.Option(help="Fail a trial that takes longer than this many seconds."),
-    ] = None,
-    req_speedup: Annotated[
-        float | None,
-        typer.Option(
-            help="End at the first point that is this many times faster inside the loss budget."
-        ),
-    ] = None,
-    req_time: Annotated[
-        float | None,
-        typer.Option(
-            help="End at the first point inside the loss budget that needs at most this many "
-            "seconds per picture, in batches of --batch-size."
-        ),
-    ] = None,
-    req_score_loss: Annotated[
-        float | None,
-        typer.Option(
-            help="The greatest CLIP loss allowed, such as 0.02 for 2%; as --budget clip_loss=2%."
-        ),
-    ] = None,
+    device: Device = "auto",
+    timeout: Timeout = None,
+    trial_timeout: TrialTimeout = None,
+    req_speedup: ReqSpeedup = None,
+    req_time: ReqTime = None,
+    req_score_loss: ReqScoreLoss = None,
     budget: Budget = None,
-    allow_version_drift: Annotated[
-        bool,
-        typer.Option(
-            "--allow-version-drift",
-            help="Resume although library versions changed since the study began.",
-        ),
-    ] = False,
+    allow_version_drift: AllowVersionDrift = False,
     no_screening: NoScreening = False,
     no_confirm: NoConfirm = False,
     retry_failed: RetryFailed = False,
     as_json: AsJson = False,
 ) -> None:
     """Run or resume one study: measure points and show their front."""
-    from accelfront.cli.process import prepare_process
+    from accelfront.screen.tables import print_json
     from objectives.pipelines.catalogue import find_pipeline
     from objectives.settings.words import read_settings
     from storage.records.requirement import Requirement
     from studies.budgets import read_budgets
-    from studies.plan import check_request, make_plan
+    from studies.plan import check_request
     from studies.planning.weights import read_weights
     from studies.request import StudyRequest
 
@@ -172,17 +137,24 @@ def study(
         retry_failed=retry_failed,
     )
     check_request(request)
+    outcome, store = _run(request, storage)
+    if as_json:
+        print_json([outcome.study.as_json()])
+    else:
+        _show(outcome, store, requirement)
+    if outcome.reason == "interrupt":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _run(request: StudyRequest, storage: str) -> tuple[RunResult, Store]:
+    """Run the study before a person's eyes, and say in the end what became of it."""
+    from accelfront.cli.process import prepare_process
+
     prepare_process()
-    from accelfront.screen.commands import Commands
-    from accelfront.screen.models import ModelNames
-    from accelfront.screen.plot import front_plot
     from accelfront.screen.run_summary import run_summary
-    from accelfront.screen.tables import front_table, print_json
-    from accelfront.screen.terminal import console
-    from accelfront.screen.verdict import show, verdict
     from accelfront.screen.view import StudyView
     from storage.database.opening import open_store
-    from storage.reading.studies import read_studies
+    from studies.plan import make_plan
     from studies.run.runner import run_study
 
     plan = make_plan(request)
@@ -195,12 +167,20 @@ def study(
         raise typer.Exit(INTERRUPTED) from None
     for line in run_summary(outcome, store):
         print(line, file=sys.stderr)
-    if as_json:
-        print_json([outcome.study.as_json()])
-    else:
-        title = ModelNames([outcome.study]).below(outcome.study.title, outcome.study)
-        console().print(front_table(outcome.study, title), front_plot(outcome.study))
-        commands = Commands(read_studies(store), named_file(store.name))
-        show(verdict(outcome.study, commands, requirement))
-    if outcome.reason == "interrupt":
-        raise typer.Exit(INTERRUPTED)
+    return outcome, store
+
+
+def _show(outcome: RunResult, store: Store, requirement: Requirement) -> None:
+    """Show the front, and what to use of it."""
+    from accelfront.screen.commands import Commands
+    from accelfront.screen.models import ModelNames
+    from accelfront.screen.plot import front_plot
+    from accelfront.screen.tables import front_table
+    from accelfront.screen.terminal import console
+    from accelfront.screen.verdict import show, verdict
+    from storage.reading.studies import read_studies
+
+    title = ModelNames([outcome.study]).below(outcome.study.title, outcome.study)
+    console().print(front_table(outcome.study, title), front_plot(outcome.study))
+    commands = Commands(read_studies(store), named_file(store.name))
+    show(verdict(outcome.study, commands, requirement))

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, AsJson, NoConfirm, NoScreening, RetryFailed
+from accelfront.cli.options import (
+    DEFAULT_STORAGE,
+    AsJson,
+    Device,
+    NoConfirm,
+    NoScreening,
+    RetryFailed,
+)
 from accelfront.screen.counting import counted
 
 if TYPE_CHECKING:
@@ -42,7 +49,7 @@ def sweep(
             help=f"Where studies are kept. Default: the file's storage, or {DEFAULT_STORAGE}.",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(help="local: one study after the other, here. ray: on a Ray cluster."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage
+from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Device, Storage
 from accelfront.screen.counting import counted
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def verify(
         Path | None,
         typer.Option(help="The study's file of prompts. Default: the pipeline's."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Run scripts and compare them with their trials; exit code 3 if one breaks its promise."""
