@@ -130,6 +130,12 @@ def front_table(study: Study, heading: str | None = None) -> Table:
     return table
 
 
+def loss_column(studies: Iterable[Study]) -> str:
+    """What the losses are, where all of them are of one metric; the budgets name them else."""
+    named = {title(study.loss) for study in studies}
+    return named.pop() if len(named) == 1 else "loss"
+
+
 def ruled_out_text(study: Study) -> str:
     """How many points are on no front, and which budgets they break."""
     unknown = [

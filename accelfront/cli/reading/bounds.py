@@ -152,9 +152,9 @@ def _beside(studies: Sequence[Study]) -> list[str]:
 def _table(studies: Sequence[Study]) -> Table:
     from accelfront.screen.models import ModelNames
     from accelfront.screen.rivals import FEWER_STEPS, VS_LOSSLESS, rival_lines
-    from accelfront.screen.tables import AGAIN, INSIDE, combination_text, plain_table
+    from accelfront.screen.tables import AGAIN, INSIDE, combination_text, loss_column, plain_table
 
-    table = plain_table("answer", _loss_column(studies), "inside", "budget", "#")
+    table = plain_table("answer", loss_column(studies).replace(" ", "\n"), "inside", "budget", "#")
     # Its interval breaks last.
     table.columns[0].no_wrap = True
     table.add_column("parameters", justify="left", overflow="fold")
@@ -206,14 +206,6 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
         str(answer.number),
         "\n".join([searched_params(study, answer), *beside]),
     ]
-
-
-def _loss_column(studies: Iterable[Study]) -> str:
-    """What the losses are, where all of them are of one metric; the budgets name them else."""
-    from storage.records.budgets import title
-
-    named = {title(study.loss).replace(" ", "\n") for study in studies}
-    return named.pop() if len(named) == 1 else "loss"
 
 
 def _is_told(note: str, lines: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,10 +20,25 @@ from accelfront.cli.generation_options import (
 )
 from accelfront.cli.metric_options import SearchedLoss, SearchedMetrics, SearchedWeights
 from accelfront.cli.options import DEFAULT_STORAGE, AsJson, Storage, names_in
+from accelfront.cli.task_options import (
+    ByPolicy,
+    Easy,
+    Hard,
+    Kind,
+    LoadedModel,
+    MeasuredOn,
+    MostTrials,
+    Out,
+    SearchedSamples,
+    SearchedScorer,
+    SearchMissing,
+    TaskFile,
+    Tasks,
+)
 from storage.records.protocol import CLIP_LOSS
 
 if TYPE_CHECKING:
-    from generator.artefacts.emit import TaskResult
+    from generator.artefacts.emit import Emitter, TaskResult
     from generator.choice import Scope
     from generator.tasks.task import Task
     from generator.tasks.task_files import Unparsed
@@ -35,68 +50,20 @@ IN_PART, INTERRUPTED = 3, 130
 
 
 def generate(
-    task: Annotated[
-        list[str] | None,
-        typer.Argument(help="A sentence in English or Chinese, or a JSON object.", metavar="TASK"),
-    ] = None,
-    tasks: Annotated[
-        Path | None, typer.Option(help="A .txt, .jsonl or .yaml file of tasks.")
-    ] = None,
-    kind: Annotated[
-        Literal["script", "module", "json", "service"],
-        typer.Option(
-            "--as",
-            help="What to write: a script that draws, a module that accelerates a pipeline which "
-            "you loaded, json, the point and its figures, or a service with three qualities.",
-        ),
-    ] = "script",
-    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("scripts"),
+    task: Tasks = None,
+    tasks: TaskFile = None,
+    kind: Kind = "script",
+    out: Out = Path("scripts"),
     storage: Storage = DEFAULT_STORAGE,
-    policy: Annotated[
-        Literal["fastest", "closest", "best-quality"],
-        typer.Option(help="Which trial to take if several meet a task."),
-    ] = "fastest",
-    easy: Annotated[
-        float,
-        typer.Option(help="A task for less than this share of what is sure is easy."),
-    ] = 0.8,
-    hard: Annotated[
-        float,
-        typer.Option(help="A task for more than this share of what is sure is hard."),
-    ] = 1.2,
-    device: Annotated[
-        str,
-        typer.Option(
-            help="The device whose measurements count: auto, cpu, cuda, cuda:N, or the name of "
-            "another machine's device, as its studies show it."
-        ),
-    ] = "auto",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="The model that is loaded by what is written: a folder in diffusers layout, or an "
-            "address on the Hugging Face Hub. Default: the study's."
-        ),
-    ] = None,
-    search_missing: Annotated[
-        bool, typer.Option("--search-missing", help="Run a study if no trial meets a task.")
-    ] = False,
-    trials: Annotated[
-        int,
-        typer.Option(min=1, help="With --search-missing: the most distinct points to measure."),
-    ] = 32,
-    num_samples: Annotated[
-        int | None,
-        typer.Option(
-            min=2, help="With --search-missing: the number of prompts. Default: the pipeline's."
-        ),
-    ] = None,
-    scorer: Annotated[
-        str | None,
-        typer.Option(
-            help="With --search-missing: the scorer, as for `study`. Default: the pipeline's."
-        ),
-    ] = None,
+    policy: ByPolicy = "fastest",
+    easy: Easy = 0.8,
+    hard: Hard = 1.2,
+    device: MeasuredOn = "auto",
+    model: LoadedModel = None,
+    search_missing: SearchMissing = False,
+    trials: MostTrials = 32,
+    num_samples: SearchedSamples = None,
+    scorer: SearchedScorer = None,
     metrics: SearchedMetrics = "",
     weights: SearchedWeights = None,
     loss: SearchedLoss = CLIP_LOSS,
@@ -153,14 +120,7 @@ def generate(
         model=model,
         search_missing=search_missing,
     )
-    outcomes: list[TaskResult] = []
-    interrupted = False
-    try:
-        for each in asked:
-            outcomes.append(emitter.emit(each))
-    except KeyboardInterrupt:
-        interrupted = True
-        print("Interrupted; run the same command again for the rest.", file=sys.stderr)
+    outcomes, interrupted = _emit(emitter, asked)
     if as_json:
         print_json([outcome.as_json() for outcome in outcomes])
     else:
@@ -169,6 +129,18 @@ def generate(
         raise typer.Exit(INTERRUPTED)
     if any(outcome.status != "emitted" for outcome in outcomes):
         raise typer.Exit(IN_PART)
+
+
+def _emit(emitter: Emitter, asked: Sequence[Task | Unparsed]) -> tuple[list[TaskResult], bool]:
+    """What became of the tasks, and whether Ctrl-C left some of them out."""
+    outcomes: list[TaskResult] = []
+    try:
+        for each in asked:
+            outcomes.append(emitter.emit(each))
+    except KeyboardInterrupt:
+        print("Interrupted; run the same command again for the rest.", file=sys.stderr)
+        return outcomes, True
+    return outcomes, False
 
 
 def _under(task: Task | Unparsed, settings: GenerationSettings) -> Task | Unparsed:
@@ -260,13 +232,16 @@ def _writable(folder: Path) -> Path:
 
 def _show(outcomes: Sequence[TaskResult]) -> None:
     """Show what was written, then the tasks that got none and the reasons."""
-    from accelfront.screen.tables import plain_table
+    from accelfront.screen.tables import loss_column, plain_table
     from accelfront.screen.terminal import console
     from generator.tasks.lexer import quote
     from storage.records.conclusions.words import share_text
 
     screen = console(highlight=False)
-    written = plain_table("#", "speedup", "CLIP loss", "inside", "difficulty")
+    chosen = [each.chosen for each in outcomes if each.chosen is not None]
+    written = plain_table(
+        "#", "speedup", loss_column(each.study for each in chosen), "inside", "difficulty"
+    )
     left = plain_table("#")
     for column in ("status", "difficulty", "task and reason"):
         left.add_column(column, justify="left", overflow="fold")
@@ -274,7 +249,7 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
         hard = outcome.difficulty or "-"
         if outcome.status == "emitted" and outcome.chosen:
             trial, inside = outcome.chosen.trial, share_text(outcome.chosen.chance_inside)
-            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_clip_loss:.1%}", inside
+            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}", inside
             written.add_row(str(number), *figures, hard)
         else:
             reason = f"{quote(outcome.task)}\n{outcome.reason}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import create_trial
 
 from generator.choice import choose
 from generator.tasks.task import Task
@@ -16,7 +19,9 @@ from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.study_store import attributes as keys
 from tests.command_line import run
-from tests.made_studies import add_point, add_study
+from tests.generator.made_trials import made_study
+from tests.made_records import changed
+from tests.made_studies import add_point, add_study, measurement_of
 
 GIB = 1024.0
 
@@ -164,3 +169,20 @@ def test_a_metric_that_was_never_measured_is_told_with_the_command(storage: str)
     assert "Nothing to use" not in bounds.stdout
     asked = answered("bounds", "--storage", storage, "--budget", "lpips=20%")
     assert asked["command"] == command
+
+
+def test_the_loss_that_is_shown_is_that_by_which_the_study_searches(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    study = add_study(open_store(url, create=True), "deepcache")
+    made, _ = made_study("tiny-shapes", ["deepcache"], {})
+    study.set_user_attr(keys.PROTOCOL, changed(made.protocol, loss="ssim").as_json())
+    measured = measurement_of((1.5, 1.4, 1.6), (0.01, 0.0, 0.02))
+    kept = changed(measured, metrics=ssim(0.07, (0.06, 0.08)))
+    point = {"cache_interval": 2, "cache_branch_id": 0}
+    attributes = {keys.POINT: point, keys.MEASUREMENT: kept.as_json()}
+    study.add_trial(create_trial(values=[1.5, 0.07], user_attrs=attributes))
+    task = "tiny-shapes, DDIM, 20 steps, DeepCache, SSIM loss at most 10%"
+    answer = run("generate", task, "--device", "a CPU", "--storage", url, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(r"^ +#  speedup +SSIM loss +inside ", answer.stdout, re.M)
+    assert re.search(r"^ +1 +1\.50x +7\.0% ", answer.stdout, re.M)
