@@ -163,15 +163,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
     check_takes_loras(entry.pipeline_class, loras, is_given=given is not None)
     device = find_device(request.device)
     dtype = request.generation.dtype_with(entry, device)
-    stack = None
-    if request.model is None and given is None:
-        # Refuse an impossible combination before gigabytes are fetched.
-        stack = make_stack(request, entry, entry.architecture, device.type)
-    model = given or find_model(entry, request.model, request.revision)
-    if stack is None or not model.architecture.works_as(entry.architecture):
-        stack = make_stack(request, entry, model.architecture, device.type)
-    check_machine(stack)
-    request.generation.check_used(stack.context.profile)
+    model, stack = _model_and_stack(request, entry, given, device)
     sample = _sample(request, entry)
     scorer = find_scorer(request.scorer or entry.scorer)
     _check_memory_budget(request, device)
@@ -205,6 +197,22 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
             *generation_notes(combination, protocol, model.architecture, loras, device.type),
         ),
     )
+
+
+def _model_and_stack(
+    request: StudyRequest, entry: PipelineEntry, given: Model | None, device: torch.device
+) -> tuple[Model, Stack]:
+    """Find the model, and the stack as it works there."""
+    stack = None
+    if request.model is None and given is None:
+        # Refuse an impossible combination before gigabytes are fetched.
+        stack = make_stack(request, entry, entry.architecture, device.type)
+    model = given or find_model(entry, request.model, request.revision)
+    if stack is None or not model.architecture.works_as(entry.architecture):
+        stack = make_stack(request, entry, model.architecture, device.type)
+    check_machine(stack)
+    request.generation.check_used(stack.context.profile)
+    return model, stack
 
 
 def check_request(request: StudyRequest) -> None:
