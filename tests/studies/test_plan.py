@@ -161,16 +161,16 @@ def test_a_short_prompt_file_sets_the_default_number_of_samples(
 def test_a_plan_builds_its_stack_once(
     make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch, model: str | None
 ) -> None:
-    built: list[Context] = []
+    built: list[Stack] = []
 
     def build(context: Context) -> Stack:
-        built.append(context)
-        return Stack(context)
+        built.append(Stack(context))
+        return built[-1]
 
     monkeypatch.setattr("studies.planning.stacks.Stack", build)
     folder = None if model is None else str(find_pipeline(model).model)
     plan = make_plan(make_request(model=folder))
-    assert [plan.stack.context] == built
+    assert [plan.stack] == built
 
 
 @pytest.mark.parametrize(
