@@ -32,10 +32,12 @@ def test_what_was_measured_again_stands_beside_what_the_search_saw() -> None:
     assert "1.0% 0.0 to 2.0 again 5.0% 0.0 to 10.0 over the budget" in table
     assert "1 of 1 trials, for example by another process" in page
     assert "is inside the loss budget of 2% yet; the least loss is 3.0%, at 1.87x" in page
+    assert "Trial 0 comes nearest:" in page
     kept = changed(trial, confirmed=changed(again, clip_loss=0.006, clip_loss_ci=(0, 0.015)))
     page = unescape(readable(render_page([made_study([kept])], {})))
     found = "Use trial 0: 1.87x (1.80 to 1.90) at a loss of 0.8% ("
     assert found in page, "as bounds and generate judge it"
+    assert "comes nearest" not in page
 
 
 def test_the_front_is_told_beside_the_best_lossless_point() -> None:
