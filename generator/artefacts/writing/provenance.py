@@ -60,7 +60,9 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         "scorer": protocol.scorer,
         **({"weights": _weights(protocol)} if protocol.weights else {}),
         "device": study.device,
-        "versions": ", ".join(f"{name}=={version}" for name, version in study.versions.items()),
+        "versions": ", ".join(
+            f"{name}=={version}" for name, version in study.versions.items() if version
+        ),
     }
     lines = [
         textwrap.fill(

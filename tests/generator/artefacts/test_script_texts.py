@@ -58,6 +58,14 @@ def test_no_text_reaches_the_code(
     assert all(letter.isalnum() or letter in ".-" for letter in script_name(attacked, trial))
 
 
+def test_a_machine_without_a_driver_is_told_without_one() -> None:
+    study, trial = made_study("SD1.5", ["tome"], _TOME)
+    versions = {"python": "3.12.3", "driver": "", "torch": "2.11.0"}
+    here = changed(study, environment=Environment(device="a CPU", versions=versions))
+    said = ast.get_docstring(ast.parse(rendered(here, trial)))
+    assert said is not None and "python==3.12.3, torch==2.11.0" in said
+
+
 @given(hostile)
 def test_a_literal_means_its_text(text: str) -> None:
     assert ast.literal_eval(literal(text)) == text
