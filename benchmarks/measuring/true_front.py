@@ -32,8 +32,13 @@ from accel_space.errors import RefusedError
 from accelfront.cli.process import prepare_process
 from accelfront.screen.view import StudyView
 from benchmarks.measuring.random_models import random_model, scorer_in
-from benchmarks.measuring.true_front_page import as_markdown, read_results
-from benchmarks.measuring.true_front_stacks import Asked, default_stacks, first_points
+from benchmarks.measuring.true_front_page import as_markdown, points_of
+from benchmarks.measuring.true_front_stacks import (
+    Asked,
+    default_stacks,
+    first_points,
+    know_published,
+)
 from benchmarks.shared.result_files import keep_results, results_parser, results_path
 from objectives.errors import InputError, MeasurementError
 from objectives.pipelines.catalogue import PIPELINES
@@ -90,6 +95,7 @@ class Front:
 
     Attributes:
         results: As they are kept.
+        store: Where the studies are.
     """
 
     def __init__(
@@ -111,7 +117,7 @@ class Front:
         """
         self.results = kept_results(request, device, out)
         self._request = request
-        self._store = store
+        self.store = store
         self._out = out
         self._make_model = make_model
         self._model: Model | None = None
@@ -141,7 +147,9 @@ class Front:
             if self._model is None and self._make_model is not None:
                 self._model = self._make_model()
             plan = make_plan(request, self._model)
-            found = study_stack(plan, self._store, self._loader, first)
+            if self._make_model is not None:
+                know_published(plan, self.store)
+            found = study_stack(plan, self.store, self._loader, first)
         except FAULTS as error:
             print(f"{asked.name}: {error}", flush=True)
             if "trials" not in before:
@@ -156,7 +164,7 @@ class Front:
         print(f"{asked.name}: {len(found['trials'])} points in {took_s:.0f} s", flush=True)
         # That takes as long again as one of its points.
         if not plan.stack.context.lossy_methods and time.monotonic() + took_s < deadline:
-            pixels = before.get("pixels") or pixel_differences(plan, self._store, self._loader)
+            pixels = before.get("pixels") or pixel_differences(plan, self.store, self._loader)
             self._keep(asked, {**found, "pixels": pixels})
 
     def _keep(self, asked: Asked, found: dict[str, Any]) -> None:
@@ -220,19 +228,6 @@ def kept_results(request: StudyRequest, device: str, out: Path) -> dict[str, Any
     settings = ("pipeline", "scheduler", "steps", "batch_size")
     described = {setting: getattr(request, setting) for setting in settings}
     return {"name": name, "device": device, **described, "stacks": {}}
-
-
-def points_of(path: Path) -> dict[str, list[Point]]:
-    """The points of a true-front file by stack.
-
-    Raises:
-        InputError: If the file is none.
-    """
-    stacks = read_results(path)["stacks"]
-    return {
-        name: [trial["params"] for trial in stack.get("trials", [])]
-        for name, stack in stacks.items()
-    }
 
 
 def study_stack(

@@ -10,6 +10,7 @@ from typing import Any
 
 from objectives.errors import InputError
 from storage.records.points import point_text
+from storage.records.trial import Point
 
 TARGETS = {
     ("SD1.5", 1, "deepcache+compile+cuda_graph"): 5.5,
@@ -45,6 +46,19 @@ def read_results(path: Path) -> dict[str, Any]:
     if not isinstance(results, dict) or not {"stacks", "batch_size"} <= results.keys():
         raise InputError(f"{path} is no file of true_front.py's; it makes true-front-*.json")
     return results
+
+
+def points_of(path: Path) -> dict[str, list[Point]]:
+    """The points of a true-front file by stack.
+
+    Raises:
+        InputError: If the file is none.
+    """
+    stacks = read_results(path)["stacks"]
+    return {
+        name: [trial["params"] for trial in stack.get("trials", [])]
+        for name, stack in stacks.items()
+    }
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
@@ -112,8 +126,10 @@ def _about(results: Mapping[str, Any], stacks: Any) -> list[str]:
         "them. The default point of each stack stands beside it. Intervals are those of the "
         "studies, which hold for other runs. Warm-up is the first accelerated generation of a "
         "point, which captures; it compiles too, but a process compiles each shape once, so the "
-        "first stack bears that. The column `x lossless` tells how much faster than the fastest "
-        "lossless point of the same study a point is, by their latencies.",
+        "first stack bears that. MagCache leaves out the calls that the published ratios of "
+        "FLUX.1-dev allow; with other pipelines it learns the ratios of the random weights, so "
+        "that its thresholds mean nothing there. The column `x lossless` tells how much faster "
+        "than the fastest lossless point of the same study a point is, by their latencies.",
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from accel_space.methods.mag_cache import MagCache
 from benchmarks.measuring.random_models import random_pipe, scorer_in
 from benchmarks.measuring.true_front import Front, request_of
 from benchmarks.measuring.true_front_stacks import Asked, first_points
@@ -21,6 +22,7 @@ from objectives.pipelines.given import take_pipe
 from objectives.pipelines.model import Model
 from objectives.settings.generation import GenerationSettings
 from storage.database.opening import open_store
+from storage.reading.studies import read_studies
 from studies.plan import make_plan
 
 SMALL = {
@@ -103,7 +105,7 @@ def front(tmp_path: Path) -> Iterator[Any]:
 
 def test_a_random_model_is_studied_in_memory(front: Any) -> None:
     studied = front("FLUX.1-dev")
-    for words in ("step_cache:2", "cfg_cutoff:1", "cuda_graph:1"):
+    for words in ("step_cache:2", "mag_cache:1", "cfg_cutoff:1", "cuda_graph:1"):
         studied.study(Asked.read(words), [], monotonic() + 600)
     stacks = studied.results["stacks"]
     first, second = stacks["step_cache"]["trials"]
@@ -111,6 +113,9 @@ def test_a_random_model_is_studied_in_memory(front: Any) -> None:
     # The interval of the second point; of 4 calls it computes one.
     assert second["params"]["step_cache.interval"] == 4
     assert not stacks["step_cache"]["failed"]
+    # The ratios of the real weights, not of these.
+    [study] = read_studies(studied.store, stacks["mag_cache"]["study"])
+    assert study.learned == {"mag_cache": MagCache().assumed(4)}
     assert "takes the guidance scale as an input" in stacks["cfg_cutoff"]["reason"]
     assert "device is cpu" in stacks["cuda_graph"]["reason"]
 
