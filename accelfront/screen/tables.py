@@ -104,11 +104,19 @@ def front_table(study: Study, heading: str | None = None) -> Table:
             "\n".join(filter(None, _details(study, trial, rivals, roles))),
             style=None if trial.judged_loss <= study.loss_budget else "dim",
         )
+    table.caption = _notes(study)
+    table.caption_justify = "left"
+    return table
+
+
+def _notes(study: Study) -> str:
+    """What the columns and the marks of a front mean, those that it has."""
+    front, rivals, roles = study.listed, study.rivals, study.roles
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
         INSIDE: True,
         BEATEN: any(OFF_FRONT in role for role in roles.values()),
-        f"{VS_LOSSLESS} ({best_lossless_text(rivals)})": bool(beside),
+        f"{VS_LOSSLESS} ({best_lossless_text(rivals)})": rivals.lossless is not None,
         FEWER_STEPS: any(fewer_steps_text(rivals, trial) for trial in front),
         WARM_UP: any(trial.warmup_s is not None for trial in front),
         WORST: any(worst_text(trial) for trial in front),
@@ -125,9 +133,7 @@ def front_table(study: Study, heading: str | None = None) -> Table:
             each.disturbances for trial in front for each in trial.measurements
         ),
     }
-    table.caption = "\n".join(note for note, is_due in notes.items() if is_due)
-    table.caption_justify = "left"
-    return table
+    return "\n".join(note for note, is_due in notes.items() if is_due)
 
 
 def loss_column(studies: Iterable[Study]) -> str:
