@@ -61,6 +61,8 @@ class Stack:
             values = tuple(sorted({*space[name].values, value}))
             space[name] = replace(space[name], values=values)
         self.space = space
+        self._matters = {method.name: self._that_matter(method) for method in self.methods}
+        self._told: dict[tuple[object, ...], Schedule] = {}
 
     @property
     def default(self) -> dict[str, Value]:
@@ -227,18 +229,9 @@ class Stack:
     @cached_property
     def _points(self) -> dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]]:
         points: dict[tuple[object, ...], tuple[dict[str, Value], StackSchedule]] = {}
-        # A grid repeats each schedule of a method with every value of the others.
-        told: dict[tuple[object, ...], Schedule] = {}
-        matters = {method.name: self._that_matter(method) for method in self.methods}
         for values in product(*(choices.values for choices in self.space.values())):
             point = dict(zip(self.space, values, strict=True))
-            schedules: dict[str, Schedule] = {}
-            for method in self.methods:
-                key = (method.name, *(point[name] for name in matters[method.name]))
-                if key not in told:
-                    told[key] = self._schedule_of(method, point)
-                schedules[method.name] = told[key]
-            schedule = StackSchedule.of(schedules, self.context.calls)
+            schedule = self._schedule(point)
             points.setdefault(schedule.key, (point, schedule))
         return points
 
@@ -270,7 +263,12 @@ class Stack:
         return StackSchedule.of(schedules, self.context.calls)
 
     def _schedule_of(self, method: Method, params: Params) -> Schedule:
-        return method.schedule(own_params(method, params), self.context_of(method, params))
+        """Ask a method once: a grid repeats its schedules with every value of the others."""
+        key = (method.name, *(params[name] for name in self._matters[method.name]))
+        if key not in self._told:
+            context = self.context_of(method, params)
+            self._told[key] = method.schedule(own_params(method, params), context)
+        return self._told[key]
 
 
 def _switched_off(methods: Sequence[Method], context: Context) -> dict[str, Value]:

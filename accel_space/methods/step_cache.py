@@ -185,13 +185,16 @@ class StepCache(Method):
         full = full_calls(
             context.calls, *(float(params[name]) for name in ("interval", "power", "centre"))
         )
-        reusing = [call for call in range(context.calls) if call not in full]
         kind, share = _share_skipped(kept, context.profile)
-        skips = tuple(share if call in reusing else 0.0 for call in range(context.calls))
-        # An order needs one full call more than that.
-        known = [sum(place < call for place in full) for call in reusing]
-        orders = [min(int(params["order"]), count - 1) for count in known]
-        return Static({kind: skips}, {"order": fmean(orders) if orders else 0.0})
+        skips, orders, known = [0.0] * context.calls, [], 0
+        for call in range(context.calls):
+            if known < len(full) and full[known] == call:
+                known += 1
+            else:
+                skips[call] = share
+                # An order needs one full call more than that.
+                orders.append(min(int(params["order"]), known - 1))
+        return Static({kind: tuple(skips)}, {"order": fmean(orders) if orders else 0.0})
 
 
 def _most_kept(profile: Profile) -> int:

@@ -21,7 +21,9 @@ Names = tuple[str, ...]
 SCHEDULERS = ("DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
 
 ARCHITECTURES = ("SD1.5", "SDXL", "PixArt-alpha")
-"""Families whose denoisers differ in what a method patches."""
+"""Families whose denoisers differ in what a method patches. Each method alone is held to every
+promise on all of them. How two methods wrap each other depends on their order and not on the
+family: a promise about pairs is held on a UNet and on transformers, and the promises take turns."""
 
 FEW_STEPS = 6
 """The fewest with which no method is refused."""

@@ -185,7 +185,7 @@ def test_points_that_skip_something_else_draw_different_pictures(family: str, na
     ("family", "names"),
     alone_and_together(
         ("SD1.5", "PixArt-alpha", *FLOW_FAMILIES),
-        ("SD1.5", "PixArt-alpha", "FLUX.1-dev", "SD3.5-medium"),
+        ("SD1.5", "PixArt-alpha", "FLUX.1-dev"),
         STACKS,
     ),
 )
