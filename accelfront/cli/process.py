@@ -23,6 +23,6 @@ def prepare_process() -> None:
     import optuna
     import transformers.utils.logging
 
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
