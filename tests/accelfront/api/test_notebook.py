@@ -107,13 +107,15 @@ def test_a_notebook(url: str, tmp_path: Path) -> None:
 def test_a_lora_beside_the_weights_is_measured_where_it_is(url: str, tmp_path: Path) -> None:
     lora = write_lora(tmp_path / "lora")
     pipe = load(lora, keep=True)
-    before, weights = pipe_state(pipe), pipe.unet.state_dict()
+    before = pipe_state(pipe)
+    weights = {name: weight.clone() for name, weight in pipe.unet.state_dict().items()}
     study = accelfront.search(pipe, storage=url, trials=1, **SETTINGS)
     fused = accelfront.search(load(lora), storage=url, trials=1, timeout_s=1e-3, **SETTINGS)
 
     assert study.name != fused.name
     assert_same_state(pipe_state(pipe), before)
-    assert all(torch.equal(pipe.unet.state_dict()[name], each) for name, each in weights.items())
+    now = pipe.unet.state_dict()
+    assert all(torch.equal(now[name], each) for name, each in weights.items())
     pipe.save_pretrained(tmp_path / "mine")
     with pytest.raises(accelfront.AccelfrontError, match="fuse_lora"):
         study.script(tmp_path / "draw.py", study.trials[0], model=tmp_path / "mine")

@@ -155,8 +155,9 @@ def test_tensors_named_as_on_the_hub_are_all_found(
     model = find_model(entry, str(folder), None)
     loaded = getattr(load_pipeline(entry, model, "float32", CPU), part)
     saved = getattr(tiny_pipeline(family), part)
+    weights = loaded.state_dict()
     for name, tensor in saved.state_dict().items():
-        assert loaded.state_dict()[name].equal(tensor), name
+        assert weights[name].equal(tensor), name
 
 
 @pytest.mark.parametrize("name", [name for name in PIPELINES if name.startswith("tiny-shapes")])
