@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 
 Skipped = dict[str, tuple[float, ...]]
 """What is left out, by name: at each denoiser call its share, from 0 (nothing) to 1 (all of it)."""
@@ -96,6 +97,11 @@ class StackSchedule:
             if name not in idle and not isinstance(each, Lossless)
         )
         return cls(skips, features, time_features, idle == schedules.keys(), tuple(lossy), idle)
+
+    @property
+    def skipped(self) -> dict[str, float]:
+        """Of each kind of work the share that is left out, over all calls, where any is."""
+        return {kind: fmean(shares) for kind, shares in self.skips.items() if any(shares)}
 
     @property
     def key(self) -> tuple[object, ...]:

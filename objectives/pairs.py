@@ -136,7 +136,8 @@ class PairRunner:
         recorder.clock.add("patch", time.perf_counter() - start - seconds)
         if self._stack.context.lossless_methods and recorder.warmup_s is None:
             recorder.warmup_s = seconds
-        recorder.lossy_methods = self._stack.schedule(point).lossy_methods
+        schedule = self._stack.schedule(point)
+        recorder.lossy_methods, recorder.skipped = schedule.lossy_methods, schedule.skipped
         peak = devices.peak_memory_mib(self._device)
         recorder.peak_memory += [] if peak is None else [peak - self._beside_mib]
         return images, seconds / len(batch)

@@ -49,6 +49,7 @@ class TrialRecorder:
         warmup_s: As `Measurement` has it.
         lossy_methods: As `Measurement` has it.
         hits: Of the accelerated generations.
+        skipped: As `Measurement` has it.
         loss: The metric of the study's loss.
         every_pair: Whether every picture is compared with the baseline's, and not those of the
             pairs alone.
@@ -68,6 +69,7 @@ class TrialRecorder:
     warmup_s: float | None = None
     lossy_methods: tuple[str, ...] = ()
     hits: Hits = field(default_factory=Hits)
+    skipped: dict[str, float] = field(default_factory=dict)
     loss: str = CLIP_LOSS
     every_pair: bool = False
     timeout_s: float | None = None
@@ -137,6 +139,7 @@ class TrialRecorder:
             baseline_clip_score=float(np.mean(baseline_scores)),
             samples=len(scores),
             hits=self.hits.share,
+            skipped=self.skipped,
             warmup_s=self.warmup_s,
             lossy_methods=self.lossy_methods,
             stopped_early=given_up is not None or self.is_inert,

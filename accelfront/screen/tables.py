@@ -46,6 +46,8 @@ WORST = "worst 5%: the mean loss of the prompts that lost most"
 
 HITS = "hits: the share of the denoiser's calls in which the cache reused blocks"
 
+SKIPS = "skips: the share of all calls' blocks that the schedule left out"
+
 AGAIN = "second line: measured again on unseen prompts, and judged by both"
 
 
@@ -121,6 +123,7 @@ def _notes(study: Study) -> str:
         WARM_UP: any(trial.warmup_s is not None for trial in front),
         WORST: any(worst_text(trial) for trial in front),
         HITS: any(trial.measurement.hits is not None for trial in front),
+        SKIPS: any(skips_text(trial) for trial in front),
         AGAIN: any(trial.confirmed is not None for trial in front),
         VOTES: any(votes_text(study, trial) for trial in front),
         f"* over the loss budget of {study.budgets.loss_in_words}": any(
@@ -172,6 +175,7 @@ def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str
         f"worst 5% {worst}" if (worst := worst_text(trial)) else "",
         f"similar {measured.image_similarity:.3f}",
         "" if measured.hits is None else f"hits {measured.hits:.0%}",
+        skips_text(trial),
         warmup_text(trial),
         votes_text(study, trial),
     ]
@@ -181,6 +185,12 @@ def worst_text(trial: Trial) -> str:
     """The mean loss of the prompts that lost most; empty if that is not known."""
     worst = trial.judged.worst_loss
     return "" if worst is None else f"{worst:.1%}"
+
+
+def skips_text(trial: Trial) -> str:
+    """How much of a transformer's blocks is left out; empty where that is decided while running."""
+    share = trial.measurement.skipped.get("blocks")
+    return "" if share is None else f"skips {share:.0%}"
 
 
 def speedup_text(measured: Measurement) -> str:

@@ -87,6 +87,8 @@ class Measurement(Record):
         baseline_gpu_bound: The baseline's.
         hits: The share of the denoiser's calls in which a cache that decides while running reused
             something; None without such a cache, and in studies from before it was kept.
+        skipped: The share of each kind of work that is left out over all calls, by its name, as far
+            as that is known beforehand; empty in studies from before it was kept.
         warmup_s: Seconds of the trial's first accelerated generation, which compiles and captures;
             not in the latency. None without a lossless method, and in studies from before it was
             kept.
@@ -125,6 +127,7 @@ class Measurement(Record):
     gpu_bound: Number | None = None
     baseline_gpu_bound: Number | None = None
     hits: Number | None = None
+    skipped: dict[str, Number] = Field(default_factory=dict)
     warmup_s: Number | None = None
     lossy_methods: Words | None = None
     disturbed: Words = ()

@@ -171,8 +171,8 @@ class Trial(BaseModel):
         measured = self.measurement.as_json()
         if disturbances := self.measurement.disturbances:
             marks["disturbed"] = list(disturbances)
-        for name in ("gpu_bound", "hits", "peak_memory_mib"):
-            if measured.get(name) is not None:
+        for name in ("gpu_bound", "hits", "skipped", "peak_memory_mib"):
+            if measured.get(name) not in (None, {}):
                 marks[name] = measured[name]
         if self.warmup_s is not None:
             marks["warmup_s"] = self.warmup_s

@@ -17,7 +17,7 @@ SECTION = PAGE.partition("## What `--json` prints")[2]
 
 
 OF_SOME = {
-    "disturbed", "gpu_bound", "hits", "peak_memory_mib", "warmup_s", "lossy_methods",
+    "disturbed", "gpu_bound", "hits", "skipped", "peak_memory_mib", "warmup_s", "lossy_methods",
     "lossless_speedup", "fewer_steps_speedup", "metrics", "confirmed", "judged_metrics",
     "judged_peak_memory_mib",
 }  # fmt: skip

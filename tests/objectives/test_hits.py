@@ -61,6 +61,7 @@ def test_a_trial_tells_in_which_share_of_the_calls_blocks_were_reused(
 
     # The first call of a picture has nothing to reuse, and one more changes much.
     assert measured.hits == pytest.approx(5 / STEPS, abs=0.1)
+    assert measured.skipped == {}
     assert not measured.stopped_early
     assert measured.samples == 10
 
@@ -87,4 +88,6 @@ def test_a_schedule_that_is_known_beforehand_has_no_hits(pipe: Any, scorer: Scor
     measured = _measure(pipe, scorer, method="taylorseer")
 
     assert measured.hits is None
+    # Of 6 calls the first 3 compute, and the last of them begins an interval of 5.
+    assert measured.skipped == {"blocks": 2 / STEPS}
     assert not measured.stopped_early

@@ -48,7 +48,7 @@ def test_a_confirmation_that_was_disturbed_is_marked_on_its_own_line() -> None:
 
 def test_a_plain_front_has_no_notes_that_it_does_not_need() -> None:
     text = "\n".join(lines_of(made_study([made_trial(0, 2.0, 0.01)])))
-    for note in ("second line", "over the loss budget", "disturbed", "!", "hits"):
+    for note in ("second line", "over the loss budget", "disturbed", "!", "hits", "skips"):
         assert note not in text
 
 
@@ -59,6 +59,15 @@ def test_a_cache_that_decides_while_running_shows_how_often_it_hit() -> None:
     assert any("hits: the share of the denoiser's calls" in line for line in lines)
     assert trial.as_json()["hits"] == 0.65
     assert "hits" not in made_trial(0, 2.0, 0.01).as_json()
+
+
+def test_a_cache_that_is_known_beforehand_shows_how_much_it_leaves_out() -> None:
+    trial = made_trial(0, 2.0, 0.01, skipped={"blocks": 0.432, "guidance": 0.5})
+    lines = lines_of(made_study([trial]))
+    assert any(line.endswith("skips 43%") for line in map(str.rstrip, lines))
+    assert any("that the schedule left out" in line for line in lines)
+    assert trial.as_json()["skipped"] == {"blocks": 0.432, "guidance": 0.5}
+    assert "skipped" not in made_trial(0, 2.0, 0.01).as_json()
 
 
 def test_votes_are_told_of_the_points_that_have_some() -> None:

@@ -32,6 +32,17 @@ def test_a_point_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert (point.provenance.study, point.provenance.trial) == (study.name, 12)
 
 
+def test_it_takes_along_what_its_study_has_learned(tmp_path: Path) -> None:
+    point = {"threshold": 0.06, "max_skip_steps": 3, "retention_ratio": 0.2}
+    whole = {f"mag_cache.{name}": value for name, value in point.items()}
+    study, trial = made_study("SD3.5-medium", ["mag_cache"], whole)
+    learned = {"mag_cache": (1.0, 1.1, 0.9)}
+    written = Point.of(changed(study, learned=learned), trial)
+    (tmp_path / "point.json").write_text(written.text(), "utf-8")
+    assert Point.read(tmp_path / "point.json").learned == learned
+    assert Point.of(study, trial).learned == {}
+
+
 def test_its_figures_are_those_by_which_it_is_judged() -> None:
     study, trial = made_study("tiny-shapes", ["deepcache"], POINT)
     seen = made_measurement(2.0, 0.03, samples=trial.measurement.samples)
