@@ -17,6 +17,7 @@ from torch import Tensor
 from benchmarks.embedded.methods import Applied
 from objectives.embedded import (
     DIT_DIR,
+    FLUX_DIR,
     PIPELINE_DIR,
     PROMPTS_FILE,
     SCORER_DIR,
@@ -87,7 +88,7 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
         FLOW_STEPS,
     ),
     "tiny-shapes-flux": Subject(
-        PIPELINE_DIR.with_name("tiny-shapes-flux"),
+        FLUX_DIR,
         3.5,
         "tiny-shapes-flux",
         # Its configuration names no size, and it would draw pictures of 512 pixels a side.

@@ -1,9 +1,9 @@
 """The embedded pipelines: text to image, small enough to live in the repository.
 
 They draw 64x64 scenes of coloured shapes from captions. `tiny-shapes` is built as SD1.5 is, and
-its twins of the same world as SD2.1, SDXL, PixArt-alpha and SD3.5 are. The folder holds what the
-pipelines need in diffusers' own layout, the open_clip model that scores their pictures, the
-prompts, and the code that trained all of it (`python -m objectives.embedded.train`, see
+its twins of the same world as SD2.1, SDXL, PixArt-alpha, SD3.5 and FLUX.1-dev are. The folder holds
+what the pipelines need in diffusers' own layout, the open_clip model that scores their pictures,
+the prompts, and the code that trained all of it (`python -m objectives.embedded.train`, see
 MODEL_CARD.md).
 
 Importing this package imports nothing heavy: it only says where the files are.
@@ -26,7 +26,10 @@ DIT_DIR = Path(__file__).parent / "tiny-shapes-dit"
 SD3_DIR = Path(__file__).parent / "tiny-shapes-sd3"
 """Folder for `diffusers.StableDiffusion3Pipeline.from_pretrained`."""
 
-TWINS = (V_DIR, XL_DIR, DIT_DIR, SD3_DIR)
+FLUX_DIR = Path(__file__).parent / "tiny-shapes-flux"
+"""Folder for `diffusers.FluxPipeline.from_pretrained`."""
+
+TWINS = (V_DIR, XL_DIR, DIT_DIR, SD3_DIR, FLUX_DIR)
 """The pipelines beside `tiny-shapes`; their `vae` is a link to its autoencoder, or holds one to its
 weights."""
 
@@ -42,6 +45,7 @@ PROMPTS_FILE = Path(__file__).parent / "prompts.txt"
 __all__ = [
     "CAPTION_LENGTH",
     "DIT_DIR",
+    "FLUX_DIR",
     "PIPELINE_DIR",
     "PROMPTS_FILE",
     "SCORER_DIR",

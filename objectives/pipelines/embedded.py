@@ -64,4 +64,14 @@ EMBEDDED = (
         max_sequence_length=embedded.CAPTION_LENGTH,
         **TINY,
     ),
+    PipelineEntry(
+        name="tiny-shapes-flux",
+        pipeline_class="FluxPipeline",
+        model=embedded.FLUX_DIR,
+        guidance_scale=3.5,
+        steps=28,
+        size=(64, 64),
+        max_sequence_length=embedded.CAPTION_LENGTH,
+        **TINY,
+    ),
 )

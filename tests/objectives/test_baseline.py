@@ -52,7 +52,7 @@ def plan_of(pipeline: str, steps: int = 20, scheduler: str = "", **changes: Any)
         pipeline,
         scheduler or PIPELINES[pipeline].usual_scheduler,
         steps,
-        ("cfg_cutoff",),
+        ("fewer_steps",),
         trials=1,
         num_samples=SAMPLES,
         device="cpu",

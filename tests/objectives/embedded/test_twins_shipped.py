@@ -14,6 +14,7 @@ from safetensors import safe_open
 from objectives.embedded import (
     CAPTION_LENGTH,
     DIT_DIR,
+    FLUX_DIR,
     PROMPTS_FILE,
     SCORER_DIR,
     SD3_DIR,
@@ -30,8 +31,10 @@ LENGTHS = {"max_sequence_length": CAPTION_LENGTH}
 CALLS: dict[Path, dict[str, Any]] = {
     DIT_DIR: {"use_resolution_binning": False, "clean_caption": False, **LENGTHS},
     SD3_DIR: LENGTHS,
+    # No configuration of it names a size.
+    FLUX_DIR: {"height": 64, "width": 64, **LENGTHS},
 }
-FLOW_MATCHING = (SD3_DIR,)
+FLOW_MATCHING = (SD3_DIR, FLUX_DIR)
 every_twin = pytest.mark.parametrize("folder", TWINS, ids=lambda folder: folder.name)
 
 
@@ -95,6 +98,16 @@ def test_sd3_is_built_as_stable_diffusion_35_medium() -> None:
     scheduler = _config(SD3_DIR, "scheduler", "scheduler_config.json")
     assert (scheduler["shift"], scheduler["use_dynamic_shifting"]) == (3.0, False)
     assert _config(SD3_DIR, "vae")["shift_factor"] == 0.0
+
+
+def test_flux_is_built_as_flux1_dev() -> None:
+    transformer = _config(FLUX_DIR, "transformer")
+    # Three times as many blocks for both together as for picture and prompt apart.
+    assert (transformer["num_layers"], transformer["num_single_layers"]) == (2, 6)
+    assert transformer["guidance_embeds"] is True
+    scheduler = _config(FLUX_DIR, "scheduler", "scheduler_config.json")
+    assert (scheduler["base_shift"], scheduler["use_dynamic_shifting"]) == (0.5, True)
+    assert _config(FLUX_DIR, "vae")["shift_factor"] == 0.0
 
 
 def test_all_read_captions_of_one_length() -> None:

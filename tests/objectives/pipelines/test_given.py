@@ -12,7 +12,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from peft import LoraConfig
 
-from objectives.embedded import PIPELINE_DIR, V_DIR, XL_DIR
+from objectives.embedded import FLUX_DIR, PIPELINE_DIR, SD3_DIR, V_DIR, XL_DIR
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.given import loaded_fingerprint, take_pipe
@@ -34,15 +34,12 @@ def test_a_pipe_is_taken_as_it_is(family: str) -> None:
     assert take_pipe(pipe.to(torch.bfloat16)).dtype == "bfloat16"
 
 
-@pytest.mark.parametrize(
-    ("folder", "name"),
-    [(PIPELINE_DIR, "tiny-shapes"), (V_DIR, "tiny-shapes-v"), (XL_DIR, "tiny-shapes-xl")],
-)
-def test_a_pipe_is_known_by_its_size_and_by_what_it_predicts(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("folder", [PIPELINE_DIR, V_DIR, XL_DIR, SD3_DIR, FLUX_DIR])
+def test_a_pipe_is_known_by_its_size_and_by_what_it_predicts(folder: Path) -> None:
     import diffusers
 
-    pipe = getattr(diffusers, PIPELINES[name].pipeline_class).from_pretrained(folder)
-    assert take_pipe(pipe).entry.name == name
+    pipe = getattr(diffusers, PIPELINES[folder.name].pipeline_class).from_pretrained(folder)
+    assert take_pipe(pipe).entry.name == folder.name
 
 
 @pytest.mark.parametrize(
