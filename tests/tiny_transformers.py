@@ -23,19 +23,18 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
-    Qwen2Tokenizer,
     Qwen3Config,
     Qwen3Model,
     T5Config,
     T5EncoderModel,
 )
 
+from benchmarks.measuring.random_tokenizers import chat_tokenizer
 from tests.tiny_parts import LATENT_SIZE, clip_config, t5_tokenizer, tiny_tokenizer
 
 _CHANNELS = 16
@@ -98,7 +97,7 @@ def _qwen_image(transformer_config: dict[str, Any]) -> Any:
         scheduler=flow_scheduler(use_dynamic_shifting=True, shift_terminal=0.02),
         vae=vae.eval(),
         text_encoder=text_encoder.eval(),
-        tokenizer=qwen_tokenizer(),
+        tokenizer=chat_tokenizer(),
         transformer=transformer.eval(),
     )
 
@@ -120,25 +119,9 @@ def _z_image(transformer_config: dict[str, Any]) -> Any:
         scheduler=flow_scheduler(),
         vae=_vae(scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=text_encoder.eval(),
-        tokenizer=qwen_tokenizer(),
+        tokenizer=chat_tokenizer(),
         transformer=transformer.eval(),
     )
-
-
-def qwen_tokenizer() -> Qwen2Tokenizer:
-    """Make a tokenizer that knows bytes and the marks of a chat."""
-    tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer = Qwen2Tokenizer(
-        vocab={token: place for place, token in enumerate(tokens)},
-        merges=[],
-        model_max_length=2048,
-    )
-    tokenizer.add_special_tokens({"additional_special_tokens": tokens[-2:]})
-    tokenizer.chat_template = (
-        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
-        "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-    )
-    return tokenizer
 
 
 FLOW_MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {

@@ -17,15 +17,16 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
+from benchmarks.measuring.random_tokenizers import tokenizer_of
 from objectives.embedded import SCORER_DIR
-from objectives.embedded.training.tokenizer import build_t5_tokenizer, build_tokenizer
+from objectives.embedded.training.tokenizer import build_tokenizer
 from objectives.pipelines.architecture import known_parts
 from objectives.pipelines.families import class_of, family_of
 from objectives.pipelines.given import take_pipe
 from objectives.pipelines.loading import free_memory
 from objectives.pipelines.model import Model
 
-DEPTHS = {"num_layers", "num_hidden_layers"}
+DEPTHS = {"num_layers", "num_hidden_layers", "depth"}
 """What configurations of text encoders call the number of their layers."""
 
 
@@ -60,11 +61,11 @@ def random_pipe(parts: Mapping[str, Any], device: torch.device, dtype: torch.dty
     components: dict[str, Any] = {}
     for name, config in parts.items():
         if name != "pipeline_class":
-            shallow = dict.fromkeys(DEPTHS & config.keys(), 1) if name in read_before else {}
-            components[name] = _part({**config, **shallow}, device, dtype)
+            made = _shallow(config) if name in read_before else config
+            components[name] = _part(dict(made), device, dtype)
     for name in list(components):
         if name.startswith("text_encoder"):
-            tokenizer = _tokenizer(parts[name]["_class_name"])
+            tokenizer = tokenizer_of(parts[name]["_class_name"])
             components[name.replace("text_encoder", "tokenizer")] = tokenizer
     if "safety_checker" in class_of(parts["pipeline_class"]).parts:
         components |= {"safety_checker": None, "feature_extractor": None}
@@ -74,11 +75,19 @@ def random_pipe(parts: Mapping[str, Any], device: torch.device, dtype: torch.dty
     return pipe
 
 
+def _shallow(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A text encoder's configuration of one layer; some hold that of a language model."""
+    return {
+        key: 1 if key in DEPTHS else _shallow(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+    }
+
+
 def _part(config: dict[str, Any], device: torch.device, dtype: torch.dtype) -> Any:
     class_name = config.pop("_class_name")
     if hasattr(transformers, class_name):
         model_class = getattr(transformers, class_name)
-        if class_name != "T5EncoderModel":
+        if class_name.startswith("CLIP"):
             tokenizer = build_tokenizer()
             config |= {
                 f"{token}_token_id": getattr(tokenizer, f"{token}_token_id")
@@ -92,15 +101,6 @@ def _part(config: dict[str, Any], device: torch.device, dtype: torch.dtype) -> A
         return part_class.from_config(config)
     with torch.device(device):
         return part_class.from_config(config).to(dtype).eval()
-
-
-def _tokenizer(text_encoder: str) -> Any:
-    """The embedded world's words; which token a word is makes no difference to a latency."""
-    if text_encoder == "T5EncoderModel":
-        return build_t5_tokenizer()
-    tokenizer = build_tokenizer()
-    tokenizer.model_max_length = 77
-    return tokenizer
 
 
 def scorer_in(models: Path) -> str:

@@ -18,6 +18,7 @@ from benchmarks.measuring.random_models import random_pipe, scorer_in
 from benchmarks.measuring.true_front import Front, request_of
 from benchmarks.measuring.true_front_stacks import Asked, first_points
 from objectives.pipelines.architecture import known_parts
+from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.given import take_pipe
 from objectives.pipelines.model import Model
 from objectives.settings.generation import GenerationSettings
@@ -25,7 +26,15 @@ from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from studies.plan import make_plan
 
-SMALL = {
+LANGUAGE_MODEL = {
+    "vocab_size": 300,
+    "hidden_size": 24,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
+SMALL: dict[str, dict[str, Any]] = {
     "FluxTransformer2DModel": {
         "num_layers": 1,
         "num_single_layers": 2,
@@ -54,6 +63,31 @@ SMALL = {
         "norm_num_groups": 4,
     },
     "T5EncoderModel": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_heads": 2},
+    "QwenImageTransformer2DModel": {
+        "num_layers": 1,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 24,
+        "axes_dims_rope": [4, 6, 6],
+    },
+    "AutoencoderKLQwenImage": {"base_dim": 8, "dim_mult": [1, 1], "temperal_downsample": [True]},
+    "Qwen2_5_VLForConditionalGeneration": {
+        "text_config": {
+            **LANGUAGE_MODEL,
+            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 2, 2]},
+        },
+        "vision_config": {"depth": 2, "hidden_size": 16, "num_heads": 2, "out_hidden_size": 24},
+    },
+    "ZImageTransformer2DModel": {
+        "n_layers": 1,
+        "n_refiner_layers": 1,
+        "dim": 32,
+        "n_heads": 2,
+        "n_kv_heads": 2,
+        "cap_feat_dim": 24,
+        "axes_dims": [4, 6, 6],
+    },
+    "Qwen3Model": {**LANGUAGE_MODEL, "head_dim": 12},
 }
 CLIP = {
     "hidden_size": 16,
@@ -142,6 +176,19 @@ def test_encoders_that_no_time_holds_are_of_true_width_and_one_layer() -> None:
     assert pipe.text_encoder_2.config.d_model == pipe.transformer.config.joint_attention_dim
     again = random_pipe(small_parts("FLUX.1-dev"), torch.device("cpu"), torch.float32)
     assert take_pipe(again).model().name == small_model("FLUX.1-dev").name
+
+
+@pytest.mark.parametrize(("pipeline", "width"), [("Qwen-Image", 24), ("Z-Image", 24)])
+def test_language_models_encode_prompts_in_the_width_of_the_denoiser(
+    pipeline: str, width: int
+) -> None:
+    pipe = small_model(pipeline).pipe
+    encoded = PIPELINES[pipeline].family.encode(pipe, ["a red circle", "a dog"], "")
+    embeds = encoded.part(range(1, 2)).call(range(1))["prompt_embeds"][0]
+    assert embeds.shape[-1] == width
+    config = pipe.text_encoder.config
+    assert getattr(config, "text_config", config).num_hidden_layers == 1
+    assert getattr(config, "vision_config", None) is None or config.vision_config.depth == 1
 
 
 def test_a_stack_of_captured_caches_begins_with_sensible_points() -> None:
