@@ -19,8 +19,9 @@ from hypothesis import settings
 from sqlalchemy import Engine, event
 
 # What importing torch and collecting thousands of tests leave stays to the end. Looking through it
-# again and again for garbage would take a tenth of the time.
+# again and again for garbage would take a third of the time.
 gc.disable()
+_leave_alone = gc.freeze
 
 # A change is judged by what it changes: `pytest --hypothesis-profile=default` draws new examples.
 # No test asserts a speed, and a machine with other work to do would miss any deadline.
@@ -60,11 +61,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_finish() -> None:
-    """Collect garbage from here on, and leave alone what there is."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect garbage from here on, and leave alone what there is.
+
+    A study that drops a pipeline thaws all that is frozen, so that hundreds would look through what
+    pytest and the libraries hold. Processes of their own freeze and thaw as people's do.
+    """
     gc.collect()
-    gc.freeze()
+    _leave_alone()
     gc.enable()
+    patch = pytest.MonkeyPatch()
+    patch.setattr(gc, "freeze", lambda: None)
+    patch.setattr(gc, "unfreeze", lambda: None)
+    session.config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Leave alone what a file of tests has imported, too."""
+    yield
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        _leave_alone()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
