@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from operator import mul
 from statistics import fmean
+from struct import pack, unpack
 from typing import Any, ClassVar
-
-import numpy as np
 
 from accel_space.caches import halve_states, with_new_states, with_text_outputs
 from accel_space.calibration.thresholds import spread_thresholds
@@ -169,26 +170,31 @@ def _left_out(ratios: Sequence[float], threshold: float, most: int, retention: f
 
     With each call left out the ratios multiply, and their distances from 1 add up.
     """
-    one = np.float32(1)
     computed_first = int(retention * len(ratios) + 0.5)
-    product, error, behind = one, np.float32(0), 0
+    product, error, behind = 1.0, 0.0, 0
     calls = []
-    for call, ratio in enumerate(np.asarray(ratios, np.float32)):
+    for call, ratio in enumerate(ratios):
         is_left_out = False
         if call >= computed_first:
-            product, behind = product * ratio, behind + 1
-            error = error + abs(one - product)
-            is_left_out = bool(call > 0 and error <= threshold and behind <= most)
+            product, behind = _single(product * _single(ratio)), behind + 1
+            error = _single(error + abs(_single(1.0 - product)))
+            is_left_out = call > 0 and error <= _single(threshold) and behind <= most
             if not is_left_out:
-                product, error, behind = one, np.float32(0), 0
+                product, error, behind = 1.0, 0.0, 0
         calls.append(is_left_out)
     return calls
 
 
+def _single(value: float) -> float:
+    """Round to single precision, in which diffusers reckons."""
+    rounded: float = unpack("f", pack("f", value))[0]
+    return rounded
+
+
 def _errors(ratios: Sequence[float]) -> list[float]:
     """The errors of all rows of calls that may be left out together."""
-    found = []
+    found: list[float] = []
     for first in range(1, len(ratios)):
-        row = np.cumprod(ratios[first : first + MOST_SKIPPED[-1]])
-        found += np.cumsum(abs(1 - row)).tolist()
+        products = accumulate(ratios[first : first + MOST_SKIPPED[-1]], mul)
+        found += accumulate(abs(1 - product) for product in products)
     return found
