@@ -63,14 +63,14 @@ class Measured:
         steps: num_inference_steps.
         height: In pixels.
         width: In pixels.
-        negative_prompt: Given where a request gives none.
+        negative_prompt: Given where a request gives none; None if nothing can be guided away from.
         call: What every call is given besides.
     """
 
     steps: int
     height: int
     width: int
-    negative_prompt: str
+    negative_prompt: str | None
     call: Mapping[str, Any]
 
     def order(self, ask: Ask, tier: Tier) -> Order:
@@ -91,7 +91,10 @@ class Measured:
             if height * width > self.height * self.width:
                 most = f"{self.width}x{self.height}"
                 raise HTTPException(422, f"a picture has at most as many pixels as {most}")
-        negative = self.negative_prompt if ask.negative_prompt is None else ask.negative_prompt
+        if self.negative_prompt is None and ask.negative_prompt:
+            raise HTTPException(422, "negative_prompt does nothing here; leave it out")
+        own = self.negative_prompt or ""
+        negative = own if ask.negative_prompt is None else ask.negative_prompt
         seed = secrets.randbelow(2**32) if ask.seed is None else ask.seed
         return Order(tier, ask.prompt, negative, seed, steps, height, width)
 

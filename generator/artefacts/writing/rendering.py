@@ -19,7 +19,9 @@ from generator.artefacts.writing.provenance import provenance, title
 from generator.artefacts.writing.values import Applied, Values, was_on_gpu
 from generator.artefacts.writing.written import WIDTH, literal, literals
 from objectives.pipelines.catalogue import find_pipeline
+from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.loras import LIBRARY as PEFT
+from storage.records.protocol import Protocol
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -84,6 +86,7 @@ def common(
         "guidance_scale": protocol.guidance_scale,
         "guidance_keyword": entry.family.values.guidance_keyword,
         "needs_negative": entry.family.values.second_call,
+        "takes_negative": _takes_negative(entry, protocol),
         "guided_above": entry.family.values.guided_above,
         "negative_prompt": protocol.negative_prompt and literals(protocol.negative_prompt),
         "height": protocol.height,
@@ -98,6 +101,13 @@ def common(
         "needs_gpu": any(method.needs_gpu for method, _ in methods),
         "was_on_gpu": was_on_gpu(trial),
     }
+
+
+def _takes_negative(entry: PipelineEntry, protocol: Protocol) -> bool:
+    """Whether pictures can be guided away from something."""
+    profile, family = entry.architecture.profile(protocol.height, protocol.width), entry.family
+    is_guided = protocol.guidance_scale > family.values.guided_above
+    return family.values.second_call or (is_guided and profile.guidance == "halves")
 
 
 def _stays(values: Values, held: Mapping[str, str]) -> list[str]:

@@ -193,7 +193,6 @@ def generate(
     prompts: list[str],
     seed: int,
     output_type: str = "pil",
-    negative_prompt: str = "",
     steps: int = STEPS,
     height: int = HEIGHT,
     width: int = WIDTH,
@@ -207,7 +206,6 @@ def generate(
         prompts: What to draw, at least one.
         seed: The picture of prompt i starts from noise of seed + i.
         output_type: pil for pictures; pt, np or latent as diffusers has them.
-        negative_prompt: What to guide away from; empty for nothing.
         steps: num_inference_steps; another number was not measured.
         height: In pixels; another size was not measured.
         width: In pixels.
@@ -215,12 +213,8 @@ def generate(
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    # Without any, a pipeline may not encode an empty one.
-    negative = [negative_prompt] * len(prompts)
-    given = {"negative_prompt": negative} if negative_prompt else {}
     return pipe.accelerated(
         prompt=list(prompts),
-        **given,
         num_inference_steps=steps,
         guidance_scale=GUIDANCE_SCALE,
         height=height,
@@ -257,7 +251,6 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, help="a file with a prompt a line")
     parser.add_argument("--out", type=Path, required=True, help="x.png, or x-1.png ...")
     parser.add_argument("--seed", type=int, default=0, help="of the first prompt")
-    parser.add_argument("--negative-prompt", default="")
     parser.add_argument("--batch", type=int, default=BATCH, help="pictures at a time")
     parser.add_argument("--steps", type=int, default=STEPS)
     size = (WIDTH, HEIGHT)
@@ -288,7 +281,6 @@ def main() -> None:
             pipe,
             prompts[start : start + args.batch],
             args.seed + start,
-            negative_prompt=args.negative_prompt,
             steps=args.steps,
             height=args.size[1],
             width=args.size[0],

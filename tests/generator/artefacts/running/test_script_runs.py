@@ -117,6 +117,24 @@ def _refusal(
     return capsys.readouterr().err
 
 
+def test_a_script_offers_a_negative_prompt_where_it_does_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "script.py"
+    options = ("--out", "x.png", "--negative-prompt", "a ring", *ON_CPU)
+    # Guided by an input, and not at all.
+    for pipeline, guidance in (("tiny-shapes-flux", 3.5), ("tiny-shapes-sd3", 1.0)):
+        study = made_study(
+            pipeline,
+            ["fewer_steps"],
+            {"fewer_steps.num_inference_steps": 10},
+            guidance_scale=guidance,
+        )
+        script.write_text(rendered(*study))
+        told = _refusal(script, options, monkeypatch, capsys)
+        assert "unrecognized arguments: --negative-prompt" in told
+
+
 def test_a_script_says_what_its_method_does_not_let_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,14 +17,18 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import HTTPException
 
+from generator.artefacts.serving.drawing import Tier
 from generator.artefacts.serving.service import qualities, render_service, service_name
+from generator.artefacts.serving.web import Ask, Measured
 from generator.artefacts.source import Source
 from generator.choice import Choice
 from tests.generator.artefacts.made_emitters import make_study
 from tests.generator.artefacts.running.tiny_trials import STEPS
 from tests.generator.artefacts.serving.served import Expected, Place, make_place, pixels, running
 from tests.generator.made_trials import catalogue_trials, made_study
+from tests.tiny_pipelines import PICTURE_SIZE
 
 QUALITIES = ("fast", "balanced", "best")
 
@@ -233,6 +237,21 @@ def test_it_starts_as_its_head_says_and_ends_when_it_is_told_to_with_what_is_beg
             codes = [each.result().status_code for each in asked]
         assert process.wait(60) in (0, -signal.SIGTERM)
     assert set(codes) <= {200, 503}
+
+
+def test_a_negative_prompt_that_does_nothing_is_refused() -> None:
+    study, trial = made_study(
+        "tiny-shapes-flux", ["fewer_steps"], {"fewer_steps.num_inference_steps": 10}
+    )
+    text = render_service(Choice(study, trial, study.budgets), Source("a/model"))
+    assert "\n    negative_prompt=None,\n" in text
+    tier = Tier("best", "plain", None, (1,), False, {}, {})
+    measured = Measured(STEPS, PICTURE_SIZE, PICTURE_SIZE, None, {})
+    with pytest.raises(HTTPException, match="negative_prompt does nothing here"):
+        measured.order(Ask(prompt="a red square", negative_prompt="a ring"), tier)
+    for empty in ("", None):
+        asked = Ask(prompt="a red square", negative_prompt=empty)
+        assert measured.order(asked, tier).negative_prompt == ""
 
 
 def test_every_service_passes_ruff(tmp_path: Path) -> None:
