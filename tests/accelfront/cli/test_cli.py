@@ -39,7 +39,7 @@ POINT_FIELDS = {
 
 MARKS = {
     "disturbed", "confirmed", "metrics", "judged_metrics", "lossy_methods", "worst_loss",
-    "judged_worst_loss",
+    "judged_worst_loss", "skipped",
 }  # fmt: skip
 """What some points have."""
 
