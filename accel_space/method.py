@@ -30,11 +30,13 @@ class Choices:
         values: The values, ascending, and all of one type.
         default: The one of them that the method's authors recommend, or the nearest to it.
         least: The least value that means anything, be it worth trying or not.
+        are_learned: Whether the method learns of the plain pipe which values are worth trying.
     """
 
     values: tuple[Value, ...]
     default: Value
     least: Value = 0
+    are_learned: bool = False
 
     def __post_init__(self) -> None:
         if self.default not in self.values:

@@ -104,7 +104,7 @@ class Stack:
         Raises:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
-        given = self._read(params)
+        given = self.read(params)
         schedule = self._schedule(given)
         point, _ = self._points.get(schedule.key, (given, schedule))
         return dict(point)
@@ -118,7 +118,7 @@ class Stack:
         Raises:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
-        return self._schedule(self._read(params))
+        return self._schedule(self.read(params))
 
     def context_of(self, method: Method, params: Params) -> Context:
         """The context in which the others of the stack make a method work."""
@@ -196,7 +196,7 @@ class Stack:
 
     def _active(self, pipe: Any, params: Params) -> tuple[dict[str, Value], list[Method]]:
         """Check a pipe and a point: the point in full, and the methods that change something."""
-        given = self._read(params)
+        given = self.read(params)
         idle = self._schedule(given).idle_methods
         active = [method for method in self.methods if method.name not in idle]
         if is_accelerated(pipe, self.context.family.denoiser_of(pipe)):
@@ -244,8 +244,12 @@ class Stack:
         }
         return [name for name in self.space if name.partition(".")[0] in owners]
 
-    def _read(self, params: Params) -> dict[str, Value]:
-        """Check names and numbers, and write equal numbers alike."""
+    def read(self, params: Params) -> dict[str, Value]:
+        """Check names and numbers, and write equal numbers alike, under whole names.
+
+        Raises:
+            RefusedError: If a parameter is missing or unknown, or its value cannot work.
+        """
         short = by_short_names({name: name for name in self.space})
         given = {short.get(name, name): value for name, value in params.items()}
         if given.keys() != self.space.keys() or len(given) < len(params):

@@ -156,7 +156,7 @@ class FirstBlockCache(Method):
         """See `Method.space`."""
         values = context.learned.get(self.name) or THRESHOLDS
         default = min(values, key=lambda value: abs(value - DEFAULT_THRESHOLD))
-        return {"threshold": Choices(values, default=default)}
+        return {"threshold": Choices(values, default=default, are_learned=True)}
 
     def off(self, context: Context) -> Params:
         """See `Method.off`."""

@@ -134,7 +134,7 @@ class MagCache(Method):
         values = _thresholds(context.learned.get(self.name, ())) or THRESHOLDS
         default = min(values, key=lambda value: abs(value - DEFAULT_THRESHOLD))
         return {
-            "threshold": Choices(values, default=default),
+            "threshold": Choices(values, default=default, are_learned=True),
             "max_skip_steps": Choices(tuple(MOST_SKIPPED), default=3),
             "retention_ratio": Choices(RETENTIONS, default=0.2),
         }

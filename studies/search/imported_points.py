@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from accel_space.applying import find_methods
+from accel_space.calibration.learning import learners
 from accel_space.errors import RefusedError
 from accel_space.method import Params
 from accel_space.stack import Stack
@@ -58,7 +59,7 @@ def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
             if combination not in batches:
                 batches[combination] = Batch(combination, _stack(entry))
             batch = batches[combination]
-            point = point_in_space(batch.stack, entry.params)
+            point = _point_to_keep(batch.stack, entry.params)
         except (InputError, RefusedError) as error:
             problems.append(f"{plain(entry.key)}: {error}")
             continue
@@ -73,14 +74,17 @@ def imported_points(plan: Plan, store: Store) -> list[Point]:
 
     They were checked when they were imported, for the catalogue's own model and picture size. A
     point that does not fit this plan, such as one for larger pictures, is left out. Where a method
-    has learned which values are worth trying, the nearest of them is taken.
+    learns which values are worth trying, the nearest of them is taken.
     """
     points = []
-    for point in read_imported_points(store.engine, plan.combination):
+    for kept in read_imported_points(store.engine, plan.combination):
         try:
-            points.append(point_in_space(plan.stack, _learned_nearest(plan.stack, point)))
+            point = point_in_space(plan.stack, _with_nearest(plan.stack, kept))
         except RefusedError:
             continue
+        # Two values may be nearest to the same one.
+        if point not in points:
+            points.append(point)
     return points
 
 
@@ -101,13 +105,31 @@ def point_in_space(stack: Stack, params: Params) -> Point:
     return point
 
 
-def _learned_nearest(stack: Stack, params: Params) -> Point:
-    """A point with the nearest values of what methods have learned of the plain pipe."""
+def _point_to_keep(stack: Stack, params: Params) -> Point:
+    """The point that is kept of an entry.
+
+    Where a method learns, that is the entry as it stands: what its values do, and which of them
+    are worth trying, is only known in a study.
+
+    Raises:
+        RefusedError: As `point_in_space` does; a value that a study learns may be any that works.
+    """
+    point = point_in_space(stack, _with_nearest(stack, params))
+    return stack.read(by_whole_names(params)) if learners(stack) else point
+
+
+def _with_nearest(stack: Stack, params: Params) -> Point:
+    """A point with the nearest of the values that its methods learn.
+
+    Raises:
+        RefusedError: If a parameter is missing or unknown, or its value cannot work.
+    """
+    given = stack.read(by_whole_names(params))
     return {
-        name: min(stack.space[name].values, key=lambda choice: abs(choice - value))
-        if name in stack.space and name.partition(".")[0] in stack.context.learned
-        else value
-        for name, value in by_whole_names(params).items()
+        name: min(choices.values, key=lambda choice: abs(choice - given[name]))
+        if choices.are_learned
+        else given[name]
+        for name, choices in stack.space.items()
     }
 
 

@@ -8,7 +8,7 @@ from accel_space.errors import RefusedError
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store
 from storage.reading.prototype import Entry
-from storage.records.points import by_whole_names
+from storage.records.points import by_short_names, by_whole_names
 from studies.plan import make_plan
 from studies.search.imported_points import imported_points, point_in_space, sort_entries
 from tests.studies.conftest import MakeRequest
@@ -106,3 +106,53 @@ def test_a_study_gets_the_imported_points_of_its_combination_that_fit(
         store.engine, plan.combination.model_copy(update={"steps": 7}), [plan.stack.default]
     )
     assert imported_points(plan, store) == [by_whole_names(fitting)]
+
+
+LEARNED = {"mag_cache": (1.0, 1.02, 0.97, 0.9, 0.6, 0.4), "first_block_cache": (0.217, 0.274, 2.5)}
+"""As a study of 6 steps would have learned it."""
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_points_of_a_study_that_learned_come_back_from_a_file_as_they_were(
+    method: str, make_request: MakeRequest, store: Store
+) -> None:
+    """What is known of no model beforehand neither refuses nor changes them."""
+    request = make_request(pipeline="tiny-shapes-dit", steps=6, methods=(method,))
+    plan = make_plan(request).knowing({method: LEARNED[method]})
+    exported = plan.stack.points
+    entries = [
+        entry(by_short_names(point), method, pipeline="tiny-shapes-dit", steps=6)
+        for point in exported
+    ]
+
+    [batch], problems = sort_entries(entries)
+    keep_imported_points(store.engine, plan.combination, batch.points)
+
+    assert problems == []
+    assert imported_points(plan, store) == exported
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"threshold": -1.0, "max_skip_steps": 3, "retention_ratio": 0.2},
+        {"threshold": 0.5, "max_skip_steps": 50, "retention_ratio": 0.2},
+        {"threshold": 0.5, "max_skip_steps": 3},
+    ],
+)
+def test_what_no_study_could_learn_is_refused_all_the_same(params: dict[str, float]) -> None:
+    batches, [problem] = sort_entries([entry(params, "mag_cache", pipeline="tiny-shapes-dit")])
+    assert batches == [] and problem
+
+
+def test_thresholds_near_the_same_one_are_one_point(
+    make_request: MakeRequest, store: Store
+) -> None:
+    request = make_request(pipeline="tiny-shapes-dit", steps=6, methods=("first_block_cache",))
+    plan = make_plan(request).knowing({"first_block_cache": (0.2, 0.9)})
+    near = [{"first_block_cache.threshold": value} for value in (0.02, 0.05, 0.8)]
+    keep_imported_points(store.engine, plan.combination, near)
+    assert [point["first_block_cache.threshold"] for point in imported_points(plan, store)] == [
+        0.2,
+        0.9,
+    ]
