@@ -120,6 +120,18 @@ def test_first_block_cache_hits_from_its_first_threshold_on(family: str) -> None
     assert reused[2] >= 0.7 * hits.calls
 
 
+def test_in_half_precision_too_the_first_threshold_hits() -> None:
+    """The hook reckons in it, and rounds."""
+    family = "PixArt-alpha"
+    pipe = tiny_pipeline(family).to(torch.bfloat16)
+    stack = Stack(tiny_context(pipe, ["first_block_cache"], STEPS))
+    [thresholds] = learned_from(stack, pipe, lambda: _draw(pipe, family)).values()
+    hits = Hits()
+    with stack.applied(pipe, {"threshold": thresholds[0]}, hits) as generate:
+        _draw(generate, family)
+    assert hits.reused > 0
+
+
 @pytest.mark.parametrize("method", ["mag_cache", "first_block_cache"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_learning_leaves_the_pipe_as_it_was_and_finds_the_same_again(

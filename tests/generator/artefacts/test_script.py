@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from diffusers.hooks.mag_cache import FLUX_MAG_RATIOS
 
 from accel_space.methods import METHODS
 from generator.artefacts.script import script_name
@@ -193,3 +195,21 @@ def test_a_script_gives_its_scheduler_what_the_trial_gave() -> None:
     # The first release gave its schedulers nothing, and its trials are drawn as they were.
     old = rendered(changed(study, scheduler_settings={}), trial)
     assert "    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)\n" in old
+
+
+@pytest.mark.parametrize("learned", [{}, {"mag_cache": (1.0, 1.25, 0.5, 0.75)}])
+def test_a_script_carries_the_ratios_that_were_learned_or_else_those_of_earlier_releases(
+    learned: dict[str, tuple[float, ...]],
+) -> None:
+    point = {"threshold": 0.06, "max_skip_steps": 3, "retention_ratio": 0.2}
+    params = {f"mag_cache.{name}": value for name, value in point.items()}
+    study, trial = made_study("FLUX.1-dev", ["mag_cache"], params, steps=28)
+    script = ast.parse(rendered(changed(study, learned=learned), trial))
+    [ratios] = [
+        ast.literal_eval(node.value)
+        for node in ast.walk(script)
+        if isinstance(node, ast.keyword) and node.arg == "mag_ratios"
+        if isinstance(node.value, ast.Tuple)
+    ]
+    expected = torch.tensor(learned["mag_cache"]) if learned else FLUX_MAG_RATIOS
+    assert torch.equal(torch.tensor(ratios), expected)
