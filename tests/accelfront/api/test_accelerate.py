@@ -18,7 +18,7 @@ from storage.records.study import Space, Study
 from tests.accel_space.contract.stacks import make_stack
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.made_records import made_combination, made_point, made_protocol
-from tests.tiny_pipelines import CALLS, GUIDANCE_SCALE, STEPS, draw, tiny_pipeline
+from tests.tiny_pipelines import GUIDANCE_SCALE, STEPS, draw, tiny_pipeline
 
 POINT: dict[str, int | float] = {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": 0}
 GATED: dict[str, int | float] = {"cfg_cutoff.cutoff_step_index": 3}
@@ -295,19 +295,3 @@ def test_a_point_keeps_what_its_family_calls_with() -> None:
         }
     )
     assert dit.call["use_resolution_binning"] is False
-
-
-def test_what_the_study_learned_goes_with_the_point() -> None:
-    point = {"threshold": 1.0, "max_skip_steps": 1, "retention_ratio": 0.1}
-    params = {f"mag_cache.{name}": value for name, value in point.items()}
-    learned = {"mag_cache": (1.0, 5.0, 1.1, 5.0, 5.0, 1.2, 5.0, 5.0)}
-    combination = made_combination("mag_cache", pipeline="PixArt-alpha", steps=STEPS)
-    of_unet = trial_of("deepcache", params=POINT).point
-    update = {"combination": combination, "params": params, "learned": learned}
-    pipe, ran = tiny_pipeline("PixArt-alpha"), []
-    with accelfront.accelerated(pipe, of_unet.model_copy(update=update)):
-        attention = pipe.transformer.transformer_blocks[-1].attn1
-        attention.to_q.register_forward_pre_hook(lambda *_: ran.append(1))
-        draw(pipe, 1, **CALLS["PixArt-alpha"])
-    # The calls of the ratios 1.1 and 1.2 are left out.
-    assert len(ran) == STEPS - 2
