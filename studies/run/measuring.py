@@ -130,8 +130,9 @@ class PipelineLoader:
         )
         if self._loaded is not None and self._loaded.key == key:
             return self._loaded
-        # Two models seldom fit side by side.
-        self.forget()
+        if self._loaded is not None:
+            # Two models seldom fit side by side.
+            self.forget()
         tell(f"loading {plan.combination.pipeline}")
         where = (protocol.dtype, plan.device)
         scorer = Scorer(plan.scorer, plan.device)
