@@ -26,9 +26,10 @@ setup: $(STAMP)  ## Create .venv and install accelfront with its development too
 study: $(STAMP)  ## Run or go on with a study [PIPELINE SCHEDULER STEPS METHODS TRIALS STORAGE]
 	@$(BIN)/accelfront study $(STUDY_OPTIONS) $(STORAGE_OPTION)
 
-# One thread each: two tests at a time fill two cores, and threads that wait spin.
+# One thread each, as threads that wait spin. Three tests at a time fill two cores: some wait for a
+# server, or for a process of their own.
 test: lint  ## Check style and types, then run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
 
 lint: $(STAMP)  ## Check style and types
 	@$(BIN)/ruff check .

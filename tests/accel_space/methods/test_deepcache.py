@@ -136,6 +136,10 @@ def test_a_pipe_with_cpu_offload_is_refused(methods: list[str]) -> None:
         pass
 
 
+BRANCH_STEPS = 4
+"""Two calls reuse the first one's branch, and the last computes it anew."""
+
+
 def _calls_and_picture(pipe: Any, stack: Stack, branch: int) -> tuple[Counter[str], bytes]:
     """How often each layer really computes, and the picture."""
     calls: Counter[str] = Counter()
@@ -147,13 +151,13 @@ def _calls_and_picture(pipe: Any, stack: Stack, branch: int) -> tuple[Counter[st
     with stack.applied(
         pipe, {"deepcache.cache_interval": 3, "deepcache.cache_branch_id": branch}
     ) as generate:
-        picture = draw(generate)
+        picture = draw(generate, steps=BRANCH_STEPS)
     for hook in hooks:
         hook.remove()
     return calls, picture.numpy().tobytes()
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3, (1, 2, 1, 3)], ids=str)
+@pytest.mark.parametrize("layers", [1, 2, (1, 2, 1, 3)], ids=str)
 @pytest.mark.parametrize("family", ["SD1.5", "SDXL"])
 def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
     family: str, layers: int | tuple[int, ...]
@@ -161,7 +165,7 @@ def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
     if family == "SDXL" and isinstance(layers, tuple):
         layers = layers[1:]
     pipe = tiny_pipeline(family, layers_per_block=layers)
-    stack = Stack(tiny_context(pipe, ["deepcache"]))
+    stack = Stack(tiny_context(pipe, ["deepcache"], BRANCH_STEPS))
     branches = range(3 * len(pipe.unet.down_blocks) + 2)
     seen: dict[tuple[float, ...], tuple[Counter[str], bytes]] = {}
 
