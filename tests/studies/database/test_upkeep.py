@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +22,35 @@ from storage.database.opening import Store, open_store
 from storage.database.schema import baselines, claims, scripts
 from storage.database.scripts import ScriptRecord, keep_script
 from storage.study_store.artifacts import artifact_folder, keep_picture
+from storage.study_store.store import StudyStore
 from studies.plan import Plan, make_plan
+from studies.run.opening import open_study_store
 from tests.command_line import Answer, run
 
 PLAN = make_plan(replace(REQUEST, methods=("deepcache",), steps=6, trials=3, confirm=False))
 OTHER = make_plan(replace(REQUEST, methods=("tgate",), steps=6, trials=2, confirm=False))
 
-WAIT_AT_IT = """
-import sys
-from dataclasses import replace
-from benchmarks.storage.stub_loader import REQUEST
-from storage.database.opening import open_store
-from studies.plan import make_plan
-from studies.run.opening import open_study_store
-plan = make_plan(replace(REQUEST, methods=("deepcache",), steps=6, trials=3, confirm=False))
-study = open_study_store(plan, open_store(sys.argv[1]))
-print("in", flush=True)
-sys.stdin.readline()
-"""
-"""A worker that is at the study and measures nothing now."""
+fork = multiprocessing.get_context("fork")
+
+
+@contextmanager
+def worker_of(url: str, act: Callable[[StudyStore], object]) -> Iterator[BaseProcess]:
+    """A worker that has come to the study, has done something, and measures nothing now."""
+    waiting = fork.Event()
+
+    def come() -> None:
+        act(open_study_store(PLAN, open_store(url)))
+        waiting.set()
+        signal.pause()
+
+    worker = fork.Process(target=come)
+    worker.start()
+    try:
+        assert waiting.wait(60)
+        yield worker
+    finally:
+        worker.kill()
+        worker.join()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -161,34 +173,16 @@ def test_a_study_stays_while_a_worker_measures_a_point_of_it(url: str) -> None:
 
 def test_a_study_stays_while_a_worker_is_between_points_of_it(url: str) -> None:
     work(url, PLAN, nothing)
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WAIT_AT_IT, url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "in\n"
-    answer = delete(url)
-    assert (answer.returncode, names(url)) == (2, [PLAN.study_name])
-    assert f"process {worker.pid} of this host is at it" in answer.stderr
-    worker.kill()
-    worker.communicate()
+    with worker_of(url, lambda study: None) as worker:
+        answer = delete(url)
+        assert (answer.returncode, names(url)) == (2, [PLAN.study_name])
+        assert f"process {worker.pid} of this host is at it" in answer.stderr
     assert delete(url).returncode == 0
 
 
 def test_a_worker_that_is_done_is_at_the_study_no_more(storage_url: str) -> None:
-    code = WAIT_AT_IT.replace("sys.stdin", "study.leave(); sys.stdin")
     work(storage_url, PLAN, nothing)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, storage_url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as worker:
-        assert worker.stdout is not None and worker.stdin is not None
-        worker.stdout.readline()
-        worker.stdin.write("\n")
+    with worker_of(storage_url, StudyStore.leave):
         assert delete(storage_url).returncode == 0
     store = open_store(storage_url)
     assert not optuna.get_all_study_names(store.optuna)
