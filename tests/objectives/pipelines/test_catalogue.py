@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from objectives.embedded import CAPTION_LENGTH
+from objectives.embedded.draw import PIXELS
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import PIPELINES, find_pipeline
+from objectives.pipelines.embedded import EMBEDDED
+from objectives.pipelines.entry import PipelineEntry
 from objectives.prompts import read_prompts
 from objectives.settings.generation import GenerationSettings
 
@@ -54,3 +60,15 @@ def test_pictures_are_of_the_size_asked_for_then_of_the_entrys_then_of_the_model
         for entry in (small, flux)
     ]
     assert sizes == [(32, 48), (32, 48), (64, 96), (1024, 1024)]
+
+
+@pytest.mark.parametrize("entry", EMBEDDED, ids=lambda entry: entry.name)
+def test_embedded_pipelines_draw_their_world_and_read_what_their_tokenizers_take(
+    entry: PipelineEntry,
+) -> None:
+    assert entry.size_with(entry.architecture) == (PIXELS, PIXELS)
+    told = entry.call.get("max_sequence_length")
+    # Without a mask a pipeline reads what fills a prompt up, too.
+    assert (told is None) == (entry.usual_scheduler == "DDIM")
+    for file in Path(entry.model).glob("tokenizer*/tokenizer_config.json"):
+        assert json.loads(file.read_text("utf-8"))["model_max_length"] == (told or CAPTION_LENGTH)
