@@ -73,6 +73,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
         *_not_ours(cases, CLIP),
         *_winners(cases, CLIP_AND_CONTENT),
         *_not_ours(cases, CLIP_AND_CONTENT),
+        *_luck(cases),
         *_claim(cases),
     ]
     for case, methods in cases.items():
@@ -164,6 +165,29 @@ def _not_ours(cases: Cases, metrics: Metrics) -> list[str]:
         *lines,
         "",
     ]
+
+
+def _luck(cases: Cases) -> list[str]:
+    """How many choices of each method lose more than the budget where they were not chosen."""
+    found: dict[str, list[tuple[float, Choice]]] = defaultdict(list)
+    for methods in cases.values():
+        for method, points in methods.items():
+            choices = [(budget, choice_of(method, points, budget)) for budget in BUDGETS]
+            found[method] += [(budget, each) for budget, each in choices if each is not None]
+    lines = [
+        "## How much of it is luck",
+        "",
+        "A choice lies just inside its budget, so about half of them lose more than it on the "
+        "other prompts. Where more do, the method was lucky, as one with many points often is.",
+        "",
+        "| method | choices | lose more than the budget where judged | do not count |",
+        "|---|---|---|---|",
+    ]
+    for method, chosen in found.items():
+        more = sum(each.losses["clip_loss"][0] > budget for budget, each in chosen)
+        broken = sum(not each.holds for _, each in chosen)
+        lines.append(f"| {method} | {len(chosen)} | {more} | {broken} |")
+    return [*lines, ""]
 
 
 def _claim(cases: Cases) -> list[str]:

@@ -72,6 +72,13 @@ def test_the_page_says_where_the_step_cache_does_not_win() -> None:
     assert "| 2.0% | step_cache | 3 | 2.50x | 4.0% (3.0 to 5.0), over |" in PAGE
 
 
+def test_the_page_says_how_many_choices_were_lucky() -> None:
+    """One of the step cache's four: it loses 4% where 2% were allowed."""
+    told = PAGE.partition("luck")[2].partition("\n## ")[0]
+    assert "| step_cache | 4 | 1 | 1 |" in told
+    assert "| fewer_steps | 2 | 0 | 0 |" in told
+
+
 def test_the_points_of_six_calls_of_twenty_eight_stand_beside_the_claim() -> None:
     """An interval of 5 leaves 6 calls in full: two points, and the better one is shown."""
     told = PAGE.partition("share of calls")[2].partition("\n## ")[0]
