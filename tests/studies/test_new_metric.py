@@ -133,9 +133,9 @@ def test_metrics_that_are_asked_for_are_measured_shown_and_budgeted(
 ) -> None:
     loss, conditions = read_budgets(["attributes=0%", "clip_loss=90%"]).beside("clip_loss")
     request = make_request(
-        trials=3,
-        num_samples=8,
-        batch_size=4,
+        trials=2,
+        num_samples=4,
+        batch_size=2,
         sampler="grid",
         metrics=("ms_ssim", "attributes"),
         loss_budget=loss,
@@ -143,7 +143,7 @@ def test_metrics_that_are_asked_for_are_measured_shown_and_budgeted(
     )
     study = run_study(make_plan(request), store).study
     kept = [trial.measurement.metrics for trial in study.trials]
-    assert {(each["attributes"].samples, each["ms_ssim"].samples) for each in kept} == {(8, 8)}
+    assert {(each["attributes"].samples, each["ms_ssim"].samples) for each in kept} == {(4, 4)}
     assert all(0 <= each["attributes"].value <= 1 for each in kept)
     assert all(0 < each["ms_ssim"].loss < each["ssim"].loss for each in kept), "coarser is closer"
     losses = [each["attributes"].loss for each in kept]
