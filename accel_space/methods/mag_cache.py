@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from math import inf
 from operator import mul
 from statistics import fmean
 from struct import pack, unpack
@@ -187,7 +188,10 @@ def _left_out(ratios: Sequence[float], threshold: float, most: int, retention: f
 
 def _single(value: float) -> float:
     """Round to single precision, in which diffusers reckons."""
-    rounded: float = unpack("f", pack("f", value))[0]
+    try:
+        rounded: float = unpack("f", pack("f", value))[0]
+    except OverflowError:
+        return inf
     return rounded
 
 

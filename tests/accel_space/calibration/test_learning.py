@@ -77,6 +77,15 @@ def test_mag_cache_leaves_out_what_the_learned_ratios_say(
     assert 0 < sum(left_out) < STEPS
 
 
+def test_a_threshold_beyond_single_precision_leaves_out_all_that_may_be() -> None:
+    pipe, stack = taught("FLUX.1-dev", "mag_cache")
+    point = {"threshold": 1e300, "max_skip_steps": 99, "retention_ratio": 0.1}
+    with stack.applied(pipe, point) as generate:
+        ran = _blocks_run(pipe, generate, "FLUX.1-dev")
+    assert ran == [not share for share in stack.schedule(point).skips["blocks"]]
+    assert ran == [True] + [False] * (STEPS - 1)
+
+
 @pytest.mark.parametrize("family", ["SD3.5-medium", "Qwen-Image"])
 def test_ratios_are_those_of_what_all_blocks_add(family: str) -> None:
     pipe, stack = taught(family, "mag_cache")
