@@ -94,7 +94,7 @@ def common(
         "arguments": entry.call,
         "steps_stay": "num_inference_steps" in held,
         "size_stays": bool({"height", "width"} & held.keys()),
-        "stays": _stays(values, held),
+        "remarks": _remarks(values, held, methods),
         "batch_size": protocol.batch_size,
         "held": {name: literals(why) for name, why in held.items()},
         "warms_up": any(method.is_lossless for method, _ in methods),
@@ -110,14 +110,24 @@ def _takes_negative(entry: PipelineEntry, protocol: Protocol) -> bool:
     return family.values.second_call or (is_guided and profile.guidance == "halves")
 
 
-def _stays(values: Values, held: Mapping[str, str]) -> list[str]:
-    """What a script offers no option for, and why, as lines of its head."""
+def _remarks(values: Values, held: Mapping[str, str], methods: Sequence[Applied]) -> list[str]:
+    """What a script offers no option for, and which batches the trial's pictures need, and why.
+
+    Returns:
+        Lines of its head.
+    """
     protocol = values.protocol
     said = {
         "num_inference_steps": f"The number of steps stays {values.steps}",
         "height": f"The size stays {protocol.width}x{protocol.height}",
     }
     sentences = [f"{words}: {held[name]}." for name, words in said.items() if name in held]
+    sentences += [
+        f"The trial drew {protocol.batch_size} at a time. {method.title} decides for a whole "
+        "batch, so other batches give other pictures."
+        for method, _ in methods
+        if method.has_hit is not None
+    ]
     return [line for sentence in sentences for line in textwrap.wrap(sentence, WIDTH)]
 
 

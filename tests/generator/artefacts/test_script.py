@@ -151,6 +151,24 @@ def test_a_trial_that_accelerates_nothing_has_no_script() -> None:
         rendered(study, _measured(trial, lossy_methods=()))
 
 
+@pytest.mark.parametrize(
+    ("methods", "params", "is_said"),
+    [
+        (["first_block_cache"], {"first_block_cache.threshold": 0.1}, True),
+        (["fewer_steps"], {"fewer_steps.num_inference_steps": 14}, False),
+    ],
+)
+def test_a_cache_that_decides_for_a_batch_says_so(
+    methods: list[str], params: dict[str, Any], is_said: bool
+) -> None:
+    study, trial = made_study("SD3.5-medium", methods, params, steps=28)
+    batch = study.protocol.batch_size
+    head = " ".join(rendered(study, trial).split('"""')[1].split())
+
+    said = f"drew {batch} at a time. First-Block-Cache decides for a whole batch"
+    assert (said in head) == is_said
+
+
 def test_a_script_is_given_the_generators_of_the_methods_below_a_graph() -> None:
     script = rendered(*made_study("SD1.5", ["tome", "cuda_graph"], _TOME))
 
