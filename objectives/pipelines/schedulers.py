@@ -143,7 +143,7 @@ def scheduler_settings(name: str, config: Mapping[str, Any], pipeline_class: str
     """
     suitable = family_of(pipeline_class).schedulers
     if suitable and SCHEDULERS.get(name, name) not in suitable:
-        raise _unsuitable(name, pipeline_class, suitable)
+        raise _unsuitable(name, suitable)
     made = make_scheduler(name, config, {})
     known = signature(type(made)).parameters
     meant = _meant(config) | dict(class_of(pipeline_class).scheduler)
@@ -275,13 +275,13 @@ def _check_suits(name: str, class_name: str, config: Any) -> None:
     own = config.get("_class_name")
     listed = getattr(getattr(diffusers, own or "", None), "_compatibles", [])
     if listed and class_name not in {own, *listed}:
-        raise _unsuitable(name, own, listed)
+        raise _unsuitable(name, listed)
 
 
-def _unsuitable(name: str, beside: str, suitable: Iterable[str]) -> InputError:
+def _unsuitable(name: str, suitable: Iterable[str]) -> InputError:
     ours = {class_name: name for name, class_name in SCHEDULERS.items()}
     names = ", ".join(ours.get(each, each.removesuffix("Scheduler")) for each in sorted(suitable))
-    return InputError(f"{name} does not suit this pipeline; with {beside} go {names}")
+    return InputError(f"{name} does not suit this pipeline; give one of {names}")
 
 
 def _unfit(what: str, error: Exception) -> InputError:

@@ -254,5 +254,5 @@ def test_a_new_familys_values_are_what_methods_and_plans_go_by() -> None:
     ):
         with pytest.raises(RefusedError, match=reason):
             _plan(methods=(method,))
-    with pytest.raises(InputError, match=r"DPM-Solver.* does not suit .*; with BrushPipeline go"):
+    with pytest.raises(InputError, match=r"DPM-Solver.* does not suit .*; give one of "):
         _plan(scheduler="DPM-Solver++")
