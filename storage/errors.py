@@ -5,6 +5,10 @@ class StorageError(ValueError):
     """A database that cannot be used as asked; the text says why and what to do."""
 
 
+class NoDatabaseError(StorageError):
+    """There is no such file."""
+
+
 class NoStudiesError(StorageError):
     """A database that holds no study of ours yet."""
 

@@ -25,7 +25,7 @@ from storage.database.schema import (
     schema_version,
 )
 from storage.database.urls import parse_url, shown_url, without_secrets
-from storage.errors import DatabaseFailedError, StorageError
+from storage.errors import DatabaseFailedError, NoDatabaseError, StorageError
 
 HEARTBEAT_S = 30
 """A worker says this often that its trial is alive."""
@@ -83,6 +83,12 @@ def open_store(url: str, create: bool = False, tell: Callable[[str], None] | Non
         return open_it() if tell is None else DatabaseRetry(tell)(open_it)
 
 
+def empty_store(name: str) -> Store:
+    """A store without studies that no file keeps, in place of one that nobody made yet."""
+    rdb = optuna.storages.RDBStorage("sqlite://")
+    return Store(rdb, rdb.engine, name)
+
+
 def _check_file(path: Path, create: bool) -> None:
     """Raise StorageError with a better reason than SQLite's where that is easy to tell."""
     if path.is_dir():
@@ -90,7 +96,7 @@ def _check_file(path: Path, create: bool) -> None:
     if not path.parent.is_dir():
         raise StorageError(f"the folder {path.parent} does not exist; create it first")
     if not path.exists() and not create:
-        raise StorageError(f"there is no database {path}; `accelfront study` makes one")
+        raise NoDatabaseError(f"there is no database {path}; `accelfront study` makes one")
     if path.exists():
         if not path.is_file():
             # A pipe would be waited for without end.

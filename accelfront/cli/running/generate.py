@@ -83,7 +83,6 @@ def generate(
     from generator.bounds import difficulty
     from generator.choice import Rules
     from objectives.settings.words import read_settings
-    from storage.database.opening import open_store
     from studies.planning.weights import read_weights
 
     settings = read_settings(guidance, size, dtype, negative_prompt, scheduler_option, lora)
@@ -94,8 +93,7 @@ def generate(
     # Check the shares before anything is done.
     difficulty(1.0, easy, hard)
     scope = _scope(device, model)
-    # A search is a worker, so it waits for a database that is away.
-    store = open_store(storage, create=search_missing, tell=_tell if search_missing else None)
+    store = _open(storage, search_missing)
     search = StudySearch(
         store=store,
         scope=scope,
@@ -110,7 +108,7 @@ def generate(
     )
     emitter = Emitter(
         store=store,
-        studies={study.name: study for study in _studies(store, may_be_none=search_missing)},
+        studies={study.name: study for study in _studies(store)},
         scope=scope,
         rules=Rules(policy, easy, hard),
         search=search,
@@ -200,15 +198,28 @@ def _scope(device: str, model: str | None) -> Scope:
     return Scope(names_meant(device), fingerprints(Path(model)))
 
 
-def _studies(store: Store, may_be_none: bool) -> list[Study]:
+def _open(storage: str, search_missing: bool) -> Store:
+    """The storage; where nobody named one and none is there yet, one without studies."""
+    from storage.database.opening import empty_store, open_store
+    from storage.errors import NoDatabaseError
+
+    try:
+        # A search is a worker, so it waits for a database that is away.
+        return open_store(storage, create=search_missing, tell=_tell if search_missing else None)
+    except NoDatabaseError:
+        if storage != DEFAULT_STORAGE:
+            raise
+        return empty_store(storage)
+
+
+def _studies(store: Store) -> list[Study]:
+    """All studies; without any, each task is told the command that makes its own."""
     from accelfront.cli.reading.stored import read
     from storage.errors import NoStudiesError
 
     try:
         return read(store)
     except NoStudiesError:
-        if not may_be_none:
-            raise
         return []
 
 

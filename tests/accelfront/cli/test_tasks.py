@@ -94,3 +94,23 @@ def test_a_storage_that_allows_no_task_is_told_with_a_line_a_study(
 
 def test_tasks_import_no_torch(storage: str, tmp_path: Path) -> None:
     assert modules_after("tasks", "--storage", storage, cwd=tmp_path) == set()
+
+
+def test_a_first_task_is_told_its_study_and_leaves_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ACCELFRONT_STORAGE", raising=False)
+    for task in (
+        "FLUX.1-dev, 28 steps, MagCache and compile, at least 2.5x",
+        "FLUX.1-dev 28步 MagCache 加 compile 至少 2.5 倍",
+    ):
+        answer = run("generate", task)
+        assert answer.returncode == 3
+        assert "accelfront study --pipeline FLUX.1-dev" in answer.stdout
+        assert "--methods compile,mag_cache" in answer.stdout and "2.5" in answer.stdout
+    assert not list(tmp_path.glob("*.db"))
+    named = run(
+        "generate", "tiny-shapes, 20 steps, deepcache, 1.5x", "--storage", "sqlite:///other.db"
+    )
+    assert named.returncode == 2 and "there is no database other.db" in named.stderr
