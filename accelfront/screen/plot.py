@@ -152,9 +152,10 @@ def _scattered(study: Study, front: Sequence[Trial], speeds: Axis, losses: Axis)
     if (answer := study.answer) is not None:
         row, column = place(answer)
         rows[row][column] = ANSWER
-    for trial in front:
-        row, column = place(trial)
-        number = str(trial.number)
+    # Where marks fall into one cell, the number is that of the mark that is seen.
+    numbered = {place(trial): trial.number for trial in (*front, *([answer] if answer else []))}
+    for (row, column), of_mark in numbered.items():
+        number = str(of_mark)
         end = column + 1 + len(number)
         # A number hides no mark and touches no other number.
         if set(rows[row][column + 1 : end + 1]) <= {" ", BUDGET}:

@@ -61,6 +61,14 @@ def test_an_answer_that_others_beat_by_their_means_is_drawn_with_its_number() ->
     assert rows[row_with("◆1", rows)].index("◆") < rows[row_with("●0", rows)].index("●")
 
 
+def test_an_answer_in_one_cell_with_another_point_keeps_its_own_number() -> None:
+    unsure = made_trial(3, 1.5, 0.0101, clip_loss_ci=[-0.1, 0.1])
+    study = made_study([made_trial(0, 2.0, 0.04), unsure, made_trial(7, 1.499, 0.0100)])
+    assert [trial.number for trial in study.listed if trial.judged_loss < 0.02] == [3, 7]
+    rows = rows_of(study)
+    assert row_with("◆7", rows) and not any("◆3" in row or "●3" in row for row in rows)
+
+
 @pytest.mark.parametrize(
     ("clip_loss", "is_over"), [(0.0199, False), (0.02, False), (0.0201, True), (0.021, True)]
 )
