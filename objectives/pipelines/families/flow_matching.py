@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from accel_space.profile import Profile
+from objectives.pipelines.family import FamilyAdapter
+from storage.records.protocol import Dtype
 
 
-def set_shifted_timesteps(scheduler: Any, steps: int, profile: Profile) -> None:
-    """Choose timesteps as pipelines do that shift them by the size of the picture.
+class ShiftedFamily(FamilyAdapter):
+    """A family whose pipelines shift the timesteps by the size of the picture."""
 
-    Args:
-        scheduler: A diffusers scheduler.
-        steps: num_inference_steps.
-        profile: The pipeline's.
-    """
-    import numpy as np
-    from diffusers.pipelines.flux.pipeline_flux import retrieve_timesteps
+    gpu_dtype: ClassVar[Dtype] = "bfloat16"
+    # Their calls give the scheduler sigmas and a shift, which the one of Heun does not take.
+    schedulers = frozenset({"FlowMatchEulerDiscreteScheduler"})
+    usual_scheduler = "FlowMatchEuler"
 
-    sigmas = np.linspace(1.0, 1 / steps, steps).tolist()
-    retrieve_timesteps(scheduler, steps, sigmas=sigmas, mu=size_shift(scheduler, profile))
+    def set_timesteps(self, scheduler: Any, steps: int, profile: Profile) -> None:
+        """See `FamilyAdapter.set_timesteps`."""
+        import numpy as np
+        from diffusers.pipelines.flux.pipeline_flux import retrieve_timesteps
+
+        sigmas = np.linspace(1.0, 1 / steps, steps).tolist()
+        retrieve_timesteps(scheduler, steps, sigmas=sigmas, mu=size_shift(scheduler, profile))
 
 
 def size_shift(scheduler: Any, profile: Profile, max_shift: float = 1.15) -> float:

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from accel_space.family import Family
 from accel_space.profile import Profile
 from objectives.pipelines.conditioning import Embedded, encoded_in_batches
-from objectives.pipelines.families.flow_matching import set_shifted_timesteps
-from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
+from objectives.pipelines.families.flow_matching import ShiftedFamily
+from objectives.pipelines.family import Count, DenoiserConfig, PipelineClass
 from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
-from storage.records.protocol import Dtype
 
 FLUX = Family(
     denoiser="transformer",
@@ -64,21 +63,13 @@ class FluxConfig(PackedConfig):
         )
 
 
-class Flux(FamilyAdapter):
+class Flux(ShiftedFamily):
     """Guided by an input or not at all; CLIP and T5 encode all prompts once and are freed."""
 
     values = FLUX
     config = FluxConfig
     classes: ClassVar[Mapping[str, PipelineClass]] = {"FluxPipeline": PipelineClass()}
     encoders = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-    gpu_dtype: ClassVar[Dtype] = "bfloat16"
-    # Its call gives the scheduler sigmas and a shift, which the one of Heun does not take.
-    schedulers = frozenset({"FlowMatchEulerDiscreteScheduler"})
-    usual_scheduler = "FlowMatchEuler"
-
-    def set_timesteps(self, scheduler: Any, steps: int, profile: Profile) -> None:
-        """See `FamilyAdapter.set_timesteps`."""
-        set_shifted_timesteps(scheduler, steps, profile)
 
     def encode(
         self,

@@ -10,11 +10,10 @@ from pydantic import Field
 from accel_space.family import Family
 from accel_space.profile import Profile
 from objectives.pipelines.conditioning import ENCODED_TOGETHER, Embedded
-from objectives.pipelines.families.flow_matching import set_shifted_timesteps
+from objectives.pipelines.families.flow_matching import ShiftedFamily
 from objectives.pipelines.families.flux import PACKED, PackedConfig
-from objectives.pipelines.family import Count, FamilyAdapter, PipelineClass, VaeConfig
+from objectives.pipelines.family import Count, PipelineClass, VaeConfig
 from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
-from storage.records.protocol import Dtype
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +73,7 @@ class Unpadded(Embedded):
         return {name: each[:, :longest] for name, each in rows.items()}
 
 
-class QwenImage(FamilyAdapter):
+class QwenImage(ShiftedFamily):
     """Guided by a call for the empty prompts; a language model encodes all prompts once."""
 
     values = QWEN_IMAGE
@@ -82,13 +81,6 @@ class QwenImage(FamilyAdapter):
     vae = QwenImageVae
     classes: ClassVar[Mapping[str, PipelineClass]] = {"QwenImagePipeline": PipelineClass()}
     encoders = ("text_encoder", "tokenizer")
-    gpu_dtype: ClassVar[Dtype] = "bfloat16"
-    schedulers = frozenset({"FlowMatchEulerDiscreteScheduler"})
-    usual_scheduler = "FlowMatchEuler"
-
-    def set_timesteps(self, scheduler: Any, steps: int, profile: Profile) -> None:
-        """See `FamilyAdapter.set_timesteps`."""
-        set_shifted_timesteps(scheduler, steps, profile)
 
     def encode(
         self,

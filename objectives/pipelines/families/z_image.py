@@ -10,10 +10,9 @@ from pydantic import Field
 from accel_space.family import Family
 from accel_space.profile import Profile
 from objectives.pipelines.conditioning import ENCODED_TOGETHER, Embedded
-from objectives.pipelines.families.flow_matching import set_shifted_timesteps
-from objectives.pipelines.family import Count, DenoiserConfig, FamilyAdapter, PipelineClass
+from objectives.pipelines.families.flow_matching import ShiftedFamily
+from objectives.pipelines.family import Count, DenoiserConfig, PipelineClass
 from objectives.prompt_length import cut_off_by_pipeline, longest_prompt
-from storage.records.protocol import Dtype
 
 if TYPE_CHECKING:
     import torch
@@ -54,20 +53,13 @@ class ZImageConfig(DenoiserConfig):
         )
 
 
-class ZImage(FamilyAdapter):
+class ZImage(ShiftedFamily):
     """Guided by halves, the prompts' first; a language model encodes all prompts once."""
 
     values = Z_IMAGE
     config = ZImageConfig
     classes: ClassVar[Mapping[str, PipelineClass]] = {"ZImagePipeline": PipelineClass()}
     encoders = ("text_encoder", "tokenizer")
-    gpu_dtype: ClassVar[Dtype] = "bfloat16"
-    schedulers = frozenset({"FlowMatchEulerDiscreteScheduler"})
-    usual_scheduler = "FlowMatchEuler"
-
-    def set_timesteps(self, scheduler: Any, steps: int, profile: Profile) -> None:
-        """See `FamilyAdapter.set_timesteps`."""
-        set_shifted_timesteps(scheduler, steps, profile)
 
     def encode(
         self,
