@@ -30,3 +30,19 @@ def test_the_page_counts_the_points_that_were_drawn() -> None:
     assert f"lose more than 20% of SSIM | {share[1]} |" in SECTION
     assert f"All {sum(each <= 0.02 for each in answers)} answers" in SECTION
     assert len(answers) == sum(each <= 0.02 for each in answers)
+
+
+def test_the_page_tells_the_methods_that_move_pictures_from_those_that_do_not() -> None:
+    moved = {
+        methods: [
+            each["losses"]["ssim"][0] > 0.1
+            for name, study in DRAWN["studies"].items()
+            if name.endswith(f"--{methods}")
+            for each in study
+            if each["losses"]["clip_loss"][0] <= 0.02
+        ]
+        for methods in ("tgate", "tome")
+    }
+    share = sum(moved["tgate"]) / len(moved["tgate"])
+    assert f"With T-GATE {share:.0%} of the points inside differ by more than 10%" in SECTION
+    assert "with ToMe alone none" in SECTION and not any(moved["tome"])
