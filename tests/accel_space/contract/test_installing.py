@@ -18,12 +18,12 @@ from tests.accel_space.contract.stacks import (
     Broken,
     FailsWhenApplied,
     Names,
+    alone_and_together,
     assert_draws_plainly,
     breaking_after,
     draw_few,
     each_method,
     every_real_stack,
-    families_and_stacks,
     make_stack,
     plain,
     quick_pipeline,
@@ -32,7 +32,7 @@ from tests.accel_space.contract.stacks import (
 )
 from tests.accel_space.contract.test_lossless import assert_equal, gpu_pipeline, three_pictures
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
-from tests.tiny_pipelines import CALLS, EVERY_FAMILY, denoiser_of, draw
+from tests.tiny_pipelines import CALLS, EVERY_FAMILY, FLOW_FAMILIES, denoiser_of, draw
 
 
 @every_real_stack
@@ -164,7 +164,8 @@ def test_undoing_frees_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(
-    ("family", "names"), families_and_stacks(ARCHITECTURES, [(), *KNOWN_BEFOREHAND])
+    ("family", "names"),
+    alone_and_together((*ARCHITECTURES, *FLOW_FAMILIES), ARCHITECTURES, [(), *KNOWN_BEFOREHAND]),
 )
 def test_captured_calls_are_installed(family: str, names: Names) -> None:
     pipe = gpu_pipeline(family)

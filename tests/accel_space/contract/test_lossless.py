@@ -14,6 +14,7 @@ from accel_space.errors import RefusedError
 from accel_space.method import Generate
 from accel_space.methods import METHODS
 from accel_space.stack import Stack
+from objectives.pipelines.catalogue import PIPELINES
 from tests.accel_space.contract.stacks import (
     ARCHITECTURES,
     KNOWN_BEFOREHAND,
@@ -21,10 +22,10 @@ from tests.accel_space.contract.stacks import (
     Broken,
     FailsWhenApplied,
     Names,
+    alone_and_together,
     breaking_after,
     context_of,
     draw_few,
-    families_and_stacks,
     fits,
     home,
     key_of,
@@ -32,13 +33,16 @@ from tests.accel_space.contract.stacks import (
     quick_pipeline,
 )
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
-from tests.tiny_pipelines import draw
+from tests.tiny_pipelines import FLOW_FAMILIES, draw
 
 LOSSLESS = [name for name in METHODS if name not in LOSSY]
 
-CAPTURED = families_and_stacks(ARCHITECTURES, [(), *KNOWN_BEFOREHAND])
+CAPTURED = alone_and_together(
+    (*ARCHITECTURES, *FLOW_FAMILIES), ARCHITECTURES, [(), *KNOWN_BEFOREHAND]
+)
 
-COMPILED = families_and_stacks(
+COMPILED = alone_and_together(
+    (*ARCHITECTURES, *FLOW_FAMILIES),
     ARCHITECTURES,
     [
         names
@@ -70,7 +74,8 @@ def assert_equal(picture: torch.Tensor, expected: torch.Tensor, names: Names) ->
 
 
 def gpu_pipeline(family: str) -> Any:
-    return quick_pipeline(family).to("cuda", torch.float16)
+    dtype = PIPELINES[family].family.dtype_on(torch.device("cuda"))
+    return quick_pipeline(family).to("cuda", getattr(torch, dtype))
 
 
 def three_pictures(family: str, generate: Generate) -> list[torch.Tensor]:
