@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.choice import Choice
-from storage.records.conclusions.words import loss_words, share_text, speedup_words
+from storage.records.conclusions.words import loss_share, loss_words, share_text, speedup_words
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -33,9 +33,9 @@ def judgement_notes(trial: Trial) -> list[str]:
         confirmed, lost = trial.confirmed, loss_words(trial.lost(trial.confirmed))
         notes.append(
             f"trial {trial.number} is judged by the loss of both measurements, "
-            f"{trial.judged_loss:.1%}, and by the speedup on {confirmed.samples} unseen prompts: "
-            f"{speedup_words(confirmed)}, with a loss of {lost} there; "
-            f"the search measured {trial.speedup:.2f}x and {trial.loss:.1%}"
+            f"{loss_share(trial.judged_loss)}, and by the speedup on {confirmed.samples} unseen "
+            f"prompts: {speedup_words(confirmed)}, with a loss of {lost} there; "
+            f"the search measured {trial.speedup:.2f}x and {loss_share(trial.loss)}"
         )
     if disturbed := trial.judged.disturbances:
         notes.append(f"something disturbed its latencies ({', '.join(disturbed)})")

@@ -10,7 +10,7 @@ import plotly.graph_objects
 
 from accelfront.screen.tables import searched_params
 from storage.records.budgets import Figure
-from storage.records.conclusions.words import share_text
+from storage.records.conclusions.words import loss_words, share_text
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -90,7 +90,7 @@ def _told(study: Study, trial: Trial) -> str:
     lines = [
         f"Trial {trial.number}{'' if trial.confirmed is None else ', loss of both measurements'}",
         f"speedup {trial.judged_speedup:.2f}x ({slow:.2f} to {fast:.2f})",
-        f"loss {loss.value:.1%} ({loss.low:.1%} to {loss.high:.1%})",
+        f"loss {loss_words(loss)}",
         f"inside the budgets with a chance of {share_text(trial.chance_inside(study.budgets))}",
         *searched_params(study, trial).split("\n"),
     ]

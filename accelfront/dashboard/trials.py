@@ -27,7 +27,7 @@ from storage.errors import StorageError
 from storage.reading.studies import read_study
 from storage.reading.trials import RawTrial
 from storage.records.budgets import title
-from storage.records.conclusions.words import share_text
+from storage.records.conclusions.words import loss_share, share_text
 from storage.records.measurement import Kind
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -137,9 +137,9 @@ def _judgement(trial: Trial) -> dict[str, str]:
     if trial.confirmed is not None:
         return {
             "judged": "by the loss of both measurements",
-            "in the search": f"{trial.speedup:.2f}x, loss {trial.loss:.1%}",
+            "in the search": f"{trial.speedup:.2f}x, loss {loss_share(trial.loss)}",
             "on unseen prompts": f"{trial.confirmed.speedup:.2f}x, "
-            f"loss {trial.lost(trial.confirmed).value:.1%}",
+            f"loss {loss_share(trial.lost(trial.confirmed).value)}",
         }
     return {"judged": "timed again"} if trial.timed_again else {}
 
@@ -166,7 +166,7 @@ def _words(trial: FrozenTrial) -> dict[str, Any]:
     }
     return words | {
         "speedup, 95%": f"{slow:.2f}x to {fast:.2f}x",
-        "CLIP loss, 95%": f"{best:.1%} to {worst:.1%}",
+        "CLIP loss, 95%": f"{loss_share(best)} to {loss_share(worst)}",
         "s/picture": _short(measured.latency_s),
         "s/picture, baseline": _short(measured.baseline_latency_s),
         "similar": _short(measured.image_similarity),

@@ -19,6 +19,7 @@ from accelfront.report.pictures import address, columns_of, read_pictures
 from accelfront.report.prompts import Note, picture_notes, prompt_text, study_prompts
 from objectives.quality.picture_grid import GAP_PX
 from storage.database.opening import Store
+from storage.records.conclusions.words import loss_share
 from storage.study_store.artifacts import FOLDER_VARIABLE, artifact_folder
 
 DRAWN = ("prompts", "num_samples", "batch_size", "seed", "width", "height")
@@ -157,7 +158,7 @@ def _notes(couple: Couple, prompts: Sequence[str]) -> tuple[Note, ...]:
     return tuple(
         (
             prompt_text(column[0].prompt, prompts),
-            "loss " + ", ".join(f"{each.loss:.1%}" for each in column),
+            "loss " + ", ".join(loss_share(each.loss) for each in column),
         )
         for column in zip(*shared, strict=False)
     )

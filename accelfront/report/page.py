@@ -24,7 +24,7 @@ from accelfront.screen.rivals import vs_lossless_text
 from accelfront.screen.tables import doubts, searched_params, weakness_text
 from generator.bounds import weak_baselines
 from storage.records.budgets import figure, title
-from storage.records.conclusions.words import sentence, share_text
+from storage.records.conclusions.words import loss_share, sentence, share_text
 from storage.records.measurement import Measurement
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -107,13 +107,13 @@ def _loss_told(measured: Measurement, study: Study) -> tuple[str, str, str]:
     if found is None:
         return "not known", "", ""
     over = "over the budget" if found.value > study.loss_budget else ""
-    return f"{found.value:.1%}", f"{100 * found.low:.1f} to {100 * found.high:.1f}", over
+    return loss_share(found.value), f"{100 * found.low:z.1f} to {100 * found.high:z.1f}", over
 
 
 def _other(trial: Trial, name: str) -> str:
     """The loss of a point by a metric beside the study's own."""
     found = figure(trial.judged, name)
-    return "-" if found is None else f"{found.value:.1%}"
+    return "-" if found is None else loss_share(found.value)
 
 
 @cache
@@ -129,6 +129,7 @@ def _template() -> jinja2.Template:
         "aspect": lambda study: study.protocol.width / study.protocol.height,
         "duration": duration,
         "inside": lambda study, trial: share_text(trial.chance_inside(study.budgets)),
+        "loss_share": loss_share,
         "loss_title": lambda study: title(study.loss),
         "loss_told": _loss_told,
         "metric_title": title,

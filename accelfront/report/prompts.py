@@ -8,6 +8,7 @@ from pathlib import Path
 from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.prompts import draw_prompts, prompts_fingerprint, read_prompts
+from storage.records.conclusions.words import loss_share
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -34,7 +35,7 @@ def study_prompts(study: Study) -> Sequence[str]:
 def picture_notes(trial: Trial, prompts: Sequence[str]) -> list[Note]:
     """What stands below each pair of a trial's grid; nothing of trials from before it was kept."""
     return [
-        (prompt_text(each.prompt, prompts), f"loss {each.loss:.1%}")
+        (prompt_text(each.prompt, prompts), f"loss {loss_share(each.loss)}")
         for each in trial.measurement.pictured
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from storage.records.budgets import MEMORY, Figure, amount, figure, title
+from storage.records.conclusions.words import loss_share
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -22,13 +23,13 @@ def budgeted_text(study: Study, trial: Trial) -> str:
 def loss_text(loss: Figure) -> str:
     """A loss and its interval, where one is kept."""
     if not isfinite(loss.low):
-        return f"{loss.value:.1%}"
+        return loss_share(loss.value)
     # A tenth of a percent is worth its columns near the budget alone.
     low, high = (
-        f"{100 * end:.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}"
+        f"{100 * end:z.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}"
         for end in (loss.low, loss.high)
     )
-    return f"{loss.value:.1%} {low}..{high}"
+    return f"{loss_share(loss.value)} {low}..{high}"
 
 
 def unmeasured(study: Study) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from accelfront.screen.counting import counted
 from accelfront.screen.tables import failures_text, waiting_text, weakness_text
 from storage.reading.studies import read_studies
-from storage.records.conclusions.words import loss_title
+from storage.records.conclusions.words import loss_share, loss_title
 
 if TYPE_CHECKING:
     from storage.database.opening import Store
@@ -92,8 +92,8 @@ def _remeasured(outcome: RunResult) -> list[str]:
         lines.append(
             f"trial {trial.number} on {trial.confirmed.samples} unseen prompts: "
             f"{trial.confirmed.speedup:.2f}x, {loss_title(study.loss)} "
-            f"{trial.lost(trial.confirmed).value:.1%} "
-            f"(in the search {trial.speedup:.2f}x, {trial.loss:.1%})"
+            f"{loss_share(trial.lost(trial.confirmed).value)} "
+            f"(in the search {trial.speedup:.2f}x, {loss_share(trial.loss)})"
         )
     if outcome.lacks_prompts:
         lines.append(

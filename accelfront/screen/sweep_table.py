@@ -9,7 +9,7 @@ from rich.table import Table
 
 from accelfront.screen.rivals import rival_lines
 from accelfront.screen.tables import INSIDE, plain_table
-from storage.records.conclusions.words import share_text
+from storage.records.conclusions.words import loss_share, share_text
 
 if TYPE_CHECKING:
     from studies.engines.results import StudyResult
@@ -26,7 +26,7 @@ def sweep_table(results: Iterable[StudyResult]) -> Table:
         cells = ["-", "-", "-"]
         if study is not None and answer is not None:
             chance = share_text(answer.chance_inside(study.budgets))
-            cells = [f"{answer.judged_speedup:.2f}x", f"{answer.judged_loss:.1%}", chance]
+            cells = [f"{answer.judged_speedup:.2f}x", loss_share(answer.judged_loss), chance]
             words += rival_lines(study.rivals, answer)
         if study is not None and (bolder := study.conclusion.bolder_in_words):
             words.append(bolder)

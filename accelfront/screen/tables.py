@@ -22,7 +22,7 @@ from accelfront.screen.rivals import (
 from accelfront.screen.terminal import json_text
 from accelfront.screen.votes import VOTES, votes_text
 from storage.records.budgets import Figure, figure, title
-from storage.records.conclusions.words import share_text
+from storage.records.conclusions.words import loss_share, share_text
 from storage.records.measurement import Measurement
 from storage.records.points import by_short_names
 
@@ -184,7 +184,7 @@ def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str
 def worst_text(trial: Trial) -> str:
     """The mean loss of the prompts that lost most; empty if that is not known."""
     worst = trial.judged.worst_loss
-    return "" if worst is None else f"{worst:.1%}"
+    return "" if worst is None else loss_share(worst)
 
 
 def skips_text(trial: Trial) -> str:

@@ -215,7 +215,7 @@ def _metric(name: str) -> str:
 def amount(name: str, value: float) -> str:
     """A value of a budget or of what it limits, in words."""
     if name != MEMORY:
-        return f"{100 * value:.3g}%"
+        return f"{100 * value:z.3g}%"
     gib = value / MIB_PER_GIB
     return f"{gib:.4g} GiB" if gib >= 1 else f"{value:.4g} MiB"
 

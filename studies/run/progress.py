@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from storage.records.budgets import Budgets, figure
 from storage.records.conclusions.conclusion import Conclusion
-from storage.records.conclusions.words import loss_title
+from storage.records.conclusions.words import loss_share, loss_title
 from storage.records.judgement import Rivals
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -126,7 +126,7 @@ def in_words(measurement: Measurement, budgets: Budgets) -> str:
     """What a trial has measured, in a few words: its loss in the metric of the study."""
     words, loss = f"{measurement.speedup:.2f}x", figure(measurement, budgets.loss)
     if loss is not None:
-        words += f", {loss_title(budgets.loss)} {loss.value:.1%}"
+        words += f", {loss_title(budgets.loss)} {loss_share(loss.value)}"
     if not measurement.disturbed:
         return words
     return f"{words}, disturbed ({', '.join(measurement.disturbed)})"

@@ -187,7 +187,7 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
     from accelfront.screen.budgeted import unmeasured_words
     from accelfront.screen.tables import searched_params, speedup_text
     from generator.bounds import is_searched, reach_text
-    from storage.records.conclusions.words import share_text
+    from storage.records.conclusions.words import loss_share, share_text
 
     budgets = "\n".join(study.budgets.listed)
     answer = study.answer
@@ -195,7 +195,7 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
         none = "none" if is_searched(study) else "none yet"
         return [none, "-", "-", budgets, "-", unmeasured_words(study) or reach_text(study)]
     losses = (
-        f"{'* ' if loss > study.loss_budget else ''}{loss:.1%}"
+        f"{'* ' if loss > study.loss_budget else ''}{loss_share(loss)}"
         for loss in (answer.lost(each).value for each in answer.measurements)
     )
     return [

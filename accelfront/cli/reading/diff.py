@@ -159,6 +159,7 @@ def _points(compared: Comparison) -> Table:
 
 
 def _cells(each: Shared) -> list[str]:
+    from storage.records.conclusions.words import loss_share
     from storage.records.points import by_short_names
 
     ratio, loss = each.speedup, each.loss
@@ -170,8 +171,8 @@ def _cells(each: Shared) -> list[str]:
         "\n".join("yes" if is_on else "-" for is_on in each.on_front),
         "\n".join(f"{trial.judged_speedup:.2f}x" for trial in each.trials),
         f"{ratio.value:.2f}{_mark(ratio)}\n{ratio.low:.2f}..{ratio.high:.2f}",
-        "\n".join(f"{trial.judged_loss:.1%}" for trial in each.trials),
-        f"{100 * loss.value:+.1f}{_mark(loss)}\n{low:.1f}..{high:.1f}",
+        "\n".join(loss_share(trial.judged_loss) for trial in each.trials),
+        f"{100 * loss.value:+z.1f}{_mark(loss)}\n{low:z.1f}..{high:z.1f}",
         "\n".join(f"{name}={value:g}" for name, value in params.items()),
     ]
 

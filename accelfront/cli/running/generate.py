@@ -246,7 +246,7 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
     from accelfront.screen.tables import loss_column, plain_table
     from accelfront.screen.terminal import console
     from generator.tasks.lexer import quote
-    from storage.records.conclusions.words import share_text
+    from storage.records.conclusions.words import loss_share, share_text
 
     screen = console(highlight=False)
     chosen = [each.chosen for each in outcomes if each.chosen is not None]
@@ -260,7 +260,7 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
         hard = outcome.difficulty or "-"
         if outcome.status == "emitted" and outcome.chosen:
             trial, inside = outcome.chosen.trial, share_text(outcome.chosen.chance_inside)
-            figures = f"{trial.judged_speedup:.2f}x", f"{trial.judged_loss:.1%}", inside
+            figures = f"{trial.judged_speedup:.2f}x", loss_share(trial.judged_loss), inside
             written.add_row(str(number), *figures, hard)
         else:
             reason = f"{quote(outcome.task)}\n{outcome.reason}"

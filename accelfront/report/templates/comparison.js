@@ -3,7 +3,6 @@
 // Studies of one pipeline over each other, in ratios to their own baselines, with fewer steps as a line.
 const comparison = (() => {
   const { element, told } = explorer;
-  const percent = (value) => `${(100 * value).toFixed(1)}%`;
 
   function start(host, { loss, studies }) {
     const select = element("select", ""), place = element("div", "chart"), said = element("p", "asked");
@@ -34,7 +33,7 @@ const comparison = (() => {
       })));
       const fewer = chosen.fewer.filter(({ x, y }) => x <= ranges.x[1] && y <= ranges.y[1]).map((each, index) => ({
         id: `fewer-${index}`, x: [each.x], y: [each.y], kind: "plain",
-        label: `Fewer steps, ${each.words}: speedup ${told("x", [each.x, null, null])}, ${loss} ${percent(each.y)}`,
+        label: `Fewer steps, ${each.words}: speedup ${told("x", [each.x, null, null])}, ${loss} ${told("%", [each.y, null, null])}`,
       }));
       const lines = studies.filter((study) => study !== chosen).map((study) => ({ kind: "faint-line", steps: true, study }));
       lines.push({ kind: "front-line", steps: true, study: chosen });

@@ -25,7 +25,7 @@ from generator.artefacts.writing.written import WIDTH, literals, plain
 from generator.choice import Choice
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.pipelines.loras import LIBRARY as PEFT
-from storage.records.conclusions.words import share_text
+from storage.records.conclusions.words import loss_number, share_text
 from storage.records.judgement import LEAST_SPEEDUP, Rivals, judged_bound
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -191,7 +191,7 @@ def _told(quality: Quality) -> str:
         "1x"
         if trial is None
         else f"trial {trial.number}, {trial.judged_speedup:.2f}x, CLIP loss "
-        f"{trial.judged_clip_loss:.4f}"
+        f"{loss_number(trial.judged_clip_loss)}"
     )
     return textwrap.fill(
         plain(f"{figures}: {quality.what}"),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from accel_space.methods import METHODS
 from generator.artefacts.writing.written import WIDTH, plain
-from storage.records.budgets import CLIP_LOSS
-from storage.records.conclusions.words import loss_title
+from storage.records.budgets import CLIP_LOSS, Figure
+from storage.records.conclusions.words import loss_number, loss_title, speedup_words
 from storage.records.points import by_short_names
 from storage.records.protocol import Protocol
 from storage.records.study import Study
@@ -39,7 +39,6 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
     """
     measured = trial.measurement
     speed_low, speed_high = measured.speedup_ci
-    loss_low, loss_high = measured.clip_loss_ci
     params = by_short_names(trial.params)
     rows = {
         "trial": f"{trial.number} of {study.name}",
@@ -49,7 +48,7 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
         f"{'drawn alone' if protocol.batch_size == 1 else f'in batches of {protocol.batch_size}'}, "
         f"{measured.baseline_latency_s:.3g} s without acceleration",
         **_warm_up(trial),
-        "CLIP loss": f"{trial.clip_loss:.4f} (95%: {loss_low:.4f} to {loss_high:.4f})",
+        "CLIP loss": _loss(Figure(trial.clip_loss, *measured.clip_loss_ci)),
         **_own_loss(trial),
         **_confirmation(trial),
         "pictures": f"{protocol.num_samples} of {protocol.width}x{protocol.height} pixels, "
@@ -86,9 +85,12 @@ def _own_loss(trial: Trial) -> dict[str, str]:
     """Its loss in the study's own metric, where that is another one: as it is judged."""
     if trial.loss_name == CLIP_LOSS:
         return {}
-    loss = trial.lost(trial.judged)
-    words = f"{loss.value:.4f} (95%: {loss.low:.4f} to {loss.high:.4f})"
-    return {loss_title(trial.loss_name): words}
+    return {loss_title(trial.loss_name): _loss(trial.lost(trial.judged))}
+
+
+def _loss(loss: Figure, interval: str = "95%: ") -> str:
+    ends = f"{loss_number(loss.low)} to {loss_number(loss.high)}"
+    return f"{loss_number(loss.value)} ({interval}{ends})"
 
 
 def _warm_up(trial: Trial) -> dict[str, str]:
@@ -106,10 +108,9 @@ def _confirmation(trial: Trial) -> dict[str, str]:
     if trial.confirmed is None:
         return {}
     again = trial.confirmed
-    (speed_low, speed_high), (loss_low, loss_high) = again.speedup_ci, again.clip_loss_ci
+    loss = _loss(Figure(again.clip_loss, *again.clip_loss_ci), interval="")
     return {
-        "confirmed": f"{again.speedup:.2f}x ({speed_low:.2f} to {speed_high:.2f}), CLIP loss "
-        f"{again.clip_loss:.4f} ({loss_low:.4f} to {loss_high:.4f}) on {again.samples} prompts "
+        "confirmed": f"{speedup_words(again)}, CLIP loss {loss} on {again.samples} prompts "
         "that the search did not see"
     }
 

@@ -14,6 +14,7 @@ from storage.records.budgets import Budgets
 from storage.records.conclusions.passed_over import passed_over
 from storage.records.conclusions.words import (
     figures,
+    loss_share,
     loss_title,
     risk_in_words,
     sentence,
@@ -107,7 +108,7 @@ class Conclusion:
         if self.answer is not None:
             words = (
                 f"answer {self.answer.judged_speedup:.2f}x, {self._loss} "
-                f"{self.answer.judged_loss:.1%} (trial {self.answer.number}), "
+                f"{loss_share(self.answer.judged_loss)} (trial {self.answer.number}), "
                 f"{self._chance(self.answer)} sure"
             )
         elif self.bolder is None:
@@ -133,7 +134,8 @@ class Conclusion:
         if trial is None:
             return "no point is measured yet"
         words = (
-            f"no point is inside {inside} yet; the least {self._loss} is {trial.judged_loss:.1%}, "
+            f"no point is inside {inside} yet; the least {self._loss} is "
+            f"{loss_share(trial.judged_loss)}, "
             f"at {trial.judged_speedup:.2f}x (trial {trial.number})"
         )
         lack = self.budgets.why_not(trial.judged)

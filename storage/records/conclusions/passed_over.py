@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from storage.records.budgets import Budgets
-from storage.records.conclusions.words import risk_in_words
+from storage.records.conclusions.words import loss_share, risk_in_words
 from storage.records.judgement import SURE
 from storage.records.requirement import Requirement, serves
 from storage.records.trial import Trial
@@ -39,8 +39,8 @@ def passed_over(
         return ""
     speedup, loss, trial = max(faster, key=lambda each: each[0])
     return (
-        f"trial {trial.number} looked faster, {speedup:.2f}x at a loss of {loss:.1%}, and was "
-        f"passed over: {_lack(trial, asked, budgets)}"
+        f"trial {trial.number} looked faster, {speedup:.2f}x at a loss of {loss_share(loss)}, and "
+        f"was passed over: {_lack(trial, asked, budgets)}"
     )
 
 
@@ -56,7 +56,7 @@ def _lack(trial: Trial, asked: Requirement, budgets: Budgets) -> str:
     if not budgets.allow(judged):
         return budgets.why_not(judged)
     if trial.judged_loss > budgets.most_loss:
-        return f"by both measurements it loses {trial.judged_loss:.1%}"
+        return f"by both measurements it loses {loss_share(trial.judged_loss)}"
     if trial.chance_inside(budgets) < SURE:
         return f"there is {risk_in_words(trial, budgets)}"
     if asked.speedup is not None and slowest < asked.speedup:

@@ -16,9 +16,19 @@ def speedup_words(measured: Measurement) -> str:
     return f"{measured.speedup:.2f}x ({low:.2f} to {high:.2f})"
 
 
+def loss_share(loss: float) -> str:
+    """A loss in percent; none that rounds to zero has a sign."""
+    return f"{loss:z.1%}"
+
+
+def loss_number(loss: float) -> str:
+    """The same in the four decimals of scripts."""
+    return f"{loss:z.4f}"
+
+
 def loss_words(loss: Figure) -> str:
     """A loss and its interval."""
-    return f"{loss.value:.1%} ({loss.low:.1%} to {loss.high:.1%})"
+    return f"{loss_share(loss.value)} ({loss_share(loss.low)} to {loss_share(loss.high)})"
 
 
 def loss_title(name: str) -> str:
