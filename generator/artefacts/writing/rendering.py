@@ -96,6 +96,8 @@ def common(
         "size_stays": bool({"height", "width"} & held.keys()),
         "remarks": _remarks(values, held, methods),
         "batch_size": protocol.batch_size,
+        "decides_together": protocol.batch_size > 1
+        and any(method.has_hit is not None for method, _ in methods),
         "held": {name: literals(why) for name, why in held.items()},
         "warms_up": any(method.is_lossless for method, _ in methods),
         "needs_gpu": any(method.needs_gpu for method, _ in methods),
@@ -123,8 +125,8 @@ def _remarks(values: Values, held: Mapping[str, str], methods: Sequence[Applied]
     }
     sentences = [f"{words}: {held[name]}." for name, words in said.items() if name in held]
     sentences += [
-        f"The trial drew {protocol.batch_size} at a time. {method.title} decides for a whole "
-        "batch, so other batches give other pictures."
+        f"{method.title} decides for a whole batch, and was measured in batches of "
+        f"{protocol.batch_size}: other batches hit at other steps and give other pictures."
         for method, _ in methods
         if method.has_hit is not None
     ]

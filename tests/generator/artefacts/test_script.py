@@ -152,21 +152,26 @@ def test_a_trial_that_accelerates_nothing_has_no_script() -> None:
 
 
 @pytest.mark.parametrize(
-    ("methods", "params", "is_said"),
+    ("methods", "params", "decides"),
     [
         (["first_block_cache"], {"first_block_cache.threshold": 0.1}, True),
         (["fewer_steps"], {"fewer_steps.num_inference_steps": 14}, False),
     ],
 )
-def test_a_cache_that_decides_for_a_batch_says_so(
-    methods: list[str], params: dict[str, Any], is_said: bool
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_command_of_a_head_draws_in_the_batches_that_decide(
+    methods: list[str], params: dict[str, Any], decides: bool, batch: int
 ) -> None:
-    study, trial = made_study("SD3.5-medium", methods, params, steps=28)
-    batch = study.protocol.batch_size
+    study, trial = made_study("SD3.5-medium", methods, params, steps=28, batch_size=batch)
     head = " ".join(rendered(study, trial).split('"""')[1].split())
 
-    said = f"drew {batch} at a time. First-Block-Cache decides for a whole batch"
-    assert (said in head) == is_said
+    said = f"First-Block-Cache decides for a whole batch, and was measured in batches of {batch}:"
+    assert (said in head) == decides
+    # One picture alone decides as a batch of four does not.
+    together = decides and batch > 1
+    assert ("Equal prompts and seeds, 4 at a time, give the pictures" in head) == together
+    assert ("THIS_FILE --prompts prompts.txt" in head) == together
+    assert ('THIS_FILE --prompt "a red square"' in head) != together
 
 
 def test_a_script_is_given_the_generators_of_the_methods_below_a_graph() -> None:

@@ -19,8 +19,8 @@ Written by accelfront from what it measured:
 
 Equal seeds give the pictures of that trial:
     python THIS_FILE --prompt "a red square" --out picture.png
-The trial drew 1 at a time. First-Block-Cache decides for a whole batch, so other
-batches give other pictures.
+First-Block-Cache decides for a whole batch, and was measured in batches of 1: other
+batches hit at other steps and give other pictures.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ Written by accelfront from what it measured:
                 transformers==5.23.0, DeepCache==0.1.1, tgate==1.0.0, tomesd==0.1.3,
                 open_clip_torch==3.3.0
 
-Equal seeds give the pictures of that trial:
-    python THIS_FILE --prompt "a red square" --out picture.png
-The trial drew 4 at a time. First-Block-Cache decides for a whole batch, so other
-batches give other pictures.
+Equal prompts and seeds, 4 at a time, give the pictures of that trial:
+    python THIS_FILE --prompts prompts.txt --out picture.png
+First-Block-Cache decides for a whole batch, and was measured in batches of 4: other
+batches hit at other steps and give other pictures.
 """
 
 from __future__ import annotations
