@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from accel_space.method import Learned, Params
@@ -22,6 +21,7 @@ from objectives.quality.scorer import Scorer, TextEmbeddings
 from objectives.trial_recorder import TrialRecorder
 from storage.records.measurement import Measurement
 from storage.records.protocol import Protocol
+from storage.records.record import GREATEST
 
 if TYPE_CHECKING:
     import torch
@@ -97,11 +97,8 @@ class Objective:
         with failing_plainly():
             learned = self._runner.learn(self._batches[0])
         for name, values in learned.items():
-            if not values or not all(map(isfinite, values)):
-                raise MeasurementError(
-                    f"{name} cannot be calibrated: from call to call the blocks of this denoiser "
-                    "change by nothing, or by no number; leave it out"
-                )
+            if why := _why_not_kept(values):
+                raise MeasurementError(f"{name} cannot be calibrated: {why}; leave {name} out")
         return learned
 
     def doubt(self, baseline: Baseline) -> str:
@@ -247,3 +244,17 @@ class Objective:
                 baseline_pictures=reference,
             )
             recorder.quality.add(batch, drawn)
+
+
+def _why_not_kept(learned: Learned) -> str:
+    """Why a study cannot go by what a method has learned; empty if it can."""
+    if not learned:
+        return "from call to call the blocks of this denoiser change by nothing"
+    # What is no number is at most nothing.
+    strange = [value for value in learned if not abs(value) <= GREATEST]
+    if not strange:
+        return ""
+    return (
+        f"it learned {strange[0]:.3g} of this denoiser, and a study keeps numbers up to "
+        f"{GREATEST:g}"
+    )

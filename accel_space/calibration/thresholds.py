@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
+
+from storage.records.record import GREATEST
 
 DIGITS = 3
 """Of a threshold that are written; rounded up, it still hits where it was to hit."""
@@ -15,7 +17,8 @@ def spread_thresholds(
     """Choose thresholds at which a cache hits more and more often.
 
     Args:
-        errors: The errors at which the cache decides; no others change what it does.
+        errors: The errors at which the cache decides; no others change what it does. Those that no
+            record takes are left out.
         hits: How many calls hit at a threshold.
         most: How many thresholds at most.
 
@@ -24,7 +27,7 @@ def spread_thresholds(
         one the first call hits, and at none more calls than at the last. Empty if none hits.
     """
     least: dict[int, float] = {}
-    for threshold in sorted({rounded_up(each) for each in errors if isfinite(each) and each > 0}):
+    for threshold in sorted({rounded_up(each) for each in errors if 0 < each <= GREATEST}):
         least.setdefault(hits(threshold), threshold)
     counts = sorted(count for count in least if count > 0)
     gaps = max(1, min(most, len(counts)) - 1)

@@ -29,6 +29,8 @@ def test_of_thresholds_with_as_many_hits_the_least_is_taken() -> None:
 
 def test_what_is_no_error_is_left_out_and_without_a_hit_there_is_no_threshold() -> None:
     assert spread_thresholds((0.1, nan, inf, 0.0, -1.0), _hits, 9) == (0.1,)
+    # No study can keep what is greater.
+    assert spread_thresholds((0.1, 1e9, 1.01e9), lambda threshold: int(threshold), 9) == (1e9,)
     assert spread_thresholds(ERRORS, lambda threshold: 0, 9) == ()
     assert spread_thresholds((), _hits, 9) == ()
 
