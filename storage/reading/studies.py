@@ -119,6 +119,22 @@ def find_study(store: Store, name: str) -> Study | None:
     return study
 
 
+def own_study(store: Store, name: str) -> Study | None:
+    """Read the study of this name to go on with it; None if it has not begun.
+
+    Raises:
+        StorageError: If it cannot be read.
+    """
+    if not has_study(store, name):
+        return None
+    try:
+        [study] = read_studies(store, name)
+    except NoStudiesError:
+        # Another worker is just creating it.
+        return None
+    return study
+
+
 def find_name(store: Store, given: str) -> str:
     """The whole name of the study of ours that is named by it, by its label or by its digest.
 

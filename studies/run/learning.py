@@ -9,7 +9,7 @@ from accel_space.method import Learned
 from storage.database.baselines import find_learned, keep_learned
 from storage.database.opening import Store
 from storage.database.retry import DatabaseRetry
-from storage.reading.studies import find_study
+from storage.reading.studies import own_study
 from studies.plan import Plan
 from studies.planning.budgets import first_budgets
 from studies.run.measuring import PipelineLoader
@@ -33,12 +33,13 @@ def with_learned(
     Raises:
         InputError: If nobody says how much may be lost, or the model cannot be loaded.
         MeasurementError: If the unaccelerated pipeline makes no pictures.
+        StorageError: If the study cannot be read.
     """
     names = learners(plan.stack)
     if not names:
         return plan
     retry = DatabaseRetry(tell)
-    study = retry(lambda: find_study(store, plan.study_name))
+    study = retry(lambda: own_study(store, plan.study_name))
     if study is not None:
         return plan.knowing(study.learned)
     first_budgets(plan.request)

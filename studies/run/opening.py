@@ -11,7 +11,7 @@ from objectives.quality import METRICS
 from storage.database.baselines import baseline_key
 from storage.database.opening import Store
 from storage.database.retry import DatabaseRetry
-from storage.reading.studies import find_study
+from storage.reading.studies import own_study
 from storage.records.budgets import Budgets
 from storage.records.study import Space
 from storage.study_store.opening import StudyDefinition
@@ -55,8 +55,11 @@ def with_metrics_kept(plan: Plan, store: Store, tell: Callable[[str], None]) -> 
         plan: What is to be run.
         store: Where its study may be.
         tell: Told in words that the database is waited for.
+
+    Raises:
+        StorageError: If the study cannot be read.
     """
-    record = DatabaseRetry(tell)(lambda: find_study(store, plan.study_name))
+    record = DatabaseRetry(tell)(lambda: own_study(store, plan.study_name))
     protocol, request = plan.protocol, plan.request
     kept = () if record is None else record.protocol.metrics
     weights, notes, files = dict(plan.weights), [], {} if record is None else record.files

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+import optuna
 import pytest
 from sqlalchemy import delete, select
 
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store
 from storage.database.schema import baselines
+from storage.errors import StorageError
 from storage.reading.studies import read_studies
+from storage.study_store import attributes as keys
 from storage.study_store.upkeep.removal import remove_study
 from studies.plan import make_plan
 from studies.request import StudyRequest
@@ -91,6 +94,25 @@ def test_a_study_of_an_earlier_release_goes_on_as_it_began(
     assert not any("calibrating" in stage for stage in stages)
     assert study.learned == {} and len(study.trials) == 1
     assert study.space.choices["first_block_cache.threshold"][:2] == [0.02, 0.05]
+
+
+def test_a_study_that_cannot_be_read_is_refused_before_anything_is_calibrated(
+    make_mag_request: MakeRequest, store: Store, loader: PipelineLoader
+) -> None:
+    request = make_mag_request()
+    plan = make_plan(request)
+    open_study_store(plan, store).leave()
+    # As a later release might have it.
+    study = optuna.load_study(study_name=plan.study_name, storage=store.optuna)
+    study.set_user_attr(keys.LEARNED, {"mag_cache": {"ratios": [1.0, 1.1]}})
+
+    said: list[Progress] = []
+    with pytest.raises(StorageError, match=r"not as accelfront keeps one: learned\.mag_cache"):
+        run_study(plan, store, said.append, loader)
+
+    assert not any("calibrating" in each.stage for each in said)
+    with store.engine.connect() as connection:
+        assert not connection.execute(select(baselines.c.key)).all()
 
 
 def test_workers_that_begin_together_take_what_the_first_has_kept(
