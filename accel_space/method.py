@@ -42,6 +42,10 @@ class Choices:
         if self.default not in self.values:
             raise ValueError(f"the default {self.default} must be one of {self.values}")
 
+    def nearest(self, value: Value) -> Value:
+        """The choice that is nearest to a value."""
+        return min(self.values, key=lambda choice: abs(choice - value))
+
 
 Space = dict[str, Choices]
 

@@ -126,9 +126,7 @@ def _with_nearest(stack: Stack, params: Params) -> Point:
     """
     given = stack.read(by_whole_names(params))
     return {
-        name: min(choices.values, key=lambda choice: abs(choice - given[name]))
-        if choices.are_learned
-        else given[name]
+        name: choices.nearest(given[name]) if choices.are_learned else given[name]
         for name, choices in stack.space.items()
     }
 

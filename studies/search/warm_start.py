@@ -98,10 +98,7 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
 def _nearest(stack: Stack, params: Point) -> Point:
     """The point of a stack whose values are nearest to those given."""
     return stack.canonical(
-        {
-            name: min(choices.values, key=lambda value: abs(value - params[name]))
-            for name, choices in stack.space.items()
-        }
+        {name: choices.nearest(params[name]) for name, choices in stack.space.items()}
     )
 
 
@@ -110,8 +107,8 @@ def _join(stack: Stack, fronts: Sequence[Sequence[Trial]]) -> Iterable[_Guess]:
     seen: set[str] = set()
     for trials in product(*fronts):
         params = stack.default | {
-            # A stack may leave a parameter no choice that its method alone has.
-            name: value if value in stack.space[name].values else stack.space[name].default
+            # A stack may leave a parameter no choice that its method alone has, or learn others.
+            name: stack.space[name].nearest(value)
             for trial in trials
             for name, value in trial.params.items()
         }

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.storage.stub_loader import StubLoader
+from storage.database.baselines import keep_learned
 from storage.database.opening import Store
 from studies.plan import make_plan
 from studies.request import StudyRequest
+from studies.run.opening import learned_key
 from studies.run.progress import RunResult
 from studies.run.runner import run_study
 from studies.search.first_points import first_points
@@ -35,6 +39,21 @@ def test_a_stack_begins_with_what_its_parts_found(make_request: MakeRequest, sto
         assert point in [stack.stack.canonical(each) for each in joined]
     first = run(stack.request, store).study.trials[0]
     assert first.params == points[0]
+
+
+def test_a_threshold_that_a_part_learned_is_joined_as_the_nearest_of_the_stack(
+    make_request: MakeRequest, store: Store
+) -> None:
+    """And not as its default one, 0.05."""
+    request = make_request(pipeline="tiny-shapes-dit", trials=2)
+    part = replace(request, methods=("first_block_cache",))
+    keep_learned(store.engine, learned_key(make_plan(part), "first_block_cache"), [0.301, 0.402])
+    run(part, store)
+    run(replace(request, methods=("cfg_cutoff",)), store)
+    stack = make_plan(replace(request, methods=("first_block_cache", "cfg_cutoff")))
+    points = warm_points(stack.knowing({"first_block_cache": (0.05, 0.302, 0.403)}), store)
+    assert points
+    assert {point["first_block_cache.threshold"] for point in points} <= {0.302, 0.403}
 
 
 def test_parts_under_another_protocol_do_not_count(make_request: MakeRequest, store: Store) -> None:
