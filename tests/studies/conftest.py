@@ -64,9 +64,3 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(storage_url: str, empty_database: Path) -> Store:
     copyfile(empty_database, storage_url.removeprefix("sqlite:///"))
     return open_store(storage_url)
-
-
-@pytest.fixture
-def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is timed again, however busy the machine that runs the tests is."""
-    monkeypatch.setattr("studies.run.remeasurement.due.to_time_again", lambda trials, front: [])

@@ -113,7 +113,6 @@ def test_weights_that_do_not_fit_leave_no_study(
     assert not study_names(store)
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_a_study_whose_weights_are_gone_goes_on_without_them_and_ends(
     make_request: MakeRequest, store: Store, tmp_path: Path
 ) -> None:

@@ -32,8 +32,6 @@ SETTINGS: dict[str, Any] = {
     "progress": False,
 }
 
-pytestmark = pytest.mark.usefixtures("quiet_machine")
-
 
 def write_lora(folder: Path) -> Path:
     """A LoRA of two ranks for the attention of tiny-shapes, with weights from a seed."""

@@ -43,7 +43,6 @@ def search(url: str) -> Search:
     )
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_a_study_is_searched_and_the_same_call_resumes_it(
     search: Search, url: str, tmp_path: Path
 ) -> None:
@@ -71,7 +70,6 @@ def test_a_study_is_searched_and_the_same_call_resumes_it(
     assert again.script(tmp_path / "draw.py", again.trials[0]) == tmp_path / "draw.py"
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_the_command_line_goes_on_with_a_study_of_python(search: Search, url: str) -> None:
     name = search(trials=1).name
     command = (
@@ -84,7 +82,6 @@ def test_the_command_line_goes_on_with_a_study_of_python(search: Search, url: st
     assert (study.name, len(study.trials)) == (name, 2)
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_prompts_are_given_as_texts(
     search: Search, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -98,7 +95,6 @@ def test_prompts_are_given_as_texts(
     assert first.trials[0].point.protocol.num_samples == 2
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_what_is_drawn_is_asked_for(search: Search) -> None:
     study = search(
         trials=1,
@@ -181,7 +177,6 @@ def test_prompts_that_are_none_are_not_kept(
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_numbers_and_types_may_be_those_of_numpy_and_torch(search: Search) -> None:
     given: dict[str, Any] = {"trials": np.int64(1), "guidance": np.float32(6)}
     study = search(dtype=torch.float32, size=[64, 32], **given)
@@ -200,7 +195,6 @@ def test_a_defect_is_no_error_of_the_interface(
         search(trials=1)
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_a_search_shows_its_progress_and_leaves_the_process_as_it_was(
     search: Search, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,7 +215,6 @@ def test_a_search_shows_its_progress_and_leaves_the_process_as_it_was(
     assert warnings.filters == filters
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_an_interrupt_lets_the_trial_finish_and_a_second_one_stops_at_once(
     search: Search, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,8 +35,6 @@ SMALL: dict[str, Any] = {
 NO_TRIAL = SMALL | {"timeout_s": 1e-3}
 """What stores a study and measures no point."""
 
-pytestmark = pytest.mark.usefixtures("quiet_machine")
-
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:

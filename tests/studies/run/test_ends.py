@@ -20,8 +20,6 @@ from studies.run.progress import Progress
 from tests.studies.conftest import MakeRequest
 from tests.studies.run.conftest import RunStudy, load
 
-pytestmark = pytest.mark.usefixtures("quiet_machine")
-
 
 def test_a_met_requirement_ends_the_search(
     run: RunStudy, make_small_request: MakeRequest, store: Store

@@ -24,8 +24,6 @@ from studies.run.progress import Progress
 from studies.run.runner import run_study
 from tests.studies.conftest import MakeRequest
 
-pytestmark = pytest.mark.usefixtures("quiet_machine")
-
 STEPS = 4
 
 

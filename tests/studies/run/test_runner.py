@@ -21,8 +21,6 @@ from studies.run.progress import Progress
 from tests.studies.conftest import MakeRequest
 from tests.studies.run.conftest import RunStudy, load
 
-pytestmark = pytest.mark.usefixtures("quiet_machine")
-
 
 def test_all_points_are_measured_once_and_a_second_run_measures_nothing(
     run: RunStudy, make_small_request: MakeRequest, store: Store

@@ -22,8 +22,6 @@ from tests import command_line
 from tests.studies.conftest import MakeRequest
 from tests.studies.run.conftest import RunStudy, load
 
-pytestmark = pytest.mark.usefixtures("quiet_machine")
-
 
 def test_a_worker_killed_while_choosing_holds_nothing_up(
     run: RunStudy, make_small_request: MakeRequest, store: Store

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import pytest
-
 from benchmarks.storage.stub_loader import REQUEST
 from storage.database.opening import Store
 from studies.plan import make_plan
@@ -48,7 +46,6 @@ def test_what_may_be_confirmed_is_counted_from_the_start() -> None:
     assert [room_to_confirm(points, wanted) for wanted in (1, 8, 24)] == [0, 0, 2]
 
 
-@pytest.mark.usefixtures("quiet_machine")
 def test_a_run_tells_how_long_its_remeasurements_will_take(store: Store) -> None:
     seen: list[Progress] = []
     plan = make_plan(replace(REQUEST, trials=16, loss_budget=0.0205))
