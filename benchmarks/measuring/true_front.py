@@ -47,6 +47,7 @@ from objectives.timing.device import device_name, find_device
 from storage.database.imported_points import keep_imported_points
 from storage.database.opening import Store, open_store
 from storage.reading.studies import read_studies
+from storage.records.conclusions.learned_anew import learned_choices
 from storage.records.study import Study
 from storage.records.trial import Point
 from studies.errors import StudyFailedError
@@ -277,6 +278,7 @@ def described_study(study: Study) -> dict[str, Any]:
         "study": study.name,
         "versions": study.versions,
         "distinct": study.space.distinct,
+        "learned_choices": learned_choices(study),
         "trials": [
             {"trial": trial.number, "params": trial.params, **trial.measurement.as_json()}
             for trial in study.trials

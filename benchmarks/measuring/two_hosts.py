@@ -6,6 +6,7 @@
 
 where the second command runs on another machine of the same kind. A latency holds if the second is
 within 3% of the first. Points that are not captured stand beside, as they wait for their host.
+Thresholds that each machine learned for itself are compared with the nearest.
 Writes `two-hosts-<what was measured>.json` and `.md` into `--out`.
 """
 
@@ -20,6 +21,7 @@ from benchmarks.measuring.true_front_page import read_results
 from benchmarks.shared.result_files import keep_results, results_parser
 from objectives.errors import InputError
 from objectives.statistics import latency
+from storage.records.conclusions.learned_anew import counterpart
 from storage.records.points import point_text
 
 TOLERANCE = 0.03
@@ -67,12 +69,14 @@ def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[di
     """The latencies of each point that both machines measured, and of the plain pipeline beside."""
     for stack, before in first["stacks"].items():
         after = second["stacks"].get(stack, {})
+        choices = [each.get("learned_choices", {}) for each in (before, after)]
         for one in before.get("trials", []):
             for two in after.get("trials", []):
-                if one["params"] == two["params"]:
-                    point = {"stack": stack, "params": one["params"]}
+                if counterpart(one["params"], *choices) == two["params"]:
                     yield {
-                        **point,
+                        "stack": stack,
+                        "params": one["params"],
+                        "second_params": two["params"],
                         "is_captured": CAPTURED in stack.split("+"),
                         **ratio(one["latencies_s"], two["latencies_s"]),
                         "plain": ratio(one["baseline_latencies_s"], two["baseline_latencies_s"]),
@@ -138,11 +142,17 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     for point in results["points"]:
         low, high = point["ratio_ci"]
         lines.append(
-            f"| {point['stack']} | {point_text(point['params'])} | {point['first_s']:.4f} "
+            f"| {point['stack']} | {_told(point)} | {point['first_s']:.4f} "
             f"| {point['second_s']:.4f} | {point['ratio']:.3f} ({low:.3f} to {high:.3f}) "
             f"| {'yes' if point['holds'] else 'no'} | {point['plain']['ratio']:.3f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _told(point: Mapping[str, Any]) -> str:
+    """The point of both machines."""
+    first, second = point_text(point["params"]), point_text(point["second_params"])
+    return first if first == second else f"{first}, on the second {second}"
 
 
 if __name__ == "__main__":

@@ -145,6 +145,21 @@ def test_captured_latencies_hold_within_three_percent(
     assert found["plain"]["farthest"] == pytest.approx(1.6)
 
 
+def test_thresholds_that_each_host_learned_are_compared_with_the_nearest(
+    script: Script, file: Callable[[Mapping[str, Any], str], Path]
+) -> None:
+    def learned(*thresholds: float) -> dict[str, Any]:
+        name = "first_block_cache.threshold"
+        trials = [trial(number, 0.5, params={name: each}) for number, each in enumerate(thresholds)]
+        found = front(first_block_cache=trials)
+        found["stacks"]["first_block_cache"]["learned_choices"] = {name: thresholds}
+        return found
+
+    first, second = learned(0.0483, 0.124, 0.3), learned(0.0485, 0.125, 0.2)
+    points = script("two_hosts", file(first, "first"), file(second, "second"))["points"]
+    assert [list(point["second_params"].values()) for point in points] == [[0.0485], [0.125]]
+
+
 def test_files_of_other_settings_are_not_compared(
     script: Script,
     file: Callable[[Mapping[str, Any], str], Path],

@@ -49,7 +49,8 @@ def diff(
     """Compare two studies: of two devices, two versions or two files of prompts.
 
     Shows what was done otherwise, and for each point that both measured whether speedup and loss
-    differ beyond their intervals.
+    differ beyond their intervals. Of values that each study learned for itself, such as thresholds,
+    the nearest are compared.
     """
     from accelfront.screen.tables import print_json
     from accelfront.screen.terminal import console
@@ -151,20 +152,22 @@ def _points(compared: Comparison) -> Table:
     for each in compared.shared:
         if any(each.on_front):
             table.add_row(*_cells(each))
-    table.caption = (
-        f"points on a front; intervals at 95%\n{DIFFERS} A and B differ beyond their intervals"
-    )
+    notes = [
+        "points on a front; intervals at 95%",
+        f"{DIFFERS} A and B differ beyond their intervals",
+    ]
+    if any(each.is_learned_anew for each in compared.shared):
+        notes.append("A / B: each learned this value for itself, and the nearest is compared")
+    table.caption = "\n".join(notes)
     table.caption_justify = "left"
     return table
 
 
 def _cells(each: Shared) -> list[str]:
     from storage.records.conclusions.words import loss_share
-    from storage.records.points import by_short_names
 
     ratio, loss = each.speedup, each.loss
     low, high = 100 * loss.low, 100 * loss.high
-    params = by_short_names(each.trials[0].params)
     return [
         "\n".join(NAMES),
         "\n".join(str(trial.number) for trial in each.trials),
@@ -173,7 +176,10 @@ def _cells(each: Shared) -> list[str]:
         f"{ratio.value:.2f}{_mark(ratio)}\n{ratio.low:.2f}..{ratio.high:.2f}",
         "\n".join(loss_share(trial.judged_loss) for trial in each.trials),
         f"{100 * loss.value:+z.1f}{_mark(loss)}\n{low:z.1f}..{high:z.1f}",
-        "\n".join(f"{name}={value:g}" for name, value in params.items()),
+        "\n".join(
+            f"{name}={one:g}" if one == other else f"{name}={one:g} / {other:g}"
+            for name, (one, other) in each.params.items()
+        ),
     ]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import exp, hypot, log
 from typing import Any, NamedTuple
 
 from storage.records.budgets import CLIP_LOSS
+from storage.records.conclusions.learned_anew import counterpart, learned_choices
 from storage.records.measurement import Interval, reaches
 from storage.records.points import by_short_names, point_key
 from storage.records.study import Study
-from storage.records.trial import Trial
+from storage.records.trial import Point, Trial
 
 
 class Change(NamedTuple):
@@ -62,7 +64,7 @@ class Shared:
     """A point that both studies measured.
 
     Attributes:
-        trials: Their trials of it.
+        trials: Their trials of it; a value that each learned for itself may differ a little.
         on_front: Which of them has it on its front.
         speedup: The second's speedup over the first's.
         clip_loss: The second's CLIP loss minus the first's.
@@ -75,11 +77,23 @@ class Shared:
     clip_loss: Change
     loss: Change
 
+    @property
+    def params(self) -> dict[str, tuple[int | float, int | float]]:
+        """Both studies' values by a parameter's short name."""
+        first, second = (trial.params for trial in self.trials)
+        return by_short_names({name: (value, second[name]) for name, value in first.items()})
+
+    @property
+    def is_learned_anew(self) -> bool:
+        """Whether a value of it is one that each study learned for itself."""
+        return self.trials[0].params != self.trials[1].params
+
     def as_json(self) -> dict[str, Any]:
         """An entry of `diff --json`."""
         judged = [trial.judged for trial in self.trials]
         return {
-            "params": by_short_names(self.trials[0].params),
+            "params": {name: one for name, (one, _) in self.params.items()},
+            **self._other_params,
             "trials": [trial.number for trial in self.trials],
             "on_front": list(self.on_front),
             "speedup": [each.speedup for each in judged],
@@ -90,6 +104,13 @@ class Shared:
             "clip_loss_difference": self.clip_loss.as_json(),
             **self._loss_json(),
         }
+
+    @property
+    def _other_params(self) -> dict[str, Any]:
+        """The second study's values, where they are others."""
+        if not self.is_learned_anew:
+            return {}
+        return {"other_params": {name: other for name, (_, other) in self.params.items()}}
 
     def _loss_json(self) -> dict[str, Any]:
         """The loss of studies that search by another one than CLIP's."""
@@ -116,9 +137,11 @@ class Comparison:
     def __init__(self, first: Study, second: Study) -> None:
         self.studies = (first, second)
         self.otherwise = _otherwise(_settings(first), _settings(second))
-        points = [_by_key(study.trials) for study in self.studies]
-        fronts = [_by_key(study.front) for study in self.studies]
-        ours, theirs = points
+        choices = [learned_choices(study) for study in self.studies]
+        # The points of the first study by what they are in the second one.
+        as_theirs = partial(counterpart, own=choices[0], others=choices[1])
+        ours, theirs = _by_key(first.trials, as_theirs), _by_key(second.trials)
+        fronts = [_by_key(first.front, as_theirs), _by_key(second.front)]
         both = sorted(ours.keys() & theirs.keys(), key=lambda key: -ours[key].judged_speedup)
         self.shared = [
             _shared(ours[key], theirs[key], (key in fronts[0], key in fronts[1])) for key in both
@@ -146,8 +169,8 @@ class Comparison:
         }
 
 
-def _by_key(trials: Iterable[Trial]) -> dict[str, Trial]:
-    return {point_key(trial.params): trial for trial in trials}
+def _by_key(trials: Iterable[Trial], named: Callable[[Point], Point] = dict) -> dict[str, Trial]:
+    return {point_key(named(trial.params)): trial for trial in trials}
 
 
 def _shared(first: Trial, second: Trial, on_front: tuple[bool, bool]) -> Shared:

@@ -137,6 +137,36 @@ def test_studies_of_two_losses_are_not_compared(url: str) -> None:
     )
 
 
+def add_by_threshold(url: str, digest: str, *thresholds: float) -> None:
+    """A study that learned these thresholds, and measured them all."""
+    study = add_study(open_store(url, create=True), "first_block_cache", digest=digest)
+    name = "first_block_cache.threshold"
+    space = {"distinct": 3, "grid": 3, "choices": {name: thresholds}}
+    study.set_user_attr(keys.SPACE, space)
+    study.set_user_attr(keys.LEARNED, {"first_block_cache": thresholds})
+    for place, threshold in enumerate(thresholds, 2):
+        loss = 0.01 * place
+        add_point(study, {name: threshold}, (place, place - 0.1, place + 0.1), (loss, 0.0, 0.1))
+
+
+def test_thresholds_that_each_study_learned_are_compared_with_the_nearest(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    add_by_threshold(url, A, 0.0483, 0.124, 0.3)
+    add_by_threshold(url, B, 0.0485, 0.125, 0.2)
+    found = json.loads(diff(url, A, B, "--json").stdout)
+    assert [(each["params"], each["other_params"]) for each in found["points"]] == [
+        ({"threshold": 0.124}, {"threshold": 0.125}),
+        ({"threshold": 0.0483}, {"threshold": 0.0485}),
+    ]
+    assert [[each["params"] for each in alone] for alone in found["alone"]] == [
+        [{"threshold": 0.3}],
+        [{"threshold": 0.2}],
+    ], "what is far away is another point"
+    said = " ".join(diff(url, A, B).stdout.split())
+    assert "Both measured 2 points." in said and "threshold=0.124 / " in said
+    assert "A / B: each learned this value for itself, and the nearest is compared" in said
+
+
 def test_it_needs_no_torch(url: str, tmp_path: Path) -> None:
     assert "torch" not in modules_after("diff", A, B, "--storage", url, cwd=tmp_path)
 
