@@ -81,7 +81,7 @@ caches. A dynamic cache may take many points until one hits."""
 BESIDE: Mapping[str, Point] = {
     # A quarter of the calls, and more of them early, where a picture is decided.
     "step_cache": {"step_cache.interval": 4.0, "step_cache.power": 1.5},
-    # vLLM-Omni's default.
+    # vLLM-Omni's default; the nearest threshold that the study learns is measured.
     "mag_cache": {
         "mag_cache.threshold": 0.24,
         "mag_cache.max_skip_steps": 5,
@@ -98,9 +98,13 @@ def default_stacks(pipeline: str) -> list[Asked]:
 
 
 def first_points(stack: Stack) -> list[Point]:
-    """The default point of a stack, and those with a method's second point in it."""
+    """The defaults of a stack, and those with a method's second point in them.
+
+    As they stand: which of them do the same is only known of what a study learns.
+    """
+    default = {name: choices.default for name, choices in stack.space.items()}
     beside = [BESIDE[method.name] for method in stack.methods if method.name in BESIDE]
-    return [stack.default, *(stack.canonical({**stack.default, **point}) for point in beside)]
+    return [default, *({**default, **point} for point in beside)]
 
 
 def know_published(plan: Plan, store: Store) -> None:

@@ -16,15 +16,18 @@ import torch
 from accel_space.methods.mag_cache import MagCache
 from benchmarks.measuring.random_models import random_pipe, scorer_in
 from benchmarks.measuring.true_front import Front, request_of
-from benchmarks.measuring.true_front_stacks import Asked, first_points
+from benchmarks.measuring.true_front_stacks import BESIDE, Asked, first_points
 from objectives.pipelines.architecture import known_parts
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.given import take_pipe
 from objectives.pipelines.model import Model
 from objectives.settings.generation import GenerationSettings
+from storage.database.imported_points import keep_imported_points
 from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from studies.plan import make_plan
+from studies.request import StudyRequest
+from studies.search.imported_points import imported_points
 
 LANGUAGE_MODEL = {
     "vocab_size": 300,
@@ -206,3 +209,19 @@ def test_a_stack_of_captured_caches_begins_with_sensible_points() -> None:
         for point in (default, beside)
     ]
     assert full == [10, 7]
+
+
+def test_a_cache_that_learns_begins_with_the_points_of_what_it_learned(tmp_path: Path) -> None:
+    """The ratios that are assumed before make other points of equal effect."""
+    plan = make_plan(
+        StudyRequest("tiny-shapes-dit", "DPM-Solver++", 8, ("mag_cache",), trials=1, device="cpu")
+    )
+    store = open_store(f"sqlite:///{tmp_path}/a.db", create=True)
+    keep_imported_points(store.engine, plan.combination, first_points(plan.stack))
+    taught = plan.knowing({"mag_cache": (1.0, 1.21, 1.13, 1.11, 0.93, 0.98, 1.04, 1.16)})
+    stack = taught.stack
+    threshold = stack.space["mag_cache.threshold"].nearest(0.24)
+    assert imported_points(taught, store) == [
+        stack.default,
+        stack.canonical({**BESIDE["mag_cache"], "mag_cache.threshold": threshold}),
+    ]
