@@ -109,7 +109,7 @@ def draw_study(
     """
     if time.monotonic() > deadline:
         return {}, []
-    plan = make_plan(request_of(study, device, prompts))
+    plan = make_plan(request_of(study, device, prompts)).knowing(study.learned)
     drawing = Drawing(plan)
     whole = drawing.draw(drawing.pipe)
     answer = study.answer

@@ -147,6 +147,7 @@ def measure_front(
     if plan.study_name != study.name:
         print(f"left out: {study.name} has another protocol or device than this", file=sys.stderr)
         return
+    plan = plan.knowing(study.learned)
     instrument = loader.load(plan, store, lambda words: print(words, file=sys.stderr))
     for trial in study.front:
         again = instrument.objective.measure(trial.params, instrument.baseline)
