@@ -12,20 +12,19 @@ of the sweep: processes that share a device cannot time each other. Writes `blin
 from __future__ import annotations
 
 import gzip
-import json
-import random
 import tempfile
 import time
-from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.embedded.blind_spots_page import as_markdown
 from benchmarks.embedded.damage import losses
 from benchmarks.embedded.drawing import Drawing
-from benchmarks.shared.device_pool import add_pool_options, made_of
-from benchmarks.shared.result_files import RESULTS, keep_results, results_parser, results_path
+from benchmarks.embedded.pieces import Drawn, InPieces
+from benchmarks.shared.device_pool import add_pool_options
+from benchmarks.shared.result_files import RESULTS, results_parser
 from objectives.errors import InputError
 from objectives.timing.device import device_name, find_device
 from storage.database.opening import open_store
@@ -49,20 +48,10 @@ def main() -> None:
         studies = studies_of(options.sweep)
     except InputError as error:
         raise SystemExit(f"blind_spots: {error}") from None
-    results = kept_results(options.out, options.prompts, device_name(device))
-    waiting = [each for each in studies if each.combination.name not in results["studies"]]
-    # In an order of no meaning, so that a run that is cut off has seen a bit of everything.
-    random.Random(0).shuffle(waiting)
+    drawn = InPieces("blind-spots", "studies", attrgetter("combination.name"), as_markdown)
+    about = {"device": device_name(device), "prompts": options.prompts}
     draw = partial(draw_study, prompts=options.prompts, deadline=deadline)
-    for study, (versions, points) in made_of(waiting, draw, options.devices, options.processes):
-        if not points:
-            continue
-        name = study.combination.name
-        results["versions"] |= versions
-        results["studies"][name] = points
-        keep_results("blind-spots", results, as_markdown(results), options.out)
-        print(f"{name}: {len(points)} points", flush=True)
-    print(f"{len(results['studies'])} of {len(studies)} studies")
+    drawn.draw_lacking(drawn.begun(options.out, about), studies, draw, options)
 
 
 def read_options() -> Any:
@@ -88,25 +77,8 @@ def studies_of(sweep: Path) -> list[Study]:
         return read_studies(open_store(f"sqlite:///{database}"))
 
 
-def kept_results(out: Path, prompts: int, device: str) -> dict[str, Any]:
-    """What was drawn before; nothing if that was of other prompts or on another device."""
-    path = results_path("blind-spots", out)
-    if path.exists():
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if (results["prompts"], results["device"]) == (prompts, device):
-            return results
-    today = datetime.now(UTC).date().isoformat()
-    return {"date": today, "device": device, "prompts": prompts, "versions": {}, "studies": {}}
-
-
-def draw_study(
-    study: Study, device: str, prompts: int, deadline: float
-) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Draw all points of a study beside the plain pipeline, each with the same seeds.
-
-    Returns:
-        The libraries' versions, and the points; none if the time was over first.
-    """
+def draw_study(study: Study, device: str, prompts: int, deadline: float) -> Drawn:
+    """Draw all points of a study beside the plain pipeline, each with the same seeds."""
     if time.monotonic() > deadline:
         return {}, []
     plan = make_plan(request_of(study, device, prompts)).knowing(study.learned)

@@ -11,12 +11,10 @@ each piece, and goes on where it was cut off.
 
 from __future__ import annotations
 
-import json
-import random
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +26,10 @@ from benchmarks.embedded.damage import losses
 from benchmarks.embedded.drawing import Drawing
 from benchmarks.embedded.equal_loss_page import as_markdown
 from benchmarks.embedded.equal_loss_points import points_of
+from benchmarks.embedded.pieces import Drawn, InPieces
 from benchmarks.embedded.work import Work
-from benchmarks.shared.device_pool import add_pool_options, made_of
-from benchmarks.shared.result_files import keep_results, results_parser, results_path
+from benchmarks.shared.device_pool import add_pool_options
+from benchmarks.shared.result_files import results_parser
 from objectives.errors import InputError
 from objectives.quality import METRICS
 from objectives.quality.scorer import Scorer
@@ -93,20 +92,11 @@ def main() -> None:
         device, *_ = map(find_device, options.devices)
     except InputError as error:
         raise SystemExit(f"equal_loss: {error}") from None
-    results = kept_results(options, device_name(device))
+    drawn = InPieces("equal-loss", "pieces", attrgetter("name"), as_markdown)
+    about = {"device": device_name(device), "prompts": options.prompts, "points": options.points}
     pieces = pieces_of(options.pipelines, options.models, options.points)
-    waiting = [piece for piece in pieces if piece.name not in results["pieces"]]
-    # In an order of no meaning, so that a run that is cut off has seen a bit of everything.
-    random.Random(0).shuffle(waiting)
     draw = partial(draw_piece, prompts=options.prompts, models=options.models, deadline=deadline)
-    for piece, (versions, points) in made_of(waiting, draw, options.devices, options.processes):
-        if not points:
-            continue
-        results["versions"] |= versions
-        results["pieces"][piece.name] = points
-        keep_results("equal-loss", results, as_markdown(results), options.out)
-        print(f"{piece.name}: {len(points)} points", flush=True)
-    print(f"{len(results['pieces'])} of {len(pieces)} pieces")
+    drawn.draw_lacking(drawn.begun(options.out, about), pieces, draw, options)
 
 
 def read_options() -> Any:
@@ -120,18 +110,6 @@ def read_options() -> Any:
                         help="folder of models by pipeline, before the catalogue's")  # fmt: skip
     add_pool_options(parser)
     return parser.parse_args()
-
-
-def kept_results(options: Any, device: str) -> dict[str, Any]:
-    """What was drawn before; nothing if that was of other numbers or on another device."""
-    about = {"device": device, "prompts": options.prompts, "points": options.points}
-    path = results_path("equal-loss", options.out)
-    if path.exists():
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if about.items() <= results.items():
-            return results
-    today = datetime.now(UTC).date().isoformat()
-    return {"date": today, **about, "versions": {}, "pieces": {}}
 
 
 def pieces_of(pipelines: Sequence[str], models: Path | None, most: int) -> list[Piece]:
@@ -174,12 +152,8 @@ def plan_of(combination: Combination, device: str, prompts: int, models: Path | 
 
 def draw_piece(
     piece: Piece, device: str, prompts: int, models: Path | None, deadline: float
-) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Draw the points of a piece beside the plain pipeline, each with the same seeds.
-
-    Returns:
-        The libraries' versions, and the points; none if the time was over first.
-    """
+) -> Drawn:
+    """Draw the points of a piece beside the plain pipeline, each with the same seeds."""
     if time.monotonic() > deadline:
         return {}, []
     plan = plan_of(piece.combination, device, prompts, models)
