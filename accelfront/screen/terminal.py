@@ -17,9 +17,7 @@ from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.containers import Lines
-from rich.measure import Measurement
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 STEERING = re.compile(
@@ -147,12 +145,3 @@ def console(stderr: bool = False, **settings: Any) -> Console:
         # Else it would be as wide as the window of stdin.
         made.width = PIPE_WIDTH
     return made
-
-
-def print_whole(screen: Console, table: Table) -> None:
-    """Print a table whose columns that do not wrap are never cut, however narrow the screen is."""
-    unbounded = screen.options.update(max_width=10**4)
-    least = Measurement.get(screen, unbounded, table).minimum
-    width, screen.width = screen.width, max(screen.width, least)
-    screen.print(table)
-    screen.width = width

@@ -40,7 +40,7 @@ def verify(
     from accelfront.cli.process import prepare_process
     from accelfront.cli.reading.stored import read
     from accelfront.screen.tables import print_json
-    from accelfront.screen.terminal import console, print_whole
+    from accelfront.screen.terminal import console
     from generator.artefacts.verify import judge
     from objectives.prompts import read_prompts
     from objectives.timing.device import find_device
@@ -68,7 +68,11 @@ def verify(
     if as_json:
         print_json([verdict.as_json() for verdict in verdicts])
     else:
-        print_whole(console(), _table(verdicts))
+        screen = console(highlight=False)
+        screen.print(_table(verdicts))
+        for number, verdict in enumerate(verdicts, 1):
+            # On one line, to be copied.
+            screen.print(f"{number}: {verdict.script}", soft_wrap=True)
     for verdict in verdicts:
         for reason in verdict.broken:
             print(f"{verdict.script}: {reason}", file=sys.stderr)
@@ -81,16 +85,15 @@ def verify(
 def _table(verdicts: list[Verdict]) -> Table:
     from accelfront.screen.tables import plain_table
 
-    table = plain_table("pictures", "speedup", "the trial's", "s/picture", "kept")
-    table.add_column("script", justify="left", no_wrap=True)
-    for verdict in verdicts:
+    table = plain_table("#", "pictures", "speedup", "the trial's", "s/picture", "kept")
+    for number, verdict in enumerate(verdicts, 1):
         table.add_row(
+            str(number),
             _pictures(verdict),
             _speedup(verdict.measured),
             _speedup(verdict.expected),
             "-" if verdict.latency is None else f"{verdict.latency.value:#.3g}".rstrip("."),
             "no" if verdict.broken else "yes",
-            verdict.script.name,
         )
     notes = {verdict.note for verdict in verdicts if verdict.note}
     table.caption = "\n".join(["intervals at 95%", *sorted(notes)])

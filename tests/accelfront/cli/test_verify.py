@@ -173,10 +173,14 @@ def test_a_file_at_fault_gets_its_verdict_and_stops_no_other(answer: dict[str, A
 
 
 def test_verdicts_on_files_at_fault_are_a_table_too(place: Place, tmp_path: Path) -> None:
-    done = run("verify", str(tmp_path / "none.py"), "--storage", place.url)
+    script = tmp_path / f"{'a-long-name-' * 9}.py"
+    done = run("verify", str(script), "--storage", place.url)
 
     assert done.returncode == 3
-    assert "none.py" in done.stdout and "cannot read the script" in done.stderr
+    *table, named = done.stdout.splitlines()
+    assert max(map(len, table)) <= 80
+    assert named == f"1: {script}", "on one line, to be copied"
+    assert "cannot read the script" in done.stderr
     assert "Traceback" not in done.stderr
 
 
