@@ -64,6 +64,23 @@ def test_the_readme_stays_short() -> None:
     assert len(README.splitlines()) <= 130
 
 
+def test_the_pages_show_one_run_of_make_study() -> None:
+    """README and concepts quote the output that the quick start shows in full."""
+    quickstart, concepts = (
+        (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        for name in ("quickstart", "concepts")
+    )
+
+    def block_below(words: str, page: str) -> list[str]:
+        return page.partition(words)[2].partition("```\n")[2].partition("```")[0].splitlines()
+
+    whole = block_below("the study prints:", quickstart)
+    assert set() < set(block_below("part of its output:", README)) < set(whole)
+    assert set() < set(block_below("would risk:", concepts)) < set(whole)
+    [took] = re.findall(r"took (.+ seconds) for it", README)
+    assert f"needed {took}\nfor this" in quickstart
+
+
 def test_the_page_of_methods_lists_what_cannot_be_stacked() -> None:
     page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     table = page.partition("| method | not with |")[2].partition("\n\n")[0]
