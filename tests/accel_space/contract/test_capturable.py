@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from accel_space.captures import filling_numbers
 from accel_space.denoiser import map_tensors
 from tests.accel_space.contract.stacks import (
     KNOWN_BEFOREHAND,
@@ -45,6 +47,21 @@ class Copies(TorchDispatchMode):
         return output
 
 
+class Numbers(TorchFunctionMode):
+    """Notes tensors that are made of the host's numbers, which are copied to the device."""
+
+    def __init__(self, seen: list[str]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (torch.tensor, torch.as_tensor) and (kwargs or {}).get("device") is not None:
+            self.seen.append(function.__name__)
+        return function(*args, **(kwargs or {}))
+
+
 def on_device(tensor: torch.Tensor) -> torch.Tensor:
     """An input as capture_call gives it: the value of the timestep can be asked of the host."""
     held = tensor.to("meta")
@@ -62,12 +79,12 @@ def on_stand_in(family: str) -> tuple[Any, Copies]:
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = map_tensors((args, kwargs), on_device)
-        with copies:
+        with copies, filling_numbers(), Numbers(copies.seen):
             output = inner.__call__(self, *args, **kwargs)
         return map_tensors(output, lambda each: torch.zeros(each.shape, dtype=each.dtype))
 
     module.__class__ = type(inner.__name__, (inner,), {"__call__": call})
-    draw_few(family, pipe)
+    draw_few(family, pipe, 2)
     copies.seen.clear()
     return pipe, copies
 
@@ -78,7 +95,7 @@ def test_a_call_asks_nothing_of_the_host(family: str) -> None:
     for names in filter(lambda names: fits(names, family), ALONE):
         stack = make_stack(pipe, names)
         with stack.applied(pipe, stack.default) as generate:
-            draw_few(family, generate)
+            draw_few(family, generate, 2)
         assert (names, copies.seen) == (names, [])
 
 
