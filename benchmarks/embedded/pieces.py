@@ -66,6 +66,7 @@ class InPieces(Generic[Piece]):
             options: Those of `add_pool_options`, and `out`.
         """
         kept = results[self.kind]
+        results["wanted"] = len(pieces)
         waiting = [piece for piece in pieces if self.name_of(piece) not in kept]
         # In an order of no meaning, so that a run that is cut off has seen a bit of everything.
         random.Random(0).shuffle(waiting)

@@ -36,6 +36,7 @@ PAGE = as_markdown(
         "device": "device",
         "prompts": 256,
         "versions": {"torch": "2.11.0", "driver": ""},
+        "wanted": 8,
         "pieces": {
             "tiny-shapes-dit--DPM-Solver++--28--step_cache--0": [point(0.5, 0.001, 0.002)],
             # In pieces; the second loses 4% where it was not chosen.
@@ -122,3 +123,7 @@ def test_points_are_spread_over_work_with_the_defaults_among_them() -> None:
     assert points == points_of(stack, 12)
     assert points[0] == stack.default
     assert len({stack.schedule(each).key for each in points}) == 12
+
+
+def test_the_page_says_what_was_not_reached() -> None:
+    assert " of 8 pieces are drawn" in PAGE
