@@ -27,6 +27,7 @@ from storage.database.opening import open_store
 from storage.study_store.attributes import POINT
 from tests import command_line
 from tests.command_line import Answer
+from tests.generator.artefacts.forked_runs import runs_forked
 from tests.made_studies import confirm
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ IN_PART = {"generate": 3, "verify": 3}
 """What may keep less than its task or trial asks for, as a busy machine measures another speed."""
 
 STAND_IN = (
-    "accelfront study --methods deepcache --steps 6 --trials 3 --num-samples 6 --batch-size 1"
+    "accelfront study --methods deepcache --steps 6 --trials 3 --num-samples 2 --batch-size 1"
     " --req-score-loss 0.5 --no-confirm"
 )
 """Leaves in seconds what `make study` leaves in minutes: a database with a study."""
@@ -217,7 +218,8 @@ def test_every_shell_line_works(tmp_path: Path) -> None:
     assert begun.returncode == 0, begun.stderr
     _make_fast(tmp_path / "accelfront.db")
     lines = [line for page in _pages() for line in _lines(page)]
-    problems = [f"{line}\n{told}" for line in lines if (told := _problem(line, tmp_path))]
+    with runs_forked():
+        problems = [f"{line}\n{told}" for line in lines if (told := _problem(line, tmp_path))]
     assert not problems, "\n\n".join(problems)
 
 
