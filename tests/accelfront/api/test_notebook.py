@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"sqlite:///{tmp_path}/notebook.db"
 
 
-def test_a_notebook(url: str, tmp_path: Path) -> None:
+def test_a_notebook(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lora = write_lora(tmp_path / "lora")
     pipe = load(lora)
     without = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR)
@@ -91,7 +91,9 @@ def test_a_notebook(url: str, tmp_path: Path) -> None:
     pipe.save_pretrained(tmp_path / "mine")
     script = study.script(tmp_path / "draw.py", trial, model=tmp_path / "mine")
     command = ["--prompt", PROMPTS[0], "--seed", "5", "--device", "cpu", "--out", "drawn.png"]
-    subprocess.run([sys.executable, script, *command], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script), *command])
+    runpy.run_path(str(script), run_name="__main__")
     assert Image.open(tmp_path / "drawn.png").tobytes() == accelerated.tobytes()
 
     resumed = accelfront.search(load(lora), storage=url, trials=3, **SETTINGS)

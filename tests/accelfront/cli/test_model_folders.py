@@ -30,7 +30,15 @@ def study(folder: Path, *more: str) -> Answer:
     quick = ("--pipeline", "SD1.5", "--steps", "4", "--num-samples", "2", "--batch-size", "1")
     command = ("study", *quick, "--scorer", "tiny-shapes", "--device", "cpu", "--trials", "1")
     return run(
-        *command, "--methods", "deepcache", "--model", str(folder), "--storage", storage, *more
+        *command,
+        "--no-confirm",
+        "--methods",
+        "deepcache",
+        "--model",
+        str(folder),
+        "--storage",
+        storage,
+        *more,
     )
 
 

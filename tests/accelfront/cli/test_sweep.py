@@ -17,7 +17,7 @@ steps: [1, 6]
 methods: [deepcache, tgate]
 exclude: [{steps: 1, methods: deepcache}]
 protocol: {num_samples: 2, batch_size: 1}
-trials: 2
+trials: 1
 """
 """Three studies. T-GATE can do nothing in one step, so one of them is refused."""
 
@@ -48,9 +48,9 @@ def test_a_dry_run_counts_and_stores_nothing(tmp_path: Path) -> None:
     assert [each["combination"] for each in listed] == [REFUSED, *WORKING]
     counts = [(each["trials"], each["points"], each["grid"]) for each in listed]
     # Of T-GATE's 120 parameter sets at 6 steps, 8 differ in what they compute.
-    assert counts == [(0, 0, 0), (2, 16, 16), (2, 8, 120)]
+    assert counts == [(0, 0, 0), (1, 16, 16), (1, 8, 120)]
     assert ["steps" in (each["refused"] or "") for each in listed] == [True, False, False]
-    summary = "3 studies: 4 trials, of 24 distinct points, of 136 parameter sets of the full grids"
+    summary = "3 studies: 2 trials, of 24 distinct points, of 136 parameter sets of the full grids"
     assert told == [summary]
     assert not (tmp_path / "a.db").exists()
 
@@ -60,21 +60,20 @@ def test_a_sweep_does_what_it_can_and_a_second_run_measures_nothing_twice(tmp_pa
     assert code == 3  # Done in part.
     assert [row["combination"] for row in rows] == [REFUSED, *WORKING]
     assert [row["state"] for row in rows] == ["failed", "done", "done"]
-    assert [row["measured"] for row in rows] == [0, 2, 2]
+    assert [row["measured"] for row in rows] == [0, 1, 1]
     assert "gate_step" in rows[0]["reason"]
     assert f"{REFUSED} failed: {rows[0]['reason']}" in told
     # Loaded once, for both.
     assert told.count("loading tiny-shapes") == 1
 
-    longer = SWEEP.replace("trials: 2", "trials: 3")
+    longer = SWEEP.replace("trials: 1", "trials: 2")
     code, rows, _ = sweep(tmp_path, "--only", "*--6--*", content=longer)
     assert code == 0
-    assert [(row["measured"], row["trials"]) for row in rows] == [(1, 3), (1, 3)]
+    assert [(row["measured"], row["trials"]) for row in rows] == [(1, 2), (1, 2)]
 
 
 def test_a_files_loss_budget_is_for_new_studies_and_the_others_are_told(tmp_path: Path) -> None:
     one = SWEEP.replace("[1, 6]", "6").replace("[deepcache, tgate]", "deepcache")
-    one = one.replace("trials: 2", "trials: 1")
     code, [row], told = sweep(tmp_path, content=one + "loss_budget: 0.4\n")
     assert (code, row["loss_budget"]) == (0, 0.4)
     assert not any("keep their loss budget" in line for line in told)
