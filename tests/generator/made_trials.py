@@ -18,7 +18,7 @@ from generator.artefacts.source import Source
 from objectives.pipelines.catalogue import PIPELINES, find_pipeline
 from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.model import find_model
-from objectives.pipelines.schedulers import scheduler_name, scheduler_settings
+from objectives.pipelines.schedulers import Settings, scheduler_name, scheduler_settings
 from storage.records.budgets import Budgets
 from storage.records.combination import Combination
 from storage.records.environment import Environment
@@ -116,11 +116,17 @@ def made_study(
         budgets=Budgets(0.02),
         trials=[trial],
         states={"complete": 1},
-        scheduler_settings=scheduler_settings(
-            scheduler_name(scheduler), entry.architecture.scheduler, entry.pipeline_class
-        ),
+        scheduler_settings=_settings(pipeline, scheduler),
     )
     return study, trial
+
+
+@cache
+def _settings(pipeline: str, scheduler: str) -> Settings:
+    entry = find_pipeline(pipeline)
+    return scheduler_settings(
+        scheduler_name(scheduler), entry.architecture.scheduler, entry.pipeline_class
+    )
 
 
 def own_model(entry: PipelineEntry) -> str:
@@ -158,12 +164,17 @@ def _timesteps(steps: int) -> tuple[float, ...]:
     return tuple(float(1000 // steps * step + 1) for step in reversed(range(steps)))
 
 
+def _defaults(stack: Stack) -> Params:
+    """As `Stack.default`, which looks through the whole grid for one that does the same."""
+    return {name: choices.default for name, choices in stack.space.items()}
+
+
 @cache
 def catalogue_trials() -> tuple[tuple[Study, Trial], ...]:
     """A trial of every pipeline with every set of methods that it takes, at its default."""
     return tuple(
         # Golden files are not to change with the weights of the embedded models.
-        made_study(pipeline, methods, stack.default, model=f"{pipeline}@89abcdef")
+        made_study(pipeline, methods, _defaults(stack), model=f"{pipeline}@89abcdef")
         for pipeline in PIPELINES
         for methods in METHOD_SETS
         if (stack := stack_at(pipeline, methods)) is not None

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from accel_space import __name__ as accel_space
 from generator import __name__ as generator
@@ -50,41 +49,64 @@ def carry(definitions: Iterable[tuple[str, str]]) -> Carried:
 
 def _carry_name(carried: Carried, module: str, name: str) -> None:
     """Carry what a module means by a name, and what that names; a builtin needs nothing."""
-    source, bindings = _read(module)
-    node = bindings.get(name)
+    node = _bindings(module).get(name)
     if isinstance(node, Definition):
-        imports = [each for each in node.body if isinstance(each, ast.Import | ast.ImportFrom)]
-        if _is_new(carried.functions, name, _without(source, node, imports)):
-            for each in imports:
+        if _is_new(carried.functions, name, _text(module, name)):
+            for each in _imports(node):
                 _carry_import(carried, each, [alias.name for alias in each.names])
-            _carry_named(carried, module, node)
+            _carry_named(carried, module, name)
     elif isinstance(node, ast.Assign):
-        if _is_new(carried.constants, name, str(ast.get_source_segment(source, node))):
-            _carry_named(carried, module, node.value)
+        if _is_new(carried.constants, name, _text(module, name)):
+            _carry_named(carried, module, name)
     elif isinstance(node, ast.Import | ast.ImportFrom):
         _carry_import(carried, node, [name])
 
 
 @cache
-def _read(module: str) -> tuple[str, dict[str, ast.stmt]]:
-    """A module's source, and the statement at its top that gives a name its meaning."""
+def _source(module: str) -> str:
     spec = find_spec(module)
     assert spec is not None and spec.origin is not None
-    source = Path(spec.origin).read_text(encoding="utf-8")
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+@cache
+def _bindings(module: str) -> dict[str, ast.stmt]:
+    """The statement at a module's top that gives a name its meaning."""
     bindings: dict[str, ast.stmt] = {}
-    for node in ast.parse(source).body:
+    for node in ast.parse(_source(module)).body:
         if isinstance(node, Definition):
             bindings[node.name] = node
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bindings |= {alias.name: node for alias in node.names}
         elif isinstance(node, ast.Assign):
             bindings |= {ast.unparse(target): node for target in node.targets}
-    return source, bindings
+    return bindings
 
 
-def _carry_named(carried: Carried, module: str, node: ast.AST) -> None:
-    for name in dict.fromkeys(each.id for each in ast.walk(node) if isinstance(each, ast.Name)):
-        _carry_name(carried, module, name)
+@cache
+def _text(module: str, name: str) -> str:
+    """The source of a definition or an assignment."""
+    source, node = _source(module), _bindings(module)[name]
+    if isinstance(node, Definition):
+        return _without(source, node, _imports(node))
+    return str(ast.get_source_segment(source, node))
+
+
+@cache
+def _named(module: str, name: str) -> tuple[str, ...]:
+    """The names that a definition or an assignment uses."""
+    node = _bindings(module)[name]
+    used = node.value if isinstance(node, ast.Assign) else node
+    return tuple(dict.fromkeys(each.id for each in ast.walk(used) if isinstance(each, ast.Name)))
+
+
+def _imports(definition: Definition) -> list[ast.Import | ast.ImportFrom]:
+    return [each for each in definition.body if isinstance(each, ast.Import | ast.ImportFrom)]
+
+
+def _carry_named(carried: Carried, module: str, name: str) -> None:
+    for each in _named(module, name):
+        _carry_name(carried, module, each)
 
 
 def _carry_import(carried: Carried, node: ast.Import | ast.ImportFrom, names: list[str]) -> None:
@@ -101,19 +123,25 @@ def _carry_import(carried: Carried, node: ast.Import | ast.ImportFrom, names: li
 
 def _is_new(pieces: dict[str, str], name: str, text: str) -> bool:
     """Keep a piece; tell whether it was not there yet."""
-    known = pieces.setdefault(name, text)
-    if known is not text and known != text:
+    is_new = name not in pieces
+    if pieces.setdefault(name, text) != text:
         raise ValueError(f"two parts of one artefact name different things {name}")
-    return known is text
+    return is_new
 
 
-def _without(source: str, definition: Definition, imports: list[Any]) -> str:
+def _without(
+    source: str, definition: Definition, imports: list[ast.Import | ast.ImportFrom]
+) -> str:
     """The source of a definition, with its decorators, without some of its statements.
 
     The empty line behind these goes too.
     """
     lines = source.split("\n")
-    gone = {line for each in imports for line in range(each.lineno, each.end_lineno + 1)}
+    gone = {
+        line
+        for each in imports
+        for line in range(each.lineno, (each.end_lineno or each.lineno) + 1)
+    }
     gone |= {line + 1 for line in gone if line + 1 not in gone and not lines[line].strip()}
     first = min([definition.lineno, *(each.lineno for each in definition.decorator_list)])
     own = range(first, (definition.end_lineno or definition.lineno) + 1)
