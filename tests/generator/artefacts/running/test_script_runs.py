@@ -62,11 +62,6 @@ def test_a_script_draws_what_the_stack_draws(
     assert torch.equal(second, expected)
 
 
-def _run(script: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", str(script), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=script.parent)
-
-
 def test_a_script_run_as_a_program_draws_many_prompts_as_the_pipeline_draws_them(
     models: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -78,7 +73,8 @@ def test_a_script_run_as_a_program_draws_many_prompts_as_the_pipeline_draws_them
     options = ["--prompt", "a red square", "--prompts", "more.txt", "--batch", "2", "--seed", "3"]
     options += ["--negative-prompt", "a ring", "--steps", "5", "--size", "48x32"]
 
-    done = _run(script, *options, "--out", "x.png", *ON_CPU)
+    command = [sys.executable, "-I", str(script), *options, "--out", "x.png", *ON_CPU]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["x-1.png", "x-2.png", "x-3.png"]
@@ -151,19 +147,23 @@ def test_a_script_says_what_its_method_does_not_let_change(
 
 
 def test_a_script_of_a_gpu_does_not_fall_back_to_the_cpu(
-    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    models: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
     pipe = load("SD1.5", models)
     study, trial = tiny_trial(pipe, "SD1.5", ("deepcache",))
     script = tmp_path / "script.py"
     script.write_text(render_script(study, trial, Source(str(models["SD1.5"]))))
-    done = _run(script, "--prompt", "a red square", "--out", "x.png")
-    assert done.returncode == 2
-    assert "measured on a GPU, and torch sees none here; --device cpu draws" in done.stderr
+    told = _refusal(script, ("--out", "x.png"), monkeypatch, capsys)
+    assert "measured on a GPU, and torch sees none here; --device cpu draws" in told
+    assert not (tmp_path / "x.png").exists()
     here = changed(trial, measurement=changed(trial.measurement, peak_memory_mib=None))
     script.write_text(render_script(study, here, Source(str(models["SD1.5"]))))
-    assert _run(script, "--prompt", "a red square", "--out", "x.png").returncode == 0
+    _import(script).main()
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -25,6 +25,7 @@ from objectives.pipelines.model import find_model
 from objectives.prompts import prompts_fingerprint
 from objectives.timing.device import device_name
 from storage.records.environment import Environment
+from tests.generator.artefacts.forked_runs import runs_forked
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
 from tests.tiny_loras import save_lora
@@ -82,13 +83,9 @@ def test_what_was_measured_is_drawn_under_its_settings(
     script = tmp_path / "script.py"
     script.write_text(render(study, trial, source))
 
-    verdict = verify(
-        read_promise(script),
-        {study.name: changed(study, environment=here)},
-        None,
-        prompts,
-        "cpu",
-    )
+    with runs_forked():
+        studies = {study.name: changed(study, environment=here)}
+        verdict = verify(read_promise(script), studies, None, prompts, "cpu")
 
     assert verdict.equal, verdict.broken
     # What it would draw without a setting is something else.
@@ -97,7 +94,8 @@ def test_what_was_measured_is_drawn_under_its_settings(
     )
     assert plain != script.read_text()
     script.write_text(plain)
-    other = verify(read_promise(script), {study.name: study}, None, prompts, "cpu")
+    with runs_forked():
+        other = verify(read_promise(script), {study.name: study}, None, prompts, "cpu")
     assert other.equal is False
 
 

@@ -10,6 +10,7 @@ from generator.artefacts.source import Source
 from generator.artefacts.verify import verify
 from objectives.embedded import DIT_DIR
 from objectives.prompts import prompts_fingerprint
+from tests.generator.artefacts.forked_runs import runs_forked
 from tests.generator.made_trials import made_study
 from tests.made_records import changed
 
@@ -20,7 +21,7 @@ LEARNED = {"mag_cache": (1.0, 1.5, 1.01)}
 
 
 def test_pictures_are_held_against_what_the_study_learned(tmp_path: Path) -> None:
-    """It takes a process of its own, as what runs there is told all of the study by the job."""
+    """In a process of its own, as what runs there is told all of the study by the job."""
     script, prompts = tmp_path / "script.py", tmp_path / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS))
     point = {"threshold": 0.4, "max_skip_steps": 5, "retention_ratio": 0.1}
@@ -37,6 +38,7 @@ def test_pictures_are_held_against_what_the_study_learned(tmp_path: Path) -> Non
     study = changed(study, learned=LEARNED)
     script.write_text(render_script(study, trial, Source(str(DIT_DIR))))
 
-    verdict = verify(read_promise(script), {study.name: study}, None, prompts, "cpu")
+    with runs_forked():
+        verdict = verify(read_promise(script), {study.name: study}, None, prompts, "cpu")
 
     assert verdict.equal, verdict.broken
