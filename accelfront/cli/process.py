@@ -1,4 +1,4 @@
-"""The process that measures, made ready before the heavy libraries are imported."""
+"""The processes of a command, made ready before the heavy libraries are imported."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ import warnings
 
 
 def prepare_process() -> None:
-    """Keep libraries from talking over the live view, and waiting threads from burning the CPU.
+    """Make a process ready that measures: no library talks over the live view.
 
     What the user has set in the environment stays.
     """
+    prepare_light_process()
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()
+
+
+def prepare_light_process() -> None:
+    """The same for one that imports no heavy library, and for the processes that it starts."""
     # Threads that spin while they wait make a CPU latency four times longer as soon as another
     # process takes a core; those that sleep cost a tenth on an idle machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -19,10 +29,6 @@ def prepare_process() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    import diffusers.utils.logging
     import optuna
-    import transformers.utils.logging
 
-    transformers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.disable_progress_bar()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -109,9 +109,12 @@ def scheduler_name(name: str) -> str:
     Raises:
         InputError: If diffusers has no such scheduler.
     """
+    known = {ours.lower(): ours for ours in SCHEDULERS}
+    if name.lower() in known:
+        # Without diffusers, which takes seconds to import.
+        return known[name.lower()]
     by_class = {cls: ours for ours, cls in SCHEDULERS.items()}
     classes = _classes()
-    known = {ours.lower(): ours for ours in SCHEDULERS}
     known |= {cls.lower(): by_class.get(cls, cls) for cls in classes}
     known |= {cls.removesuffix("Scheduler").lower(): by_class.get(cls, cls) for cls in classes}
     found = known.get(name.lower())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,7 +13,7 @@ from storage.errors import DatabaseFailedError, StudyDeletedError
 from storage.study_store.deletions import raising_deleted
 from studies.errors import StudyFailedError
 
-OUTSIDE = (OSError, MemoryError, torch.OutOfMemoryError, SQLAlchemyError, StorageInternalError)
+OUTSIDE = (OSError, MemoryError, SQLAlchemyError, StorageInternalError)
 """Disks, networks, databases, and memory that something else may have taken."""
 
 
@@ -24,8 +23,11 @@ def is_own_fault(error: Exception) -> bool:
     Args:
         error: What measuring it raised.
     """
+    import torch
+
+    outside = (*OUTSIDE, torch.OutOfMemoryError)
     # Libraries tell of memory by a plain RuntimeError too.
-    return not isinstance(error, OUTSIDE) and "out of memory" not in str(error).lower()
+    return not isinstance(error, outside) and "out of memory" not in str(error).lower()
 
 
 def first_line(error: Exception) -> str:

@@ -84,9 +84,11 @@ def sweep(
         raise InputError("--address and --workers are for --engine ray; add it or leave them out")
     content = read_sweep(file)
 
-    from accelfront.cli.process import prepare_process
+    from accelfront.cli.process import prepare_light_process, prepare_process
 
-    prepare_process()
+    # The workers of Ray load pipelines, and the sooner they begin the better.
+    prepare = prepare_process if engine == "local" or dry_run else prepare_light_process
+    prepare()
     from studies.engines.local import run_here
 
     requests = [

@@ -23,7 +23,7 @@ from storage.reading.studies import read_studies
 from storage.records.points import point_key
 from storage.records.study import Study
 from storage.study_store.claims import list_claims
-from tests.command_line import run
+from tests.command_line import modules_after, run
 
 pytest.importorskip("ray", reason="needs Ray: pip install '.[ray]'")
 
@@ -270,6 +270,13 @@ def test_what_ray_cannot_do_is_told_before_anything_starts(tmp_path: Path) -> No
     assert sqlite.count("\n") == 1
     assert not (tmp_path / "a.db").exists()
     assert "--workers are for --engine ray" in complaint("--workers", "2")
+
+
+def test_a_sweep_on_ray_leaves_heavy_libraries_to_its_workers(tmp_path: Path) -> None:
+    """They take seconds to import, and no worker begins before the command has started Ray."""
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    ray = ("--engine", "ray", "--storage", "sqlite:///a.db")
+    assert modules_after("sweep", "sweep.yaml", *ray, cwd=tmp_path) == {"ray"}
 
 
 def test_a_cluster_that_does_not_answer_is_told(storage: str, tmp_path: Path) -> None:
