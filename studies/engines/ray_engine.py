@@ -61,8 +61,6 @@ def run_on_ray(
             "give --storage postgresql+psycopg://user@host/database"
         )
     retry = DatabaseRetry(lambda words: watch(WorkerStatus(0, "", words, None)))
-    store = open_store(storage, create=True, tell=retry.tell)
-    before = retry(lambda: _stored(store, requests))
     # Ray reports lost nodes on stdout, which is for data.
     with redirect_stdout(sys.stderr), connected(address):
         device, count, share = share_out(requests[0].device, workers)
@@ -78,6 +76,9 @@ def run_on_ray(
             Member(number, actor.remote(number, count, prepare), storage, placed)
             for number in range(1, count + 1)
         ]
+        # Meanwhile the workers import their libraries.
+        store = open_store(storage, create=True, tell=retry.tell)
+        before = retry(lambda: _stored(store, requests))
         interrupted = follow(crew, watch)
     errors = [member.error for member in crew if member.error is not None]
     if len(errors) == len(crew):
