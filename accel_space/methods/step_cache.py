@@ -15,7 +15,13 @@ from typing import Any, ClassVar
 
 from accel_space.denoiser import conditional_half, why_nothing_to_reuse
 from accel_space.errors import RefusedError
-from accel_space.layers import skip_blocks, skip_way_down, skip_way_up, unet_skipper
+from accel_space.layers import (
+    skip_blocks,
+    skip_denoiser,
+    skip_way_down,
+    skip_way_up,
+    unet_skipper,
+)
 from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.profile import Profile
 from accel_space.schedule import Static
@@ -25,6 +31,8 @@ POWERS = (1.0, 1.5, 2.0, 3.0)
 CENTRES = (0.0, 0.5, 1.0)
 ORDERS = range(3)
 MOST_KEPT = 3
+NOTHING_KEPT = -1
+"""The `kept_layers` with which a call runs nothing at all, and its output is predicted."""
 
 
 def full_calls(calls: int, interval: float, power: float, centre: float) -> list[int]:
@@ -101,7 +109,9 @@ def apply_step_cache(
 
     module.register_forward_pre_hook(begin)
     module.register_forward_hook(end)
-    if hasattr(module, "down_blocks"):
+    if kept_layers < 0:
+        skip_denoiser(module, state, keep, predicted)
+    elif hasattr(module, "down_blocks"):
         skip = unet_skipper(state, keep, predicted)
         skip_way_down(module, kept_layers, skip)
         skip_way_up(module, kept_layers, skip)
@@ -126,7 +136,8 @@ class StepCache(Method):
 
     The full calls are even where `power` is 1, else dense around `centre` (0 the first call, 1 the
     last). `order` is that of the polynomial through the last full calls, and `kept_layers` what
-    each call computes: blocks of a transformer, layers of a UNet's way down.
+    each call computes: blocks of a transformer, layers of a UNet's way down; with -1 not even what
+    comes before and after them, so that its output is predicted.
     """
 
     name = "step_cache"
@@ -160,13 +171,13 @@ class StepCache(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        kept = range(min(MOST_KEPT, _most_kept(context.profile)) + 1)
+        kept = range(NOTHING_KEPT, min(MOST_KEPT, _most_kept(context.profile)) + 1)
         return {
             "interval": Choices(INTERVALS, default=3.0, least=1),
             "power": Choices(POWERS, default=1.0, least=1),
             "centre": Choices(CENTRES, default=0.0),
             "order": Choices(tuple(ORDERS), default=1),
-            "kept_layers": Choices(tuple(kept), default=min(1, kept[-1])),
+            "kept_layers": Choices(tuple(kept), default=min(1, kept[-1]), least=NOTHING_KEPT),
         }
 
     def off(self, context: Context) -> Params:
@@ -174,7 +185,7 @@ class StepCache(Method):
         return {"interval": 1.0}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: a UNet's `depth` or the `blocks`, and the mean order."""
+        """See `Method.schedule`: a UNet's `depth` or the `blocks`, `calls`, and the mean order."""
         kept, most = int(params["kept_layers"]), _most_kept(context.profile)
         if kept > most:
             raise RefusedError(f"kept_layers must be at most {most} here, not {kept}")
@@ -185,16 +196,19 @@ class StepCache(Method):
         full = full_calls(
             context.calls, *(float(params[name]) for name in ("interval", "power", "centre"))
         )
-        kind, share = _share_skipped(kept, context.profile)
-        skips, orders, known = [0.0] * context.calls, [], 0
+        reused, orders, known = [1] * context.calls, [], 0
         for call in range(context.calls):
             if known < len(full) and full[known] == call:
                 known += 1
+                reused[call] = 0
             else:
-                skips[call] = share
                 # An order needs one full call more than that.
                 orders.append(min(int(params["order"]), known - 1))
-        return Static({kind: tuple(skips)}, {"order": fmean(orders) if orders else 0.0})
+        skips = {
+            kind: tuple(share * each for each in reused)
+            for kind, share in _shares_skipped(kept, context.profile).items()
+        }
+        return Static(skips, {"order": fmean(orders) if orders else 0.0})
 
 
 def _most_kept(profile: Profile) -> int:
@@ -205,9 +219,14 @@ def _most_kept(profile: Profile) -> int:
     return profile.depth - 1
 
 
-def _share_skipped(kept: int, profile: Profile) -> tuple[str, float]:
-    """What a call leaves out that reuses, and which share of it: as `deepcache` counts a UNet."""
+def _shares_skipped(kept: int, profile: Profile) -> dict[str, float]:
+    """Which share of what a call leaves out that reuses: as `deepcache` counts a UNet.
+
+    What a call runs besides its layers is left out with the last of them.
+    """
     if resnets := profile.down_resnets:
         # What comes before the way down counts as one layer, and so does the mid block.
-        return "depth", 1 - (kept + 1) / (sum(resnets) + len(resnets) + 1)
-    return "blocks", 1 - kept / profile.depth
+        shares = {"depth": 1 - (kept + 1) / (sum(resnets) + len(resnets) + 1)}
+    else:
+        shares = {"blocks": 1 - max(kept, 0) / profile.depth}
+    return shares | {"calls": float(kept == NOTHING_KEPT)}

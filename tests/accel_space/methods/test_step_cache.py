@@ -14,10 +14,14 @@ from accel_space.errors import RefusedError
 from accel_space.method import Params
 from accel_space.methods.step_cache import CENTRES, INTERVALS, POWERS, full_calls, weights_at
 from accel_space.stack import Stack
+from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import CALLS, denoiser_of, draw, tiny_context, tiny_pipeline
 
 EVEN = {"power": 1.0, "centre": 0.0}
 STEPS = 8
+
+NOTHING_KEPT = {**EVEN, "interval": 4.0, "order": 0, "kept_layers": -1}
+"""Two of eight calls run, and the others nothing at all."""
 
 
 def _drawn(pipe: Any, method: str, params: Params, family: str) -> torch.Tensor:
@@ -135,3 +139,40 @@ def test_values_without_meaning_are_refused() -> None:
         stack.canonical(point | {"centre": 1.5})
     with pytest.raises(RefusedError, match="interval must be a number from 1 on"):
         stack.canonical(point | {"interval": 0.5})
+
+
+@pytest.mark.parametrize("family", ["SD1.5", "PixArt-alpha", "SD3.5-medium", "Z-Image"])
+def test_with_nothing_kept_a_call_runs_no_layer_and_repeats_the_prediction(family: str) -> None:
+    pipe = tiny_pipeline(family)
+    denoiser, given = denoiser_of(pipe), list[Any]()
+    ran = set()
+    layer = next(each for each in denoiser.modules() if isinstance(each, torch.nn.Linear))
+    layer.register_forward_hook(lambda *_: ran.add(len(given)))
+    stack = Stack(tiny_context(pipe, ["step_cache"], STEPS))
+    before = pipe_state(pipe)
+    with stack.applied(pipe, NOTHING_KEPT) as generate:
+        denoiser.register_forward_hook(lambda *call: given.append(call[-1][0]))
+        draw(generate, steps=STEPS, **CALLS[family])
+
+    assert ran == {0, 4}
+    assert len(given) == STEPS
+    for call, output in enumerate(given):
+        assert type(output) is type(given[0])
+        for one, other in zip(output, given[call // 4 * 4], strict=True):
+            assert torch.equal(one, other)
+    assert stack.schedule(stack.canonical(NOTHING_KEPT)).skipped["calls"] == 0.75
+    assert_same_state(pipe_state(pipe), before)
+
+
+@pytest.mark.parametrize("family", ["SD1.5", "PixArt-alpha", "SD3.5-medium"])
+def test_with_nothing_kept_a_prediction_is_repeated_for_prompts_alone_too(family: str) -> None:
+    pipe = tiny_pipeline(family)
+    stack = Stack(tiny_context(pipe, ["step_cache", "cfg_cutoff"], STEPS))
+    ran = list[int]()
+    first = next(denoiser_of(pipe).children())
+    first.register_forward_hook(lambda *call: ran.append(len(call[-1])))
+    with stack.applied(pipe, {**NOTHING_KEPT, "cutoff_step_index": 2}) as generate:
+        picture = draw(generate, steps=STEPS, **CALLS[family])
+
+    assert ran == [2, 1]
+    assert picture.isfinite().all()

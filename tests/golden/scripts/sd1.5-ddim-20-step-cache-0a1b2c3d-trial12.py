@@ -92,7 +92,9 @@ def apply_step_cache(
 
     module.register_forward_pre_hook(begin)
     module.register_forward_hook(end)
-    if hasattr(module, "down_blocks"):
+    if kept_layers < 0:
+        skip_denoiser(module, state, keep, predicted)
+    elif hasattr(module, "down_blocks"):
         skip = unet_skipper(state, keep, predicted)
         skip_way_down(module, kept_layers, skip)
         skip_way_up(module, kept_layers, skip)
@@ -120,6 +122,50 @@ def weights_at(call: int, known: Sequence[int]) -> list[float]:
                 weight *= (call - other) / (one - other)
         found.append(weight)
     return found
+
+
+def skip_denoiser(
+    denoiser: Any,
+    state: Any,
+    keep: Callable[[Any], None],
+    predicted: Callable[[], Any],
+) -> None:
+    """Leave all of a denoiser out; what is predicted is what it returns."""
+    forward, lists = denoiser.forward, False
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        nonlocal lists
+        if not state.full:
+            given = predicted()
+            return (list(given) if lists else given,)
+        output = forward(*args, **kwargs)
+        lists = isinstance(output[0], list)
+        keep(torch.stack(output[0]) if lists else output[0])
+        return output
+
+    denoiser.forward = run
+
+
+def full_calls(calls: int, interval: float, power: float, centre: float) -> list[int]:
+    """The places of the calls that run in full, ascending; the first is one of them.
+
+    Args:
+        calls: Of one generation.
+        interval: One call in so many runs in full, 1 or more.
+        power: How much denser they lie near the centre; 1 is evenly.
+        centre: Where they are densest, from 0, the first call, to 1, the last.
+    """
+    count = ceil(calls / interval - 1e-9)
+    places: list[int] = []
+    for number in range(count):
+        share = number * interval / calls
+        reach = 1 - centre if share >= centre else centre
+        bent = reach * (abs(share - centre) / reach) ** power if reach else 0.0
+        at = ceil(calls * (centre + (bent if share >= centre else -bent)) - 1e-9)
+        # Each takes a place of its own, and leaves one for each that follows.
+        first = places[-1] + 1 if places else 0
+        places.append(min(max(at, first), calls - (count - number)))
+    return places
 
 
 def unet_skipper(
@@ -241,28 +287,6 @@ def skip_blocks(
     for place, block in enumerate(row):
         if place >= kept_layers:
             block.forward = reusing(place, block.forward)
-
-
-def full_calls(calls: int, interval: float, power: float, centre: float) -> list[int]:
-    """The places of the calls that run in full, ascending; the first is one of them.
-
-    Args:
-        calls: Of one generation.
-        interval: One call in so many runs in full, 1 or more.
-        power: How much denser they lie near the centre; 1 is evenly.
-        centre: Where they are densest, from 0, the first call, to 1, the last.
-    """
-    count = ceil(calls / interval - 1e-9)
-    places: list[int] = []
-    for number in range(count):
-        share = number * interval / calls
-        reach = 1 - centre if share >= centre else centre
-        bent = reach * (abs(share - centre) / reach) ** power if reach else 0.0
-        at = ceil(calls * (centre + (bent if share >= centre else -bent)) - 1e-9)
-        # Each takes a place of its own, and leaves one for each that follows.
-        first = places[-1] + 1 if places else 0
-        places.append(min(max(at, first), calls - (count - number)))
-    return places
 
 
 def use_scheduler(pipe: Any) -> None:

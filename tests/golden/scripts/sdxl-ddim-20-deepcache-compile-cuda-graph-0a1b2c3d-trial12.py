@@ -27,6 +27,7 @@ import sys
 import gc
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -291,7 +292,10 @@ def capture_call(
     # Collecting could free a tensor, which waits for the GPU as well.
     gc.disable()
     try:
-        with torch.cuda.graph(graph, capture.pool, capture_error_mode="thread_local"):
+        with (
+            filling_numbers(),
+            torch.cuda.graph(graph, capture.pool, capture_error_mode="thread_local"),
+        ):
             output = forward(*args, **kwargs)
     except BaseException as error:
         mend_generator(usual)
@@ -307,6 +311,26 @@ def capture_call(
     capture.calls.append((graph, signature_of(inputs), held, output))
     graph.replay()
     return map_tensors(output, torch.clone)
+
+
+@contextmanager
+def filling_numbers() -> Iterator[None]:
+    """Make a tensor of a number on its device, as Qwen-Image does of a prompt's length.
+
+    A capture cannot copy from the host.
+    """
+    usual = torch.as_tensor
+
+    def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+        if isinstance(data, bool | int | float):
+            return torch.full((), data, dtype=dtype, device=device)
+        return usual(data, dtype=dtype, device=device)
+
+    torch.as_tensor = as_tensor
+    try:
+        yield
+    finally:
+        torch.as_tensor = usual
 
 
 def mend_generator(state: Any) -> None:
