@@ -5,7 +5,8 @@
 
 Each run is the command line as a user types it, over a new Postgres: a worker for each GPU, or
 without GPUs for each CPU, with one thread. `--kill` kills one worker with -9 in the middle. A run
-replaces the earlier one of as many workers in the results, where the sweep is the same.
+replaces the earlier one of as many workers in the results, where the sweep is the same: on a fresh
+machine give `--workers 1 1 2`, as its first run reads all libraries from the disk.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -29,6 +31,7 @@ from benchmarks.storage.postgres import new_database, postgres
 from objectives.environment import this_environment
 from objectives.timing.device import find_device
 from storage.database.opening import Store, open_store
+from storage.study_store.attributes import MEASUREMENT
 from storage.study_store.claims import list_claims
 
 SWEEP = """
@@ -45,7 +48,10 @@ loss_budget: 0.5
 
 STUDIES = 12
 
-COLUMNS = ("workers", "killed", "seconds", "speed-up", "first trial", "end", "busy", "points")
+COLUMNS = (
+    *("workers", "killed", "seconds", "speed-up", "first trial", "end", "busy"),
+    *("a trial", "its drawing", "a plain picture", "points"),
+)
 
 
 def run(url: str, file: Path, workers: int, kill_at: int | None) -> dict[str, Any]:
@@ -59,7 +65,8 @@ def run(url: str, file: Path, workers: int, kill_at: int | None) -> dict[str, An
 
     Returns:
         The seconds until the end, until the first trial and from the last one's end; the share of
-        the workers' time that is in trials; and what was measured.
+        the workers' time that is in trials; the seconds of a trial, of the drawing in it and of a
+        picture without acceleration, means; and what was measured.
     """
     store = open_store(url, create=True)
     start, begun = time.perf_counter(), time.time()
@@ -93,6 +100,19 @@ def run(url: str, file: Path, workers: int, kill_at: int | None) -> dict[str, An
         "done": sum(each["state"] == "done" for each in studies),
         "points": sum(each["measured"] for each in studies),
         "trials": len(trials),
+        **_means(trials),
+    }
+
+
+def _means(trials: list[FrozenTrial]) -> dict[str, float]:
+    """The seconds of a trial, and of what in it another worker may slow down."""
+    found = [trial.user_attrs[MEASUREMENT] for trial in trials if MEASUREMENT in trial.user_attrs]
+    drawing = [each["seconds"]["generate"] + each["seconds"]["baseline"] for each in found]
+    durations = [trial.duration.total_seconds() for trial in trials if trial.duration]
+    return {
+        "trial_s": round(fmean(durations), 2),
+        "drawing_s": round(fmean(drawing), 2),
+        "baseline_picture_s": round(fmean(each["baseline_latency_s"] for each in found), 4),
     }
 
 
@@ -146,8 +166,8 @@ def main() -> None:
         os.environ["ACCELFRONT_ARTIFACTS"] = folder
         file = Path(folder) / "sweep.yaml"
         file.write_text(sweep)
-        for workers in given.workers:
-            url = new_database(server, f"workers_{workers}")
+        for turn, workers in enumerate(given.workers):
+            url = new_database(server, f"run_{turn}")
             kill_at = STUDIES * given.trials // 2 if given.kill else None
             done = run(url, file, workers, kill_at)
             runs = [each for each in runs if _key(each) != _key(done)] + [done]
@@ -161,11 +181,14 @@ def _key(run: dict[str, Any]) -> tuple[int, int]:
 
 
 def _earlier(name: str, out: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs of the same sweep in the results, with the same versions on the same device."""
+    """The runs of the same sweep in the results, with the same versions on the same device.
+
+    Those that lack figures are of an earlier release.
+    """
     path = results_path(name, out)
     kept = json.loads(path.read_text()) if path.exists() else {"runs": []}
     same = all(kept.get(key) == value for key, value in about.items())
-    return list(kept["runs"]) if same else []
+    return [run for run in kept["runs"] if "trial_s" in run] if same else []
 
 
 def _write(name: str, about: dict[str, Any], runs: list[dict[str, Any]], out: Path) -> None:
@@ -179,14 +202,18 @@ def _write(name: str, about: dict[str, Any], runs: list[dict[str, Any]], out: Pa
         cells = (
             *(run["workers"], run["killed"], f"{run['seconds']:.0f} s", gain),
             *(f"{run['first_trial_s']:.0f} s", f"{run['end_s']:.0f} s"),
-            *(f"{run['busy']:.0%}", f"{run['points']} in {run['done']} studies"),
+            *(f"{run['busy']:.0%}", f"{run['trial_s']:.1f} s", f"{run['drawing_s']:.1f} s"),
+            f"{run['baseline_picture_s'] * 1000:.0f} ms",
+            f"{run['points']} in {run['done']} studies",
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += [
         "",
         "first trial: seconds until it begins; end: seconds from the end of the last one;",
+        "busy: the share of the workers' time that is in trials. Then means: of a trial, of what",
+        "it spends on drawing, and of a picture without acceleration.",
+        "",
     ]
-    lines += ["busy: the share of the workers' time that is in trials.", ""]
     page = "\n".join(lines)
     keep_results(name, {**about, "runs": runs}, page, out)
     print(page, flush=True)
