@@ -1,0 +1,43 @@
+"""docs/results.md: its table of caches at an equal loss is what was drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from accel_space.methods import METHODS
+from benchmarks.embedded.equal_loss_page import CLIP_AND_CONTENT, OURS, cases_of, choice_of
+from tests.docs.test_full_size_figures import tables_of
+
+ROOT = Path(__file__).parents[2]
+DRAWN = json.loads((ROOT / "benchmarks/results/equal-loss.json").read_text(encoding="utf-8"))
+CASES = cases_of(DRAWN["pieces"])
+[TABLE] = [table for table in tables_of("docs/results.md") if "best other cache" in table[0]]
+
+
+def gain_of(case: str, method: str) -> float:
+    """How far a method lets the work fall inside 2%; 0 where no point holds."""
+    choice = choice_of(method, CASES[case].get(method, ()), 0.02, CLIP_AND_CONTENT)
+    return 1 / choice.work if choice is not None and choice.holds else 0.0
+
+
+def test_the_table_has_every_pipeline() -> None:
+    assert {name for name, *_ in TABLE[1:]} == {*CASES}
+
+
+@pytest.mark.parametrize("row", TABLE[1:], ids=lambda row: str(row[0]))
+def test_a_row_is_what_was_drawn(row: list[str]) -> None:
+    case, ours, other, fewer = row
+    rivals = [name for name in CASES[case] if name not in (OURS, "fewer_steps")]
+    best = max(rivals, key=lambda name: gain_of(case, name), default="")
+    assert ours == f"{gain_of(case, OURS):.2f}x"
+    assert other == (f"{gain_of(case, best):.2f}x {METHODS[best].title}" if best else "-")
+    drawn = "fewer_steps" in CASES[case]
+    assert fewer == (f"{gain_of(case, 'fewer_steps'):.2f}x" if drawn else "-")
+
+
+def test_the_page_says_how_much_is_drawn() -> None:
+    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    assert f"{len(DRAWN['pieces'])} of {DRAWN['wanted']} pieces are drawn" in page
