@@ -17,6 +17,7 @@ import ray
 from objectives.errors import InputError
 from storage.database.opening import Store, open_store
 from storage.database.retry import DatabaseRetry
+from storage.database.urls import parse_url
 from storage.reading.studies import find_study, study_names
 from storage.records.combination import StudyName
 from storage.records.study import Study
@@ -55,7 +56,7 @@ def run_on_ray(
         StorageError: If the storage cannot be opened.
         StudyFailedError: If no worker is left.
     """
-    if storage.startswith("sqlite"):
+    if parse_url(storage).get_backend_name() == "sqlite":
         raise InputError(
             "--engine ray needs a Postgres that all nodes reach, and a SQLite file was given; "
             "give --storage postgresql+psycopg://user@host/database"

@@ -269,6 +269,8 @@ def test_what_ray_cannot_do_is_told_before_anything_starts(tmp_path: Path) -> No
     assert sqlite.startswith("accelfront: --engine ray needs a Postgres")
     assert sqlite.count("\n") == 1
     assert not (tmp_path / "a.db").exists()
+    unknown = ("--address", "127.0.0.1:1", "--storage", "oracle://host/database")
+    assert "'oracle' is neither" in complaint("--engine", "ray", *unknown)
     assert "--workers are for --engine ray" in complaint("--workers", "2")
 
 
