@@ -176,7 +176,7 @@ class StepCache(Method):
             "interval": Choices(INTERVALS, default=3.0, least=1),
             "power": Choices(POWERS, default=1.0, least=1),
             "centre": Choices(CENTRES, default=0.0),
-            "order": Choices(tuple(ORDERS), default=1),
+            "order": Choices(tuple(ORDERS), default=0),
             "kept_layers": Choices(tuple(kept), default=min(1, kept[-1]), least=NOTHING_KEPT),
         }
 

@@ -41,3 +41,17 @@ def test_a_row_is_what_was_drawn(row: list[str]) -> None:
 def test_the_page_says_how_much_is_drawn() -> None:
     page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
     assert f"{len(DRAWN['pieces'])} of {DRAWN['wanted']} pieces are drawn" in page
+
+
+def test_the_page_says_what_an_order_costs() -> None:
+    page = " ".join((ROOT / "docs/results.md").read_text(encoding="utf-8").split())
+    even = {"interval": 3.0, "power": 1.0, "centre": 0.0, "kept_layers": 1}
+    lost = {
+        order: point["judging"]["clip_loss"][0]
+        for point in CASES["tiny-shapes-v, DPM-Solver++, 25 steps"][OURS]
+        for order in range(3)
+        if point["params"]
+        == {f"{OURS}.{name}": value for name, value in (even | {"order": order}).items()}
+    }
+    words = f"order 1 cost tiny-shapes-v {lost[1]:.1%} on the prompts that judged, and order 0"
+    assert f"{words} {lost[0]:.1%}." in page
