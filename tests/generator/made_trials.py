@@ -25,6 +25,7 @@ from storage.records.environment import Environment
 from storage.records.protocol import Protocol
 from storage.records.study import Space, Study
 from storage.records.trial import Trial
+from tests.default_points import default_of
 from tests.made_records import made_measurement
 
 STEPS = 20
@@ -164,17 +165,12 @@ def _timesteps(steps: int) -> tuple[float, ...]:
     return tuple(float(1000 // steps * step + 1) for step in reversed(range(steps)))
 
 
-def _defaults(stack: Stack) -> Params:
-    """As `Stack.default`, which looks through the whole grid for one that does the same."""
-    return {name: choices.default for name, choices in stack.space.items()}
-
-
 @cache
 def catalogue_trials() -> tuple[tuple[Study, Trial], ...]:
     """A trial of every pipeline with every set of methods that it takes, at its default."""
     return tuple(
         # Golden files are not to change with the weights of the embedded models.
-        made_study(pipeline, methods, _defaults(stack), model=f"{pipeline}@89abcdef")
+        made_study(pipeline, methods, default_of(stack), model=f"{pipeline}@89abcdef")
         for pipeline in PIPELINES
         for methods in METHOD_SETS
         if (stack := stack_at(pipeline, methods)) is not None

@@ -14,6 +14,7 @@ from accel_space.method import Context, Generate, Method, Params, Space, Value
 from accel_space.methods import METHODS
 from accel_space.schedule import Static
 from accel_space.stack import Stack
+from tests.default_points import default_of
 from tests.tiny_pipelines import CALLS, STEPS, draw, tiny_context, tiny_pipeline
 
 Names = tuple[str, ...]
@@ -147,12 +148,12 @@ def working_point(stack: Stack) -> dict[str, Value]:
         for method in deciding
         for name, choices in method.space(stack.context).items()
     }
-    return {**stack.default, **most}
+    return {**default_of(stack), **most}
 
 
 def steps_of(stack: Stack) -> int:
     """How many steps the default point takes."""
-    return int(stack.default.get("fewer_steps.num_inference_steps", stack.context.steps))
+    return int(default_of(stack).get("fewer_steps.num_inference_steps", stack.context.steps))
 
 
 def key_of(stack: Stack, params: Params) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ from tests.accel_space.contract.stacks import (
     make_stack,
     quick_pipeline,
 )
+from tests.default_points import default_of
 
 ALONE = [names for names in KNOWN_BEFOREHAND if len(names) == 1]
 
@@ -94,7 +95,7 @@ def test_a_call_asks_nothing_of_the_host(family: str) -> None:
     pipe, copies = on_stand_in(family)
     for names in filter(lambda names: fits(names, family), ALONE):
         stack = make_stack(pipe, names)
-        with stack.applied(pipe, stack.default) as generate:
+        with stack.applied(pipe, default_of(stack)) as generate:
             draw_few(family, generate, 2)
         assert (names, copies.seen) == (names, [])
 

@@ -37,6 +37,7 @@ from tests.accel_space.contract.stacks import (
     working_point,
     write,
 )
+from tests.default_points import default_of
 from tests.tiny_pipelines import CALLS, FLOW_FAMILIES, STEPS, draw, tiny_context
 
 SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
@@ -150,12 +151,13 @@ def test_parameters_that_skip_the_same_draw_one_picture(
     family = str(home(names))
     pipe = quick_pipeline(family)
     stack = make_stack(pipe, names, STEPS)
+    default = default_of(stack)
     pictures = []
-    for params in ({**stack.default, **one}, {**stack.default, **other}):
+    for params in ({**default, **one}, {**default, **other}):
         with stack.applied(pipe, params) as generate:
             pictures.append(draw(generate, **CALLS[family]))
 
-    assert key_of(stack, {**stack.default, **one}) == key_of(stack, {**stack.default, **other})
+    assert key_of(stack, {**default, **one}) == key_of(stack, {**default, **other})
     assert torch.equal(*pictures)
 
 
@@ -166,11 +168,12 @@ def test_parameters_that_skip_the_same_draw_one_picture(
 def test_points_that_skip_something_else_draw_different_pictures(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
     stack = make_stack(pipe, names, STEPS)
+    default = default_of(stack)
     points = {
         key_of(stack, params): params
         for name, choices in stack.space.items()
-        for value in (stack.default[name], choices.values[0], choices.values[-1])
-        for params in [stack.canonical({**stack.default, name: value})]
+        for value in (choices.default, choices.values[0], choices.values[-1])
+        for params in [{**default, name: value}]
     }
     pictures = []
     for point in points.values():
@@ -201,7 +204,7 @@ def test_a_used_pipe_draws_what_a_fresh_one_draws(family: str, names: Names) -> 
     more = make_stack(used, names, STEPS)
     for pipe in (used, fresh):
         with more.applied(pipe, working_point(more)) as generate:
-            pictures.append(draw(generate, 2, **CALLS[family]))
+            pictures.append(draw(generate, **CALLS[family]))
 
     first, _, second, after, expected = pictures
     assert torch.equal(first, second)
