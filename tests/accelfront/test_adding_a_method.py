@@ -77,7 +77,7 @@ class Repetition(Method):
         return Static({"denoiser": tuple(repeated)})
 
 
-STEPS = 6
+STEPS = 4
 
 
 def test_a_study_a_front_and_a_script_of_a_new_method(
@@ -85,7 +85,7 @@ def test_a_study_a_front_and_a_script_of_a_new_method(
 ) -> None:
     monkeypatch.setitem(METHODS, "repetition", Repetition())
     measured = run(
-        *("study", "--methods", "repetition", "--steps", str(STEPS), "--num-samples", "4"),
+        *("study", "--methods", "repetition", "--steps", str(STEPS), "--num-samples", "2"),
         *("--batch-size", "2", "--trials", "2", "--no-confirm", "--device", "cpu"),
         cwd=tmp_path,
     )
@@ -104,7 +104,7 @@ def test_a_study_a_front_and_a_script_of_a_new_method(
     script.write_text(render_script(study, trial, find_source(study)))
     assert "accel_space" not in script.read_text()
 
-    request = StudyRequest("tiny-shapes", "DDIM", STEPS, ("repetition",), 2, num_samples=4)
+    request = StudyRequest("tiny-shapes", "DDIM", STEPS, ("repetition",), 2, num_samples=2)
     plan = make_plan(request)
     where = ("float32", torch.device("cpu"))
     pipe = load_pipeline(plan.entry, plan.model, *where)
