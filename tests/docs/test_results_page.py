@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,15 @@ def test_the_page_says_what_an_order_costs() -> None:
     }
     words = f"order 1 cost tiny-shapes-v {lost[1]:.1%} on the prompts that judged, and order 0"
     assert f"{words} {lost[0]:.1%}." in page
+
+
+def test_the_page_says_how_often_repeating_loses_less() -> None:
+    page = " ".join((ROOT / "docs/results.md").read_text(encoding="utf-8").split())
+    pairs = [
+        (repeating["judging"]["clip_loss"][0], other["judging"]["clip_loss"][0])
+        for methods in CASES.values()
+        for repeating, other in permutations(methods.get(OURS, ()), 2)
+        if repeating["params"] == other["params"] | {f"{OURS}.order": 0}
+    ]
+    less = sum(repeated < predicted for repeated, predicted in pairs)
+    assert f"order 0 lost less in {less} of {len(pairs)} pairs" in page
