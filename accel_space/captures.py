@@ -120,7 +120,8 @@ def filling_numbers() -> Iterator[None]:
     usual = torch.as_tensor
 
     def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-        if isinstance(data, bool | int | float):
+        # Not what is derived of them, as NumPy's are, which have a type of their own.
+        if type(data) in (bool, int, float):
             return torch.full((), data, dtype=dtype, device=device)
         return usual(data, dtype=dtype, device=device)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
@@ -98,6 +99,14 @@ def test_a_call_asks_nothing_of_the_host(family: str) -> None:
         with stack.applied(pipe, default_of(stack)) as generate:
             draw_few(family, generate, 2)
         assert (names, copies.seen) == (names, [])
+
+
+def test_a_number_is_filled_in_as_the_same_kind_of_tensor() -> None:
+    for number in (True, 3, 0.5, np.float64(0.5), np.float32(0.5), [1, 2]):
+        usual = torch.as_tensor(number)
+        with filling_numbers():
+            filled = torch.as_tensor(number)
+        assert filled.dtype == usual.dtype and torch.equal(filled, usual)
 
 
 def test_asking_is_seen() -> None:
