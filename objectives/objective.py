@@ -249,7 +249,10 @@ class Objective:
 def _why_not_kept(learned: Learned) -> str:
     """Why a study cannot go by what a method has learned; empty if it can."""
     if not learned:
-        return "from call to call the blocks of this denoiser change by nothing"
+        return (
+            "from call to call the blocks of this denoiser change by nothing, or by no number "
+            "that a study keeps"
+        )
     # What is no number is at most nothing.
     strange = [value for value in learned if not abs(value) <= GREATEST]
     if not strange:
