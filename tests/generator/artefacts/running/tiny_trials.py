@@ -45,6 +45,7 @@ FAMILY_SETS = [
     ("PixArt-alpha", ("pab", "cfg_cutoff")),
     ("PixArt-alpha", ("first_block_cache",)),
     ("PixArt-alpha", ("step_cache",)),
+    ("PixArt-alpha", ("step_cache", "cfg_cutoff")),
     ("PixArt-alpha", ("taylorseer", "cfg_cutoff")),
     ("FLUX.1-dev", ("first_block_cache",)),
     ("SD3.5-medium", ("mag_cache",)),
@@ -84,8 +85,13 @@ def stack_of(pipe: Any, names: tuple[str, ...]) -> Stack:
 
 
 def point_of(stack: Stack) -> Params:
-    """The default, with nothing compiled."""
-    return stack.default | ({"compile.parts": 0} if "compile.parts" in stack.space else {})
+    """The default, with nothing compiled; beside `cfg_cutoff` a step cache skips whole calls."""
+    point = stack.default
+    if "compile.parts" in stack.space:
+        point["compile.parts"] = 0
+    if {"step_cache", "cfg_cutoff"} <= stack.context.methods:
+        point["step_cache.kept_layers"] = -1
+    return point
 
 
 def tiny_trial(pipe: Any, family: str, names: tuple[str, ...]) -> tuple[Study, Trial]:
