@@ -80,8 +80,8 @@ def load(family: str, models: dict[str, Path]) -> Any:
     return pipe
 
 
-def stack_of(pipe: Any, names: tuple[str, ...]) -> Stack:
-    return Stack(replace(tiny_context(pipe, names, STEPS), learned=LEARNED))
+def stack_of(pipe: Any, names: tuple[str, ...], steps: int = STEPS) -> Stack:
+    return Stack(replace(tiny_context(pipe, names, steps), learned=LEARNED))
 
 
 def point_of(stack: Stack) -> Params:

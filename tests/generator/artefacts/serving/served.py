@@ -23,7 +23,7 @@ from generator.artefacts.serving.service import qualities, render_service, servi
 from generator.artefacts.source import Source
 from generator.choice import Choice
 from storage.records.study import Study
-from tests.generator.artefacts.running.tiny_trials import STEPS, load, stack_of
+from tests.generator.artefacts.running.tiny_trials import load, stack_of
 from tests.generator.made_trials import made_study
 from tests.made_records import changed, made_point
 from tests.tiny_pipelines import PICTURE_SIZE, save_tiny
@@ -31,6 +31,9 @@ from tests.tiny_pipelines import PICTURE_SIZE, save_tiny
 FAMILY = "SD1.5"
 
 METHODS = ("deepcache", "tgate", "tome")
+
+STEPS = 8
+"""Each of the gates leaves a step behind it."""
 
 POINTS = [(2, 5), (3, 6), (4, 7)]
 """Intervals and gates, of which each is faster than the one before and loses more."""
@@ -143,7 +146,7 @@ class Expected:
 
     def __init__(self, place: Place) -> None:
         self._pipe = load(FAMILY, {FAMILY: place.model})
-        self._stack: Stack = stack_of(self._pipe, METHODS)
+        self._stack: Stack = stack_of(self._pipe, METHODS, STEPS)
         study = place.study
         choice = Choice(study, study.trials[0], study.budgets)
         self._trials = {each.name: each.trial for each in qualities(choice)}

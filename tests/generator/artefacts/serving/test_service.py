@@ -25,8 +25,14 @@ from generator.artefacts.serving.web import Ask, Measured
 from generator.artefacts.source import Source
 from generator.choice import Choice
 from tests.generator.artefacts.made_emitters import make_study
-from tests.generator.artefacts.running.tiny_trials import STEPS
-from tests.generator.artefacts.serving.served import Expected, Place, make_place, pixels, running
+from tests.generator.artefacts.serving.served import (
+    STEPS,
+    Expected,
+    Place,
+    make_place,
+    pixels,
+    running,
+)
 from tests.generator.made_trials import catalogue_trials, made_study
 from tests.tiny_pipelines import PICTURE_SIZE
 
