@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 
 from accel_space.stack import Stack
-from objectives.objective import Objective
 from objectives.quality.scorer import Scorer
 from objectives.trial_recorder import INERT_PAIRS
 from storage.records.measurement import Measurement
-from storage.records.protocol import Protocol
-from tests.tiny_pipelines import (
-    CALLS,
-    GUIDANCE_SCALE,
-    PICTURE_SIZE,
-    tiny_context,
-    tiny_pipeline,
-)
+from tests.objectives.tiny_objective import make_objective
+from tests.tiny_pipelines import CALLS, PICTURE_SIZE, tiny_context, tiny_pipeline
 
 FAMILY = "PixArt-alpha"
 
@@ -34,24 +26,12 @@ def pipe() -> Any:
 def _measure(
     pipe: Any, scorer: Scorer, samples: int = 10, method: str = "first_block_cache", **point: float
 ) -> Measurement:
-    protocol = Protocol(
-        model="tiny@0",
-        scorer="scorer@0",
-        prompts="none@0",
-        num_samples=samples,
-        batch_size=2,
-        height=PICTURE_SIZE,
-        width=PICTURE_SIZE,
-        guidance_scale=GUIDANCE_SCALE,
-        dtype="float32",
-        seed=0,
+    size = {"height": PICTURE_SIZE, "width": PICTURE_SIZE}
+    objective = make_objective(
+        pipe, scorer, samples, methods=[method], steps=STEPS, call=CALLS[FAMILY], **size
     )
-    stack = Stack(tiny_context(pipe, [method], STEPS))
-    prompts = [f"picture {index}" for index in range(samples)]
-    objective = Objective(
-        pipe, stack, scorer, protocol, prompts, torch.device("cpu"), call=CALLS[FAMILY]
-    )
-    return objective.measure(point or stack.default, objective.measure_baseline())
+    default = Stack(tiny_context(pipe, [method], STEPS)).default
+    return objective.measure(point or default, objective.measure_baseline())
 
 
 def test_a_trial_tells_in_which_share_of_the_calls_blocks_were_reused(

@@ -6,41 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
 
-from accel_space.stack import Stack
 from objectives.errors import MeasurementError
 from objectives.objective import Objective
 from objectives.quality.scorer import Scorer
-from storage.records.protocol import Protocol
-from tests.tiny_pipelines import (
-    CALLS,
-    GUIDANCE_SCALE,
-    PICTURE_SIZE,
-    tiny_context,
-    tiny_pipeline,
-)
+from tests.objectives.tiny_objective import make_objective
+from tests.tiny_pipelines import CALLS, PICTURE_SIZE, tiny_pipeline
 
 FAMILY = "PixArt-alpha"
 
 
 def _objective(pipe: Any, scorer: Scorer) -> Objective:
-    stack = Stack(tiny_context(pipe, ["mag_cache"], 4))
-    protocol = Protocol(
-        model="tiny@0",
-        scorer="scorer@0",
-        prompts="none@0",
-        num_samples=2,
-        batch_size=2,
-        height=PICTURE_SIZE,
-        width=PICTURE_SIZE,
-        guidance_scale=GUIDANCE_SCALE,
-        dtype="float32",
-        seed=0,
-    )
-    prompts = ["a picture", "another one"]
-    return Objective(
-        pipe, stack, scorer, protocol, prompts, torch.device("cpu"), call=CALLS[FAMILY]
+    size = {"height": PICTURE_SIZE, "width": PICTURE_SIZE}
+    return make_objective(
+        pipe, scorer, samples=2, methods=["mag_cache"], steps=4, call=CALLS[FAMILY], **size
     )
 
 

@@ -38,6 +38,7 @@ def make_objective(
 ) -> Objective:
     steps = changes.pop("steps", 2)
     prompts = changes.pop("prompts", [f"picture {index}" for index in range(samples)])
+    call = changes.pop("call", {})
     fields: dict[str, Any] = {
         "model": "tiny@0",
         "scorer": "scorer@0",
@@ -51,4 +52,5 @@ def make_objective(
         "seed": 0,
     }
     stack = Stack(tiny_context(pipe, methods, steps))
-    return Objective(pipe, stack, scorer, Protocol(**{**fields, **changes}), prompts, CPU)
+    protocol = Protocol(**{**fields, **changes})
+    return Objective(pipe, stack, scorer, protocol, prompts, CPU, call=call)
