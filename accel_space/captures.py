@@ -159,6 +159,18 @@ def tensors_of(inputs: Any) -> list[Any]:
     return found
 
 
+def with_own_lists(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Copy the lists among a generation's arguments, so that they serve another one too.
+
+    Z-Image writes its template into the list of prompts that it is given.
+    """
+
+    def own(value: Any) -> Any:
+        return list(value) if isinstance(value, list) else value
+
+    return list(map(own, args)), {name: own(value) for name, value in kwargs.items()}
+
+
 def random_states(generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
     """What restores each generator that a picture draws from, and its state now."""
     import torch

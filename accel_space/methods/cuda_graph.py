@@ -13,6 +13,7 @@ from accel_space.captures import (
     new_capture,
     random_states,
     replay_call,
+    with_own_lists,
 )
 from accel_space.method import Context, Method, Params, Space
 from accel_space.schedule import Lossless
@@ -62,8 +63,9 @@ def apply_cuda_graph(
 
     def generate_once(*args: Any, **kwargs: Any) -> Any:
         run.calls, run.replaying, module.replays = 0, None, False
+        given, named = with_own_lists(args, kwargs)
         try:
-            return generate(*args, **kwargs)
+            return generate(*given, **named)
         finally:
             module.replays = False
 

@@ -146,8 +146,9 @@ def apply_cuda_graph(
 
     def generate_once(*args: Any, **kwargs: Any) -> Any:
         run.calls, run.replaying, module.replays = 0, None, False
+        given, named = with_own_lists(args, kwargs)
         try:
-            return generate(*args, **kwargs)
+            return generate(*given, **named)
         finally:
             module.replays = False
 
@@ -174,6 +175,18 @@ def apply_cuda_graph(
 
     module.__class__ = type(inner.__name__, (inner,), {"__call__": call})
     return generate_captured
+
+
+def with_own_lists(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Copy the lists among a generation's arguments, so that they serve another one too.
+
+    Z-Image writes its template into the list of prompts that it is given.
+    """
+
+    def own(value: Any) -> Any:
+        return list(value) if isinstance(value, list) else value
+
+    return list(map(own, args)), {name: own(value) for name, value in kwargs.items()}
 
 
 def begin_generation(
