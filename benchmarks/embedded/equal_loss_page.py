@@ -211,7 +211,7 @@ def _claim(cases: Cases) -> list[str]:
         "",
         f"BudCache (arXiv 2606.13496) searches a mask by simulated annealing and tells of up to "
         f"3.7x at {full} of {calls} calls on FLUX. The points of {OURS} with {full} of {calls} "
-        "full calls, the one that loses least where it is chosen:",
+        "full calls and no block at the others, the one that loses least where it is chosen:",
         "",
         "| pipeline | points | work | CLIP loss | attributes | point |",
         "|---|---|---|---|---|---|",
@@ -221,6 +221,7 @@ def _claim(cases: Cases) -> list[str]:
             point
             for point in methods.get(OURS, ())
             if -(-calls // point["params"][f"{OURS}.interval"]) == full
+            and point["params"][f"{OURS}.kept_layers"] <= 0
         ]
         if f" {calls} steps" in case and points:
             best = min(points, key=lambda point: float(point["choosing"]["clip_loss"][0]))

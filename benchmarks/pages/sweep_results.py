@@ -170,7 +170,7 @@ def _cell(study: Study | None) -> str:
     best = study.bound
     if best is None or best.judged_speedup <= 1:
         return f"-; {of_points}"
-    return f"**{best.judged_speedup:.2f}x** at {best.judged_loss:.1%}; {of_points}"
+    return f"**{best.judged_speedup:.2f}x** at {best.judged_loss:z.1%}; {of_points}"
 
 
 if __name__ == "__main__":

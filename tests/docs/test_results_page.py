@@ -1,21 +1,45 @@
-"""docs/results.md: its table of caches at an equal loss is what was drawn."""
+"""docs/results.md: its tables of caches, of a sweep and of two GPUs are what was measured."""
 
 from __future__ import annotations
 
 import json
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from accel_space.methods import METHODS
-from benchmarks.embedded.equal_loss_page import CLIP_AND_CONTENT, OURS, cases_of, choice_of
+from accel_space.methods.step_cache import NOTHING_KEPT
+from benchmarks.embedded.equal_loss_page import (
+    BUDGETS,
+    CLIP_AND_CONTENT,
+    OURS,
+    cases_of,
+    choice_of,
+)
 from tests.docs.test_full_size_figures import tables_of
 
 ROOT = Path(__file__).parents[2]
-DRAWN = json.loads((ROOT / "benchmarks/results/equal-loss.json").read_text(encoding="utf-8"))
+PAGE = " ".join((ROOT / "docs/results.md").read_text(encoding="utf-8").split())
+
+
+def results(name: str) -> Any:
+    """A kept file."""
+    return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
+
+
+DRAWN = results("equal-loss")
 CASES = cases_of(DRAWN["pieces"])
-[TABLE] = [table for table in tables_of("docs/results.md") if "best other cache" in table[0]]
+
+
+def table(title: str) -> list[list[str]]:
+    """The rows of the page's one table with such a column."""
+    [found] = [rows for rows in tables_of("docs/results.md") if title in rows[0]]
+    return found[1:]
+
+
+TABLE = table("best other cache")
 
 
 def gain_of(case: str, method: str) -> float:
@@ -25,41 +49,35 @@ def gain_of(case: str, method: str) -> float:
 
 
 def test_the_table_has_every_pipeline() -> None:
-    assert {name for name, *_ in TABLE[1:]} == {*CASES}
+    assert {name for name, *_ in TABLE} == {*CASES}
+    assert len(DRAWN["pieces"]) == DRAWN["wanted"]
 
 
-@pytest.mark.parametrize("row", TABLE[1:], ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: str(row[0]))
 def test_a_row_is_what_was_drawn(row: list[str]) -> None:
     case, ours, other, fewer = row
     rivals = [name for name in CASES[case] if name not in (OURS, "fewer_steps")]
-    best = max(rivals, key=lambda name: gain_of(case, name), default="")
+    best = max(rivals, key=lambda name: gain_of(case, name))
+    gain = gain_of(case, best)
     assert ours == f"{gain_of(case, OURS):.2f}x"
-    assert other == (f"{gain_of(case, best):.2f}x {METHODS[best].title}" if best else "-")
-    drawn = "fewer_steps" in CASES[case]
-    assert fewer == (f"{gain_of(case, 'fewer_steps'):.2f}x" if drawn else "-")
+    assert other == (f"{gain:.2f}x {METHODS[best].title}" if gain else "-")
+    assert fewer == f"{gain_of(case, 'fewer_steps'):.2f}x"
 
 
-def test_the_page_says_how_much_is_drawn() -> None:
-    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-    assert f"{len(DRAWN['pieces'])} of {DRAWN['wanted']} pieces are drawn" in page
-
-
-def test_the_page_says_what_an_order_costs() -> None:
-    page = " ".join((ROOT / "docs/results.md").read_text(encoding="utf-8").split())
-    even = {"interval": 3.0, "power": 1.0, "centre": 0.0, "kept_layers": 1}
-    lost = {
-        order: point["judging"]["clip_loss"][0]
-        for point in CASES["tiny-shapes-v, DPM-Solver++, 25 steps"][OURS]
-        for order in range(3)
-        if point["params"]
-        == {f"{OURS}.{name}": value for name, value in (even | {"order": order}).items()}
-    }
-    words = f"order 1 cost tiny-shapes-v {lost[1]:.1%} on the prompts that judged, and order 0"
-    assert f"{words} {lost[0]:.1%}." in page
+def test_the_page_says_what_the_step_cache_chooses() -> None:
+    chosen = [
+        choice.params
+        for methods in CASES.values()
+        for budget in BUDGETS
+        if (choice := choice_of(OURS, methods[OURS], budget, CLIP_AND_CONTENT)) is not None
+    ]
+    whole = sum(params[f"{OURS}.kept_layers"] == NOTHING_KEPT for params in chosen)
+    repeated = sum(params[f"{OURS}.order"] == 0 for params in chosen)
+    assert f"step cache's {len(chosen)} choices, one for each pipeline and budget, {whole} " in PAGE
+    assert f"(`kept_layers=-1`), and {repeated} repeat" in PAGE
 
 
 def test_the_page_says_how_often_repeating_loses_less() -> None:
-    page = " ".join((ROOT / "docs/results.md").read_text(encoding="utf-8").split())
     pairs = [
         (repeating["judging"]["clip_loss"][0], other["judging"]["clip_loss"][0])
         for methods in CASES.values()
@@ -67,4 +85,33 @@ def test_the_page_says_how_often_repeating_loses_less() -> None:
         if repeating["params"] == other["params"] | {f"{OURS}.order": 0}
     ]
     less = sum(repeated < predicted for repeated, predicted in pairs)
-    assert f"order 0 lost less in {less} of {len(pairs)} pairs" in page
+    assert f"order 0 lost less in {less} of {len(pairs)} pairs" in PAGE
+
+
+def test_the_answers_of_the_transformers_are_those_of_the_sweep() -> None:
+    answers = {
+        ",".join(study["methods"]): study["answer"]
+        for study in results("sweep-offline-transformers")["studies"]
+        if study["pipeline"] == "tiny-shapes-sd3"
+    }
+    assert table("methods") == [
+        [
+            f"`{methods}`",
+            f"{answer['judged_speedup']:.2f}x",
+            "{:.2f} to {:.2f}".format(*answer["judged_speedup_ci"]),
+            f"{answer['judged_clip_loss']:z.1%}",
+        ]
+        for methods, answer in sorted(answers.items(), key=lambda item: -item[1]["judged_speedup"])
+    ]
+
+
+def test_the_gain_of_a_second_gpu_is_what_was_measured() -> None:
+    one, two = results("ray-scaling-nvidia-h200")["runs"]
+    assert (one["workers"], two["workers"]) == (1, 2) and one["points"] == two["points"]
+    assert table("workers") == [
+        ["1", f"{one['seconds']:.0f}", "1"],
+        ["2", f"{two['seconds']:.0f}", f"{one['seconds'] / two['seconds']:.2f}x"],
+    ]
+    before = results("ray-scaling-nvidia-h200-before")["runs"]
+    slower = [f"{run['seconds']:.0f} s" for run in before[1:]]
+    assert f"two workers took {slower[0]}, and {slower[1]} when one of them was killed" in PAGE
