@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
 from objectives.errors import InputError
@@ -20,12 +21,14 @@ from storage.records.budgets import (
     MOST_LOSS,
     MOST_MEMORY_MIB,
     Budgets,
+    exact_amount,
+    in_mib,
 )
 
 MEMORY_OPTION = "memory"
 
-UNITS = {unit.lower(): float(mib) for unit, mib in MIB_PER_UNIT.items()}
-"""How many MiB each is."""
+UNITS = {unit.lower(): unit for unit in MIB_PER_UNIT}
+"""Units of memory, in whatever case they are given."""
 
 NONE = "none"
 
@@ -106,8 +109,8 @@ def budget_name(name: str) -> str:
 
 def budget_words(name: str, most: Asked) -> str:
     """A budget as `--budget` takes it."""
-    unit = "MiB" if name == MEMORY else ""
-    return f"{budget_name(name)}={NONE if most is None else f'{most:.10g}{unit}'}"
+    value = NONE if most is None else exact_amount(name, most).replace(" ", "")
+    return f"{budget_name(name)}={value}"
 
 
 def _read(text: str) -> tuple[str, Asked]:
@@ -133,7 +136,7 @@ def _memory(value: str) -> float:
     """MiB."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]+)", value)
     unit = found and UNITS.get(found[2].lower())
-    mib = float(found[1]) * unit if found and unit else 0.0
+    mib = in_mib(Decimal(found[1]), unit) if found and unit else 0.0
     if not 0 < mib < MOST_MEMORY_MIB:
         raise InputError(
             "--budget memory is the most peak memory in MiB, GiB, MB or GB, such as memory=20GiB, "
@@ -145,8 +148,9 @@ def _memory(value: str) -> float:
 def _loss(metric: Metric, value: str) -> float:
     share = 100 if value.endswith("%") else 1
     try:
-        number = float(value.removesuffix("%")) / share
-    except ValueError:
+        # Divided as written: 2.3 / 100 in floats is not 0.023.
+        number = float(Decimal(value.removesuffix("%")) / share)
+    except (InvalidOperation, ValueError):
         _refuse(metric, value)
     if metric.name == CLIP_LOSS:
         if not -1 < number < 1:

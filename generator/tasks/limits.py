@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 
 from generator.tasks.measure import LEAST, MOST, Measure
@@ -13,10 +12,10 @@ from objectives.quality import METRICS
 from objectives.quality.metric import Metric
 from storage.records.budgets import (
     MEMORY,
-    MIB_PER_UNIT,
     MOST_DISTANCE,
     MOST_LOSS,
     MOST_MEMORY_MIB,
+    in_mib,
 )
 
 MEMORY_EXAMPLE = '"memory at most 20 GiB"'
@@ -76,7 +75,7 @@ def _memory(measure: Measure, number: Decimal, piece: str) -> Limit:
         )
     if measure.unit is None:
         raise InputError(f"{piece} has no unit, MiB or GiB; write it like {MEMORY_EXAMPLE}")
-    most = float(Fraction(number) * MIB_PER_UNIT[measure.unit.value])
+    most = in_mib(number, measure.unit.value)
     if not 0 < most < MOST_MEMORY_MIB:
         raise InputError(f"{piece} is no amount of memory; write it like {MEMORY_EXAMPLE}")
     return Limit(MEMORY, most)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from generator.tasks.entry_values import MEMORY_KEY
 from generator.tasks.task import OWN, Task
 from generator.tasks.words import METHOD_WORDS
 from objectives.settings.entries import written_entries
-from storage.records.budgets import CLIP_LOSS, MEMORY, Budgets
+from storage.records.budgets import (
+    CLIP_LOSS,
+    MEMORY,
+    Budgets,
+    digits,
+    exact_amount,
+    metric_title,
+    title,
+)
+
+_EN = {CLIP_LOSS: "loss", MEMORY: "memory"}
+_ZH = {CLIP_LOSS: "精度损失", MEMORY: "显存"}
+"""What a budget limits where it is not the loss in a metric that has a name."""
 
 
 def asked_limits(budgets: Budgets) -> dict[str, Any]:
@@ -25,7 +36,7 @@ def task_json(task: Task) -> dict[str, Any]:
     """The task as an entry of a task file; `read_entry` makes the same task of it."""
     entry = task.model_dump(mode="json", include=set(OWN) - {"budgets"})
     limits = {
-        MEMORY_KEY if name == MEMORY else name: f"{_decimal(most)}MiB" if name == MEMORY else most
+        MEMORY_KEY if name == MEMORY else name: exact_amount(name, most) if name == MEMORY else most
         for name, most in task.budgets
     }
     return entry | ({"budgets": limits} if limits else {}) | written_entries(task.settings)
@@ -38,14 +49,11 @@ def task_sentence(task: Task, language: Literal["en", "zh"] = "en") -> str:
         parts = [
             f"用{'和'.join(methods)}加速{task.pipeline}",
             f"{task.scheduler}采样{task.steps}步",
-            *([f"加速比不低于{_decimal(task.speedup)}x"] if task.speedup is not None else []),
-            *([f"每张不超过{_decimal(task.latency_s)}秒"] if task.latency_s is not None else []),
-            *([] if task.loss_budget is None else [f"精度损失不超过{_decimal(task.loss_budget)}"]),
+            *([f"加速比不低于{digits(task.speedup)}x"] if task.speedup is not None else []),
+            *([f"每张不超过{digits(task.latency_s)}秒"] if task.latency_s is not None else []),
             *(
-                f"显存不超过{_decimal(most)}MiB"
-                if name == MEMORY
-                else f"{name.replace('_', ' ')}损失不超过{_decimal(most)}"
-                for name, most in task.budgets
+                f"{_ZH.get(name) or f'{metric_title(name)}损失'}不超过{exact_amount(name, most)}"
+                for name, most in task.limits.items()
             ),
         ]
         return "\N{FULLWIDTH COMMA}".join(parts)
@@ -54,19 +62,11 @@ def task_sentence(task: Task, language: Literal["en", "zh"] = "en") -> str:
         task.scheduler,
         f"{task.steps} steps",
         " + ".join(methods),
-        *([f"at least {_decimal(task.speedup)}x"] if task.speedup is not None else []),
-        *([f"under {_decimal(task.latency_s)} s per image"] if task.latency_s is not None else []),
-        *([] if task.loss_budget is None else [f"loss at most {_decimal(task.loss_budget)}"]),
+        *([f"at least {digits(task.speedup)}x"] if task.speedup is not None else []),
+        *([f"under {digits(task.latency_s)} s per image"] if task.latency_s is not None else []),
         *(
-            f"memory at most {_decimal(most)} MiB"
-            if name == MEMORY
-            else f"{name.replace('_', ' ')} loss at most {_decimal(most)}"
-            for name, most in task.budgets
+            f"{_EN.get(name) or title(name)} at most {exact_amount(name, most)}"
+            for name, most in task.limits.items()
         ),
     ]
     return ", ".join(parts)
-
-
-def _decimal(number: float) -> str:
-    """A number in digits alone, as sentences hold it; no digit is lost."""
-    return f"{Decimal(repr(number)):f}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from fractions import Fraction
 from math import atan, inf, pi, sqrt
 from statistics import NormalDist
@@ -200,15 +201,16 @@ def _within_long_tail(distance: float, end: float) -> float:
 
 def title(name: str) -> str:
     """What a budget of this name limits, in words."""
-    return "peak memory" if name == MEMORY else f"{_metric(name)} loss"
+    return "peak memory" if name == MEMORY else f"{metric_title(name)} loss"
 
 
 def in_metric(name: str) -> str:
     """What follows a loss in another metric than CLIP's, such as ` in SSIM`."""
-    return "" if name == CLIP_LOSS else f" in {_metric(name)}"
+    return "" if name == CLIP_LOSS else f" in {metric_title(name)}"
 
 
-def _metric(name: str) -> str:
+def metric_title(name: str) -> str:
+    """A metric's name as people write it."""
     return TITLES.get(name, name.replace("_", " "))
 
 
@@ -218,6 +220,31 @@ def amount(name: str, value: float) -> str:
         return f"{100 * value:z.3g}%"
     gib = value / MIB_PER_GIB
     return f"{gib:.4g} GiB" if gib >= 1 else f"{value:.4g} MiB"
+
+
+def exact_amount(name: str, value: float) -> str:
+    """A budget with all its digits, so that whoever reads it gets the same number.
+
+    Memory has the unit in which it is shortest.
+    """
+    if name != MEMORY:
+        return f"{digits(Decimal(repr(value)) * 100)}%"
+    numbers = {unit: digits(float(Fraction(value) / mib)) for unit, mib in MIB_PER_UNIT.items()}
+    exact = [unit for unit, number in numbers.items() if in_mib(Decimal(number), unit) == value]
+    return min((f"{numbers[unit]} {unit}" for unit in exact), key=len)
+
+
+def in_mib(number: Decimal, unit: str) -> float:
+    """An amount of memory, of a unit as `MIB_PER_UNIT` has it."""
+    try:
+        return float(Fraction(number) * MIB_PER_UNIT[unit])
+    except OverflowError:
+        return inf
+
+
+def digits(number: float | Decimal) -> str:
+    """A number in plain digits: none is lost, and none says nothing."""
+    return f"{Decimal(str(number)).normalize() + 0:f}"
 
 
 def figure(measured: Measurement, name: str) -> Figure | None:

@@ -37,6 +37,11 @@ def test_a_budget_is_read_and_written(text: str, name: str, most: float | None) 
     assert read_budgets([budget_words(name, most)]).limits == limits
 
 
+def test_a_share_of_the_loss_is_divided_as_written() -> None:
+    # 2.3 / 100 in floats is another number.
+    assert read_budgets(["clip_loss=2.3%"]) == read_budgets(["clip_loss=0.023"])
+
+
 @pytest.mark.parametrize("given", [(["clip_loss=2%"], None), ([], 0.02)])
 def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]) -> None:
     assert read_budgets(*given) == AskedBudgets({"clip_loss": 0.02})
@@ -65,6 +70,8 @@ def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]
         (["memory=0GiB"], "MiB, GiB, MB or GB"),
         (["memory=GiB"], "MiB, GiB, MB or GB"),
         (["memory=20TiB"], "MiB, GiB, MB or GB"),
+        ([f"memory=1{'0' * 400}GiB"], "MiB, GiB, MB or GB"),
+        (["ssim=1e999%"], "greatest loss"),
         (["ssim=1%", "ssim=2%"], "^--budget ssim is given twice; give it once$"),
         (["memory=1GiB", "memory=none"], "^--budget memory is given twice; give it once$"),
     ],
@@ -108,7 +115,7 @@ def test_budgets_make_no_other_study() -> None:
 def test_a_command_names_its_budgets() -> None:
     conditions = {"ssim": 0.1, "memory_mib": 20480.0, "psnr": None}
     command = study_command(replace(QUICK, conditions=conditions))
-    assert "--budget ssim=0.1 --budget memory=20480MiB --budget psnr=none" in command
+    assert "--budget ssim=10% --budget memory=20GiB --budget psnr=none" in command
 
 
 def test_the_loss_that_a_study_searches_by_has_a_budget_always() -> None:

@@ -96,8 +96,8 @@ def test_a_sweep_file_names_its_loss(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("loss", "told"),
     [
-        ("clip_loss", "--req-score-loss 0.02 --budget ssim=0.1 --budget memory=1024MiB"),
-        ("ssim", "--loss ssim --budget ssim=0.1 --budget memory=1024MiB --budget clip_loss=0.02"),
+        ("clip_loss", "--req-score-loss 0.02 --budget ssim=10% --budget memory=1GiB"),
+        ("ssim", "--loss ssim --budget ssim=10% --budget memory=1GiB --budget clip_loss=2%"),
     ],
 )
 def test_a_missing_study_is_searched_under_the_budgets_of_a_task(

@@ -30,7 +30,7 @@ def test_sentences_come_one_a_line_and_what_was_lowered_is_told(storage: str) ->
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert len(lines) == 3
-    assert all("tiny-shapes" in line and "loss at most 0.02" in line for line in lines)
+    assert all("tiny-shapes" in line and "loss at most 2%" in line for line in lines)
     assert [wanted for wanted in ("1.63x", "1.83x", "1.9x") if wanted in answer.stdout] == [
         "1.63x", "1.83x", "1.9x",
     ]  # fmt: skip

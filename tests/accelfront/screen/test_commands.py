@@ -43,7 +43,7 @@ def test_the_command_of_the_answer_asks_for_the_budgets_of_the_study() -> None:
     assert study.answer is points[1]
     command = Commands([study]).of(study, study.answer)
     assert command is not None
-    asked = "tiny-shapes, DDIM, 20 steps, DeepCache, loss at most 0.02, ssim loss at most 0.15"
+    asked = "tiny-shapes, DDIM, 20 steps, DeepCache, loss at most 2%, SSIM loss at most 15%"
     assert shlex.split(command)[2] == asked
     assert chosen(command, [study]) is study.answer
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from generator.tasks.task import Task, read_task
 from generator.tasks.writing import task_json, task_sentence
 from objectives.errors import InputError
+from studies.budgets import budget_words, read_budgets
 
 START = "tiny-shapes, DeepCache, "
 
@@ -54,9 +57,52 @@ def test_a_sentence_limits_metrics_and_memory(words: str, limits: dict[str, floa
 def assert_is_read_back(task: Task) -> None:
     for language in ("en", "zh"):
         again = read_task(task_sentence(task, language))
-        assert again.limits == pytest.approx(task.limits)
+        assert again.limits == task.limits
     entry = json.dumps(task_json(task))
     assert read_task(entry).limits == task.limits
+
+
+def budgeted(limits: dict[str, float]) -> Task:
+    loss = limits.pop("clip_loss")
+    return Task(
+        pipeline="tiny-shapes",
+        methods=("deepcache",),
+        loss_budget=loss,
+        budgets=tuple(sorted(limits.items())),
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (
+            {"clip_loss": 0.02, "attributes": 0.03, "memory_mib": 2048.0},
+            "loss at most 2%, attributes loss at most 3%, memory at most 2 GiB",
+        ),
+        ({"clip_loss": 0.0123456, "ssim": 0.07}, "loss at most 1.23456%, SSIM loss at most 7%"),
+        ({"clip_loss": -0.0, "memory_mib": 512.0}, "loss at most 0%, memory at most 512 MiB"),
+        ({"clip_loss": -0.01, "memory_mib": 1536.0}, "loss at most -1%, memory at most 1.5 GiB"),
+        ({"clip_loss": 0.2, "memory_mib": 20e9 / 2**20}, "loss at most 20%, memory at most 20 GB"),
+    ],
+)
+def test_budgets_are_written_as_a_person_writes_them(limits: dict[str, float], words: str) -> None:
+    written = task_sentence(budgeted(limits))
+    assert written == f"tiny-shapes, DDIM, 20 steps, DeepCache, {words}"
+
+
+@settings(max_examples=300, database=None)
+@given(
+    st.fixed_dictionaries({
+        "clip_loss": st.floats(-0.999, 0.5),
+        "ssim": st.floats(0, 0.5),
+        "lpips": st.floats(0, 1e9),
+        "memory_mib": st.floats(1e-9, 1e8),
+    })
+)  # fmt: skip
+def test_any_budgets_are_read_back_to_the_last_digit(limits: dict[str, float]) -> None:
+    options = [budget_words(name, most) for name, most in limits.items()]
+    assert read_budgets(options).limits == limits
+    assert_is_read_back(budgeted(limits))
 
 
 @pytest.mark.parametrize(
