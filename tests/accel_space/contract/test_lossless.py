@@ -93,6 +93,7 @@ def test_captured_pictures_are_equal_bit_for_bit(family: str, names: Names) -> N
     captured = make_stack(pipe, (*names, "cuda_graph"))
     before = pipe_state(pipe)
     kept: dict[Any, Any] = {}
+    captures = []
 
     for _ in range(2):
         with captured.applied(pipe, eager.default, captures=kept) as generate:
@@ -102,8 +103,11 @@ def test_captured_pictures_are_equal_bit_for_bit(family: str, names: Names) -> N
             assert_equal(picture, wanted, names)
             assert_equal(second, wanted, names)
         assert_same_state(pipe_state(pipe), before)
+        captures.append([*kept.values()])
 
     assert len(kept) == 2
+    # Nothing was captured anew.
+    assert all(first is second for first, second in zip(*captures, strict=True))
     with eager.applied(pipe, eager.default) as generate:
         assert_equal(draw_few(family, generate, 2), expected[0], names)
 
