@@ -14,7 +14,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from accel_space.captures import filling_numbers, with_own_lists
+from accel_space.captures import filling_numbers
 from accel_space.denoiser import map_tensors
 from tests.accel_space.contract.stacks import (
     KNOWN_BEFOREHAND,
@@ -107,19 +107,6 @@ def test_a_number_is_filled_in_as_the_same_kind_of_tensor() -> None:
         with filling_numbers():
             filled = torch.as_tensor(number)
         assert filled.dtype == usual.dtype and torch.equal(filled, usual)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_one_list_of_prompts_serves_the_warm_up_and_the_capture(family: str) -> None:
-    pipe, prompts = quick_pipeline(family), ["one red square", "two blue circles"]
-
-    def draw_again(*given: Any, **named: Any) -> Any:
-        args, kwargs = with_own_lists((prompts, *given[1:]), named)
-        return pipe(*args, **kwargs)
-
-    first, second = (draw_few(family, draw_again, 2) for _ in range(2))
-    assert torch.equal(first, second)
-    assert prompts == ["one red square", "two blue circles"]
 
 
 def test_asking_is_seen() -> None:
