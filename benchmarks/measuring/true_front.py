@@ -4,11 +4,11 @@
 
 runs what `accelfront study` runs, one study for each stack, on a model of true architecture with
 random weights; embedded pipelines are taken as they are. Each study measures its default point
-first. Weights that are random say nothing of loss, so the loss budget is switched off and a
-stack's best point is its fastest. The same command goes on where it was cut off: baseline and
-studies stay in `--models`, and a stack that names a number of trials is left out once `--out` has
-them; another `--out` measures all again. `--again FILE` measures the points of another machine's
-file first, for two_hosts.py. Writes
+first. Weights that are random say nothing of loss, so the loss budget is switched off and a stack's
+best point is its fastest; of an embedded pipeline it is the study's answer. The same command goes
+on where it was cut off: baseline and studies stay in `--models`, and a stack that names a number of
+trials is left out once `--out` has them; another `--out` measures all again. `--again FILE`
+measures the points of another machine's file first, for two_hosts.py. Writes
 `true-front-<pipeline>-batch<N>-<scheduler>-<steps>-<device>.json` and `.md` into `--out` after each
 study. FLUX.1 and its kin take their own settings:
 
@@ -80,7 +80,7 @@ def main() -> None:
     options.models.mkdir(parents=True, exist_ok=True)
     request, make_model = request_of(options), None
     if not isinstance(PIPELINES[options.pipeline].model, Path):
-        request = replace(request, scorer=scorer_in(options.models))
+        request = replace(request, scorer=scorer_in(options.models), loss_budget=NO_BUDGET)
         make_model = partial(random_model, options.pipeline, device)
     # Apart by steps and scheduler, as a study begins where another one of its storage ended.
     name = f"{options.pipeline}-{options.scheduler}-{options.steps}.db"
@@ -186,7 +186,6 @@ def request_of(options: argparse.Namespace) -> StudyRequest:
         batch_size=options.batch_size,
         device=options.device,
         seed=options.seed,
-        loss_budget=NO_BUDGET,
         screening=False,
         confirm=False,
         retry_failed=True,
@@ -253,7 +252,10 @@ def study_stack(
     with StudyView(plan.study_name) as view:
         run_study(plan, store, view, loader)
     [study] = read_studies(store, plan.study_name)
-    return {"default": plan.knowing(study.learned).stack.default, **described_study(study)}
+    found = {"default": plan.knowing(study.learned).stack.default, **described_study(study)}
+    if plan.request.loss_budget == NO_BUDGET:
+        return found
+    return {**found, "answer": None if study.answer is None else study.answer.number}
 
 
 def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[float]:

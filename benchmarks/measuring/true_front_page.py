@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -31,6 +31,19 @@ AIMED_AT = dict.fromkeys(("FLUX.1-dev", "SD3.5-medium"), ("FlowMatchEuler", 28))
 """Scheduler and steps at which the targets are set; others have `USUALLY_AIMED_AT`."""
 
 USUALLY_AIMED_AT = ("DPM-Solver++", 25)
+
+RANDOM = (
+    "Full-size weights are random: times mean what they say, losses mean nothing, so the loss "
+    "budget is switched off and the fastest point is simply that, whatever a real model would lose "
+    "by it. Encoders that read all prompts beforehand are of one layer: no time holds them. "
+    "MagCache leaves out the calls that the published ratios of FLUX.1-dev allow; with other "
+    "pipelines it learns the ratios of the random weights, so that its thresholds mean nothing "
+    "there."
+)
+TRAINED = (
+    "The pipeline is trained, so losses mean what they say: the answer is the fastest point that "
+    "is almost surely inside the loss budget of the study."
+)
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -91,19 +104,30 @@ def fastest(trials: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return min(trials, key=lambda trial: float(trial["latency_s"]), default=None)
 
 
+def is_trained(stacks: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the weights are, so that studies had a loss budget."""
+    return any("answer" in stack for stack in stacks)
+
+
 def is_lossless(trial: Mapping[str, Any]) -> bool:
     """Whether no method leaves anything out at its point."""
     return trial.get("lossy_methods") == []
 
 
 def chosen(stack: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """A stack's default trial, its fastest lossless one and its fastest; each once, and why."""
+    """A stack's default trial, its fastest lossless one and its fastest; each once, and why.
+
+    Where losses mean something, the study's answer stands in place of the fastest.
+    """
     trials = stack["trials"]
     found = {
         "default": next((each for each in trials if each["params"] == stack["default"]), None),
         "lossless": fastest(list(filter(is_lossless, trials))),
-        "fastest": fastest(trials),
     }
+    if "answer" in stack:
+        found["answer"] = next((each for each in trials if each["trial"] == stack["answer"]), None)
+    else:
+        found["fastest"] = fastest(trials)
     kinds: dict[int, list[str]] = {}
     for kind, trial in found.items():
         if trial is not None:
@@ -111,7 +135,7 @@ def chosen(stack: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(", ".join(kinds[each["trial"]]), each) for each in trials if each["trial"] in kinds]
 
 
-def _about(results: Mapping[str, Any], stacks: Any) -> list[str]:
+def _about(results: Mapping[str, Any], stacks: Collection[Mapping[str, Any]]) -> list[str]:
     latest = list(stacks)[-1]
     versions = ", ".join(f"{name} {each}" for name, each in latest["versions"].items() if each)
     dates = ", ".join(sorted({stack["date"] for stack in stacks}))
@@ -120,31 +144,29 @@ def _about(results: Mapping[str, Any], stacks: Any) -> list[str]:
         f"{results['scheduler']}, found by what `accelfront study` runs; made by `python -m "
         f"benchmarks.measuring.true_front --pipeline {results['pipeline']}`.",
         "",
-        "Full-size weights are random: times mean what they say, losses mean nothing, so the loss "
-        "budget is switched off and the fastest point is simply that, whatever a real model would "
-        "lose by it. Encoders that read all prompts beforehand are of one layer: no time holds "
-        "them. The default point of each stack stands beside it. Intervals are those of the "
-        "studies, which hold for other runs. Warm-up is the first accelerated generation of a "
-        "point, which captures; it compiles too, but a process compiles each shape once, so the "
-        "first stack bears that. MagCache leaves out the calls that the published ratios of "
-        "FLUX.1-dev allow; with other pipelines it learns the ratios of the random weights, so "
-        "that its thresholds mean nothing there. The column `x lossless` tells how much faster "
-        "than the fastest lossless point of the same study a point is, by their latencies.",
+        f"{TRAINED if is_trained(stacks) else RANDOM} The default point of each stack stands "
+        "beside it. Intervals are those of the studies, which hold for other runs. Warm-up is the "
+        "first accelerated generation of a point, which captures; it compiles too, but a process "
+        "compiles each shape once, so the first stack bears that. The column `x lossless` tells "
+        "how much faster than the fastest lossless point of the same study a point is, by their "
+        "latencies.",
     ]
 
 
 def _table(stacks: Mapping[str, Any]) -> Iterator[str]:
+    trained = is_trained(stacks.values())
     yield (
         "| stack | trials | | point | speedup | s a picture | x lossless | warm-up s | peak MiB "
-        "| PSNR dB |"
+        f"| PSNR dB |{' CLIP loss |' if trained else ''}"
     )
-    yield "|---|---|---|---|---|---|---|---|---|---|"
-    yield f"| plain | | | | 1 | {plain_latency(stacks):.4f} | | | | |"
+    yield "|---" * (11 if trained else 10) + "|"
+    yield f"| plain | | | | 1 | {plain_latency(stacks):.4f} | | | | |{' |' if trained else ''}"
     for name, stack in stacks.items():
         lossless = fastest(list(filter(is_lossless, stack["trials"])))
         count = f"{len(stack['trials'])} of {stack['distinct']}"
         for kinds, trial in chosen(stack):
-            yield _row(f"{name} | {count} | {kinds}", trial, lossless)
+            row = _row(f"{name} | {count} | {kinds}", trial, lossless)
+            yield f"{row} {_loss(trial)} |" if trained else row
 
 
 def _row(head: str, trial: Mapping[str, Any], lossless: Mapping[str, Any] | None) -> str:
@@ -157,6 +179,11 @@ def _row(head: str, trial: Mapping[str, Any], lossless: Mapping[str, Any] | None
         f"| {'' if warmup is None else f'{warmup:.1f}'} "
         f"| {'' if peak is None else f'{peak:,.0f}'} | {trial['psnr_db']:.1f} |"
     )
+
+
+def _loss(trial: Mapping[str, Any]) -> str:
+    value, low, high = (100 * each for each in (trial["clip_loss"], *trial["clip_loss_ci"]))
+    return f"{value:z.1f}% ({low:z.1f} to {high:z.1f})"
 
 
 def _targets(results: Mapping[str, Any], stacks: Mapping[str, Any]) -> Iterator[str]:

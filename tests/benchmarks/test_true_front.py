@@ -91,6 +91,8 @@ def test_studies_each_stack_and_says_why_one_is_not_measured(
     deepcache = found["stacks"]["deepcache"]
     assert [each["params"] == deepcache["default"] for each in deepcache["trials"]] == [True, False]
     assert all(each["lossy_methods"] == ["deepcache"] for each in deepcache["trials"])
+    page = next((tmp_path / "true_front").glob("*.md")).read_text(encoding="utf-8")
+    assert "The pipeline is trained" in page and " PSNR dB | CLIP loss |" in page
     assert "device is cpu" in found["stacks"]["cuda_graph"]["reason"]
 
     [path] = (tmp_path / "true_front").glob("*.json")
@@ -119,6 +121,21 @@ def test_a_page_tells_equal_pictures_and_the_gain_over_lossless() -> None:
     assert "target of cuda_graph: 2.2x, kept with 2.50x" in page
     [row] = [line for line in page.splitlines() if "| fastest |" in line]
     assert "| 8.00x (7.20 to 8.80) | 0.1250 | 2.00 | 2.5 | 4,300 | 80.0 |" in row
+
+
+def test_a_trained_pipelines_answer_stands_in_place_of_its_fastest_point() -> None:
+    loss: dict[str, Any] = {
+        "clip_loss": 0.05,
+        "clip_loss_ci": [-0.0001, 0.08],
+        "lossy_methods": ["deepcache"],
+    }
+    found = front(deepcache=[trial(0, 0.5, **loss), trial(1, 0.4, **loss), trial(2, 0.3, **loss)])
+    found["stacks"]["deepcache"]["answer"] = 1
+    page = as_markdown(found)
+    assert "losses mean nothing" not in page and "| fastest |" not in page
+    [row] = [line for line in page.splitlines() if "| answer |" in line]
+    assert "| 0.4000 |" in row and row.endswith("| 5.0% (0.0 to 8.0) |")
+    assert {line.count("|") for line in page.splitlines() if line.startswith("|")} == {12}
 
 
 def test_targets_of_flux_are_a_speedup_and_seconds() -> None:
