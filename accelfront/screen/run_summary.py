@@ -78,13 +78,14 @@ def _remeasured(outcome: RunResult) -> list[str]:
     disturbed = [trial for trial in study.trials if trial.was_disturbed]
     if disturbed:
         again = sum(t.timed_again and bool(t.measurement.disturbances) for t in disturbed)
+        in_vain = f", {again} of them again when timed again" if again else ""
         words = sorted(
             {w for trial in disturbed for look in trial.measurements for w in look.disturbances}
         )
+        one = len(disturbed) == 1
         lines.append(
-            f"{counted(len(disturbed), 'trial')} {'was' if len(disturbed) == 1 else 'were'} "
-            f"disturbed ({', '.join(words)}), {again} of them again when timed again; "
-            "doubt their latencies"
+            f"{counted(len(disturbed), 'trial')} {'was' if one else 'were'} disturbed "
+            f"({', '.join(words)}){in_vain}; doubt {'its latency' if one else 'their latencies'}"
         )
     confirmed = [trial for trial in study.trials if trial.confirmed is not None]
     for trial in sorted(confirmed, key=lambda trial: -trial.judged_speedup):

@@ -154,6 +154,10 @@ class _Run:
         """Measure points until there are enough, then some of them again."""
         while True:
             reason = self.enough()
+            if reason is None and not stop.requested:
+                # At first this loads the pipeline, and a person may not want to wait for more.
+                self.restore()
+                self.note_doubt()
             if reason is None and stop.requested:
                 return "interrupt"
             if reason is None and not self.advance():
@@ -223,8 +227,6 @@ class _Run:
 
     def advance(self) -> bool:
         """Propose a point and measure it, unless it is known; False if no point is left."""
-        self.restore()
-        self.note_doubt()
         self.reporter.say("choosing a point")
         start = time.perf_counter()
         taken = self.study_store.taken()

@@ -16,7 +16,11 @@ from storage.reading.studies import read_studies
 from storage.records.requirement import Requirement
 from storage.study_store.attributes import REASON
 from studies.errors import StudyFailedError
+from studies.plan import make_plan
+from studies.run.interrupt import Interrupt
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
+from studies.run.runner import run_study
 from tests.studies.conftest import MakeRequest
 from tests.studies.run.conftest import RunStudy, load
 
@@ -104,3 +108,18 @@ def test_a_baseline_without_pictures_fails_the_study_at_once(
     with pytest.raises(MeasurementError, match="black"):
         run(make_small_request(), store)
     assert not optuna.get_all_study_names(store.optuna)
+
+
+def test_ctrl_c_while_a_resumed_study_loads_begins_no_point(
+    run: RunStudy, make_small_request: MakeRequest, store: Store
+) -> None:
+    run(make_small_request(trials=1), store)
+    interrupt = Interrupt()
+
+    def stop(progress: Progress) -> None:
+        interrupt.requested |= progress.stage == "loading tiny-shapes"
+
+    plan = make_plan(make_small_request(trials=2))
+    outcome = run_study(plan, store, stop, PipelineLoader(), interrupt)
+    assert interrupt.requested
+    assert (outcome.reason, outcome.measured) == ("interrupt", 0)
