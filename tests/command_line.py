@@ -9,12 +9,14 @@ import warnings
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
+from multiprocessing.connection import Connection
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from accelfront.cli.app import main
+from tests.warm_processes import warm
 
 HEAVY = ("torch", "diffusers", "transformers", "open_clip", "plotly", "ray")
 
@@ -54,14 +56,37 @@ def run_process(*arguments: str, cwd: Path | None = None) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
+def run_warm(*arguments: str, cwd: Path, **environment: str) -> tuple[Answer, set[str]]:
+    """Call the command line in a process that had imported no heavy library until then.
+
+    Args:
+        arguments: The command.
+        cwd: Where it runs.
+        environment: What its environment has besides what is here.
+
+    Returns:
+        What it leaves, and which heavy modules it has imported by its end.
+    """
+    ours, theirs = warm.Pipe(duplex=False)
+    process = warm.Process(
+        target=_run_there, args=(theirs, arguments, cwd, {**os.environ, **environment})
+    )
+    process.start()
+    theirs.close()
+    left: tuple[Answer, set[str]] = ours.recv()
+    process.join()
+    return left
+
+
+def _run_there(
+    out: Connection, arguments: tuple[str, ...], cwd: Path, environment: dict[str, str]
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    answer = run(*arguments, cwd=cwd)
+    out.send((answer, set(HEAVY) & set(sys.modules)))
+
+
 def modules_after(*arguments: str, cwd: Path) -> set[str]:
     """Which heavy modules a command, in a process of its own, has imported by its end."""
-    code = (
-        "import sys, atexit\n"
-        f"atexit.register(lambda: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))\n"
-        f"sys.argv = ['accelfront', *{arguments!r}]\n"
-        "from accelfront.cli.app import main\n"
-        "main()"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True)
-    return set(answer.stderr.splitlines()[-1].split())
+    return run_warm(*arguments, cwd=cwd)[1]

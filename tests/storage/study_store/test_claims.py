@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from tests.storage.study_store.workers import (
     claim_all,
     claim_and_wait,
     claim_up_to,
+    fork,
     run_at_once,
 )
 
@@ -80,9 +80,8 @@ def test_claim_of_this_process_is_no_orphan(store: Store) -> None:
 @pytest.fixture
 def worker(store: Store, url: str) -> Iterator[Any]:
     """Another process that holds the point a=1."""
-    spawn = multiprocessing.get_context("spawn")
-    results = spawn.Queue()
-    process = spawn.Process(target=claim_and_wait, args=(url, "a=1", results), daemon=True)
+    results = fork.Queue()
+    process = fork.Process(target=claim_and_wait, args=(url, "a=1", results), daemon=True)
     process.start()
     assert results.get(timeout=60)
     yield process

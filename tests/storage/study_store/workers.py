@@ -1,4 +1,4 @@
-"""What other processes do in these tests; apart, so that they find it by its module's name."""
+"""What other processes do in these tests."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from storage.study_store.claims import claim
 
 STUDY_ID = 7
 
-_spawn = multiprocessing.get_context("spawn")
+fork = multiprocessing.get_context("fork")
 
 
 def run_at_once(work: Callable[..., Any], count: int, *args: Any) -> list[Any]:
     """Run something in several processes that begin together; what each returns or raises."""
-    results: Any = _spawn.Queue()
-    barrier = _spawn.Barrier(count)
+    results: Any = fork.Queue()
+    barrier = fork.Barrier(count)
     processes = [
-        _spawn.Process(target=_report, args=(results, barrier, work, args)) for _ in range(count)
+        fork.Process(target=_report, args=(results, barrier, work, args)) for _ in range(count)
     ]
     for process in processes:
         process.start()

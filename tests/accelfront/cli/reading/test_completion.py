@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,20 +10,13 @@ from accelfront.cli.app import COMMANDS
 from accelfront.cli.examples import EXAMPLES
 from storage.database.opening import open_store
 from storage.study_store.attributes import LABEL
-from tests.command_line import HEAVY, run
+from tests.command_line import run, run_warm
 from tests.made_studies import add_study
-
-CODE = f"""
-import sys, atexit
-atexit.register(lambda: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))
-sys.argv = ["accelfront"]
-from accelfront.cli.app import main
-main()
-"""
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("ACCELFRONT_STORAGE", raising=False)
     store = open_store(f"sqlite:///{tmp_path / 'accelfront.db'}", create=True)
     add_study(store, "deepcache").set_user_attr(LABEL, "before")
     add_study(store, "tgate")
@@ -35,21 +25,14 @@ def folder(tmp_path: Path) -> Path:
 
 def offered(folder: Path, words: str) -> list[str]:
     """What is offered in place of the last word."""
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
+    answer, heavy = run_warm(
         cwd=folder,
-        env={
-            **{name: value for name, value in os.environ.items() if "ACCELFRONT" not in name},
-            "_ACCELFRONT_COMPLETE": "complete_bash",
-            "COMP_WORDS": f"accelfront {words}",
-            "COMP_CWORD": str(len(words.split(" "))),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
+        _ACCELFRONT_COMPLETE="complete_bash",
+        COMP_WORDS=f"accelfront {words}",
+        COMP_CWORD=str(len(words.split(" "))),
     )
-    assert done.stderr == "\n", "a traceback, or a heavy library"
-    return done.stdout.split()
+    assert (answer.returncode, answer.stderr, heavy) == (0, "", set())
+    return answer.stdout.split()
 
 
 @pytest.mark.parametrize(
