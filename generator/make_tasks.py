@@ -68,7 +68,7 @@ def _tasks_of(study: Study, ratios: Sequence[float]) -> tuple[list[Task], list[s
             if speedup > LEAST_SPEEDUP
         ], words
     except ValidationError as error:
-        return [], [f"no task: {error.errors()[0]['msg']}"]
+        return [], [f"no task: {error.errors()[0]['msg'].removeprefix('Value error, ')}"]
 
 
 def _shares(ratios: Sequence[float], answer: Trial) -> str:

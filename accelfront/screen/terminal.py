@@ -30,8 +30,8 @@ and the line separators), and halves of surrogate pairs, which no stream can wri
 PIPE_WIDTH = 80
 """Columns where no terminal shows the output: what a file holds depends on no window."""
 
-JOINT = re.compile(r"[-+_@/=:.]|(?<=[a-z0-9])(?=[A-Z])")
-"""Where a word that is too long for a column may break."""
+JOINT = re.compile(r"[_@/=:]|(?<!=)(?<![0-9]e)[-+]|(?<![0-9])\.|\.(?![0-9])|(?<=[a-z0-9])(?=[A-Z])")
+"""Where a word that is too long for a column may break: never within a number."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 

@@ -283,8 +283,9 @@ def _check_suits(name: str, class_name: str, config: Any) -> None:
 
 def _unsuitable(name: str, suitable: Iterable[str]) -> InputError:
     ours = {class_name: name for name, class_name in SCHEDULERS.items()}
-    names = ", ".join(ours.get(each, each.removesuffix("Scheduler")) for each in sorted(suitable))
-    return InputError(f"{name} does not suit this pipeline; give one of {names}")
+    names = [ours.get(each, each.removesuffix("Scheduler")) for each in sorted(suitable)]
+    one_of = "one of " if len(names) > 1 else ""
+    return InputError(f"{name} does not suit this pipeline; give {one_of}{', '.join(names)}")
 
 
 def _unfit(what: str, error: Exception) -> InputError:

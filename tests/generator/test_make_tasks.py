@@ -17,7 +17,7 @@ from storage.reading.studies import read_studies
 from storage.records.budgets import Budgets
 from storage.records.requirement import Requirement, meets
 from storage.records.trial import Trial
-from tests.made_records import made_point
+from tests.made_records import changed, made_point
 from tests.made_reports import made_study
 from tests.made_studies import add_point, add_study
 
@@ -51,6 +51,15 @@ def test_tasks_ask_for_shares_of_the_answer_rounded_down(store: Store, study: op
         "latency_s": None,
         "loss_budget": 0.02,
     }
+
+
+def test_a_study_that_allows_more_than_a_task_may_is_told_in_plain_words(
+    store: Store, study: optuna.Study
+) -> None:
+    [record] = read_studies(store)
+    tasks, [told] = make_tasks([changed(record, budgets=Budgets(0.6))], RATIOS)
+    assert tasks == []
+    assert ": no task: a loss budget above 50% accepts pictures" in told
 
 
 def test_a_share_with_two_decimals_is_not_rounded_further_down(store: Store) -> None:
