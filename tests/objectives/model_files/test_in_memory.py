@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from peft import LoraConfig
 
+from objectives.embedded import PIPELINE_DIR
 from objectives.model_files.in_memory import pipe_fingerprint
 from tests.tiny_pipelines import CALLS, EVERY_FAMILY, denoiser_of, draw, tiny_pipeline
 
@@ -25,14 +27,23 @@ def test_equal_pipes_are_equal_and_drawing_changes_nothing(family: str) -> None:
     assert made != pipe_fingerprint(tiny_pipeline(family, seed=1))
 
 
-def test_another_process_makes_the_same(tmp_path: Path) -> None:
+def test_another_process_makes_the_same() -> None:
     code = (
-        "from tests.tiny_pipelines import tiny_pipeline\n"
-        "from objectives.model_files.in_memory import pipe_fingerprint\n"
-        "print(pipe_fingerprint(tiny_pipeline('SDXL')))"
+        "from tests.objectives.model_files.test_in_memory import *\n"
+        "print(pipe_fingerprint(tiny_pipeline('SDXL')), pipe_fingerprint(embedded_pipeline()))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == pipe_fingerprint(tiny_pipeline("SDXL"))
+    pipes = tiny_pipeline("SDXL"), embedded_pipeline()
+    assert other.stdout.split() == [pipe_fingerprint(pipe) for pipe in pipes]
+
+
+def embedded_pipeline() -> Any:
+    """The shipped one, from its files, with a scheduler of one's own."""
+    pipe = StableDiffusionPipeline.from_pretrained(PIPELINE_DIR)
+    pipe.scheduler = DPMSolverMultistepScheduler.from_config(
+        pipe.scheduler.config, use_karras_sigmas=True
+    )
+    return pipe
 
 
 @pytest.mark.parametrize("family", EVERY_FAMILY)

@@ -145,11 +145,11 @@ def test_a_password_is_in_nothing_that_a_run_leaves(
     url = postgres_url.replace("postgres:@", "postgres:hunter2@")
     assert "hunter2" in url
     monkeypatch.setenv("ACCELFRONT_STORAGE", url)
-    quick = ("--steps", "6", "--num-samples", "2", "--batch-size", "1", "--device", "cpu")
+    quick = ("--steps", "2", "--num-samples", "2", "--batch-size", "1", "--device", "cpu")
     said = ""
     for arguments in (
-        ("study", "--methods", "deepcache", *quick, "--trials", "2", "--req-score-loss", "0.9"),
-        ("generate", "Make tiny-shapes 1% faster at 6 steps with DeepCache", "--out", "scripts"),
+        ("study", "--methods", "deepcache", *quick, "--trials", "1", "--req-score-loss", "0.9"),
+        ("generate", "Make tiny-shapes 1% faster at 2 steps with DeepCache", "--out", "scripts"),
         ("report", "--out", "report.html"),
         ("export", "--format", "json", "--out", "studies.json"),
         ("front", "no such study"),
