@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from generator.choice import Choice
+from objectives.timing.device import is_cpu
+from storage.records.budgets import MEMORY, title
 from storage.records.conclusions.words import loss_share, loss_words, share_text, speedup_words
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -24,6 +28,14 @@ def batches_text(study: Study) -> str:
     """How many pictures a study draws at a time."""
     size = study.protocol.batch_size
     return "drawn one at a time" if size == 1 else f"in batches of {size}"
+
+
+def unmeasured_text(study: Study, names: Collection[str]) -> str:
+    """What no point of a study has a figure of, of what budgets limit by these names."""
+    lacks = " and ".join(map(title, names))
+    in_vain = MEMORY in names and is_cpu(study.device)
+    why = ", as memory is measured on GPUs alone" if in_vain else ""
+    return f"no point has its {lacks} measured{why}"
 
 
 def judgement_notes(trial: Trial) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generator.bounds import is_searched, reach_text
 from generator.choice import Choice
-from generator.notes import batches_text, inside_text, judgement_notes
+from generator.notes import batches_text, inside_text, judgement_notes, unmeasured_text
 from generator.tasks.task import Task
 from storage.records.budgets import CLIP_LOSS, amount, title
 from storage.records.conclusions.words import loss_words, speedup_words
@@ -15,8 +15,7 @@ def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
     """Why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
     if unmeasured := near.unmeasured:
-        lacks = " and ".join(map(title, unmeasured))
-        why = f"but no point has its {lacks} measured; the one of least loss is"
+        why = f"but {unmeasured_text(study, unmeasured)}; the one of least loss is"
     elif not near.budgets.allow(trial.judged):
         why = f"but every point has {near.budgets.breaches_in_words}; the one of least loss is"
     elif trial.judged_loss > near.budgets.most_loss:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+from generator.notes import unmeasured_text
 from storage.records.budgets import MEMORY, Figure, amount, figure, title
 from storage.records.conclusions.words import loss_share
 from storage.records.study import Study
@@ -43,8 +44,8 @@ def unmeasured(study: Study) -> list[str]:
 
 def unmeasured_words(study: Study) -> str:
     """The same in words; empty if there are none."""
-    lacking = " and ".join(map(title, unmeasured(study)))
-    return f"no point has its {lacking} measured" if lacking else ""
+    lacking = unmeasured(study)
+    return unmeasured_text(study, lacking) if lacking else ""
 
 
 def unmeasured_metrics(study: Study) -> list[str]:

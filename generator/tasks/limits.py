@@ -16,6 +16,7 @@ from storage.records.budgets import (
     MOST_LOSS,
     MOST_MEMORY_MIB,
     in_mib,
+    metric_title,
 )
 
 MEMORY_EXAMPLE = '"memory at most 20 GiB"'
@@ -58,7 +59,7 @@ def read_limit(measure: Measure, piece: str) -> Limit | None:
     others = kinds - LEAST - MOST - {Kind.METRIC, Kind.MEMORY} - (_BESIDE if named else set())
     units = {Kind.BYTES} if of_memory else {Kind.PERCENT, Kind.DECIBELS}
     if len(named) + of_memory > 1 or others or (unit is not None and unit not in units):
-        wanted = [f'"{_words(name)} loss at most 10%"' for name in sorted(named)]
+        wanted = [f'"{metric_title(name)} loss at most 10%"' for name in sorted(named)]
         examples = wanted + ([MEMORY_EXAMPLE] if of_memory else [])
         raise InputError(f"{piece} mixes two things; write {' or '.join(examples)}")
     number = Decimal(measure.number.value)
@@ -83,7 +84,7 @@ def _memory(measure: Measure, number: Decimal, piece: str) -> Limit:
 
 def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limit:
     """The greatest loss in a metric, from that loss or from the least value."""
-    words, kinds = _words(metric.name), measure.kinds
+    words, kinds = metric_title(metric.name), measure.kinds
     example = f'"{words} loss at most 10%"'
     if measure.unit_kind is Kind.PERCENT:
         number /= 100
@@ -117,8 +118,3 @@ def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limi
         )
     note = f"{piece} is read as {words} loss of at most {100 * most:.3g}%"
     return Limit(metric.name, most, (note,))
-
-
-def _words(name: str) -> str:
-    """A metric's name as a sentence has it."""
-    return name.replace("_", " ")

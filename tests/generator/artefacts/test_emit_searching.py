@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accel_space.errors import RefusedError
+from generator.notes import unmeasured_text
 from objectives.errors import InputError
 from storage.errors import StorageError
 from tests.generator.artefacts.made_emitters import FoundAt, MakeEmitter, make_study, make_task
@@ -50,6 +51,17 @@ def test_a_metric_that_a_study_lacks_is_named_and_comes_into_the_command(
     assert outcome.status == "not-searched"
     assert f"no point has its {lacks} measured" in outcome.reason
     assert outcome.command == f"accelfront study --trials 16{gained} # {begun.name}"
+
+
+def test_memory_that_no_study_of_a_cpu_will_measure_is_told_as_that() -> None:
+    study = make_study((2.0, 0.01))
+    told = "no point has its peak memory measured"
+    assert unmeasured_text(study, ["memory_mib"]) == told
+    cpu = changed(study.environment, device="AMD EPYC (2 threads)")
+    on_cpu = changed(study, environment=cpu)
+    why = ", as memory is measured on GPUs alone"
+    assert unmeasured_text(on_cpu, ["memory_mib"]) == told + why
+    assert unmeasured_text(on_cpu, ["lpips"]) == "no point has its LPIPS loss measured"
 
 
 def test_what_was_not_searched_is_told_with_the_command(make_emitter: MakeEmitter) -> None:

@@ -109,7 +109,7 @@ def test_any_budgets_are_read_back_to_the_last_digit(limits: dict[str, float]) -
     ("words", "told"),
     [
         ("LPIPS at least 0.15", "limits the loss from below"),
-        ("SSIM at most 0.9", "limits ssim from above"),
+        ("SSIM at most 0.9", "limits SSIM from above"),
         ("SSIM at least 0.3", "50% is the most"),
         ("SSIM loss at most 60%", "from 0 to 50%"),
         ("LPIPS at most -1", "is no budget, which is 0 or more"),
