@@ -95,19 +95,22 @@ def test_prompts_are_given_as_texts(
     assert first.trials[0].point.protocol.num_samples == 2
 
 
-def test_what_is_drawn_is_asked_for(search: Search) -> None:
+def test_what_is_drawn_is_asked_for_in_numbers_and_types_of_numpy_and_torch_too(
+    search: Search,
+) -> None:
+    given: dict[str, Any] = {"trials": np.int64(1), "guidance": np.float32(6)}
     study = search(
-        trials=1,
-        guidance=6,
-        size=(64, 32),
-        dtype="fp32",
+        size=[64, 32],
+        dtype=torch.float32,
         negative_prompt="a blue circle",
         scheduler_options={"timestep_spacing": "trailing", "rescale_betas_zero_snr": False},
+        **given,
     )
     point = study.trials[0].point
     assert point.scheduler_settings["timestep_spacing"] == "trailing"
     protocol = point.protocol
-    assert (protocol.guidance_scale, protocol.width, protocol.height) == (6.0, 64, 32)
+    assert (protocol.guidance_scale, protocol.dtype) == (6.0, "float32")
+    assert (protocol.width, protocol.height) == (64, 32)
     assert protocol.negative_prompt == study.trials[0].call["negative_prompt"] == "a blue circle"
 
 
@@ -175,13 +178,6 @@ def test_prompts_that_are_none_are_not_kept(
     with pytest.raises(accelfront.AccelfrontError, match=told):
         search(prompts=prompts)
     assert not list(tmp_path.rglob("*.jsonl"))
-
-
-def test_numbers_and_types_may_be_those_of_numpy_and_torch(search: Search) -> None:
-    given: dict[str, Any] = {"trials": np.int64(1), "guidance": np.float32(6)}
-    study = search(dtype=torch.float32, size=[64, 32], **given)
-    protocol = study.trials[0].point.protocol
-    assert (protocol.guidance_scale, protocol.dtype, protocol.height) == (6.0, "float32", 32)
 
 
 def test_a_defect_is_no_error_of_the_interface(

@@ -30,6 +30,7 @@ from storage.records.points import point_key
 from storage.records.study import Study
 from studies.errors import StudyFailedError
 from studies.plan import Plan, make_plan
+from studies.run.measuring import PipelineLoader
 from studies.run.progress import Progress
 from studies.run.runner import run_study
 from tests.made_records import changed
@@ -212,20 +213,23 @@ def test_after_a_failed_trial_the_next_is_measured_on_a_sound_pipe(
         fault(pipe)
 
     monkeypatch.setattr(METHODS["deepcache"], "accelerate", fail_once)
-    plan = make_plan(make_request(steps=2, trials=2))
+    plan = make_plan(make_request(steps=2, trials=1))
     outcome = run_study(plan, store, lambda progress: seen.append(progress.stage))
     assert [reason in why for why in outcome.failures.values()] == [True]
-    assert len(outcome.study.trials) == 2
-    assert outcome.study.states == {"fail": 1, "complete": 2}
+    assert len(outcome.study.trials) == 1
+    assert outcome.study.states == {"fail": 1, "complete": 1}
     assert seen.count("loading tiny-shapes") == loads
 
 
 def test_pictures_of_nan_fail_the_trial_with_that_reason(
-    make_request: MakeRequest, store: Store, monkeypatch: pytest.MonkeyPatch
+    make_request: MakeRequest,
+    store: Store,
+    loader: PipelineLoader,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("accel_space.stack.Stack.applied", nan_pictures)
     with pytest.raises(StudyFailedError, match="non-finite pictures"):
-        run_study(make_plan(make_request(steps=2, trials=2)), store)
+        run_study(make_plan(make_request(steps=2, trials=2)), store, loader=loader)
 
 
 def nan_pictures(stack: Any, pipe: Any, *_: Any) -> Any:
@@ -242,11 +246,11 @@ def nan_pictures(stack: Any, pipe: Any, *_: Any) -> Any:
 
 
 def test_a_trial_that_takes_too_long_fails_with_that_reason(
-    make_request: MakeRequest, store: Store
+    make_request: MakeRequest, store: Store, loader: PipelineLoader
 ) -> None:
     plan = make_plan(make_request(steps=2, trials=2, trial_timeout_s=1e-3))
     with pytest.raises(StudyFailedError, match=r"took longer than 0\.001 s"):
-        run_study(plan, store)
+        run_study(plan, store, loader=loader)
 
 
 class NeverSound(StubLoader):
