@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import wraps
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -76,8 +77,22 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor.doctor,
 }
 
+
+def _telling(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose Ctrl-C is told of; typer alone would end it without a word."""
+
+    @wraps(command)
+    def told(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error
+
+    return told
+
+
 for name, command in COMMANDS.items():
-    app.command(name, epilog=epilog(name))(command)
+    app.command(name, epilog=epilog(name))(_telling(command))
 
 
 def main() -> None:
