@@ -160,7 +160,7 @@ def tensors_of(inputs: Any) -> list[Any]:
 
 
 def with_own_lists(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Copy the lists among a generation's arguments, so that they serve another one too.
+    """Copy the lists among a generation's arguments, so that they serve another one.
 
     Z-Image writes its template into the list of prompts that it is given.
     """
