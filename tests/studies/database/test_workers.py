@@ -59,12 +59,12 @@ def together(*works: Callable[[], Any]) -> list[int | None]:
 
 
 def test_four_workers_on_nothing_measure_exactly_what_is_wanted(url: str, plan: Plan) -> None:
-    few = replace(plan, request=replace(plan.request, trials=16))
+    few = replace(plan, request=replace(plan.request, trials=24))
     codes = together(*[lambda: work(url, few, lambda: time.sleep(0.05))] * 4)
     record = read(url)
     assert codes == [0] * 4
-    assert len({point_key(trial.params) for trial in record.trials}) == 16
-    assert record.states == {"complete": 16}
+    assert len({point_key(trial.params) for trial in record.trials}) == 24
+    assert record.states == {"complete": 24}
 
 
 def test_kills_at_random_lose_no_trial_and_double_none(storage_url: str, plan: Plan) -> None:
