@@ -79,7 +79,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def _telling(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose Ctrl-C is told of; typer alone would end it without a word."""
+    """Report a Ctrl-C during a command; typer alone would exit without a word."""
 
     @wraps(command)
     def told(*arguments: Any, **options: Any) -> None:

@@ -78,11 +78,11 @@ def _remeasured(outcome: RunResult) -> list[str]:
     disturbed = [trial for trial in study.trials if trial.was_disturbed]
     if disturbed:
         again = sum(t.timed_again and bool(t.measurement.disturbances) for t in disturbed)
-        in_vain = f", {again} of them again when timed again" if again else ""
         words = sorted(
             {w for trial in disturbed for look in trial.measurements for w in look.disturbances}
         )
         one = len(disturbed) == 1
+        in_vain = f", {'' if one else f'{again} of them '}also when timed again" if again else ""
         lines.append(
             f"{counted(len(disturbed), 'trial')} {'was' if one else 'were'} disturbed "
             f"({', '.join(words)}){in_vain}; doubt {'its latency' if one else 'their latencies'}"

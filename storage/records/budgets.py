@@ -243,7 +243,7 @@ def in_mib(number: Decimal, unit: str) -> float:
 
 
 def digits(number: float | Decimal) -> str:
-    """A number in plain digits: none is lost, and none says nothing."""
+    """A number in plain digits, exact and without trailing zeros."""
     return f"{Decimal(str(number)).normalize() + 0:f}"
 
 

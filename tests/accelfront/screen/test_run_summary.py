@@ -15,7 +15,7 @@ from tests.made_reports import keep, made_study, made_trial
     ("is_timed_again", "told"),
     [
         (False, "1 trial was disturbed (busy); doubt its latency"),
-        (True, "1 trial was disturbed (busy), 1 of them again when timed again; doubt its latency"),
+        (True, "1 trial was disturbed (busy), also when timed again; doubt its latency"),
     ],
 )
 def test_timing_again_is_told_where_it_was_in_vain(

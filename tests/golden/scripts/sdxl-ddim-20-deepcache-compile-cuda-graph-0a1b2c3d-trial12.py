@@ -178,7 +178,7 @@ def apply_cuda_graph(
 
 
 def with_own_lists(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Copy the lists among a generation's arguments, so that they serve another one.
+    """Copy the lists in a generation's arguments, so that a second one can use them.
 
     Z-Image writes its template into the list of prompts that it is given.
     """
