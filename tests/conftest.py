@@ -10,6 +10,7 @@ import gc
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,19 @@ settings.load_profile("repeatable")
 # A shell's background job ignores Ctrl-C and hands that on: what the tests interrupt must not.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _renew_threads() -> None:
+    """Give a forked process its own pool of torch's threads while it has one thread.
+
+    Setting a number of threads, as Optuna's Gaussian process does, leaves a pool that a fork
+    replaces at its first use, and two threads that load a model can come upon it half replaced.
+    """
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(torch.get_num_threads())
+
+
+os.register_at_fork(after_in_child=_renew_threads)
 
 
 @event.listens_for(Engine, "connect")
