@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import fmean
 
 Skipped = dict[str, tuple[float, ...]]
@@ -75,28 +76,44 @@ class StackSchedule:
     idle_methods: frozenset[str]
 
     @classmethod
-    def of(cls, schedules: Mapping[str, Schedule], calls: int) -> StackSchedule:
-        """Put the schedules of a stack together.
+    def of(cls, name: str, schedule: Schedule, calls: int) -> StackSchedule:
+        """That of a stack of one method.
 
         Args:
-            schedules: By method.
+            name: The method's.
+            schedule: The method's.
             calls: Of the denoiser, in the stack's context.
+        """
+        skips = _stretched(schedule.skips, calls) if isinstance(schedule, Static) else {}
+        features = {f"{name}.{feature}": value for feature, value in schedule.features.items()}
+        is_lossless, is_idle = isinstance(schedule, Lossless), _changes_nothing(schedule)
+        return cls(
+            skips=skips,
+            features={} if is_lossless else features,
+            time_features=features if is_lossless else {},
+            is_plain=is_idle,
+            lossy_methods=() if is_lossless or is_idle else (name,),
+            idle_methods=frozenset({name} if is_idle else ()),
+        )
+
+    @classmethod
+    def joined(cls, schedules: Sequence[StackSchedule]) -> StackSchedule:
+        """That of a stack of many methods.
+
+        Args:
+            schedules: Of stacks of each.
         """
         skips: Skipped = {}
         features: dict[str, float] = {}
         time_features: dict[str, float] = {}
-        for name, schedule in schedules.items():
-            if isinstance(schedule, Static):
-                skips |= _stretched(schedule.skips, calls)
-            own = time_features if isinstance(schedule, Lossless) else features
-            own |= {f"{name}.{feature}": value for feature, value in schedule.features.items()}
-        idle = frozenset(name for name, each in schedules.items() if _changes_nothing(each))
-        lossy = sorted(
-            name
-            for name, each in schedules.items()
-            if name not in idle and not isinstance(each, Lossless)
-        )
-        return cls(skips, features, time_features, idle == schedules.keys(), tuple(lossy), idle)
+        for each in schedules:
+            skips |= each.skips
+            features |= each.features
+            time_features |= each.time_features
+        idle = frozenset[str]().union(*(each.idle_methods for each in schedules))
+        lossy = sorted(name for each in schedules for name in each.lossy_methods)
+        is_plain = all(each.is_plain for each in schedules)
+        return cls(skips, features, time_features, is_plain, tuple(lossy), idle)
 
     @property
     def skipped(self) -> dict[str, float]:
@@ -122,6 +139,11 @@ def _stretched(skips: Skipped, calls: int) -> Skipped:
     return {
         name: shares
         if len(shares) == calls
-        else tuple(shares[call * len(shares) // calls] for call in range(calls))
+        else tuple(map(shares.__getitem__, _places(len(shares), calls)))
         for name, shares in skips.items()
     }
+
+
+@cache
+def _places(count: int, calls: int) -> tuple[int, ...]:
+    return tuple(call * count // calls for call in range(calls))

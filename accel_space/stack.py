@@ -18,7 +18,7 @@ from accel_space.calibration.hits import Hits
 from accel_space.errors import RefusedError
 from accel_space.handed_over.installing import install, is_accelerated, mark, plain_call, restored
 from accel_space.method import Choices, Context, Generate, Method, Params, Space, Value
-from accel_space.schedule import Schedule, StackSchedule
+from accel_space.schedule import StackSchedule
 from storage.foreign import shown
 from storage.records.points import by_short_names
 
@@ -62,7 +62,8 @@ class Stack:
             space[name] = replace(space[name], values=values)
         self.space = space
         self._matters = {method.name: self._that_matter(method) for method in self.methods}
-        self._told: dict[tuple[object, ...], Schedule] = {}
+        self._told: dict[tuple[object, ...], StackSchedule] = {}
+        self._short_names = by_short_names({name: name for name in space})
 
     @property
     def default(self) -> dict[str, Value]:
@@ -250,7 +251,7 @@ class Stack:
         Raises:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
         """
-        short = by_short_names({name: name for name in self.space})
+        short = self._short_names
         given = {short.get(name, name): value for name, value in params.items()}
         if given.keys() != self.space.keys() or len(given) < len(params):
             raise RefusedError(
@@ -263,15 +264,14 @@ class Stack:
         }
 
     def _schedule(self, params: Params) -> StackSchedule:
-        schedules = {method.name: self._schedule_of(method, params) for method in self.methods}
-        return StackSchedule.of(schedules, self.context.calls)
+        return StackSchedule.joined([self._schedule_of(method, params) for method in self.methods])
 
-    def _schedule_of(self, method: Method, params: Params) -> Schedule:
+    def _schedule_of(self, method: Method, params: Params) -> StackSchedule:
         """Ask a method once: a grid repeats its schedules with every value of the others."""
         key = (method.name, *(params[name] for name in self._matters[method.name]))
         if key not in self._told:
-            context = self.context_of(method, params)
-            self._told[key] = method.schedule(own_params(method, params), context)
+            schedule = method.schedule(own_params(method, params), self.context_of(method, params))
+            self._told[key] = StackSchedule.of(method.name, schedule, self.context.calls)
         return self._told[key]
 
 

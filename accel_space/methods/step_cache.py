@@ -8,6 +8,8 @@ it (arXiv 2503.06923), for full calls at any distance.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import accumulate, compress
 from math import ceil
 from statistics import fmean
 from types import SimpleNamespace
@@ -193,22 +195,30 @@ class StepCache(Method):
             raise RefusedError(
                 f"centre is from 0, the first call, to 1, the last, not {params['centre']:g}"
             )
-        full = full_calls(
+        reused, known = _reused(
             context.calls, *(float(params[name]) for name in ("interval", "power", "centre"))
         )
-        reused, orders, known = [1] * context.calls, [], 0
-        for call in range(context.calls):
-            if known < len(full) and full[known] == call:
-                known += 1
-                reused[call] = 0
-            else:
-                # An order needs one full call more than that.
-                orders.append(min(int(params["order"]), known - 1))
         skips = {
             kind: tuple(share * each for each in reused)
             for kind, share in _shares_skipped(kept, context.profile).items()
         }
+        # An order needs one full call more than that.
+        orders = [min(int(params["order"]), count - 1) for count in known]
         return Static(skips, {"order": fmean(orders) if orders else 0.0})
+
+
+@cache
+def _reused(
+    calls: int, interval: float, power: float, centre: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which calls reuse, as 0 or 1, and after how many full ones each that does.
+
+    Kept, as a grid asks for them with every order and number of layers.
+    """
+    full = set(full_calls(calls, interval, power, centre))
+    reused = tuple(int(call not in full) for call in range(calls))
+    known = accumulate(1 - each for each in reused)
+    return reused, tuple(compress(known, reused))
 
 
 def _most_kept(profile: Profile) -> int:

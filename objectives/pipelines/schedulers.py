@@ -202,7 +202,7 @@ def scheduler_profile(scheduler: Any, steps: int, pipeline: Profile) -> Schedule
             name=name,
             order=own.order,
             timesteps=_timesteps(own, pipeline, steps),
-            timesteps_at=partial(_timesteps, deepcopy(scheduler), pipeline),
+            timesteps_at=cache(partial(_timesteps, deepcopy(scheduler), pipeline)),
         )
         _step_through(own)
     except Exception as error:
