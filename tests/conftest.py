@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
@@ -59,6 +61,22 @@ def quiet_machine() -> Iterator[None]:
     """No study times a point again, however busy the machine that runs the tests is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("studies.run.remeasurement.due.to_time_again", lambda trials, front: [])
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Optuna runs the scripts of its migrations at each opening of a database: most of its time."""
+    scripts = ScriptDirectory.from_config
+    read: list[ScriptDirectory] = []
+
+    def from_config(config: Config) -> ScriptDirectory:
+        if not read:
+            read.append(scripts(config))
+        return read[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", from_config)
         yield
 
 
