@@ -13,6 +13,7 @@ from accel_space.family import Family
 from accel_space.method import Learned, Method, Params, Value
 from accel_space.methods import METHODS
 from storage.foreign import shown
+from storage.spelling import likely, suggested
 
 
 def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
@@ -27,9 +28,9 @@ def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
     wanted = set(names)
     unknown = sorted(wanted - METHODS.keys())
     if unknown:
-        raise RefusedError(
-            f"unknown method {shown(unknown[0])}; the methods are {', '.join(METHODS)}"
-        )
+        names = f"the methods are {', '.join(METHODS)}"
+        hint = suggested(likely(unknown[0], METHODS), names)
+        raise RefusedError(f"unknown method {shown(unknown[0])}; {hint}")
     for name in sorted(wanted):
         for other, reason in METHODS[name].conflicts.items():
             if other in wanted:

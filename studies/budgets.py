@@ -11,7 +11,6 @@ from typing import NoReturn
 from objectives.errors import InputError
 from objectives.quality import METRICS
 from objectives.quality.metric import Metric
-from objectives.spelling import likely
 from storage.foreign import shown
 from storage.records.budgets import (
     CLIP_LOSS,
@@ -24,6 +23,7 @@ from storage.records.budgets import (
     exact_amount,
     in_mib,
 )
+from storage.spelling import likely, suggested
 
 MEMORY_OPTION = "memory"
 
@@ -122,8 +122,7 @@ def _read(text: str) -> tuple[str, Asked]:
             "given"
         )
     if name not in names:
-        near = likely(name, names)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+        hint = suggested(likely(name, names), f"there are {', '.join(names)}")
         raise InputError(f"there is no budget {shown(name)}; {hint}")
     if value.lower() == NONE:
         return MEMORY if name == MEMORY_OPTION else name, None

@@ -14,6 +14,7 @@ from storage.foreign import shown
 from storage.records.budgets import CLIP_LOSS
 from storage.records.combination import Combination
 from storage.records.requirement import Requirement
+from storage.spelling import likely, suggested
 from studies.budgets import Asked, AskedBudgets
 
 SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
@@ -142,7 +143,8 @@ def check_numbers(request: StudyRequest) -> None:
             f"{request.loss_budget:g} was given"
         )
     if request.sampler not in SAMPLERS:
-        raise InputError(f"unknown sampler {shown(request.sampler)}; use {', '.join(SAMPLERS)}")
+        hint = suggested(likely(request.sampler, SAMPLERS), f"use {', '.join(SAMPLERS)}")
+        raise InputError(f"unknown sampler {shown(request.sampler)}; {hint}")
     request.generation.check()
 
 

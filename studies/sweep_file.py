@@ -11,9 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from objectives.errors import InputError
 from objectives.files import read_text
 from objectives.settings.entries import SettingEntries
-from objectives.spelling import likely
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, line_of, plain, shown
 from storage.records.budgets import CLIP_LOSS
+from storage.spelling import likely
 from studies.budgets import Asked, read_budgets
 
 

@@ -11,9 +11,9 @@ from generator.tasks.measures import EXAMPLES
 from generator.tasks.parsing import Reading, Value, parse
 from generator.tasks.words import METRIC_WORDS
 from objectives.errors import InputError
-from objectives.spelling import likely
 from storage.foreign import shown
 from storage.records.budgets import MEMORY
+from storage.spelling import likely, suggested
 
 MEMORY_KEY = "memory"
 """How an entry names the most peak memory."""
@@ -62,8 +62,7 @@ def read_budgets(value: Any) -> Reading:
     names = [*METRIC_WORDS, MEMORY_KEY]
     for name, most in value.items():
         if name not in names:
-            near = likely(str(name), names)
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+            hint = suggested(likely(str(name), names), f"there are {', '.join(names)}")
             raise InputError(f"budgets: there is no budget {shown(name)}; {hint}")
         is_number = isinstance(most, int | float) and not isinstance(most, bool)
         text = f"{Decimal(repr(most)):f}" if is_number else most

@@ -18,7 +18,7 @@ from generator.tasks.words import (
 )
 from objectives.errors import InputError
 from objectives.pipelines.schedulers import SCHEDULER_WORDS
-from objectives.spelling import likely
+from storage.spelling import likely
 
 UNITS = frozenset({
     Kind.TIMES, Kind.PERCENT, Kind.SECONDS, Kind.MILLISECONDS, Kind.STEPS, Kind.BYTES,

@@ -17,10 +17,10 @@ from objectives.errors import InputError
 from objectives.pipelines.catalogue import find_pipeline
 from objectives.settings.entries import KEYS, read_entries
 from objectives.settings.generation import GenerationSettings
-from objectives.spelling import likely
 from storage.foreign import ForeignTextError, read_json
 from storage.records.budgets import CLIP_LOSS, MEMORY, MOST_LOSS
 from storage.records.combination import Combination
+from storage.spelling import likely
 
 DEFAULT_LOSS_BUDGET = 0.02
 

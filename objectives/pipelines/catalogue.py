@@ -6,8 +6,8 @@ from objectives.errors import InputError
 from objectives.pipelines.embedded import EMBEDDED
 from objectives.pipelines.entry import PipelineEntry
 from objectives.pipelines.published import PUBLISHED
-from objectives.spelling import likely
 from storage.foreign import shown
+from storage.spelling import likely, suggested
 
 PIPELINES = {entry.name: entry for entry in (*EMBEDDED, *PUBLISHED)}
 
@@ -21,14 +21,11 @@ def find_pipeline(name: str) -> PipelineEntry:
     by_case = {known.lower(): entry for known, entry in PIPELINES.items()}
     entry = by_case.get(name.lower())
     if entry is None:
-        near = likely(name, PIPELINES)
-        step = (
-            f"did you mean {near}?"
-            if near
-            else "another model of one of these families runs as `--pipeline SDXL --model FOLDER`; "
-            "docs/adding-a-pipeline.md describes how to add a pipeline"
-        )
-        raise InputError(
-            f"unknown pipeline {shown(name)}; the catalogue has {', '.join(PIPELINES)}; {step}"
-        )
+        near, names = likely(name, PIPELINES), f"the catalogue has {', '.join(PIPELINES)}"
+        if near is None:
+            names += (
+                "; another model of one of these families runs as `--pipeline SDXL --model "
+                "FOLDER`; docs/adding-a-pipeline.md describes how to add a pipeline"
+            )
+        raise InputError(f"unknown pipeline {shown(name)}; {suggested(near, names)}")
     return entry

@@ -8,8 +8,8 @@ from typing import Any
 
 from objectives.errors import InputError
 from objectives.pipelines.schedulers import Settings, make_scheduler, scheduler_settings
-from objectives.spelling import likely
 from storage.foreign import shown
+from storage.spelling import likely
 
 KINDS: dict[type, tuple[type, ...]] = {
     bool: (bool,),

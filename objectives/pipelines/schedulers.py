@@ -12,8 +12,8 @@ from typing import Any
 from accel_space.profile import Profile, SchedulerProfile
 from objectives.errors import InputError, reason_of
 from objectives.pipelines.families import class_of, family_of
-from objectives.spelling import likely
 from storage.foreign import shown
+from storage.spelling import likely, suggested
 
 SCHEDULERS = {
     "DDIM": "DDIMScheduler",
@@ -119,9 +119,9 @@ def scheduler_name(name: str) -> str:
     known |= {cls.removesuffix("Scheduler").lower(): by_class.get(cls, cls) for cls in classes}
     found = known.get(name.lower())
     if found is None:
-        near = likely(name, known)
-        hint = f"did you mean {known[near]}?" if near else "or a class name of diffusers"
-        raise InputError(f"unknown scheduler {shown(name)}; use {', '.join(SCHEDULERS)} ({hint})")
+        meant = known.get(likely(name, known) or "")
+        hint = suggested(meant, f"use {', '.join(SCHEDULERS)}, or a class name of diffusers")
+        raise InputError(f"unknown scheduler {shown(name)}; {hint}")
     return found
 
 

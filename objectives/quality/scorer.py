@@ -21,8 +21,8 @@ from objectives.prompt_length import cut_off_by_scorer
 from objectives.quality.images import as_seen
 from objectives.quality.metric import Embeddings
 from objectives.quality.scorer_checks import CONFIG, PART, REMEDY, check_checkpoint, scorer_weights
-from objectives.spelling import likely
 from storage.foreign import shown
+from storage.spelling import likely
 
 if TYPE_CHECKING:
     import torch

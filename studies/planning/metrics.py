@@ -5,11 +5,11 @@ from __future__ import annotations
 from objectives.errors import InputError
 from objectives.quality import METRICS
 from objectives.quality.metric import Use
-from objectives.spelling import likely
 from storage.foreign import shown
 from storage.records.budgets import Budgets
 from storage.records.protocol import METRICS as USUAL
 from storage.records.protocol import Protocol
+from storage.spelling import likely, suggested
 from studies.request import StudyRequest
 
 WHERE_THEY_WORK = ("ms_ssim",)
@@ -58,8 +58,7 @@ def wanted_metrics(request: StudyRequest, budgets: Budgets, protocol: Protocol) 
 
 def _check_known(option: str, name: str) -> None:
     if name not in METRICS:
-        near = likely(name, METRICS)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(METRICS)}"
+        hint = suggested(likely(name, METRICS), f"there are {', '.join(METRICS)}")
         raise InputError(f"{option}: there is no metric {shown(name)}; {hint}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from objectives.spelling import likely
+from storage.spelling import likely
 
 NAMES = ("deepcache", "tome", "pab", "SD1.5", "SD2.1", "SDXL", "EulerDiscreteScheduler",
          "EulerAncestralDiscreteScheduler", "EDMEulerScheduler", "trials", "pipelines")  # fmt: skip

@@ -38,6 +38,16 @@ def likely(given: str, known: Iterable[str]) -> str | None:
     return min(begun, key=len, default=None)
 
 
+def suggested(near: str | None, names: str) -> str:
+    """The end of an error about a name that is not known.
+
+    Args:
+        near: What was meant, as `likely` tells it.
+        names: The names that there are, in words; they come after it.
+    """
+    return f"did you mean {near}? {names[:1].upper()}{names[1:]}" if near else names
+
+
 def _folded(name: str) -> str:
     return re.sub(r"[\s_.-]+", "", name.lower())
 
