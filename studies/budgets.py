@@ -28,29 +28,29 @@ from storage.spelling import likely, suggested
 MEMORY_OPTION = "memory"
 
 UNITS = {unit.lower(): unit for unit in MIB_PER_UNIT}
-"""Units of memory, in whatever case they are given."""
+"""Units of memory by their lower-case names, because case does not matter."""
 
 NONE = "none"
 
 Asked = float | None
-"""A budget that is asked for; None lifts it."""
+"""A requested budget; None lifts it."""
 
 
 @dataclass(frozen=True)
 class AskedBudgets:
-    """The budgets that a person asks for.
+    """The budgets that a person requests.
 
     Attributes:
-        limits: By their names in `Budgets`; None lifts one.
+        limits: The limits by their names in `Budgets`; None lifts one.
     """
 
     limits: Mapping[str, Asked] = field(default_factory=dict)
 
     def over(self, known: Budgets) -> Budgets:
-        """These budgets, and for what is not asked for those that are known.
+        """Return these budgets, filled up with the known ones where none is requested.
 
         Raises:
-            InputError: If that of the study's own loss is to be lifted.
+            InputError: If the budget of the study's own loss would be lifted.
         """
         most, conditions = self.beside(known.loss)
         both = {**known.conditions, **conditions}
@@ -61,10 +61,10 @@ class AskedBudgets:
         )
 
     def beside(self, loss: str) -> tuple[float | None, dict[str, Asked]]:
-        """The greatest loss of a study whose second objective is so named, and its conditions.
+        """Return the greatest loss of a study whose second objective is `loss`, and its conditions.
 
         Raises:
-            InputError: If the budget of that loss is to be lifted.
+            InputError: If the budget of that loss would be lifted.
         """
         conditions = dict(self.limits)
         if loss in conditions and conditions[loss] is None:
@@ -79,11 +79,11 @@ def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedB
     """Read budgets as `--budget` takes them, each NAME=VALUE.
 
     Args:
-        texts: What was given.
-        clip_loss: The greatest CLIP loss, where it was given by itself.
+        texts: The given options.
+        clip_loss: The greatest CLIP loss, if `--req-score-loss` gave one.
 
     Raises:
-        InputError: If one is none, or is given twice.
+        InputError: If a text is not a budget, or a budget is given twice.
     """
     found: dict[str, Asked] = {} if clip_loss is None else {CLIP_LOSS: clip_loss}
     for text in texts:
@@ -98,17 +98,17 @@ def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedB
 
 
 def default_budget(loss: str) -> float | None:
-    """The greatest loss that a metric allows where nobody says another; None where it has none."""
+    """Return a metric's default budget; None if it has none."""
     return METRICS[loss].default_budget
 
 
 def budget_name(name: str) -> str:
-    """The name of a budget as `--budget` takes it."""
+    """Return the name of a budget as `--budget` takes it."""
     return MEMORY_OPTION if name == MEMORY else name
 
 
 def budget_words(name: str, most: Asked) -> str:
-    """A budget as `--budget` takes it."""
+    """Return a budget as `--budget` takes it."""
     value = NONE if most is None else exact_amount(name, most).replace(" ", "")
     return f"{budget_name(name)}={value}"
 
@@ -132,7 +132,7 @@ def _read(text: str) -> tuple[str, Asked]:
 
 
 def _memory(value: str) -> float:
-    """MiB."""
+    """Read an amount of memory, in MiB."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]+)", value)
     unit = found and UNITS.get(found[2].lower())
     mib = in_mib(Decimal(found[1]), unit) if found and unit else 0.0
@@ -147,7 +147,7 @@ def _memory(value: str) -> float:
 def _loss(metric: Metric, value: str) -> float:
     share = 100 if value.endswith("%") else 1
     try:
-        # Divided as written: 2.3 / 100 in floats is not 0.023.
+        # A decimal division: in floats 2.3 / 100 is not 0.023.
         number = float(Decimal(value.removesuffix("%")) / share)
     except (InvalidOperation, ValueError):
         _refuse(metric, value)
@@ -160,7 +160,7 @@ def _loss(metric: Metric, value: str) -> float:
 
 
 def _refuse(metric: Metric, value: str, number: float = -1.0) -> NoReturn:
-    """Say what a loss budget is, and what to give where the least value of a metric was meant."""
+    """Explain loss budgets, and what to give if the value meant a metric's least value."""
     meant = metric.lost(number) if "pairs" in metric.needs and number > MOST_LOSS else 0.0
     hint = (
         f"; for {metric.title} of at least {value} give {metric.name}={100 * meant:.3g}%"

@@ -1,4 +1,4 @@
-"""Writes every `accelfront study` command that a person is shown."""
+"""The `accelfront study` commands that people are shown."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from studies.request import StudyRequest
 ONWARD_IN_PYTHON = (
     "accelfront.search(pipe, ...) in Python, called as before with the same pipe and more trials"
 )
-"""What resumes a study of a pipeline that a person had loaded: no command can load it."""
+"""How to resume a study of a pipeline that a person loaded: no command can load it."""
 
 MORE = 16
-"""The fewest points that such a command asks for; it asks for twice as many as are measured."""
+"""The fewest points that a command asks for; usually it asks for twice as many as measured."""
 
 
 def study_words(request: StudyRequest, storage: str | None = None) -> list[str]:
-    """The options of a command, each with its value, quoted for a shell.
+    """Return the options of a command, each with its value, quoted for a shell.
 
     Args:
         request: The study. Options at their defaults are left out, except those naming the study.
@@ -43,17 +43,17 @@ def study_words(request: StudyRequest, storage: str | None = None) -> list[str]:
 
 
 def study_command(request: StudyRequest, storage: str | None = None) -> str:
-    """The command that runs a study, on one line; see `study_words`."""
+    """Return the command that runs a study, on one line; see `study_words`."""
     return " ".join(["accelfront study", *study_words(request, storage)])
 
 
 def onward_command(record: Study, storage: str | None = None, metrics: Iterable[str] = ()) -> str:
-    """What measures more of a stored study, on one line: a command, or else a call of Python.
+    """Return how to measure more of a stored study, on one line: a command or a Python call.
 
     Args:
         record: The study.
         storage: As `study_words` takes it.
-        metrics: Those that the study gains by it.
+        metrics: Metrics to add to the study.
     """
     if is_loaded(record.protocol.model):
         return ONWARD_IN_PYTHON
@@ -63,10 +63,10 @@ def onward_command(record: Study, storage: str | None = None, metrics: Iterable[
 
 
 def going_on(record: Study) -> StudyRequest:
-    """The request that resumes a stored study.
+    """Return the request that resumes a stored study.
 
     A study keeps the paths of the prompts and the scorer that a person gave. Earlier releases kept
-    names alone; the command then looks for these files in the working folder.
+    only names; the command then looks for these files in the working folder.
     """
     protocol, combination = record.protocol, record.combination
     entry = PIPELINES.get(combination.pipeline)
@@ -107,7 +107,7 @@ def going_on(record: Study) -> StudyRequest:
 
 
 def _settings(record: Study) -> GenerationSettings:
-    """The settings that a command names; with another model the size, which is its own to it."""
+    """Return the settings that a command names; for another model, the size too."""
     settings, protocol = settings_of(record), record.protocol
     if not foreign_model(record.combination.pipeline, protocol.model):
         return settings
@@ -120,7 +120,7 @@ def _address(record: Study, usual: Any) -> str | None:
 
 
 def _options(request: StudyRequest, storage: str | None) -> Iterator[list[str]]:
-    """Names with values, in the order of `accelfront study --help`."""
+    """Yield names with values, in the order of `accelfront study --help`."""
     requirement = request.requirement
     values: dict[str, Any] = {
         "--pipeline": request.pipeline,

@@ -14,7 +14,7 @@ from studies.plan import Plan
 
 
 def earlier_note(plan: Plan, store: Store) -> str:
-    """A note on a study of the same combination that this one does not resume.
+    """Return a note on an earlier study of the same combination that this one does not resume.
 
     Args:
         plan: The study to run.
@@ -35,7 +35,7 @@ def earlier_note(plan: Plan, store: Store) -> str:
 
 
 def _reasons(attributes: Mapping[str, object], plan: Plan) -> list[str]:
-    """Why a study of the first release is not the plan's study; empty if the two are unrelated."""
+    """Return why an old study is not the plan's study; empty if the two are unrelated."""
     match attributes:
         case {
             keys.PROTOCOL: {"model": str(model), **protocol},

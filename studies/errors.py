@@ -1,5 +1,5 @@
-"""How a study can fail."""
+"""The error of a study that fails."""
 
 
 class StudyFailedError(RuntimeError):
-    """A study began and cannot go on; the text gives the reason."""
+    """A study that began and cannot continue; the text gives the reason."""

@@ -1,4 +1,4 @@
-"""The paths of the files that a person gave; a study keeps them, for commands in any folder."""
+"""Paths of the files that a person gave; a study keeps them for commands from any folder."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from studies.request import StudyRequest
 
 WEIGHTS = "weights "
-"""What stands before a metric's name where the file of its weights is kept."""
+"""The prefix of a metric's name under which the path of its weights is kept."""
 
 
 def given_files(request: StudyRequest) -> dict[str, str]:
-    """The absolute paths of prompts, scorer and metrics' weights that a person gave.
+    """Return the absolute paths of the prompts, scorer and metrics' weights that a person gave.
 
     Args:
         request: The request; its relative paths start in the working folder.
 
     Returns:
-        `prompts` and `scorer` as their options take them, if given and if a file or folder, and
-        `weights NAME` of metrics.
+        `prompts` and `scorer` as their options take them, if they were given as a file or folder,
+        and `weights NAME` for metrics.
     """
     files = {}
     if request.prompts is not None:
@@ -34,7 +34,7 @@ def given_files(request: StudyRequest) -> dict[str, str]:
 
 
 def given_weights(files: Mapping[str, str]) -> dict[str, Path]:
-    """The weights among `given_files`, by metric."""
+    """Return the weights among `given_files`, by metric."""
     return {
         name.removeprefix(WEIGHTS): Path(path)
         for name, path in files.items()
@@ -43,7 +43,7 @@ def given_weights(files: Mapping[str, str]) -> dict[str, Path]:
 
 
 def with_whole_paths(request: StudyRequest) -> StudyRequest:
-    """The same request for any working folder."""
+    """Return the same request with absolute paths, for any working folder."""
     files = given_files(request)
     prompts = files.get("prompts")
     loras = (replace(lora, path=lora.path.absolute()) for lora in request.generation.loras)
@@ -57,8 +57,8 @@ def with_whole_paths(request: StudyRequest) -> StudyRequest:
 
 
 def _scorer_file(given: str) -> str | None:
-    """A scorer's folder, or its architecture and checkpoint file; None if the scorer is a name."""
-    # `tiny-shapes` is the shipped scorer, even beside a folder of that name.
+    """Return a scorer's folder, or its architecture and checkpoint file; None if it is a name."""
+    # `tiny-shapes` is the shipped scorer, even if there is a folder of that name.
     if given != "tiny-shapes" and Path(given).is_dir():
         return str(Path(given).absolute())
     architecture, _, checkpoint = given.partition(":")

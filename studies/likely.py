@@ -1,4 +1,4 @@
-"""What can be told without torch of a study that is only to be offered."""
+"""Checks, without torch, of a study that is only offered to a person."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from studies.request import StudyRequest
 
 
 def check_likely(request: StudyRequest, is_cpu: bool) -> None:
-    """Check that a study of a request has a chance to begin; `make_plan` checks all.
+    """Check that a study of a request could begin; `make_plan` checks everything.
 
-    It takes the model for the catalogue's own and the scheduler's timesteps for evenly spaced, as
-    the true ones take diffusers to make.
+    It assumes the catalogue's own model and evenly spaced timesteps, because the true timesteps
+    need diffusers.
 
     Args:
         request: The request.

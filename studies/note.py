@@ -36,7 +36,7 @@ def study_note(plan: Plan, record: Study, storage: str) -> str:
         "device": record.device,
     }
     wanted = plan.request.trials
-    # Once all are measured, a command with the same number would do nothing.
+    # Once all these points are measured, a command with the same number would do nothing.
     trials = wanted if done < wanted else min(2 * wanted, distinct)
     onward = "All points are measured." if done == distinct else "Go on with:"
     command = _command(plan, trials, storage)
@@ -67,7 +67,7 @@ def _cell(text: str) -> str:
 
 
 def _command(plan: Plan, trials: int, storage: str) -> str:
-    """The command that resumes this study and no other one, or else the call of Python."""
+    """Return the command that resumes exactly this study, or else the Python call."""
     if plan.model.pipe is not None:
         return ONWARD_IN_PYTHON
     request = replace(
@@ -76,7 +76,7 @@ def _command(plan: Plan, trials: int, storage: str) -> str:
         scheduler=plan.combination.scheduler,
         methods=plan.combination.methods,
         trials=trials,
-        # The next run has no time limit and no requirement, and the study keeps its budgets.
+        # The next run needs no time limit and no requirement, and the study keeps its budgets.
         timeout_s=None,
         requirement=Requirement(),
         loss_budget=None,

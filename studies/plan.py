@@ -1,4 +1,4 @@
-"""From a request to a plan: all that a study needs, without loading or writing anything."""
+"""From a request to a plan: all that a study needs; nothing is loaded or written."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Plan:
         entry: The pipeline's entry in the catalogue.
         model: The model to load.
         scorer: The open_clip model that scores.
-        weights: What the metrics load.
+        weights: The files that the metrics load.
         combination: The pipeline, the scheduler, the steps and the methods.
         scheduler_settings: Settings of the scheduler beyond the pipeline's own configuration.
-        scheduler_options: Those of them that the request chose.
+        scheduler_options: The settings among them that the request chose.
         drawn: All prompts: those of the search, then the unseen ones of the confirmation.
         first: The index in `drawn` of the protocol's first prompt.
         protocol: How to measure.
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def places(self) -> range:
-        """The indices in `drawn` of the protocol's prompts."""
+        """The indices of the protocol's prompts in `drawn`."""
         return range(self.first, self.first + self.protocol.num_samples)
 
     @property
@@ -90,8 +90,8 @@ class Plan:
         """The plan of the confirmation: the unseen prompts, with the seeds that follow.
 
         Returns:
-            None if the unseen prompts are too few for an interval, or do not fill a batch: a
-            smaller batch would be timed under another load.
+            None if the unseen prompts are too few for an interval, or too few to fill a batch,
+            because a smaller batch is a different load.
         """
         protocol, unseen = self.protocol, self.drawn[self.places.stop :]
         if len(unseen) < max(2, protocol.batch_size):
@@ -105,7 +105,7 @@ class Plan:
         return replace(self, first=self.places.stop, protocol=protocol.model_copy(update=update))
 
     def knowing(self, learned: Mapping[str, Learned]) -> Plan:
-        """The same plan, whose methods have learned this of the plain pipe."""
+        """Return the same plan with what its methods have learned from the plain pipe."""
         return replace(self, stack=Stack(replace(self.stack.context, learned=learned)))
 
     @property
@@ -114,13 +114,13 @@ class Plan:
         return self.combination.study_name(self.digests[0])
 
     def study_name_with(self, *methods: str) -> str:
-        """The name of the study that differs from this one in its methods only."""
+        """Return the name of the study that differs from this one only in its methods."""
         combination = self.combination.model_copy(update={"methods": methods})
         return combination.study_name(self.digests[0])
 
     @property
     def digests(self) -> tuple[str, str]:
-        """The digest of protocol, device and scheduler settings, and that without settings."""
+        """The digests of protocol and device, with the scheduler settings and without."""
         protocol, device = self.protocol, self.environment.device
         return study_digest(protocol, device, self.scheduler_settings), study_digest(
             protocol, device, {}
@@ -132,7 +132,7 @@ class Plan:
         return {
             **self.combination.model_dump(include={"pipeline", "scheduler", "steps"}),
             **({"scheduler_settings": settings} if (settings := self.scheduler_settings) else {}),
-            # The pictures are the same whatever is measured of them.
+            # The pictures do not depend on what is measured.
             "protocol": self.protocol.model_copy(update={"loss": CLIP_LOSS}).identity,
             "environment": {
                 "device": self.environment.device,
@@ -150,7 +150,7 @@ def make_plan(request: StudyRequest, given: Model | None = None) -> Plan:
 
     Args:
         request: The request.
-        given: A model that a person has loaded; None finds that of the request.
+        given: A model that a person has loaded; None finds the model of the request.
 
     Raises:
         InputError: If a given value or file cannot be used.
@@ -205,7 +205,7 @@ def _model_and_stack(
     """Find the model, and the stack as it works there."""
     stack = None
     if request.model is None and given is None:
-        # Refuse an impossible combination before gigabytes are fetched.
+        # Refuse an impossible combination before downloading gigabytes.
         stack = make_stack(request, entry, entry.architecture, device.type)
     model = given or find_model(entry, request.model, request.revision)
     if stack is None or not model.architecture.works_as(entry.architecture):
@@ -216,7 +216,7 @@ def _model_and_stack(
 
 
 def check_request(request: StudyRequest) -> None:
-    """Check all that needs no heavy library, because heavy libraries take seconds to import.
+    """Check everything that needs no heavy library, because those take seconds to import.
 
     Raises:
         InputError: If a given value or file cannot be used.

@@ -22,12 +22,12 @@ SAMPLERS = ("auto", "grid", "gp", "tpe", "nsga2", "random")
 DEFAULT_LOSS_BUDGET = ClipLoss.default_budget
 
 GREATEST = 10**9
-"""The greatest count or seed: numbers of trials and prompts are added to a seed, and the seeds of
-NumPy end at 2**32."""
+"""The greatest count or seed. Trial and prompt numbers are added to a seed, and NumPy's seeds end
+at 2**32."""
 
 BudgetUse = Literal["set", "begin", "run"]
 """How a run uses the requested budgets. `set`: they become the study's own. `begin`: a new study
-takes them, and an existing one keeps its own. `run`: they hold for this run, as a task's do."""
+takes them, and an existing one keeps its own. `run`: they hold for this run only, as for a task."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,22 @@ class StudyRequest:
         model: A folder in diffusers layout or an address, in place of the catalogue's model.
         revision: The branch, tag or commit of an address.
         scorer: The open_clip model that scores, as `find_scorer` takes it.
-        metrics: Names of metrics to keep beside the usual ones.
+        metrics: Names of metrics to keep in addition to the usual ones.
         weights: The files of metrics with a model of their own, by metric; a metric without an
             entry looks where its library keeps fetched files.
         loss: The metric that is the second objective.
-        generation: How pictures are drawn, where not as the pipeline has it.
+        generation: Settings of generation that differ from the pipeline's own.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         timeout_s: Start no trial after this many seconds.
-        trial_timeout_s: Fail a trial that takes longer; checked between its batches.
-        requirement: End once a point meets it inside the loss budget.
+        trial_timeout_s: Fail a trial that takes longer; checked between batches.
+        requirement: Stop once a point meets it inside the loss budget.
         loss_budget: The greatest loss allowed in `loss`; None takes the study's own.
         conditions: All other budgets, by name; None lifts one of the study's own.
         budget_use: How the run uses the budgets.
-        allow_version_drift: Go on although libraries have changed since the study began.
-        retry_failed: Measure points again that failed before.
-        screening: Give hopeless points up after few prompts, in a search.
-        confirm: Measure the best points on unseen prompts in the end.
+        allow_version_drift: Resume even if libraries have changed since the study began.
+        retry_failed: Measure failed points again.
+        screening: Give up hopeless points of a search after few prompts.
+        confirm: Measure the best points on unseen prompts at the end.
     """
 
     pipeline: str
@@ -97,29 +97,29 @@ class StudyRequest:
 
     @property
     def asked(self) -> AskedBudgets:
-        """All budgets that are asked for."""
+        """All requested budgets."""
         own = {} if self.loss_budget is None else {self.loss: self.loss_budget}
         return AskedBudgets({**own, **self.conditions})
 
     @property
     def combination(self) -> Combination:
-        """The combination, in the words of the request."""
+        """The combination, as the request spells it."""
         return Combination(
             pipeline=self.pipeline, scheduler=self.scheduler, steps=self.steps, methods=self.methods
         )
 
 
 def check_numbers(request: StudyRequest) -> None:
-    """Check the numbers of a request, its sampler, and how it draws.
+    """Check the numbers of a request, its sampler and its generation settings.
 
     Raises:
         InputError: If one is out of its range, or there is no such sampler.
     """
     ranges = {
-        # More steps than any model was trained for.
+        # No model was trained for more steps.
         "--steps": (request.steps, 1, 1000),
         "--trials": (request.trials, 1, GREATEST),
-        # From one prompt alone there is no interval.
+        # One prompt gives no interval.
         "--num-samples": (request.num_samples, 2, GREATEST),
         "--batch-size": (request.batch_size, 1, GREATEST),
         "--seed": (request.seed, 0, GREATEST),
@@ -149,10 +149,10 @@ def check_numbers(request: StudyRequest) -> None:
 
 
 def check_requirement(requirement: Requirement) -> None:
-    """Check a speed that is asked for.
+    """Check a required speed.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is out of range.
     """
     _check_above_zero("--req-time", requirement.latency_s)
     if requirement.speedup is not None and not requirement.speedup >= 1:

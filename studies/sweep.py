@@ -1,4 +1,4 @@
-"""Sweeps: many studies of one file, as the cross product of its lists."""
+"""Sweeps: the studies of one file, as the cross product of its lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studies.sweep_file import Exclusion, Sweep
 Item = TypeVar("Item")
 
 MOST_STUDIES = 2_000
-"""The most studies of one file. To list a study takes part of a second, to run it minutes."""
+"""The most studies of one file. Listing one takes part of a second, running it takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Listed:
         points: Distinct points of its space; 0 if it is refused.
         grid: Parameter sets of the full grid.
         refused: Why the combination cannot work; None if it can.
-        estimated: Whether its points are only known once the study has begun.
+        estimated: Whether `points` is an estimate, exact only once the study has begun.
     """
 
     label: str
@@ -47,7 +47,7 @@ class Listed:
 
 
 def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[StudyRequest]:
-    """Make the requests of all studies of a sweep.
+    """Make the requests for all studies of a sweep.
 
     Studies of one pipeline follow one another, so that the pipeline is loaded once. A method set
     comes after its subsets, so that its study starts from their best points.
@@ -105,16 +105,16 @@ def make_requests(sweep: Sweep, folder: Path, device: str = "auto") -> list[Stud
     kept = [each for each in requests if not any(_matches(each, x) for x in sweep.exclude)]
     if not kept:
         raise InputError("the sweep is empty: `exclude` leaves out every study")
-    # They all measure by the same metrics.
+    # All studies use the same metrics.
     kept_metrics(kept[0])
     return kept
 
 
 def list_study(request: StudyRequest) -> Listed:
-    """Count the points of a study, from the configurations of the catalogue's model alone."""
+    """Count the points of a study, from the configurations of the catalogue's model only."""
     entry = find_pipeline(request.pipeline)
     try:
-        # Of workers elsewhere nobody knows here what `auto` will find.
+        # What `auto` finds on workers elsewhere is not known here.
         kind = "cpu" if request.device == "cpu" else "cuda"
         stack = make_stack(request, entry, entry.architecture, kind)
     except (InputError, RefusedError) as error:
@@ -124,7 +124,7 @@ def list_study(request: StudyRequest) -> Listed:
 
 
 def label(request: StudyRequest) -> str:
-    """A study's name without the digest of protocol and device."""
+    """Return a study's name without the digest of protocol and device."""
     return request.combination.name
 
 
@@ -137,7 +137,7 @@ def _unique(values: Iterable[Item]) -> list[Item]:
 
 
 def _located(source: str | None, folder: Path) -> str | None:
-    """A path relative to the sweep file; if nothing is there, the text is an address or a name."""
+    """Resolve a path against the sweep file; a text that is no file is an address or a name."""
     if source is not None and (folder / source).exists():
         return str(folder / source)
     return source

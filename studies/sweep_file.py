@@ -1,4 +1,4 @@
-"""Sweep files: what one may hold, and reading it."""
+"""Sweep files: their contents, and how they are read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from studies.budgets import Asked, read_budgets
 
 
 def _listed(value: Any) -> Any:
-    """A lone value stands for a list of one."""
+    """Wrap a single value in a list."""
     return value if isinstance(value, list) else [value]
 
 
 def _split(value: Any) -> Any:
-    """`a+b` stands for the list of a and b."""
+    """Split `a+b` into the list of a and b."""
     return [name.strip() for name in value.split("+")] if isinstance(value, str) else value
 
 
@@ -49,7 +49,7 @@ class Exclusion(_Part):
 
 
 class ProtocolPart(_Part, SettingEntries):
-    """Fields of the protocol for all studies of a sweep; the others are the pipeline's own."""
+    """Protocol fields for all studies of a sweep; the others are the pipeline's own."""
 
     num_samples: int | None = Field(default=None, ge=2)
     batch_size: int | None = Field(default=None, ge=1)
@@ -74,9 +74,9 @@ class Sweep(_Part):
         protocol: How to measure.
         trials: The number of distinct points that each study measures.
         sampler: How points are chosen.
-        loss_budget: The greatest CLIP loss allowed in studies that begin; None is the command's
-            default. A study that exists keeps its own.
-        budgets: All other budgets of studies that begin, as `memory: 20GiB` and `ssim: 10%`.
+        loss_budget: The greatest CLIP loss allowed in new studies; None is the command's default.
+            An existing study keeps its own.
+        budgets: All other budgets of new studies, such as `memory: 20GiB` and `ssim: 10%`.
         storage: Where the studies are kept; None is the command's default.
     """
 
@@ -94,10 +94,10 @@ class Sweep(_Part):
     storage: str | None = None
 
     def limits(self) -> tuple[float | None, dict[str, Asked]]:
-        """The greatest loss of its studies, and their conditions.
+        """Return the greatest loss of the sweep's studies, and their conditions.
 
         Raises:
-            InputError: If a budget is none.
+            InputError: If a text is not a budget.
         """
         asked = read_budgets(
             [f"{name}={value}" for name, value in self.budgets.items()], self.loss_budget
@@ -146,7 +146,7 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def _first_problem(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
-    """Where the first problem is; and its key, what is wrong and what is allowed, in one line."""
+    """Return the place of the first problem, and one line that tells the fault and the rule."""
     problems = error.errors(include_url=False)
     # An unknown key comes first: it may be a misspelling of the missing one.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
@@ -163,6 +163,6 @@ def _first_problem(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The part of a sweep file that a location is in."""
+    """Return the part of a sweep file that holds a location."""
     parts: dict[str, type[BaseModel]] = {"exclude": Exclusion, "protocol": ProtocolPart}
     return parts.get(str(location[0]), Sweep) if location else Sweep

@@ -61,15 +61,15 @@ def run_one(
     interrupt: Interrupt | None = None,
     join: bool = True,
 ) -> StudyResult:
-    """Run or resume one study of a sweep. A failure is a result, so that the other studies go on.
+    """Run or resume one study of a sweep; a failure is a result, so that the sweep goes on.
 
     Args:
         request: The study.
         store: The open database.
-        loader: What is loaded already.
-        tell: Called with the study's name at each change.
+        loader: The loader, which keeps what it has loaded.
+        tell: Called with the study's name and progress at each change.
         interrupt: As `run_study` takes it.
-        join: Whether to take part in a study that another worker is at.
+        join: Whether to join a study that another worker is measuring.
     """
     name = label(request)
     try:

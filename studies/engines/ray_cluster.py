@@ -25,12 +25,12 @@ def connected(address: str) -> Iterator[None]:
     setproctitle("accelfront sweep --engine ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address == "local":
-        # By default workers yield to everything else on the machine, and latencies show it.
+        # By default workers run at low priority, which would distort latencies.
         os.environ.setdefault("RAY_worker_niceness", "0")
     host, _, port = address.rpartition(":")
     try:
         if host and port.isdecimal():
-            # Ray itself would wait for minutes before it gives up.
+            # Ray itself waits for minutes before it gives up.
             socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
         ray.init(
             address=address,

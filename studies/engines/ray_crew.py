@@ -16,10 +16,10 @@ from studies.request import StudyRequest
 from studies.run.interrupt import graceful_interrupt
 
 POLL_S = 1.0
-"""How often the command asks its workers where they stand, while nothing else happens."""
+"""The pause between two status polls, while nothing else happens."""
 
 LEAST_S = 0.1
-"""The shortest pause between two such rounds."""
+"""The shortest pause between two status polls."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Member:
         actor: Ray's handle of the worker.
         storage: The URL of the database.
         requests: The studies of the sweep.
-        asked: Ray's promise of the worker's status; kept once Ray has placed the worker.
+        asked: Ray's promise of the worker's status, fulfilled once Ray has placed the worker.
         work: Ray's promise of the worker's results; None before it is placed and after it ended.
         results: The results of the worker's studies; None until it has ended.
         error: The error that ended the worker for good.
@@ -47,7 +47,7 @@ class Member:
     error: Exception | None = None
 
     def poll(self, watch: Watch, stopping: bool) -> None:
-        """Pass its status on; set it to work if Ray has just started it, or started it again."""
+        """Pass its status on; give it work if Ray has just started or restarted it."""
         if self.results is not None or self.error is not None:
             return
         if self.asked is None:
@@ -65,7 +65,7 @@ class Member:
                 self.work = None
                 watch(WorkerStatus(self.number, "", "ended", None))
         except RayTaskError as error:
-            # The text of the error is the traceback of the other process.
+            # The error's text is the traceback of the other process.
             error.cause.__cause__ = error
             self._end(error.cause, watch)
         except RayActorError as error:
@@ -107,10 +107,10 @@ def follow(crew: Sequence[Member], watch: Watch) -> bool:
 
 
 def _is_under_way(crew: Sequence[Member], stopping: bool) -> bool:
-    """Whether there is anything to wait for.
+    """Tell whether there is anything to wait for.
 
-    A worker that Ray has not placed yet matters only until another worker has ended: that one found
-    nothing left to do, and others have taken over what a lost worker was measuring.
+    A worker that Ray has not placed yet matters only until another worker ends, because a worker
+    ends only when nothing is left to do, and others take over what a lost worker was measuring.
     """
     if any(member.work is not None for member in crew):
         return True
@@ -120,8 +120,8 @@ def _is_under_way(crew: Sequence[Member], stopping: bool) -> bool:
 
 
 def _await_change(crew: Sequence[Member]) -> None:
-    """Wait until a worker has started or ended, and no longer than to the next poll."""
-    # A worker that is lost answers at once, again and again.
+    """Wait until a worker has started or ended, at most until the next poll."""
+    # A lost worker answers at once, every time.
     time.sleep(LEAST_S)
     awaited = [answer for member in crew if (answer := member.work or member.asked) is not None]
     if awaited:

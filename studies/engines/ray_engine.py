@@ -1,8 +1,8 @@
 """The Ray engine: workers on several GPUs and machines share the studies of a sweep.
 
-Ray places the workers and gives each one a GPU. If a worker's process or node dies, Ray starts the
-worker again elsewhere. Claims in the database alone decide which worker measures which point, so a
-worker that comes or goes changes nothing for the others.
+Ray places the workers and gives each one a GPU. If a worker's process or node dies, Ray restarts
+the worker elsewhere. Only claims in the database decide which worker measures which point, so a
+worker that joins or leaves changes nothing for the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from studies.request import StudyRequest
 from studies.sweep import label
 
 RESTARTS = 3
-"""How often Ray starts a worker again; a limit, as one point may kill its process every time."""
+"""How often Ray restarts a worker. Limited, because a point may kill its process every time."""
 
 
 def run_on_ray(
@@ -48,11 +48,11 @@ def run_on_ray(
         storage: The URL of a Postgres database that all nodes reach.
         watch: Called with the status of each worker.
         address: The cluster, as `ray.init` takes it: `auto`, `local` or `host:port`.
-        workers: How many workers; None is one for each GPU, or for each node without any GPU.
+        workers: The number of workers; None is one per GPU, or one per node if there are no GPUs.
         prepare: Called in each worker before it imports heavy libraries.
 
     Raises:
-        InputError: If the storage is SQLite, or the cluster is away or too small.
+        InputError: If the storage is SQLite, or the cluster is unreachable or too small.
         StorageError: If the storage cannot be opened.
         StudyFailedError: If no worker is left.
     """
@@ -69,7 +69,7 @@ def run_on_ray(
         actor = ray.remote(Worker).options(
             **share,
             max_restarts=RESTARTS,
-            # One thread works, one answers.
+            # One thread measures, the other answers polls.
             max_concurrency=2,
             scheduling_strategy="SPREAD",
         )
@@ -77,7 +77,7 @@ def run_on_ray(
             Member(number, actor.remote(number, count, prepare), storage, placed)
             for number in range(1, count + 1)
         ]
-        # Meanwhile the workers import their libraries.
+        # The workers import their libraries meanwhile.
         store = open_store(storage, create=True, tell=retry.tell)
         before = retry(lambda: _stored(store, requests))
         interrupted = follow(crew, watch)
@@ -89,7 +89,7 @@ def run_on_ray(
 
 
 def _stored(store: Store, requests: Sequence[StudyRequest]) -> dict[str, Study]:
-    """The stored studies of the sweep's combinations by name, of every protocol and device."""
+    """Return the stored studies of the sweep's combinations by name, on any protocol and device."""
     wanted = {request.combination for request in requests}
     names = study_names(store)
     found = {
@@ -107,7 +107,7 @@ def _results(
     after: dict[str, Study],
     interrupted: bool,
 ) -> Iterator[StudyResult]:
-    """The result of each study, one for each device that measured it."""
+    """Yield the results of each study, one per device that measured it."""
     told = [result for member in crew for result in member.results or []]
     for request in requests:
         name = label(request)

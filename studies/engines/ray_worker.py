@@ -22,21 +22,21 @@ from studies.run.progress import Progress
 from studies.sweep import label
 
 RETRY_S = 1.0
-"""How long a worker waits before it returns to studies whose last points other workers measure."""
+"""The wait before a worker returns to studies whose last points other workers measure."""
 
 
 class Worker:
     """One process that works on a sweep: a Ray actor that reports its status while it works."""
 
     def __init__(self, number: int, workers: int, prepare: Callable[[], None]) -> None:
-        """Do nothing yet.
+        """Prepare the process; import no heavy library yet.
 
         Args:
             number: Its number, from 1.
             workers: How many workers the sweep has.
             prepare: Called before heavy libraries are imported.
         """
-        # Nothing that libraries define is garbage; looking for it takes a sixth of their import.
+        # What libraries define is never garbage; looking for it takes a sixth of their import time.
         gc.disable()
         prepare()
         gc.freeze()
@@ -51,8 +51,8 @@ class Worker:
     def work(self, storage: str, requests: Sequence[StudyRequest]) -> list[StudyResult]:
         """Run studies, and return to them until nothing is left to measure or to wait for.
 
-        A study costs each of its workers a baseline, a warm-up and what it compiles. So a worker
-        takes studies that nobody is at, and takes part in others' when there are no more of those.
+        Each worker of a study pays for a baseline, a warm-up and compilation. So a worker first
+        takes studies that no other worker measures, and joins the others only when none is left.
         """
         store = open_store(storage, tell=self._report)
         loader = PipelineLoader()
@@ -71,7 +71,7 @@ class Worker:
                 if self._interrupt.requested:
                     return list(results.values())
             unfinished = [each for each in left if results[label(each)].state == "others"]
-            # What was begun has tried its failed points again; once is enough.
+            # A study that was begun has retried its failed points; once is enough.
             left = [
                 each if results[label(each)].study is None else replace(each, retry_failed=False)
                 for each in unfinished
@@ -83,11 +83,11 @@ class Worker:
         return list(results.values())
 
     def status(self) -> WorkerStatus:
-        """What this worker does now."""
+        """Return what this worker does now."""
         return self._status
 
     def stop(self) -> None:
-        """End after the running trial."""
+        """Stop after the running trial."""
         self._interrupt.requested = True
 
     def _report(self, title: str, progress: Progress | None = None) -> None:
@@ -97,15 +97,15 @@ class Worker:
 def in_order(requests: Sequence[StudyRequest], worker: int, workers: int) -> list[StudyRequest]:
     """Order studies for one worker.
 
-    Workers begin at different pipelines, and each goes through a pipeline before it loads the next.
-    Those that begin at one pipeline deal its series out, the longest first; a series is studies of
-    one baseline, stacks after their methods. Each takes the others' series last and from the end,
-    where the others arrive last.
+    Workers begin at different pipelines, and each finishes a pipeline before it loads the next.
+    Workers that begin at the same pipeline divide its series among them, the longest first. A
+    series is the studies of one baseline, stacks after their methods. Each worker takes the others'
+    series last and in reverse, because their owners reach the end last.
 
     Args:
         requests: The studies, those of a pipeline together.
-        worker: Its number, from 1.
-        workers: How many there are.
+        worker: The worker's number, from 1.
+        workers: The number of workers.
     """
     pipelines = [list(group) for _, group in groupby(requests, key=lambda each: each.pipeline)]
     turn, first = divmod(worker - 1, len(pipelines))
@@ -119,7 +119,7 @@ def in_order(requests: Sequence[StudyRequest], worker: int, workers: int) -> lis
 
 
 def _series(pipeline: Sequence[StudyRequest], hands: int) -> list[list[StudyRequest]]:
-    """The studies of each baseline, longest first; single studies where these are too few."""
+    """Return the studies of each baseline, longest first; single studies if these are too few."""
     longest = sorted(pipeline, key=lambda each: -each.steps)
     groups = groupby(longest, key=lambda each: (each.steps, each.scheduler))
     series = [list(group) for _, group in groups]

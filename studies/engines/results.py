@@ -19,7 +19,7 @@ class StudyResult:
     Attributes:
         label: The study without its digest.
         state: `done` if it has measured enough points; `others` if other workers measure the rest.
-        reason: Why it is not done; for a study that is done, a note or nothing.
+        reason: Why it is not done; for a finished study, a note or empty.
         study: The study as it is stored; None if it never began.
         measured: How many points this run measured.
     """
@@ -31,7 +31,7 @@ class StudyResult:
     measured: int
 
     def as_json(self) -> dict[str, Any]:
-        """One entry of `sweep --json`."""
+        """Return the entry of `sweep --json`."""
         study = {} if self.study is None else self.study.as_json()
         return {
             "combination": self.label,
@@ -49,7 +49,7 @@ class WorkerStatus:
     Attributes:
         worker: The worker's number, from 1; 0 is the command itself.
         place: The worker's host and GPU; empty for the command itself.
-        title: The study that the worker runs, or what else it does.
+        title: The study that the worker runs, or else its current activity.
         progress: The progress of that study; None before its first report and between studies.
     """
 

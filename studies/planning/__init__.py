@@ -1,1 +1,1 @@
-"""From a request to what a plan holds: its stack, its prompts, its metrics, its protocol."""
+"""The contents of a plan: its stack, prompts, metrics and protocol."""

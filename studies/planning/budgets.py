@@ -1,4 +1,4 @@
-"""The budgets that a study begins with."""
+"""The initial budgets of a study."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from studies.request import StudyRequest
 
 
 def first_budgets(request: StudyRequest) -> Budgets:
-    """The budgets that a study begins with where nothing else is asked for.
+    """Return the budgets of a new study if none are requested.
 
     Raises:
-        InputError: If nobody says how much of its loss may go.
+        InputError: If the study's loss has no default budget.
     """
     most = default_budget(request.loss)
     if most is None:

@@ -1,4 +1,4 @@
-"""Which metrics a study keeps, and what may carry a budget there."""
+"""Which metrics a study keeps, and which of them may carry a budget."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from storage.spelling import likely, suggested
 from studies.request import StudyRequest
 
 WHERE_THEY_WORK = ("ms_ssim",)
-"""Metrics that cost next to nothing and are kept wherever they can be used, asked for or not."""
+"""Metrics that cost next to nothing; they are kept wherever they work, requested or not."""
 
 
 def kept_metrics(request: StudyRequest, use: Use | None = None) -> tuple[str, ...]:
-    """The names of the metrics that a study keeps: the usual ones, then those asked for.
+    """Return the names of the metrics that a study keeps: the usual ones, then the requested ones.
 
-    What has a budget is asked for, too.
+    A budget requests its metric, too.
 
     Args:
         request: The request.
-        use: Where they are to be used; None is not known, and only what is asked for is named.
+        use: Where the metrics are used; if None (unknown), only requested metrics are named.
 
     Raises:
-        InputError: If one is unknown, or has weights and is not kept.
+        InputError: If a metric is unknown, or has weights although it is not kept.
     """
     named = {"--metrics": request.metrics, "--loss": (request.loss,), "--weights": request.weights}
     for option, names in named.items():
@@ -47,10 +47,10 @@ def kept_metrics(request: StudyRequest, use: Use | None = None) -> tuple[str, ..
 
 
 def wanted_metrics(request: StudyRequest, budgets: Budgets, protocol: Protocol) -> list[str]:
-    """The metrics of a run that a study is asked for by name, or by a budget.
+    """Return the metrics of a run that are requested by name or by a budget.
 
-    Only for these a point is measured again that lacks one. A metric that the run leaves out would
-    be lacking again after that.
+    Only these metrics make a run measure a point again that lacks one. A metric that the run leaves
+    out would still be missing after that.
     """
     named = {*request.metrics, *budgets.conditions}
     return [name for name in METRICS if name in named and name in protocol.metrics]
@@ -67,7 +67,7 @@ def check_metrics(protocol: Protocol, prompts: list[str]) -> None:
 
     Args:
         protocol: How the study measures.
-        prompts: All prompts, those of the confirmation too.
+        prompts: All prompts, including those of the confirmation.
     """
     use = Use(prompts, protocol.scorer, protocol.height, protocol.width)
     for name in protocol.metrics:
@@ -79,10 +79,10 @@ def check_metrics(protocol: Protocol, prompts: list[str]) -> None:
 
 
 def compares_every_picture(budgets: Budgets) -> bool:
-    """Whether a budget stands on a metric that looks at pictures.
+    """Tell whether a metric that looks at pictures has a budget.
 
-    Such a one is measured in the timed pairs alone else, which are few: its interval would be too
-    wide to be sure of anything.
+    Without a budget, such a metric is measured on the timed pairs only. These are few, so its
+    interval would be too wide to decide anything.
     """
     limited = (METRICS[name] for name in budgets.limits() if name in METRICS)
     return any("pictures" in metric.needs for metric in limited)

@@ -25,17 +25,17 @@ def make_protocol(
     loras: Sequence[FoundLora],
     weights: Mapping[str, Weights],
 ) -> Protocol:
-    """Complete a request by what the pipeline has where the request says nothing.
+    """Complete a request with the pipeline's defaults.
 
     Args:
         request: The request.
         entry: The pipeline's entry in the catalogue.
         model: The model.
-        scorer: What scores.
+        scorer: The open_clip model that scores.
         prompts: The prompts of the search.
         dtype: The type of the weights.
-        loras: What is fused into them.
-        weights: What the metrics load.
+        loras: The LoRAs fused into the weights.
+        weights: The files that the metrics load.
     """
     file, chosen = request.prompts or entry.prompts, request.generation
     height, width = chosen.size_with(entry, model.architecture)
@@ -61,5 +61,5 @@ def make_protocol(
 
 
 def recorded(weights: Mapping[str, Weights]) -> tuple[MetricWeights, ...]:
-    """What metrics load, as a protocol keeps it."""
+    """Return the metrics' weights as a protocol keeps them."""
     return tuple(MetricWeights(metric=name, name=each.name) for name, each in weights.items())

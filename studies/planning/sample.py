@@ -1,4 +1,4 @@
-"""Which prompts of a file a study uses."""
+"""The prompts that a study draws from a file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw_sample(path: Path, wanted: int | None, usual: int, seed: int, confirm: 
         wanted: The number of prompts; None is the usual number, or all of a short file.
         usual: The number of prompts of the pipeline's protocol.
         seed: The seed of the draw.
-        confirm: Whether there is a confirmation.
+        confirm: Whether to draw prompts for a confirmation.
 
     Raises:
         InputError: If the file cannot be read, or is too short.

@@ -1,4 +1,4 @@
-"""The stack of a request: its methods in their context, from configurations alone."""
+"""The stack of a request: its methods in their context, made from configurations only."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def make_stack(
     architecture: Architecture,
     device: str = "cuda",
 ) -> Stack:
-    """Make the stack of a request, and check on configurations alone that it can work.
+    """Make the stack of a request, and check by configurations only that it can work.
 
     Args:
         request: The request.
         entry: The pipeline's entry in the catalogue.
         architecture: The architecture of the model.
-        device: The kind of device; some methods work on a GPU alone.
+        device: The kind of device; some methods work only on a GPU.
 
     Raises:
         InputError: If the scheduler is unknown or does not suit the model.
@@ -63,7 +63,7 @@ def make_stack(
 def scheduler_settings(
     request: StudyRequest, entry: PipelineEntry, architecture: Architecture
 ) -> tuple[Settings, Settings]:
-    """What the scheduler is to be given, and those of it that the request chooses."""
+    """Return the scheduler's settings, and those of them that the request chose."""
     return chosen_settings(
         scheduler_name(request.scheduler),
         architecture.scheduler,
@@ -73,7 +73,7 @@ def scheduler_settings(
 
 
 def check_machine(stack: Stack) -> None:
-    """Raise RefusedError if this machine lacks what a method runs with."""
+    """Raise RefusedError if this machine lacks something that a method needs."""
     for method in stack.methods:
         if reason := method.why_not_machine(stack.context.device):
             raise RefusedError(reason)

@@ -1,4 +1,4 @@
-"""The files of metrics with a model of their own, as people name them and as a study uses them."""
+"""Weights of metrics with a model of their own: given by people, and found for a study."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from studies.request import StudyRequest
 
 
 def read_weights(texts: Iterable[str]) -> dict[str, Path]:
-    """Read the files of metrics as `--weights` takes them, each NAME=FILE.
+    """Read the metrics' weights as `--weights` takes them, each NAME=FILE.
 
     Raises:
-        InputError: If one is none, or is given twice.
+        InputError: If a text is not NAME=FILE, or a name is given twice.
     """
     found: dict[str, Path] = {}
     for text in texts:
@@ -33,10 +33,10 @@ def read_weights(texts: Iterable[str]) -> dict[str, Path]:
 
 
 def find_weights(request: StudyRequest) -> Mapping[str, Weights]:
-    """Find what the metrics of a study load, by metric; nothing is loaded or fetched.
+    """Find the weights of a study's metrics, by metric; nothing is loaded or fetched.
 
     Raises:
-        InputError: If a file or a package is not there.
+        InputError: If a file or a package is missing.
     """
     found = {name: METRICS[name].find(request.weights.get(name)) for name in kept_metrics(request)}
     return {name: weights for name, weights in found.items() if weights is not None}
