@@ -1,4 +1,4 @@
-"""Where a process keeps the code that torch.compile makes."""
+"""The folder in which a process keeps the code that torch.compile makes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def keep_compiled_code(store: Store) -> None:
-    """Keep compiled code beside a database, so that a study resumed on another day finds it.
+    """Keep compiled code next to a database, so that a study resumed on another day finds it.
 
-    What the user has set in the environment stays, and so does the folder of the process's first
-    study. A folder that cannot be made is not used: it holds nothing that cannot be made again.
+    The user's own setting in the environment stays, and so does the folder of the process's first
+    study. A folder that cannot be made is not used, because compiled code can be made again.
     """
     given = os.environ.get(VARIABLE)
-    # Once imported, torch itself names a folder in the temporary one, which a new machine lacks.
+    # Once imported, torch itself names a temporary folder, which a new machine lacks.
     own = str(Path(tempfile.gettempdir()) / "torchinductor_")
     if given is not None and not given.startswith(own):
         return

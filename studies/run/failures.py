@@ -1,4 +1,4 @@
-"""Failures: whose fault one is that fails a point, and how a database's fault ends a study."""
+"""Failures: whether a point itself is at fault, and how a database's fault ends a study."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from storage.study_store.deletions import raising_deleted
 from studies.errors import StudyFailedError
 
 OUTSIDE = (OSError, MemoryError, SQLAlchemyError, StorageInternalError)
-"""Disks, networks, databases, and memory that something else may have taken."""
+"""Faults of disks, networks and databases, and of memory that something else may have taken."""
 
 
 def is_own_fault(error: Exception) -> bool:
-    """Whether a point would fail again on the same versions, as far as its error tells.
+    """Tell from its error whether a point would fail again on the same versions.
 
     Args:
-        error: What measuring it raised.
+        error: The error that measuring it raised.
     """
     import torch
 
     outside = (*OUTSIDE, torch.OutOfMemoryError)
-    # Libraries tell of memory by a plain RuntimeError too.
+    # Libraries also report memory by a plain RuntimeError.
     return not isinstance(error, outside) and "out of memory" not in str(error).lower()
 
 
 def first_line(error: Exception) -> str:
-    """An error in one line."""
+    """Return an error in one line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 

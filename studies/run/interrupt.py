@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one ends a study after its running trial, the second one at once."""
+"""Ctrl-C: the first one ends a study after its running trial, the second one ends it at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Interrupt:
-    """Whether a person asked to stop."""
+    """A flag that a person asked to stop."""
 
     requested = False
 
@@ -19,10 +19,10 @@ class Interrupt:
 def graceful_interrupt(tell: Callable[[str], None]) -> Iterator[Interrupt]:
     """Note the first SIGINT; a second one raises KeyboardInterrupt as usual.
 
-    Off the main thread, where Python delivers no signals, nothing is ever noted.
+    Python delivers no signals outside the main thread, so nothing is noted there.
 
     Args:
-        tell: Told in words that the first one was noted.
+        tell: Called with a message when the first one is noted.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -30,7 +30,7 @@ def graceful_interrupt(tell: Callable[[str], None]) -> Iterator[Interrupt]:
         return
     previous = signal.getsignal(signal.SIGINT)
 
-    # A script's background job is started deaf to it; whoever sends it one means it.
+    # A shell starts a script's background jobs with SIGINT ignored; whoever sends one means it.
     second = signal.default_int_handler if previous == signal.SIG_IGN else previous
 
     def note(signum: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What methods learn of the plain pipe before a study begins, kept with it and beside baselines."""
+"""What methods learn from the plain pipe before a study begins; kept with it and the baseline."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from studies.run.opening import learned_key
 def with_learned(
     plan: Plan, store: Store, loader: PipelineLoader, tell: Callable[[str], None]
 ) -> Plan:
-    """The plan with what its methods have to know of the plain pipe.
+    """Return the plan with what its methods have to know about the plain pipe.
 
-    A study goes on with what it learned as it began; those of earlier releases learned nothing.
-    All studies of one baseline know the same, as do their workers.
+    A resumed study uses what it learned when it began; studies of earlier releases learned nothing.
+    All studies of one baseline, and all their workers, share the same values.
 
     Args:
         plan: What is to be run.
-        store: Where its study may be.
-        loader: What is loaded already.
-        tell: Told in words what takes time.
+        store: The database that may hold its study.
+        loader: The loader, which keeps what it has loaded.
+        tell: Called with a message before each long step.
 
     Raises:
-        InputError: If nobody says how much may be lost, or the model cannot be loaded.
+        InputError: If the study's loss has no budget, or the model cannot be loaded.
         MeasurementError: If the unaccelerated pipeline makes no pictures.
         StorageError: If the study cannot be read.
     """
@@ -53,7 +53,7 @@ def _learned(
     loader: PipelineLoader,
     tell: Callable[[str], None],
 ) -> dict[str, Learned]:
-    """What the methods know of the plan's baseline, by name; what is not kept is learned now."""
+    """Return what the methods know about the plan's baseline; what is not kept is learned now."""
     keys = {name: learned_key(plan, name) for name in names}
     known = {name: find_learned(store.engine, key) for name, key in keys.items()}
     if None in known.values():

@@ -1,4 +1,4 @@
-"""What measures points: the pipeline in memory, its baseline, and the proof that it is sound."""
+"""Instruments: the loaded pipeline, its baseline, and the check that it is intact."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from studies.run.compiled_code import keep_compiled_code
 
 @dataclass(frozen=True)
 class Instrument:
-    """What measures points, and what they are measured against.
+    """The objective that measures points, and the baseline that it compares them with.
 
     Attributes:
-        objective: What measures.
-        baseline: What it measures against.
-        doubt: Why a small loss against it says little; empty if there is no reason.
+        objective: The objective that measures.
+        baseline: The baseline that it compares with.
+        doubt: Why a small loss against the baseline means little; empty if there is no reason.
         notes: What a person should know of what was loaded, a line each.
     """
 
@@ -90,7 +90,7 @@ class PipelineLoader:
     def objective(
         self, plan: Plan, store: Store, tell: Callable[[str], None]
     ) -> tuple[Objective, tuple[str, ...]]:
-        """What measures a plan's points, and notes on what was loaded; arguments as for `load`."""
+        """Return the objective for a plan's points, and notes on what was loaded; see `load`."""
         if "compile" in plan.combination.methods:
             keep_compiled_code(store)
         loaded = self._load(plan, tell)
@@ -111,7 +111,7 @@ class PipelineLoader:
         return objective, loaded.notes
 
     def forget(self) -> None:
-        """Drop what is loaded; the next `load` loads it anew."""
+        """Drop what is loaded; the next `load` starts afresh."""
         self._loaded = None
         free_memory()
 
@@ -131,7 +131,7 @@ class PipelineLoader:
         if self._loaded is not None and self._loaded.key == key:
             return self._loaded
         if self._loaded is not None:
-            # Two models seldom fit side by side.
+            # Two models seldom fit in memory together.
             self.forget()
         tell(f"loading {plan.combination.pipeline}")
         where = (protocol.dtype, plan.device)
@@ -142,7 +142,7 @@ class PipelineLoader:
         }
         conditioning = load_conditioning(plan.entry, plan.model, plan.drawn, *where, negative)
         pipe = load_pipeline(plan.entry, plan.model, *where, plan.loras)
-        # What is loaded stays: left out, it cannot make a collection stall a trial by half a
+        # What is loaded stays. Garbage collection skips it, or it would stall a trial by half a
         # second.
         gc.collect()
         gc.freeze()
@@ -156,7 +156,7 @@ class PipelineLoader:
 def load_before_study(
     plan: Plan, store: Store, loader: PipelineLoader, tell: Callable[[str], None]
 ) -> Instrument | None:
-    """Load what measures a study that is not there yet: what cannot be loaded must leave no study.
+    """Load the instrument of a new study first, because a failure to load must leave no study.
 
     Args:
         plan: What is to be measured.
@@ -165,10 +165,10 @@ def load_before_study(
         tell: Told in words what takes time.
 
     Returns:
-        None if the study is there; it may have nothing left to measure.
+        None if the study exists already; it may have nothing left to measure.
 
     Raises:
-        InputError: If nobody says how much may be lost, or the scorer cannot be loaded.
+        InputError: If the study's loss has no budget, or the scorer cannot be loaded.
     """
     retry = DatabaseRetry(tell)
     if retry(lambda: has_study(store, plan.study_name)):
@@ -178,11 +178,11 @@ def load_before_study(
 
 
 class Instruments:
-    """The search's instrument, and the one that confirms on prompts which the search does not see.
+    """The search's instrument, and the one that confirms on unseen prompts.
 
     Attributes:
-        doubtful: Set after a failed trial, which may have left the pipe in pieces; to be put right
-            with `restore` before the next one.
+        doubtful: Set after a failed trial, which may have broken the pipe; call `restore` before
+            the next trial.
         notes: What a person should know of what was loaded, a line each.
     """
 
@@ -196,16 +196,16 @@ class Instruments:
         tell: Callable[[str], None],
         loaded: Instrument | None = None,
     ) -> None:
-        """Load nothing yet.
+        """Prepare the instruments; load nothing yet.
 
         Args:
             plan: What is to be measured.
-            confirmation: The same on unseen prompts; None if there are none.
+            confirmation: The same plan on unseen prompts; None if there are none.
             store: Where baselines are kept.
-            loader: What is loaded already, and what keeps it for the next study.
-            retry: Waits for the database.
+            loader: The loader, which keeps what it has loaded for the next study.
+            retry: Waits for an unreachable database.
             tell: Told in words what takes time.
-            loaded: The search's instrument, where it is loaded already.
+            loaded: The search's instrument, if it is loaded already.
         """
         self._loaded = loaded
         self._plan = plan
@@ -219,23 +219,23 @@ class Instruments:
 
     @cached_property
     def search(self) -> Instrument:
-        """What measures the points of the search."""
+        """Return the instrument that measures the points of the search."""
         return self._loaded or self._load(self._plan)
 
     @cached_property
     def confirming(self) -> Instrument:
-        """What confirms; only where there is a plan for it."""
+        """Return the instrument that confirms; only valid with a plan for it."""
         assert self._confirmation is not None  # Else nothing is due to be confirmed.
         return self._load(self._confirmation)
 
     def restore(self) -> str:
-        """Prove that a failed trial left the pipe as it was, else load it anew.
+        """Prove that a failed trial left the pipe intact, or reload it.
 
         Returns:
-            What was done about it, in words; empty if the pipe is sound.
+            What was done about it, in words; empty if the pipe is intact.
 
         Raises:
-            StudyFailedError: If the pipe loaded anew does not make the baseline's pictures either.
+            StudyFailedError: If the reloaded pipe does not make the baseline's pictures either.
         """
         self.doubtful = False
         self._tell("checking the pipe after the failure")
@@ -243,7 +243,7 @@ class Instruments:
             self._prove()
             return ""
         except Exception as error:
-            # Broken in any way it is of no use.
+            # A pipe that fails in any way is of no use.
             fault = type(error).__name__
         self._loaded = None
         for instrument in ("search", "confirming"):
@@ -261,7 +261,7 @@ class Instruments:
         return f"the pipe is loaded anew ({fault})"
 
     def leave(self) -> None:
-        """End the run; the loader may go on to another study, but not with a doubtful pipe."""
+        """End the run; the loader may serve another study, but not with a doubtful pipe."""
         if self.doubtful:
             self._loader.forget()
 

@@ -1,4 +1,4 @@
-"""Opening the study of a plan: what the plan says of it, as the study store takes it."""
+"""Opening the study of a plan: the plan's values as the study store takes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from studies.request import StudyRequest
 def open_study_store(
     plan: Plan, store: Store, tell: Callable[[str], None] = lambda words: None
 ) -> StudyStore:
-    """Create the plan's study, or open it to go on.
+    """Create the plan's study, or open it to resume it.
 
     Args:
         plan: What is to be run.
@@ -34,8 +34,8 @@ def open_study_store(
         tell: Told in words that the database is waited for.
 
     Raises:
-        StorageError: If what is kept of the study is not as accelfront keeps it.
-        StudyRefusedError: If it was begun with other library versions or another space.
+        StorageError: If the stored study is not in accelfront's form.
+        StudyRefusedError: If it began with other library versions or another space.
     """
     return StudyStore(
         store,
@@ -47,9 +47,9 @@ def open_study_store(
 
 
 def with_metrics_kept(plan: Plan, store: Store, tell: Callable[[str], None]) -> Plan:
-    """The plan with all metrics that its study has gained before, whoever asked for them.
+    """Return the plan with all metrics that its study has gained before, whoever requested them.
 
-    One whose model is not there is left out of this run, and the plan's notes say so.
+    A metric whose model is missing is left out of this run, and the plan's notes say so.
 
     Args:
         plan: What is to be run.
@@ -88,12 +88,12 @@ def with_metrics_kept(plan: Plan, store: Store, tell: Callable[[str], None]) -> 
 
 
 def learned_key(plan: Plan, method: str) -> str:
-    """The key of what a method learns of the plain pipe, from everything that it depends on."""
+    """Return the key of what a method learns, made of everything that it depends on."""
     return baseline_key({**plan.baseline_identity, "learned": method})
 
 
 def run_budgets(request: StudyRequest, of_study: Budgets) -> Budgets:
-    """The budgets of one run: the study's, with those that are asked of this run alone."""
+    """Return the budgets of one run: the study's, and those requested for this run only."""
     return request.asked.over(of_study) if request.budget_use == "run" else of_study
 
 
@@ -131,7 +131,7 @@ def _definition(plan: Plan) -> StudyDefinition:
 
 
 def _study_budgets(request: StudyRequest, known: Budgets | None) -> Budgets:
-    """The budgets that a study is to have, which were `known` before."""
+    """Return a study's new budgets, which were `known` before."""
     own = known or first_budgets(request)
     if request.budget_use == "run" or (request.budget_use == "begin" and known is not None):
         return own

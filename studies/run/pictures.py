@@ -1,4 +1,4 @@
-"""The pictures that are kept of a trial: some that all trials share, and those that lost most."""
+"""The pictures kept of a trial: of prompts that all trials share, and of those that lost most."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class TrialPictures:
         accelerated: torch.Tensor,
         losses: Mapping[int, float],
     ) -> None:
-        """Take the pictures of a pair, as `objectives.objective.Show` has them."""
+        """Add the pictures of a pair, as `objectives.objective.Show` passes them."""
         self._first.add(indices, baseline, accelerated)
         self._worst.add_worst(indices, baseline, accelerated, losses)
         self._losses = losses
 
     def told(self, measurement: Measurement) -> Measurement:
-        """The measurement with which prompts are pictured."""
+        """Return the measurement with the prompts that the pictures show."""
         pictured, shared = (
             tuple(Pictured(prompt=at, loss=self._losses[at]) for at in grid.places)
             for grid in (self._worst, self._first)
@@ -42,6 +42,6 @@ class TrialPictures:
         return measurement.model_copy(update={"pictured": pictured, "shared": shared})
 
     def grids(self) -> dict[str, bytes]:
-        """The WebP files by their names; none if no pair was taken."""
+        """Return the WebP files by name; none if no pair was added."""
         drawn = {PICTURE_NAME: self._first.webp(), WORST_NAME: self._worst.webp()}
         return {name: content for name, content in drawn.items() if content is not None}

@@ -1,4 +1,4 @@
-"""One point of a search: measured, given up or failed, and what came of it stored."""
+"""One point of a search: measured, given up or failed, and the outcome stored."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from studies.run.stopping import Screen, breaks_condition, is_hopeless
 from studies.search.samplers import Proposal
 
 NO_HIT = "its cache never hit, so it is the pipeline without that cache"
-"""Why a point is given up whatever else there is to measure."""
+"""Why a point is given up without further measurement."""
 
 
 class PointMeasuring:
-    """Measures the points of one run that are claimed.
+    """Measures the points that one run claimed.
 
     Attributes:
         measured: How many were measured in full.
@@ -40,15 +40,15 @@ class PointMeasuring:
         reporter: Reporter,
         thorough: bool,
     ) -> None:
-        """Measure nothing yet.
+        """Prepare; measure nothing yet.
 
         Args:
             request: What was asked for.
             study_store: The study.
             instruments: What measures.
-            failures: Why points could not be measured in this run, by key; added to.
+            failures: Why points could not be measured in this run, by key; grows.
             reporter: Reports what happens.
-            thorough: Whether every point is wanted in full.
+            thorough: Whether to measure every point in full.
         """
         self._request = request
         self._study_store = study_store
@@ -59,7 +59,7 @@ class PointMeasuring:
         self.measured = 0
 
     def measure(self, proposal: Proposal, sampling_s: float, record: Study) -> None:
-        """Measure a claimed point and store what comes of it.
+        """Measure a claimed point and store the outcome.
 
         Args:
             proposal: The point and its trial.
@@ -78,10 +78,10 @@ class PointMeasuring:
         self._reporter.step_times.note("measured", sampling_s + time.perf_counter() - start)
 
     def stays_given_up(self, measured: Measurement, record: Study) -> bool:
-        """Whether a point that was given up early would be so today.
+        """Tell whether a point that was given up early would be given up again today.
 
         Args:
-            measured: What was measured of it.
+            measured: Its partial measurement.
             record: The study as it was read last.
         """
         if measured.hits == 0:
@@ -111,11 +111,11 @@ class PointMeasuring:
             self._note(measurement, kept)
 
     def _measure(self, proposal: Proposal, pictures: TrialPictures, record: Study) -> Measurement:
-        """Measure a point; one that turns out hopeless is given up early."""
+        """Measure a point; give up early if it turns out hopeless."""
         instrument = self._instruments.search
         screen = Screen(record.trials, record.searched_front, self._screening_budgets(record))
-        # As many points may be given up as are wanted: they take no place, so that a space without
-        # a good point would be gone through to its end.
+        # Points given up do not count as measured. Without this limit, a study would go through the
+        # whole of a space that has no good point.
         may_give_up = self._screens and self._study_store.given_up() < self._reporter.wanted
         measurement = instrument.objective.measure(
             proposal.point,
@@ -128,7 +128,7 @@ class PointMeasuring:
         return marked(measurement, record.trials)
 
     def _screening_budgets(self, record: Study) -> Budgets:
-        """The budgets of screening: what is given up is hopeless for the study as well."""
+        """Return the budgets of screening: what is given up is hopeless for the study as well."""
         run, own = self._reporter.budgets, record.budgets
         shared = run.conditions.keys() & own.conditions.keys()
         conditions = {name: max(run.conditions[name], own.conditions[name]) for name in shared}

@@ -1,4 +1,4 @@
-"""What a run of a study reports: where it stands, and how it ended."""
+"""The reports of a run: its progress and its result."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ EndReason = Literal["trials", "points", "requirement", "timeout", "plateau", "in
 
 @dataclass(frozen=True)
 class Progress:
-    """What a person watching wants to know.
+    """The progress of a run, for whoever watches.
 
     Attributes:
-        stage: What happens now, in words.
+        stage: The current step, in words.
         done: Distinct points measured in full.
-        wanted: How many there are to be.
-        found: What the study comes to so far.
+        wanted: How many there will be.
+        found: The study's conclusion so far.
         last: What became of the last trial, in words; empty before the first.
-        left_s: Seconds that the run will take yet, remeasurements included; None if unknown.
+        left_s: Seconds that the run still needs, including remeasurements; None if unknown.
         notes: What a person should know of what is measured, a line each; to be told once.
-        vs_lossless: How many times as fast as the best lossless point the answer is, or else the
-            bolder point; None if there is none.
+        vs_lossless: How many times as fast as the best lossless point the answer is, or without an
+            answer the bolder point; None if there is none.
     """
 
     stage: str
@@ -50,20 +50,20 @@ Watch = Callable[[Progress], None]
 
 
 class Reporter:
-    """Reports to whoever watches, with what is known by then.
+    """Reports the progress of a run, with what is known at each moment.
 
     Attributes:
-        wanted: How many points the study is to have measured in the end.
+        wanted: How many points the study will have measured in the end.
         budgets: What is allowed.
-        trials: The study's points as they were read last.
+        trials: The study's points as last read.
         last: What became of the last trial, in words; empty before the first.
-        step_times: How long this process has taken for its steps.
-        steps_left: The steps that the run has still to do.
+        step_times: How long this process took for its steps.
+        steps_left: The steps that the run still has to do.
         notes: What a person should know of what is measured, a line each.
     """
 
     def __init__(self, watch: Watch, wanted: int, budgets: Budgets) -> None:
-        """Know nothing of the study yet.
+        """Start without knowing anything of the study.
 
         Args:
             watch: Told of each change.
@@ -108,7 +108,7 @@ class RunResult:
         met: The fastest point that meets the requirement, if one does.
         failures: Why points could not be measured, by point.
         unkept: Why pictures of a trial could not be kept; None if all were.
-        lacks_prompts: Whether nothing was confirmed for want of unseen prompts.
+        lacks_prompts: Whether nothing was confirmed because there are no unseen prompts.
         earlier: A note on a study of an earlier release that was not resumed.
     """
 
@@ -123,7 +123,7 @@ class RunResult:
 
 
 def in_words(measurement: Measurement, budgets: Budgets) -> str:
-    """What a trial has measured, in a few words: its loss in the metric of the study."""
+    """Describe a measurement in a few words, with the loss in the study's metric."""
     words, loss = f"{measurement.speedup:.2f}x", figure(measurement, budgets.loss)
     if loss is not None:
         words += f", {loss_title(budgets.loss)} {loss_share(loss.value)}"

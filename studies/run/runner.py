@@ -1,4 +1,4 @@
-"""Running a study: propose a point, claim it, measure it, keep it; until it has done enough."""
+"""Running a study: propose, claim, measure and keep a point, until the study has done enough."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from studies.search.first_points import first_points
 from studies.search.samplers import Proposal, make_proposer
 
 MAX_FAILURES = 3
-"""A study of which no point could be measured stops after so many."""
+"""A study stops after this many failures if no point could be measured."""
 
 SETTLED = ("trials", "points", "requirement", "plateau")
-"""A run that ends so has searched enough, and measures some points again."""
+"""The reasons for which a run has searched enough, and goes on to remeasurements."""
 
 
 def run_study(
@@ -52,7 +52,7 @@ def run_study(
         plan: What to run.
         store: Where it is kept.
         watch: Told of each change.
-        loader: What is loaded already; None starts with nothing.
+        loader: A loader with what it has loaded; None starts with nothing.
         interrupt: Set by the caller to end after the running trial; None listens to Ctrl-C.
 
     Raises:
@@ -97,7 +97,7 @@ class _Run:
             request.sampler,
             plan.stack,
             request.trials,
-            # Another one for each worker that joins, which would else propose the same.
+            # Each worker that joins needs its own seed, or it would propose the same points.
             request.seed + self.study_store.count_trials(),
             budgets=self.budgets,
             first=self.retry(lambda: first_points(plan, store)),
@@ -140,7 +140,7 @@ class _Run:
         return self.record
 
     def write_note(self) -> None:
-        """Say in the study's note what it has found so far and how to go on."""
+        """Write into the study's note what it has found so far and how to resume it."""
         self.study_store.write_note(study_note(self.plan, self.record, self.store.name))
 
     @property
@@ -151,11 +151,11 @@ class _Run:
         return max(meeting, key=lambda trial: trial.judged_speedup, default=None)
 
     def work(self, stop: Interrupt) -> EndReason:
-        """Measure points until there are enough, then some of them again."""
+        """Measure points until there are enough, then measure some of them again."""
         while True:
             reason = self.enough()
             if reason is None and not stop.requested:
-                # At first this loads the pipeline, and a person may not want to wait for more.
+                # The first call loads the pipeline, and a person may have interrupted that.
                 self.restore()
                 self.note_doubt()
             if reason is None and stop.requested:
@@ -168,7 +168,7 @@ class _Run:
                 return reason
 
     def enough(self) -> EndReason | None:
-        """Why to start no further trial, if there is a reason."""
+        """Return why to start no further trial, if there is a reason."""
         done = len(self.read().trials)
         if self.met is not None:
             return "requirement"
@@ -185,7 +185,7 @@ class _Run:
         return None
 
     def nothing_left(self) -> EndReason:
-        """How a run ends to which no further point is proposed."""
+        """Return the reason of a run that ends because no further point is proposed."""
         if self.study_store.under_way():
             return "others"
         if not self.record.trials:
@@ -193,7 +193,7 @@ class _Run:
         return "points"
 
     def nothing_measured(self) -> StudyFailedError:
-        """What a run ends with that has no point to show."""
+        """Return the error of a run that measured no point."""
         reasons = [failure.reason for failure in self.record.failed] + [*self.failures.values()]
         if not reasons:
             last = self.reporter.last or "given up early"
@@ -209,7 +209,7 @@ class _Run:
         """Time disturbed points again and confirm the best.
 
         Returns:
-            How the run ends; None if it does not, as what met the requirement does so no more.
+            The reason the run ended, or None if no point meets the requirement any more.
         """
         again = self.remeasuring
         while (due := again.due(self.read, lambda: self.met)) and not self.deadline.passed():
@@ -226,7 +226,7 @@ class _Run:
         return reason
 
     def advance(self) -> bool:
-        """Propose a point and measure it, unless it is known; False if no point is left."""
+        """Propose a point and measure it unless it is known; return False if no point is left."""
         self.reporter.say("choosing a point")
         start = time.perf_counter()
         taken = self.study_store.taken()
@@ -234,7 +234,7 @@ class _Run:
         try:
             proposal = self.retry(lambda: self.proposer.propose(self.study_store.study, known))
         except UpdateFinishedTrialError:
-            # It took so long that another worker gave the trial up.
+            # The choice took so long that another worker gave the trial up for dead.
             late = "given up for dead before it was chosen"
             self.standstill.note(late, self.study_store.taken())
             return True
@@ -250,11 +250,11 @@ class _Run:
 
         Args:
             proposal: The trial and the point that was chosen for it.
-            taken: Trial number by key of the points that were taken before it was chosen.
+            taken: Trial numbers, by key, of the points that were taken before it was chosen.
 
         Returns:
-            The proposal with the point that its trial really has; None if that is known, or none of
-            the study's space.
+            The proposal with the point that its trial really has; None if that point is known or
+            outside the study's space.
         """
         points = self.study_store.points
         try:
@@ -271,19 +271,19 @@ class _Run:
         return None
 
     def restore(self) -> None:
-        """Go on after a failed trial with a pipe that is proven."""
+        """Make sure after a failed trial that the pipe is intact."""
         if self.instruments.doubtful and (done := self.instruments.restore()):
             self.reporter.last += f"; {done}"
 
     def note_doubt(self) -> None:
-        """Keep and report why a small loss says little, if that was not known."""
+        """Keep and report why a small loss means little, if that is new."""
         doubt = self.instruments.search.doubt
         if doubt != self.record.doubt:
             self.study_store.note_doubt(doubt)
             self.reporter.say(doubt)
 
     def result(self, reason: EndReason) -> RunResult:
-        """Sum the run up."""
+        """Sum up the run."""
         self.instruments.leave()
         self.read()
         self.write_note()

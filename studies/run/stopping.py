@@ -1,9 +1,8 @@
-"""When to stop: a study that has done enough, and a point that is not worth more prompts.
+"""When to stop: a study that has done enough, or a point that is not worth more prompts.
 
-Screening measures few prompts first, and more only for points that may be worth them. A check costs
-nothing but what it may get wrong, and every check may: at 95% each, one check in twenty drops a
-good point. So a point's checks share one chance of error, and are few, each with twice the prompts
-of the last.
+Screening measures few prompts first, and more only for points that may be worth them. The only cost
+of a check is its errors: at 95% each, one check in twenty drops a good point. So a point's checks
+share one chance of error, and they are few, each with twice the prompts of the last.
 """
 
 from __future__ import annotations
@@ -21,48 +20,48 @@ from storage.records.trial import Trial
 from studies.errors import StudyFailedError
 
 PLATEAU_POINTS = 30
-"""A search that measured this many points in a run without gain has found what it will find."""
+"""A search is over once a run has measured this many points without a gain."""
 
 PLATEAU_GAIN = 0.001
 """The relative growth of the hypervolume that counts as a gain."""
 
 MAX_FRUITLESS = 20
-"""So many proposals in a row may come to nothing while the study stands still. A search that works
-brings an unseen point after six at most (`samplers.MAX_REPEATS`)."""
+"""The most proposals in a row that may fail while the study stands still. A working search brings
+an unseen point after six at most (`samplers.MAX_REPEATS`)."""
 
 
 ERROR = 0.05
-"""A point's chance to be dropped although it deserved better, over all checks together: what the
-interval of a point that is measured in full has too."""
+"""The chance that a good point is dropped, over all its checks together. The interval of a point
+measured in full has the same chance of error."""
 
 DOUBT = 0.5
-"""A rival is taken for worse than it was measured, by this share of the way to its intervals' far
-ends: about one standard deviation. The rivals of a search are the luckiest of its points: taken
-as measured, they may cost a third of the true front (benchmarks/search/screening.py)."""
+"""A rival counts as worse than measured, by this share of the way to its intervals' far ends: about
+one standard deviation. Rivals are the luckiest points of a search: taken as measured, they may cost
+a third of the true front (benchmarks/search/screening.py)."""
 
 FIRST_CHECK = 2
-"""Batches before the first check: one that warms up and is scored, one that is timed."""
+"""Batches before the first check: one for warm-up and score, one for time."""
 
 
 @dataclass
 class Standstill:
-    """Ends a run whose proposals come to nothing, whoever proposes.
+    """Ends a run whose proposals lead to no measurement, whatever the sampler.
 
-    A proposal that another worker was first to take is no such one, as the study went on with it.
+    A proposal that another worker took first does not count, because the study progressed.
     """
 
     taken: frozenset[str] = frozenset()
     fruitless: int = 0
 
     def note(self, proposed: str, taken: Collection[str]) -> None:
-        """Count a proposal of which no measurement came.
+        """Count a proposal that led to no measurement.
 
         Args:
             proposed: The point, for people.
-            taken: Keys of all points that are measured or under way now.
+            taken: Keys of all points that are measured or under way.
 
         Raises:
-            StudyFailedError: If it was one too many.
+            StudyFailedError: If there were too many.
         """
         if self.taken != (now := frozenset(taken)):
             self.taken, self.fruitless = now, 0
@@ -75,7 +74,7 @@ class Standstill:
             )
 
     def end(self) -> None:
-        """A point is measured: the study goes on."""
+        """Start counting afresh, because a point was measured."""
         self.fruitless = 0
 
 
@@ -88,7 +87,7 @@ class Plateau:
     best_at: int = 0
 
     def reached(self, trials: Sequence[Trial]) -> bool:
-        """Whether the hypervolume stopped growing in this run, from all points measured so far."""
+        """Tell whether the hypervolume stopped growing, from all points measured so far."""
         allowed = [trial for trial in trials if self.budgets.allow(trial.measurement)]
         volume = hypervolume(allowed, self.budgets.most_loss)
         if volume > self.best * (1 + PLATEAU_GAIN) or self.best < 0:
@@ -104,12 +103,12 @@ class Deadline:
     start: float = field(default_factory=time.monotonic)
 
     def passed(self) -> bool:
-        """Whether the time is up."""
+        """Tell whether the time is up."""
         return self.timeout_s is not None and time.monotonic() - self.start >= self.timeout_s
 
 
 def checks(batches: int) -> list[int]:
-    """After how many batches a point is checked: 2, 4, 8 and so on, never after the last.
+    """Return after how many batches a point is checked: 2, 4, 8 and so on, never after the last.
 
     Args:
         batches: Of a trial in full.
@@ -123,28 +122,28 @@ def checks(batches: int) -> list[int]:
 
 
 def confidence(batches: int, conditions: int = 0) -> float:
-    """How sure the intervals of one check must be, so that all checks err at most by `ERROR`.
+    """Return the confidence of one check's intervals that keeps the error of all within `ERROR`.
 
-    By Bonferroni: chances of error add up at worst, however much checks have in common. One errs
-    if the speedup lies above its interval or a loss below its own; each interval leaves half of
-    its share on that side.
+    By Bonferroni: at worst, chances of error add up, however dependent the checks are. A check errs
+    if the speedup lies above its interval or a loss below its own; each interval leaves half of its
+    share on that side.
 
     Args:
         batches: Of a trial in full.
-        conditions: How many losses a check looks at beside that of the study.
+        conditions: How many losses a check looks at in addition to the study's own.
     """
     return 1 - ERROR / max(1, len(checks(batches))) / (1 + conditions / 2)
 
 
 class Rival(NamedTuple):
-    """What a measured point is surely worth, or nearly so."""
+    """What a measured point is worth, almost surely."""
 
     speedup: float
     loss: float
 
     @classmethod
     def of(cls, trial: Trial) -> Rival:
-        """A point at the worse end of what it may well be (`DOUBT`)."""
+        """Return a point moved by `DOUBT` towards the worse ends of its intervals."""
         known = trial.measurement
         slowest, most = known.speedup_ci[0], trial.lost(known).high
         return cls(
@@ -156,17 +155,17 @@ class Rival(NamedTuple):
 def is_hopeless(
     speedup: Estimate, loss: Estimate, front: Sequence[Trial], loss_budget: float
 ) -> bool:
-    """Whether more prompts for a point would be wasted.
+    """Tell whether more prompts for a point would be wasted.
 
-    They would if a point of the front, though doubted, beats even its optimistic end, the high end
-    of the speedup with the low end of the loss, a gain taken for no loss. They would too if it
-    surely breaks the loss budget, and a point of the front loses no more: then it is neither on the
+    They would be if a doubted point of the front beats even its optimistic end: the high end of the
+    speedup with the low end of the loss, where a gain counts as no loss. They also would be if it
+    surely breaks the loss budget and a point of the front loses no more: then it is neither on the
     front inside the budget nor a step towards it.
 
     Args:
         speedup: The speedup so far.
         loss: The loss so far.
-        front: Points that were measured in full and that none of them beats.
+        front: The front of the points that were measured in full.
         loss_budget: The greatest loss allowed.
     """
     rivals = [Rival.of(trial) for trial in front]
@@ -179,11 +178,11 @@ def is_hopeless(
 def breaks_condition(
     lows: Mapping[str, float | None], front: Sequence[Trial], budgets: Budgets
 ) -> bool:
-    """Whether a point surely breaks a condition, and so is on no front, where another one is.
+    """Tell whether a point surely breaks a condition, while another point meets all.
 
     Args:
-        lows: By the budget's name the least that a figure can be; None where it is not known.
-        front: Points that meet all conditions; without any, all that is learned is a step.
+        lows: The least that each figure can be, by the budget's name; None if unknown.
+        front: Points that meet all conditions; without any, every point teaches something.
         budgets: What is allowed.
     """
     limits = budgets.conditions.items()
@@ -193,7 +192,7 @@ def breaks_condition(
 
 
 def usual_spread(trials: Sequence[Trial]) -> Spread:
-    """How far the pairs of a study's trials scatter."""
+    """Return how far the pairs of a study's trials scatter."""
     spreads = (
         Spread.of(trial.measurement.baseline_latencies_s, trial.measurement.latencies_s)
         for trial in trials
@@ -204,10 +203,10 @@ def usual_spread(trials: Sequence[Trial]) -> Spread:
 def early_estimates(
     partial: Partial, usual: Spread, sure: float, losses: Iterable[str]
 ) -> Estimates:
-    """Speedup and losses so far, with intervals that few pairs and prompts do not flatter.
+    """Estimate speedup and losses so far, with intervals that are honest for few pairs and prompts.
 
     Args:
-        partial: What was measured so far.
+        partial: The measurement so far.
         usual: `usual_spread` of the study.
         sure: `confidence` of the trial.
         losses: The metrics to look at.
@@ -225,7 +224,7 @@ class Screen:
 
     Attributes:
         trials: The points that were measured in full.
-        front: The front of them.
+        front: The front of these points.
         budgets: What is allowed.
     """
 
@@ -234,14 +233,14 @@ class Screen:
     budgets: Budgets
 
     def __call__(self, partial: Partial) -> Estimates | None:
-        """The estimates on which a point is to be dropped; None if it goes on."""
+        """Return the estimates because of which a point is dropped; None if it goes on."""
         if partial.batches not in checks(partial.of_batches):
             return None
         budgets = self.budgets
         losses = [name for name in budgets.limits() if name != MEMORY]
         sure = confidence(partial.of_batches, len(losses) - 1)
         found = early_estimates(partial, usual_spread(self.trials), sure, losses)
-        # A metric that no picture tells of yet says nothing, as does the loss of the study then.
+        # A metric without any picture yet says nothing, and so does the study's loss then.
         lows = {name: each.low for name, each in found.losses.items()}
         loss = found.losses.get(budgets.loss)
         hopeless = loss is not None and is_hopeless(

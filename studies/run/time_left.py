@@ -1,4 +1,4 @@
-"""How long the steps of a run take, and so how long those that are left will."""
+"""How long the steps of a run take, and how long the remaining ones will take."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from storage.records.trial import Trial
 from studies.run.remeasurement.disturbance import room_to_time_again
 
 Step = Literal["measured"] | Kind
-"""A point of the search is measured; a remeasurement is named as its kind."""
+"""`measured` is a point of the search; a remeasurement goes by its kind."""
 
 
 class StepTimes:
-    """What this process has measured of its own steps."""
+    """The durations of this process's own steps."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without any duration."""
         self._seconds: dict[Step, list[float]] = defaultdict(list)
 
     def note(self, step: Step, seconds: float) -> None:
-        """Take in how long a step took."""
+        """Record how long a step took."""
         self._seconds[step].append(seconds)
 
     def left_s(self, steps: Mapping[Step, int]) -> float | None:
-        """Seconds until so many steps are done; None as long as nothing is known.
+        """Return the seconds until these steps are done; None as long as nothing is known.
 
-        A kind of step that was not taken yet is thought to take as long as a point. Before the
-        first confirmation the unaccelerated pictures of its prompts are drawn: about a point more.
+        A kind of step that was not taken yet is assumed to take as long as a point. The first
+        confirmation also draws the unaccelerated pictures of its prompts: about one point more.
         """
         everything = [seconds for taken in self._seconds.values() for seconds in taken]
         if not everything:
@@ -45,12 +45,12 @@ class StepTimes:
 
 
 def steps_to_come(trials: list[Trial], wanted: int, confirmations: int) -> dict[Step, int]:
-    """The steps of a search that is under way.
+    """Return the remaining steps of a search.
 
     Args:
         trials: The points measured so far.
-        wanted: How many there are to be.
-        confirmations: How many confirmations are to come.
+        wanted: How many there will be.
+        confirmations: How many confirmations are still to come.
     """
     disturbed = sum(not t.timed_again and bool(t.measurement.disturbed) for t in trials)
     return {

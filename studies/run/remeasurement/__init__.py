@@ -1,1 +1,1 @@
-"""Measuring known points again: disturbed ones are timed, the best ones confirmed."""
+"""Remeasurements: disturbed points are timed again, and the best ones are confirmed."""

@@ -1,8 +1,8 @@
-"""Which points to measure again for a metric that the study was asked for after them.
+"""Which points to measure again for a metric that was requested after they were measured.
 
-A study keeps no pictures to compute it from: of few prompts a small grid, and that with losses. So
-the points that matter are drawn again from their prompts and seeds, and what is new of them is
-kept. Any other point stays without the metric, and cannot be inside a budget on it.
+A study keeps no pictures to compute it from, only a small lossy grid of a few prompts. So the
+pictures of the points that matter are generated again from their prompts and seeds, and the new
+metrics are kept. Any other point stays without the metric, and cannot be inside a budget on it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from storage.records.trial import Trial
 
 
 def lacked(trial: Trial, wanted: Sequence[str]) -> list[str]:
-    """The metrics of some that nothing is known of at a point."""
+    """Return the wanted metrics that a point lacks."""
     return [name for name in wanted if figure(trial.measurement, name) is None]
 
 
 def to_complete(record: Study, wanted: Sequence[str]) -> list[Trial]:
-    """The points that would be on the front, or be used, if they kept what is not known of them.
+    """Return the points that would be on the front, or be used, if they kept all unknown budgets.
 
-    What turns out to break a budget makes room for others, which are asked of then.
+    A point that turns out to break a budget makes room for others, which are completed next.
 
     Args:
         record: The study.
-        wanted: The metrics that were asked for.
+        wanted: The requested metrics.
     """
     if not any(lacked(trial, wanted) for trial in record.trials):
         return []

@@ -1,10 +1,10 @@
 """Which points to measure on prompts that the search did not see.
 
-The best of many points was lucky too: on the prompts that chose it, it looks better than it is. On
-others it has no luck left. Pictures are spent where they decide: on points that would be a faster
-answer than the study has, if they turned out to be inside the budgets. After each confirmation the
-question is asked anew; it is settled once no such point is left, or all room is taken.
-`benchmarks/search/answers/` holds this rule against others.
+The best of many points is partly lucky: it looks better than it is on the prompts that chose it.
+Other prompts show it without that luck. Confirmations go where they decide: to points that would be
+a faster answer than the study has, if they turned out to be inside the budgets. The choice is made
+anew after each confirmation, and ends once no such point or no room is left.
+`benchmarks/search/answers/` compares this rule with others.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from storage.records.judgement import LEAST_SPEEDUP, sure_answer
 from storage.records.trial import Trial
 
 SHARE = 0.15
-"""Confirming takes at most this share of the trials of the search, and one at least."""
+"""Confirmations take at most this share of the search's trials, but at least one trial."""
 
 MOST = 8
-"""Nobody waits for more; each costs a trial."""
+"""The most confirmations: each costs a trial, and nobody waits for more."""
 
 OPEN = 0.5
-"""A point that breaks the budgets more likely than not is left: it seldom becomes sure of them."""
+"""A point below this chance to keep the budgets is left out: it seldom becomes sure of them."""
 
 WORTH = 1.01
-"""A point that is hardly faster than the answer is not worth a trial."""
+"""A point must be this many times as fast as the answer to be worth a trial."""
 
 
 def to_confirm(
     trials: Sequence[Trial], budgets: Budgets, failed: Container[int] = ()
 ) -> list[Trial]:
-    """The points that may become a faster answer, the likeliest first, while there is room.
+    """Return the points that may become a faster answer, the likeliest first, while there is room.
 
-    The likeliest one raises the answer soonest, and with it what is worth a look.
+    The likeliest one raises the answer soonest, and so rules out the slower points soonest.
 
     Args:
         trials: A study's points.
         budgets: What is allowed.
-        failed: Numbers of the points whose confirmation failed: they leave their room to others.
+        failed: Numbers of the points whose confirmation failed; others get their room.
     """
     answer = sure_answer(trials, budgets)
     enough = LEAST_SPEEDUP if answer is None else WORTH * answer.judged_speedup
@@ -53,11 +53,11 @@ def to_confirm(
 
 
 def room_to_confirm(trials: Sequence[Trial], wanted: int) -> int:
-    """How many points may still be confirmed of a study that will have so many in all.
+    """Return how many points may still be confirmed in a study of `wanted` points.
 
     Args:
         trials: A study's points.
-        wanted: How many there are to be.
+        wanted: How many points the study will have.
     """
     confirmed = sum(trial.confirmed is not None for trial in trials)
     return max(0, min(MOST, max(1, int(SHARE * wanted))) - confirmed)

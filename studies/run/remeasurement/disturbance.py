@@ -1,7 +1,7 @@
-"""Which trials something from outside has disturbed, told from what a study's trials have measured.
+"""Which trials were disturbed from outside, judged by all measurements of a study.
 
-A speedup is a ratio of neighbours in time, so what slows both alike hardly moves it; what hits one
-of them does, and it shows in pairs that disagree. Seconds suffer from either.
+A speedup is a ratio of neighbours in time, so a disturbance that slows both hardly moves it. One
+that hits only one of them does, and shows in pairs that disagree. Seconds suffer from both.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from storage.records.measurement import Measurement
 from storage.records.trial import Trial
 
 SLOW, SLOW_ANYWHERE = 1.2, 1.5
-"""A baseline so many times slower than usual: the machine was another one for that while. On two
-idle cores the baselines of a study lie within 1.13 of each other (benchmarks/results); the second
-is for machines where they lie far apart, and slow ones are nothing unusual."""
+"""A baseline so many times slower than usual shows that the machine was disturbed. On two idle
+cores the baselines of a study lie within 1.13 of each other (benchmarks/results). The second factor
+is for machines whose baselines lie far apart, so that slow ones are usual."""
 
 APART = 5
-"""How many times as far as the middle baseline lies from the fastest, on the scale of logarithms,
-a slow one must lie from the usual one. With fewer, noise of 10% (a standard deviation) alone makes
-more than 2% of the trials slow; with more, one in ten that is 1.3 times slower passes where trials
-differ by 2%."""
+"""How many times as far as the middle baseline lies from the fastest, on a logarithmic scale, a
+slow one must lie from the usual one. With a lower factor, noise of 10% (a standard deviation) alone
+makes more than 2% of the trials slow; with a higher one, one in ten trials that are 1.3 times
+slower passes where trials differ by 2%."""
 
 UNEVEN = 0.002
-"""The chance that pairs which scatter normally, as those of other trials do, are called uneven. A
-tenth of what is wanted, as some noise has longer tails than normal noise."""
+"""The chance that pairs are called uneven although they scatter normally, as in other trials. It is
+a tenth of the wanted chance, because some noise has longer tails than normal noise."""
 
 WIDE = 0.03
-"""Pairs whose log ratios have a smaller standard deviation are no trouble: two runs differ as
-much. It is made up for neighbours that err alike (`CARRIED_OVER`), as that of intervals is."""
+"""Pairs whose log ratios have a smaller standard deviation do no harm: two runs differ as much. The
+deviation is corrected for neighbours with similar errors (`CARRIED_OVER`), as for intervals."""
 
 FEW = 3
-"""So many other trials are needed to say what is usual."""
+"""The fewest other trials that tell what is usual."""
 
 MOST_AGAIN, LEAST_AGAIN = 0.25, 1
-"""At most this share of a study's points is timed again, and at least so many may be: a machine
-that is never quiet costs a study little, and gains nothing from more."""
+"""The greatest share of a study's points that are timed again, and a number that always may be. On
+a machine that is never quiet, more would cost time and gain nothing."""
 
 
 def reasons(measured: Measurement, others: Sequence[Measurement]) -> list[str]:
-    """What disturbed a trial.
+    """Return what disturbed a trial.
 
     Args:
         measured: The trial's measurement.
-        others: Those of the study's other points.
+        others: The measurements of the study's other points.
 
     Returns:
         Some of `shared`, `throttled` and `busy`, as objectives/timing/interference.py saw them,
@@ -67,24 +67,24 @@ def reasons(measured: Measurement, others: Sequence[Measurement]) -> list[str]:
 
 
 def marked(measurement: Measurement, trials: Sequence[Trial]) -> Measurement:
-    """A new measurement with all that disturbed it, beside a study's points."""
+    """Return a new measurement with all that disturbed it, compared with a study's points."""
     found = reasons(measurement, [trial.measurement for trial in trials])
     return measurement.model_copy(update={"disturbed": tuple(found)})
 
 
 def is_quieter(measurement: Measurement, other: Measurement) -> bool:
-    """Whether to prefer one of two timings of a point: fewer reasons, then closer pairs."""
+    """Tell whether a timing of a point is better than another: fewer reasons, then closer pairs."""
     return _unrest(measurement) < _unrest(other)
 
 
 def to_time_again(trials: Sequence[Trial], front: Sequence[Trial]) -> list[Trial]:
-    """The disturbed points that are still to be timed again, those that matter most first.
+    """Return the disturbed points that are still to be timed again, the most important first.
 
-    What a second timing met too is there to stay: points that nothing else disturbed are left.
+    A disturbance that a second timing met too is permanent: points with no other one are left out.
 
     Args:
         trials: A study's points.
-        front: Its front; what is on it matters more than what is not.
+        front: The study's front, whose points matter most.
     """
     found = {
         trial.number: set(
@@ -100,7 +100,7 @@ def to_time_again(trials: Sequence[Trial], front: Sequence[Trial]) -> list[Trial
 
 
 def room_to_time_again(trials: Sequence[Trial]) -> int:
-    """How many of a study's points may still be timed again."""
+    """Return how many of a study's points may still be timed again."""
     most = max(LEAST_AGAIN, int(MOST_AGAIN * len(trials)))
     return max(0, most - sum(trial.timed_again for trial in trials))
 
@@ -110,23 +110,23 @@ def _unrest(measurement: Measurement) -> tuple[int, float]:
 
 
 def _is_slow(measured: Measurement, others: Sequence[Measurement]) -> bool:
-    """Whether the baseline was, for how far the others lie apart."""
+    """Tell whether the baseline was slow, given how far the others lie apart."""
     baselines = sorted(other.baseline_latency_s for other in others)
     apart = median(baselines) / baselines[0]
     limit = min(SLOW_ANYWHERE, max(SLOW, apart**APART))
-    # A quarter of quiet trials is enough to know what quiet is.
+    # It takes a quarter of the trials to be quiet to know the quiet baseline.
     return measured.baseline_latency_s > limit * baselines[len(baselines) // 4]
 
 
 def _is_uneven(measured: Measurement, others: Sequence[Measurement]) -> bool:
-    """Whether pairs scatter more than those of others can by chance."""
+    """Tell whether pairs scatter more than chance explains, going by the other trials."""
     own = _spread(measured)
     spreads = [each for other in others if (each := _spread(other)).degrees]
     if not own.degrees or not spreads:
         return False
-    # The middle one, as some of the others may be disturbed too; it lies below the mean.
+    # The median, because some of the others may be disturbed too; it lies below the mean.
     usual = median(each.variance / _middle(each.degrees) for each in spreads)
-    # A median tells about as much as the mean of half as many.
+    # A median is about as precise as the mean of half as many.
     limit = _most_by_chance(own.degrees, max(1, sum(each.degrees for each in spreads) // 2))
     return own.variance > max(WIDE**2, limit * usual)
 
@@ -136,7 +136,7 @@ def _spread(measured: Measurement) -> Spread:
 
 
 def _scatter(measured: Measurement) -> float:
-    """The standard deviation of a pair's log ratio; of one pair alone it may be any."""
+    """Return the standard deviation of a pair's log ratio; unbounded for a single pair."""
     spread = _spread(measured)
     return sqrt(spread.variance) if spread.degrees else inf
 
@@ -148,7 +148,7 @@ def _middle(degrees: int) -> float:
 
 @cache
 def _most_by_chance(degrees: int, others: int) -> float:
-    """The ratio of two estimates of one variance that chance exceeds at `UNEVEN` only."""
+    """Return the ratio of two estimates of one variance that is exceeded with chance `UNEVEN`."""
     from scipy.stats import f
 
     return float(f.isf(UNEVEN, degrees, others))

@@ -1,4 +1,4 @@
-"""The remeasurements that a study still wants, and what measuring one comes to."""
+"""The remeasurements that a study still needs, and how one is measured."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DueRemeasurement:
     Attributes:
         kind: Why.
         first: The point.
-        metrics: Those that it lacks, where that is why.
+        metrics: The metrics that it lacks, if that is why.
     """
 
     kind: Kind
@@ -31,12 +31,12 @@ class DueRemeasurement:
 
     @property
     def key(self) -> str:
-        """What is claimed, and what people are shown."""
+        """The key of its claim, which people see, too."""
         why = " ".join([self.kind, *self.metrics])
         return f"{why}: {point_key(self.first.params)}"
 
     def is_done(self, record: Study) -> bool:
-        """Whether the study has it already."""
+        """Tell whether the study has it already."""
         [trial] = [each for each in record.trials if each.number == self.first.number]
         if self.kind == "metrics added":
             return not lacked(trial, self.metrics)
@@ -50,16 +50,16 @@ def due_remeasurements(
     failures: Container[str] = (),
     wanted: Sequence[str] = (),
 ) -> list[DueRemeasurement]:
-    """The remeasurements that a study still wants, in order.
+    """Return the remeasurements that a study still needs, in order.
 
     Args:
         record: The study.
-        met: The point that meets a requirement; it alone is confirmed then.
+        met: The point that meets a requirement; if given, only this one is confirmed.
         confirm: Whether there are prompts to confirm on.
         failures: Keys of the remeasurements that failed in this run or an earlier one.
-        wanted: The metrics that were asked for.
+        wanted: The requested metrics.
     """
-    # First, as the budgets of these metrics decide what else is worth a look.
+    # These come first, because the budgets of the metrics decide what else matters.
     lacking = [
         DueRemeasurement("metrics added", trial, tuple(lacked(trial, wanted)))
         for trial in to_complete(record, wanted)
@@ -88,14 +88,14 @@ def measure_again(
 
     Args:
         due: The point, and why.
-        instrument: The search's, or to confirm that of the unseen prompts.
+        instrument: The search's instrument, or to confirm, the one of the unseen prompts.
         trials: The study's points.
-        timeout_s: As `Objective.measure` takes it, as is the next.
-        every_pair: Whether every picture is compared with the baseline's.
+        timeout_s: As `Objective.measure` takes it.
+        every_pair: As `Objective.measure` takes it.
 
     Returns:
-        The confirmation, or what has the metrics that were lacking; or of two timings the quieter
-        one, with what disturbed it.
+        The confirmation; the measurement with the missing metrics; or the quieter one of two
+        timings, with what disturbed it.
     """
     point, objective = due.first.params, instrument.objective
     if due.kind != "timed again":
@@ -106,6 +106,6 @@ def measure_again(
     before = due.first.measurement
     again = objective.time_again(before, point, instrument.baseline, timeout_s)
     before, again = marked(before, others), marked(again, others)
-    # The seconds are those that this trial took, whichever timing is kept.
+    # `seconds` is what this trial took, whichever timing is kept.
     kept = again if is_quieter(again, before) else before
     return kept.model_copy(update={"seconds": again.seconds})

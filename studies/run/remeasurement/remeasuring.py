@@ -1,4 +1,4 @@
-"""The remeasurements of one run: which come next, and taking one after the other."""
+"""The remeasurements of one run, one after the other."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from studies.run.time_left import Step, steps_to_come
 
 @dataclass
 class Remeasuring:
-    """What one run measures again.
+    """The remeasurements of one run.
 
     Attributes:
         study_store: The study.
-        instruments: What measures.
+        instruments: The instruments that measure.
         confirms: Whether there are prompts to confirm on.
-        budgets: The run's.
-        wanted: The metrics that were asked for beside the usual ones.
+        budgets: The run's budgets.
+        wanted: The metrics that were requested in addition to the usual ones.
         timeout_s: As `Objective.measure` takes it.
         standstill: Counts the remeasurements that others took first.
-        failures: Why something could not be measured in this run, by key; added to.
-        reporter: Tells what happens.
-        pending: What was due last; None if that was not asked yet.
+        failures: Why something could not be measured in this run, by key; grows.
+        reporter: Reports the progress.
+        pending: What was last found due; None before the first look.
     """
 
     study_store: StudyStore
@@ -55,13 +55,13 @@ class Remeasuring:
     def due(
         self, read: Callable[[], Study], met: Callable[[], Trial | None]
     ) -> list[DueRemeasurement]:
-        """The remeasurements that no worker is at and that have not failed in this run.
+        """Return the due remeasurements that nobody has claimed and that have not failed.
 
         Args:
             read: Reads the study.
-            met: The point that meets a requirement, by what was read.
+            met: The point that meets a requirement, found in what was read.
         """
-        # Claims first: one that ends in between is in the record then.
+        # Read claims first: a remeasurement that ends in between is then in the record.
         known = self.study_store.taken().keys() | self.failures.keys()
         record = read().under(self.budgets)
         due = due_remeasurements(record, met(), self.confirms, self.failures, self.wanted)
@@ -69,7 +69,7 @@ class Remeasuring:
         return self.pending
 
     def take(self, due: DueRemeasurement, trials: list[Trial]) -> None:
-        """Measure a point again and store what comes of it, unless another worker was first.
+        """Measure a point again and store the outcome, unless another worker was first.
 
         Args:
             due: The point, and why.
@@ -112,12 +112,12 @@ class Remeasuring:
         self.reporter.last = f"{due.kind} {which}, {in_words(measurement, self.budgets)}"
 
     def steps_left(self, trials: list[Trial], wanted: int, one_alone: bool) -> Mapping[Step, int]:
-        """What the run has still to do at most: of remeasurements what is due, or may be.
+        """Return the most steps that the run may still take, remeasurements included.
 
         Args:
             trials: The points measured so far.
-            wanted: How many there are to be.
-            one_alone: Whether the run ends with one point, which is confirmed alone.
+            wanted: How many points the study will have.
+            one_alone: Whether the run ends with one point, and only that one is confirmed.
         """
         if self.pending is not None:
             return Counter(due.kind for due in self.pending)
@@ -127,7 +127,7 @@ class Remeasuring:
         return steps_to_come(trials, wanted, confirmations)
 
     def _place_of(self, due: DueRemeasurement) -> str:
-        """Which of its kind one is in this run, as `1 of 2`."""
+        """Return its place among this run's remeasurements of its kind, as `1 of 2`."""
         alike = sum(other.kind == due.kind for other in self.pending or ())
         most = self._begun[due.kind] + alike
         self._begun[due.kind] += 1
