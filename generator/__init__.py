@@ -1,1 +1,1 @@
-"""From a task in people's words to a measured trial, and from the trial to a script."""
+"""From a task in plain language to a measured trial, and from the trial to a script."""

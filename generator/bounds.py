@@ -15,15 +15,15 @@ from storage.records.study import Study
 Difficulty = Literal["easy", "normal", "hard"]
 
 EASY, HARD = 0.8, 1.2
-"""Shares of what a point is sure to give, below and above which a wish is easy and hard."""
+"""Shares of the speed a study is sure of: below the first a wish is easy, above the second hard."""
 
 
 ENOUGH = 8
-"""Points of which a study's bound says something: as many as `accelfront study` measures."""
+"""The points from which a study's bound means something: as many as `accelfront study` measures."""
 
 
 def is_searched(study: Study) -> bool:
-    """Whether enough was looked at to say what a study cannot reach; points given up count."""
+    """Whether enough was measured to say what a study cannot reach; points given up count."""
     looked_at = len(study.trials) + study.states.get("pruned", 0)
     return bool(looked_at >= min(ENOUGH, study.space.distinct))
 
@@ -48,10 +48,10 @@ def bounds_json(study: Study) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WeakBaseline:
-    """An unaccelerated combination that itself scores less than another one, measured alike.
+    """An unaccelerated combination that scores less than another one, measured alike.
 
-    A loss is told against the own baseline. Where that one's pictures are poor already, as some
-    schedulers' are at few steps and much guidance, a small loss says little.
+    A loss is relative to the study's own baseline. If that baseline's pictures are poor already, as
+    with some schedulers at few steps and high guidance, a small loss says little.
 
     Attributes:
         pipeline: The pipeline of both.
@@ -69,9 +69,9 @@ class WeakBaseline:
 
 
 def weak_baselines(studies: Iterable[Study]) -> list[WeakBaseline]:
-    """Find baselines that lack more than the loss budget beside another one, the worst first.
+    """Find baselines that score lower than another by more than the loss budget, the worst first.
 
-    Compared are studies of one pipeline under one protocol; of several loss budgets the smallest
+    Studies of one pipeline under one protocol are compared; of several loss budgets the smallest
     one counts.
     """
     alike: dict[tuple[str, Protocol], list[Study]] = {}
@@ -95,16 +95,16 @@ def _weak_ones(studies: Sequence[Study]) -> list[WeakBaseline]:
     return [
         WeakBaseline(pipeline, scheduler, steps, 1 - score / best, better)
         for (scheduler, steps), score in scores.items()
-        # Scores are cosines; of one that is not above 0 there are no shares.
+        # Scores are cosines; shares of one that is not above 0 mean nothing.
         if best > 0 and 1 - score / best > max(budget, 0)
     ]
 
 
 def difficulty(share: float, easy: float = EASY, hard: float = HARD) -> Difficulty:
-    """Tell how hard a wish is to serve.
+    """Say how hard it is to serve a wish.
 
     Args:
-        share: What is asked for as a share of what a point is sure to give; 1 is served.
+        share: The wish as a share of the speed that a point is sure of; 1 or less is served.
         easy: Below this share a wish is easy.
         hard: Above this share a wish is hard; `easy` or more.
 

@@ -1,6 +1,6 @@
 """Choosing the trial that serves a task: a measured point of one study, almost surely inside.
 
-Points are compared by what they are judged by (storage/records/judgement.py), here as everywhere.
+Points are compared by the figures that judge them (storage/records/judgement.py), as everywhere.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Policy = Literal["fastest", "closest", "best-quality"]
 
 @dataclass(frozen=True)
 class Scope:
-    """Which studies may serve; those of another device or model are told and never used.
+    """Which studies may serve; those of another device or model are named and never used.
 
     Attributes:
-        device: Matches the name of a device that may be used.
+        device: Matches the names of devices that may be used.
         model: The address asked for, or the fingerprints that a folder asked for can have; None
-            takes any.
+            accepts any model.
     """
 
     device: re.Pattern[str]
     model: str | frozenset[str] | None = None
 
     def why_not(self, study: Study) -> str | None:
-        """Why a study may not serve, and what would let it; None if it may."""
+        """Why a study may not serve, and which option would allow it; None if it may."""
         if not self.device.fullmatch(study.device):
             return f'the study is of another device; --device "{study.device}" uses it'
         if self.model is not None:
@@ -54,12 +54,12 @@ class Scope:
 
 @dataclass(frozen=True)
 class Rules:
-    """How to choose among what serves, and what to call easy and hard.
+    """How to choose among points that serve, and which wishes are easy and hard.
 
     Attributes:
         policy: `fastest`, `closest` to the wish, or `best-quality`, the least loss.
-        easy: Below this share of what a point is sure to give a wish is easy.
-        hard: Above this share of it a wish is hard.
+        easy: Below this share of the speed that is sure, a wish is easy.
+        hard: Above this share of it, a wish is hard.
     """
 
     policy: Policy = "fastest"
@@ -74,7 +74,7 @@ class Choice:
     Attributes:
         study: The study that measured it.
         trial: The trial.
-        budgets: What it is to keep.
+        budgets: The budgets that it is to keep.
     """
 
     study: Study
@@ -88,21 +88,21 @@ class Choice:
 
     @property
     def unmeasured(self) -> list[str]:
-        """The budgets of which the trial has no figure, by name."""
+        """The budgets for which the trial has no figure, by name."""
         known = self.trial.judged
         return [name for name in self.budgets.limits() if figure(known, name) is None]
 
     @property
     def unmeasured_metrics(self) -> list[str]:
-        """The metrics among them, which the study may still gain."""
+        """Those of them that are metrics, which the study may still measure."""
         return [name for name in self.unmeasured if name != MEMORY]
 
 
 def timed_otherwise(study: Study, task: Task) -> str | None:
     """Why a study's seconds per image are not those that a task asks for; None if they are.
 
-    A script draws one picture at a time. In a batch a picture takes less: the host is waited for
-    once and not for each.
+    A script draws one picture at a time. In a batch a picture takes less time, as the host is
+    waited for once per batch.
     """
     size = study.protocol.batch_size
     if task.latency_s is None or size == 1:
@@ -122,8 +122,8 @@ def why_unfit(study: Study, task: Task, scope: Scope) -> str | None:
 def by_trust(studies: Iterable[Study]) -> list[Study]:
     """Order studies of one combination: those of most prompts first, then of most points.
 
-    Before all come those of the catalogue's own model, as a task names no other one, and of the
-    pipeline's own settings, where a task names none.
+    Studies of the catalogue's own model come before all others, as a task names no other model, and
+    so do those of the pipeline's own settings, if a task names none.
     """
 
     def rank(study: Study) -> tuple[bool, bool, int, int, str]:
@@ -138,12 +138,12 @@ def by_trust(studies: Iterable[Study]) -> list[Study]:
 def choose(studies: Sequence[Study], task: Task, policy: Policy) -> Choice | None:
     """Choose a trial in the first study that has one to serve the task.
 
-    Points of different studies are never weighed against each other, as protocols differ.
+    Points of different studies are never compared, as protocols differ.
 
     Args:
         studies: Of the task's combination, the most trusted first.
-        task: What is asked for.
-        policy: Which one to take of several that serve.
+        task: The wish.
+        policy: Which trial to take if several serve.
     """
     for study in studies:
         budgets = budgets_for(study, task)
@@ -155,17 +155,17 @@ def choose(studies: Sequence[Study], task: Task, policy: Policy) -> Choice | Non
 
 
 def budgets_for(study: Study, task: Task) -> Budgets:
-    """What a study's points must keep to serve: the task's budgets, and the study's others."""
+    """The budgets that a study's points must keep: the task's, and the study's others."""
     return study.budgets.with_limits(task.limits)
 
 
 def speed_asked(task: Task) -> Requirement:
-    """The speed that a task asks for; to be faster than the pipeline alone is asked of all."""
+    """The speed that a task asks for; at least, to be faster than the pipeline alone."""
     return Requirement(task.speedup, task.latency_s)
 
 
 def is_within_bound(studies: Sequence[Study], task: Task) -> bool:
-    """Whether a point meets a task by its means, or no point tells yet where the bound is."""
+    """Whether a point meets a task by its means, or no point shows yet where the bound is."""
     inside = _inside(studies, task)
     return not inside or any(_is_met(choice.trial, task) for choice in inside)
 
@@ -173,13 +173,13 @@ def is_within_bound(studies: Sequence[Study], task: Task) -> bool:
 def nearest(studies: Sequence[Study], task: Task) -> Choice:
     """The point that comes nearest to a task that none serves.
 
-    Where points meet it by their means, it is the one that does so with the greatest chance. Where
-    none does, it is the point inside the budgets whose speed lacks least; and where none is inside,
-    that of the least loss.
+    If points meet it by their means, it is the one most likely to do so. If none does, it is the
+    point inside the budgets that lacks the least speed; and if none is inside, the one of least
+    loss.
 
     Args:
         studies: With at least one point among them.
-        task: What is asked for.
+        task: The wish.
     """
     inside, asked = _inside(studies, task), speed_asked(task)
     meeting = [choice for choice in inside if _is_met(choice.trial, task)]
@@ -215,10 +215,10 @@ def _is_met(trial: Trial, task: Task) -> bool:
 
 
 def task_difficulty(study: Study, task: Task, rules: Rules) -> Difficulty | None:
-    """How hard a wish is beside what a study's points are sure to give inside the budgets.
+    """How hard a wish is, compared with the speed that a study is sure of inside the budgets.
 
     Returns:
-        None if nothing fast is wished for.
+        None if no speed is wished for.
     """
     asked, budgets = speed_asked(task), budgets_for(study, task)
     if asked == Requirement():
@@ -228,7 +228,7 @@ def task_difficulty(study: Study, task: Task, rules: Rules) -> Difficulty | None
 
 
 def _rank(trial: Trial, task: Task, policy: Policy) -> tuple[float, float]:
-    """What is to be small in the trial to choose."""
+    """The key by which the trial to choose is the smallest."""
     speedup, loss = trial.judged_speedup, trial.judged_loss
     if policy == "best-quality":
         return loss, -speedup

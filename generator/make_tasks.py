@@ -1,4 +1,4 @@
-"""Tasks made from the answers of studies, such that a measured trial meets every one of them."""
+"""Tasks made from the answers of studies, so that a measured trial meets each of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.records.trial import Trial
 def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[Task], list[str]]:
     """Ask each study's combination for shares of its answer.
 
-    A wanted speedup is rounded down to two decimals, and lowered where no trial meets it by
+    A wanted speedup is rounded down to two decimals, and lowered if no trial meets it by its
     interval. Equal tasks are made once.
 
     Args:
@@ -27,8 +27,8 @@ def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[
         ratios: Shares of the answer's speedup, above 0 and 1 at most.
 
     Returns:
-        The tasks; and a line for each study of which there is more to say: why it has no task,
-        which shares were lowered or left out, and its bolder point.
+        The tasks; and a line for each study that needs a remark: why it has no task, which
+        shares were lowered or left out, and its bolder point.
     """
     # A dict keeps each task once and in order.
     tasks: dict[Task, None] = {}
@@ -42,7 +42,7 @@ def make_tasks(studies: Iterable[Study], ratios: Sequence[float]) -> tuple[list[
 
 
 def _tasks_of(study: Study, ratios: Sequence[float]) -> tuple[list[Task], list[str]]:
-    """The tasks of one study, and what is to be said of them."""
+    """The tasks of one study, and the remarks on them."""
     found = study.conclusion
     answer, sure = found.answer, surest(study.trials, study.budgets)
     if answer is None or sure is None:
@@ -86,5 +86,5 @@ def _task(study: Study, speedup: float) -> Task:
 
 
 def _rounded_down(speedup: float) -> float:
-    """Two decimals, and never more than was given; through text, as 2.3 * 100 is below 230."""
+    """Two decimals, never more than the given value; through text, as 2.3 * 100 is below 230."""
     return float(Decimal(repr(speedup)).quantize(Decimal("0.01"), ROUND_DOWN))

@@ -1,4 +1,4 @@
-"""What is to be known of a choice: how sure it is, how it was judged and timed."""
+"""Notes on a choice: how sure it is, how it was judged and timed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def inside_text(choice: Choice) -> str:
 
 
 def latency_text(choice: Choice, draws: str) -> str:
-    """Seconds per image, and how that was timed beside how an artefact draws."""
+    """Seconds per image, and how they were timed compared with how an artefact draws."""
     study = choice.study
     text = f"{choice.trial.judged.latency_s:.3g} s per image {batches_text(study)}"
     return text if study.protocol.batch_size == 1 else f"{text}, and {draws}"
@@ -31,7 +31,7 @@ def batches_text(study: Study) -> str:
 
 
 def unmeasured_text(study: Study, names: Collection[str]) -> str:
-    """What no point of a study has a figure of, of what budgets limit by these names."""
+    """Name the limited figures that no point of a study has."""
     lacks = " and ".join(map(title, names))
     in_vain = MEMORY in names and is_cpu(study.device)
     why = ", as memory is measured on GPUs alone" if in_vain else ""
@@ -39,7 +39,7 @@ def unmeasured_text(study: Study, names: Collection[str]) -> str:
 
 
 def judgement_notes(trial: Trial) -> list[str]:
-    """What a trial was judged by, where that is not what it is listed with; and what to doubt."""
+    """What a trial was judged by, if not by the listed figures; and what to doubt."""
     notes = []
     if trial.confirmed is not None:
         confirmed, lost = trial.confirmed, loss_words(trial.lost(trial.confirmed))

@@ -12,7 +12,7 @@ from storage.records.judgement import LEAST_SPEEDUP
 
 
 def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
-    """Why no point serves a task, and which one comes nearest."""
+    """Say why no point serves a task, and which one comes nearest."""
     study, trial = near.study, near.trial
     if unmeasured := near.unmeasured:
         why = f"but {unmeasured_text(study, unmeasured)}; the one of least loss is"
@@ -32,7 +32,7 @@ def shortfall(task: Task, near: Choice, within_bound: bool) -> str:
         f"{speedup_words(judged)}, {judged.latency_s:.3g} s per image {batches_text(study)} and "
         f"loss {loss_words(trial.lost(judged))}, {inside_text(near)}"
     )
-    # Of a study that has hardly begun, the reason starts with this.
+    # For a study that has hardly begun, the reason starts with this.
     reach = [reach_text(study)] if is_searched(study) else []
     return "; ".join([sentence, *reach, *judgement_notes(trial)])
 

@@ -1,1 +1,1 @@
-"""Artefacts: scripts of measured trials, emitting them, and holding them against their trials."""
+"""Artefacts: scripts of measured trials, writing them, and checking them against their trials."""

@@ -1,4 +1,4 @@
-"""What a chosen point can be handed over as: one kind of file each."""
+"""The kinds of file that a chosen point can be handed over as."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Artefact:
 
     Attributes:
         name: Names the file of a trial of a study.
-        render: Writes its text for a choice; the second argument is the folder or address of the
-            model that a person named, None for the study's; the third one are files that may be
-            its LoRAs, where those have moved.
-        draws: How it draws beside a study that timed batches.
+        render: Writes its text for a choice. The second argument is the model's folder or address
+            given by the user, None for the study's. The third is a list of files that may be the
+            study's LoRAs, if those have moved.
+        draws: How it draws, compared with a study that timed batches.
     """
 
     name: Callable[[Study, Trial], str]

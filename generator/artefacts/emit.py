@@ -1,4 +1,4 @@
-"""From tasks to artefacts: what became of each one, and why."""
+"""From tasks to artefacts: the outcome of each task, and why."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
         task: The task as it was written.
-        status: What it is now.
-        reason: Why; of an emitted one what there is to know.
-        command: What would search for it; empty if nothing would.
-        difficulty: Of the wish against the bound, where both are known.
-        chosen: The trial of the script, or the one that comes nearest.
+        status: Its current status.
+        reason: The reason; for an emitted artefact, notes on it.
+        command: The command that would search for it; empty if none would.
+        difficulty: How hard the wish is compared with the bound, if both are known.
+        chosen: The trial of the script, or the nearest one.
         path: The file that was written.
     """
 
@@ -79,7 +79,7 @@ NONE_CHOSEN = dict.fromkeys(
         "judged_clip_loss", "judged_clip_loss_ci",
     )
 )  # fmt: skip
-"""What `generate --json` has of every chosen trial, where there is none."""
+"""The fields of a chosen trial in `generate --json`, for a task that has none."""
 
 
 def _chosen_json(chosen: Choice) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class Search(Protocol):
         """The command that does the same; raises RefusedError if it would be refused."""
 
     def onward(self, study: Study, metrics: Iterable[str]) -> str:
-        """The command that measures more of a study, and these metrics besides."""
+        """The command that measures more of a study, and these metrics as well."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,16 @@ class Emitter:
     """Emits artefacts for tasks, one after the other, from one storage into one folder.
 
     Attributes:
-        store: Where what is written is recorded.
-        studies: What it holds, by name; what is searched comes to them.
+        store: Records what is written.
+        studies: Its studies, by name; new ones from searches are added.
         scope: Which of them may serve.
         rules: How to choose.
-        search: How to search, or what to tell who would.
+        search: How to search, or which command to suggest for it.
         put: Writes a text to a file, all of it or nothing.
-        out: The folder that it is written into.
-        kind: What is written.
-        model: The folder or address that it loads by default; None is the study's.
-        search_missing: Search where no point serves.
+        out: The folder to write into.
+        kind: The kind of file to write.
+        model: The folder or address that it loads by default; None means the study's.
+        search_missing: Whether to search if no point serves.
     """
 
     store: Store
@@ -140,7 +140,7 @@ class Emitter:
     search_missing: bool = False
 
     def emit(self, task: Task | Unparsed) -> TaskResult:
-        """Emit the artefact of a task, or say why not; only an interruption stops what follows."""
+        """Emit the artefact of a task, or say why not; only an interruption stops later tasks."""
         if isinstance(task, Unparsed):
             return TaskResult(task.text, "unparsed", task.reason)
         try:
@@ -148,7 +148,7 @@ class Emitter:
         except RefusedError as error:
             return TaskResult(task.text, "infeasible", str(error))
         except (ValueError, RuntimeError, OSError) as error:
-            # What ours, torch and the Hub raise when a study or a file cannot be made.
+            # Our errors, and those of torch and the Hub if a study or a file cannot be made.
             return TaskResult(task.text, "failed", " ".join(str(error).split()))
 
     def _emit(self, task: Task) -> TaskResult:
@@ -186,19 +186,19 @@ class Emitter:
         )
 
     def _unsearched(self, task: Task, unusable: Sequence[str]) -> TaskResult:
-        """Say what would search for a task, or why nothing here would."""
+        """Say which command would search for a task, or why none would here."""
         reasons = list(unusable) or ["no study has measured this combination"]
         try:
             return TaskResult(
                 task.text, "not-searched", "; ".join(reasons), self.search.command(task)
             )
         except RefusedError as refusal:
-            # What cannot work here may have been measured elsewhere.
+            # A combination that cannot work here may have been measured elsewhere.
             status: Status = "not-searched" if unusable else "infeasible"
             return TaskResult(task.text, status, "; ".join([*unusable, str(refusal)]))
 
     def _studies_of(self, task: Task) -> tuple[list[Study], list[str]]:
-        """Studies that may serve a task, the most trusted first, and why others may not."""
+        """The studies that may serve a task, the most trusted first, and why the others may not."""
         measured = [
             study
             for study in self.studies.values()
@@ -214,7 +214,7 @@ class Emitter:
         text = artefact.render(choice, self.model, task.settings.lora_paths)
         path = self.out / artefact.name(study, trial)
         self.put(text, path)
-        # Behind the file, so that no record tells of a script that is not there.
+        # After the file, so that no record names a script that does not exist.
         keep_script(
             self.store.engine,
             ScriptRecord(

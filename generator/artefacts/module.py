@@ -1,4 +1,4 @@
-"""An emitted module: one measured trial for a pipe that its importer loaded."""
+"""An emitted module: one measured trial, applied to a pipe that the caller has loaded."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def render_module(study: Study, trial: Trial, source: Source) -> str:
     Args:
         study: The trial's study.
         trial: The trial.
-        source: Where the model is that was measured, as `find_source` found it.
+        source: Where the measured model is, as `find_source` found it.
 
     Raises:
-        InputError: If the study holds what no study of ours can, or the trial accelerates nothing.
-        RefusedError: If its methods do not go together.
+        InputError: If the study holds what none of ours can, or the trial accelerates nothing.
+        RefusedError: If its methods do not work together.
     """
     values = read_values(study, trial)
     methods = applied(study, trial, values)

@@ -1,4 +1,4 @@
-"""A point away from its study: what was measured of it and how, as a JSON file."""
+"""A point outside its study: how it was measured and with which figures, as a JSON file."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from storage.records.trial import Trial
 FORMAT: Literal["accelfront point"] = "accelfront point"
 
 VERSION = 1
-"""Of the format; every new key raises it. A file of a greater one says more than is read here."""
+"""Version of the format. Every new key raises it; files of a later version are refused."""
 
 
 class Figures(Record):
-    """What a point came to, as it is judged; intervals are (low, high) at 95%.
+    """A point's figures, as it is judged; intervals are (low, high) at 95%.
 
-    A confirmed point is judged by the loss of both measurements and by the speed of the second.
+    A confirmed point is judged by the loss of both measurements and the speed of the second.
 
     Attributes:
         speedup: Baseline latency / accelerated latency.
         speedup_ci: Its interval.
         latency_s: Seconds per picture, in batches of the protocol's size.
-        latency_ci_s: Its interval; None if one pair alone was timed.
-        baseline_latency_s: The baseline's beside it.
+        latency_ci_s: Its interval; None if only one pair was timed.
+        baseline_latency_s: The baseline's, timed side by side.
         clip_loss: Relative loss of the mean CLIP score.
         clip_loss_ci: Its interval.
         image_similarity: Mean CLIP cosine to the baseline's picture of the same prompt and seed.
         metrics: All other metrics, by name.
-        samples: How many prompts its losses are of.
+        samples: The number of prompts that its losses are averaged over.
         confirmed: Whether it was measured again on prompts that the search did not see.
-        peak_memory_mib: Most memory of a batch; None on a CPU.
-        warmup_s: Seconds of the first generation, which compiles and captures; None if none is.
+        peak_memory_mib: Peak memory of a batch; None on a CPU.
+        warmup_s: Seconds of the first generation, which compiles and captures; None without either.
         hits: The share of the denoiser's calls in which a dynamic cache reused something.
     """
 
@@ -68,7 +68,7 @@ class Figures(Record):
 
 
 class Promised(Record):
-    """What a point was chosen to keep.
+    """The budgets that a point was chosen to keep.
 
     Attributes:
         budgets: The greatest loss by metric, and the most peak memory.
@@ -85,7 +85,7 @@ class Provenance(Record):
     Attributes:
         study: The name of its study.
         trial: The number of its trial.
-        model: Where the study had its model from.
+        model: Where the study loaded its model from.
     """
 
     study: str
@@ -94,21 +94,21 @@ class Provenance(Record):
 
 
 class Point(Record):
-    """One measured point, with all that it takes to apply it and to know what it is worth.
+    """One measured point, with everything needed to apply it and to judge it.
 
     Attributes:
-        format: Tells the file from others.
-        version: Of the format.
-        combination: What it accelerates, and with what.
-        params: The point, its parameters as `method.parameter`.
-        lossy_methods: The methods that leave something out at it; the other lossy ones were not
-            applied. None in studies from before they were kept.
-        learned: By method what its study learned of the plain pipe.
-        scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
+        format: Distinguishes the file from others.
+        version: Version of the format.
+        combination: What it accelerates, and with which methods.
+        params: The point's parameters, as `method.parameter`.
+        lossy_methods: The methods that leave something out at it; other lossy ones were not
+            applied. None for studies from before they were kept.
+        learned: By method, what its study learned from the plain pipe.
+        scheduler_settings: Settings of its scheduler on top of the pipeline's own configuration.
         protocol: How it was measured.
-        environment: Where.
-        figures: What it came to.
-        promised: What it was chosen to keep.
+        environment: Where it was measured.
+        figures: The results.
+        promised: The budgets that it was chosen to keep.
         provenance: Where it comes from.
     """
 
@@ -132,7 +132,7 @@ class Point(Record):
         Args:
             study: The trial's study.
             trial: The trial.
-            budgets: What it is to keep; None is the study's.
+            budgets: The budgets that it is to keep; None means the study's.
         """
         kept = budgets or study.budgets
         return cls(
@@ -213,7 +213,7 @@ def _figures(trial: Trial) -> Figures:
 
 
 def _what_no_point_holds(point: Point) -> str:
-    """What of a point no study of ours can have measured; empty if there is nothing."""
+    """What in a point none of our studies can have measured; empty if there is nothing."""
     combination, protocol = point.combination, point.protocol
     if name := unknown_key(point):
         return f"it has {name}, which no point of format {VERSION} has"

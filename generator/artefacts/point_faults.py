@@ -17,13 +17,13 @@ KINDS = {
     "float_type": "a number",
     "string_type": "a text",
 }
-"""What a value is to be, by the error that says it is not."""
+"""What a value should be, by the error that says it is not."""
 
 
 def first_fault(error: ValidationError, content: Any) -> str:
-    """The first thing that is wrong with a content.
+    """Describe the first thing that is wrong with a content.
 
-    A value that may be of several kinds has an error for each of them.
+    A value that may be of several kinds has one error for each of them.
     """
     first, *others = error.errors()
     place, value = _found(first, content)
@@ -41,7 +41,7 @@ def first_fault(error: ValidationError, content: Any) -> str:
 
 
 def unknown_key(record: Record, place: str = "") -> str:
-    """Where a record, or one inside it, has a key that is not known; empty if none has."""
+    """Where a record, or one inside it, has an unknown key; empty if none has."""
     for name in record.model_extra or {}:
         return plain(place + name)
     for name in type(record).model_fields:
@@ -58,7 +58,7 @@ def unknown_key(record: Record, place: str = "") -> str:
 
 
 def _found(error: ErrorDetails, content: Any) -> tuple[list[int | str], Any]:
-    """Where an error is, without the names of kinds that pydantic adds, and what is there."""
+    """Where an error is, without the names of kinds that pydantic adds, and the value there."""
     place: list[int | str] = []
     for part in error["loc"]:
         try:

@@ -1,4 +1,4 @@
-"""What a script promises, and the verdict on whether it keeps that."""
+"""What a script promises, and the verdict on whether it keeps the promise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a script says of itself.
+    """What a script says about itself.
 
     Attributes:
         script: The script.
@@ -47,13 +47,13 @@ class Verdict:
         promise: The promise; None if it makes none that can be read.
         expected: The trial's speedup, as it is judged; None if the trial is not found.
         equal: Whether its pictures are the trial's, bit for bit; None if it does not run.
-        psnr_db: The least PSNR of one of its pictures.
+        psnr_db: The lowest PSNR of its pictures.
         measured: Its speedup here and now; None if it does not run.
         latency: Its seconds per picture, in batches of the study's size; None if it does not run.
         asked_s: The most seconds per picture that a task asked of its trial; None if none did.
-        disturbed: What disturbed that, as a trial's `disturbed` tells.
-        broken: What it does not keep, and by how much; empty if it keeps its promise.
-        note: What could not be judged; empty if all could.
+        disturbed: What disturbed the timing, named as in a trial's `disturbed`.
+        broken: Which promise it breaks, and by how much; empty if it keeps all.
+        note: What could not be judged; empty if everything could.
     """
 
     script: Path
@@ -92,10 +92,10 @@ class Verdict:
 
 
 def read_promise(script: Path) -> Promise:
-    """Read what a script says of itself; it is not run.
+    """Read what a script says about itself, without running it.
 
     Raises:
-        InputError: If the file is no script that accelfront wrote.
+        InputError: If the file is not a script that accelfront wrote.
     """
     try:
         require_regular(script)
@@ -134,7 +134,7 @@ def read_promise(script: Path) -> Promise:
 
 
 def _loras(tree: ast.Module) -> tuple[Path, ...]:
-    """The paths among a script's constants that name LoRAs."""
+    """The paths of LoRAs among a script's constants."""
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id="LORAS")], value=ast.Tuple(elts=entries)):
@@ -151,14 +151,14 @@ def asked_latency(engine: Engine, promise: Promise) -> float | None:
     """The most seconds per picture that a task asked of a script's trial; None if none did.
 
     Args:
-        engine: Of the database that keeps what scripts were written for.
-        promise: What the script says of itself.
+        engine: Of the database that records the tasks that scripts were written for.
+        promise: What the script says about itself.
     """
     asked = []
     for text in tasks_of(engine, promise.study, promise.trial):
         try:
             asked.append(read_again(text).latency_s)
         except InputError:
-            # An earlier release read it, and this one does not.
+            # An earlier release could read it, and this one cannot.
             continue
     return min((seconds for seconds in asked if seconds is not None), default=None)

@@ -14,7 +14,7 @@ from storage.records.trial import Trial
 
 
 def script_name(study: Study, trial: Trial) -> str:
-    """Name a trial's script: of letters, digits, dots and dashes, and unique to the trial.
+    """Name a trial's script: letters, digits, dots and dashes, unique to the trial.
 
     Args:
         study: The trial's study.
@@ -45,8 +45,8 @@ def render_script(study: Study, trial: Trial, source: Source) -> str:
         source: What the script loads by default, as `find_source` found it.
 
     Raises:
-        InputError: If the study holds what no study of ours can, or the trial accelerates nothing.
-        RefusedError: If its methods do not go together.
+        InputError: If the study holds what none of ours can, or the trial accelerates nothing.
+        RefusedError: If its methods do not work together.
     """
     values = read_values(study, trial)
     methods = applied(study, trial, values)

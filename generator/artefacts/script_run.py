@@ -1,4 +1,4 @@
-"""Running a script or module beside the stack that it was written from, in its own process."""
+"""Running a script or module side by side with its trial's stack, in a process of its own."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
     import torch
 
 PAIRS = 5
-"""Timed pairs of script and baseline, as many as a trial has at most."""
+"""Timed pairs of script and baseline: as many as a trial has at most."""
 
 
 class Job(BaseModel):
-    """A script or module, and the trial that it was written of.
+    """A script or module, and the trial that it was written from.
 
     Attributes:
         script: The file.
-        combination: What the trial accelerated, and with what.
-        scheduler_settings: What its scheduler is given besides the pipeline's own configuration.
+        combination: What the trial accelerated, and with which methods.
+        scheduler_settings: Settings of its scheduler on top of the pipeline's own configuration.
         params: The trial's point.
-        learned: By method what its study learned of the plain pipe.
+        learned: By method, what its study learned from the plain pipe.
         protocol: How the trial was measured.
-        prompts: Prompts of one batch, the protocol's first.
+        prompts: Prompts of one batch, the first of the protocol.
         model: The folder or address that both load.
-        revision: The commit of an address; None for the main branch.
+        revision: The commit of an address; None means the main branch.
         loras: The LoRAs that both load, those of the protocol.
-        device: Where: cpu or cuda:N.
+        device: The device: cpu or cuda:N.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,14 +72,14 @@ class Job(BaseModel):
 
 
 class ScriptRun(BaseModel):
-    """What a script did.
+    """The results of running a script.
 
     Attributes:
         equal: Whether its pictures are the stack's, bit for bit.
         psnr_db: PSNR of each picture against the stack's.
         latencies_s: Seconds per picture of the script's timed calls.
-        baseline_latencies_s: The same of the unaccelerated pipeline beside each.
-        disturbed: What disturbed them, some of objectives/timing/interference.py's `SEEN`.
+        baseline_latencies_s: The same for the unaccelerated pipeline, timed next to each.
+        disturbed: What disturbed them, from objectives/timing/interference.py's `SEEN`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -123,7 +123,7 @@ class _SideBySide:
 
     def run(self) -> ScriptRun:
         """Compare the pictures, then time the script."""
-        # The first generation warms up. What compiles or captures draws those behind it otherwise.
+        # The first generation warms up. What compiles or captures draws later ones differently.
         self._draw_with_script()
         pictures = self._draw_with_script()
         with self._stack.applied(self._plain, self._job.params) as generate:
@@ -137,7 +137,7 @@ class _SideBySide:
                 (latencies, self._draw_with_script),
                 (baseline_latencies, lambda: self._draw(self._plain)),
             ]
-            # Which one goes first alternates, so that a drift of the device's speed cancels.
+            # The order alternates, so that a drift of the device's speed cancels out.
             for seconds, draw in both if pair % 2 else reversed(both):
                 with monitor.watching():
                     seconds.append(timed(self._device, draw)[1] / len(self._job.prompts))
@@ -196,7 +196,7 @@ def _import(path: Path) -> Any:
 
 
 def _encode_once(pipe: Any) -> None:
-    """Keep what a pipe encodes, as the trial's latencies begin at the embeddings."""
+    """Cache what a pipe encodes, as the trial's latencies start after text encoding."""
     encode = pipe.encode_prompt
     known: dict[tuple[str, ...], Any] = {}
 

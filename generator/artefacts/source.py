@@ -24,9 +24,9 @@ class Source:
 
     Attributes:
         model: A folder or an address.
-        revision: The commit of an address; None where it is not known.
-        variant: The variant of its weights, where it has one.
-        loras: Paths and scales of what is fused into them.
+        revision: The commit of an address; None if it is not known.
+        variant: The variant of its weights, if it has one.
+        loras: Paths and scales of the LoRAs fused into them.
     """
 
     model: str
@@ -36,15 +36,15 @@ class Source:
 
 
 def find_source(study: Study, given: str | None = None, given_loras: Sequence[Path] = ()) -> Source:
-    """Find what the scripts of a study are to load.
+    """Find what the scripts of a study should load.
 
     Args:
         study: The study.
-        given: The folder or address that a person names; None is where the study had its model.
-        given_loras: Files that may be the study's LoRAs, where those have moved.
+        given: The folder or address that the user names; None means the study's own place.
+        given_loras: Files that may be the study's LoRAs, if those have moved.
 
     Raises:
-        InputError: If no place is known that holds what the study measured.
+        InputError: If no known place holds the model that the study measured.
     """
     loras = tuple(
         (str(_find_lora(study, lora, given_loras)), lora.scale) for lora in study.protocol.loras
@@ -78,7 +78,7 @@ def _find_model(study: Study, given: str | None) -> Source:
 
 
 def _of_loaded(study: Study, entry: PipelineEntry, given: str | None) -> Source:
-    """A folder that holds the pipeline which a person had loaded; nothing else is known of it."""
+    """A folder that holds the pipeline that the user had loaded; nothing else is known about it."""
     remedy = f"{SAVE_FUSED}, then write the script by study.script(PATH, model=FOLDER)"
     if given is None or not Path(given).is_dir():
         raise InputError(
@@ -112,7 +112,7 @@ def _find_lora(study: Study, lora: Lora, given: Sequence[Path]) -> Path:
 
 
 def model_note(study: Study) -> str:
-    """What to say of a study's model: nothing if it is the catalogue's own."""
+    """A note on a study's model; empty if it is the catalogue's own."""
     foreign = foreign_model(study.combination.pipeline, study.protocol.model)
     return f"the model is {foreign}, and not the catalogue's own" if foreign else ""
 

@@ -1,4 +1,4 @@
-"""Holding a script against the trial that it was written of."""
+"""Checking a script against the trial that it was written from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 LEAST_PSNR_DB = 40.0
-"""Pictures on CUDA, where kernels sum in another order each time, are the same from here on."""
+"""On CUDA, where kernels sum in varying order, pictures count as the same from this PSNR up."""
 
 
 def judge(
@@ -39,12 +39,12 @@ def judge(
     prompts: Path | None,
     device: str,
 ) -> Verdict:
-    """Give a verdict on any file, so that one that cannot be held to a trial stops no others.
+    """Give a verdict on any file, so that one that cannot be checked does not stop the others.
 
     Args:
         script: The file.
-        studies: As `verify` takes them, as all that follows.
-        engine: Of the database, which tells the tasks that scripts were written for.
+        studies: As for `verify`, like all arguments below.
+        engine: Of the database that records the tasks that scripts were written for.
         model: The model.
         prompts: The file of prompts.
         device: The device.
@@ -55,7 +55,7 @@ def judge(
         asked_s = asked_latency(engine, promise)
         return verify(promise, studies, model, prompts, device, asked_s)
     except (ValueError, RuntimeError, OSError) as error:
-        # What ours, torch and the Hub raise of a script, a study or a model that is not as it was.
+        # Our errors, and those of torch and the Hub, if a script, study or model has changed.
         return Verdict(script, promise, broken=(" ".join(str(error).split()),))
 
 
@@ -67,20 +67,20 @@ def verify(
     device: str,
     asked_s: float | None = None,
 ) -> Verdict:
-    """Run a script in a fresh process and hold its pictures and its speed against its trial.
+    """Run a script in a fresh process and compare its pictures and its speed with its trial.
 
-    It draws the protocol's first batch with the study's seeds. Its pictures must be those of the
-    trial's stack: bit for bit on a CPU, from `LEAST_PSNR_DB` on on CUDA. Its speedup is measured
-    in pairs with the unaccelerated pipeline, and is kept if its interval reaches that of the trial
-    or lies above it. The seconds per picture that a task asked for are kept if
-    the interval of those measured, in batches of the study's size, reaches down to them. On another
-    device than the study's no speed was ever promised, and it is measured only.
+    It draws the protocol's first batch with the study's seeds. Its pictures must equal those of
+    the trial's stack: bit for bit on a CPU, with at least `LEAST_PSNR_DB` on CUDA. Its speedup is
+    measured in pairs with the unaccelerated pipeline. It is kept if its interval overlaps that of
+    the trial or lies above it. The seconds per picture that a task asked for are kept if the low
+    end of the measured interval, in batches of the study's size, is no higher. On a device
+    other than the study's no speed was promised, so it is only measured.
 
     Args:
-        promise: What the script says of itself.
+        promise: What the script says about itself.
         studies: The studies of the database, by name.
-        model: The folder or address to load; None is the script's own.
-        prompts: The study's file of prompts; None is the pipeline's.
+        model: The folder or address to load; None means the script's own.
+        prompts: The study's file of prompts; None means the pipeline's.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         asked_s: The most seconds per picture that a task asked for; None if none did.
 
@@ -99,7 +99,7 @@ def verify(
         return Verdict(
             promise.script, promise, expected, broken=(f"it does not run: {script_run}",)
         )
-    # Of its pairs alone: how far other runs differ is in the trial's interval.
+    # From its own pairs alone: the trial's interval already covers how much runs differ.
     measured = speedup(script_run.baseline_latencies_s, script_run.latencies_s)
     taken = latency(script_run.latencies_s)
     same_device = device_name(where) == study.device
@@ -197,10 +197,10 @@ def _job(
 
 
 def _run_script(job: Job) -> ScriptRun | str:
-    """What the script did, or what it died of."""
+    """The results of the script, or the last line of its error."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "script-run.json"
-        # -P: what lies beside the script must not be imported in place of a library.
+        # -P: a file next to the script must not be imported in place of a library.
         done = subprocess.run(
             [sys.executable, "-P", "-m", f"{__package__}.script_run", out],
             input=job.model_dump_json(),
@@ -224,7 +224,7 @@ def _pictures_differ(script_run: ScriptRun, exactly: bool) -> str:
 
 
 def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str]) -> str:
-    """How much is missing of the speedup; empty if it is kept."""
+    """How far the speedup falls short; empty if it is kept."""
     if measured.high >= expected.low:
         return ""
     missing = 1 - measured.value / expected.low
@@ -238,7 +238,7 @@ def _is_slower(measured: Estimate, expected: Estimate, disturbed: Sequence[str])
 def _takes_longer(
     taken: Estimate, asked_s: float | None, batch_size: int, disturbed: Sequence[str]
 ) -> str:
-    """By how much a picture takes longer than a task asked for; empty if it does not."""
+    """How much longer a picture takes than a task asked for; empty if it does not."""
     if asked_s is None or taken.low <= asked_s:
         return ""
     return (

@@ -1,1 +1,1 @@
-"""Tasks: from sentences and files to what is asked for."""
+"""Tasks: reading wishes from sentences and files."""

@@ -1,4 +1,4 @@
-"""The values of a task's entry: each is read by the words of a sentence."""
+"""The values of a task's entry: each is read with the words of a sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.records.budgets import MEMORY
 from storage.spelling import likely, suggested
 
 MEMORY_KEY = "memory"
-"""How an entry names the most peak memory."""
+"""The key of the peak memory limit in an entry."""
 
 _JSON_EXAMPLES = {
     "pipeline": '"tiny-shapes"',
@@ -42,7 +42,7 @@ def read_value(key: str, value: Any) -> Reading:
         if key == "loss_budget" and abs(value) >= 1:
             raise InputError(f'{piece} must be a share such as 0.02, or text such as "2%"')
         return Reading({key: {value: piece}}, ())
-    # Text without a digit is no number, whatever names are known.
+    # Text without a digit is not a number, whatever names are known.
     if not isinstance(value, str) or (is_number and not any(map(str.isdecimal, value))):
         raise InputError(f'{piece} cannot be read; write it like "{key}": {_JSON_EXAMPLES[key]}')
     reading = parse(f"{_LABELS.get(key, '')} {value}")
@@ -77,7 +77,7 @@ def read_budgets(value: Any) -> Reading:
 
 
 def _in_json(value: Any) -> str:
-    """A value as JSON has it; of what is nested, which may be endless, its kind."""
+    """A value as JSON writes it; for a nested one, which may be endless, its kind."""
     if isinstance(value, str):
         return value
     return shown(value).lower() if isinstance(value, bool) else shown(value)

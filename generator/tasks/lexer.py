@@ -39,8 +39,8 @@ _SEPARATORS = frozenset(",;|()[]\"'`!?&+/-.") | frozenset(
 )
 _LINKS = frozenset(":=@")
 _OPERATORS = frozenset("+-/")
-# One character for one, so that places in both texts agree. A full-width comma stays: it is never
-# part of a number.
+# One character for one, so that positions in both texts agree. A full-width comma stays: it is
+# never part of a number.
 _PLAIN = str.maketrans(
     {chr(code): chr(code - 0xFEE0).lower() for code in range(0xFF01, 0xFF5F) if code != 0xFF0C}
     | {chr(code): chr(code).lower() for code in (*range(0x41, 0x5B), *range(0x391, 0x3AA))}
@@ -53,7 +53,7 @@ _LETTER = r"[^\W\u2e80-\U0010ffff]"
 _WORD = re.compile(rf"(?:{_LETTER}|[.-])*{_LETTER}\+*")
 _NUMBER_RUN = re.compile(r"-?\.?[0-9]+(?:[.,_'][0-9]+)*")
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
-# A thousand to some, and one to others.
+# A thousand to some people, and one to others.
 _THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.000")
 _JOINT = re.compile(r"[ _-]+")
 _DIGIT_JOINT = re.compile(r"((?<=[0-9])-(?=[0-9]))|[ _-]+")
@@ -64,10 +64,10 @@ class Token:
     """A piece of the text.
 
     Attributes:
-        kind: What it is to the grammar.
-        value: A name as the catalogue has it, the digits of a number, or what to write in place
-            of an unclear word; otherwise empty.
-        text: The text itself, lower case and with ASCII forms in place of full-width ones.
+        kind: Its kind in the grammar.
+        value: A name as the catalogue writes it, the digits of a number, or the advice for an
+            unclear word; otherwise empty.
+        text: The text itself, in lower case and with ASCII forms instead of full-width ones.
         start: Where it begins in the text of the task.
         end: Where it ends.
     """
@@ -83,7 +83,7 @@ def lex(text: str) -> list[Token]:
     """Cut a task into tokens; each character is in a token or is a space.
 
     Raises:
-        InputError: If a piece is unclear, or no known word and no number; the text quotes it.
+        InputError: If a piece is unclear, or neither a known word nor a number; the text quotes it.
     """
     check_length(text)
     plain = text.translate(_PLAIN)
@@ -107,7 +107,7 @@ def lex(text: str) -> list[Token]:
 
 
 def check_length(text: str) -> None:
-    """Hold a task to a length that is quick to read.
+    """Refuse a task that is too long to read quickly.
 
     Raises:
         InputError: If it is longer.
@@ -156,13 +156,13 @@ def _words(kinds: Container[Kind] = frozenset(Kind)) -> re.Pattern[str]:
     words = sorted(
         {word.lower() for word, kind, _ in _entries() if kind in kinds}, key=len, reverse=True
     )
-    # Without this, SD1.5 would be found in SD1.55 and in SD1.5-inpainting.
+    # Otherwise SD1.5 would be found in SD1.55 and in SD1.5-inpainting.
     inside = rf"(?<={_LETTER})[-.]?{_LETTER}|(?<=\+)(?:{_LETTER}|\+)"
     return re.compile(rf"(?:{'|'.join(map(_pattern, words))})(?!{inside})")
 
 
 def _pattern(word: str) -> str:
-    # Between digits a joint must be there: "2 1" is two numbers.
+    # Digits need a joint between them: "2 1" is two numbers.
     joints = ("[-_]" if digits else "(?: *|[_-])" for digits in _DIGIT_JOINT.findall(word))
     parts = map(re.escape, _JOINT.split(word))
     return next(parts) + "".join(joint + part for joint, part in zip(joints, parts, strict=True))
@@ -182,7 +182,7 @@ _SUGGESTIONS = {
 
 
 def _word(plain: str, place: int, behind_number: bool = False) -> Token | None:
-    # "5 ms SSIM at least 0.9" has a unit, and no MS-SSIM.
+    # "5 ms SSIM at least 0.9" has a unit, not an MS-SSIM.
     unit = _UNIT_WORDS.match(plain, place) if behind_number else None
     found = unit or _WORDS.match(plain, place)
     if found is None:
@@ -202,7 +202,7 @@ def _number(plain: str, place: int) -> Token | None:
 
 
 def _unit_place(text: str, plain: str, number: Token) -> int:
-    """Where to go on behind a number: what touches it must be its unit, as in 3x or 25-step."""
+    """Where to continue after a number: touching text must be its unit, as in 3x or 25-step."""
     piece = text[number.start : number.end]
     if not _NUMBER.fullmatch(number.text) or _THOUSANDS.fullmatch(number.text):
         raise InputError(f"{quote(piece)} can be read in more than one way; write it like 3.04")
@@ -231,7 +231,7 @@ def _mark(plain: str, place: int) -> Token | None:
     before, after = plain[:place].rstrip()[-1:], plain[place + 1 :].lstrip()[:1]
     if char in _OPERATORS and before.isdigit() and after.isdigit():
         return None
-    # As a sign or inside a word these mean something: -3, .x, !ToMe
+    # As a sign or inside a word these have a meaning: -3, .x, !ToMe
     if char in "-.!" and after == plain[place + 1 : place + 2] and re.match(_LETTER, after):
         return None
     return Token(Kind.SEPARATOR, "", char, place, place + 1)
@@ -253,7 +253,7 @@ def _unknown(text: str, plain: str, place: int) -> InputError:
 
 
 def known_names() -> str:
-    """What a task can name, in one line."""
+    """The names that a task can use, in one line."""
     return (
         f"pipelines: {', '.join(PIPELINE_WORDS)}; methods: {', '.join(METHOD_WORDS)}; "
         "schedulers: DDIM, DPM-Solver++, UniPC and class names of diffusers"

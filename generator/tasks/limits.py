@@ -1,4 +1,4 @@
-"""What a number of a task limits where it is said of a metric or of memory."""
+"""The limits of a task on a metric or on memory."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from storage.records.budgets import (
 MEMORY_EXAMPLE = '"memory at most 20 GiB"'
 
 _BESIDE = frozenset({Kind.LOSS, Kind.QUALITY})
-"""What may stand beside a metric's name."""
+"""The kinds of words that may stand next to a metric's name."""
 
 
 class Limit(NamedTuple):
     """A budget of a task.
 
     Attributes:
-        name: A metric's, or `memory_mib`.
+        name: A metric's name, or `memory_mib`.
         most: The greatest loss, or the most memory.
-        notes: What could have been read otherwise.
+        notes: Pieces that could have been read differently.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Limit(NamedTuple):
 
 
 def read_limit(measure: Measure, piece: str) -> Limit | None:
-    """Tell what a measure limits; None if it is neither a metric nor memory.
+    """Read the limit that a measure sets; None if it is neither on a metric nor on memory.
 
     Args:
         measure: The measure.
-        piece: The text of it, in quotes.
+        piece: Its text, in quotes.
 
     Raises:
         InputError: If it can be read in more than one way, or limits nothing that a task can.
@@ -83,7 +83,7 @@ def _memory(measure: Measure, number: Decimal, piece: str) -> Limit:
 
 
 def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limit:
-    """The greatest loss in a metric, from that loss or from the least value."""
+    """Read the greatest loss in a metric, from a loss or from the least value."""
     words, kinds = metric_title(metric.name), measure.kinds
     example = f'"{words} loss at most 10%"'
     if measure.unit_kind is Kind.PERCENT:
@@ -109,7 +109,7 @@ def _loss(metric: Metric, measure: Measure, number: Decimal, piece: str) -> Limi
             f"write {example}"
         )
     most = metric.lost(float(number))
-    # As written: 1 - 0.9 in floats is not 0.1.
+    # In decimals: 1 - 0.9 in floats is not 0.1.
     exact = float(1 - number)
     most = exact if abs(exact - most) < 1e-9 else most
     if not 0 <= most <= MOST_LOSS:

@@ -1,4 +1,4 @@
-"""A number of a task with the words that belong to it, before anybody says what it means."""
+"""A number of a task with the words that belong to it, before its meaning is decided."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLES = {
     Kind.MEMORY: MEMORY,
 }
 TOPICS = {Kind.TIME: "latency_s", Kind.SPEED: "speedup", Kind.QUALITY: "quality"}
-"""Words that say what a share is of; beside other numbers most of them say nothing."""
+"""Words that say what a share is a share of; with other numbers most of them say nothing."""
 
 BOUNDS = frozenset({Kind.AT_LEAST, Kind.AT_MOST})
 
@@ -36,15 +36,15 @@ MOST = frozenset({Kind.AT_MOST, Kind.OR_LESS})
 
 @dataclass
 class Measure:
-    """A number and all that says what it is.
+    """A number and the words that say what it is.
 
     Attributes:
         number: The number.
         before: The roles, topics and bounds before it.
         unit: Its unit.
-        after: The roles, topics and bounds behind it.
+        after: The roles, topics and bounds after it.
         per_image: Whether it is said to be per image.
-        by: Whether it is said by how much something is to change.
+        by: Whether it says by how much something changes.
     """
 
     number: Token
@@ -61,27 +61,27 @@ class Measure:
 
     @property
     def kinds(self) -> set[Kind]:
-        """What its roles, topics and bounds are."""
+        """The kinds of its roles, topics and bounds."""
         return {token.kind for token in (*self.before, *self.after)}
 
     @property
     def unit_kind(self) -> Kind | None:
-        """What its unit is."""
+        """The kind of its unit."""
         return self.unit.kind if self.unit else None
 
     @property
     def has_role(self) -> bool:
-        """Whether a word says what it is."""
+        """Whether a word says what the number is."""
         topics = TOPICS.keys() if self.unit_kind is Kind.PERCENT else set()
         return bool(self.kinds & (ROLES.keys() | topics))
 
     @property
     def has_bound(self) -> bool:
-        """Whether a word says from which side it bounds."""
+        """Whether a word says from which side the number bounds."""
         return bool(self.kinds & (LEAST | MOST))
 
     def takes(self, role: Kind) -> bool:
-        """Whether a role behind it can be its own."""
+        """Whether a role after it can belong to it."""
         if self.unit is None:
             return role is not Kind.STEPS
         if self.unit.kind is Kind.PERCENT:

@@ -1,4 +1,4 @@
-"""What a number of a task is: its unit and the words of its own measure say it, nothing else."""
+"""The meaning of a task's number, from its unit and the words of its own measure alone."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _SHARES = {
 """How a percentage of each is written."""
 
 _LIKELY_SHARE = Decimal("0.1")
-"""Above this a loss without % may have been meant as percents, and how it is read is told."""
+"""A loss above this without % may have been meant as percents, so a note says how it is read."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a measure says.
+    """The meaning of a measure.
 
     Attributes:
-        name: A field of `Task`, or what one of its budgets limits.
+        name: A field of `Task`, or the name of one of its budgets.
         value: Its value.
-        notes: What could have been read otherwise.
+        notes: Pieces that could have been read differently.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Said:
 
 
 def read_measure(measure: Measure, piece: str) -> Said:
-    """Tell what a measure says.
+    """Read the meaning of a measure.
 
     Args:
         measure: The measure.
-        piece: The text of it, in quotes.
+        piece: Its text, in quotes.
 
     Raises:
         InputError: If it says nothing, more than one thing, or what no task can ask for.
@@ -64,7 +64,7 @@ def read_measure(measure: Measure, piece: str) -> Said:
     _check_unit(name, piece, measure, number)
     faster = Kind.FASTER in measure.kinds
     if faster and number <= 1:
-        # One time faster is as fast to some and twice as fast to others.
+        # "One time faster" means as fast to some people and twice as fast to others.
         raise _ambiguous(piece, f'"at least {(1 + abs(number)).normalize():f}x"')
     notes = []
     if name == "speedup" and (faster or not measure.has_bound):
@@ -75,18 +75,18 @@ def read_measure(measure: Measure, piece: str) -> Said:
         notes.append(f"{piece} is read as a loss of at most {100 * number:.3g}%")
     if name == "steps":
         return Said(name, int(number), tuple(notes))
-    # Divided as written: 2.3 / 100 in floats is not 0.023.
+    # Divided in decimals: 2.3 / 100 in floats is not 0.023.
     divisor = 1000 if measure.unit_kind is Kind.MILLISECONDS else 1
     return Said(name, float(number / divisor), tuple(notes))
 
 
 def expected() -> str:
-    """How numbers are written, in one line."""
+    """How to write numbers, in one line."""
     return f"write numbers like {', '.join(EXAMPLES.values())}"
 
 
 def _name(measure: Measure, piece: str) -> str:
-    """The field that a number which is no percentage is for."""
+    """The field that a number belongs to, if it is not a percentage."""
     unit, kinds = measure.unit_kind, measure.kinds
     names = {ROLES[kind] for kind in kinds if kind in ROLES}
     if unit in UNIT_OF:
@@ -94,7 +94,7 @@ def _name(measure: Measure, piece: str) -> str:
     if not names:
         raise InputError(f"{piece} does not say what it is; {expected()}")
     behind = {token.kind for token in measure.after}
-    # "2x the time" is slower, and "2x the quality" no speed at all.
+    # "2x the time" is slower, and "2x the quality" is not a speed.
     if (
         unit is Kind.TIMES
         and not kinds & ROLES.keys()
@@ -150,12 +150,12 @@ def _ambiguous(piece: str, example: str) -> InputError:
 
 
 def _is_whole(measure: Measure) -> bool:
-    """Whether a share of the time is what is left of it: "at most 50%", "50% of the time"."""
+    """Whether a share of the time is the remaining time: "at most 50%", "50% of the time"."""
     return measure.has_bound or any(token.kind in TOPICS for token in measure.after)
 
 
 def _check_side(name: str, piece: str, kinds: set[Kind], example: str) -> None:
-    """Refuse what asks for the opposite of what a task can ask for."""
+    """Refuse the opposite of what a task can ask for."""
     wrong, why = {
         "speedup": (MOST, "limits the speed from above, and a task says the least speedup"),
         "latency_s": (LEAST, "limits the time from below, and a task says the most time"),

@@ -10,9 +10,9 @@
     bound   = "at least" | "at most" | "or more" | "or less" ;
     unit    = "x" | "%" | "s" | "ms" | "GiB" | "dB" | [ scheduler ] "steps" ;
 
-Only its unit and the marks of its own measure say what a number is, never its place among the
-others: a number without them is an error, and so are marks that disagree, and roles and bounds
-that have no number (generator/tasks/measures.py). A topic without a number is a filler.
+The meaning of a number follows from its unit and the marks of its own measure, never from its
+place among other numbers. Numbers without them, marks that disagree, and roles and bounds without
+a number are errors (generator/tasks/measures.py). A topic without a number is a filler.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _SKIPPED = frozenset({Kind.FILLER, Kind.PER_IMAGE, Kind.WHOLE, Kind.BY})
 
 @dataclass(frozen=True)
 class Reading:
-    """What a text says, before it is held against what a task needs.
+    """The content of a text, before it is checked against what a task needs.
 
     Attributes:
         found: By field of `Task`, each value given for it and the pieces of text that give it.
-        notes: What was read in one of several ways.
+        notes: Pieces that could have been read differently.
     """
 
     found: dict[str, dict[Value, str]]
@@ -51,7 +51,7 @@ def parse(text: str) -> Reading:
     """Read the names and numbers of a sentence.
 
     "3x faster" is a speedup of at least 3, in Chinese too; a time without "per image" is per
-    image. Both are said in the notes.
+    image. The notes say so in both cases.
 
     Raises:
         InputError: If a piece is unknown, unclear or without a role; the text quotes it.
@@ -142,13 +142,13 @@ class _Parser:
         return token
 
     def _after(self, measure: Measure) -> None:
-        """Take the marks behind a number, but not those of the next number."""
+        """Take the marks after a number, but not those of the next number."""
         while (place := self._next_mark(measure)) is not None:
             measure.after.append(self.tokens[place])
             self.place = place + 1
 
     def _next_mark(self, measure: Measure) -> int | None:
-        """Where the next mark of a number stands behind it, if there is one."""
+        """The position of a number's next mark after it, if there is one."""
         of_topics = measure.unit_kind in (Kind.PERCENT, Kind.TIMES)
         place = self._behind(_SKIPPED if of_topics else _SKIPPED | TOPICS.keys(), self.place)
         kind = self._kind(place)

@@ -1,4 +1,4 @@
-"""A task: one request, from a sentence or an entry, and back."""
+"""A task: one request, read from a sentence or an entry, and written back."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def _of_use(loss_budget: float | None) -> float | None:
 
 
 class Task(BaseModel):
-    """One request. All but `text` and `notes` is of a closed vocabulary or a number in range.
+    """One request. All but `text` and `notes` is from a closed vocabulary or a number in range.
 
     Attributes:
         pipeline: A catalogue name.
-        scheduler: As studies name it.
+        scheduler: Its name, as studies write it.
         steps: num_inference_steps.
-        methods: Method names in the order in which they are applied.
+        methods: Method names, in the order of application.
         speedup: The least speedup wanted.
         latency_s: The most seconds per image wanted.
-        loss_budget: The greatest clip_loss allowed, as a share of the baseline's score; None, where
-            other metrics are limited and it is not, leaves it to the study.
-        budgets: What else is limited: metrics by name, and `memory_mib`, each with its most.
-        settings: How pictures are drawn; what it does not say may be any.
-        text: What the person wrote; it must not reach generated code.
-        notes: The defaults that were taken, and what could have been read otherwise.
+        loss_budget: The greatest clip_loss allowed, as a share of the baseline's score. None, if
+            other metrics are limited and it is not, means the study's own.
+        budgets: The other limits: metrics by name, and `memory_mib`, each with its greatest value.
+        settings: How pictures are drawn; settings that it leaves out may be any.
+        text: The user's own text; it must not reach generated code.
+        notes: The defaults taken, and pieces that could have been read differently.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -100,7 +100,7 @@ class Task(BaseModel):
 
     @property
     def combination(self) -> Combination:
-        """What is to be accelerated, and with what."""
+        """What to accelerate, and with which methods."""
         return Combination(
             pipeline=self.pipeline, scheduler=self.scheduler, steps=self.steps, methods=self.methods
         )
@@ -111,7 +111,7 @@ OWN = tuple(name for name in Task.model_fields if name not in ("settings", "text
 _LIMITED = frozenset({*METRIC_WORDS, MEMORY})
 
 FIELDS = (*OWN, *KEYS)
-"""What an entry of a task file can say."""
+"""The keys of an entry of a task file."""
 
 
 def read_task(text: str) -> Task:
@@ -130,7 +130,7 @@ def load_json(text: str) -> Any:
     """Read JSON in which no key is given twice.
 
     Raises:
-        InputError: If it is no such JSON.
+        InputError: If it is not such JSON.
     """
     check_length(text)
     try:
@@ -181,7 +181,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _settle(reading: Reading, text: str) -> Task:
-    """Hold what was read against what a task needs."""
+    """Check the content of a text against what a task needs."""
     found = reading.found
     for name, values in found.items():
         if name != "methods" and len(values) > 1:

@@ -19,11 +19,11 @@ from storage.foreign import ForeignTextError, compose_yaml, construct_yaml
 
 @dataclass(frozen=True)
 class Unparsed:
-    """An entry that is no task.
+    """An entry that is not a task.
 
     Attributes:
         text: How it was written.
-        reason: One line for people: the piece at fault and what was expected.
+        reason: One line for users: the piece at fault and what was expected.
     """
 
     text: str
@@ -65,16 +65,16 @@ def read_tasks(path: Path) -> list[Task | Unparsed]:
 
 
 def read_again(text: str) -> Task:
-    """Read a task from its text alone, as `Task.text` keeps it, whatever file it stood in.
+    """Read a task from its text alone, as `Task.text` keeps it, whatever file it was in.
 
     Raises:
-        InputError: If it is no task, or none any more.
+        InputError: If it is not a task, or no longer one.
     """
     try:
         return read_task(text)
     except InputError:
         first, _, others = text.partition("\n")
-        # The first line of a YAML item was cut off behind its dash.
+        # The first line of a YAML item was cut off after its dash.
         item = next(_yaml_items(f"- {first}\n{indent(dedent(others), '  ')}"), None)
         if isinstance(item, Task):
             return item
@@ -111,7 +111,7 @@ def _read_json(line: str) -> Task:
 
 
 def _read_yaml(node: yaml.Node, text: str) -> Task:
-    """Build one item alone, so that what is wrong with it stays with it."""
+    """Build one item alone, so that an error in it affects no other."""
     if isinstance(node, yaml.MappingNode):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         for key in keys:
@@ -138,5 +138,5 @@ def _attempt(text: str, read: Callable[[], Task]) -> Task | Unparsed:
 
 
 def _lines(content: str) -> Iterator[str]:
-    # Not splitlines, which also ends lines inside of JSON strings.
+    # Not splitlines, which also splits at line breaks inside JSON strings.
     return (line.strip() for line in content.split("\n") if line.strip())

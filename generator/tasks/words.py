@@ -2,7 +2,7 @@
 
 A space or `-` inside a word may also be spaces, `-`, `_` or nothing (but not nothing or spaces
 between digits); case does not matter.
-Adding a word is adding an entry; no two entries may read alike.
+To add a word, add an entry; no two entries may read alike.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from storage.records.budgets import CLIP_LOSS, MIB_PER_UNIT
 
 
 class Kind(Enum):
-    """What a token is to the grammar."""
+    """The kinds of tokens in the grammar."""
 
     PIPELINE = "pipeline"
     SCHEDULER = "scheduler"
@@ -56,17 +56,17 @@ _METRIC_ALIASES = {
 }
 
 PIPELINE_WORDS = {name: entry.words for name, entry in PIPELINES.items()}
-"""Pipelines, and what else each is called."""
+"""Pipelines, and their other names."""
 
 METHOD_WORDS = {name: method.words for name, method in METHODS.items()}
-"""Methods, and what else each is called; the first is how `task_sentence` writes it."""
+"""Methods, and their other names; `task_sentence` writes the first."""
 
 METRIC_WORDS: dict[str, tuple[str, ...]] = {
     name: (metric.title, *_METRIC_ALIASES.get(name, ()))
     for name, metric in METRICS.items()
     if name != CLIP_LOSS
 }
-"""Metrics, and what else each is called. That of the CLIP loss is what a task calls its loss."""
+"""Metrics, and their other names. The CLIP loss is absent: a task just calls it loss."""
 
 BYTES: dict[str, tuple[str, ...]] = dict.fromkeys(MIB_PER_UNIT, ())
 """Units of memory."""
@@ -128,7 +128,7 @@ PHRASES: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.DECIBELS: ("db",),
 }  # fmt: skip
-"""What gives a number its meaning."""
+"""Words that give a number its meaning."""
 
 FILLERS: tuple[str, ...] = (
     # English
@@ -150,7 +150,7 @@ FILLERS: tuple[str, ...] = (
     "采样", "采样器", "采用", "需", "需要", "与", "通过", "进行", "代码", "帮我", "比",
     "保持", "尽可能快", "加", "加上", "搭配", "跑",
 )  # fmt: skip
-"""Words that carry no meaning of their own; nothing else is passed over."""
+"""Words without a meaning of their own; no others are skipped."""
 
 UNCLEAR: dict[str, str] = {
     "SD": "say which: SD1.5, SD2.1 or SDXL",
@@ -200,4 +200,4 @@ UNCLEAR: dict[str, str] = {
         'write the number in digits and with its unit, such as "2x", "2%" or "20 steps"',
     ),
 }  # fmt: skip
-"""What a task cannot hold although people write it, and what to write instead."""
+"""Things that a task cannot hold although people write them, and what to write instead."""

@@ -20,7 +20,7 @@ from storage.records.budgets import (
 
 _EN = {CLIP_LOSS: "loss", MEMORY: "memory"}
 _ZH = {CLIP_LOSS: "精度损失", MEMORY: "显存"}
-"""What a budget limits where it is not the loss in a metric that has a name."""
+"""Names of the budgets other than losses in metrics."""
 
 
 def asked_limits(budgets: Budgets) -> dict[str, Any]:

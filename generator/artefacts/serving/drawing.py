@@ -1,6 +1,6 @@
-"""Drawing what many ask for with one pipe, one batch at a time.
+"""Drawing for many users with one pipe, one batch at a time.
 
-An emitted service carries this source; it imports nothing of ours but what is carried too.
+An emitted service carries this source; of ours it imports other carried code only.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Tier:
     """One quality of pictures.
 
     Attributes:
-        name: What a request calls it.
+        name: The name that requests use.
         point: The trial that it applies; tiers of one trial are drawn together.
         patch: Patches a pipe, and returns the call that generates; given the pipe, its plain call,
             and what is captured and kept. None draws with the plain pipe.
         batches: How many pictures are drawn at once, ascending from 1.
         warms_up: Whether the first picture of each batch size takes longer, as it is compiled or
             captured.
-        held: What of a request must stay as it was measured, and why.
-        figures: What was measured.
+        held: What in a request must stay as it was measured, and why.
+        figures: The measured figures.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Tier:
 
 @dataclass(frozen=True)
 class Order:
-    """One picture that is asked for."""
+    """One requested picture."""
 
     tier: Tier
     prompt: str
@@ -61,14 +61,14 @@ class Order:
     @property
     def kind(self) -> tuple[Any, ...]:
         """Orders of one kind are drawn together."""
-        # Without any, a pipeline may not encode an empty one.
+        # Without a negative prompt, a pipeline may not encode an empty one.
         negative = bool(self.negative_prompt)
         return (self.tier.point, self.steps, self.height, self.width, negative)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, and the batch that it was drawn in: its number, and the picture's place there."""
+    """A picture, the number of the batch it was drawn in, and its place there."""
 
     picture: Any
     batch: int
@@ -77,7 +77,7 @@ class Drawn:
 
 
 class FullError(Exception):
-    """Too many wait already; `seconds` tells when to ask again."""
+    """Too many orders wait already; `seconds` says when to ask again."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"too many requests wait; ask again in {seconds} s")
@@ -85,16 +85,16 @@ class FullError(Exception):
 
 
 class StoppedError(Exception):
-    """The service ends, and draws nothing more."""
+    """The service is stopping, and draws nothing more."""
 
 
 @dataclass
 class Drawer:
-    """Draws with one pipe in one thread, so that nothing of a pipe is ever used by two.
+    """Draws with one pipe in one thread, so that no two threads ever use the pipe.
 
     Attributes:
         pipe: The diffusers pipeline, plain.
-        settings: What every call is given besides what an order says.
+        settings: Arguments of every call, in addition to those of an order.
         most_waiting: How many orders may wait.
     """
 
@@ -117,12 +117,12 @@ class Drawer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it draws what is asked for."""
+        """Whether it takes orders."""
         return not self.has_ended and not self._stopping
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more is ever drawn, not what waits either."""
+        """Whether nothing is ever drawn again, not even orders that wait."""
         return not self._thread.is_alive()
 
     @property
@@ -131,11 +131,11 @@ class Drawer:
         return len(self._waiting)
 
     def ask(self, order: Order) -> Future[Drawn]:
-        """Let a picture be drawn; a future that is cancelled before its turn is passed over.
+        """Queue a picture to be drawn; a future cancelled before its turn is skipped.
 
         Raises:
             FullError: If too many wait.
-            StoppedError: If the service ends.
+            StoppedError: If the service is stopping.
         """
         future: Future[Drawn] = Future()
         with self._changed:
@@ -158,7 +158,7 @@ class Drawer:
                 future.result()
 
     def stop(self) -> None:
-        """Draw the batch that is begun, refuse all that waits, and give the pipe back plain."""
+        """Finish the current batch, refuse waiting orders, and restore the pipe."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -175,7 +175,7 @@ class Drawer:
         self._leave()
 
     def _next_batch(self) -> list[tuple[Order, Future[Drawn]]]:
-        """Who waited longest, and others of that kind; nothing if the service ends."""
+        """The longest waiting order and others like it; none if the service is stopping."""
         with self._changed:
             while not self._stopping:
                 self._drop_cancelled()
@@ -195,17 +195,17 @@ class Drawer:
         self._waiting.extend(kept)
 
     def _draw(self, batch: list[tuple[Order, Future[Drawn]]]) -> None:
-        """Draw a batch and hand its pictures out, or the reason why there are none."""
+        """Draw a batch and deliver its pictures, or the reason why there are none."""
         self._batch += 1
         orders = [order for order, _ in batch]
         futures = [future for _, future in batch]
-        # From here on who asked cannot cancel it.
+        # From here on the client cannot cancel it.
         wanted = [future.set_running_or_notify_cancel() for future in futures]
         try:
             pictures = self._pictures(orders)
         except Exception as error:
             logging.getLogger("accelfront").exception("batch %d failed", self._batch)
-            # What a call leaves that did not end must not reach the next picture.
+            # What an aborted call leaves behind must not reach the next picture.
             self._leave()
             for future, is_wanted in zip(futures, wanted, strict=True):
                 if is_wanted:
@@ -219,7 +219,7 @@ class Drawer:
         try:
             return self._generate(orders)
         except torch.OutOfMemoryError:
-            # What is captured for other tiers, or batches, takes memory that this one needs.
+            # Captures for other tiers or batches take memory that this one needs.
             self._leave()
             if not any(self._captures.values()):
                 raise
@@ -232,7 +232,7 @@ class Drawer:
         first = orders[0]
         self._enter(first.tier)
         given: dict[str, Any] = {**self.settings}
-        # Of some pipelines an empty one too turns the guidance on.
+        # In some pipelines even an empty one turns the guidance on.
         if first.negative_prompt or "true_cfg_scale" in given:
             given["negative_prompt"] = [order.negative_prompt for order in orders]
         pictures: list[Any] = self.pipe(
@@ -248,7 +248,7 @@ class Drawer:
         return pictures
 
     def _enter(self, tier: Tier) -> None:
-        """Let the pipe be that of a tier."""
+        """Patch the pipe for a tier."""
         if tier.point == self._applied:
             return
         self._leave()
@@ -259,6 +259,6 @@ class Drawer:
         self._applied = tier.point
 
     def _leave(self) -> None:
-        """Let the pipe be plain, exactly as it was loaded."""
+        """Make the pipe plain, exactly as it was loaded."""
         self._applied = ""
         self._undo()

@@ -1,4 +1,4 @@
-"""An emitted service: the qualities that a study found, as a program that draws for many."""
+"""An emitted service: the qualities that a study found, as a program that draws for many users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from storage.records.study import Study
 from storage.records.trial import Trial
 
 LIBRARIES = ("fastapi", "uvicorn")
-"""What a service needs besides; accelfront's extra `service` has them."""
+"""The libraries that a service needs in addition; accelfront's extra `service` has them."""
 
 CARRIED = [
     *((f"{serving}.web", name) for name in ("make_app", "Measured")),
@@ -46,8 +46,8 @@ class Quality(NamedTuple):
 
     Attributes:
         name: One of `NAMES`.
-        trial: What it applies; None is the plain pipeline.
-        what: What it is, in words.
+        trial: The trial that it applies; None is the plain pipeline.
+        what: Its description.
     """
 
     name: str
@@ -56,17 +56,17 @@ class Quality(NamedTuple):
 
 
 def service_name(study: Study, trial: Trial) -> str:
-    """Name the service of a study whose balanced quality is a trial, so that it can be imported."""
+    """Name a study's service by the trial of its balanced quality, so that it can be imported."""
     return re.sub(r"\W", "_", Path(script_name(study, trial)).stem) + "_service.py"
 
 
 def qualities(choice: Choice) -> list[Quality]:
     """Take the qualities of a service from a study.
 
-    Balanced is what was chosen. Best is the fastest point that leaves nothing out, or the plain
-    pipeline where none is faster. Fast is the fastest point inside all budgets by its means, which
-    is the bolder point where the study's answer was chosen; it is balanced once more if that is no
-    faster. No point outside a budget is offered, as no other face offers one.
+    Balanced is the chosen trial. Best is the fastest point that leaves nothing out, or the plain
+    pipeline if none is faster. Fast is the fastest point inside all budgets by its means, which
+    is the bolder point if the study's answer was chosen; it equals balanced if that point is no
+    faster. No point outside a budget is offered, as everywhere else.
     """
     study, chosen, budgets = choice.study, choice.trial, choice.budgets
     inside = budgets.in_words()
@@ -94,8 +94,8 @@ def render_service(choice: Choice, source: Source) -> str:
         source: What it loads by default, as `find_source` found it.
 
     Raises:
-        InputError: If the study holds what no study of ours can, or a trial accelerates nothing.
-        RefusedError: If methods do not go together.
+        InputError: If the study holds values that none of ours can, or a trial accelerates nothing.
+        RefusedError: If methods do not work together.
     """
     study, chosen = choice.study, choice.trial
     found = qualities(choice)
@@ -135,17 +135,17 @@ FIXED = "this quality is compiled or captured for it"
 def _tier(
     choice: Choice, quality: Quality, methods: Mapping[int, Sequence[Applied]]
 ) -> dict[str, Any]:
-    """What the template says of a quality."""
+    """What the template says about a quality."""
     trial, most = quality.trial, choice.study.protocol.batch_size
     some = [] if trial is None else [method for method, _ in methods[trial.number]]
     family = find_pipeline(choice.study.combination.pipeline).family.values
     held = held_settings(some, family)
-    # Guidance is not asked for.
+    # The pipeline takes no guidance.
     held.pop(family.guidance_keyword, None)
     warms_up = any(method.is_lossless for method in some)
     batches = range(1, most + 1)
     if any(method.has_hit is not None for method in some):
-        # It decides for a batch, so that a picture would depend on the others in it.
+        # It decides for a whole batch, so a picture would depend on the others in it.
         batches = range(1, 2)
     elif warms_up:
         # Each size is compiled or captured, and takes memory.
@@ -185,7 +185,7 @@ def _figures(choice: Choice, trial: Trial | None) -> dict[str, Any]:
 
 
 def _told(quality: Quality) -> str:
-    """A line of the service's head on a quality."""
+    """The line about a quality in the service's head."""
     trial = quality.trial
     figures = (
         "1x"

@@ -1,6 +1,6 @@
-"""The web's side of a service: what may be asked for, and how pictures are handed out.
+"""The web side of a service: what a request may ask for, and how it gets its pictures.
 
-An emitted service carries this source; it imports nothing of ours but what is carried too.
+An emitted service carries this source; of ours it imports other carried code only.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from generator.artefacts.serving.drawing import (
 )
 
 MOST_LETTERS = 2000
-"""Of a prompt; a text encoder reads far less of it."""
+"""Characters of a prompt; a text encoder reads far fewer."""
 
 MOST_BYTES = 2 * 12 * MOST_LETTERS + 1024
-"""Of a request's body: two texts, a letter of up to 12 bytes (two escapes) each, and the rest."""
+"""Of a request: two texts, up to 12 bytes (two escapes) a letter, and the rest."""
 
 SIDE = 16
 """Pixels that a picture's sides must be a multiple of, whatever the model."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
-"""How often it is looked whether who asked is still there."""
+"""Seconds between two checks whether the client is still there."""
 
 
 class Ask(BaseModel):
-    """What a picture is to be. What is left out is as it was measured."""
+    """What a picture should be. Fields left out stay as they were measured."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -57,14 +57,14 @@ class Ask(BaseModel):
 
 @dataclass(frozen=True)
 class Measured:
-    """How all tiers were measured, which is also the most that may be asked for.
+    """How all tiers were measured; a request may ask for no more than that.
 
     Attributes:
         steps: num_inference_steps.
         height: In pixels.
         width: In pixels.
-        negative_prompt: Given where a request gives none; None if nothing can be guided away from.
-        call: What every call is given besides.
+        negative_prompt: Used if a request gives none; None if there is no guidance.
+        call: Other arguments of every call.
     """
 
     steps: int
@@ -74,7 +74,7 @@ class Measured:
     call: Mapping[str, Any]
 
     def order(self, ask: Ask, tier: Tier) -> Order:
-        """What a request asks for.
+        """Turn a request into an order.
 
         Raises:
             HTTPException: With 422, if its tier cannot draw that, or it is too much.
@@ -114,13 +114,13 @@ class Measured:
 
 
 class SmallBodies:
-    """Refuses bodies of more than `MOST_BYTES`, whether their length is told or not."""
+    """Refuses bodies of more than `MOST_BYTES`, with or without a stated length."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a request as ASGI has it."""
+        """Serve a request, as ASGI defines it."""
         taken = 0
 
         async def receive_some() -> Any:
@@ -137,11 +137,11 @@ class SmallBodies:
 def make_app(
     load: Callable[[], Any], tiers: tuple[Tier, ...], measured: Measured, most_waiting: int
 ) -> FastAPI:
-    """Make the web application; the pipeline is loaded and warmed up when it is started.
+    """Make the web application; its start loads and warms up the pipeline.
 
     Args:
         load: Loads the plain pipeline.
-        tiers: The qualities, by which name each is asked for.
+        tiers: The qualities, by the name that requests use.
         measured: How they were measured.
         most_waiting: How many requests may wait.
     """
@@ -162,7 +162,7 @@ def make_app(
 
     @app.post("/pictures", response_class=Response)
     async def pictures(ask: Ask, request: Request) -> Response:
-        """Draw one picture, a PNG; its headers tell with what."""
+        """Draw one picture, a PNG; its headers say how it was drawn."""
         order = measured.order(ask, by_name[ask.quality])
         drawn = await draw(request, order)
         return Response(
@@ -178,12 +178,12 @@ def make_app(
 
     @app.get("/tiers")
     def show_tiers() -> dict[str, Any]:
-        """What each quality was measured to be."""
+        """The measured figures of each quality."""
         return {tier.name: {"trial": tier.point, **tier.figures} for tier in tiers}
 
     @app.get("/healthz")
     def health(request: Request, response: Response) -> dict[str, Any]:
-        """Whether it draws; 503 if it does not."""
+        """Whether the service draws; 503 if it does not."""
         drawer: Drawer = request.app.state.drawer
         response.status_code = 200 if drawer.is_alive else 503
         return {"status": "ok" if drawer.is_alive else "stopped", "waiting": drawer.waiting}
@@ -194,8 +194,8 @@ def make_app(
 def told(error: RequestValidationError) -> str:
     """What is wrong with a request, as JSON.
 
-    What was sent is not repeated, as JSON cannot write all that Python reads: NaN, and halves of
-    letters. The name of an unknown field is, escaped and cut short.
+    The input is not repeated, as JSON cannot write all that Python reads: NaN, and
+    lone surrogates. The name of an unknown field is, escaped and cut short.
     """
     wrong = [
         {
@@ -219,11 +219,11 @@ def start(
 
 
 async def draw(request: Request, order: Order) -> Drawn:
-    """Let a picture be drawn, unless who asked for it goes away.
+    """Queue a picture and wait for it, unless the client goes away.
 
     Raises:
-        HTTPException: With 503 if too many wait or the service ends, and with 500 if the picture
-            could not be drawn.
+        HTTPException: With 503 if too many wait or the service is stopping, and with
+            500 if the picture could not be drawn.
     """
     drawer: Drawer = request.app.state.drawer
     try:
@@ -242,7 +242,7 @@ async def draw(request: Request, order: Order) -> Drawn:
     except StoppedError as error:
         raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
     except (RuntimeError, ValueError, TypeError) as error:
-        # What torch and diffusers raise; the log has all of it.
+        # Errors of torch and diffusers; the log has all of it.
         raise HTTPException(500, "the picture could not be drawn") from error
 
 

@@ -1,1 +1,1 @@
-"""Writing artefacts: what of a trial reaches their code, and the source that they carry."""
+"""Writing artefacts: what reaches their code from a trial, and the source that they carry."""

@@ -1,4 +1,4 @@
-"""The source that an artefact carries: definitions of ours, with all that they name of ours."""
+"""The source that an artefact carries: our definitions, with everything of ours that they use."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from generator import __name__ as generator
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 OURS = (f"{accel_space}.", f"{generator}.")
-"""How the names of modules begin whose source is carried."""
+"""Name prefixes of the modules whose source is carried."""
 
 
 @dataclass
 class Carried:
-    """What an artefact carries; each name means one thing.
+    """The parts that an artefact carries; each name means one thing.
 
     Attributes:
         constants: Assignments, by name.
-        functions: Definitions of functions and classes, by name. What a function imports at its top
-            is in `imports` instead.
-        imports: Names that all of it imports, by module; a module without names is imported itself.
+        functions: Definitions of functions and classes, by name. The imports at a function's top
+            are in `imports` instead.
+        imports: Imported names, by module; a module without names is imported itself.
     """
 
     constants: dict[str, str] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class Carried:
 
 
 def carry(definitions: Iterable[tuple[str, str]]) -> Carried:
-    """Collect the source of functions and classes, and of what they name of ours.
+    """Collect the source of functions and classes, and of everything of ours that they use.
 
     Args:
-        definitions: A module of `OURS` and a name at its top, each. Modules are read and not
-            imported, as they may need libraries that are not here.
+        definitions: A module of `OURS` and a top-level name, each. Modules are read and not
+            imported, as they may need libraries that are not installed here.
     """
     carried = Carried()
     for module, name in definitions:
@@ -48,7 +48,7 @@ def carry(definitions: Iterable[tuple[str, str]]) -> Carried:
 
 
 def _carry_name(carried: Carried, module: str, name: str) -> None:
-    """Carry what a module means by a name, and what that names; a builtin needs nothing."""
+    """Carry what a name means in a module, and what that uses; a builtin needs nothing."""
     node = _bindings(module).get(name)
     if isinstance(node, Definition):
         if _is_new(carried.functions, name, _text(module, name)):
@@ -71,7 +71,7 @@ def _source(module: str) -> str:
 
 @cache
 def _bindings(module: str) -> dict[str, ast.stmt]:
-    """The statement at a module's top that gives a name its meaning."""
+    """The top-level statement of a module that defines a name."""
     bindings: dict[str, ast.stmt] = {}
     for node in ast.parse(_source(module)).body:
         if isinstance(node, Definition):
@@ -122,7 +122,7 @@ def _carry_import(carried: Carried, node: ast.Import | ast.ImportFrom, names: li
 
 
 def _is_new(pieces: dict[str, str], name: str, text: str) -> bool:
-    """Keep a piece; tell whether it was not there yet."""
+    """Keep a piece; return whether it is new."""
     is_new = name not in pieces
     if pieces.setdefault(name, text) != text:
         raise ValueError(f"two parts of one artefact name different things {name}")
@@ -132,9 +132,9 @@ def _is_new(pieces: dict[str, str], name: str, text: str) -> bool:
 def _without(
     source: str, definition: Definition, imports: list[ast.Import | ast.ImportFrom]
 ) -> str:
-    """The source of a definition, with its decorators, without some of its statements.
+    """The source of a definition with its decorators, without some of its statements.
 
-    The empty line behind these goes too.
+    The blank line after these goes too.
     """
     lines = source.split("\n")
     gone = {

@@ -1,4 +1,4 @@
-"""What a script says of itself: what it draws with, and what was measured of it."""
+"""What a script says about itself: how it draws, and what was measured."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def provenance(study: Study, trial: Trial, protocol: Protocol) -> str:
 
 
 def _weights(protocol: Protocol) -> str:
-    """What metrics with a model of their own loaded."""
+    """The models that metrics loaded."""
     return ", ".join(f"{each.metric} {each.name}" for each in protocol.weights)
 
 
 def _own_loss(trial: Trial) -> dict[str, str]:
-    """Its loss in the study's own metric, where that is another one: as it is judged."""
+    """Its judged loss in the study's own metric, if that is not the CLIP loss."""
     if trial.loss_name == CLIP_LOSS:
         return {}
     return {loss_title(trial.loss_name): _loss(trial.lost(trial.judged))}
@@ -104,7 +104,7 @@ def _warm_up(trial: Trial) -> dict[str, str]:
 
 
 def _confirmation(trial: Trial) -> dict[str, str]:
-    """What the trial came to on prompts that the search did not see, if that was measured."""
+    """The results on prompts that the search did not see, if they were measured."""
     if trial.confirmed is None:
         return {}
     again = trial.confirmed

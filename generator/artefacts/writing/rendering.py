@@ -1,4 +1,4 @@
-"""Writing artefacts: what scripts, modules and services say alike."""
+"""Writing artefacts: what scripts, modules and services have in common."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from storage.records.trial import Trial
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 LIBRARIES = ("torch", "diffusers", "transformers")
-"""What every artefact needs, as pip names it; a method's library comes on top."""
+"""The libraries that every artefact needs, as pip names them; methods add theirs."""
 
 
 def render(template: str, **values: Any) -> str:
     """Write an artefact.
 
-    All that is free text, such as the names of the device and of the model's folder, goes through
-    `literal` or `plain`; all else is a number or a name that the catalogue knows.
+    All free text, such as the names of the device and of the model's folder, goes through
+    `literal` or `plain`; everything else is a number or a name that the catalogue knows.
 
     Args:
-        template: The name of a file of `TEMPLATES`.
-        values: What it is made with.
+        template: The name of a file in `TEMPLATES`.
+        values: The template's variables.
     """
     return _environment().get_template(f"{template}.py.jinja").render(values)
 
@@ -47,13 +47,13 @@ def render(template: str, **values: Any) -> str:
 def common(
     study: Study, trial: Trial, values: Values, methods: Sequence[Applied], source: Source
 ) -> dict[str, Any]:
-    """What all artefacts of a trial say.
+    """Collect what all artefacts of a trial say.
 
     Args:
         study: The trial's study.
         trial: The trial.
-        values: What of it reaches the code.
-        methods: What it applies.
+        values: The values that reach the code.
+        methods: The methods that it applies.
         source: Where its model is, as `find_source` found it.
     """
     entry = find_pipeline(values.pipeline)
@@ -113,10 +113,10 @@ def _takes_negative(entry: PipelineEntry, protocol: Protocol) -> bool:
 
 
 def _remarks(values: Values, held: Mapping[str, str], methods: Sequence[Applied]) -> list[str]:
-    """What a script offers no option for, and which batches the trial's pictures need, and why.
+    """Say which options a script lacks, which batches the trial's pictures need, and why.
 
     Returns:
-        Lines of its head.
+        Lines for the script's head.
     """
     protocol = values.protocol
     said = {
@@ -138,12 +138,12 @@ def carried_by(
     others: Iterable[tuple[str, str]],
     *imports: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
-    """The source that an artefact carries, with all that it imports.
+    """Collect the source that an artefact carries, with all its imports.
 
     Args:
-        methods: What it applies.
-        others: What it calls besides: a module of ours and a name each.
-        imports: What its own code imports: names by module.
+        methods: The methods that it applies.
+        others: What else it calls: a module of ours and a name each.
+        imports: The imports of its own code: names by module.
     """
     functions = [
         function
@@ -164,11 +164,11 @@ def carried_by(
 
 
 def patches(methods: Iterable[Applied], captures: bool = False) -> list[str]:
-    """The statements that patch `pipe`, each on top of the `generate` that the one before has left.
+    """Write the statements that patch `pipe`, each on top of the `generate` of the one before.
 
     Args:
-        methods: What is applied.
-        captures: Whether there is a name `captures`, of what is captured and kept.
+        methods: The methods to apply.
+        captures: Whether the name `captures` exists, which keeps what is captured.
     """
     lines = []
     for method, arguments in methods:
@@ -184,22 +184,22 @@ def patches(methods: Iterable[Applied], captures: bool = False) -> list[str]:
 
 
 def _argument(name: str, value: Any) -> str:
-    """Write an argument; of a row that does not fit into its line, each item takes one."""
+    """Write an argument; if a list does not fit into its line, each item takes one."""
     words = f"{name}={_written(value)}"
-    # It stands eight columns in, and a comma follows.
+    # It is indented by eight columns, and a comma follows.
     if not isinstance(value, tuple) or 8 + len(words) + 1 <= WIDTH:
         return words
     return f"{name}=(\n" + "".join(f"        {_written(each)},\n" for each in value) + "    )"
 
 
 def _functions(arguments: Mapping[str, Any]) -> list[Callable[..., Any]]:
-    """The functions among the arguments of an `accelerate`, which stand in lists."""
+    """The functions among the arguments of an `accelerate`, which are in lists."""
     lists = [value for value in arguments.values() if isinstance(value, list)]
     return [each for value in lists for each in value if callable(each)]
 
 
 def _written(value: Any) -> str:
-    """Write a number, a text, or several of them or of functions."""
+    """Write a number, a text, or a list of them or of functions."""
     if isinstance(value, list):
         return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, tuple):
@@ -211,16 +211,16 @@ def _written(value: Any) -> str:
 
 
 def packages(study: Study, needed: Iterable[str]) -> list[str]:
-    """What pip is to install, in the versions of the measurement as far as they are known.
+    """Say what pip should install, in the measured versions if they are known.
 
     Args:
         study: The study that measured.
-        needed: What is needed besides `LIBRARIES`; empty names are left out.
+        needed: Libraries needed in addition to `LIBRARIES`; empty names are left out.
     """
     libraries = dict.fromkeys([*LIBRARIES, *filter(None, needed)])
     found = []
     for library in libraries:
-        # Without the build, as in 2.12.0+cpu, which no index of packages has.
+        # Without the build, as in 2.12.0+cpu: no package index has those.
         version = study.versions.get(library, "").partition("+")[0]
         found.append(f"{library}=={version}" if re.fullmatch(r"[\w.]+", version) else library)
     return found
@@ -240,7 +240,7 @@ def _import_line(module: str, names: Sequence[str]) -> str:
     if not names:
         return f"import {module}"
     line = f"from {module} import {', '.join(names)}"
-    # It stands four columns in.
+    # It is indented by four columns.
     if len(line) + 4 <= WIDTH:
         return line
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"

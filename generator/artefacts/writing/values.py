@@ -1,4 +1,4 @@
-"""What of a trial reaches the code of an artefact, typed and checked."""
+"""What reaches the code of an artefact from a trial, typed and checked."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def _a_name(name: str) -> str:
 _SettingName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,79}$"), AfterValidator(_a_name)]
 
 Applied = tuple[Method, Mapping[str, Any]]
-"""A method that is applied, with what its `accelerate` is given by keyword."""
+"""An applied method, with the keyword arguments of its `accelerate`."""
 
 
 class Values(BaseModel):
-    """What of a trial reaches the code; all of it comes from a database.
+    """What reaches the code from a trial; all of it comes from a database.
 
     Attributes:
         pipeline: A name of the catalogue.
         scheduler: Name of a diffusers scheduler class.
-        scheduler_settings: What it is given besides the pipeline's own configuration.
-        scheduler_options: Names of those of them that a person chose.
+        scheduler_settings: Its settings on top of the pipeline's own configuration.
+        scheduler_options: Names of those settings that the user chose.
         steps: num_inference_steps.
         methods: Names of methods.
         number: The trial's number.
         params: Its point.
         protocol: How it was measured.
-        learned: By method what its study learned of the plain pipe.
+        learned: By method, what its study learned from the plain pipe.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -62,10 +62,10 @@ class Values(BaseModel):
 
 
 def read_values(study: Study, trial: Trial) -> Values:
-    """Take from a trial what reaches the code.
+    """Take the values that reach the code from a trial.
 
     Raises:
-        InputError: If the study holds what no study of ours can.
+        InputError: If the study holds values that none of ours can.
     """
     combination = study.combination
     scheduler = combination.scheduler
@@ -91,13 +91,13 @@ def read_values(study: Study, trial: Trial) -> Values:
 
 
 def applied(study: Study, trial: Trial, values: Values) -> list[Applied]:
-    """The methods that an artefact applies, in that order.
+    """Choose the methods that an artefact applies, in order.
 
-    The trial did not apply lossy methods that leave nothing out at its point, where that was kept.
+    The trial did not apply lossy methods that leave nothing out at its point, if that was kept.
 
     Raises:
         InputError: If the trial accelerates nothing.
-        RefusedError: If its methods do not go together.
+        RefusedError: If its methods do not work together.
     """
     family: Family = find_pipeline(values.pipeline).family.values
     lossy_methods: Sequence[str] | None = trial.measurement.lossy_methods
@@ -121,5 +121,5 @@ def applied(study: Study, trial: Trial, values: Values) -> list[Applied]:
 
 
 def was_on_gpu(trial: Trial) -> bool:
-    """Whether a trial was measured on a GPU: there its memory was watched."""
+    """Whether a trial was measured on a GPU: only there is memory measured."""
     return trial.measurement.peak_memory_mib is not None

@@ -1,22 +1,22 @@
-"""Texts of others as Python that means them and nothing else."""
+"""Foreign text as Python source that means exactly that text."""
 
 from __future__ import annotations
 
 import re
 
 WIDTH = 88
-"""Longest line of a script: what ruff and black take unless told otherwise."""
+"""Longest line of a script: the default of black, and of ruff."""
 
 
 def literal(text: str) -> str:
-    """Write a text as Python source that means it and nothing else."""
-    # In ASCII, so that what looks like one character is one.
+    """Write a text as Python source that means exactly that text."""
+    # In ASCII, so that characters that look the same can be told apart.
     written = ascii(text)
     return f'"{written[1:-1]}"' if written[0] == "'" and '"' not in written else written
 
 
 def literals(text: str, indent: int = 4) -> list[str]:
-    """Write a text as literals that mean it together, each short enough for an indented line."""
+    """Write a text as adjacent literals, each short enough for an indented line."""
     pieces = [""]
     for character in text:
         if indent + len(literal(pieces[-1] + character)) > WIDTH:
@@ -26,5 +26,5 @@ def literals(text: str, indent: int = 4) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Keep of a text what can end neither a docstring nor a line of one."""
+    """Keep the part of a text that can end neither a docstring nor a line of one."""
     return re.sub(r"[^\w .,:;@()+/%=-]", "?", text, flags=re.ASCII)
