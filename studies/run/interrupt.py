@@ -36,7 +36,7 @@ def graceful_interrupt(tell: Callable[[str], None]) -> Iterator[Interrupt]:
     def note(signum: int, frame: FrameType | None) -> None:
         interrupt.requested = True
         signal.signal(signal.SIGINT, second)
-        tell("finishing the running trial; Ctrl-C again stops at once")
+        tell("finishing the running trial, if there is one; Ctrl-C again stops at once")
 
     signal.signal(signal.SIGINT, note)
     try:
