@@ -49,7 +49,9 @@ def read_prompts(path: Path) -> list[str]:
     try:
         text = read_text(path)
     except OSError as error:
-        raise InputError(f"cannot read the prompts {path}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read the prompts {path}: {error.strerror}; name a file with one on each line"
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text; give a file of prompts") from error
     if "\0" in text:

@@ -94,8 +94,10 @@ def read_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] = dict) -
         pairs: Makes an object of its keys and values.
 
     Raises:
-        ForeignTextError: If it is no JSON, or holds what is not plain.
+        ForeignTextError: If it is empty or no JSON, or holds what is not plain.
     """
+    if not text.strip():
+        raise ForeignTextError("is empty")
     try:
         value = json.loads(text, object_pairs_hook=pairs, parse_int=_read_int)
         _check_text(value)

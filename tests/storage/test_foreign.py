@@ -79,6 +79,7 @@ def test_what_is_no_plain_yaml_is_refused_in_a_line(text: str, told: str) -> Non
         ("[" * 3000 + "]" * 3000, "nested too deeply"),
         ('["\\ud800"]', "half a character"),
         ("{", "Expecting property name"),
+        (" \n", "is empty"),
     ],
 )
 def test_what_is_no_plain_json_is_refused_in_a_line(text: str, told: str) -> None:

@@ -69,7 +69,10 @@ def _import_points(file: Path, storage: str) -> None:
     try:
         entries, problems = read_search_params(_read(file))
     except StorageError as error:
-        raise InputError(f"{file} is not a search-params file: it {error}") from error
+        raise InputError(
+            f"{file} is not a search-params file: it {error}; give one that `accelfront export "
+            "--format search-params` wrote"
+        ) from error
     if entries:
         # Import the heavy libraries for a good file only: that takes seconds.
         prepare_process()

@@ -122,7 +122,7 @@ def test_what_is_drawn_is_asked_for_in_numbers_and_types_of_numpy_and_torch_too(
         ({"methods": []}, "at least one method"),
         ({"budget": {"clip_loss": 3}}, "--budget clip_loss is the greatest loss"),
         ({"prompts": []}, "a list of texts that is not empty"),
-        ({"prompts": "none.txt"}, "cannot read the prompts none.txt"),
+        ({"prompts": "none.txt"}, "none.txt: No such file or directory; name a file"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"storage": "mysql://a"}, "sqlite"),
         ({"size": "big"}, "--size is WIDTHxHEIGHT"),
