@@ -50,7 +50,7 @@ Budget = Annotated[
     typer.Option(
         metavar="NAME=VALUE",
         help="The greatest loss allowed in a metric (clip_loss, image_similarity, psnr, ssim, or "
-        "one that the study measures besides), such as ssim=10%, or the greatest peak memory, such "
+        "another that the study measures), such as ssim=10%, or the greatest peak memory, such "
         "as memory=20GiB. Repeat it for more. NAME=none removes one. Default: each study's.",
     ),
 ]
@@ -58,7 +58,7 @@ Budget = Annotated[
 NoScreening = Annotated[
     bool,
     typer.Option(
-        "--no-screening", help="Measure every point on all prompts, and give no bad point up early."
+        "--no-screening", help="Measure every point on all prompts, also those that look bad early."
     ),
 ]
 

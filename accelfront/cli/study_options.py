@@ -84,6 +84,6 @@ AllowVersionDrift = Annotated[
     bool,
     typer.Option(
         "--allow-version-drift",
-        help="Resume although library versions changed since the study began.",
+        help="Resume even if library versions have changed since the study began.",
     ),
 ]

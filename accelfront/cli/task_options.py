@@ -18,7 +18,7 @@ Kind = Annotated[
     Literal["script", "module", "json", "service"],
     typer.Option(
         "--as",
-        help="What to write: a script that draws, a module that accelerates a pipeline which "
+        help="What to write: a script that draws, a module that accelerates a pipeline that "
         "you loaded, json, the point and its figures, or a service with three qualities.",
     ),
 ]
@@ -32,12 +32,12 @@ ByPolicy = Annotated[
 
 Easy = Annotated[
     float,
-    typer.Option(help="A task for less than this share of what is sure is easy."),
+    typer.Option(help="A task is easy if it asks for less than this share of the certain speedup."),
 ]
 
 Hard = Annotated[
     float,
-    typer.Option(help="A task for more than this share of what is sure is hard."),
+    typer.Option(help="A task is hard if it asks for more than this share of the certain speedup."),
 ]
 
 MeasuredOn = Annotated[

@@ -31,8 +31,8 @@ def compare(
         str | None,
         typer.Argument(
             metavar="TRIAL",
-            help="The trial to see beside it; a number alone is one of the same study. Default: "
-            "the first one's baseline.",
+            help="The trial to compare it with; a number alone means one of the same study. "
+            "Default: the baseline of the first.",
         ),
     ] = None,
     storage: Storage = DEFAULT_STORAGE,
@@ -40,8 +40,8 @@ def compare(
         bool,
         typer.Option(
             "--blind",
-            help="Ask which pictures are better without telling whose they are, on a page that "
-            "this command serves until Ctrl-C. Votes are kept in the storage.",
+            help="Ask which pictures are better without saying which trial drew them, on a "
+            "page that this command serves until Ctrl-C. Votes are kept in the storage.",
         ),
     ] = False,
     out: Annotated[

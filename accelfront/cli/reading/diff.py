@@ -48,9 +48,9 @@ def diff(
 ) -> None:
     """Compare two studies: of two devices, two versions or two files of prompts.
 
-    Shows what was done otherwise, and for each point that both measured whether speedup and loss
-    differ beyond their intervals. Of values that each study learned for itself, such as thresholds,
-    the nearest are compared.
+    Shows which settings differ and, for each point that both measured, whether speedup and loss
+    differ beyond their intervals. Values that each study learned for itself, such as thresholds,
+    are compared with the nearest ones.
     """
     from accelfront.screen.tables import print_json
     from accelfront.screen.terminal import console

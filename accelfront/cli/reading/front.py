@@ -22,7 +22,7 @@ def front(
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
-    """Show the Pareto front of speedup against the study's loss, mostly the CLIP loss."""
+    """Show the Pareto front of speedup against the study's loss (by default, the CLIP loss)."""
     from accelfront.cli.reading.stored import read
     from accelfront.screen.budgeted import unmeasured_words
     from accelfront.screen.commands import Commands

@@ -22,8 +22,8 @@ Delete = Annotated[
     typer.Option(
         metavar="STUDY",
         autocompletion=stored_studies,
-        help="Delete a study, with its pictures and whatever else no other study uses. Nobody may "
-        "be at work on it.",
+        help="Delete a study, with its pictures and everything else that no other study uses. "
+        "No run of it may be active.",
     ),
 ]
 
@@ -31,7 +31,8 @@ Rename = Annotated[
     tuple[str, str] | None,
     typer.Option(
         metavar="STUDY LABEL",
-        help='Give a study a label of your own, which then names it everywhere. "" takes it away.',
+        help="Give a study a label of your own, which names it everywhere from then on. "
+        '"" removes it.',
     ),
 ]
 

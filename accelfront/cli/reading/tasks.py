@@ -33,7 +33,7 @@ def tasks(
     ] = "en",
     out: OutFile = None,
 ) -> None:
-    """Write tasks that measured trials meet: shares of each answer. Exit code 3 if none."""
+    """Write tasks that measured trials meet, as shares of each answer; exit code 3 if none."""
     from generator.make_tasks import make_tasks
     from generator.tasks.writing import task_json, task_sentence
     from objectives.settings.entries import written_entries

@@ -29,7 +29,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="The file to read.")],
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
-    """Import a file's points, of which studies believe no figure, or a person's votes."""
+    """Import points for studies to measure first, or a person's votes."""
     if file_format == "votes":
         _import_votes(file, storage)
     else:
