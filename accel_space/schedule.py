@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from statistics import fmean
 
 Skipped = dict[str, tuple[float, ...]]
@@ -77,12 +77,12 @@ class StackSchedule:
 
     @classmethod
     def of(cls, name: str, schedule: Schedule, calls: int) -> StackSchedule:
-        """That of a stack of one method.
+        """Make the schedule of a stack of one method.
 
         Args:
-            name: The method's.
-            schedule: The method's.
-            calls: Of the denoiser, in the stack's context.
+            name: The name of the method.
+            schedule: The schedule of the method.
+            calls: The number of denoiser calls in the stack's context.
         """
         skips = _stretched(schedule.skips, calls) if isinstance(schedule, Static) else {}
         features = {f"{name}.{feature}": value for feature, value in schedule.features.items()}
@@ -98,11 +98,7 @@ class StackSchedule:
 
     @classmethod
     def joined(cls, schedules: Sequence[StackSchedule]) -> StackSchedule:
-        """That of a stack of many methods.
-
-        Args:
-            schedules: Of stacks of each.
-        """
+        """Join the schedules of stacks of one method into that of the whole stack."""
         skips: Skipped = {}
         features: dict[str, float] = {}
         time_features: dict[str, float] = {}
@@ -144,6 +140,6 @@ def _stretched(skips: Skipped, calls: int) -> Skipped:
     }
 
 
-@cache
+@lru_cache(maxsize=256)
 def _places(count: int, calls: int) -> tuple[int, ...]:
     return tuple(call * count // calls for call in range(calls))

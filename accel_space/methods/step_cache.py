@@ -8,7 +8,7 @@ it (arXiv 2503.06923), for full calls at any distance.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import accumulate, compress
 from math import ceil
 from statistics import fmean
@@ -207,13 +207,13 @@ class StepCache(Method):
         return Static(skips, {"order": fmean(orders) if orders else 0.0})
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _reused(
     calls: int, interval: float, power: float, centre: float
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Which calls reuse, as 0 or 1, and after how many full ones each that does.
+    """Return 1 for each reusing call and 0 for each full one, and the full calls before each reuse.
 
-    Kept, as a grid asks for them with every order and number of layers.
+    Cached, because a grid asks for the same calls with every order and number of layers.
     """
     full = set(full_calls(calls, interval, power, centre))
     reused = tuple(int(call not in full) for call in range(calls))
