@@ -1,4 +1,4 @@
-"""The acceleration methods: what is worth trying, what means the same, applying and undoing.
+"""The acceleration methods: the values worth trying, equal points, applying and undoing.
 
-Knows diffusers pipelines and the methods' libraries; knows no Optuna and no database.
+Knows diffusers pipelines and the methods' libraries, but no Optuna and no database.
 """

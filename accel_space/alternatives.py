@@ -1,4 +1,4 @@
-"""What works where a stack does not: other schedulers, or else other methods."""
+"""What works where a stack does not: other schedulers, or otherwise other methods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def alternatives(context: Context) -> str:
     """Name what works instead, as the end of a refusal; empty if nothing does.
 
     Args:
-        context: One in which not all methods work.
+        context: A context in which some method does not work.
     """
     schedulers = [
         name
@@ -36,6 +36,6 @@ def _works(context: Context) -> bool:
 
 
 def _either(names: Sequence[str]) -> str:
-    """Such as `a, b or c`."""
+    """Join names as in `a, b or c`."""
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last

@@ -1,4 +1,4 @@
-"""Which methods of a stack are applied, in which order, and what each is given."""
+"""Which methods of a stack are applied, in which order, and with which arguments."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def find_methods(names: Iterable[str]) -> tuple[Method, ...]:
 
 
 def _refuse_undecided(methods: Sequence[Method]) -> None:
-    """Raise RefusedError if a method needs to know all beforehand beside one that decides."""
+    """Refuse a method that must know all beforehand together with one that decides at run time."""
     for method in methods:
         for other in methods:
             if method.static_only and other.has_hit is not None:
@@ -54,7 +54,7 @@ def _refuse_undecided(methods: Sequence[Method]) -> None:
 
 
 def _earlier(method: Method) -> frozenset[str]:
-    """Methods that are applied before one: what it names, and whose caches it is to halve."""
+    """Name the methods applied before one: those it names, and those whose caches it halves."""
     if method.place == "first":
         return frozenset()
     first = {name for name, other in METHODS.items() if other.place == "first"}
@@ -66,7 +66,7 @@ def _earlier(method: Method) -> frozenset[str]:
 
 
 def applied_methods(methods: Iterable[Method]) -> list[Method]:
-    """Those of a stack's methods that no other one of them applies itself."""
+    """Leave out the methods that another method of the stack applies itself."""
     given = list(methods)
     included = frozenset[str]().union(*(method.includes for method in given))
     return [method for method in given if method.name not in included]
@@ -80,7 +80,7 @@ def accelerate_arguments(
     family: Family,
     learned: Mapping[str, Learned],
 ) -> dict[str, Any]:
-    """What a method's `accelerate` is given by keyword, chosen by the names that it takes.
+    """Collect the keyword arguments of a method's `accelerate`, by the names in its signature.
 
     Args:
         method: The method.
@@ -88,7 +88,7 @@ def accelerate_arguments(
         params: A point of the stack.
         steps: num_inference_steps.
         family: The pipeline's.
-        learned: As `Context` has it.
+        learned: As in `Context`.
 
     Raises:
         RefusedError: If a parameter is missing.
@@ -117,10 +117,10 @@ def accelerate_arguments(
 
 
 def held_settings(methods: Iterable[Method], family: Family) -> dict[str, str]:
-    """What of a call must stay as it was measured, by its keyword, and why.
+    """Map the keywords of a call that must stay as measured to the reasons why.
 
     Args:
-        methods: Those that are applied.
+        methods: The methods that are applied.
         family: The pipeline's.
     """
     keywords = {"guidance_scale": family.guidance_keyword}
@@ -130,6 +130,6 @@ def held_settings(methods: Iterable[Method], family: Family) -> dict[str, str]:
 
 
 def own_params(method: Method, params: Params) -> dict[str, Value]:
-    """The part of a stack's point that is a method's, under the library's names."""
+    """The parameters in a stack's point that belong to a method, under the library's names."""
     parts = ((name.partition("."), value) for name, value in params.items())
     return {own: value for (owner, _, own), value in parts if owner == method.name}

@@ -1,4 +1,4 @@
-"""What methods share that work by diffusers' hooks with a state (diffusers.hooks)."""
+"""Shared code of the methods that use diffusers' stateful hooks (diffusers.hooks)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from accel_space.denoiser import conditional_half
 def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
-    A state is kept for a context. Where a pipeline names none, one serves for all
-    calls, as both halves of a guided batch are in each.
+    The hooks keep one state per context. A pipeline that names no context needs only
+    one for all calls, because each call holds both halves of a guided batch.
     """
     from diffusers.hooks.hooks import CacheContext, HookRegistry, _set_cache_context
 
@@ -29,9 +29,9 @@ def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[...
 
 
 def with_text_outputs(denoiser: Any) -> None:
-    """Let every block hand on the prompt's part, which the hooks reckon with.
+    """Let every block pass on the prompt's part, because the hooks expect one.
 
-    The last block of Stable Diffusion 3 computes none, as nothing reads it.
+    The last block of Stable Diffusion 3 computes none, because nothing reads it.
     """
 
     def with_text(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,7 +47,7 @@ def with_text_outputs(denoiser: Any) -> None:
 
 
 def halve_states(pipe: Any, denoiser: Any, batch: int) -> None:
-    """Halve what the hooks keep of a guided batch, for an unguided one."""
+    """Halve the hooks' states of a guided batch, for an unguided one."""
     for module in denoiser.modules():
         registry = getattr(module, "_diffusers_hook", None)
         for hook in registry.hooks.values() if registry else ():

@@ -1,4 +1,4 @@
-"""Capturing a generation's denoiser calls as CUDA graphs, one for each call, and replaying them."""
+"""Capture each denoiser call of a generation as a CUDA graph, and replay the graphs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accel_space.denoiser import map_tensors
 
 
 def new_capture() -> SimpleNamespace:
-    """What is captured of one generation: its calls, and the tensors that they read."""
+    """Make an empty capture of one generation: its calls, and the tensors they read."""
     import torch
 
     pool = torch.cuda.graph_pool_handle()
@@ -26,7 +26,7 @@ def begin_generation(
     generators: Any,
     inputs: Any,
 ) -> None:
-    """See at the first call whether calls of this shape are captured already."""
+    """Check at the first call whether calls of this shape are captured already."""
     run.key = (tuple(scheduler.timesteps.tolist()), signature_of(inputs))
     if run.capturing is None:
         run.replaying = kept.get(run.key)
@@ -37,7 +37,7 @@ def begin_generation(
 
 
 def signature_of(inputs: Any) -> tuple[Any, ...]:
-    """All that a captured call takes for granted: shapes, kinds, and other values."""
+    """All that a captured call takes for granted: shapes, dtypes, and other values."""
     import torch
 
     if isinstance(inputs, dict):
@@ -57,8 +57,8 @@ def capture_call(
 ) -> Any:
     """Capture one call, run it, and return what it predicts.
 
-    A capture must not wait for the GPU, and methods ask for the timestep and look it up
-    among the scheduler's: both are answered from the host meanwhile.
+    A capture must not wait for the GPU, but methods read the timestep and look it up
+    among the scheduler's. Meanwhile the host answers both.
     """
     import gc
     from itertools import count
@@ -111,16 +111,16 @@ def capture_call(
 
 @contextmanager
 def filling_numbers() -> Iterator[None]:
-    """Make a tensor of a number on its device, as Qwen-Image does of a prompt's length.
+    """Let `torch.as_tensor` fill in numbers on the device.
 
-    A capture cannot copy from the host.
+    A capture cannot copy from the host. Qwen-Image makes a prompt's length a tensor.
     """
     import torch
 
     usual = torch.as_tensor
 
     def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-        # Not what is derived of them, as NumPy's are, which have a type of their own.
+        # Not subclasses such as NumPy's numbers, which have a dtype of their own.
         if type(data) in (bool, int, float):
             return torch.full((), data, dtype=dtype, device=device)
         return usual(data, dtype=dtype, device=device)
@@ -172,7 +172,7 @@ def with_own_lists(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
 
 
 def random_states(generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
-    """What restores each generator that a picture draws from, and its state now."""
+    """Pair the setter of each random generator of a picture with its present state."""
     import torch
 
     given = generator if isinstance(generator, list) else filter(None, [generator])
@@ -187,7 +187,7 @@ def random_states(generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
 
 
 def mend_generator(state: Any) -> None:
-    """Take the GPU's default generator out of a capture that failed."""
+    """Detach the GPU's default generator from a capture that failed."""
     import torch
 
     usual = torch.cuda.default_generators[torch.cuda.current_device()]

@@ -1,4 +1,4 @@
-"""What methods share: the guided batch that a denoiser is given, and what its calls reuse."""
+"""Shared code of methods: the guided batch, and what a call can reuse of earlier ones."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ UNGUIDED: dict[Guidance, str] = {
 
 
 def why_unguided(title: str, context: Context) -> str | None:
-    """Say why the denoiser is given no guided batch here, or None if it is.
+    """Say why the denoiser gets no guided batch here, or return None if it does.
 
     Args:
         title: The method that halves the batch.
-        context: Where it is to work.
+        context: Where the method is to work.
     """
     if reason := UNGUIDED.get(context.profile.guidance):
         return f"{title} halves the guided batch, and this denoiser is given none: it {reason}"
@@ -34,11 +34,11 @@ def why_unguided(title: str, context: Context) -> str | None:
 
 
 def why_nothing_to_reuse(title: str, context: Context) -> str | None:
-    """Say why no call can take over what an earlier one computed, or None if one can.
+    """Say why no call can reuse what an earlier one computed, or return None if one can.
 
     Args:
-        title: The method whose calls are to.
-        context: Where it is to work.
+        title: The method that would reuse it.
+        context: Where the method is to work.
     """
     if context.profile.few_steps:
         return (
@@ -54,10 +54,10 @@ def why_nothing_to_reuse(title: str, context: Context) -> str | None:
 
 
 def conditional_half(value: Any, batch: int) -> Any:
-    """Keep of a guided batch the half that is given the prompts; it is the second.
+    """Keep only the half of a guided batch that has the prompts: the second half.
 
     Args:
-        value: A tensor, or containers of tensors; what is not of this batch stays.
+        value: A tensor, or containers of tensors; those of another size stay.
         batch: The guided batch's size, twice the number of pictures.
     """
 
@@ -69,7 +69,7 @@ def conditional_half(value: Any, batch: int) -> Any:
 
 
 def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change all tensors of a value, one or containers of them; others stay."""
+    """Change a tensor, or all tensors in containers; other values stay."""
     import torch
 
     if isinstance(value, dict):

@@ -1,5 +1,5 @@
-"""What accel_space refuses."""
+"""The error that accel_space raises."""
 
 
 class RefusedError(ValueError):
-    """What cannot work: a stack in its context, a value, a pipe's state. The text says why."""
+    """A stack, a value or the state of a pipe that cannot work. The text says why."""

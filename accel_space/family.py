@@ -1,4 +1,4 @@
-"""What the pipelines of one family share and no configuration file says, as the methods ask it."""
+"""What the methods must know about a family of pipelines that no configuration file says."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Guidance = Literal["halves", "calls", "embedded", "none"]
-"""How a denoiser is guided: by a batch with a half for the empty prompts, by a call of its own for
-them behind each call for the prompts, by an input, or never."""
+"""How a denoiser is guided: by a batch with a half for the empty prompts, by a separate call for
+them after each call for the prompts, by an input, or never."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """The values of a family. A method's `accelerate` is given them by name, as plain values.
+    """The values of a family. A method's `accelerate` gets them by name, as plain values.
 
     Attributes:
         denoiser: The pipeline's attribute that holds the module which predicts the noise.
-        blocks: The denoiser's attributes that hold its blocks, in the order of their work; only
+        blocks: The denoiser's attributes that hold its blocks, in the order in which they run; only
             blocks whose output is a tensor, or one for the picture and one for the prompt.
         latents_keyword: The keyword by which the pipeline gives the denoiser its latents; empty
             where latents and timestep come first, by position.
-        adaptive_norms: Whether the transformer blocks are given the timestep, for their norms.
+        adaptive_norms: Whether the transformer blocks take the timestep, for their norms.
         joint_attention: Whether picture and prompt share all attentions, so that none is a
             cross-attention.
-        second_call: Whether the guidance is a second call of the denoiser in each step, which the
-            pipeline makes where it is given a negative prompt, be it empty.
+        second_call: Whether the guidance is a second call of the denoiser in each step. The
+            pipeline makes it only if it gets a negative prompt, which may be empty.
         lists: Whether latents, prompts and predictions are lists with an item for each picture,
-            and those of the prompts come first in a guided batch.
+            with the prompts' half first in a guided batch.
         guided_above: The guidance scale up to which guidance is off.
     """
 
@@ -41,7 +41,7 @@ class Family:
 
     @property
     def guidance_keyword(self) -> str:
-        """What the pipeline's call takes the guidance scale as."""
+        """The keyword of the guidance scale in the pipeline's call."""
         return "true_cfg_scale" if self.second_call else "guidance_scale"
 
     def denoiser_of(self, pipe: Any) -> Any:

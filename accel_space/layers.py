@@ -1,7 +1,7 @@
-"""Leaving layers of a denoiser out: those of a UNet's two ways, and a transformer's blocks.
+"""Skip layers of a denoiser: those of a UNet's two ways, or a transformer's blocks.
 
-`state.full` tells whether a call computes all. One that does gives `keep` what the layers left out
-lead to, and one that does not takes what `predicted` returns in its place.
+`state.full` says whether a call computes everything. A full call hands the result of the layers
+that others skip to `keep`. Any other call uses what `predicted` returns instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def skip_denoiser(
     keep: Callable[[Any], None],
     predicted: Callable[[], Any],
 ) -> None:
-    """Leave all of a denoiser out; what is predicted is what it returns."""
+    """Skip the whole denoiser, and return the prediction as its output."""
     import torch
 
     forward, lists = denoiser.forward, False
@@ -41,7 +41,7 @@ def skip_blocks(
     keep: Callable[[Any], None],
     predicted: Callable[[], Any],
 ) -> None:
-    """Let transformer blocks reuse what all behind the kept ones add to the picture."""
+    """Predict what the blocks after the kept ones add to the picture."""
     both: dict[int, bool] = {}
 
     def reusing(place: int, forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,14 +71,14 @@ def skip_blocks(
 
 
 def picture_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a layer is given of the picture: by keyword, or first."""
+    """The picture's part of a layer's arguments: given by keyword, or first."""
     return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
 
 
 def unet_skipper(
     state: Any, keep: Callable[[Any], None], predicted: Callable[[], Any]
 ) -> Callable[..., None]:
-    """Make what leaves a module of a UNet out at the calls that do not compute all."""
+    """Make a function that skips a module of a UNet at all calls but the full ones."""
 
     def skip(held: Any, instead: Callable[[Any], Any], is_edge: bool = False) -> None:
         forward = held.forward
@@ -97,17 +97,17 @@ def unet_skipper(
 
 
 def passed_on(hidden: Any) -> Any:
-    """The output of a layer that is left out: what it was given."""
+    """The output of a skipped layer: its input."""
     return hidden
 
 
 def passed_on_alone(hidden: Any) -> Any:
-    """The same of an attention, which returns a tuple of one."""
+    """The output of a skipped attention: its input, in a tuple of one."""
     return (hidden,)
 
 
 def skip_layer(block: Any, place: int, skip: Any, is_edge: bool = False) -> None:
-    """Leave out one resnet of a block, with its attention where it has one."""
+    """Skip one resnet of a block, and its attention if it has one."""
     attentions = getattr(block, "attentions", None)
     skip(block.resnets[place], passed_on, is_edge=is_edge and not attentions)
     if attentions:
@@ -115,14 +115,14 @@ def skip_layer(block: Any, place: int, skip: Any, is_edge: bool = False) -> None
 
 
 def skip_way_down(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
-    """Leave out all of a UNet's way down but so many layers, downsamplers counted."""
+    """Skip all but `kept_layers` layers of a UNet's way down; downsamplers count."""
     left = kept_layers
     for block in unet.down_blocks:
         layers, samplers = len(block.resnets), block.downsamplers or ()
         count = layers + len(samplers)
 
         def with_layers(hidden: Any, count: int = count) -> Any:
-            # What goes to the way up is read by layers that are left out as well.
+            # Only layers that are skipped as well read what goes to the way up.
             return hidden, (hidden,) * count
 
         if left <= 0:
@@ -136,9 +136,9 @@ def skip_way_down(unet: Any, kept_layers: int, skip: Callable[..., None]) -> Non
 
 
 def skip_way_up(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
-    """Leave out the mid block, and of the way up what the kept layers do not rejoin.
+    """Skip the mid block, and the layers of the way up that no kept layer feeds.
 
-    The way up has one layer more, for what comes before the first one of the way down.
+    The way up has one layer more, for the input of the way down's first layer.
     """
     left = kept_layers + 1
     deep = [each for each in (unet.mid_block, *unet.up_blocks) if each is not None]

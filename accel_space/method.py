@@ -16,10 +16,10 @@ Params = Mapping[str, Value]
 """The parameters of a method under its library's names, or of a stack as `method.parameter`."""
 
 Learned = tuple[float, ...]
-"""What a method learns of a plain pipe."""
+"""What a method learns from a plain pipe."""
 
 Generate = Callable[..., Any]
-"""Takes what the pipeline's own call takes and returns what it returns."""
+"""A call with the arguments and the result of the pipeline's own call."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Choices:
 
     Attributes:
         values: The values, ascending, and all of one type.
-        default: The one of them that the method's authors recommend, or the nearest to it.
-        least: The least value that means anything, be it worth trying or not.
-        are_learned: Whether the method learns of the plain pipe which values are worth trying.
+        default: The value that the method's authors recommend, or the nearest one.
+        least: The least value that means anything, whether worth trying or not.
+        are_learned: Whether the method learns from the plain pipe which values are worth trying.
     """
 
     values: tuple[Value, ...]
@@ -43,7 +43,7 @@ class Choices:
             raise ValueError(f"the default {self.default} must be one of {self.values}")
 
     def nearest(self, value: Value) -> Value:
-        """The choice that is nearest to a value."""
+        """The choice nearest to a value."""
         return min(self.values, key=lambda choice: abs(choice - value))
 
 
@@ -52,7 +52,7 @@ Space = dict[str, Choices]
 
 @dataclass(frozen=True)
 class Context:
-    """Where a stack is to work; everything that decides what its parameters mean.
+    """Where a stack is to work: everything that decides what its parameters mean.
 
     Attributes:
         profile: The pipeline's architecture at the protocol's picture size.
@@ -61,12 +61,12 @@ class Context:
         guidance_scale: Classifier-free guidance is on above 1.
         methods: Names of all methods of the stack.
         device: The kind of device.
-        lossless_methods: Those of `methods` that change the time alone.
+        lossless_methods: Those of `methods` that change only the time.
         halved_methods: Those of `methods` that have a `halve`.
-        restarts: The denoiser calls, ascending, at which all caches begin anew.
-        learned: What methods have learned of the plain pipe, by name; what is not here is not known
-            yet, or was not learned in the release that began the study.
-        other_schedulers: Describes the schedulers that a person may take instead, by name.
+        restarts: The denoiser calls, ascending, at which all caches start empty.
+        learned: What methods have learned from the plain pipe, by name. A missing method has not
+            learned yet, or did not learn in the release that began the study.
+        other_schedulers: Returns the profiles of the schedulers that may be used instead, by name.
     """
 
     profile: Profile
@@ -106,15 +106,15 @@ class Method(ABC):
     title: ClassVar[str]
     """How people write the name."""
     words: ClassVar[tuple[str, ...]]
-    """What it is called in a task; the first is how we write it there."""
+    """Its names in a task; we write the first one."""
     after: ClassVar[frozenset[str]] = frozenset()
-    """Methods that are applied before this one where both are in a stack."""
+    """Methods that are applied before this one if both are in a stack."""
     place: ClassVar[Literal["first", "last", ""]] = ""
     """Whether it is applied before all others, or after them."""
     is_lossless: ClassVar[bool] = False
     """Whether its schedule is `Lossless` at all parameters."""
     needs_gpu: ClassVar[bool] = False
-    """Whether it works on CUDA alone."""
+    """Whether it works only on CUDA."""
     static_only: ClassVar[str] = ""
     """Why it cannot share a stack with a cache that decides while running; empty if it can."""
     conflicts: ClassVar[Mapping[str, str]] = {}
@@ -122,66 +122,67 @@ class Method(ABC):
     includes: ClassVar[frozenset[str]] = frozenset()
     """Methods that this one applies itself, through its library's combined loader."""
     holds: ClassVar[Mapping[str, str]] = {}
-    """What of a call its parameters were chosen for and cannot do without, by the call's keyword,
-    and why: `num_inference_steps`, `height`; of `guidance_scale` only whether guidance is on."""
+    """The keywords of a call whose values must stay those that the parameters were chosen for, and
+    why: `num_inference_steps`, `height`; for `guidance_scale` only whether guidance is on."""
     library: ClassVar[str] = ""
     """The distribution that it needs besides torch and diffusers, as pip names it."""
     accelerate: ClassVar[Callable[..., Generate]]
     """A plain function that patches a pipe and returns the call that generates with the patch.
 
-    It takes the pipe, the call that the methods applied so far have left, and by keyword what it
-    names of the stack's parameters, of the values of `Family`, and of what `accelerate_arguments`
-    of stack.py knows besides.
-    A trial calls it, and a script carries its source with all that it names of accel_space; for
-    the rest it imports torch, diffusers and the library, at its top. There is no undo to write:
-    the stack restores the pipe from a snapshot (`handed_over/installing.py`).
+    It takes the pipe, and the call that the methods applied so far have left. Its keywords name
+    parameters of the stack, values of `Family`, and whatever else `accelerate_arguments` of
+    applying.py knows.
+    A trial calls it, and a script carries its source with all the names of accel_space in it.
+    Otherwise it imports only torch, diffusers and the library, at its top. It needs no undo: the
+    stack restores the pipe from a snapshot (`handed_over/installing.py`).
     """
     halve: ClassVar[Callable[..., None] | None] = None
-    """A plain function of a pipe, its denoiser and a batch size, carried likewise: it halves what
-    the method keeps of a guided batch of that size, so that an unguided one can reuse it."""
+    """A plain function of a pipe, its denoiser and a batch size, which scripts carry too. It halves
+    what the method keeps of a guided batch of that size, so that an unguided one can reuse it."""
     generators: ClassVar[Callable[..., list[Any]] | None] = None
-    """A plain function of the denoiser, carried likewise: the random generators that the method
-    draws from inside the denoiser."""
+    """A plain function of the denoiser, which scripts carry too. It returns the random generators
+    that the method draws from inside the denoiser."""
     has_hit: ClassVar[Callable[..., bool] | None] = None
-    """Of a method with a `Dynamic` schedule: a plain function of the denoiser, which tells right
-    behind a call whether that one reused anything. A trial counts with it, a script has no need."""
+    """A plain function of the denoiser, for methods with a `Dynamic` schedule. It says right after
+    a call whether that call reused anything. A trial counts with it; a script does not need it."""
 
     learns: ClassVar[str] = ""
-    """What it learns of the plain pipe before a study begins, in a word, by which its `accelerate`
-    may take it; empty of methods that know all beforehand."""
+    """The name of what it learns from the plain pipe before a study begins, and the keyword under
+    which its `accelerate` may take it. Empty for methods that learn nothing."""
     learn: ClassVar[Callable[..., Learned] | None] = None
-    """What learns it: a function of the denoiser and of what draws a batch without acceleration.
-    The pipe is restored behind it, and neither a script nor a module has a need of it."""
+    """The function that learns it, from the denoiser and a function that draws a batch without
+    acceleration. The pipe is restored afterwards. Scripts and modules do not need it."""
 
     @abstractmethod
     def why_not(self, context: Context) -> str | None:
-        """Tell why the method cannot work here, in words for people, or None if it can.
+        """Say why the method cannot work here, in words for people, or return None if it can.
 
-        What to do stands behind a semicolon; without one the stack names the schedulers with which
-        its methods work, or else the methods that work instead.
+        The next step follows a semicolon. Without one, the stack adds the schedulers with which its
+        methods work, or otherwise the methods that work instead.
         """
 
     @abstractmethod
     def space(self, context: Context) -> Space:
         """List the values worth trying here, per parameter, in the order of the prototype's grid.
 
-        Only called where `why_not` answers None.
+        Called only if `why_not` returns None.
         """
 
     @abstractmethod
     def schedule(self, params: Params, context: Context) -> Schedule:
-        """Tell what these parameters make the pipeline leave out, and when.
+        """Say what these parameters make the pipeline skip, and when.
 
         Two parameter sets are the same point if, and only if, their schedules are equal. A search
-        learns from it which points resemble each other.
+        learns from schedules which points resemble each other.
 
         Args:
             params: The method's own parameters; they need not be values of `space`.
             context: Where the stack works.
 
         Returns:
-            The shares of each of `context.calls` calls, or the features that a search learns from
-            where shares are not known beforehand (`Dynamic`) or not left out at all (`Lossless`).
+            The shares that each of `context.calls` calls skips; or the features that a search
+            learns from, if shares are not known beforehand (`Dynamic`) or nothing is skipped
+            (`Lossless`).
 
         Raises:
             RefusedError: If the values, all numbers of the right kind, cannot work here.
@@ -190,13 +191,13 @@ class Method(ABC):
     def off(self, context: Context) -> Params | None:
         """The parameters, values of `space` or not, at which the method changes nothing.
 
-        Those that it does not name may be any. None of a method that always changes something: a
-        stack that holds it has no lossless point.
+        Parameters that it does not name may have any value. None if the method always changes
+        something: a stack with such a method has no lossless point.
         """
         return None
 
     def assumed(self, calls: int) -> Learned:
-        """What is reckoned with where `Context.learned` says nothing.
+        """The values to use if `Context.learned` has none.
 
         Args:
             calls: How often one generation calls the denoiser.
@@ -204,13 +205,13 @@ class Method(ABC):
         return ()
 
     def narrowed(self, params: Params, context: Context) -> Context:
-        """Tell in which context these parameters make the other methods of the stack work."""
+        """The context in which the other methods of the stack work, given these parameters."""
         return context
 
     def why_not_pipe(self, pipe: Any) -> str | None:
-        """Tell why the method cannot work on a pipe as it is now, or None if it can."""
+        """Say why the method cannot work on a pipe as it is now, or return None if it can."""
         return None
 
     def why_not_machine(self, device: Literal["cpu", "cuda"]) -> str | None:
-        """Tell what this machine lacks to run the method, and what to do, or None if nothing."""
+        """Say what this machine lacks for the method and what to do; None if it lacks nothing."""
         return None

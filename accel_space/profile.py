@@ -1,4 +1,4 @@
-"""What a method has to know of a pipeline and its scheduler, from configurations alone."""
+"""What a method must know about a pipeline and its scheduler, from configurations alone."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Profile:
         latent_size: (height, width) of the latent, in latent pixels.
         attention_grids: The distinct (height, width) token grids on which transformer blocks
             work, finest first.
-        down_resnets: Number of resnets in each block of the way down, of a denoiser whose way
-            down hands features over to its way up; empty if it has no such ways.
+        down_resnets: Number of resnets in each block of the way down, if the way down hands
+            features over to a way up; empty for a denoiser without such ways.
         has_mid_block: Whether there is a block between the two ways; some distilled models have
             none.
         guidance: How the denoiser is guided.
-        depth: Number of transformer blocks, of a denoiser that is a row of them; else 0.
+        depth: Number of transformer blocks, if the denoiser is a row of them; otherwise 0.
         few_steps: Whether the model was distilled to draw in few steps.
     """
 
@@ -41,13 +41,13 @@ class Profile:
 
 @dataclass(frozen=True)
 class SchedulerProfile:
-    """What a method has to know of a scheduler.
+    """What a method must know about a scheduler.
 
     Attributes:
         name: Name of the diffusers scheduler class.
         order: Denoiser calls per step.
         timesteps: The timesteps of one generation, in order of use.
-        timesteps_at: Those of another number of steps.
+        timesteps_at: The timesteps for another number of steps.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Schedules: what a point changes in a generation, as far as that is known before it runs."""
+"""Schedules: what a point changes in a generation, as far as is known before it runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import lru_cache
 from statistics import fmean
 
 Skipped = dict[str, tuple[float, ...]]
-"""What is left out, by name: at each denoiser call its share, from 0 (nothing) to 1 (all of it)."""
+"""The share of each kind of work that is skipped, at each denoiser call: 0 is none, 1 is all."""
 
 Features = Mapping[str, float]
-"""What tells points apart where shares do not, by name."""
+"""Values, by name, that distinguish points whose shares are equal."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Static:
     """Known before anything runs.
 
     Attributes:
-        skips: What each call leaves out. Names that methods share mean the same: `guidance`,
+        skips: The shares that each call skips. Names that methods share mean the same: `guidance`,
             `self_attention`, `cross_attention`.
-        features: What tells points apart that leave out the same and fill it in differently.
+        features: Values that distinguish points which skip the same and replace it differently.
     """
 
     skips: Skipped
@@ -33,7 +33,7 @@ class Dynamic:
     """Decided while running, from what the denoiser computes.
 
     Attributes:
-        features: What the decisions depend on, such as a threshold.
+        features: Values that the decisions depend on, such as a threshold.
     """
 
     features: Features
@@ -41,11 +41,11 @@ class Dynamic:
 
 @dataclass(frozen=True)
 class Lossless:
-    """The time alone changes: every picture stays the plain one.
+    """Changes only the time; every picture stays as it is without acceleration.
 
     Attributes:
-        features: What the time depends on.
-        changes_nothing: Whether the time stays the plain one too.
+        features: Values that the time depends on.
+        changes_nothing: Whether the time stays the same too.
     """
 
     features: Features = field(default_factory=dict)
@@ -57,15 +57,15 @@ Schedule = Static | Dynamic | Lossless
 
 @dataclass(frozen=True)
 class StackSchedule:
-    """What all methods of a stack change together; equal ones are one point.
+    """What all methods of a stack change together; equal schedules are one point.
 
     Attributes:
-        skips: As `Static` has it, at each call of the stack's context.
-        features: Those of static and dynamic schedules, as `method.feature`.
-        time_features: Those of lossless ones.
-        is_plain: Whether nothing changes: this is the plain pipe.
-        lossy_methods: Names of the methods that leave something out, in order.
-        idle_methods: Names of those that change nothing.
+        skips: As in `Static`, at each call of the stack's context.
+        features: The features of static and dynamic schedules, as `method.feature`.
+        time_features: The features of lossless schedules.
+        is_plain: Whether nothing changes, so that this is the plain pipe.
+        lossy_methods: Names of the methods that skip something, in order.
+        idle_methods: Names of the methods that change nothing.
     """
 
     skips: Skipped
@@ -113,12 +113,12 @@ class StackSchedule:
 
     @property
     def skipped(self) -> dict[str, float]:
-        """Of each kind of work the share that is left out, over all calls, where any is."""
+        """The share of each kind of work that is skipped over all calls, if any is."""
         return {kind: fmean(shares) for kind, shares in self.skips.items() if any(shares)}
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal schedules, and only for them."""
+        """A value that is equal for equal schedules, and only for them."""
         return tuple(
             tuple(each.items()) for each in (self.skips, self.features, self.time_features)
         )
@@ -131,7 +131,7 @@ def _changes_nothing(schedule: Schedule) -> bool:
 
 
 def _stretched(skips: Skipped, calls: int) -> Skipped:
-    """Lay shares of as many calls or fewer out over `calls` calls; none of them is lost."""
+    """Spread the shares of at most `calls` calls over `calls` calls; none of them is lost."""
     return {
         name: shares
         if len(shares) == calls

@@ -27,12 +27,12 @@ class Stack:
     """The methods of one combination, in one context. A stack of no methods is the plain pipe.
 
     Attributes:
-        context: Where they work.
-        methods: In the order in which they are applied.
+        context: Where the methods work.
+        methods: The methods, in the order in which they are applied.
         space: The choices of every parameter, in the order of the prototype's grid.
 
-    Parameters are `method.parameter` in what a stack returns; it takes a parameter's name alone as
-    well where one method has it.
+    A stack returns parameters as `method.parameter`. It also takes a parameter's name alone if only
+    one method has it.
     """
 
     def __init__(self, context: Context) -> None:
@@ -72,7 +72,7 @@ class Stack:
 
     @property
     def lossless_default(self) -> dict[str, Value] | None:
-        """The defaults of the lossless methods, the others switched off; None without either."""
+        """The lossless methods' defaults with the others off; None unless there are both kinds."""
         if not self._off:
             return None
         return self.canonical(self.default | self._off)
@@ -81,7 +81,7 @@ class Stack:
     def points(self) -> list[dict[str, Value]]:
         """The distinct canonical points, in the order of the grid, its last parameter fastest.
 
-        What leaves nothing out is none of them: it would be the plain pipe.
+        A point that changes nothing is not among them: it would be the plain pipe.
         """
         return [
             dict(point)
@@ -91,13 +91,13 @@ class Stack:
 
     @property
     def grid_size(self) -> int:
-        """How many parameter sets the full grid has, equal ones counted each."""
+        """The number of parameter sets in the full grid, duplicates included."""
         return prod(len(choices.values) for choices in self.space.values())
 
     def canonical(self, params: Params) -> dict[str, Value]:
-        """Name a parameter set by the first one of the grid that does the same.
+        """Return the first parameter set of the grid that does the same as this one.
 
-        A set that does what none of the grid does stands for itself.
+        A set without such an equal in the grid stands for itself.
 
         Args:
             params: A value for every parameter of the stack's space.
@@ -111,7 +111,7 @@ class Stack:
         return dict(point)
 
     def schedule(self, params: Params) -> StackSchedule:
-        """Tell what a parameter set changes, as `Method.schedule` does.
+        """Say what a parameter set changes, as `Method.schedule` does.
 
         Args:
             params: A value for every parameter of the stack's space.
@@ -122,7 +122,7 @@ class Stack:
         return self._schedule(self.read(params))
 
     def context_of(self, method: Method, params: Params) -> Context:
-        """The context in which the others of the stack make a method work."""
+        """The context in which a method works, given the other methods of the stack."""
         context = self.context
         for other in self.methods:
             if other is not method:
@@ -137,17 +137,17 @@ class Stack:
         hits: Hits | None = None,
         captures: dict[Any, Any] | None = None,
     ) -> Iterator[Generate]:
-        """Accelerate a pipe; on leaving, also by an exception, it is exactly what it was.
+        """Accelerate a pipe, and restore it exactly on leaving, even by an exception.
 
         Args:
             pipe: The diffusers pipeline.
             params: A value for every parameter of the stack's space.
             hits: Counts the hits of dynamic caches; None counts none.
-            captures: What is captured of the denoiser at this point of this pipe, added to; the
-                next application at the point finds it there. None gives it back on leaving.
+            captures: Holds the captured denoiser calls of this point and pipe, for its next
+                application; new captures are added. None frees them on leaving.
 
         Yields:
-            The call that generates; it takes what the pipe's own call takes.
+            The call that generates, with the arguments of the pipe's own call.
 
         Raises:
             RefusedError: If the pipe is accelerated already, or a value cannot work.
@@ -170,12 +170,12 @@ class Stack:
         """Accelerate a pipe so that whoever calls it from now on runs the accelerated call.
 
         Args:
-            pipe: As `applied` takes it, as what follows.
-            params: The parameters.
-            around: Makes of the accelerated call the one that is installed; None leaves it.
+            pipe: As for `applied`.
+            params: As for `applied`.
+            around: Wraps the accelerated call before it is installed; None leaves it as it is.
 
         Returns:
-            What makes the pipe exactly what it was; done again, it does nothing.
+            A function that restores the pipe exactly; a second call does nothing.
 
         Raises:
             RefusedError: As `applied` does.
@@ -196,7 +196,7 @@ class Stack:
         return undo
 
     def _active(self, pipe: Any, params: Params) -> tuple[dict[str, Value], list[Method]]:
-        """Check a pipe and a point: the point in full, and the methods that change something."""
+        """Check a pipe and a point; return the full point and the methods that change something."""
         given = self.read(params)
         idle = self._schedule(given).idle_methods
         active = [method for method in self.methods if method.name not in idle]
@@ -215,7 +215,7 @@ class Stack:
         active: Sequence[Method],
         captures: dict[Any, Any],
     ) -> Generate:
-        """Apply the methods to a pipe, one over the other; nothing is restored here."""
+        """Apply the methods to a pipe, one over the other, without restoring it."""
         mark(self.context.family.denoiser_of(pipe))
         for method in applied_methods(active):
             steps, family = self.context.steps, self.context.family
@@ -237,7 +237,7 @@ class Stack:
         return points
 
     def _that_matter(self, method: Method) -> list[str]:
-        """The parameters that a method's schedule can depend on: its own, and what narrows it."""
+        """The parameters that a method's schedule depends on: its own, and those that narrow it."""
         owners = {
             other.name
             for other in self.methods
@@ -246,7 +246,7 @@ class Stack:
         return [name for name in self.space if name.partition(".")[0] in owners]
 
     def read(self, params: Params) -> dict[str, Value]:
-        """Check names and numbers, and write equal numbers alike, under whole names.
+        """Check names and numbers; return full names, and equal numbers in one form.
 
         Raises:
             RefusedError: If a parameter is missing or unknown, or its value cannot work.
@@ -276,7 +276,7 @@ class Stack:
 
 
 def _switched_off(methods: Sequence[Method], context: Context) -> dict[str, Value]:
-    """What switches all lossy methods off, where that leaves a lossless one; else nothing."""
+    """The values that switch all lossy methods off; empty if that leaves no lossless method."""
     lossy = [method for method in methods if not method.is_lossless]
     values = [method.off(context) for method in lossy]
     if len(lossy) == len(methods) or None in values:

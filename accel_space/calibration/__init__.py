@@ -1,1 +1,1 @@
-"""What is seen of generations: how often caches hit, and what methods learn of a plain pipe."""
+"""What generations show: how often caches hit, and what methods learn from a plain pipe."""

@@ -1,4 +1,4 @@
-"""How often caches that decide while running reuse what they keep."""
+"""How often caches that decide at run time reuse what they keep."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from accel_space.method import Method
 
 @dataclass
 class Hits:
-    """Counted over any number of generations.
+    """The hits over any number of generations.
 
     Attributes:
         calls: Denoiser calls of stacks with such a cache.
-        reused: Those of them in which one reused something.
+        reused: The calls among them in which a cache reused something.
     """
 
     calls: int = 0
@@ -23,14 +23,14 @@ class Hits:
 
     @property
     def share(self) -> float | None:
-        """The share of the calls that reused something; None where no cache decides."""
+        """The share of the calls that reused something; None if no cache decides at run time."""
         return self.reused / self.calls if self.calls else None
 
     def count(self, methods: Iterable[Method], denoiser: Any) -> None:
         """Count from now on, until the denoiser's hooks are restored.
 
         Args:
-            methods: Those that are applied to the denoiser.
+            methods: The methods that are applied to the denoiser.
             denoiser: The module that predicts the noise.
         """
         deciding = [method for method in methods if method.has_hit is not None]

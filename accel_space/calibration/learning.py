@@ -1,4 +1,4 @@
-"""What methods learn of a plain pipe before a study begins."""
+"""What methods learn from a plain pipe before a study begins."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def learners(stack: Stack) -> list[str]:
 
 
 def learned_from(stack: Stack, pipe: Any, draw: Callable[[], object]) -> dict[str, Learned]:
-    """Let the methods of a stack learn of a plain pipe, which is exactly what it was behind it.
+    """Let the methods of a stack learn from a plain pipe, and restore the pipe exactly.
 
     Args:
         stack: The stack.
         pipe: The diffusers pipeline.
-        draw: Draws a batch with it, without acceleration.
+        draw: Draws a batch with the pipe, without acceleration.
 
     Returns:
-        What each of its `learners` has learned.
+        What each of the stack's `learners` has learned.
     """
     found = {}
     for method in stack.methods:

@@ -1,4 +1,4 @@
-"""The thresholds of a cache that are worth trying: from its first hit to where all calls hit."""
+"""The thresholds of a cache worth trying: from the first hit up to where all calls hit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import ceil, floor, log10
 from storage.records.record import GREATEST
 
 DIGITS = 3
-"""Of a threshold that are written; rounded up, it still hits where it was to hit."""
+"""Significant digits of a threshold. Rounded up, it still hits where the exact value would."""
 
 
 def spread_thresholds(
@@ -17,14 +17,14 @@ def spread_thresholds(
     """Choose thresholds at which a cache hits more and more often.
 
     Args:
-        errors: The errors at which the cache decides; no others change what it does. Those that no
-            record takes are left out.
-        hits: How many calls hit at a threshold.
-        most: How many thresholds at most.
+        errors: The errors that the cache compares with its threshold; only they matter. Errors too
+            large for a record are ignored.
+        hits: Returns how many calls hit at a threshold.
+        most: The greatest number of thresholds.
 
     Returns:
-        Thresholds, ascending, of different numbers of hits that are spread evenly: at the first
-        one the first call hits, and at none more calls than at the last. Empty if none hits.
+        Thresholds, ascending, whose numbers of hits differ and are spread evenly: from the first
+        hit to the most hits that any threshold gives. Empty if none hits.
     """
     least: dict[int, float] = {}
     for threshold in sorted({rounded_up(each) for each in errors if 0 < each <= GREATEST}):
@@ -36,7 +36,7 @@ def spread_thresholds(
 
 
 def rounded_up(value: float) -> float:
-    """The next greater number of `DIGITS` digits.
+    """Round up to `DIGITS` significant digits.
 
     Args:
         value: A number above 0.

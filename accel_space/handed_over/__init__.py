@@ -1,1 +1,1 @@
-"""What goes with an acceleration that is handed over to whoever loads the pipeline."""
+"""What comes with an acceleration that is handed over to the code that loads the pipeline."""

@@ -1,6 +1,6 @@
-"""Holding a pipe and its calls against what an acceleration was measured with.
+"""Compare a pipe and its calls with what an acceleration was measured with.
 
-These are plain functions, as modules that accelfront writes carry their source.
+These are plain functions, because the modules that accelfront writes carry their source.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ OF_A_PICTURE = (
     *("output_type", "return_dict", "callback", "callback_steps", "callback_on_step_end"),
     "callback_on_step_end_tensor_inputs",
 )
-"""Arguments of a call that may be any: what is drawn, how often, and how it is handed back."""
+"""Arguments that may have any value: what is drawn, how often, and how it is returned."""
 
 GUIDANCE = ("true_cfg_scale", "guidance_scale")
-"""What calls take the guidance scale as; where there are two, the first is that of the prompts
-against the negative ones."""
+"""The keywords of the guidance scale. Where a call has both, the first one weighs the
+prompts against the negative prompts."""
 
 WITHOUT_NEGATIVE = (
     "negative_prompt must be given, be it empty, as this pipeline is not guided without one"
@@ -38,12 +38,12 @@ def refuse_other_pipe(pipe: Any, pipeline_class: str, denoiser: str, needs_gpu: 
         pipe: A diffusers pipeline.
         pipeline_class: The name of the class whose calls were measured.
         denoiser: Its attribute that holds the module which predicts the noise.
-        needs_gpu: Whether it works on CUDA alone.
+        needs_gpu: Whether the acceleration works only on CUDA.
 
     Raises:
         TypeError: If the pipe is of another class.
-        RuntimeError: If it is accelerated already, or shares its denoiser with a pipe that is; if
-            it is offloaded, or not where the acceleration works.
+        RuntimeError: If the pipe, or another one with the same denoiser, is accelerated
+            already; if it is offloaded, or not where the acceleration works.
     """
     if pipeline_class not in (kind.__name__ for kind in type(pipe).__mro__):
         raise TypeError(
@@ -77,10 +77,10 @@ def pipe_differences(
     Args:
         pipe: A diffusers pipeline.
         denoiser: As for `refuse_other_pipe`.
-        scheduler: The name of the class of the scheduler that was measured.
-        scheduler_settings: What that one was given.
-        dtype: Of the weights, such as `float16`.
-        on_gpu: Whether it was measured on a GPU.
+        scheduler: The class name of the scheduler that was measured.
+        scheduler_settings: The settings of that scheduler.
+        dtype: The dtype of the weights, such as `float16`.
+        on_gpu: Whether the acceleration was measured on a GPU.
     """
     has, config = type(pipe.scheduler).__name__, pipe.scheduler.config
     kind = str(getattr(pipe, denoiser).dtype).removeprefix("torch.")
@@ -109,14 +109,15 @@ def watched(
     held: Mapping[str, str],
     guided_above: float = 1.0,
 ) -> Callable[..., Any]:
-    """Make a call that refuses what an acceleration cannot do, and warns once of what differs.
+    """Make a call that refuses what cannot work, and warns once about each difference.
 
     Args:
         pipe: A diffusers pipeline.
         generate: Its accelerated call.
         denoiser: As for `refuse_other_pipe`.
-        settings: What was measured, by the call's keyword.
-        held: Those of them that must stay, and why; of the guidance only whether it is on.
+        settings: The values that were measured, by the call's keyword.
+        held: The keywords among them that must stay, and why; for the guidance only
+            whether it is on.
         guided_above: The guidance scale up to which guidance is off.
     """
     takes = signature(type(pipe).__call__)
@@ -138,11 +139,11 @@ def watched(
 
 
 def with_unasked(settings: Mapping[str, Any], takes: Signature) -> dict[str, Any]:
-    """What was measured, with all else that changes pictures as it is where nobody asks for it.
+    """Add the defaults of all other arguments that change pictures to what was measured.
 
     Args:
         settings: As for `watched`.
-        takes: Of the pipeline's call.
+        takes: The signature of the pipeline's call.
     """
     named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
     others = {
@@ -154,8 +155,8 @@ def with_unasked(settings: Mapping[str, Any], takes: Signature) -> dict[str, Any
 
 
 def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dict[str, Any]:
-    """The arguments of a call; a height and a width that are not given are the model's own."""
-    # The transformers of some know no size, and their pipelines take this one.
+    """Fill in the model's own height and width where a call gives none."""
+    # Some transformers know no size; their pipelines use this one.
     config = getattr(pipe, denoiser).config
     side = config.get("sample_size") or getattr(pipe, "default_sample_size", 128)
     sides = (side, side) if isinstance(side, int) else side
@@ -168,13 +169,13 @@ def with_native_size(values: Mapping[str, Any], pipe: Any, denoiser: str) -> dic
 
 
 def refuse_no_numbers(values: Mapping[str, Any]) -> None:
-    """Refuse a call that gives no numbers where methods reckon with them.
+    """Refuse a call without numbers where methods need them.
 
     Args:
-        values: Its arguments.
+        values: The arguments of the call.
 
     Raises:
-        ValueError: If one is none.
+        ValueError: If one of them is no number.
     """
     from numbers import Integral, Real
 
@@ -182,7 +183,7 @@ def refuse_no_numbers(values: Mapping[str, Any]) -> None:
         value = values[name]
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be a whole number from 1, and {value!r} was given")
-    # A pipeline that takes both may do without one.
+    # A pipeline that takes both may go without the second.
     name = next(name for name in GUIDANCE if name in values)
     if not isinstance(values[name], Real):
         raise ValueError(f"{name} must be a number, and {values[name]!r} was given")
@@ -197,15 +198,16 @@ def call_differences(
     """Say how a call differs from what was measured.
 
     Args:
-        values: Its arguments.
+        values: The arguments of the call.
         settings: What was measured, as `with_unasked` returns it.
-        held: As for `watched`, as is the next.
-        guided_above: The greatest scale that does not guide.
+        held: As for `watched`.
+        guided_above: As for `watched`.
 
     Raises:
-        ValueError: If one differs that must stay.
+        ValueError: If a value differs that must stay.
     """
-    # None, an empty text and a list of them ask for nothing; a list may hold one for each picture.
+    # None, an empty text and a list of empty texts ask for nothing; a list may hold one
+    # text for each picture.
     alike = {name: one_of_equal(value) for name, value in values.items()}
     differing = {
         name: (alike[name], measured)
@@ -236,9 +238,9 @@ def call_differences(
 
 
 def lacks_negative(values: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    """Whether a call is not guided, for want of a negative prompt, where what was measured was.
+    """Whether a call lacks the negative prompt that the measured guidance needs.
 
-    Pipelines that take `true_cfg_scale` are guided where a negative prompt is given, be it empty.
+    Pipelines with `true_cfg_scale` are guided only with a negative prompt, even an empty one.
     """
     if not all(each.get("true_cfg_scale", 0) > 1 for each in (settings, values)):
         return False
@@ -246,14 +248,14 @@ def lacks_negative(values: Mapping[str, Any], settings: Mapping[str, Any]) -> bo
 
 
 def one_of_equal(value: Any) -> Any:
-    """The text of a list that holds one alone; None for an empty one."""
+    """Reduce a list of equal texts to one text, and an empty text to None."""
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         value = value[0] if len(set(value)) == 1 else value
     return None if isinstance(value, str) and not value else value
 
 
 def differs(value: Any, measured: Any) -> bool:
-    """Whether an argument differs; what is no plain value, such as a tensor, does from None."""
+    """Whether an argument differs; anything that is given, even a tensor, differs from None."""
     if value is None or measured is None:
         return value is not measured
     return bool(value != measured)

@@ -1,6 +1,6 @@
-"""Letting a pipeline's own call be an accelerated one, and giving it back exactly as it was.
+"""Make a pipeline's own call an accelerated one, and restore the pipeline exactly.
 
-These are plain functions, as modules that accelfront writes carry their source.
+These are plain functions, because the modules that accelfront writes carry their source.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ INSTALLED = "_accelfront_call"
 """The attribute of a pipe that holds its accelerated call."""
 
 ACCELERATED = "_accelfront_accelerated"
-"""The attribute that an accelerated denoiser has: pipes may share it, and it is what is patched."""
+"""The attribute that marks an accelerated denoiser: the patched part, which pipes may share."""
 
 
 def is_accelerated(pipe: Any, denoiser: Any) -> bool:
-    """Whether a pipe is accelerated already, itself or by another pipe of its denoiser."""
+    """Whether a pipe is accelerated already, or another pipe with the same denoiser."""
     return INSTALLED in vars(pipe) or hasattr(denoiser, ACCELERATED)
 
 
 def mark(denoiser: Any) -> None:
-    """Let `is_accelerated` know of a denoiser, until its pipe is restored."""
+    """Mark a denoiser for `is_accelerated`, until its pipe is restored."""
     setattr(denoiser, ACCELERATED, True)
 
 
@@ -33,7 +33,7 @@ def install(
 ) -> Callable[[], None]:
     """Accelerate a pipe so that whoever calls it from now on runs the accelerated call.
 
-    It stays an object of its class, and the class has its name: diffusers goes by both.
+    It stays an instance of its class, and its class keeps the name: diffusers relies on both.
 
     Args:
         pipe: A diffusers pipeline.
@@ -41,7 +41,7 @@ def install(
             generates with the patch.
 
     Returns:
-        What makes the pipe exactly what it was; done again, it does nothing.
+        A function that restores the pipe exactly; a second call does nothing.
 
     Raises:
         RuntimeError: If the pipe is accelerated already.
@@ -58,7 +58,7 @@ def install(
         vars(pipe)[INSTALLED] = accelerate(pipe, plain_call(pipe))
         pipe.__class__ = calling_installed(type(pipe))
     except BaseException:
-        # Nothing stays on the pipe, after Ctrl-C neither.
+        # Leave nothing on the pipe, not even after Ctrl-C.
         undo()
         raise
     return undo
@@ -70,7 +70,7 @@ def plain_call(pipe: Any) -> Callable[..., Any]:
 
 
 def calling_installed(plain: Any) -> Any:
-    """A class like a pipe's, whose call is what is installed in the pipe."""
+    """Make a class like a pipe's, whose call is the one installed in the pipe."""
 
     @wraps(plain.__call__)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -82,7 +82,7 @@ def calling_installed(plain: Any) -> Any:
 
 @contextmanager
 def restored(pipe: Any) -> Iterator[None]:
-    """Restore a pipe on leaving, also by an exception, whatever was patched meanwhile.
+    """Restore a pipe on leaving, even by an exception, whatever was patched meanwhile.
 
     Args:
         pipe: A diffusers pipeline; see `remember`.
@@ -95,11 +95,11 @@ def restored(pipe: Any) -> Iterator[None]:
 
 
 def remember(pipe: Any) -> Callable[[], None]:
-    """Take a snapshot of a pipe, and return what makes the pipe that again.
+    """Take a snapshot of a pipe, and return a function that restores it.
 
-    The classes, attributes (forwards, processors, caches) and hooks of the pipe and of all its
-    modules become what they were. One snapshot serves all methods, because T-GATE has no undo and
-    DeepCache's and ToMe's leave attributes behind. Weights are not copied: no method writes them.
+    It restores the classes, attributes (forwards, processors, caches) and hooks of the pipe and
+    all its modules. One snapshot serves all methods, because T-GATE has no undo, and those of
+    DeepCache and ToMe leave attributes behind. Weights are not copied: no method writes them.
     """
     roots = [component for component in pipe.components.values() if hasattr(component, "modules")]
     modules = {id(module): module for root in roots for module in root.modules()}
@@ -113,7 +113,7 @@ def remember(pipe: Any) -> Callable[[], None]:
 
 
 def remember_object(thing: Any) -> Callable[[], None]:
-    """Do the same for a module, or a pipe without its modules."""
+    """Do as `remember` does for a module, or for a pipe without its modules."""
     kind, attributes = type(thing), dict(vars(thing))
     # Hooks, submodules and diffusers' registry of hooks are changed in place.
     held: list[Any] = [
@@ -124,7 +124,7 @@ def remember_object(thing: Any) -> Callable[[], None]:
     if (registry := attributes.get("_diffusers_hook")) is not None:
         # The registry's own attributes too: one of them is a list of the registries below it.
         held += [vars(registry), *vars(registry).values()]
-    # Most are empty, and there are ten thousand of them: a copy of each would keep Python's garbage
+    # Most of the ten thousand dicts are empty: copies of all would keep Python's garbage
     # collector busy.
     empty = [value for value in held if isinstance(value, dict) and not value]
     dicts = [(value, dict(value)) for value in held if isinstance(value, dict) and value]

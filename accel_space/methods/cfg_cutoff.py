@@ -1,4 +1,4 @@
-"""CFG cutoff: no classifier-free guidance behind a step, as diffusers' SDCFGCutoffCallback does."""
+"""CFG cutoff: no classifier-free guidance after a step, as in diffusers' SDCFGCutoffCallback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def apply_cfg_cutoff(
     cutoff_step_index: int,
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
-    """Guide up to and with a step, then leave the empty prompts' half, or call, out."""
+    """Guide up to and including a step, then skip the empty prompts' half or call."""
     module = getattr(pipe, denoiser)
     forward = module.forward
     calls = 0
@@ -41,7 +41,7 @@ def apply_cfg_cutoff(
             guided = prediction if second_call else None
             return prediction
         if second_call:
-            # Guiding between two equal predictions gives that one, at whatever scale.
+            # Guiding between two equal predictions gives the same one, at any scale.
             return guided
         if lists:
             return draw_first_half(forward, args, kwargs)
@@ -66,7 +66,7 @@ def draw_second_half(
     kwargs: Any,
     batch: int,
 ) -> Any:
-    """Predict for the prompts alone, which are the second half of a guided batch."""
+    """Predict only for the prompts, which are the second half of a guided batch."""
     import torch
 
     args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
@@ -75,16 +75,16 @@ def draw_second_half(
 
 
 def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Predict for the prompts alone, where they come first and all is in lists."""
+    """Predict only for the prompts, where they come first and all inputs are lists."""
     pictures = len(args[0]) // 2
     (prediction,) = forward(*(each[:pictures] for each in args), **kwargs)
     return ([*prediction, *prediction],)
 
 
 class CFGCutoff(Method):
-    """Guide up to and with the step `cutoff_step_index`, and draw without guidance from then on.
+    """Guide up to and including the step `cutoff_step_index`, then draw without guidance.
 
-    diffusers' callback does so for one prompt only, and PixArt's pipelines take no such callback.
+    diffusers' callback works for one prompt only, and PixArt's pipelines take no such callback.
     """
 
     name = "cfg_cutoff"

@@ -1,4 +1,4 @@
-"""Compile: the blocks of the denoiser, and the VAE's decoder, one by one by torch.compile."""
+"""Compile: torch.compile for each block of the denoiser, and for the VAE's decoder."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Lossless
 
 BLOCKS = ("ResnetBlock2D", "BasicTransformerBlock", "JointTransformerBlock")
-"""The classes of the blocks of UNets, of PixArt and of Stable Diffusion 3; later transformers name
-theirs themselves."""
+"""The block classes of UNets, PixArt and Stable Diffusion 3; later transformers name theirs
+themselves."""
 
 MOST_VARIANTS = 256
-"""Of one function: each block's shapes are another, and so is each batch size."""
+"""Variants of one compiled function: each block's shapes and each batch size need their own."""
 
 PARTS = range(3)
 
@@ -26,13 +26,13 @@ COMPILERS = {
     "cuda": ("CC", "gcc", "clang"),
     "cpu": ("CXX", "clang++" if sys.platform == "darwin" else "g++"),
 }
-"""What torch.compile calls by kind of device: the variable that names one, and its own choices."""
+"""torch.compile's compilers by kind of device: the variable that names one, and its defaults."""
 
 
 def apply_compile(
     pipe: Any, generate: Callable[..., Any], *, denoiser: str, parts: int
 ) -> Callable[..., Any]:
-    """Compile the denoiser's blocks, and the VAE's decoder where `parts` is 2."""
+    """Compile the denoiser's blocks, and the VAE's decoder if `parts` is 2."""
     import torch
     import torch._dynamo
 
@@ -60,7 +60,7 @@ def apply_compile(
 class Compile(Method):
     """Compile nothing (`parts` 0), the denoiser's blocks (1), or the VAE's decoder as well (2).
 
-    The compiled code outlives the application: a process compiles each shape once.
+    Compiled code outlives the application: a process compiles each shape once.
     """
 
     name = "compile"

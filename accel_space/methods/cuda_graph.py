@@ -19,8 +19,8 @@ from accel_space.method import Context, Method, Params, Space
 from accel_space.schedule import Lossless
 
 MOST_CAPTURES = 4
-"""Kept of one pipe, each with its memory: another batch size, picture size, number of steps or
-length of prompts is another one. The one that was not used for longest goes first."""
+"""Captures kept per pipe, each with its memory. Every batch size, picture size, number of steps
+and length of prompts needs its own. The least recently used one goes first."""
 
 
 def apply_cuda_graph(
@@ -31,10 +31,10 @@ def apply_cuda_graph(
     generators: list[Callable[[Any], list[Any]]],
     captures: dict[Any, Any] | None = None,
 ) -> Callable[..., Any]:
-    """Capture all denoiser calls of a shape's first generation, replay them later.
+    """Capture all denoiser calls of a shape's first generation, and replay them later.
 
-    What the methods below decide in Python is decided while capturing, and what a call
-    leaves for later ones lies where their graphs read it. One generation at a time.
+    The methods below make their Python decisions during the capture, and a call leaves
+    its results where the graphs of later calls read them. One generation at a time.
     """
     from threading import Lock
 
@@ -97,7 +97,7 @@ def apply_cuda_graph(
 class CudaGraph(Method):
     """Launch each call of the denoiser as one CUDA graph, so that the GPU never waits for the host.
 
-    Pictures are equal bit for bit. It has no parameter.
+    Pictures stay equal bit for bit. It has no parameters.
     """
 
     name = "cuda_graph"
@@ -129,7 +129,7 @@ class CudaGraph(Method):
         return Lossless()
 
     def why_not_pipe(self, pipe: Any) -> str | None:
-        """See `Method.why_not_pipe`: graphs read weights where offload has taken them away."""
+        """See `Method.why_not_pipe`: graphs would read weights that offload has moved away."""
         if getattr(pipe, "_all_hooks", None):
             return (
                 "cuda_graph cannot work on a pipeline with CPU offload; "

@@ -11,7 +11,7 @@ from accel_space.profile import Profile
 from accel_space.schedule import Static
 
 LAYERS_PER_BLOCK = 3
-"""DeepCache 0.1.1 counts a branch as 3 x block + layer, whatever the UNet."""
+"""DeepCache 0.1.1 numbers a branch as 3 x block + layer, whatever the UNet."""
 
 INTERVALS = range(2, 6)
 BRANCHES = range(0, 4)
@@ -46,7 +46,7 @@ def halve_cached_features(pipe: Any, denoiser: Any, batch: int) -> None:
 
 
 class DeepCache(Method):
-    """Recompute the whole UNet every `cache_interval` steps, only its shallow part at the others.
+    """Recompute the whole UNet every `cache_interval` steps, and only its shallow part otherwise.
 
     `cache_branch_id` says how far down the shallow part reaches.
     """
@@ -97,11 +97,12 @@ class DeepCache(Method):
         return {"cache_interval": 1}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: the UNet's `depth`, of which no call leaves its way in out."""
+        """See `Method.schedule`: the UNet's `depth`; no call skips its way in."""
         interval = int(params["cache_interval"])
         computed = _layers_computed(int(params["cache_branch_id"]), context.profile)
         *inner, last = context.profile.down_resnets
-        # The way in, which every branch computes, and the mid block, which none does, count as one.
+        # The way in, which every branch computes, and the mid block, which none does, count as one
+        # layer each.
         share = 1 - (computed + 1) / (sum(inner) + len(inner) + last + 2)
         return Static(
             {
@@ -125,11 +126,11 @@ class DeepCache(Method):
 
 
 def _layers_computed(branch: int, profile: Profile) -> int:
-    """How many layers a branch computes at each step that reach the picture.
+    """Count the layers that a branch computes at each step and that reach the picture.
 
-    A block's layers are its resnets and its way down to the next block, which the last one lacks.
-    The way down counts from the next block's branches on: before, DeepCache leaves out all that
-    would take it up, though in a block of one resnet it still calls the downsampler.
+    A block's layers are its resnets and, except in the last block, its downsampler. The downsampler
+    counts only for branches of later blocks. For others, DeepCache skips all that would use its
+    output, though it still calls the downsampler in a block of one resnet.
     """
     block, layer = divmod(branch, LAYERS_PER_BLOCK)
     resnets = profile.down_resnets

@@ -1,4 +1,4 @@
-"""Fewer steps of the same scheduler: the yardstick that every cache is held against."""
+"""Fewer steps of the same scheduler: the yardstick for every cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
 TENTHS = range(3, 10)
-"""Of the combination's steps."""
+"""The tenths of the combination's steps that are worth trying."""
 
 DEFAULT_TENTHS = 5
 
@@ -34,7 +34,7 @@ def apply_fewer_steps(
 
 
 class FewerSteps(Method):
-    """Let the same scheduler take `num_inference_steps` steps in place of the combination's."""
+    """Let the same scheduler take `num_inference_steps` steps instead of the combination's."""
 
     name = "fewer_steps"
     title = "fewer steps"
@@ -69,7 +69,7 @@ class FewerSteps(Method):
         return {"num_inference_steps": context.steps}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: of the `steps` the share that is not taken, at every call."""
+        """See `Method.schedule`: the share of the `steps` that is not taken, at every call."""
         steps = int(params["num_inference_steps"])
         if steps > context.steps:
             raise RefusedError(

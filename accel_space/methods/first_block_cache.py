@@ -1,4 +1,4 @@
-"""First-Block-Cache: reuse all blocks but the first while that hardly changes, by diffusers."""
+"""First-Block-Cache: reuse the later blocks while the first hardly changes, by diffusers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from accel_space.method import Choices, Context, Learned, Method, Params, Space
 from accel_space.schedule import Dynamic, Static
 
 THRESHOLDS = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4)
-"""What people set, where nobody has asked the model."""
+"""Common values, for a model from which nothing was learned."""
 
 DEFAULT_THRESHOLD = 0.05
-"""diffusers' own."""
+"""diffusers' default."""
 
 
 def apply_first_block_cache(
@@ -36,26 +36,26 @@ def apply_first_block_cache(
 
 
 def has_reused_blocks(denoiser: Any) -> bool:
-    """Whether the call that has just ended left out all blocks but the first."""
+    """Whether the call that has just ended skipped all blocks but the first."""
     return not _states(denoiser).get_state().should_compute
 
 
 def _states(denoiser: Any) -> Any:
-    """What keeps the states of diffusers' hooks."""
+    """The state manager of diffusers' hooks."""
     hook = denoiser.transformer_blocks[0]._diffusers_hook.get_hook("fbc_leader_block_hook")
     return hook.state_manager
 
 
 def learn_thresholds(denoiser: Any, draw: Callable[[], object]) -> Learned:
-    """Find the thresholds from the first hit to where all calls hit, of one batch.
+    """Find the thresholds of one batch, from the first hit up to where all calls hit.
 
-    The calls of a plain generation are compared, each with each. A cache draws other calls behind
-    its first hit, so the hits of the greater thresholds are near what they come to.
+    This compares all calls of a plain generation with each other. A real cache changes the calls
+    after its first hit, so the hits of the greater thresholds are estimates.
     """
     from diffusers.hooks import first_block_cache
 
     with_text_outputs(denoiser)
-    # Below 0 it never hits, and only keeps what the first block adds.
+    # Below 0 the cache never hits, and only keeps what the first block adds.
     config = first_block_cache.FirstBlockCacheConfig(threshold=-1.0)
     first_block_cache.apply_first_block_cache(denoiser, config)
     states = _states(denoiser)
@@ -75,11 +75,11 @@ def learn_thresholds(denoiser: Any, draw: Callable[[], object]) -> Learned:
 
 
 SAMPLED = 2**18
-"""Values of a residual that its mean is taken of: all calls of a large picture fit into memory."""
+"""Values of a residual in its mean: few enough to keep all calls of a large picture in memory."""
 
 
 def _sampled(residual: Any) -> Any:
-    """The same values of every call's residual, on the host, in the precision that decides."""
+    """Take the same values of every call's residual to the host, in the precision that decides."""
     import torch
 
     flat = residual.flatten()
@@ -89,7 +89,7 @@ def _sampled(residual: Any) -> Any:
 
 
 def _changes(residuals: Sequence[Any]) -> list[list[float]]:
-    """By how much of itself each call's residual differs from each later one's, as the hook has it.
+    """Measure each call's relative difference in residual from each later call, as the hook does.
 
     The row of a call holds its differences from all calls before it.
     """
@@ -104,7 +104,7 @@ def _changes(residuals: Sequence[Any]) -> list[list[float]]:
 
 
 def _hits(changes: Sequence[Sequence[float]], threshold: float) -> int:
-    """How many calls hit at a threshold."""
+    """Count the calls that hit at a threshold."""
     computed, hits = 0, 0
     for call in range(1, len(changes)):
         if changes[call][computed] <= threshold:
@@ -115,10 +115,10 @@ def _hits(changes: Sequence[Sequence[float]], threshold: float) -> int:
 
 
 class FirstBlockCache(Method):
-    """Reuse what all transformer blocks but the first add, where the first one's output allows it.
+    """Reuse what all transformer blocks but the first add, if the first one hardly changes.
 
-    It does where its residual differs by less than `threshold` of itself from that of the last
-    call that computed all. Both halves of a guided batch decide together.
+    Its residual must differ by less than the share `threshold` from that of the last call that
+    computed all blocks. Both halves of a guided batch decide together.
     """
 
     name = "first_block_cache"

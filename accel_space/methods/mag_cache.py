@@ -1,4 +1,4 @@
-"""MagCache: reuse all blocks where these hardly change (arXiv 2506.09045), by diffusers."""
+"""MagCache: reuse all blocks where they hardly change (arXiv 2506.09045), by diffusers."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from accel_space.method import Choices, Context, Learned, Method, Params, Space
 from accel_space.schedule import Static
 
 THRESHOLDS = (0.03, 0.06, 0.09, 0.12, 0.18, 0.24, 0.36)
-"""What people set, where nobody has asked the model."""
+"""Common values, for a model from which nothing was learned."""
 
 DEFAULT_THRESHOLD = 0.06
-"""diffusers' own."""
+"""diffusers' default."""
 
 MOST_SKIPPED = range(1, 6)
 
 RETENTIONS = (0.1, 0.2, 0.3)
 
 DIGITS = 5
-"""Of a ratio that are kept, as diffusers writes its own."""
+"""Decimals of a ratio, as in diffusers' own ratios."""
 
 
 def apply_mag_cache(
@@ -40,7 +40,7 @@ def apply_mag_cache(
     max_skip_steps: int,
     retention_ratio: float,
 ) -> Callable[..., Any]:
-    """Leave all blocks out where the ratios known of the model promise little error."""
+    """Skip all blocks where the model's known ratios promise little error."""
     from diffusers.hooks import mag_cache
 
     module = getattr(pipe, denoiser)
@@ -59,12 +59,12 @@ def apply_mag_cache(
 def learn_ratios(denoiser: Any, draw: Callable[[], object]) -> Learned:
     """Measure by how much the output of all blocks grows from call to call, over one batch.
 
-    Where prompts and empty prompts have calls of their own, both have the same ratios.
+    If prompts and empty prompts have separate calls, both get the same ratios.
     """
     from diffusers.hooks import mag_cache
 
     with_text_outputs(denoiser)
-    # It prints the ratios behind so many calls, and forgets them.
+    # After so many calls it would print the ratios and forget them.
     config = mag_cache.MagCacheConfig(calibrate=True, num_inference_steps=10**9)
     mag_cache.apply_mag_cache(denoiser, config)
     hook = denoiser.transformer_blocks[0]._diffusers_hook.get_hook("mag_cache_leader_block_hook")
@@ -81,11 +81,11 @@ def learn_ratios(denoiser: Any, draw: Callable[[], object]) -> Learned:
 
 
 class MagCache(Method):
-    """Add what all blocks added at the last computed call, where that hardly changes.
+    """Add what all blocks added at the last computed call, where it hardly changes.
 
-    How it changes from call to call is measured once, as ratios of magnitudes. The errors that
-    these promise add up from the last computed call to `threshold` at most, over `max_skip_steps`
-    calls at most, and the first `retention_ratio` of the calls compute.
+    Its changes from call to call are measured once, as ratios of magnitudes. The errors that
+    these promise may add up to `threshold` since the last computed call, over `max_skip_steps`
+    calls at most. The first `retention_ratio` of the calls always compute.
     """
 
     name = "mag_cache"
@@ -121,9 +121,9 @@ class MagCache(Method):
         return why_nothing_to_reuse(self.title, context)
 
     def assumed(self, calls: int) -> Learned:
-        """See `Method.assumed`: the ratios that diffusers has of FLUX.1, laid out over the calls.
+        """See `Method.assumed`: diffusers' ratios of FLUX.1, spread over the calls.
 
-        Studies of earlier releases knew no others, and no other pipeline.
+        Studies of earlier releases knew only these, and no other pipeline.
         """
         from diffusers.hooks.mag_cache import FLUX_MAG_RATIOS, nearest_interp
 
@@ -145,7 +145,7 @@ class MagCache(Method):
         return {"max_skip_steps": 0}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: of the `blocks` all."""
+        """See `Method.schedule`: all of the `blocks`."""
         ratios = context.learned.get(self.name) or self.assumed(context.calls)
         left_out = _left_out(
             ratios,
@@ -153,12 +153,12 @@ class MagCache(Method):
             int(params["max_skip_steps"]),
             float(params["retention_ratio"]),
         )
-        # At another number of steps, which is refused at a call, there is no ratio for each.
+        # Another number of steps, which a call refuses, has no ratio for each call.
         return Static({"blocks": tuple(map(float, left_out[: context.calls]))})
 
 
 def _thresholds(ratios: Sequence[float]) -> tuple[float, ...]:
-    """Thresholds from the first hit to where all calls hit that may; empty if none does."""
+    """Find thresholds from the first hit up to where all calls hit that may; empty if none may."""
     return spread_thresholds(
         _errors(ratios),
         lambda threshold: sum(_left_out(ratios, threshold, MOST_SKIPPED[-1], RETENTIONS[0])),
@@ -167,9 +167,9 @@ def _thresholds(ratios: Sequence[float]) -> tuple[float, ...]:
 
 
 def _left_out(ratios: Sequence[float], threshold: float, most: int, retention: float) -> list[bool]:
-    """Which calls are left out, as diffusers has it, rounding included.
+    """Say which calls are skipped, exactly as diffusers decides, rounding included.
 
-    With each call left out the ratios multiply, and their distances from 1 add up.
+    With each skipped call the ratios multiply, and the products' distances from 1 add up.
     """
     computed_first = int(retention * len(ratios) + 0.5)
     product, error, behind = 1.0, 0.0, 0
@@ -187,7 +187,7 @@ def _left_out(ratios: Sequence[float], threshold: float, most: int, retention: f
 
 
 def _single(value: float) -> float:
-    """Round to single precision, in which diffusers reckons."""
+    """Round to single precision, in which diffusers computes."""
     try:
         rounded: float = unpack("f", pack("f", value))[0]
     except OverflowError:
@@ -196,7 +196,7 @@ def _single(value: float) -> float:
 
 
 def _errors(ratios: Sequence[float]) -> list[float]:
-    """The errors of all rows of calls that may be left out together."""
+    """List the errors of all runs of calls that may be skipped together."""
     found: list[float] = []
     for first in range(1, len(ratios)):
         products = accumulate(ratios[first : first + MOST_SKIPPED[-1]], mul)

@@ -10,7 +10,7 @@ from accel_space.method import Choices, Context, Method, Params, Space
 from accel_space.schedule import Static
 
 TIMESTEPS = (100, 800)
-"""diffusers' default: attention is reused at timesteps between these two only."""
+"""diffusers' default: attention is reused only at timesteps between these two."""
 
 SELF_RANGES = range(2, 6)
 CROSS_RANGES = range(2, 7)
@@ -37,7 +37,7 @@ def apply_pab(
     def count(*_: Any) -> None:
         nonlocal current, calls
         if calls == 0:
-            # Once a picture, as on a GPU it waits for the device.
+            # Once per picture, because on a GPU it waits for the device.
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
@@ -68,7 +68,7 @@ def halve_broadcasts(pipe: Any, denoiser: Any, batch: int) -> None:
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
-    """What PAB keeps of each attention from step to step."""
+    """Yield what PAB keeps of each attention from step to step."""
     for module in denoiser.modules():
         registry = getattr(module, "_diffusers_hook", None)
         hook = registry and registry.get_hook("pyramid_attention_broadcast")
@@ -79,8 +79,8 @@ def broadcast_states(denoiser: Any) -> Iterator[Any]:
 class PAB(Method):
     """Compute self-attention (`spatial_...`) and cross-attention only every so many steps.
 
-    A range of 1 computes it at every step. Where picture and prompt share their attentions, these
-    are the spatial ones, and there are no others.
+    A range of 1 computes it at every step. If picture and prompt share their attentions, all of
+    them are spatial.
     """
 
     name = "pab"
@@ -115,7 +115,7 @@ class PAB(Method):
 
     def space(self, context: Context) -> Space:
         """See `Method.space`."""
-        # The authors' own: 2 for the spatial, 6 for the cross-attention.
+        # The authors' values: 2 for spatial attention, 6 for cross-attention.
         spatial = Choices(tuple(SELF_RANGES), default=2, least=1)
         cross = Choices(tuple(CROSS_RANGES), default=6, least=1)
         if context.family.joint_attention:
@@ -142,7 +142,7 @@ class PAB(Method):
 
 
 def _reused(skip_range: int, context: Context) -> tuple[float, ...]:
-    """1 for the denoiser calls that reuse an attention; what is reused is always the last one."""
+    """Give 1 for each denoiser call that reuses an attention, always the last one computed."""
     low, high = TIMESTEPS
     return tuple(
         float(call % skip_range != 0 and low < timestep < high)

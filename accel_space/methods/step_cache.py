@@ -1,8 +1,8 @@
-"""Step cache: which denoiser calls run in full is chosen beforehand; the others predict the rest.
+"""Step cache: chosen denoiser calls run in full; the others predict the deep layers' output.
 
-Ours. Its mask is searched as that of BudCache is (arXiv 2606.13496); DeepCache's even intervals are
-points of it (arXiv 2312.00858), and what lies between full calls is extrapolated as TaylorSeer does
-it (arXiv 2503.06923), for full calls at any distance.
+Our own method. The mask of full calls is searched as in BudCache (arXiv 2606.13496). DeepCache's
+even intervals (arXiv 2312.00858) are points of it. Calls between full ones extrapolate as
+TaylorSeer does (arXiv 2503.06923), for full calls at any distance.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ CENTRES = (0.0, 0.5, 1.0)
 ORDERS = range(3)
 MOST_KEPT = 3
 NOTHING_KEPT = -1
-"""The `kept_layers` with which a call runs nothing at all, and its output is predicted."""
+"""The `kept_layers` at which a call runs nothing at all and predicts its output."""
 
 
 def full_calls(calls: int, interval: float, power: float, centre: float) -> list[int]:
-    """The places of the calls that run in full, ascending; the first is one of them.
+    """List the calls that run in full, ascending; call 0 is always one of them.
 
     Args:
-        calls: Of one generation.
-        interval: One call in so many runs in full, 1 or more.
-        power: How much denser they lie near the centre; 1 is evenly.
+        calls: Number of calls in one generation.
+        interval: One call in so many runs in full; 1 or more.
+        power: How much denser full calls are near the centre; 1 is even.
         centre: Where they are densest, from 0, the first call, to 1, the last.
     """
     count = ceil(calls / interval - 1e-9)
@@ -53,16 +53,16 @@ def full_calls(calls: int, interval: float, power: float, centre: float) -> list
         reach = 1 - centre if share >= centre else centre
         bent = reach * (abs(share - centre) / reach) ** power if reach else 0.0
         at = ceil(calls * (centre + (bent if share >= centre else -bent)) - 1e-9)
-        # Each takes a place of its own, and leaves one for each that follows.
+        # Each takes a place of its own, and leaves one for each full call to come.
         first = places[-1] + 1 if places else 0
         places.append(min(max(at, first), calls - (count - number)))
     return places
 
 
 def weights_at(call: int, known: Sequence[int]) -> list[float]:
-    """What each known value counts in the polynomial through all, at another call.
+    """Weigh the known values so that their sum is their polynomial at another call.
 
-    Lagrange's formula; the weights add up to 1.
+    This is Lagrange's formula; the weights add up to 1.
     """
     found = []
     for one in known:
@@ -134,12 +134,12 @@ def halve_known(pipe: Any, denoiser: Any, batch: int) -> None:
 
 
 class StepCache(Method):
-    """Run one call in `interval` in full, and let the others predict what the deep layers give.
+    """Run one call in `interval` in full, and let the others predict the deep layers' output.
 
-    The full calls are even where `power` is 1, else dense around `centre` (0 the first call, 1 the
-    last). `order` is that of the polynomial through the last full calls, and `kept_layers` what
-    each call computes: blocks of a transformer, layers of a UNet's way down; with -1 not even what
-    comes before and after them, so that its output is predicted.
+    Full calls are spread evenly if `power` is 1, otherwise denser around `centre` (0 is the first
+    call, 1 the last). `order` is that of the polynomial through the last full calls. `kept_layers`
+    is what every call computes: blocks of a transformer, or layers of a UNet's way down. At -1 the
+    other calls compute nothing at all and predict the denoiser's output.
     """
 
     name = "step_cache"
@@ -187,7 +187,7 @@ class StepCache(Method):
         return {"interval": 1.0}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: a UNet's `depth` or the `blocks`, `calls`, and the mean order."""
+        """See `Method.schedule`: a UNet's `depth` or `blocks`, `calls`, and the mean order."""
         kept, most = int(params["kept_layers"]), _most_kept(context.profile)
         if kept > most:
             raise RefusedError(f"kept_layers must be at most {most} here, not {kept}")
@@ -222,20 +222,20 @@ def _reused(
 
 
 def _most_kept(profile: Profile) -> int:
-    """The most layers that can be kept while others are left to skip; below 0 if none can."""
+    """Count the most layers that can be kept while some are left to skip; below 0 if none can."""
     if resnets := profile.down_resnets:
-        # The mid block is left to skip, or where there is none the deepest layer.
+        # The mid block is left to skip, or the deepest layer if there is no mid block.
         return sum(resnets) + len(resnets) - 1 - (not profile.has_mid_block)
     return profile.depth - 1
 
 
 def _shares_skipped(kept: int, profile: Profile) -> dict[str, float]:
-    """Which share of what a call leaves out that reuses: as `deepcache` counts a UNet.
+    """The share of each kind of work that a reusing call skips; a UNet counts as in `deepcache`.
 
-    What a call runs besides its layers is left out with the last of them.
+    Work outside the layers is skipped only at `NOTHING_KEPT`.
     """
     if resnets := profile.down_resnets:
-        # What comes before the way down counts as one layer, and so does the mid block.
+        # The way in, before the way down, counts as one layer, and so does the mid block.
         shares = {"depth": 1 - (kept + 1) / (sum(resnets) + len(resnets) + 1)}
     else:
         shares = {"blocks": 1 - max(kept, 0) / profile.depth}

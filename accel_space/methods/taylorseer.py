@@ -13,7 +13,7 @@ from accel_space.schedule import Static
 
 INTERVALS = range(2, 7)
 FIRST_CALLS = (1, 2, 3, 5)
-"""Calls that compute before any may predict; diffusers' default is 3."""
+"""Numbers of first calls that always compute; diffusers' default is 3."""
 
 ORDERS = range(3)
 
@@ -43,9 +43,9 @@ def apply_taylorseer(
         cache_interval=cache_interval,
         disable_cache_before_step=disable_cache_before_step,
         max_order=max_order,
-        # The default, bfloat16, would round what the pipe computes more finely.
+        # The default, bfloat16, would round the results of a finer pipe.
         taylor_factors_dtype=module.dtype,
-        # Only the last block's output reaches the picture: the others keep none.
+        # Only the last block's output reaches the picture; the others keep nothing.
         cache_identifiers=[last],
         skip_predict_identifiers=others,
     )
@@ -58,7 +58,7 @@ class TaylorSeer(Method):
     """Compute a UNet's middle and way up, or a transformer's blocks, every `cache_interval` calls.
 
     In between a Taylor series of `max_order` predicts the last block's output; order 0 repeats it.
-    The first `disable_cache_before_step` calls compute.
+    The first `disable_cache_before_step` calls always compute.
     """
 
     name = "taylorseer"
@@ -90,15 +90,15 @@ class TaylorSeer(Method):
         return {"cache_interval": 1}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: of the `blocks` all, and the mean order of the predictions."""
+        """See `Method.schedule`: all of the `blocks`, and the mean order of the predictions."""
         interval, first, most = (
             int(params[name])
             for name in ("cache_interval", "disable_cache_before_step", "max_order")
         )
         calls = range(context.calls)
-        # diffusers counts the interval from the first call that may predict, and one on.
+        # diffusers counts the interval from the call after the first one that may predict.
         computed = [call < first or (call - first - 1) % interval == 0 for call in calls]
-        # An order needs one computed call more than that.
+        # A prediction of some order needs one computed call more than its order.
         orders = [min(most, sum(computed[:call]) - 1) for call in calls if not computed[call]]
         blocks = tuple(float(not each) for each in computed)
         return Static({"blocks": blocks}, {"order": fmean(orders) if orders else 0.0})

@@ -1,4 +1,4 @@
-"""T-GATE: no guidance and no new cross-attention behind a gate (arXiv 2404.02747)."""
+"""T-GATE: no guidance and no new cross-attention after a gate (arXiv 2404.02747)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ LOADERS = {
     "PixArtAlphaPipeline": "TgatePixArtAlpha",
     "PixArtSigmaPipeline": "TgatePixArtSigma",
 }
-"""How tgate's loaders begin, by pipeline class; a UNet has one for DeepCache and T-GATE as well."""
+"""The beginning of the names of tgate's loaders, by pipeline class. For a UNet there is one for
+DeepCache and T-GATE as well."""
 
 DEFAULTS = {
     "StableDiffusionPipeline": (10, 5),
@@ -68,7 +69,7 @@ def apply_tgate(
             name = type(pipe).__name__
             raise TypeError(f"{name} with T-GATE takes no {unknown[0]!r}")
         if cache_interval:
-            # After a call that failed behind the gate DeepCache would count from there.
+            # DeepCache would count on from a call that failed after the gate.
             pipe.deepcache.start_timestep = None
         return pipe.tgate(
             *args,
@@ -83,9 +84,9 @@ def apply_tgate(
 
 
 def without_registering_replays(call: Any) -> Callable[..., Any]:
-    """The call of tgate's pipeline, which replaces attentions before each call.
+    """Keep tgate's call from replacing attentions before a call that is replayed.
 
-    A replayed CUDA graph holds what was replaced while it was captured.
+    A replayed CUDA graph holds the attentions that were replaced during its capture.
     """
     import torch
 
@@ -156,7 +157,7 @@ class TGate(Method):
         gate, interval = DEFAULTS[context.profile.pipeline_class]
         gates = tuple(gate for gate in GATE_STEPS if gate < context.steps)
         alone = context.lossy_methods == {self.name}
-        # In a stack nothing may be reused (see `schedule`), and there warm_up means nothing.
+        # In a stack nothing may be reused (see `schedule`), so warm_up means nothing there.
         sp_intervals = Choices(tuple(SP_INTERVALS), default=interval, least=1)
         fi_intervals = Choices(tuple(FI_INTERVALS), default=1, least=1)
         return {
@@ -180,8 +181,8 @@ class TGate(Method):
         gate, sp_interval, fi_interval, warm_up = (
             int(params[name]) for name in ("gate_step", "sp_interval", "fi_interval", "warm_up")
         )
-        # What is reused is always that of the last step that computed one, and the last step
-        # before the gate computes everything: only which steps reuse can differ.
+        # A step always reuses the attention of the last step that computed it, and the last step
+        # before the gate computes everything. So points differ only in which steps reuse.
         reused = tuple(
             step % sp_interval != 0 and step > warm_up
             if step < gate - 1
@@ -189,10 +190,10 @@ class TGate(Method):
             for step in range(context.calls)
         )
         if any(reused) and context.lossy_methods != {self.name}:
-            # DeepCache would leave some caches with the previous picture's self-attention, and
-            # ToMe would unmerge an earlier step's with the matching of this one.
+            # DeepCache would leave the previous picture's self-attention in some caches, and
+            # ToMe would unmerge an earlier step's self-attention with this step's matching.
             raise RefusedError(
-                "beside another method T-GATE must not reuse self-attention; "
+                "in a stack with other methods T-GATE must not reuse self-attention; "
                 "use sp_interval=1 and fi_interval=1"
             )
         behind = tuple(float(step >= gate) for step in range(context.calls))

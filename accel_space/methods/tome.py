@@ -35,7 +35,7 @@ def apply_tome(
 
     def seeded(*args: Any, **kwargs: Any) -> Any:
         # tomesd would fork the global generator once and advance it from call to call,
-        # so that one seed gave two pictures.
+        # so that the same seed would give different pictures.
         generator = torch.Generator(pipe._execution_device).manual_seed(0)
         module._tome_info["args"]["generator"] = generator
         return generate(*args, **kwargs)
@@ -44,7 +44,7 @@ def apply_tome(
 
 
 def merging_generators(denoiser: Any) -> list[Any]:
-    """What tomesd draws from, at every call."""
+    """The generator that tomesd draws from, at every call."""
     return [denoiser._tome_info["args"]["generator"]]
 
 
@@ -93,7 +93,7 @@ class ToMe(Method):
         return {"ratio": 0.0}
 
     def schedule(self, params: Params, context: Context) -> Static:
-        """See `Method.schedule`: of each token grid that is merged the share, all the time."""
+        """See `Method.schedule`: the share of each token grid that is merged, at every call."""
         mergeable = _mergeable_downsamples(context.profile)
         merged = {}
         for grid in context.profile.attention_grids:
@@ -112,7 +112,7 @@ class ToMe(Method):
 
 
 def _downsample(grid: tuple[int, int], profile: Profile) -> int:
-    """How much coarser than the latent tomesd takes a token grid to be."""
+    """By how much tomesd takes a token grid to be coarser than the latent."""
     height, width = profile.latent_size
     return ceil(sqrt(height * width // (grid[0] * grid[1])))
 
@@ -135,7 +135,7 @@ def _mergeable_downsamples(profile: Profile) -> tuple[int, ...]:
 
 
 def _merged_tokens(grid: tuple[int, int], ratio: float) -> int:
-    """Tokens that tomesd merges on a grid: `ratio` of them, but never the kept one of a cell."""
+    """Count the tokens merged on a grid: `ratio` of them, but never the kept one of a cell."""
     height, width = grid
     tokens = height * width
     kept = (height // STRIDE) * (width // STRIDE)

@@ -72,9 +72,9 @@ def apply_first_block_cache(
 
 
 def with_text_outputs(denoiser: Any) -> None:
-    """Let every block hand on the prompt's part, which the hooks reckon with.
+    """Let every block pass on the prompt's part, because the hooks expect one.
 
-    The last block of Stable Diffusion 3 computes none, as nothing reads it.
+    The last block of Stable Diffusion 3 computes none, because nothing reads it.
     """
 
     def with_text(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,8 +92,8 @@ def with_text_outputs(denoiser: Any) -> None:
 def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
-    A state is kept for a context. Where a pipeline names none, one serves for all
-    calls, as both halves of a guided batch are in each.
+    The hooks keep one state per context. A pipeline that names no context needs only
+    one for all calls, because each call holds both halves of a guided batch.
     """
     registry = HookRegistry.check_if_exists_or_initialize(denoiser)
     # A pipeline that names contexts may have listed the hooks before there were any.

@@ -65,7 +65,7 @@ def apply_mag_cache(
     max_skip_steps: int,
     retention_ratio: float,
 ) -> Callable[..., Any]:
-    """Leave all blocks out where the ratios known of the model promise little error."""
+    """Skip all blocks where the model's known ratios promise little error."""
     module = getattr(pipe, denoiser)
     config = mag_cache.MagCacheConfig(
         threshold=threshold,
@@ -80,9 +80,9 @@ def apply_mag_cache(
 
 
 def with_text_outputs(denoiser: Any) -> None:
-    """Let every block hand on the prompt's part, which the hooks reckon with.
+    """Let every block pass on the prompt's part, because the hooks expect one.
 
-    The last block of Stable Diffusion 3 computes none, as nothing reads it.
+    The last block of Stable Diffusion 3 computes none, because nothing reads it.
     """
 
     def with_text(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,8 +100,8 @@ def with_text_outputs(denoiser: Any) -> None:
 def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
-    A state is kept for a context. Where a pipeline names none, one serves for all
-    calls, as both halves of a guided batch are in each.
+    The hooks keep one state per context. A pipeline that names no context needs only
+    one for all calls, because each call holds both halves of a guided batch.
     """
     registry = HookRegistry.check_if_exists_or_initialize(denoiser)
     # A pipeline that names contexts may have listed the hooks before there were any.

@@ -75,7 +75,7 @@ def apply_pab(
     def count(*_: Any) -> None:
         nonlocal current, calls
         if calls == 0:
-            # Once a picture, as on a GPU it waits for the device.
+            # Once per picture, because on a GPU it waits for the device.
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
@@ -100,7 +100,7 @@ def apply_pab(
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
-    """What PAB keeps of each attention from step to step."""
+    """Yield what PAB keeps of each attention from step to step."""
     for module in denoiser.modules():
         registry = getattr(module, "_diffusers_hook", None)
         hook = registry and registry.get_hook("pyramid_attention_broadcast")
@@ -119,7 +119,7 @@ def apply_cfg_cutoff(
     cutoff_step_index: int,
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
-    """Guide up to and with a step, then leave the empty prompts' half, or call, out."""
+    """Guide up to and including a step, then skip the empty prompts' half or call."""
     module = getattr(pipe, denoiser)
     forward = module.forward
     calls = 0
@@ -134,7 +134,7 @@ def apply_cfg_cutoff(
             guided = prediction if second_call else None
             return prediction
         if second_call:
-            # Guiding between two equal predictions gives that one, at whatever scale.
+            # Guiding between two equal predictions gives the same one, at any scale.
             return guided
         if lists:
             return draw_first_half(forward, args, kwargs)
@@ -159,17 +159,17 @@ def draw_second_half(
     kwargs: Any,
     batch: int,
 ) -> Any:
-    """Predict for the prompts alone, which are the second half of a guided batch."""
+    """Predict only for the prompts, which are the second half of a guided batch."""
     args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
     (prediction,) = forward(*args, **kwargs)
     return (torch.cat([prediction, prediction]),)
 
 
 def conditional_half(value: Any, batch: int) -> Any:
-    """Keep of a guided batch the half that is given the prompts; it is the second.
+    """Keep only the half of a guided batch that has the prompts: the second half.
 
     Args:
-        value: A tensor, or containers of tensors; what is not of this batch stays.
+        value: A tensor, or containers of tensors; those of another size stay.
         batch: The guided batch's size, twice the number of pictures.
     """
 
@@ -181,7 +181,7 @@ def conditional_half(value: Any, batch: int) -> Any:
 
 
 def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change all tensors of a value, one or containers of them; others stay."""
+    """Change a tensor, or all tensors in containers; other values stay."""
     if isinstance(value, dict):
         return {key: map_tensors(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -190,7 +190,7 @@ def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Predict for the prompts alone, where they come first and all is in lists."""
+    """Predict only for the prompts, where they come first and all inputs are lists."""
     pictures = len(args[0]) // 2
     (prediction,) = forward(*(each[:pictures] for each in args), **kwargs)
     return ([*prediction, *prediction],)

@@ -74,7 +74,7 @@ def apply_pab(
     def count(*_: Any) -> None:
         nonlocal current, calls
         if calls == 0:
-            # Once a picture, as on a GPU it waits for the device.
+            # Once per picture, because on a GPU it waits for the device.
             current = pipe.scheduler.timesteps.tolist()
         calls += 1
 
@@ -99,7 +99,7 @@ def apply_pab(
 
 
 def broadcast_states(denoiser: Any) -> Iterator[Any]:
-    """What PAB keeps of each attention from step to step."""
+    """Yield what PAB keeps of each attention from step to step."""
     for module in denoiser.modules():
         registry = getattr(module, "_diffusers_hook", None)
         hook = registry and registry.get_hook("pyramid_attention_broadcast")

@@ -110,9 +110,9 @@ def apply_step_cache(
 
 
 def weights_at(call: int, known: Sequence[int]) -> list[float]:
-    """What each known value counts in the polynomial through all, at another call.
+    """Weigh the known values so that their sum is their polynomial at another call.
 
-    Lagrange's formula; the weights add up to 1.
+    This is Lagrange's formula; the weights add up to 1.
     """
     found = []
     for one in known:
@@ -130,7 +130,7 @@ def skip_denoiser(
     keep: Callable[[Any], None],
     predicted: Callable[[], Any],
 ) -> None:
-    """Leave all of a denoiser out; what is predicted is what it returns."""
+    """Skip the whole denoiser, and return the prediction as its output."""
     forward, lists = denoiser.forward, False
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -147,12 +147,12 @@ def skip_denoiser(
 
 
 def full_calls(calls: int, interval: float, power: float, centre: float) -> list[int]:
-    """The places of the calls that run in full, ascending; the first is one of them.
+    """List the calls that run in full, ascending; call 0 is always one of them.
 
     Args:
-        calls: Of one generation.
-        interval: One call in so many runs in full, 1 or more.
-        power: How much denser they lie near the centre; 1 is evenly.
+        calls: Number of calls in one generation.
+        interval: One call in so many runs in full; 1 or more.
+        power: How much denser full calls are near the centre; 1 is even.
         centre: Where they are densest, from 0, the first call, to 1, the last.
     """
     count = ceil(calls / interval - 1e-9)
@@ -162,7 +162,7 @@ def full_calls(calls: int, interval: float, power: float, centre: float) -> list
         reach = 1 - centre if share >= centre else centre
         bent = reach * (abs(share - centre) / reach) ** power if reach else 0.0
         at = ceil(calls * (centre + (bent if share >= centre else -bent)) - 1e-9)
-        # Each takes a place of its own, and leaves one for each that follows.
+        # Each takes a place of its own, and leaves one for each full call to come.
         first = places[-1] + 1 if places else 0
         places.append(min(max(at, first), calls - (count - number)))
     return places
@@ -171,7 +171,7 @@ def full_calls(calls: int, interval: float, power: float, centre: float) -> list
 def unet_skipper(
     state: Any, keep: Callable[[Any], None], predicted: Callable[[], Any]
 ) -> Callable[..., None]:
-    """Make what leaves a module of a UNet out at the calls that do not compute all."""
+    """Make a function that skips a module of a UNet at all calls but the full ones."""
 
     def skip(held: Any, instead: Callable[[Any], Any], is_edge: bool = False) -> None:
         forward = held.forward
@@ -190,19 +190,19 @@ def unet_skipper(
 
 
 def picture_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a layer is given of the picture: by keyword, or first."""
+    """The picture's part of a layer's arguments: given by keyword, or first."""
     return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
 
 
 def skip_way_down(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
-    """Leave out all of a UNet's way down but so many layers, downsamplers counted."""
+    """Skip all but `kept_layers` layers of a UNet's way down; downsamplers count."""
     left = kept_layers
     for block in unet.down_blocks:
         layers, samplers = len(block.resnets), block.downsamplers or ()
         count = layers + len(samplers)
 
         def with_layers(hidden: Any, count: int = count) -> Any:
-            # What goes to the way up is read by layers that are left out as well.
+            # Only layers that are skipped as well read what goes to the way up.
             return hidden, (hidden,) * count
 
         if left <= 0:
@@ -216,7 +216,7 @@ def skip_way_down(unet: Any, kept_layers: int, skip: Callable[..., None]) -> Non
 
 
 def skip_layer(block: Any, place: int, skip: Any, is_edge: bool = False) -> None:
-    """Leave out one resnet of a block, with its attention where it has one."""
+    """Skip one resnet of a block, and its attention if it has one."""
     attentions = getattr(block, "attentions", None)
     skip(block.resnets[place], passed_on, is_edge=is_edge and not attentions)
     if attentions:
@@ -224,19 +224,19 @@ def skip_layer(block: Any, place: int, skip: Any, is_edge: bool = False) -> None
 
 
 def passed_on(hidden: Any) -> Any:
-    """The output of a layer that is left out: what it was given."""
+    """The output of a skipped layer: its input."""
     return hidden
 
 
 def passed_on_alone(hidden: Any) -> Any:
-    """The same of an attention, which returns a tuple of one."""
+    """The output of a skipped attention: its input, in a tuple of one."""
     return (hidden,)
 
 
 def skip_way_up(unet: Any, kept_layers: int, skip: Callable[..., None]) -> None:
-    """Leave out the mid block, and of the way up what the kept layers do not rejoin.
+    """Skip the mid block, and the layers of the way up that no kept layer feeds.
 
-    The way up has one layer more, for what comes before the first one of the way down.
+    The way up has one layer more, for the input of the way down's first layer.
     """
     left = kept_layers + 1
     deep = [each for each in (unet.mid_block, *unet.up_blocks) if each is not None]
@@ -260,7 +260,7 @@ def skip_blocks(
     keep: Callable[[Any], None],
     predicted: Callable[[], Any],
 ) -> None:
-    """Let transformer blocks reuse what all behind the kept ones add to the picture."""
+    """Predict what the blocks after the kept ones add to the picture."""
     both: dict[int, bool] = {}
 
     def reusing(place: int, forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -81,9 +81,9 @@ def apply_taylorseer(
         cache_interval=cache_interval,
         disable_cache_before_step=disable_cache_before_step,
         max_order=max_order,
-        # The default, bfloat16, would round what the pipe computes more finely.
+        # The default, bfloat16, would round the results of a finer pipe.
         taylor_factors_dtype=module.dtype,
-        # Only the last block's output reaches the picture: the others keep none.
+        # Only the last block's output reaches the picture; the others keep nothing.
         cache_identifiers=[last],
         skip_predict_identifiers=others,
     )
@@ -93,9 +93,9 @@ def apply_taylorseer(
 
 
 def with_text_outputs(denoiser: Any) -> None:
-    """Let every block hand on the prompt's part, which the hooks reckon with.
+    """Let every block pass on the prompt's part, because the hooks expect one.
 
-    The last block of Stable Diffusion 3 computes none, as nothing reads it.
+    The last block of Stable Diffusion 3 computes none, because nothing reads it.
     """
 
     def with_text(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,8 +113,8 @@ def with_text_outputs(denoiser: Any) -> None:
 def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
-    A state is kept for a context. Where a pipeline names none, one serves for all
-    calls, as both halves of a guided batch are in each.
+    The hooks keep one state per context. A pipeline that names no context needs only
+    one for all calls, because each call holds both halves of a guided batch.
     """
     registry = HookRegistry.check_if_exists_or_initialize(denoiser)
     # A pipeline that names contexts may have listed the hooks before there were any.

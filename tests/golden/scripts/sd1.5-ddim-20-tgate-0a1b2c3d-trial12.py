@@ -94,7 +94,7 @@ def apply_tgate(
             name = type(pipe).__name__
             raise TypeError(f"{name} with T-GATE takes no {unknown[0]!r}")
         if cache_interval:
-            # After a call that failed behind the gate DeepCache would count from there.
+            # DeepCache would count on from a call that failed after the gate.
             pipe.deepcache.start_timestep = None
         return pipe.tgate(
             *args,
@@ -109,9 +109,9 @@ def apply_tgate(
 
 
 def without_registering_replays(call: Any) -> Callable[..., Any]:
-    """The call of tgate's pipeline, which replaces attentions before each call.
+    """Keep tgate's call from replacing attentions before a call that is replayed.
 
-    A replayed CUDA graph holds what was replaced while it was captured.
+    A replayed CUDA graph holds the attentions that were replaced during its capture.
     """
     function = unwrap(call.__func__)
     register = function.__globals__["register_forward"]

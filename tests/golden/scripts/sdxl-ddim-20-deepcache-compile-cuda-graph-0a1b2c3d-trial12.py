@@ -69,7 +69,7 @@ MOST_CAPTURES = 4
 def apply_compile(
     pipe: Any, generate: Callable[..., Any], *, denoiser: str, parts: int
 ) -> Callable[..., Any]:
-    """Compile the denoiser's blocks, and the VAE's decoder where `parts` is 2."""
+    """Compile the denoiser's blocks, and the VAE's decoder if `parts` is 2."""
     module = getattr(pipe, denoiser)
     names = {*BLOCKS, *(getattr(module, "_repeated_blocks", None) or ())}
     blocks = [each for each in module.modules() if type(each).__name__ in names]
@@ -118,10 +118,10 @@ def apply_cuda_graph(
     generators: list[Callable[[Any], list[Any]]],
     captures: dict[Any, Any] | None = None,
 ) -> Callable[..., Any]:
-    """Capture all denoiser calls of a shape's first generation, replay them later.
+    """Capture all denoiser calls of a shape's first generation, and replay them later.
 
-    What the methods below decide in Python is decided while capturing, and what a call
-    leaves for later ones lies where their graphs read it. One generation at a time.
+    The methods below make their Python decisions during the capture, and a call leaves
+    its results where the graphs of later calls read them. One generation at a time.
     """
     module = getattr(pipe, denoiser)
     kept = {} if captures is None else captures
@@ -197,7 +197,7 @@ def begin_generation(
     generators: Any,
     inputs: Any,
 ) -> None:
-    """See at the first call whether calls of this shape are captured already."""
+    """Check at the first call whether calls of this shape are captured already."""
     run.key = (tuple(scheduler.timesteps.tolist()), signature_of(inputs))
     if run.capturing is None:
         run.replaying = kept.get(run.key)
@@ -208,7 +208,7 @@ def begin_generation(
 
 
 def signature_of(inputs: Any) -> tuple[Any, ...]:
-    """All that a captured call takes for granted: shapes, kinds, and other values."""
+    """All that a captured call takes for granted: shapes, dtypes, and other values."""
     if isinstance(inputs, dict):
         return tuple((key, signature_of(value)) for key, value in inputs.items())
     if isinstance(inputs, list | tuple):
@@ -237,7 +237,7 @@ def replay_call(capture: Any, number: int, inputs: Any) -> Any:
 
 
 def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change all tensors of a value, one or containers of them; others stay."""
+    """Change a tensor, or all tensors in containers; other values stay."""
     if isinstance(value, dict):
         return {key: map_tensors(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -253,7 +253,7 @@ def tensors_of(inputs: Any) -> list[Any]:
 
 
 def random_states(generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
-    """What restores each generator that a picture draws from, and its state now."""
+    """Pair the setter of each random generator of a picture with its present state."""
     given = generator if isinstance(generator, list) else filter(None, [generator])
     states: list[tuple[Callable[[Any], Any], Any]] = [
         (each.set_state, each.get_state()) for each in given
@@ -266,7 +266,7 @@ def random_states(generator: Any) -> list[tuple[Callable[[Any], Any], Any]]:
 
 
 def new_capture() -> SimpleNamespace:
-    """What is captured of one generation: its calls, and the tensors that they read."""
+    """Make an empty capture of one generation: its calls, and the tensors they read."""
     pool = torch.cuda.graph_pool_handle()
     return SimpleNamespace(calls=[], inputs={}, draws=[], pool=pool)
 
@@ -279,8 +279,8 @@ def capture_call(
 ) -> Any:
     """Capture one call, run it, and return what it predicts.
 
-    A capture must not wait for the GPU, and methods ask for the timestep and look it up
-    among the scheduler's: both are answered from the host meanwhile.
+    A capture must not wait for the GPU, but methods read the timestep and look it up
+    among the scheduler's. Meanwhile the host answers both.
     """
     place = count()
 
@@ -328,14 +328,14 @@ def capture_call(
 
 @contextmanager
 def filling_numbers() -> Iterator[None]:
-    """Make a tensor of a number on its device, as Qwen-Image does of a prompt's length.
+    """Let `torch.as_tensor` fill in numbers on the device.
 
-    A capture cannot copy from the host.
+    A capture cannot copy from the host. Qwen-Image makes a prompt's length a tensor.
     """
     usual = torch.as_tensor
 
     def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-        # Not what is derived of them, as NumPy's are, which have a type of their own.
+        # Not subclasses such as NumPy's numbers, which have a dtype of their own.
         if type(data) in (bool, int, float):
             return torch.full((), data, dtype=dtype, device=device)
         return usual(data, dtype=dtype, device=device)
@@ -348,7 +348,7 @@ def filling_numbers() -> Iterator[None]:
 
 
 def mend_generator(state: Any) -> None:
-    """Take the GPU's default generator out of a capture that failed."""
+    """Detach the GPU's default generator from a capture that failed."""
     usual = torch.cuda.default_generators[torch.cuda.current_device()]
     usual.graphsafe_set_state(torch.Generator("cuda").graphsafe_get_state())
     usual.set_state(state)

@@ -84,9 +84,9 @@ def apply_taylorseer(
         cache_interval=cache_interval,
         disable_cache_before_step=disable_cache_before_step,
         max_order=max_order,
-        # The default, bfloat16, would round what the pipe computes more finely.
+        # The default, bfloat16, would round the results of a finer pipe.
         taylor_factors_dtype=module.dtype,
-        # Only the last block's output reaches the picture: the others keep none.
+        # Only the last block's output reaches the picture; the others keep nothing.
         cache_identifiers=[last],
         skip_predict_identifiers=others,
     )
@@ -96,9 +96,9 @@ def apply_taylorseer(
 
 
 def with_text_outputs(denoiser: Any) -> None:
-    """Let every block hand on the prompt's part, which the hooks reckon with.
+    """Let every block pass on the prompt's part, because the hooks expect one.
 
-    The last block of Stable Diffusion 3 computes none, as nothing reads it.
+    The last block of Stable Diffusion 3 computes none, because nothing reads it.
     """
 
     def with_text(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,8 +116,8 @@ def with_text_outputs(denoiser: Any) -> None:
 def with_new_states(denoiser: Any, generate: Callable[..., Any]) -> Callable[..., Any]:
     """Make a call that empties the hooks' states before each picture.
 
-    A state is kept for a context. Where a pipeline names none, one serves for all
-    calls, as both halves of a guided batch are in each.
+    The hooks keep one state per context. A pipeline that names no context needs only
+    one for all calls, because each call holds both halves of a guided batch.
     """
     registry = HookRegistry.check_if_exists_or_initialize(denoiser)
     # A pipeline that names contexts may have listed the hooks before there were any.
@@ -142,7 +142,7 @@ def apply_cfg_cutoff(
     cutoff_step_index: int,
     halvers: list[Callable[[Any, Any, int], None]],
 ) -> Callable[..., Any]:
-    """Guide up to and with a step, then leave the empty prompts' half, or call, out."""
+    """Guide up to and including a step, then skip the empty prompts' half or call."""
     module = getattr(pipe, denoiser)
     forward = module.forward
     calls = 0
@@ -157,7 +157,7 @@ def apply_cfg_cutoff(
             guided = prediction if second_call else None
             return prediction
         if second_call:
-            # Guiding between two equal predictions gives that one, at whatever scale.
+            # Guiding between two equal predictions gives the same one, at any scale.
             return guided
         if lists:
             return draw_first_half(forward, args, kwargs)
@@ -182,17 +182,17 @@ def draw_second_half(
     kwargs: Any,
     batch: int,
 ) -> Any:
-    """Predict for the prompts alone, which are the second half of a guided batch."""
+    """Predict only for the prompts, which are the second half of a guided batch."""
     args, kwargs = conditional_half(args, batch), conditional_half(kwargs, batch)
     (prediction,) = forward(*args, **kwargs)
     return (torch.cat([prediction, prediction]),)
 
 
 def conditional_half(value: Any, batch: int) -> Any:
-    """Keep of a guided batch the half that is given the prompts; it is the second.
+    """Keep only the half of a guided batch that has the prompts: the second half.
 
     Args:
-        value: A tensor, or containers of tensors; what is not of this batch stays.
+        value: A tensor, or containers of tensors; those of another size stay.
         batch: The guided batch's size, twice the number of pictures.
     """
 
@@ -204,7 +204,7 @@ def conditional_half(value: Any, batch: int) -> Any:
 
 
 def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change all tensors of a value, one or containers of them; others stay."""
+    """Change a tensor, or all tensors in containers; other values stay."""
     if isinstance(value, dict):
         return {key: map_tensors(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -213,14 +213,14 @@ def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def draw_first_half(forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Predict for the prompts alone, where they come first and all is in lists."""
+    """Predict only for the prompts, where they come first and all inputs are lists."""
     pictures = len(args[0]) // 2
     (prediction,) = forward(*(each[:pictures] for each in args), **kwargs)
     return ([*prediction, *prediction],)
 
 
 def halve_states(pipe: Any, denoiser: Any, batch: int) -> None:
-    """Halve what the hooks keep of a guided batch, for an unguided one."""
+    """Halve the hooks' states of a guided batch, for an unguided one."""
     for module in denoiser.modules():
         registry = getattr(module, "_diffusers_hook", None)
         for hook in registry.hooks.values() if registry else ():

@@ -69,7 +69,7 @@ def apply_tome(
 
     def seeded(*args: Any, **kwargs: Any) -> Any:
         # tomesd would fork the global generator once and advance it from call to call,
-        # so that one seed gave two pictures.
+        # so that the same seed would give different pictures.
         generator = torch.Generator(pipe._execution_device).manual_seed(0)
         module._tome_info["args"]["generator"] = generator
         return generate(*args, **kwargs)
