@@ -1,4 +1,4 @@
-"""`accelfront bounds` and `export`, on a database of made-up studies, and in a process."""
+"""`accelfront bounds` and `export`, on a database of made-up studies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from storage.database.opening import open_store
 from tests.accelfront.cli.test_cli import POINT_FIELDS
-from tests.command_line import modules_after, run, run_process
+from tests.command_line import modules_after, run
 from tests.made_reports import RIVALS, keep, made_study
 from tests.made_studies import add_point, add_study, confirm
 
@@ -62,7 +62,7 @@ def test_bounds_are_read_at_another_loss_budget_on_demand(storage: str) -> None:
 
 
 def test_bounds_as_a_table_fit_80_columns_and_name_the_study_without_one(storage: str) -> None:
-    lines = run_process("bounds", "--storage", storage).stdout.splitlines()
+    lines = run("bounds", "--storage", storage).stdout.splitlines()
     text = "\n".join(lines)
     assert "3.04x 2.90-3.10" in text
     assert "cache_interval=3" in text
@@ -113,7 +113,7 @@ def test_bounds_tell_of_a_baseline_that_is_poor_itself(tmp_path: Path) -> None:
 
 
 def test_a_front_comes_with_its_plot_in_80_columns(storage: str) -> None:
-    lines = run_process("front", "--storage", storage).stdout.splitlines()
+    lines = run("front", "--storage", storage).stdout.splitlines()
     assert any("◆1" in line for line in lines)
     # Sentences and commands to copy are not broken; what is drawn keeps to the width.
     drawn = [line for line in lines if not line.startswith(("accelfront ", "Nothing to use"))]
