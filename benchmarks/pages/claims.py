@@ -112,6 +112,7 @@ def front_cell(stack: str, over: str, front: Record) -> Record | None:
             "seconds": trial["latency_s"],
             "over": "plain" if beside is None else "compiled",
             "what": f"`{stack}`, {front['scheduler']} {front['steps']}, {front['device']}",
+            "hits": trial.get("hits"),
         }
     return None
 
@@ -172,7 +173,9 @@ def as_markdown(results: Record) -> str:
         "here is the default point of the same or the nearest methods on the same architecture, "
         "with random weights: the time means what it says, and nothing is said of loss. What is "
         "claimed over a compiled pipeline is measured over the compiled and captured one, where "
-        "that was measured. The last column is of a trained miniature of the same family: how far "
+        "that was measured. A dynamic cache decides by what the denoiser computes, so with random "
+        "weights its share of hits, and with it its speedup, may be far from a real model's. "
+        "The last column is of a trained miniature of the same family: how far "
         f"the denoiser's work falls inside {BUDGET:.0%} of CLIP loss and of attributes, by the "
         "method and by fewer steps, judged on prompts that chose neither; equal_loss.py measures "
         "it. A dash: not measured. Made by `python -m benchmarks.pages.claims`.",
@@ -201,7 +204,10 @@ def _measured(cell: Record | None) -> str:
     if cell is None:
         return "-"
     seconds = f", {cell['seconds']:.2f} s" if "seconds" in cell else ""
-    return f"{cell['speedup']:.2f}x{_over(cell.get('over', 'plain'))}{seconds}, {cell['what']}"
+    hits = "" if cell.get("hits") is None else f"; {cell['hits']:.0%} of its calls hit"
+    return (
+        f"{cell['speedup']:.2f}x{_over(cell.get('over', 'plain'))}{seconds}, {cell['what']}{hits}"
+    )
 
 
 def _twin(cell: Record | None) -> str:

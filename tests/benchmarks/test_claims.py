@@ -75,6 +75,16 @@ def test_a_claim_stands_beside_the_nearest_measurement(tmp_path: Path) -> None:
     assert cells(tmp_path, measured_as=["pab"])[3] == "-"
 
 
+def test_a_dynamic_cache_says_how_many_calls_hit(tmp_path: Path) -> None:
+    dynamic = trial(0, 1.03, 4.8, ("first_block_cache",)) | {"hits": 0.0357}
+    content = front(28, first_block_cache=[dynamic])
+    (tmp_path / "true-front-a.json").write_text(json.dumps(content))
+    shown = cells(tmp_path, measured_as=["first_block_cache"])[3]
+    assert (
+        shown == "1.03x, 4.80 s, `first_block_cache`, FlowMatchEuler 28, H200; 4% of its calls hit"
+    )
+
+
 def test_what_is_measured_in_batches_serves_where_nothing_else_does(tmp_path: Path) -> None:
     settings = [
         {"key": [8, steps], "stacks": {"tgate": {"speedup": steps / 10, "latency_s": 0.5}}}

@@ -18,6 +18,7 @@ from benchmarks.embedded.equal_loss_page import (
     cases_of,
     choice_of,
 )
+from benchmarks.measuring.true_front_page import plain_latency
 from tests.docs.test_full_size_figures import tables_of
 
 ROOT = Path(__file__).parents[2]
@@ -105,19 +106,63 @@ def test_methods_md_says_who_beats_the_step_cache(
 
 
 def test_the_answers_of_the_transformers_are_those_of_the_sweep() -> None:
-    answers = {
-        ",".join(study["methods"]): study["answer"]
-        for study in results("sweep-offline-transformers")["studies"]
-        if study["pipeline"] == "tiny-shapes-sd3"
-    }
-    assert table("methods") == [
-        [
-            f"`{methods}`",
-            f"{answer['judged_speedup']:.2f}x",
-            "{:.2f} to {:.2f}".format(*answer["judged_speedup_ci"]),
-            f"{answer['judged_clip_loss']:z.1%}",
+    studies = results("sweep-offline-transformers")["studies"]
+    guided, embedded = (
+        {
+            ",".join(study["methods"]): study["answer"]
+            for study in studies
+            if study["pipeline"] == pipeline
+        }
+        for pipeline in ("tiny-shapes-sd3", "tiny-shapes-flux")
+    )
+    assert table("its loss") == [
+        [f"`{methods}`", *answer_cells(answer), *answer_cells(embedded.get(methods))]
+        for methods, answer in sorted(guided.items(), key=lambda item: -item[1]["judged_speedup"])
+    ]
+
+
+def answer_cells(answer: dict[str, Any] | None) -> list[str]:
+    """The speedup with its interval, and the loss."""
+    if answer is None:
+        return ["-", "-"]
+    low, high = answer["judged_speedup_ci"]
+    return [
+        f"{answer['judged_speedup']:.2f}x ({low:.2f} to {high:.2f})",
+        f"{answer['judged_clip_loss']:z.1%}",
+    ]
+
+
+def test_the_captured_transformers_are_those_of_their_studies() -> None:
+    fronts = [
+        results(f"true-front-tiny-shapes-{twin}-batch16-flowmatcheuler-28-nvidia-h200")["stacks"]
+        for twin in ("sd3", "flux")
+    ]
+    rows = table("over lossless")
+    assert [row[0] for row in rows] == [
+        "`compile,cuda_graph`",
+        *(f"`{cache},compile,cuda_graph`" for cache in ("step_cache", "mag_cache", "taylorseer")),
+    ]
+    for name, *cells in rows:
+        methods = set(name.strip("`").split(","))
+        assert cells == [
+            cell
+            for stacks in fronts
+            for stack, found in stacks.items()
+            if set(stack.split("+")) == methods
+            for cell in captured_cells(found)
         ]
-        for methods, answer in sorted(answers.items(), key=lambda item: -item[1]["judged_speedup"])
+    plain = [f"{1000 * plain_latency(stacks):.1f}" for stacks in fronts]
+    assert f"The plain twins take {' and '.join(plain)} ms" in PAGE
+
+
+def captured_cells(found: dict[str, Any]) -> list[str]:
+    """Of a stack's answer: milliseconds, how far beyond the fastest lossless point, and loss."""
+    [answer] = (trial for trial in found["trials"] if trial["trial"] == found["answer"])
+    lossless = min(each["latency_s"] for each in found["trials"] if not each["lossy_methods"])
+    return [
+        f"{1000 * answer['latency_s']:.2f}",
+        f"{lossless / answer['latency_s']:.2f}x",
+        f"{answer['clip_loss']:z.1%}",
     ]
 
 
@@ -128,19 +173,9 @@ def test_the_gain_of_a_second_gpu_is_what_was_measured() -> None:
         ["1", f"{one['seconds']:.0f}", "1"],
         ["2", f"{two['seconds']:.0f}", f"{one['seconds'] / two['seconds']:.2f}x"],
     ]
-    before = results("ray-scaling-nvidia-h200-before")["runs"]
-    slower = [f"{run['seconds']:.0f} s" for run in before[1:]]
-    assert f"two workers took {slower[0]}, and {slower[1]} when one of them was killed" in PAGE
+    [killed] = results("ray-scaling-nvidia-h200-killed")["runs"]
+    assert killed["killed"] == 1 and killed["points"] == two["points"]
+    assert f"took {killed['seconds']:.0f} s, and again has all {two['points']} points" in PAGE
     assert f"{two['trial_s']:.1f} and {one['trial_s']:.1f} s" in PAGE
     start, end = two["first_trial_s"], two["end_s"]
     assert f"{start:.0f} s pass before the first trial, and {end:.0f} s after the last" in PAGE
-
-
-def test_the_page_says_what_the_sweep_did_not_reach() -> None:
-    flux = [
-        study
-        for study in results("sweep-offline-transformers")["studies"]
-        if study["pipeline"] == "tiny-shapes-flux"
-    ]
-    assert [study["methods"] for study in flux] == [["first_block_cache"]]
-    assert f"at {flux[0]['trials']} of its 10 points" in PAGE
