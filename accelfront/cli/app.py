@@ -27,6 +27,7 @@ from accelfront.cli.reading import (
     studies,
     tasks,
 )
+from accelfront.cli.refusals import refusal
 from accelfront.cli.running import generate, import_, study, sweep, verify
 from accelfront.faults import fault_of
 from accelfront.screen.terminal import clean_streams
@@ -112,8 +113,7 @@ def _run() -> int:
         # Flush here: at the interpreter's end nobody could be told of an error.
         sys.stdout.flush()
     except typer.TyperException as error:
-        # Typer passes on how pydantic begins a message.
-        code = _complain(error.format_message().replace("Value error, ", "", 1), BAD_INPUT)
+        code = _complain(refusal(error, _command()), BAD_INPUT)
     except typer.Abort:
         code = _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -123,6 +123,11 @@ def _run() -> int:
     except Exception as error:
         code = _report(error)
     return code or 0
+
+
+def _command() -> str:
+    """What was called, such as `accelfront study`."""
+    return " ".join(["accelfront", *(name for name in sys.argv[1:2] if name in COMMANDS)])
 
 
 def _prepare_streams() -> None:
