@@ -1,4 +1,4 @@
-"""The database: opening it, our tables beside Optuna's, and what is read back from both.
+"""The database: opening it, our tables next to Optuna's, and reading both back.
 
 Knows SQLAlchemy and Optuna; knows no torch.
 """

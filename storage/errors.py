@@ -6,7 +6,7 @@ class StorageError(ValueError):
 
 
 class NoDatabaseError(StorageError):
-    """There is no such file."""
+    """The database file does not exist."""
 
 
 class NoStudiesError(StorageError):
@@ -14,12 +14,12 @@ class NoStudiesError(StorageError):
 
 
 class StudyRefusedError(StorageError):
-    """A study that cannot go on as asked; the text says why and what to do."""
+    """A study that cannot be resumed as asked; the text says why and what to do."""
 
 
 class StudyDeletedError(RuntimeError):
-    """A study, or a trial of it, that was deleted while a worker was at it."""
+    """A study or a trial that was deleted while a worker was using it."""
 
 
 class DatabaseFailedError(RuntimeError):
-    """A database that cannot be reached, or that has a fault; the text says which."""
+    """A database that cannot be reached, or has a fault; the text says which."""

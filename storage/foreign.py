@@ -1,7 +1,7 @@
-"""Text that others wrote, read within bounds: YAML and JSON files, and what errors repeat of them.
+"""Text that others wrote, read within bounds: YAML and JSON files, and excerpts in errors.
 
-What is read here is plain: text that can be encoded, numbers of a sensible size, lists and keys. A
-date is text, as nothing here takes one.
+Only plain content is read: text that can be encoded, numbers of a sensible size, lists and keys. A
+date is read as text, as nothing here takes one.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any
 import yaml
 
 MOST_VALUES = 10_000
-"""Values of a YAML document, those that aliases repeat counted each time."""
+"""Most values of a YAML document; values that aliases repeat count each time."""
 
 MOST_SHOWN = 80
-"""Characters of a value that an error repeats."""
+"""Most characters of a value that an error repeats."""
 
 GREATEST = 10**18
-"""Whole numbers beyond it are read as infinity, which every rule refuses."""
+"""Greatest whole number; a greater one is read as infinity, which every rule refuses."""
 
 MOST_DIGITS = 20
 
 KINDS: dict[type, str] = {dict: "keys and values", list: "a list", tuple: "a list", bytes: "bytes"}
-"""Values that errors name only."""
+"""Types of values that errors name without their content."""
 
 TOO_DEEP = "it is nested too deeply"
 
 
 class ForeignTextError(ValueError):
-    """A text that is not what it should be; its text goes on from the name of the file."""
+    """A text that breaks the rules; the message continues the name of the file."""
 
 
 def compose_yaml(text: str) -> yaml.Node | None:
@@ -48,11 +48,11 @@ def compose_yaml(text: str) -> yaml.Node | None:
 
 
 def line_of(node: yaml.Node | None, place: Sequence[int | str]) -> int:
-    """The line of a YAML document on which a key or an item stands.
+    """Find the line of a YAML document that holds a key or an item.
 
     Args:
         node: What `compose_yaml` returned.
-        place: Keys and indices that lead there; those that are not there are left out.
+        place: Keys and indices that lead there; those that do not exist are skipped.
     """
     line = 0
     for part in place:
@@ -72,7 +72,7 @@ def construct_yaml(node: yaml.Node) -> Any:
     """The value that a YAML node stands for.
 
     Raises:
-        ForeignTextError: If it is too much, or holds what is not plain.
+        ForeignTextError: If it is too large, or not plain.
     """
     try:
         _count(node, {})
@@ -81,7 +81,7 @@ def construct_yaml(node: yaml.Node) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ForeignTextError(_reason(error)) from error
     except (LookupError, AttributeError, OverflowError) as error:
-        # What PyYAML raises for `!!int ""`, `!!bool x` and the like.
+        # PyYAML raises these for `!!int ""`, `!!bool x` and so on.
         raise ForeignTextError("a tag does not fit its value") from error
     return value
 
@@ -91,10 +91,10 @@ def read_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] = dict) -
 
     Args:
         text: The JSON.
-        pairs: Makes an object of its keys and values.
+        pairs: Builds an object from its keys and values.
 
     Raises:
-        ForeignTextError: If it is empty or no JSON, or holds what is not plain.
+        ForeignTextError: If it is empty, no JSON, or not plain.
     """
     if not text.strip():
         raise ForeignTextError("is empty")
@@ -107,7 +107,7 @@ def read_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] = dict) -
 
 
 def shown(value: object) -> str:
-    """A value that others wrote, as an error repeats it: short, printable, on one line."""
+    """Format a value that others wrote for an error: short, printable, on one line."""
     if isinstance(value, str):
         return repr(value) if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]!r}..."
     if value is None or isinstance(value, bool | float):
@@ -124,13 +124,13 @@ def shown(value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that others wrote, not quoted: on one line, printable, not too long."""
+    """Format a text that others wrote, without quotes: on one line, printable, not too long."""
     line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
     return line if len(line) <= 2 * MOST_SHOWN else f"{line[: 2 * MOST_SHOWN]}..."
 
 
 def is_text(text: str) -> bool:
-    """Whether a text can be written down; escapes can spell halves of a surrogate pair."""
+    """Whether a text can be encoded; escapes can spell halves of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -139,7 +139,7 @@ def is_text(text: str) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay text, and numbers keep to a size."""
+    """Keeps dates as text, and numbers within a size."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
@@ -151,7 +151,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return _bounded(super().construct_yaml_int(node))
         except ValueError:
-            # Python reads no more digits than a few thousand at once.
+            # Python reads at most a few thousand digits at once.
             return math.inf
 
 
@@ -167,10 +167,10 @@ def _bounded(number: int) -> int | float:
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many values a node stands for once its aliases are written out."""
+    """How many values a node stands for once its aliases are expanded."""
     if id(node) in known:
         return known[id(node)]
-    # Of a node within itself there is no end.
+    # A node within itself would never end.
     known[id(node)] = MOST_VALUES
     _refuse_repeats(node)
     parts = node.value if isinstance(node, yaml.CollectionNode) else []
@@ -208,7 +208,7 @@ def _check_text(value: Any) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong and in which line, without what the parser quotes of the text."""
+    """The fault and its line, without the text that the parser quotes."""
     if isinstance(error, RecursionError):
         return TOO_DEEP
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:

@@ -1,4 +1,4 @@
-"""What a person may have meant by a name that is not known."""
+"""What a person may have meant by an unknown name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 
 LETTERS_A_SLIP = 5
-"""One slip of the fingers in so many letters is taken for one. More make another word, and one
-letter does so of a short name."""
+"""A name may hold one typing error per so many letters. More errors make another word, and in a
+short name a single one does."""
 
 
 def likely(given: str, known: Iterable[str]) -> str | None:
-    """The known name that a given one is a slip of, or the beginning of.
+    """Find the known name that a given one misspells or abbreviates.
 
-    Names that only resemble it are none: TeaCache is not DeepCache, and SD3.5 not SD1.5. Case,
+    Names that only resemble it do not count: TeaCache is not DeepCache, and SD3.5 not SD1.5. Case,
     spaces, dots, `-` and `_` do not matter.
 
     Args:
@@ -21,7 +21,7 @@ def likely(given: str, known: Iterable[str]) -> str | None:
         known: The names that there are.
 
     Returns:
-        The nearest one; of several that begin with it the shortest. None if there is none.
+        The nearest one; if several begin with it, the shortest. None if there is none.
     """
     word = _folded(given)
     most = len(word) // LETTERS_A_SLIP
@@ -39,11 +39,11 @@ def likely(given: str, known: Iterable[str]) -> str | None:
 
 
 def suggested(near: str | None, names: str) -> str:
-    """The end of an error about a name that is not known.
+    """Word the end of an error about an unknown name.
 
     Args:
-        near: What was meant, as `likely` tells it.
-        names: The names that there are, in words; they come after it.
+        near: The name that was meant, from `likely`.
+        names: The known names, in words; they come after it.
     """
     return f"did you mean {near}? {names[:1].upper()}{names[1:]}" if near else names
 

@@ -1,1 +1,1 @@
-"""The database: opening it, waiting for it, and our tables beside Optuna's."""
+"""The database: opening it, waiting for it, and our tables next to Optuna's."""

@@ -32,7 +32,7 @@ def find_baseline(engine: Engine, key: str) -> tuple[list[float], NDArray[np.flo
 
 
 def find_learned(engine: Engine, key: str) -> tuple[float, ...] | None:
-    """Find what a method learned of a baseline's pipe, kept beside baselines."""
+    """Find what a method learned from a baseline's pipe, stored with the baselines."""
     query = select(baselines.c.scores).where(baselines.c.key == key)
     with engine.connect() as connection:
         row = connection.execute(query).first()
@@ -40,14 +40,14 @@ def find_learned(engine: Engine, key: str) -> tuple[float, ...] | None:
 
 
 def keep_learned(engine: Engine, key: str, learned: Sequence[float]) -> None:
-    """Keep what a method learned. If another worker kept its own meanwhile, that one stays."""
+    """Keep what a method learned. If another worker has kept its own meanwhile, that one stays."""
     keep_baseline(engine, key, list(learned), np.empty(0, np.float32))
 
 
 def keep_baseline(
     engine: Engine, key: str, scores: list[float], embeddings: NDArray[np.float32]
 ) -> None:
-    """Keep a baseline. If another worker kept its own meanwhile, that one stays."""
+    """Keep a baseline. If another worker has kept its own meanwhile, that one stays."""
     row = insert(baselines).values(
         key=key, scores=json.dumps(scores), embeddings=embeddings.astype("<f4").tobytes()
     )

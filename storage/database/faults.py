@@ -1,4 +1,4 @@
-"""What a database's own errors mean: whether waiting may mend them, and in words."""
+"""What a database's errors mean: whether waiting may help, and the reason in words."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError)
-"""All that a database raises, through SQLAlchemy or through Optuna."""
+"""All errors that a database raises, through SQLAlchemy or through Optuna."""
 
 PASSING_ON_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
-"""What passes when another writer ends, or when somebody makes room on the disk."""
+"""Errors that pass when another writer ends, or when somebody makes room on the disk."""
 
 REFUSALS = (
     "authentication failed",
@@ -27,20 +27,20 @@ REFUSALS = (
     "pg_hba.conf",
     "not permitted",
 )
-"""A server that says one of these on connecting is there, and will say so again. Its answers bear
-no code, as libpq keeps none of a connection that was never made."""
+"""Answers to a connection attempt that show that the server is up and will refuse again. They bear
+no error code, as libpq keeps none for a connection that was never made."""
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether waiting may mend it: the database is away or busy, and has no other fault."""
+    """Whether waiting may help: the database is away or busy, and has no other fault."""
     cause = _cause(error)
     if isinstance(cause, PoolTimeoutError | PendingRollbackError):
-        # The second comes after a connection that was lost in the middle of a transaction.
+        # The second comes after a connection was lost in the middle of a transaction.
         return True
     if not isinstance(cause, DBAPIError):
         return False
     if isinstance(cause.orig, sqlite3.Error):
-        # The upper bits say more than is asked for.
+        # The lower bits hold the primary code; the upper bits only refine it.
         return getattr(cause.orig, "sqlite_errorcode", 0) & 0xFF in PASSING_ON_SQLITE
     if any(words in str(cause.orig) for words in REFUSALS):
         return False
@@ -48,7 +48,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """The database's own first line; SQLAlchemy would add the statement."""
+    """The first line of the database's own message; SQLAlchemy would add the statement."""
     cause = _cause(error)
     text = str(cause.orig if isinstance(cause, DBAPIError) else cause).strip()
     return text.splitlines()[0] if text else type(cause).__name__

@@ -1,7 +1,7 @@
-"""Imported points: points of another origin that studies measure before any other.
+"""Imported points: points from elsewhere that studies measure before any other.
 
-They belong to a combination and not to a study: a point that was good under one protocol or on one
-device is worth measuring again under any.
+They belong to a combination rather than to a study: a point that was good under one protocol or on
+one device is worth measuring again under any other.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def keep_imported_points(engine: Engine, combination: Combination, points: Seque
     """Keep points for all studies of a combination, after those that are kept already.
 
     Args:
-        engine: Of a database that was opened with `create`.
-        combination: Whose points they are.
+        engine: A database that was opened with `create`.
+        combination: The combination of the points.
         points: Canonical points.
 
     Returns:
-        How many of them were not kept yet.
+        How many of them are new.
     """
     known = read_imported_points(engine, combination)
-    # Equal points may be given; a dict keeps each once and in order.
+    # The same point may be given twice; a dict keeps each once and in order.
     new = {json.dumps(by_stored_names(point)): None for point in points if point not in known}
     rows = [{"combination": _key(combination), "point": text} for text in new]
     if rows:

@@ -28,7 +28,7 @@ from storage.database.urls import parse_url, shown_url, without_secrets
 from storage.errors import DatabaseFailedError, NoDatabaseError, StorageError
 
 HEARTBEAT_S = 30
-"""A worker says this often that its trial is alive."""
+"""How often a worker says that its trial is alive."""
 
 GRACE_S = 150
 """A worker that was silent for this long is dead. Five beats, so that a stall is no death."""
@@ -44,7 +44,7 @@ LOCK_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Store:
-    """An open database. One per process: each holds a pool of connections.
+    """An open database. One per process, as each holds a pool of connections.
 
     Attributes:
         optuna: For `optuna.create_study` and `optuna.load_study`.
@@ -62,13 +62,13 @@ def open_store(url: str, create: bool = False, tell: Callable[[str], None] | Non
 
     Args:
         url: `sqlite:///file.db` or `postgresql+psycopg://user@host/database`.
-        create: Create the SQLite file and the tables if they are missing; else that is an error.
-        tell: Wait for a database that is away, and say so to this; None fails at once.
+        create: Create the SQLite file and the tables if they are missing; otherwise fail.
+        tell: Wait for a database that is away, and report the wait here; None fails at once.
 
     Raises:
-        StorageError: If the URL is none of these, or the database cannot be opened or is of
-            another kind.
-        DatabaseFailedError: If it was waited for and stayed away.
+        StorageError: If the URL is neither, or if the database cannot be opened or is of another
+            kind.
+        DatabaseFailedError: If it stayed away for as long as we wait.
     """
     parsed = parse_url(url)
     name = shown_url(parsed)
@@ -84,13 +84,13 @@ def open_store(url: str, create: bool = False, tell: Callable[[str], None] | Non
 
 
 def empty_store(name: str) -> Store:
-    """A store without studies that no file keeps, in place of one that nobody made yet."""
+    """Return a store without studies or a file, in place of one that nobody has made yet."""
     rdb = optuna.storages.RDBStorage("sqlite://")
     return Store(rdb, rdb.engine, name)
 
 
 def _check_file(path: Path, create: bool) -> None:
-    """Raise StorageError with a better reason than SQLite's where that is easy to tell."""
+    """Raise StorageError with a better reason than SQLite's where there is an easy one."""
     if path.is_dir():
         raise StorageError(f"{path} is a folder; name a file in it, as {path / 'accelfront.db'}")
     if not path.parent.is_dir():
@@ -99,7 +99,7 @@ def _check_file(path: Path, create: bool) -> None:
         raise NoDatabaseError(f"there is no database {path}; `accelfront study` makes one")
     if path.exists():
         if not path.is_file():
-            # A pipe would be waited for without end.
+            # Opening a pipe would wait forever.
             raise StorageError(f"{path} is no regular file; name another one")
         with path.open("rb") as file:
             start = file.read(len(SQLITE_HEADER))
@@ -131,7 +131,7 @@ def _open_rdb(url: URL, create: bool, name: str) -> RDBStorage:
 
 
 def _rdb(url: URL, skip_table_creation: bool) -> RDBStorage:
-    # Optuna fills braces in, so those of a password are doubled.
+    # Optuna fills in braces, so those of a password are doubled.
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -159,7 +159,7 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 @contextmanager
 def _explained(name: str, url: URL) -> Iterator[None]:
-    """Turn what goes wrong while opening into an error without credentials."""
+    """Turn a failure to open into an error without credentials."""
     try:
         yield
     except NoSuchModuleError as error:
@@ -175,10 +175,10 @@ def _explained(name: str, url: URL) -> Iterator[None]:
         told = without_secrets(reason(error), url)
         raise StorageError(f"cannot open {name}: {told}; {hint}") from error
     except UnicodeDecodeError as error:
-        # SQLite's own words on a schema, which a damaged file has made unreadable.
+        # SQLite's own message about a schema that a damaged file has made unreadable.
         raise StorageError(f"cannot open {name}: it is damaged; restore it from a copy") from error
     except OSError as error:
         raise StorageError(f"cannot open {name}: {error.strerror}") from error
     except RuntimeError as error:
-        # Optuna's word on a schema of another version; names `optuna storage upgrade`.
+        # Optuna's message about a schema of another version; names `optuna storage upgrade`.
         raise StorageError(f"cannot open {name}: {error}") from error

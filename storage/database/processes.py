@@ -1,4 +1,4 @@
-"""Processes of this machine, told apart by what no setting of the clock changes."""
+"""Processes of this machine, identified by facts that setting the clock does not change."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import psutil
 PROC = Path("/proc")
 
 BOOT = " boot:"
-"""Stands in a claim between its host and the boot; claims of earlier releases lack both."""
+"""Stands between host and boot in a claim; claims of earlier releases have neither."""
 
 CLOCK_S = 1.0
-"""How far two readings of a start by the clock may differ."""
+"""How far two readings of a process's start by the clock may differ."""
 
 
 class Started(NamedTuple):
@@ -37,7 +37,7 @@ def this_host() -> str:
 
 
 def this_boot() -> str:
-    """What tells this run of the kernel from any other; empty where the system does not say."""
+    """Identify this run of the kernel; empty if the system does not say."""
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -45,9 +45,9 @@ def this_boot() -> str:
 
 
 def since_boot(pid: int) -> Started | None:
-    """Look a process up on Linux; None if there is none, or only what is left of it.
+    """Look up a process on Linux; None if there is none, or if it is a zombie.
 
-    psutil's `create_time` adds the boot's time by the clock to it, which moves as the clock is set.
+    psutil's `create_time` adds the boot's time by the clock, which moves when the clock is set.
     """
     try:
         stat = (PROC / str(pid) / "stat").read_text()
@@ -60,7 +60,7 @@ def since_boot(pid: int) -> Started | None:
 
 
 def by_clock(pid: int) -> Started | None:
-    """The same on any system; the start is in seconds, and on Linux moves as the clock is set."""
+    """The same on any system; the start is in seconds, and on Linux moves when the clock is set."""
     try:
         process = psutil.Process(pid)
         status = process.status()

@@ -13,7 +13,7 @@ from storage.database.faults import DATABASE_ERRORS, is_passing, reason
 from storage.errors import DatabaseFailedError
 
 WAIT_S = 120
-"""A worker waits so long for the database; less than the grace after which it counts as dead."""
+"""How long a worker waits for the database; less than the grace after which it counts as dead."""
 
 MAX_PAUSE_S = 5
 
@@ -21,25 +21,25 @@ Result = TypeVar("Result")
 
 
 class DatabaseRetry:
-    """Repeats what failed because the database was away, for a bounded time.
+    """Repeats calls that failed because the database was away, for a bounded time.
 
     Attributes:
-        tell: Told in words, once, that it waits.
+        tell: Called once with a message when a wait begins.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda words: None) -> None:
         self.tell = tell
 
     def __call__(self, act: Callable[[], Result]) -> Result:
-        """Do something until the database takes it.
+        """Repeat an action until the database accepts it.
 
         Args:
-            act: Reads, or writes what may be written twice: it is not known of a failed commit
-                whether it came through.
+            act: Reads, or makes writes that may be repeated: a failed commit may have come
+                through or not.
 
         Raises:
             DatabaseFailedError: If the database stayed away.
-            SQLAlchemyError, StorageInternalError: If it has another fault, which no waiting mends.
+            SQLAlchemyError, StorageInternalError: If it has a fault that waiting cannot mend.
         """
         retrying = Retrying(
             retry=retry_if_exception(is_passing),

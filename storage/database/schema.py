@@ -1,4 +1,4 @@
-"""Our tables, beside Optuna's in the same database."""
+"""Our tables, next to Optuna's in the same database."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADVISORY_LOCK = 0x_ACCE1
 """Any fixed number: names our lock among a Postgres server's advisory locks."""
 
 LOCK_S = 60
-"""How long a process waits on SQLite for another one that makes the schema."""
+"""How long a process waits on SQLite while another one makes the schema."""
 
 metadata = MetaData()
 
@@ -69,7 +69,7 @@ claims = Table(
 )
 
 imported_points = Table(
-    # Named so by earlier releases, whose databases stay readable.
+    # Earlier releases chose this name, and their databases stay readable.
     "accelfront_hints",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -124,9 +124,9 @@ def create_tables(engine: Engine) -> None:
 
 
 def add_missing_tables(engine: Engine) -> None:
-    """Create those of our tables that a database of an earlier release does not have yet.
+    """Create those of our tables that a database of an earlier release lacks.
 
-    A table more needs no other schema version: earlier releases do without it.
+    A further table needs no new schema version: earlier releases do without it.
     """
     if metadata.tables.keys() - set(inspect(engine).get_table_names()):
         with creation_lock(engine):
@@ -143,9 +143,9 @@ def require_version(version: int) -> None:
 
 
 def serialize(connection: Connection, study_id: int) -> None:
-    """Let one transaction at a time go on from here for a study, until it ends.
+    """Let one transaction of a study proceed at a time from here, until it ends.
 
-    SQLite has one writer at a time anyway, whose statement reads and writes in one.
+    SQLite has one writer at a time anyway, and its statement both reads and writes.
     """
     if connection.dialect.name == "postgresql":
         lock = text("SELECT pg_advisory_xact_lock(CAST(:key AS int), CAST(:study AS int))")
@@ -154,7 +154,7 @@ def serialize(connection: Connection, study_id: int) -> None:
 
 @contextmanager
 def creation_lock(engine: Engine) -> Iterator[None]:
-    """Let one process at a time create schemas: on an empty database several would collide."""
+    """Let one process create schemas at a time: on an empty database several would collide."""
     if engine.dialect.name == "sqlite":
         database = Path(str(engine.url.database))
         lock = FileLock(database.with_name(database.name + ".lock"), timeout=LOCK_S)
@@ -166,7 +166,7 @@ def creation_lock(engine: Engine) -> Iterator[None]:
             ) from error
         try:
             yield
-            # Whoever still waits on the removed file finds the schema made.
+            # A process that still waits on the removed file finds the schema made.
             Path(lock.lock_file).unlink(missing_ok=True)
         finally:
             lock.release()

@@ -1,4 +1,4 @@
-"""Emitted scripts: which task got which trial, and what exactly was written."""
+"""Emitted scripts: which trial each task got, and exactly what was written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ScriptRecord:
         task: The task as it was written.
         study: Name of the study.
         trial: Number of the trial.
-        sha256: Of the file's bytes.
+        sha256: Hash of the file's bytes.
         path: The file's absolute path.
     """
 
@@ -37,7 +37,7 @@ def keep_script(engine: Engine, script: ScriptRecord) -> None:
         StorageError: If the database cannot be written to.
     """
     try:
-        # Scripts come from databases of earlier releases too.
+        # The database may come from an earlier release.
         add_missing_tables(engine)
         with engine.begin() as connection:
             connection.execute(insert(scripts).values(**asdict(script)))
@@ -47,11 +47,11 @@ def keep_script(engine: Engine, script: ScriptRecord) -> None:
 
 
 def read_scripts(engine: Engine, sha256: str) -> list[ScriptRecord]:
-    """The records of a script, the first first.
+    """The records of a script, oldest first.
 
     Args:
-        engine: Of a database that holds the table.
-        sha256: Of the file's bytes.
+        engine: A database that has the table.
+        sha256: Hash of the file's bytes.
     """
     columns = (scripts.c.task, scripts.c.study, scripts.c.trial, scripts.c.sha256, scripts.c.path)
     wanted = select(*columns).where(scripts.c.sha256 == sha256).order_by(scripts.c.id)
@@ -60,10 +60,10 @@ def read_scripts(engine: Engine, sha256: str) -> list[ScriptRecord]:
 
 
 def tasks_of(engine: Engine, study: str, trial: int) -> list[str]:
-    """The tasks that a trial's scripts were written for, the first first.
+    """The tasks that a trial's scripts were written for, oldest first.
 
     Args:
-        engine: Of any database of ours; one of an earlier release may not hold the table.
+        engine: Any database of ours; one of an earlier release may lack the table.
         study: Name of the study.
         trial: Number of the trial.
     """

@@ -1,4 +1,4 @@
-"""Votes: which of two pictures a person took for the better one. Each stays as it was given."""
+"""Votes: which of two pictures a person preferred. Each stays as it was given."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from storage.errors import StorageError
 Side = Literal["trial", "rival"]
 
 Winner = Literal["trial", "rival", "neither", "withdrawn"]
-"""Whose picture was taken; a vote that was undone is followed by one that withdraws it."""
+"""Whose picture was chosen; an undone vote is followed by one that withdraws it."""
 
 MOST_CHARACTERS = 80
-"""Of a voter's name."""
+"""Longest name of a voter, in characters."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Vote:
     Attributes:
         study_id: Optuna's number of the trial's study.
         trial_number: The trial.
-        rival_study_id: Of the rival's study.
+        rival_study_id: Optuna's number of the rival's study.
         rival_trial_number: The rival; None is the unaccelerated pipeline of the trial's study.
-        pair: The place of the pictures among those that are kept.
-        shown_first: Whose picture stood on the left, or above.
+        pair: The index of the pair among those that are kept.
+        shown_first: Whose picture was on the left, or on top.
         winner: What the person chose.
-        voter: What the person is called.
-        voted_at: When, by UTC; None, before it is kept, is now.
+        voter: The person's name.
+        voted_at: UTC time of the vote; None, until it is kept, means now.
     """
 
     study_id: int
@@ -51,7 +51,7 @@ class Vote:
 
     @property
     def row(self) -> dict[str, Any]:
-        """Its columns; the database knows the time where none is given."""
+        """Its columns; the database fills in the time if there is none."""
         return {name: value for name, value in asdict(self).items() if name != "voted_at" or value}
 
 
@@ -59,7 +59,7 @@ def require_room_for_votes(engine: Engine, name: str) -> None:
     """Raise StorageError if a database takes no votes.
 
     Args:
-        engine: Of a database of ours, of an earlier release too.
+        engine: A database of ours, perhaps of an earlier release.
         name: The database's name, for people.
     """
     try:
@@ -75,10 +75,10 @@ def require_room_for_votes(engine: Engine, name: str) -> None:
 
 
 def keep_votes(engine: Engine, given: Iterable[Vote]) -> None:
-    """Keep votes beside those that are there: all of them or, if one is refused, none.
+    """Add votes to the database: all of them or, if one is refused, none.
 
     Args:
-        engine: Of a database that holds the table.
+        engine: A database that has the table.
         given: The votes.
 
     Raises:
@@ -93,10 +93,10 @@ def keep_votes(engine: Engine, given: Iterable[Vote]) -> None:
 
 
 def read_votes(engine: Engine, study_ids: Collection[int]) -> list[Vote]:
-    """The votes on trials of some studies, as trials or as rivals, the first first.
+    """The votes on trials of some studies, as trials or as rivals, oldest first.
 
     Args:
-        engine: Of any database of ours; one of an earlier release may not hold the table.
+        engine: Any database of ours; one of an earlier release may lack the table.
         study_ids: Optuna's numbers of the studies.
     """
     if not inspect(engine).has_table(votes.name):

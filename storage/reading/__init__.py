@@ -1,1 +1,1 @@
-"""Studies read back, and exported."""
+"""Reading studies back, and exporting them."""

@@ -1,4 +1,4 @@
-"""Everything that was measured, as rows or as JSON; nothing is read from a database here."""
+"""All measurements as rows or as JSON; nothing is read from a database here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from storage.records.study import Study
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet computes a cell that begins with one of these."""
+"""A spreadsheet evaluates a cell that begins with one of these."""
 
 
 def studies_json(studies: Sequence[Study]) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def studies_json(studies: Sequence[Study]) -> list[dict[str, Any]]:
 
 
 def trials_csv(studies: Sequence[Study]) -> str:
-    """One row a completed trial; intervals take two columns, parameters one each.
+    """One row per completed trial; an interval takes two columns, a parameter one.
 
     Args:
         studies: Studies; a parameter that a study does not have is empty in its rows.
@@ -40,7 +40,7 @@ def trials_csv(studies: Sequence[Study]) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a header; a column that a row lacks is empty there."""
+    """Rows as CSV with a header; a column that a row lacks is empty in it."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -50,7 +50,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value that a spreadsheet takes as what it is: no text of a database's is a formula."""
+    """A value as a spreadsheet should show it: text from a database is never a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
@@ -66,7 +66,7 @@ def _rows(study: Study) -> list[dict[str, Any]]:
 
 
 def flat_cells(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Fields of a point as cells: no lists, and nothing within a field."""
+    """Fields of a point as cells: neither lists nor nested fields."""
     cells: dict[str, Any] = {}
     for field, value in fields.items():
         name = prefix + field

@@ -10,7 +10,7 @@ a list. The value holds the parameters under their libraries' names, but `warmup
 
     {"('SD1.5', 'DDIM', 50, 0.02, ['deepcache', 'tgate'])": 3.0391}
 
-Functions that write return the lines that tell what could not be written, too.
+Functions that write also return a line for each thing that could not be written.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from storage.records.study import Study
 from storage.records.trial import Point, Trial
 
 SPELLINGS = {"warm_up": "warmup"}
-"""Our parameter names that the prototype spells otherwise."""
+"""Our parameter names that the prototype spells differently."""
 
 MOST_STEPS = 1000
 
 LONGEST_KEY = 1000
-"""Characters of a key; Python takes its time over what is longer."""
+"""Most characters of a key; Python is slow to read a longer one."""
 
 GREATEST = 1e9
-"""No speedup and no parameter is beyond this; a file may hold any number."""
+"""Greatest speedup or parameter; a file may hold any number."""
 
 KEY_RULE = "a key is the text of (pipeline, scheduler, steps, speedup, loss budget, [methods])"
 
@@ -45,12 +45,12 @@ class Entry:
     """One point of a search-params file, its parameters under our names.
 
     Attributes:
-        key: The key as it stands in the file.
-        pipeline: As the file spells it; so are the scheduler and the methods.
+        key: The key as in the file.
+        pipeline: As the file spells it; the same goes for the scheduler and the methods.
         scheduler: A scheduler's name.
         steps: num_inference_steps.
         methods: Names of the stacked methods.
-        params: The point; that its names and values make sense is not checked.
+        params: The point; its names and values are not checked.
     """
 
     key: str
@@ -64,7 +64,7 @@ class Entry:
 def write_search_params(studies: Sequence[Study]) -> tuple[dict[str, Point], list[str]]:
     """Write the front inside the loss budget of each study as a search-params file.
 
-    Of points whose keys are equal that with the smallest loss stays.
+    If several points have the same key, the one with the smallest loss stays.
 
     Args:
         studies: Studies; their own loss budgets apply.
@@ -95,7 +95,7 @@ def write_search_params(studies: Sequence[Study]) -> tuple[dict[str, Point], lis
 def write_speedup_bounds(studies: Sequence[Study]) -> tuple[dict[str, float], list[str]]:
     """Write the bound of each study as a speedup-bounds file.
 
-    Of studies whose keys are equal the greatest bound stays.
+    If several studies have the same key, the greatest bound stays.
 
     Args:
         studies: Studies; their own loss budgets apply.
@@ -123,7 +123,7 @@ def read_search_params(text: str) -> tuple[list[Entry], list[str]]:
         text: What the file holds.
 
     Returns:
-        The usable entries, and a line for each other one that says what was expected.
+        The usable entries, and a line for each other entry that says what was expected.
 
     Raises:
         StorageError: If the text as a whole is no such file.

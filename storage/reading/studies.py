@@ -1,4 +1,4 @@
-"""Studies read back: all of a database in a few queries, or one through Optuna."""
+"""Reading studies back: all of a database in a few queries, or one through Optuna."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _HOLDS_NONE = "{} holds no studies; `accelfront study` makes some"
 
 
 def read_study(study: optuna.Study) -> Study:
-    """Read a study of ours, through what its storage object has read already.
+    """Read a study of ours, from what its storage object has already loaded.
 
     Raises:
         StorageError: If its attributes are not those of a study of ours.
@@ -52,8 +52,8 @@ def read_studies(
 
     Args:
         store: An open database.
-        name: Read this study only: by its name, its label, or its digest if no other one has that.
-        tell: Told of each study of ours that cannot be read; the others are.
+        name: Read only this study: by its name, its label, or its digest if that is unambiguous.
+        tell: Called with a message for each study of ours that cannot be read; the others are read.
 
     Raises:
         NoStudiesError: If there is no study.
@@ -120,7 +120,7 @@ def find_study(store: Store, name: str) -> Study | None:
 
 
 def own_study(store: Store, name: str) -> Study | None:
-    """Read the study of this name to go on with it; None if it has not begun.
+    """Read the study of this name to resume it; None if it has not begun.
 
     Raises:
         StorageError: If it cannot be read.
@@ -136,7 +136,7 @@ def own_study(store: Store, name: str) -> Study | None:
 
 
 def find_name(store: Store, given: str) -> str:
-    """The whole name of the study of ours that is named by it, by its label or by its digest.
+    """Find the whole name of the study of ours with this name, label or digest.
 
     Raises:
         StorageError: If there is none, or if there are several.
@@ -152,7 +152,7 @@ def labels_and_names(store: Store) -> list[str]:
 
 
 def study_names(store: Store) -> list[str]:
-    """The names of all studies of a database; Optuna's own list reads all that they hold."""
+    """The names of all studies of a database; Optuna's own list loads each study in full."""
     return [row.name for row in read_study_rows(store.engine, ()).values()]
 
 
@@ -166,7 +166,7 @@ def _attributes(row: StudyRow) -> dict[str, object]:
 
 
 def _named(store: Store, given: str, rows: Iterable[StudyRow]) -> str:
-    """The name of the study that is meant; raises StorageError if there is not exactly one."""
+    """The name of the one study that is meant; raises StorageError if there is not exactly one."""
     names = {row.name: (row.label, StudyName.read(row.name).digest) for row in rows}
     if given in names:
         return given
@@ -218,7 +218,7 @@ def _record(
 
 
 def _first_fault(error: ValidationError) -> str:
-    """The first thing that is wrong, with where it is, in one line."""
+    """The first fault and its place, in one line."""
     [first, *_] = error.errors(include_url=False, include_input=False)
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg'].lower()}"
@@ -232,8 +232,8 @@ def _points(found: Sorted) -> list[Trial]:
 def _distinct(trials: Iterable[Trial]) -> list[Trial]:
     """The first trial of each point.
 
-    A worker that was suspended in the middle of its last write may complete a point that another
-    one was given meanwhile.
+    A worker that was suspended during its last write may complete a point that was given to another
+    worker meanwhile.
     """
     first: dict[frozenset[tuple[str, float]], Trial] = {}
     for trial in trials:

@@ -1,7 +1,7 @@
-"""Which trials of a study are ours: the one rule, whichever way they were read.
+"""Which trials of a study are ours: one rule, no matter how they were read.
 
-Optuna's API lets anybody add trials to a study. A complete one counts if accelfront measured it:
-if it holds a point and a measurement beside its two values.
+Optuna's API lets anybody add trials to a study. A complete one counts if accelfront measured it,
+that is, if it holds a point and a measurement in addition to its two values.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ REMEASUREMENTS: TypeAdapter[Remeasured] = TypeAdapter(Remeasured)
 
 
 class RawTrial(NamedTuple):
-    """A trial as it was read, of which nothing is believed.
+    """A trial as it was read; nothing in it is trusted yet.
 
     Attributes:
         number: Its number in its study.
         state: The name of its state.
         speedup: Its first value.
-        loss: Its second one.
-        attributes: By name.
-        is_text: Whether these are JSON still: to read it into a record at once is twice as fast.
+        loss: Its second value.
+        attributes: Its user attributes, by name.
+        is_text: Whether these are still JSON: reading that straight into a record is twice as fast.
     """
 
     number: object
@@ -54,24 +54,24 @@ class RawTrial(NamedTuple):
 
     @classmethod
     def of_optuna(cls, trial: FrozenTrial) -> RawTrial:
-        """As Optuna reads it."""
+        """From a trial that Optuna read."""
         values = [*(trial.values or []), None, None]
         return cls(trial.number, trial.state.name, values[0], values[1], trial.user_attrs, False)
 
     @classmethod
     def of_row(cls, row: TrialRow) -> RawTrial:
-        """As a query of ours reads it."""
+        """From a row of our own query."""
         texts = {POINT: row.point, DUPLICATE_OF: row.duplicate_of, MEASUREMENT: row.measurement}
         attributes = {key: text for key, text in texts.items() if text is not None}
         return cls(row.number, row.state, row.speedup, row.loss, attributes, True)
 
     @property
     def is_repeat(self) -> bool:
-        """Whether it repeats a point, and so counts nothing."""
+        """Whether it repeats a point, and so does not count."""
         return DUPLICATE_OF in self.attributes
 
     def point(self, loss: str = CLIP_LOSS) -> Trial | None:
-        """The point that accelfront measured in full here; None if it did not.
+        """The point that accelfront measured in full here; None if there is none.
 
         Args:
             loss: The name of the metric that is the study's second objective.
@@ -94,7 +94,7 @@ class RawTrial(NamedTuple):
             return None
 
     def remeasurement(self) -> Remeasurement | None:
-        """What it found if it measured a point again; None if it found nothing, or is none."""
+        """The remeasurement in this trial; None if it is none, or has no result."""
         if self.state != TrialState.PRUNED.name:
             return None
         try:
@@ -105,7 +105,7 @@ class RawTrial(NamedTuple):
             return None
 
     def measurement(self) -> Measurement | None:
-        """What accelfront measured in it, of whatever kind it is; None if there is nothing."""
+        """What accelfront measured in it, of whatever kind; None if there is nothing."""
         try:
             return self._read(MEASUREMENT, MEASUREMENTS)
         except ValidationError:
@@ -120,13 +120,13 @@ class RawTrial(NamedTuple):
 
 @dataclass
 class Sorted:
-    """The trials of a study, told apart.
+    """The trials of a study, sorted by kind.
 
     Attributes:
         points: Those that were measured in full.
-        remeasurements: Those that measured one of these again.
-        states: How many trials are in which state, repeats of a point left out.
-        foreign: How many more are complete and are not ours.
+        remeasurements: Those that measured one of these points again.
+        states: The number of trials in each state, without repeats of a point.
+        foreign: How many more are complete but not ours.
     """
 
     points: list[Trial] = field(default_factory=list)
@@ -136,7 +136,7 @@ class Sorted:
 
 
 def sort_trials(trials: Iterable[RawTrial], loss: str = CLIP_LOSS) -> Sorted:
-    """Tell the trials of a study apart.
+    """Sort the trials of a study by kind.
 
     Args:
         trials: The trials.
@@ -180,7 +180,7 @@ def measurements(trials: Iterable[FrozenTrial]) -> dict[int, Measurement]:
 
 
 def given_up(trial: FrozenTrial) -> Measurement | None:
-    """What accelfront had measured of a point when it gave it up early; None of any other trial."""
+    """What accelfront measured of a point before giving it up early; None for any other trial."""
     raw = RawTrial.of_optuna(trial)
     if trial.state != TrialState.PRUNED or raw.is_repeat:
         return None

@@ -1,4 +1,4 @@
-"""What people's votes come to."""
+"""Win rates from people's votes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from storage.records.conclusions.win_rate import WinRate
 from storage.records.trial import trial_key
 
 BASELINE = "baseline"
-"""What the unaccelerated pipeline of a trial's study is called among its rivals."""
+"""Name of the unaccelerated pipeline of a trial's study among its rivals."""
 
 WinRates = dict[int, dict[str, WinRate]]
-"""By a trial's number, then by its rival: `baseline`, or what `trial_key` makes of a trial."""
+"""By a trial's number, then by its rival: `baseline`, or the `trial_key` of a trial."""
 
 OTHER_SIDE: dict[Winner, Winner] = {"trial": "rival", "rival": "trial"}
 
 
 class _Drawn(NamedTuple):
-    """Whose pictures they are; no number is that of a baseline."""
+    """Whose pictures they are; a baseline has no number."""
 
     study_id: int
     number: int | None
 
 
 def counting(votes: Iterable[Vote]) -> list[Vote]:
-    """The votes that count: of several of one person on one pair the last, unless it withdraws.
+    """The votes that count: a person's last vote on a pair, unless it withdraws.
 
     Args:
         votes: In the order in which they were given.
@@ -43,7 +43,7 @@ def win_rates(votes: Iterable[Vote], names: Mapping[int, str]) -> dict[int, WinR
 
     Args:
         votes: In the order in which they were given.
-        names: The names of studies; what is not named here is not counted.
+        names: The names of studies; votes on others do not count.
     """
     counts: dict[tuple[_Drawn, _Drawn], Counter[Winner]] = {}
     for vote in counting(votes):
@@ -72,7 +72,7 @@ def _rival(other: _Drawn, names: Mapping[int, str]) -> str:
 
 
 def _place(one: _Drawn, other: _Drawn) -> tuple[int, ...]:
-    """In a list: by trials, and of each the baseline before its other rivals."""
+    """A sort key: by trial, with the baseline before the trial's other rivals."""
     return *_numbers(one), *_numbers(other)
 
 

@@ -1,1 +1,1 @@
-"""Records: what travels between rooms, and how it compares. Knows no database and no torch."""
+"""Records: what rooms exchange, and how it compares. Knows no database and no torch."""

@@ -1,4 +1,4 @@
-"""A combination, and the one place where a study's name is written and read."""
+"""A combination, and the one place that writes and reads a study's name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from storage.records.record import Record, Some
 
 BETWEEN = "--"
-"""Stands between the parts of a name. A part may hold single dashes, though not at its ends."""
+"""Separates the parts of a name. A part may hold single dashes, though not at its ends."""
 
 STEPS = re.compile("[1-9][0-9]{0,8}")
 
@@ -28,7 +28,7 @@ class Combination(Record):
     pipeline: str
     scheduler: str
     steps: Some
-    # JSON has lists only, so a list is taken here too.
+    # JSON has lists only, so a list is accepted too.
     methods: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 
     @property
@@ -43,12 +43,12 @@ class Combination(Record):
         return BETWEEN.join(parts)
 
     def study_name(self, digest: str) -> str:
-        """The name of the study of this combination whose protocol and device have a digest."""
+        """The name of the study of this combination, with the digest of its protocol and device."""
         return f"{self.name}{BETWEEN}{digest}"
 
     @classmethod
     def read(cls, name: str) -> Combination | None:
-        """The combination of a name; None if `name` wrote none such, as people name studies too."""
+        """The combination of a name; None if `name` did not write it: people name studies too."""
         parts = name.split(BETWEEN)
         if len(parts) != 4:
             return None
@@ -63,8 +63,8 @@ class StudyName(NamedTuple):
     """A study's name, taken apart.
 
     Attributes:
-        combination: What it studies; None if a person named it.
-        digest: Tells studies of one combination apart; the whole name if a person named it.
+        combination: The combination; None if a person chose the name.
+        digest: Distinguishes studies of one combination; the whole name if a person chose it.
     """
 
     combination: Combination | None
@@ -72,6 +72,6 @@ class StudyName(NamedTuple):
 
     @classmethod
     def read(cls, name: str) -> StudyName:
-        """Take a name apart."""
+        """Split a name into its parts."""
         label, _, digest = name.rpartition(BETWEEN)
         return cls(Combination.read(label), digest)

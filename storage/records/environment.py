@@ -20,12 +20,12 @@ class Environment(Record):
 
 
 def version_drift(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """List what differs, as `torch 2.11.0 -> 2.12.0`; empty if nothing does.
+    """List the differences, as `torch 2.11.0 -> 2.12.0`; empty if there are none.
 
     Args:
-        before: Versions that were kept; what is not used now does not count, as earlier releases
+        before: Versions that were kept; those not in use now do not count, as earlier releases
             kept the libraries of all methods.
-        now: Versions of what is used.
+        now: Versions that are in use.
     """
     return [
         f"{name} {before.get(name) or 'none'} -> {now[name] or 'none'}"

@@ -16,7 +16,7 @@ class Scored(Protocol):
 
     @property
     def loss(self) -> float:
-        """What it loses in the study's metric; less is better."""
+        """The loss in the study's metric; less is better."""
 
 
 AnyScored = TypeVar("AnyScored", bound=Scored)
@@ -35,11 +35,11 @@ def pareto_front(points: Sequence[AnyScored]) -> list[AnyScored]:
 
 
 def least_loss(loss_budget: float) -> float:
-    """What any smaller loss counts for in a search: a gain is no more than no loss.
+    """The loss that any smaller loss counts as in a search: a gain is no better than no loss.
 
-    Acceleration is not asked for better pictures, and with a protocol's prompts a gain is mostly
-    chance; a search that went for it would spend its trials on slow points. Only where the budget
-    allows no loss, or demands a gain, all losses count as they are.
+    Acceleration is not meant to improve pictures, and with a protocol's prompts a gain is mostly
+    chance; a search for gains would spend its trials on slow points. Only if the budget allows no
+    loss, or demands a gain, do all losses count as they are.
 
     Args:
         loss_budget: The greatest loss allowed.
@@ -48,7 +48,7 @@ def least_loss(loss_budget: float) -> float:
 
 
 def is_dominated(speedup: float, loss: float, front: Sequence[Scored], loss_budget: float) -> bool:
-    """Whether a point of the front is at least as fast and loses no more, as losses count."""
+    """Whether a point of the front is at least as fast and loses no more, by `least_loss`."""
     counted = max(loss, least_loss(loss_budget))
     return any(other.speedup >= speedup and other.loss <= counted for other in front)
 
@@ -56,7 +56,7 @@ def is_dominated(speedup: float, loss: float, front: Sequence[Scored], loss_budg
 def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | None:
     """The fastest point inside the loss budget, or None if there is none.
 
-    Of two equally fast ones, that with the smaller loss.
+    If two are equally fast, the one with the smaller loss.
     """
     inside = [point for point in points if point.loss <= loss_budget]
     return max(inside, key=lambda point: (point.speedup, -point.loss), default=None)
@@ -65,7 +65,7 @@ def best_inside(points: Sequence[AnyScored], loss_budget: float) -> AnyScored | 
 def hypervolume(points: Sequence[Scored], loss_budget: float) -> float:
     """The area that the points dominate inside the loss budget, above a speedup of 1.
 
-    It ends at no loss: what is better than the baseline counts for no more (`least_loss`).
+    It ends at zero loss: a point better than the baseline counts for no more (`least_loss`).
 
     Args:
         points: Any points; only those on the front and inside the budget count.

@@ -1,16 +1,15 @@
-"""The one order in which measured points are compared for people, and in which they are chosen.
+"""The one order in which measured points are compared and chosen for people.
 
-The best of many points was lucky too. So the points that compete to be the answer are confirmed, on
-prompts that did not choose them, and are judged by the prompts of both measurements. Whatever a
-point is judged by, its interval tells the chance that it is truly inside all budgets; an answer has
-a great one. `benchmarks/search/answers/` tells how often answers are wrong, by this rule and by
-others.
+The best of many points was also lucky. So the points that compete to be the answer are confirmed on
+prompts that did not choose them, and are judged by the prompts of both measurements. A point's
+interval tells the chance that it is truly inside all budgets; an answer needs a great one.
+`benchmarks/search/answers/` shows how often answers are wrong, by this rule and by others.
 
 A stack that compiles or captures is fast without leaving anything out, so the speedup of its points
-over the baseline says little of what their lossy methods give. `Rivals` tells that.
+over the baseline says little about the gain of their lossy methods. `Rivals` tells that.
 
-A search itself goes by its own figures (`Study.searched_front`), as those are of the same
-prompts for all its points.
+A search itself uses its own figures (`Study.searched_front`), as those use the same prompts for
+all its points.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ SURE = 0.95
 """An answer is inside all budgets with at least this chance."""
 
 LEAST_SPEEDUP = 1.0
-"""Of the pipeline alone: what is no faster is no answer."""
+"""The speedup of the plain pipeline: an answer must be faster."""
 
 
 class Judged(NamedTuple):
-    """A point by what it is judged by, as fronts and bounds compare it."""
+    """A point with the figures that it is judged by, as fronts and bounds compare it."""
 
     speedup: float
     loss: float
@@ -38,11 +37,11 @@ class Judged(NamedTuple):
 
 
 class Rivals(NamedTuple):
-    """What points of a study have to beat: what it reached without a cache.
+    """What a study's points have to beat: what it reached without a cache.
 
     Attributes:
         lossless: The fastest lossless point; None if none is known, and then there are no rivals.
-        fewer_steps: The points that leave out steps alone.
+        fewer_steps: The points that only leave out steps.
     """
 
     lossless: Trial | None
@@ -50,7 +49,7 @@ class Rivals(NamedTuple):
 
     @classmethod
     def among(cls, trials: Sequence[Trial], budgets: Budgets) -> Rivals:
-        """Find them; points that break a condition take no part."""
+        """Find them; points that break a condition do not count."""
         allowed = [trial for trial in trials if budgets.allow(trial.judged)]
         lossless = [trial for trial in allowed if trial.is_lossless]
         fewer = [trial for trial in allowed if trial.leaves_out_steps_alone]
@@ -67,17 +66,17 @@ class Rivals(NamedTuple):
         return None if self.lossless is None else times_as_fast(trial, self.lossless)
 
     def fewer_steps_speedup(self, trial: Trial) -> float | None:
-        """What fewer steps reach at no greater loss than the point's; None if that is not known.
+        """The speedup that fewer steps reach at no greater loss than the point's; None if unknown.
 
-        It is told over the point's own baseline. Each point has one of its own, which may wait for
-        its host longer than another: the greater speedup may be the slower point.
+        It is relative to the point's own baseline. Each point has its own, and some wait longer for
+        their host than others: the greater speedup may be the slower point.
         """
         inside = (each for each in self.fewer_steps if each.judged_loss <= trial.judged_loss)
         times = max((times_as_fast(each, trial) for each in inside), default=None)
         return None if times is None else times * trial.judged_speedup
 
     def as_json(self, trial: Trial) -> dict[str, Any]:
-        """What is known of both, and of what a point leaves out, as fields of the point."""
+        """What is known of both, and the work that a point leaves out, as fields of the point."""
         if self.lossless is None:
             return {}
         lossy = trial.measurement.lossy_methods
@@ -89,7 +88,7 @@ class Rivals(NamedTuple):
         return {name: figure for name, figure in figures.items() if figure is not None}
 
     def in_words(self, trial: Trial) -> str:
-        """What is known of both, as a clause for each; empty if nothing is."""
+        """What is known of both, a clause for each; empty if nothing is."""
         best, times = self.lossless, self.lossless_speedup(trial)
         if best is None:
             return ""
@@ -110,8 +109,8 @@ class Rivals(NamedTuple):
 def times_as_fast(trial: Trial, other: Trial) -> float:
     """How many times as fast as another point of its study a point is.
 
-    A baseline that waits for its host is as slow as that happens to be, and the speedups with it.
-    Where neither point waits for the host, their latencies alone compare better.
+    A baseline that waits for its host is as slow as that host happens to be, which distorts the
+    speedups. If neither point waits for the host, their latencies alone compare better.
     """
     one, two = trial.judged, other.judged
     if one.gpu_bound == two.gpu_bound == 1:
@@ -122,7 +121,7 @@ def times_as_fast(trial: Trial, other: Trial) -> float:
 def judged_front(trials: Iterable[Trial], budgets: Budgets) -> list[Trial]:
     """The points that no other one matches or beats in both objectives, fastest first.
 
-    Points that break a condition take no part.
+    Points that break a condition do not count.
     """
     return [each.trial for each in pareto_front(_judged(trials, budgets))]
 
@@ -136,8 +135,8 @@ def judged_bound(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
 def may_be_used(trial: Trial, budgets: Budgets) -> bool:
     """Whether a point may be recommended, by any face.
 
-    That it is inside all budgets must be sure. That it is faster than the pipeline alone must be so
-    by its mean only: on a busy machine no speedup is sure, and whoever takes a point is told so.
+    It must be sure that it is inside all budgets. It need only be faster than the plain pipeline by
+    its mean: on a busy machine no speedup is sure, and the user is told so.
     """
     return trial.judged_speedup > LEAST_SPEEDUP and trial.chance_inside(budgets) >= SURE
 
@@ -151,8 +150,8 @@ def sure_answer(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
 def bolder_point(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
     """The fastest point inside all budgets by its means, where the answer is a slower one.
 
-    It is a wager, to be shown with its chance only. None if the answer is as fast, or if no point
-    that is faster than the pipeline alone is inside by its means.
+    It is a wager, to be shown only with its chance. None if the answer is as fast, or if no point
+    that is faster than the plain pipeline is inside by its means.
     """
     best, answer = judged_bound(trials, budgets), sure_answer(trials, budgets)
     beaten = LEAST_SPEEDUP if answer is None else answer.judged_speedup
@@ -160,13 +159,13 @@ def bolder_point(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
 
 
 def least_lossy(trials: Sequence[Trial], budgets: Budgets) -> Trial | None:
-    """The point of least loss, of those that meet all conditions where some do."""
+    """The point of least loss, among those that meet all conditions if there are any."""
     allowed = [trial for trial in trials if budgets.allow(trial.judged)]
     return min(allowed or trials, key=lambda trial: trial.judged_loss, default=None)
 
 
 def surest(trials: Iterable[Trial], budgets: Budgets) -> Trial | None:
-    """Of the points that may be used the one that serves the greatest wish for speed, if any."""
+    """The point that serves the greatest wish for speed, of those that may be used, if any."""
     usable = (trial for trial in trials if may_be_used(trial, budgets))
     return max(usable, key=lambda trial: trial.judged.speedup_ci[0], default=None)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from storage.records.record import Count, Number, Positive, Record
 
-# JSON has lists only, so a list is taken for a tuple.
+# JSON has lists only, so a list is accepted for a tuple.
 Interval = Annotated[tuple[Number, Number], Field(strict=False)]
 """The two ends of an interval, at 95%."""
 
@@ -20,22 +20,22 @@ Seconds = Annotated[tuple[Positive, ...], Field(strict=False)]
 Losses = Annotated[tuple[Number, ...], Field(strict=False)]
 
 WORST = 20
-"""Of so many prompts one is among those that lost most: the worst 5%."""
+"""One prompt in so many is among those that lost most: the worst 5%."""
 
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 
 Kind = Literal["timed again", "confirmed", "metrics added"]
-"""Why a point was measured again: something disturbed it, its quality is to be sure, or the study
+"""Why a point was measured again: something disturbed it, its quality must be certain, or the study
 was asked for a metric after it was measured."""
 
 
 class MetricResult(Record):
-    """What a measurement says of one metric.
+    """The result of a measurement in one metric.
 
     Attributes:
         value: The mean over pictures, in the metric's own unit.
-        loss: What acceleration costs in it, as objectives/quality/ tells.
-        loss_ci: Its interval over prompts; None where one picture alone was seen.
+        loss: What acceleration costs in it, as objectives/quality/ defines.
+        loss_ci: Its interval over prompts; None if only one picture was seen.
         samples: How many pictures were seen.
     """
 
@@ -49,8 +49,8 @@ class Pictured(Record):
     """A prompt whose pictures are kept.
 
     Attributes:
-        prompt: Its place among the protocol's prompts, from 0 on.
-        loss: What its picture lost by the study's loss.
+        prompt: Its index among the protocol's prompts, from 0.
+        loss: The loss of its picture, by the study's loss.
     """
 
     prompt: Count
@@ -70,42 +70,42 @@ class Measurement(Record):
         clip_loss_ci: Its interval over prompts.
         latency_s: Seconds per picture in batches of the protocol's size, geometric mean over the
             pairs.
-        latency_ci_s: Its interval, for other runs as that of the speedup; None if one pair alone
-            was timed.
-        baseline_latency_s: The baseline's beside it.
-        latencies_s: Seconds per picture of each accelerated batch of a pair.
-        baseline_latencies_s: The same of its baseline batch.
+        latency_ci_s: Its interval for other runs, as for the speedup; None if only one pair was
+            timed.
+        baseline_latency_s: The same for the baseline, timed side by side.
+        latencies_s: Seconds per picture of the accelerated batch of each pair.
+        baseline_latencies_s: The same for its baseline batch.
         image_similarity: Mean CLIP cosine to the baseline's picture of the same prompt and seed.
         psnr_db: Mean PSNR against the baseline's pictures, over the pairs; 100 if they are
             equal.
         clip_score: Mean CLIP score of the accelerated pictures.
         baseline_clip_score: The baseline's on the same prompts.
-        peak_memory_mib: Most memory of an accelerated batch; None on a CPU.
+        peak_memory_mib: Peak memory of an accelerated batch; None on a CPU.
         device_shared: Whether another process was seen on the GPU.
         gpu_bound: Share of the denoiser's time in which the GPU did not wait for its host, 0 to
-            1; None on a CPU, of points given up early, and in studies from before it was kept.
-        baseline_gpu_bound: The baseline's.
-        hits: The share of the denoiser's calls in which a cache that decides while running reused
+            1; None on a CPU, for points given up early, and in studies from before it was kept.
+        baseline_gpu_bound: The same for the baseline.
+        hits: The share of the denoiser's calls in which a cache that decides at run time reused
             something; None without such a cache, and in studies from before it was kept.
-        skipped: The share of each kind of work that is left out over all calls, by its name, as far
-            as that is known beforehand; empty in studies from before it was kept.
+        skipped: The share of each kind of work that all calls together leave out, by name, where it
+            is known beforehand; empty in studies from before it was kept.
         warmup_s: Seconds of the trial's first accelerated generation, which compiles and captures;
             not in the latency. None without a lossless method, and in studies from before it was
             kept.
-        lossy_methods: The methods that leave something out at this point, sorted by name; empty at
+        lossy_methods: The methods that leave something out at this point, sorted by name; empty for
             a lossless point, and None in studies from before they were kept.
-        disturbed: What disturbed it, from outside or beside the study's other points; empty if
+        disturbed: What disturbed it, from outside or next to the study's other points; empty if
             nothing did, and in studies from before it was kept.
         samples: Prompts generated; fewer than the protocol's if stopped early.
-        stopped_early: Whether it was given up as hopeless, or as its cache never hit.
+        stopped_early: Whether it was given up as hopeless, or because its cache never hit.
         seconds: Where the wall time went, by phase.
         metrics: All other metrics of the protocol, by name; none in studies from before they were
             kept.
-        worst_losses: Of the prompts that lost most, one in `WORST`, by the study's loss, greatest
+        worst_losses: The losses of the worst prompts, one in `WORST`, by the study's loss, greatest
             first; empty in studies from before they were kept.
-        pictured: The pairs of the grid of pictures that lost most, from left to right; empty
+        pictured: The pairs in the grid of the pictures that lost most, from left to right; empty
             without one.
-        shared: The same of the grid of prompts that all trials of a study share; empty in studies
+        shared: The same for the grid of prompts that all trials of a study share; empty in studies
             from before it was kept.
     """
 
@@ -141,12 +141,12 @@ class Measurement(Record):
 
     @property
     def worst_loss(self) -> float | None:
-        """The mean loss of the prompts that lost most, as a mean over all hides them."""
+        """The mean loss of the prompts that lost most, which a mean over all hides."""
         return fmean(self.worst_losses) if self.worst_losses else None
 
     @property
     def disturbances(self) -> tuple[str, ...]:
-        """What disturbed it; studies from before this was kept know of the GPU alone."""
+        """What disturbed it; studies from before this was kept only know about the GPU."""
         return self.disturbed or (("shared",) if self.device_shared else ())
 
 
@@ -154,7 +154,7 @@ class Remeasured(Measurement):
     """A known point, measured again.
 
     Attributes:
-        look: Why.
+        look: The reason.
     """
 
     look: Kind
@@ -163,7 +163,7 @@ class Remeasured(Measurement):
 def reaches(value: float, low: float, high: float) -> tuple[float, float]:
     """How far an interval reaches below and above its value.
 
-    Intervals of earlier releases may leave the value out; that side then reaches as far as the
+    Intervals of earlier releases may not contain the value; that side then reaches as far as the
     other one.
     """
     below, above = value - low, high - value
@@ -171,12 +171,12 @@ def reaches(value: float, low: float, high: float) -> tuple[float, float]:
 
 
 def with_metrics(first: Measurement, again: Measurement) -> Measurement:
-    """A measurement with the metrics that it lacks and another one of the same prompts has."""
+    """Add the metrics that a measurement lacks from another one on the same prompts."""
     return first.model_copy(update={"metrics": {**again.metrics, **first.metrics}})
 
 
 class _Part(NamedTuple):
-    """A loss on some prompts."""
+    """A loss on some of the prompts."""
 
     loss: float
     interval: Interval
@@ -184,10 +184,10 @@ class _Part(NamedTuple):
 
 
 def pooled(first: Measurement, again: Measurement) -> Measurement:
-    """One measurement on the prompts of both.
+    """Pool two measurements into one on the prompts of both.
 
-    Losses are averaged, a prompt of one sample as much as a prompt of the other, and the peak
-    memory is the greater one. All else is the second's, the timing above all.
+    Losses are averaged, with equal weight for each prompt of both samples, and the peak memory is
+    the greater one. Everything else comes from the second, above all the timing.
 
     Args:
         first: What the search measured.
@@ -205,7 +205,7 @@ def pooled(first: Measurement, again: Measurement) -> Measurement:
             (each.peak_memory_mib for each in (first, again) if each.peak_memory_mib is not None),
             default=None,
         ),
-        # Where one of them is from before they were kept, nothing is known of both.
+        # If one of them is from before they were kept, nothing is known about both.
         "worst_losses": worst_of([*first.worst_losses, *again.worst_losses], loss.samples)
         if first.worst_losses and again.worst_losses
         else (),
@@ -222,17 +222,17 @@ def worst_of(losses: Iterable[float], samples: int) -> tuple[float, ...]:
     """The losses of the prompts that lost most, greatest first.
 
     Args:
-        losses: Of all prompts, or at least of those that may be among the worst.
+        losses: The losses of all prompts, or at least of those that may be among the worst.
         samples: How many prompts there are.
     """
     return tuple(sorted(losses, reverse=True)[: ceil(samples / WORST)])
 
 
 def _pooled(one: _Part, other: _Part) -> _Part:
-    """Errors of independent samples add up in squares, on each side of the value by itself.
+    """Pool two parts; errors of independent samples add up in squares, on each side separately.
 
-    By what the high end reaches further than the low end, it reckons with prompts that were not
-    seen (objectives/statistics.py). That shrinks with the number of prompts, not with its root.
+    The high end reaches further than the low end by an allowance for prompts that were not seen
+    (objectives/statistics.py). It shrinks with the number of prompts, not with its root.
     """
     samples = one.samples + other.samples
     parts = [(each, each.samples / samples) for each in (one, other)]
@@ -250,7 +250,7 @@ def _pooled(one: _Part, other: _Part) -> _Part:
 
 
 def _pooled_metric(one: MetricResult, other: MetricResult) -> MetricResult:
-    """Of a metric; one picture alone has no interval, and tells nothing of the error."""
+    """Pool a metric; a single picture has no interval and tells nothing about the error."""
     if one.loss_ci is None or other.loss_ci is None:
         return other if one.loss_ci is None else one
     loss = _pooled(

@@ -1,7 +1,7 @@
 """Points: parameter sets, the names of their parameters, and a point as text.
 
-A parameter is `method.parameter` between rooms, as two methods may have one of the same name:
-DeepCache and TaylorSeer have `cache_interval`. It is shorter in a database and on a screen.
+Between rooms a parameter is `method.parameter`, as two methods may use the same name:
+DeepCache and TaylorSeer have `cache_interval`. In a database and on a screen it is shorter.
 """
 
 from __future__ import annotations
@@ -27,48 +27,48 @@ STORED_SHORT = {
     "cutoff_step_index": "cfg_cutoff",
     "num_inference_steps": "fewer_steps",
 }
-"""Parameters that a database holds without their method, as the first edition's studies do.
+"""Parameters that a database holds without their method, as studies of the first edition do.
 
-Closed: a study goes on only while the names in it stay, and a parameter that is not listed here is
+This set is closed: a study can only be resumed while its names stay, and any other parameter is
 stored under its whole name."""
 
 
 def whole_name(name: str) -> str:
-    """The name between rooms of a parameter as it is stored; a whole name stays as it is."""
+    """The name between rooms of a stored parameter; a whole name stays as it is."""
     return f"{STORED_SHORT[name]}.{name}" if name in STORED_SHORT else name
 
 
 def stored_name(name: str) -> str:
-    """The name in a database of a parameter; a stored name stays as it is."""
+    """The name of a parameter in a database; a stored name stays as it is."""
     method, _, parameter = name.partition(".")
     return parameter if STORED_SHORT.get(parameter) == method else name
 
 
 def by_whole_names(stored: Mapping[str, Value]) -> dict[str, Value]:
-    """What a database holds by parameter, such as a point, for use between rooms."""
+    """Rename stored values by parameter, such as a point, for use between rooms."""
     return {whole_name(name): value for name, value in stored.items()}
 
 
 def by_stored_names(whole: Mapping[str, Value]) -> dict[str, Value]:
-    """What there is by parameter, such as a point, for a database."""
+    """Rename values by parameter, such as a point, for a database."""
     return {stored_name(name): value for name, value in whole.items()}
 
 
 def by_short_names(whole: Mapping[str, Value]) -> dict[str, Value]:
-    """What there is by parameter, for a screen: without the method where that is unambiguous."""
+    """Rename values by parameter for a screen: without the method where that is unambiguous."""
     short = {name: _without_method(name) for name in whole}
     uses = Counter(short.values())
     return {short[name] if uses[short[name]] == 1 else name: value for name, value in whole.items()}
 
 
 def _without_method(name: str) -> str:
-    """A parameter's own name; what is no `method.parameter`, as others name theirs, stays whole."""
+    """A parameter's own name; a name that is no `method.parameter` stays whole."""
     method, _, parameter = name.partition(".")
     return parameter if method.isidentifier() and parameter.isidentifier() else name
 
 
 def point_key(point: Mapping[str, int | float]) -> str:
-    """Write a point as the text that tells it from others, in a database too.
+    """Write a point as the text that identifies it, also in a database.
 
     Args:
         point: A point as `Stack.canonical` gives it, or as it is stored.

@@ -1,4 +1,4 @@
-"""The protocol: how a measurement is made. Two measurements compare only under one protocol."""
+"""The protocol: how a measurement is made. Only measurements under one protocol compare."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from storage.records.record import GREATEST, Number, Record, Some
 Dtype = Literal["float16", "bfloat16", "float32"]
 
 Timed = Literal["prompt to picture", "embedding to picture"]
-"""What is inside a latency."""
+"""What a latency includes."""
 
 CLIP_LOSS = "clip_loss"
 """The metric that is the second objective of a study that names no other one."""
 
 METRICS = (CLIP_LOSS, "image_similarity", "psnr", "ssim")
-"""What every trial is measured by, where nothing else is said."""
+"""The metrics of every trial if nothing else is asked for."""
 
 FIRST_VERSION = frozenset({
     "model", "scorer", "prompts", "prompts_seed", "num_samples", "batch_size", "height", "width",
     "guidance_scale", "dtype", "seed", "timed",
 })  # fmt: skip
-"""The fields that count in a study's identity whatever their value.
+"""The fields that count in a study's identity, whatever their value.
 
-They are those of the first version of the identity, and their set never changes. A field that came
-later counts only where it differs from its default, so that it renames no study.
+They are those of the first version of the identity, and the set never changes. A later field only
+counts if it differs from its default, so that it renames no study.
 """
 
 GAINED = frozenset({"metrics", "weights"})
-"""The fields that count in no identity: what a study may gain while it goes on."""
+"""The fields that count in no identity, as a study may gain them while it runs."""
 
 
 class Lora(Record):
@@ -42,7 +42,7 @@ class Lora(Record):
     Attributes:
         name: Its file's name and fingerprint.
         scale: How strongly it works.
-        fused: Whether it was added to the weights, which then cost what they cost without it.
+        fused: Whether it was added to the weights, so that it costs no time.
     """
 
     name: str
@@ -69,22 +69,22 @@ class Protocol(Record):
         model: What was loaded, by name and fingerprint.
         scorer: The open_clip model that scores, by name and fingerprint.
         prompts: The prompts' file name and the fingerprint of those used.
-        prompts_seed: Of the draw that chose them from the file; None, as in studies from before
-            it was kept, is the head of the file.
+        prompts_seed: Seed of the draw that chose them from the file; None, as in studies from
+            before it was kept, means the head of the file.
         num_samples: How many prompts are used, one picture each.
         batch_size: How many pictures are generated together.
         height: In pixels.
         width: In pixels.
         guidance_scale: Classifier-free guidance is on above 1.
-        dtype: Of the pipeline's weights.
+        dtype: Type of the pipeline's weights.
         seed: The picture of prompt i starts from noise of seed + i.
-        timed: What is inside a latency.
-        metrics: The names of the quality metrics that trials keep; no part of the identity, as a
+        timed: What a latency includes.
+        metrics: The names of the quality metrics that trials keep; not part of the identity, as a
             study may gain some later.
         weights: What metrics with a model of their own loaded.
         loss: The metric that is the second objective.
         negative_prompt: What all pictures are guided away from; empty for nothing.
-        loras: What was loaded on top of the model, in that order.
+        loras: The LoRAs that were loaded on top of the model, in that order.
     """
 
     model: str
@@ -99,7 +99,7 @@ class Protocol(Record):
     dtype: Dtype
     seed: int = Field(ge=0)
     timed: Timed = "prompt to picture"
-    # JSON has lists only, so a list is taken here too.
+    # JSON has lists only, so a list is accepted too.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = METRICS
     weights: Annotated[tuple[MetricWeights, ...], Field(strict=False)] = ()
     loss: str = CLIP_LOSS
@@ -108,13 +108,13 @@ class Protocol(Record):
 
     @property
     def lasting(self) -> Protocol:
-        """The same without what a study may gain: equal where measurements compare."""
+        """The protocol without the parts that a study may gain: equal if measurements compare."""
         fields = type(self).model_fields
         return self.model_copy(update={name: fields[name].get_default() for name in GAINED})
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The fields by which a protocol is told from others: see `FIRST_VERSION`."""
+        """The fields that distinguish a protocol from others: see `FIRST_VERSION`."""
         fields = type(self).model_fields
         return {
             name: value
@@ -129,12 +129,12 @@ class Protocol(Record):
 
 
 def study_digest(protocol: Protocol, device: str, scheduler_settings: Mapping[str, Any]) -> str:
-    """Eight hex digits that tell studies of one combination apart.
+    """Compute eight hex digits that distinguish studies of one combination.
 
     Args:
         protocol: How the study measures.
         device: The device's name.
-        scheduler_settings: What the scheduler is given; none at all does not count.
+        scheduler_settings: The scheduler's settings; an empty mapping does not count.
     """
     identity = [protocol.identity, device, *filter(None, [scheduler_settings])]
     text = json.dumps(identity, sort_keys=True)

@@ -1,4 +1,4 @@
-"""What all records share: they cannot change, and hold what a database may hold of them."""
+"""What all records share: they are immutable, and only hold what a database may hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 GREATEST = 1e9
-"""No figure is greater; a database may hold any number."""
+"""No figure is greater than this; a database may hold any number."""
 
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
 
@@ -20,7 +20,7 @@ Some = Annotated[int, Field(ge=1, le=int(GREATEST))]
 """A count that is not 0."""
 
 Learned = Annotated[tuple[Number, ...], Field(strict=False)]
-"""What a method has learned of a plain pipe."""
+"""What a method has learned from a plain pipe."""
 
 Value = Annotated[int | float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREATEST)]
 """A parameter's value; a whole number stays one."""
@@ -29,19 +29,19 @@ Value = Annotated[int | float, Field(allow_inf_nan=False, ge=-GREATEST, le=GREAT
 class Record(BaseModel):
     """A value that is stored as JSON and read back.
 
-    Anybody can write to a database, so a record takes nothing but the types it names. It keeps the
-    fields that it does not know, which a later release may have written.
+    Anybody can write to a database, so a record only accepts the types it names. It keeps fields
+    that it does not know, which a later release may have written.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow", ser_json_inf_nan="constants")
 
     def as_json(self) -> dict[str, Any]:
-        """The fields that were given, as JSON has them: what was read is written back equal."""
+        """The fields that were given, as JSON: what was read is written back unchanged."""
         return self.model_dump(mode="json", exclude_unset=True)
 
 
 def parsed(text: str) -> Any:
-    """What a JSON text holds; None, which no record takes, if it is none."""
+    """The value of a JSON text; None, which no record accepts, if it is no JSON."""
     try:
         return from_json(text)
     except ValueError:

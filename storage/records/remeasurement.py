@@ -1,7 +1,7 @@
 """Remeasurements: known points that were measured again, joined to the trials that had them first.
 
-A remeasurement is a trial of its own that repeats a point, so it counts nothing. One that timed a
-point again holds the quieter measurement.
+A remeasurement is a trial of its own that repeats a point, so it does not count as one. If it timed
+the point again, it holds the quieter of the two measurements.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from storage.records.trial import Trial
 
 
 class Remeasurement(NamedTuple):
-    """One of them.
+    """A known point, measured again.
 
     Attributes:
         first: The number of the point's first trial.
-        measurement: What was measured.
+        measurement: The new measurement.
     """
 
     first: int
@@ -32,7 +32,7 @@ def join_remeasurements(
 
     Args:
         trials: Points.
-        remeasurements: Of two alike the first counts, and of a metric the first value.
+        remeasurements: Of two of the same kind the first counts, and of a metric the first value.
     """
     by_number = {trial.number: trial for trial in trials}
     for number, measured in remeasurements:

@@ -1,4 +1,4 @@
-"""What is asked of a point, whether one serves it, and how far it is from that."""
+"""What a user asks of a point, whether a point serves it, and how far it is from that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.records.trial import Trial
 
 @dataclass(frozen=True)
 class Requirement:
-    """The speed that is asked for; None asks for nothing.
+    """The speed that a user asks for; None asks for nothing.
 
     Attributes:
         speedup: Least speedup.
@@ -25,21 +25,21 @@ class Requirement:
 
     @property
     def in_words(self) -> str:
-        """Such as `2x and 0.5 s per picture`; empty if nothing is asked for."""
+        """The requirement, such as `2x and 0.5 s per picture`; empty if nothing is asked for."""
         speed = None if self.speedup is None else f"{self.speedup:g}x"
         seconds = None if self.latency_s is None else f"{self.latency_s:g} s per picture"
         return " and ".join(filter(None, [speed, seconds]))
 
     def share_promised(self, trial: Trial) -> float:
-        """What is asked for as a share of what a point gives by its intervals; 1 is enough.
+        """The requirement as a share of what a point gives by its intervals; 1 is enough.
 
-        A latency of one pair alone has no interval to promise with.
+        A latency of a single pair has no interval to promise with.
         """
         latency = trial.judged.latency_ci_s
         return self._share(trial.judged.speedup_ci[0], inf if latency is None else latency[1])
 
     def share_given(self, trial: Trial) -> float:
-        """What is asked for as a share of what a point gives by its means; 1 is enough."""
+        """The requirement as a share of what a point gives by its means; 1 is enough."""
         return self._share(trial.judged_speedup, trial.judged.latency_s)
 
     def _share(self, speedup: float, latency_s: float) -> float:
@@ -49,11 +49,11 @@ class Requirement:
         )
 
     def chance_to_miss(self, trial: Trial) -> float:
-        """The chance that a point truly gives less; as of budgets, chances add up at worst."""
+        """The chance that a point truly gives less; chances add up at worst, as for budgets."""
         judged, chance = trial.judged, 0.0
         if self.speedup is not None:
             slowest, fastest = judged.speedup_ci
-            # As seconds: less is better there, as it is of losses.
+            # In seconds less is better, as in losses.
             speed = Figure(-log(judged.speedup), -log(fastest), -log(slowest))
             chance += 1 - speed.chance_below(-log(self.speedup))
         if self.latency_s is not None:
@@ -64,27 +64,27 @@ class Requirement:
 
 
 NOTHING_ASKED = Requirement()
-"""What every point gives."""
+"""A requirement that every point meets."""
 
 
 def serves(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
-    """Whether a point may be used for what is asked, and gives it by its intervals.
+    """Whether a point may be used for a requirement, and meets it by its intervals.
 
     Args:
         trial: A measured point.
-        requirement: What is asked for; nothing is asked for of many.
+        requirement: What the user asks for; often nothing.
         budgets: What is allowed.
     """
     return requirement.share_promised(trial) <= 1 and may_be_used(trial, budgets)
 
 
 def meets(trial: Trial, requirement: Requirement, budgets: Budgets) -> bool:
-    """Whether a point ends a search for what is asked; asking for nothing ends none."""
+    """Whether a point ends a search for a requirement; an empty requirement ends none."""
     return requirement != NOTHING_ASKED and serves(trial, requirement, budgets)
 
 
 def unmet_in_words(trials: Iterable[Trial], requirement: Requirement, budgets: Budgets) -> str:
-    """That no point is sure to give what is asked for; empty if one is, or if nothing is."""
+    """Say that no point surely meets a requirement; empty if one does, or if it is empty."""
     if requirement == NOTHING_ASKED or any(meets(it, requirement, budgets) for it in trials):
         return ""
     return f"not reached: no point is sure to give {requirement.in_words}"

@@ -1,4 +1,4 @@
-"""Studies as they are read back: what each holds, and what it comes to."""
+"""Studies as they are read back: what each holds, and what it concludes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Space(Record):
     """The points of a study.
 
     Attributes:
-        distinct: Parameter sets that differ in effect.
-        grid: All parameter sets.
+        distinct: Number of parameter sets that differ in effect.
+        grid: Number of all parameter sets.
         choices: Values by parameter.
     """
 
@@ -43,7 +43,7 @@ class Origin(Record):
 
     Attributes:
         folder: The folder that a person named; None for an embedded model, which every
-            installation has at a place of its own.
+            installation keeps in a place of its own.
         address: Its address on the Hub.
         commit: The commit there.
         variant: The variant of its weights; None for plain file names.
@@ -60,23 +60,23 @@ class Origin(Record):
 
 
 class StudyAttributes(Record):
-    """What is kept on a study. The last seven are not there in studies of some earlier releases.
+    """What is kept on a study. Studies of some earlier releases lack the last seven.
 
     Attributes:
         combination: What it accelerates, and with what.
         protocol: How it measures.
-        environment: Where.
+        environment: The device and the library versions.
         space: The points that there are.
-        loss_budget: The greatest loss allowed in the protocol's `loss`, as the latest run had it.
-        budgets: By name what else it limits.
-        scheduler_settings: What its scheduler was given besides the pipeline's own configuration.
-        scheduler_options: Those of them that a person chose.
-        doubt: Why a small loss says little here; empty if there is no reason.
+        loss_budget: The greatest loss allowed in the protocol's `loss`, as of the latest run.
+        budgets: Its other limits, by name.
+        scheduler_settings: The scheduler's settings in addition to the pipeline's configuration.
+        scheduler_options: The settings among them that a person chose.
+        doubt: Why a small loss means little here; empty if there is no reason.
         model_origin: Where its model was loaded from.
-        files: Where the `prompts` and the `scorer` that a person gave lay at last, by their name in
-            the protocol; what is not there is the pipeline's own, or of an earlier release.
-        label: What a person calls it; empty if nobody does.
-        learned: By method what it learned of the plain pipe before it began.
+        files: Last known places of the `prompts` and the `scorer` that a person gave, by their name
+            in the protocol; missing names are the pipeline's own, or of an earlier release.
+        label: A person's name for it; empty if there is none.
+        learned: What each method learned from the plain pipe before the study began.
     """
 
     combination: Combination
@@ -95,7 +95,7 @@ class StudyAttributes(Record):
 
 
 OFF_FRONT = "off the front"
-"""Said of an answer that other points beat by their means, as they are not so sure to be inside."""
+"""Added to an answer that other points beat by their means, as they are less surely inside."""
 
 
 class Study(BaseModel):
@@ -105,20 +105,20 @@ class Study(BaseModel):
         name: The study's name.
         combination: What it accelerates, and with what.
         protocol: How it measures.
-        environment: Where.
+        environment: The device and the library versions.
         space: The points that there are.
-        budgets: What it allows, as the latest run had it.
+        budgets: Its limits, as of the latest run.
         trials: Its distinct completed points, by trial number.
-        states: How many trials are in which state, repeats of a point left out.
+        states: The number of trials in each state, without repeats of a point.
         scheduler_settings: As in `StudyAttributes`; so are the next five.
-        scheduler_options: Those of them that a person chose.
-        doubt: Why a small loss says little here.
+        scheduler_options: The settings among them that a person chose.
+        doubt: Why a small loss means little here.
         origin: Where its model was loaded from.
-        files: Where files that a person gave lay at last.
-        label: What a person calls it; empty if nobody does.
-        learned: By method what it learned of the plain pipe.
-        foreign_trials: How many more are complete and were not measured by accelfront, such as
-            those added through Optuna; they count for nothing.
+        files: Last known places of files that a person gave.
+        label: A person's name for it; empty if there is none.
+        learned: What each method learned from the plain pipe.
+        foreign_trials: How many more are complete but were not measured by accelfront, such as
+            those added through Optuna; they do not count.
         failed: What failed for reasons of its own and is not tried again.
         votes: How people liked its pictures: by a trial's number and its rival's name, which is
             `baseline` or another trial's study, `/` and number.
@@ -147,16 +147,16 @@ class Study(BaseModel):
 
     @property
     def title(self) -> str:
-        """Its name, after what a person calls it."""
+        """Its name, preceded by its label if it has one."""
         return f"{self.label} ({self.name})" if self.label else self.name
 
     @property
     def short_name(self) -> str:
-        """What a person calls it, else the digest, which tells studies of a combination apart."""
+        """Its label, or otherwise the digest, which distinguishes studies of a combination."""
         return self.label or StudyName.read(self.name).digest
 
     def under(self, budgets: Budgets) -> Study:
-        """The same study as other budgets have it."""
+        """The same study under other budgets."""
         return self.model_copy(update={"budgets": budgets})
 
     @property
@@ -176,12 +176,12 @@ class Study(BaseModel):
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of the libraries that it measures with."""
+        """Versions of the libraries that it measures with."""
         return self.environment.versions
 
     @property
     def front(self) -> list[Trial]:
-        """The non-dominated points by what they are judged by, fastest first."""
+        """The non-dominated points by their judged figures, fastest first."""
         return judged_front(self.trials, self.budgets)
 
     @property
@@ -191,9 +191,9 @@ class Study(BaseModel):
 
     @property
     def listed(self) -> list[Trial]:
-        """What a list shows: the front, and the answer where a point beats it by its means alone.
+        """The points of a list: the front, and the answer if a point only beats it by its means.
 
-        Such a point is not sure to be inside, as its interval is wider.
+        Such a point is less surely inside, as its interval is wider.
         """
         shown = {trial.number: trial for trial in self.front}
         if (answer := self.answer) is not None:
@@ -202,7 +202,7 @@ class Study(BaseModel):
 
     @property
     def roles(self) -> dict[int, str]:
-        """What a list calls the answer and the bolder point, by their numbers."""
+        """How a list marks the answer and the bolder point, by their numbers."""
         found, roles = self.conclusion, {}
         if found.bolder is not None:
             roles[found.bolder.number] = "bolder"
@@ -214,7 +214,7 @@ class Study(BaseModel):
 
     @property
     def searched_front(self) -> list[Trial]:
-        """The non-dominated points by what the search measured: what a search compares with."""
+        """The non-dominated points by the search's own figures, with which a search compares."""
         return pareto_front(self.allowed)
 
     @property
@@ -229,17 +229,17 @@ class Study(BaseModel):
 
     @property
     def answer(self) -> Trial | None:
-        """What to take away: the fastest point that is inside all budgets almost surely."""
+        """The point to use: the fastest one that is almost surely inside all budgets."""
         return sure_answer(self.trials, self.budgets)
 
     @property
     def conclusion(self) -> Conclusion:
-        """What it comes to: the answer, the bolder point, or else how near it came."""
+        """The answer, the bolder point, or otherwise how near the study came."""
         return Conclusion.of(self.trials, self.budgets)
 
     @property
     def conclusion_in_words(self) -> str:
-        """The conclusion in whole sentences, with how the answer stands beside its rivals."""
+        """The conclusion in whole sentences, with how the answer compares with its rivals."""
         found = self.conclusion
         return found.in_words("" if found.answer is None else self.rivals.in_words(found.answer))
 
@@ -254,7 +254,7 @@ class Study(BaseModel):
         return [trial for trial in self.trials if not self.budgets.allow(trial.judged)]
 
     def points_json(self, trials: Iterable[Trial]) -> list[dict[str, Any]]:
-        """Points of this study as `front --json` has them, beside their rivals."""
+        """Points of this study as in `front --json`, compared with their rivals."""
         rivals = self.rivals
         return [
             trial.as_json()
@@ -265,12 +265,12 @@ class Study(BaseModel):
         ]
 
     def _votes_json(self, trial: Trial) -> dict[str, Any]:
-        """What people's votes add to the fields of a point; most have none."""
+        """The fields that people's votes add to a point; most points have none."""
         rates = self.votes.get(trial.number, {})
         return {"votes": {rival: rate.as_json() for rival, rate in rates.items()}} if rates else {}
 
     def point_json(self, trial: Trial | None) -> dict[str, Any] | None:
-        """One of them, where there is one."""
+        """The fields of a point; None if there is no point."""
         return None if trial is None else self.points_json([trial])[0]
 
     def as_json(self) -> dict[str, Any]:

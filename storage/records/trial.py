@@ -15,16 +15,16 @@ from storage.records.record import Count, Number, Positive, Value
 Point = dict[str, int | float]
 
 FEWER_STEPS = ("fewer_steps",)
-"""The lossy methods of a point that leaves out steps and nothing else."""
+"""The lossy methods of a point that only leaves out steps."""
 
 CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "samples")
-"""What `front --json` shows of a confirmation."""
+"""The fields of a confirmation in `front --json`."""
 
 
 JUDGED = (
     "speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "peak_memory_mib", "metrics",
 )  # fmt: skip
-"""What `front --json` shows of a point as it is judged."""
+"""The fields of a point in `front --json` by which it is judged."""
 
 
 class Trial(BaseModel):
@@ -56,14 +56,14 @@ class Trial(BaseModel):
 
     @property
     def judged(self) -> Measurement:
-        """What a choice goes by: the measurement, with the confirmation where there is one."""
+        """What a choice goes by: the measurement, pooled with the confirmation if there is one."""
         return (
             self.measurement if self.confirmed is None else pooled(self.measurement, self.confirmed)
         )
 
     @property
     def measurements(self) -> list[Measurement]:
-        """What was measured: in the search, then on unseen prompts if it was confirmed."""
+        """Its measurements: in the search, then on unseen prompts if it was confirmed."""
         return [self.measurement] + ([] if self.confirmed is None else [self.confirmed])
 
     @property
@@ -88,17 +88,17 @@ class Trial(BaseModel):
 
     @property
     def judged_clip_loss(self) -> float:
-        """The same by which it is judged."""
+        """The CLIP loss by which it is judged."""
         return self.clip_loss if self.confirmed is None else self.judged.clip_loss
 
     def lost(self, measured: Measurement) -> Figure:
-        """The loss that a measurement of it found in the study's metric, with its interval."""
+        """The loss in the study's metric by one of its measurements, with its interval."""
         found = figure(measured, self.loss_name)
-        # A confirmation of another release may lack it; the search has it of every point.
+        # A confirmation by another release may lack it; the search has it for every point.
         return Figure(self.loss, -inf, inf) if found is None else found
 
     def chance_inside(self, budgets: Budgets) -> float:
-        """The chance, 0 to 1, that what it truly loses and takes is inside all budgets."""
+        """The chance, 0 to 1, that its true loss and cost are inside all budgets."""
         return budgets.chance_kept(self.judged)
 
     @property
@@ -113,21 +113,21 @@ class Trial(BaseModel):
 
     @property
     def warmup_s(self) -> float | None:
-        """Seconds that it took to compile and capture at first; None where that is not known."""
+        """Seconds that it first took to compile and capture; None if unknown."""
         return (self.first_timing or self.measurement).warmup_s
 
     def chance_written(self, budgets: Budgets) -> float:
-        """The same in four decimals, rounded down: what is not sure does not look so, none is 1."""
-        # At the end of an interval the chance is 0.975 but for the last digits.
+        """The same to four decimals, rounded down: nothing looks surer than it is, none is 1."""
+        # At the end of an interval the chance is 0.975 except for the last digits.
         parts = floor(round(10_000 * self.chance_inside(budgets), 3))
         return min(parts, 9_999) / 10_000
 
     def chance_json(self, budgets: Budgets) -> dict[str, float]:
-        """What these budgets add to the fields of a point."""
+        """The fields that these budgets add to a point."""
         return {"chance_inside": self.chance_written(budgets)}
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of a point of `front --json`, whatever the budgets."""
+        """The fields of a point in `front --json` that do not depend on budgets."""
         measured = self.measurement.as_json()
         return {
             "trial": self.number,
@@ -145,7 +145,7 @@ class Trial(BaseModel):
         }
 
     def judged_json(self) -> dict[str, Any]:
-        """What it is judged by, beside what the search measured of it: with the confirmation."""
+        """Its judged figures, which include the confirmation, as fields next to the search's."""
         judged = self.judged.as_json()
         known = (name for name in JUDGED if judged.get(name) not in (None, {}))
         shown = {f"judged_{name}": judged[name] for name in known}
@@ -154,7 +154,7 @@ class Trial(BaseModel):
         return shown
 
     def _loss_json(self) -> dict[str, Any]:
-        """Its loss where that is not the CLIP loss: in the search, and as it is judged."""
+        """Its loss if that is not the CLIP loss: in the search, and as it is judged."""
         if self.loss_name == CLIP_LOSS:
             return {}
         searched, judged = self.lost(self.measurement), self.lost(self.judged)
@@ -166,7 +166,7 @@ class Trial(BaseModel):
         }
 
     def _marks(self) -> dict[str, Any]:
-        """What is to be said of this point and not of most."""
+        """Fields that most points do not have."""
         marks: dict[str, Any] = {}
         measured = self.measurement.as_json()
         if disturbances := self.measurement.disturbances:
@@ -191,11 +191,11 @@ class Trial(BaseModel):
 
 
 def trial_key(study: str, number: int | str) -> str:
-    """What a trial is called among those of all studies, as `accelfront compare` takes it.
+    """Name a trial among those of all studies, as `accelfront compare` takes it.
 
     Args:
         study: The study's name.
-        number: The trial's.
+        number: The trial's number.
     """
     return f"{study}/{number}"
 
@@ -205,7 +205,7 @@ class Failure(NamedTuple):
 
     Attributes:
         trial: The trial's number.
-        point: The key of what was claimed.
+        point: The key that was claimed.
         reason: Why it failed.
     """
 

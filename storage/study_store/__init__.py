@@ -1,1 +1,1 @@
-"""The study store: all that is written to Optuna, and every private name of Optuna."""
+"""The study store: everything that is written to Optuna, and every private name of Optuna."""

@@ -1,6 +1,6 @@
-"""Pictures of trials: files in a folder beside the database, listed in the database.
+"""Pictures of trials: files in a folder next to the database, listed in the database.
 
-Optuna's artifact store, so that optuna-dashboard shows them.
+They use Optuna's artifact store, so that optuna-dashboard shows them.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from storage.database.opening import Store
 from storage.errors import StorageError
 
 PICTURE_NAME = "baseline-above-accelerated-below.webp"
-"""Of the protocol's first prompts: the same ones in every trial of a study."""
+"""Pictures of the protocol's first prompts: the same ones in every trial of a study."""
 
 WORST_NAME = "worst-baseline-above-accelerated-below.webp"
-"""Of the prompts that lost most, from left to right."""
+"""Pictures of the prompts that lost most, from left to right."""
 
 FOLDER = "accelfront-artifacts"
 
 FOLDER_VARIABLE = "ACCELFRONT_ARTIFACTS"
-"""Names another folder; workers on several machines need one that all of them share."""
+"""Names another folder; workers on several machines need one that they all share."""
 
 
 def artifact_folder(store: Store) -> Path:
-    """Where the pictures of a database's trials are: an absolute path, which may not exist yet.
+    """Find the folder of a database's pictures: an absolute path, which may not exist yet.
 
-    `$ACCELFRONT_ARTIFACTS` if it is set; else beside a SQLite file, and for a server in the working
-    folder.
+    `$ACCELFRONT_ARTIFACTS` if it is set; otherwise next to a SQLite file, and for a server in the
+    working folder.
     """
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
@@ -51,11 +51,11 @@ def artifact_folder(store: Store) -> Path:
 def list_pictures(store: Store, worst: bool = False) -> dict[tuple[str, int], list[str]]:
     """The files of the WebP pictures that are listed in a database.
 
-    In one query: Optuna's own way reads every trial of every study.
+    This takes one query: Optuna's own way reads every trial of every study.
 
     Args:
         store: An open database.
-        worst: Whether those of the prompts that lost most are wanted, or all others.
+        worst: Whether to list those of the prompts that lost most, or all others.
 
     Returns:
         The files' names in the folder, by the study's name and the trial's number.
@@ -84,13 +84,13 @@ def keep_picture(folder: Path, trial: optuna.Trial, name: str, content: bytes) -
     """Add a WebP picture to a running trial.
 
     Args:
-        folder: As `artifact_folder` names it; it is made if it is missing.
-        trial: A trial that runs: Optuna lets nothing be added to a finished one.
+        folder: The folder that `artifact_folder` names; it is made if it is missing.
+        trial: A running trial: Optuna lets nothing be added to a finished one.
         name: A file name for people.
         content: The file's bytes.
 
     Raises:
-        StorageError: If the file cannot be written; the trial is as it was.
+        StorageError: If the file cannot be written; the trial is unchanged.
     """
     key = str(uuid.uuid4())
     try:
@@ -98,7 +98,7 @@ def keep_picture(folder: Path, trial: optuna.Trial, name: str, content: bytes) -
         try:
             FileSystemArtifactStore(folder).write(key, BytesIO(content))
         except OSError:
-            # Of a full disk half a file is left.
+            # A full disk leaves half a file.
             (folder / key).unlink(missing_ok=True)
             raise
     except OSError as error:
@@ -106,8 +106,8 @@ def keep_picture(folder: Path, trial: optuna.Trial, name: str, content: bytes) -
             f"pictures cannot be kept in {folder}: {error.strerror}; make room there, or name "
             f"another folder in ${FOLDER_VARIABLE}"
         ) from error
-    # Last, and so not by `upload_artifact`, which lists a file before it is written: of a file that
-    # is not there, optuna-dashboard can neither show nor delete the study.
+    # Last, and so not with `upload_artifact`, which lists a file before it is written:
+    # optuna-dashboard can neither show nor delete a study that lists a missing file.
     meta = ArtifactMeta(key, name, "image/webp", None)
     trial.storage.set_trial_system_attr(
         trial._trial_id, ARTIFACTS_ATTR_PREFIX + key, json.dumps(asdict(meta))

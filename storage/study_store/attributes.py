@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-# Of a study.
+# Attributes of a study.
 IDENTITY = "identity"
-"""Tells a study from one of the same name, or number, that was deleted."""
+"""Distinguishes a study from a deleted one with the same name or number."""
 COMBINATION = "combination"
 SCHEDULER_SETTINGS = "scheduler_settings"
 SCHEDULER_OPTIONS = "scheduler_options"
-"""The settings that a person chose; not there on a study for which nobody did."""
+"""The settings that a person chose; missing if nobody chose any."""
 PROTOCOL = "protocol"
 ENVIRONMENT = "environment"
 SPACE = "space"
 LOSS_BUDGET = "loss_budget"
 BUDGETS = "budgets"
-"""All budgets but that of the loss; not there on a study that has none."""
+"""All budgets except that of the loss; missing if there are none."""
 DOUBT = "doubt"
 ORIGIN = "model_origin"
 FILES = "files"
-"""Where the prompts and the scorer that a person gave lay at last; no part of the identity."""
+"""Last known places of the prompts and the scorer that a person gave; not in the identity."""
 BASELINES = "baselines"
-"""Keys of the baselines that it measures against; not there in studies of earlier releases."""
+"""Keys of the baselines that it measures against; missing in studies of earlier releases."""
 LABEL = "label"
-"""What a person calls it; not there, or empty, where nobody gave it a name."""
+"""A person's name for it; missing or empty if there is none."""
 LEARNED = "learned"
-"""By method what it learned of the plain pipe; not there where none learns, and in studies of
+"""What each method learned from the plain pipe; missing if none learns, and in studies of
 earlier releases."""
 STUDY_KEYS = (
     COMBINATION,
@@ -42,11 +42,11 @@ STUDY_KEYS = (
     LEARNED,
 )
 
-# Of a trial.
+# Attributes of a trial.
 POINT = "point"
 MEASUREMENT = "measurement"
 FEASIBLE = "feasible"
 REASON = "reason"
 DUPLICATE_OF = "duplicate_of"
 FAULT = "fault"
-"""On a trial that failed for a reason of its own: the versions of the libraries that it met."""
+"""On a trial that failed for a reason of its own: the versions of the libraries at the time."""

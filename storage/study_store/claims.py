@@ -24,7 +24,7 @@ from storage.study_store.attributes import DUPLICATE_OF
 from storage.study_store.rows import ATTRIBUTES, TRIALS
 
 IDENTITY = ("study_id", "point", "trial_number", "host", "pid")
-"""The columns that tell whose claim it is."""
+"""The columns that identify the owner of a claim."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Claim:
 
     point: str
     trial_number: int
-    # With the boot, and then the start is in clock ticks since it; else in seconds by the clock.
+    # Clock ticks since the boot if `boot` is known, otherwise seconds by the clock.
     host: str
     pid: int
     process_start: float
@@ -70,10 +70,10 @@ class Claim:
 
 
 def this_process() -> dict[str, Any]:
-    """The columns that tell of this process."""
+    """The columns that identify this process."""
     boot, pid = this_boot(), os.getpid()
     process = since_boot(pid) if boot else by_clock(pid)
-    assert process is not None  # It asks.
+    assert process is not None  # This process asks.
     host = f"{this_host()}{BOOT}{boot}" if boot else this_host()
     return {"host": host, "pid": pid, "process_start": process.at}
 
@@ -81,14 +81,14 @@ def this_process() -> dict[str, Any]:
 def claim(
     engine: Engine, study_id: int, point: str, trial_number: int, limit: int | None = None
 ) -> bool:
-    """Take a point for this process; may be repeated if it is not known whether it came through.
+    """Take a point for this process; may be repeated if a try may or may not have succeeded.
 
     Args:
         engine: An open database.
         study_id: Optuna's number of the study.
         point: The point's key.
-        trial_number: Of the trial that is to measure it.
-        limit: How many claims may take a place of the study in the end; None is any number.
+        trial_number: The number of the trial that is to measure it.
+        limit: How many claims may take a place of the study in the end; None means any number.
 
     Returns:
         False if the point is taken or measured already, or no place is left.
@@ -107,12 +107,12 @@ def claim(
         row = row.where(places.scalar_subquery() < limit)
     try:
         with engine.begin() as connection:
-            # Two that count at once would both find room for one.
+            # Two processes that count at once would both find room for one.
             serialize(connection, study_id)
             taken = insert(claims).from_select(list(values), row).returning(claims.c.id)
             return connection.scalar(taken) is not None
     except IntegrityError:
-        # Taken, and perhaps by an earlier try of ours.
+        # Taken, perhaps by an earlier try of ours.
         own = select(claims.c.id).where(*(claims.c[name] == values[name] for name in IDENTITY))
         with engine.connect() as connection:
             return connection.scalar(own) is not None
@@ -121,8 +121,8 @@ def claim(
 def _placeless(study_id: int) -> Select[tuple[int]]:
     """The numbers of a study's trials that take no place: given up, failed, or repeats of a point.
 
-    Part of the claim's own statement: a remeasurement that ends, or a point that comes back,
-    between the counting and the claim would make room for one too many.
+    This is part of the claim's own statement. Otherwise a remeasurement that ends, or a point that
+    comes back, between the count and the claim would make room for one too many.
     """
     repeats = and_(ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == DUPLICATE_OF)
     without = TRIALS.c.state.in_((TrialState.PRUNED, TrialState.FAIL))
@@ -134,13 +134,13 @@ def _placeless(study_id: int) -> Select[tuple[int]]:
 
 
 def release(engine: Engine, study_id: int, trial_number: int, point: str | None = None) -> None:
-    """Give the point of a trial back; nothing happens if it holds none.
+    """Give a trial's point back; nothing happens if it holds none.
 
     Args:
         engine: An open database.
         study_id: Optuna's number of the study.
-        trial_number: Of the trial.
-        point: The point's key; None is whatever the trial holds.
+        trial_number: The number of the trial.
+        point: The point's key; None means whatever the trial holds.
     """
     held = [claims.c.study_id == study_id, claims.c.trial_number == trial_number]
     if point is not None:

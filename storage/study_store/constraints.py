@@ -1,4 +1,4 @@
-"""Budgets as Optuna knows them: one constraint a budget, kept when it is not above 0."""
+"""Budgets as Optuna knows them: one constraint per budget, met when it is at most 0."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from storage.study_store.attributes import DUPLICATE_OF
 
 
 class BudgetedStudy(optuna.Study):
-    """A study whose trials have the constraints that its budgets mean today.
+    """A study whose trials have the constraints of its present budgets.
 
-    What was told of a trial is of the budgets of its time, and Optuna changes no finished trial.
-    Its samplers need the constraints of all trials to be of the same budgets; GPSampler fails else.
+    A trial was stored with the constraints of its time, and Optuna changes no finished trial.
+    Samplers need all trials' constraints to be of the same budgets; otherwise GPSampler fails.
     """
 
     def __init__(self, study: optuna.Study, budgets: Budgets) -> None:
-        """Show a study as it is under budgets.
+        """Show a study under budgets.
 
         Args:
-            study: The study; nothing is changed in it.
+            study: The study; it is not changed.
             budgets: What is allowed.
         """
         super().__init__(study.study_name, study._storage)
@@ -37,7 +37,7 @@ class BudgetedStudy(optuna.Study):
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        """All that samplers read goes through here."""
+        """Read trials; everything that samplers read goes through here."""
         trials = super()._get_trials(deepcopy, states, use_cache)
         known = measurements(trials)
         return [self._judged(trial, known) for trial in trials]
@@ -49,7 +49,7 @@ class BudgetedStudy(optuna.Study):
         if found is not None:
             excess = self._budgets.excess(found)
         else:
-            # What others told Optuna has the two values alone.
+            # Trials that others added to Optuna only have the two values.
             excess = dict.fromkeys(self._budgets.limits(), UNKNOWN)
             if trial.values:
                 excess[self._budgets.loss] = trial.values[1] - self._budgets.most_loss

@@ -1,8 +1,8 @@
-"""Deleted studies and trials: what is left of them is put right, and a worker at one is stopped.
+"""Deleted studies and trials: leftovers are removed, and a worker of a deleted one is stopped.
 
-SQLite enforces no foreign keys and gives the numbers of deleted rows out again, so that what is
-left of a row would be taken for the next one's. And Optuna numbers a trial by how many there are
-before it, so that after a deletion two would have one number.
+SQLite enforces no foreign keys and reuses the numbers of deleted rows, so that leftovers of a row
+would be taken for the next one's. And Optuna numbers a trial by the count of trials before it, so
+that after a deletion two would have the same number.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLACEHOLDER = "it takes the place of a deleted trial"
 
 
 def deleted(study: str) -> StudyDeletedError:
-    """What a worker ends with when its study or its trial is gone."""
+    """The error with which a worker ends when its study or its trial is gone."""
     return StudyDeletedError(
         f"{study}, or trials of it, were deleted while this worker was at it; the same command "
         "resumes what is left, or begins anew"
@@ -43,7 +43,7 @@ def deleted(study: str) -> StudyDeletedError:
 
 @contextmanager
 def raising_deleted(study: str) -> Iterator[None]:
-    """Turn what Optuna raises of a row that is not there into a StudyDeletedError.
+    """Turn Optuna's errors about a missing row into a StudyDeletedError.
 
     Args:
         study: The study's name.
@@ -57,10 +57,10 @@ def raising_deleted(study: str) -> Iterator[None]:
 
 
 def put_right(engine: Engine) -> None:
-    """Remove what deleted studies and trials left, and let the others' numbers be whole again.
+    """Remove leftovers of deleted studies and trials, and close gaps in the others' numbers.
 
     Args:
-        engine: Of a database in which no other process begins a study now.
+        engine: A database in which no other process begins a study now.
     """
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
@@ -76,13 +76,13 @@ def put_right(engine: Engine) -> None:
 def number_anew(engine: Engine, study_id: int, reason: str) -> None:
     """Fill the gaps among the numbers of a study's trials, so that the next one gets a free one.
 
-    Of two trials with one number the later one gets another; then a failed trial takes the place of
-    each deleted one.
+    Of two trials with the same number the later one gets another; then a failed trial takes the
+    place of each deleted one.
 
     Args:
-        engine: As above.
+        engine: As in `put_right`.
         study_id: Optuna's number of the study.
-        reason: Name of the attribute that tells why a trial failed.
+        reason: Name of the attribute that says why a trial failed.
     """
     wanted = select(TRIALS.c.trial_id, TRIALS.c.number).where(TRIALS.c.study_id == study_id)
     with engine.begin() as connection:
@@ -114,7 +114,7 @@ def shares_number(engine: Engine, trial_id: int) -> bool:
 
 
 def _is_there(table: Table, study_id: str, number: str) -> Exists:
-    """Whether a row's trial is there, which these columns name."""
+    """Whether the trial of a row exists; the columns name it."""
     return exists().where(
         TRIALS.c.study_id == table.c[study_id], TRIALS.c.number == table.c[number]
     )

@@ -1,4 +1,4 @@
-"""One open study: its trials' attributes, claims and signs of life, written one at a time."""
+"""One open study: its trials' attributes, claims and heartbeats, written one at a time."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from storage.study_store.deletions import deleted, shares_number
 
 
 class StudyHandle:
-    """A study that this process has open. What it writes may be written twice.
+    """A study that this process has open. All its writes may be repeated.
 
     Attributes:
-        database: Where it is.
+        database: The study's database.
         study: The study.
-        retry: Waits for a database that is away; what is done here is done through it.
-        versions: Of the libraries of this process.
-        id: The study's number in the database; another study's once this one is deleted.
-        identity: What no other study has.
+        retry: Waits for a database that is away; all reads and writes here go through it.
+        versions: Versions of this process's libraries.
+        id: The study's number in the database; another study may get it once this one is deleted.
+        identity: A value that no other study has.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class StudyHandle:
 
     @property
     def budgets(self) -> Budgets:
-        """The study's budgets; what is stored of a trial goes by them, whoever measured it.
+        """The study's budgets; they apply to whatever is stored of a trial, whoever measured it.
 
-        Read anew each time, as a command elsewhere may set other ones.
+        Read anew each time, as another command may change them.
         """
         attributes = self.retry(lambda: self.study.user_attrs)
         loss = attributes[keys.PROTOCOL].get("loss", CLIP_LOSS)
         return Budgets(attributes[keys.LOSS_BUDGET], attributes.get(keys.BUDGETS, {}), loss)
 
     def require(self) -> None:
-        """Raise StudyDeletedError if the study was deleted, whoever has its number now."""
+        """Raise StudyDeletedError if the study was deleted, even if another has its number now."""
         if self.study.user_attrs.get(keys.IDENTITY) != self.identity:
             raise deleted(self.study.study_name)
 
@@ -72,7 +72,7 @@ class StudyHandle:
         Args:
             trial_id: Optuna's number of the trial in the database.
             number: The trial's number in its study.
-            key: What is claimed.
+            key: The key to claim.
             limit: As `claims.claim` takes it.
 
         Raises:
@@ -81,23 +81,23 @@ class StudyHandle:
         if shares_number(self.database.engine, trial_id):
             self.database.optuna.set_trial_state_values(trial_id, TrialState.FAIL)
             raise deleted(self.study.study_name)
-        # Before the claim: one without a heartbeat could not be told from a dead worker's.
+        # Before the claim: without a heartbeat it would look like a dead worker's.
         self._heart.record_heartbeat(trial_id)
         return claim(self.database.engine, self.id, key, number, limit)
 
     def release(self, number: int) -> None:
-        """Give back what a trial has claimed, if anything."""
+        """Give back the claim of a trial, if it has one."""
         release(self.database.engine, self.id, number)
 
     def set_attribute(self, trial_id: int, name: str, value: object) -> None:
-        """Keep a user attribute of a trial that runs."""
+        """Keep a user attribute of a running trial."""
         self.database.optuna.set_trial_user_attr(trial_id, name, value)
 
     @contextmanager
     def heartbeat(self, trial_id: int) -> Iterator[None]:
-        """Say regularly, from a thread, that a trial's worker lives: others take it for dead else.
+        """Beat from a thread while a trial's worker lives: otherwise others take it for dead.
 
-        Optuna starts heartbeats in `optimize` only, whose loop knows no points; and its own thread
+        Optuna starts heartbeats only in `optimize`, whose loop knows no points; and its own thread
         ends at the first beat that the database does not take.
         """
         ended = threading.Event()
@@ -118,14 +118,14 @@ class StudyHandle:
 
     @property
     def _heart(self) -> BaseHeartbeat:
-        """Where trials say that their workers live."""
+        """The storage as one that takes heartbeats."""
         storage = self.database.optuna
         assert isinstance(storage, BaseHeartbeat)  # `open_store` gives it an interval.
         return storage
 
 
 def rounded(value: Any) -> Any:
-    """A measurement as it is stored: to six digits, past what any clock or score can tell."""
+    """Round a measurement as it is stored: to six digits, finer than any clock or score."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):

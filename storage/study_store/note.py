@@ -1,4 +1,4 @@
-"""The note of a study, which optuna-dashboard shows: accelfront's part and what people add."""
+"""The note of a study in optuna-dashboard: accelfront's part and what people add."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ END = "*Written by accelfront up to here; what is added below this line stays.*"
 
 
 def write_note(study: optuna.Study, text: str) -> None:
-    """Put a text into a study's note; what people wrote below it stays, and a note of theirs alone.
+    """Put a text into a study's note; text that people wrote below it, or without it, stays.
 
     Args:
         study: The study.
         text: Markdown.
     """
-    # Here, as what does not run studies has no use for a web server.
+    # Imported here, as processes that run no studies need no web server.
     from optuna_dashboard import get_note, save_note
 
     before = get_note(study)

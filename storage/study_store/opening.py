@@ -1,4 +1,4 @@
-"""Opening a study: created with all that it is, or found again and checked against what is run."""
+"""Opening a study: created with all its attributes, or found and checked against this run."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class StudyDefinition:
     Attributes:
         name: The study's name.
         combination: Pipeline, scheduler, steps and methods.
-        scheduler_settings: What the scheduler is given besides the pipeline's own configuration.
+        scheduler_settings: The scheduler's settings in addition to the pipeline's configuration.
         protocol: How points are measured.
         environment: The device and the versions of the libraries.
         space: Distinct points, parameter sets of the full grid, and the choices of each parameter.
         origin: Where the model was loaded from.
-        files: Where the prompts and the scorer lie that a person gave.
-        scheduler_options: Those of the settings that a person chose.
-        baselines: Keys of the baselines that it measures against, and of what was learned of them.
-        learned: By method what it has learned of the plain pipe.
+        files: Places of the prompts and the scorer that a person gave.
+        scheduler_options: The settings among them that a person chose.
+        baselines: Keys of the baselines that it measures against, and of what they taught methods.
+        learned: What each method has learned from the plain pipe.
     """
 
     name: str
@@ -58,22 +58,22 @@ class StudyDefinition:
 
 
 WantedBudgets = Callable[[Budgets | None], Budgets]
-"""The budgets that a study is to have, from those that it had; None had none, as it begins."""
+"""Computes a study's budgets from those that it had; None means it is new and had none."""
 
 
 def open_study(
     database: Store, definition: StudyDefinition, budgets: WantedBudgets, allow_drift: bool
 ) -> optuna.Study:
-    """Create or open a study, and read it once: what is no JSON is then told at once.
+    """Create or open a study, and read it once, so that broken JSON is reported at once.
 
     Args:
-        database: Where it is kept.
+        database: The database that keeps it.
         definition: What it is.
         budgets: Its budgets.
-        allow_drift: Go on although libraries have changed since the study began.
+        allow_drift: Proceed although libraries have changed since the study began.
 
     Raises:
-        StorageError: If what is kept of the study is not as accelfront keeps it.
+        StorageError: If the study is not stored as accelfront stores it.
         StudyRefusedError: If it was begun with other library versions or another space.
     """
     # Two workers that find an empty study would both note their own versions.
@@ -125,7 +125,7 @@ def _make_study(
             study.set_user_attr(name, value)
     if keys.PROTOCOL in known:
         _gain_metrics(study, known[keys.PROTOCOL], definition.protocol)
-    # The latest place: the same model, or file, may have lain elsewhere before.
+    # The latest place: the same model or file may have been elsewhere before.
     for name, place, none in (
         (keys.ORIGIN, definition.origin.as_json(), None),
         (keys.FILES, definition.files, {}),
@@ -153,7 +153,7 @@ def _set_budgets(
 
 
 def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_drift: bool) -> None:
-    """Raise StudyRefusedError if a study cannot go on where it was left."""
+    """Raise StudyRefusedError if a study cannot be resumed."""
     if keys.ENVIRONMENT in known and not allow_drift:
         before = known[keys.ENVIRONMENT]["versions"]
         if drift := version_drift(before, definition.environment.versions):
@@ -175,7 +175,7 @@ def _refuse_other(known: Mapping[str, Any], definition: StudyDefinition, allow_d
 
 
 def _gain_metrics(study: optuna.Study, known: Mapping[str, Any], protocol: Protocol) -> None:
-    """Keep the metrics that a study is asked for and had not, with what they load."""
+    """Add the metrics that a study is asked for but lacks, with what they load."""
     before = Protocol.model_validate(known)
     metrics = dict.fromkeys([*before.metrics, *protocol.metrics])
     if len(metrics) > len(before.metrics):
@@ -185,7 +185,7 @@ def _gain_metrics(study: optuna.Study, known: Mapping[str, Any], protocol: Proto
 
 
 def _other_weights(known: Mapping[str, Any], protocol: Protocol) -> list[str]:
-    """What metrics loaded before where they load something else now."""
+    """What metrics loaded before, if they load something else now."""
     if keys.PROTOCOL not in known:
         return []
     before = Protocol.model_validate(known[keys.PROTOCOL]).weights

@@ -1,4 +1,4 @@
-"""The trials that measure a point: asked for, claimed, kept, told again, failed."""
+"""The trials that measure a point: asked for, claimed, kept, repeated, failed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ask(
     """Begin a trial with the point that a sampler chooses."""
     study.sampler = sampler
     with warnings.catch_warnings():
-        # Optuna expects heartbeats from its own loop only; ours are `StudyHandle.heartbeat`.
+        # Optuna expects heartbeats only from its own loop; ours are `StudyHandle.heartbeat`.
         warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
         return study.ask(distributions)
 
@@ -58,7 +58,7 @@ class PointTrials:
             wanted: How many points the study is to have measured in full.
 
         Returns:
-            False if the point is taken already, if others measure all that is wanted, or if the
+            False if the point is taken already, if others measure all wanted points, or if the
             trial was given up for dead meanwhile.
         """
         handle = self._handle
@@ -74,7 +74,7 @@ class PointTrials:
             return False
 
     def heartbeat(self, trial: optuna.Trial) -> AbstractContextManager[None]:
-        """A context in which the trial says regularly that its worker lives."""
+        """Return a context in which the trial has a heartbeat."""
         return self._handle.heartbeat(trial._trial_id)
 
     def keep(
@@ -90,14 +90,14 @@ class PointTrials:
             trial: The trial that proposed it.
             measurement: What was measured.
             sampling_s: How long the proposal took.
-            pictures: The trial's picture grids, WebP files by their names. Where they cannot be
-                kept the numbers are, and `unkept` says why.
+            pictures: The trial's picture grids, WebP files by name. If they cannot be kept, the
+                numbers still are, and `unkept` says why.
 
         Returns:
             False if the trial was given up for dead meanwhile: the point is another worker's now.
         """
         start = time.perf_counter()
-        # What Optuna is told, what is judged and what is read back are the same figures.
+        # Optuna's values, the judgement and what is read back use the same figures.
         measurement = Measurement.model_validate(rounded(measurement.as_json()))
         budgets = self._handle.budgets
         excess = budgets.excess(measurement)
@@ -120,12 +120,12 @@ class PointTrials:
         if measurement.stopped_early:
             return self._finish(trial, TrialState.PRUNED)
         loss = figure(measurement, budgets.loss)
-        assert loss is not None  # Its protocol keeps that metric.
+        assert loss is not None  # The protocol has that metric.
         values = [measurement.speedup, loss.value]
         return self._finish(trial, TrialState.COMPLETE, values)
 
     def repeat(self, trial: optuna.Trial, first: int | None) -> None:
-        """Tell a known point again with its stored values: it costs and counts nothing.
+        """Report a known point again with its stored values: it costs and counts nothing.
 
         Args:
             trial: The trial that proposed it.
@@ -157,7 +157,7 @@ class PointTrials:
         Args:
             trial: The trial that proposed it.
             reason: Why.
-            own_fault: Whether it would fail again; it is not freed then.
+            own_fault: Whether it would fail again; if so, it is not freed.
         """
 
         def note() -> None:
@@ -173,14 +173,14 @@ class PointTrials:
     def _finish(
         self, trial: optuna.Trial, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Bring a trial to its end; False if others brought it to another one."""
+        """End a trial; False if another worker ended it in another state."""
 
         def finish() -> bool:
             ended = self._handle.trial(trial._trial_id).state
             if not ended.is_finished():
                 self._handle.study.tell(trial, values, state)
                 return True
-            # By an earlier try of ours, or by who took this worker for dead.
+            # By an earlier try of ours, or by a worker that took this one for dead.
             return ended == state
 
         try:

@@ -1,4 +1,4 @@
-"""What dead workers and copies of a study leave behind, put right."""
+"""Repairs what dead workers and copies of a study leave behind."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def recover(study: optuna.Study, store: Store, begun: bool = True) -> None:
 
     A worker is dead if it ran on this host and its process is gone, or if its heartbeat stopped;
     a trial that never got a point is dead once it is older than a heartbeat's grace. A study copied
-    from another database comes without claims: what it has measured is taken all the same.
+    from another database has no claims, so its measured points are claimed again.
 
     Args:
         study: The study.
-        store: Where it is.
-        begun: Whether this process is at work on it; if not, what it left at an earlier failure is
+        store: The study's database.
+        begun: Whether this process is working on it; if not, what it left at an earlier failure is
             dead too.
     """
     study_id = store.optuna.get_study_id_from_name(study.study_name)
@@ -64,10 +64,10 @@ def _claim_measured(
 
 
 def _holds(trial: FrozenTrial, key: str) -> bool:
-    """Whether a claim is its trial's: one that runs, has this point for good, or failed at it.
+    """Whether a trial holds a claim: it runs, has this point for good, or failed at it.
 
-    It is not where the trial failed for a reason from outside, or only repeated a point; nor where
-    it is not the trial that took the point, as that was deleted and its number given out again.
+    It does not if it failed for a reason from outside, or only repeated a point; nor if it is not
+    the trial that took the point, as that one was deleted and its number reused.
     """
     if trial.state == TrialState.RUNNING:
         return True
@@ -79,14 +79,14 @@ def _holds(trial: FrozenTrial, key: str) -> bool:
 
 
 def _is_left(trial: FrozenTrial, held: Claim | None, silent: bool, begun: bool) -> bool:
-    """Whether nobody runs a trial any more, as far as that can be told from here."""
+    """Whether nobody runs a trial any more, as far as this process can tell."""
     if held is None:
         return silent or _is_old(trial)
     if held.is_orphaned():
         return True
     if held.is_own():
         return not begun
-    # A heart that beats by the clock seems to have stopped when the clock is set forward.
+    # Heartbeats follow the clock, and seem to have stopped when it is set forward.
     return silent and not held.is_working()
 
 
@@ -99,7 +99,7 @@ def _is_old(trial: FrozenTrial) -> bool:
 
 
 def _fail(storage: BaseStorage, trial: FrozenTrial) -> bool:
-    """Fail a trial; False if it is finished: by its worker after all, or by another one's rescue.
+    """Fail a trial; False if it is finished, by its own worker after all or by another's rescue.
 
     Its point is then not ours to free, as it may be measured.
     """

@@ -1,7 +1,7 @@
 """The trials that measure a known point again: timed again, or confirmed on unseen prompts.
 
-Each repeats a point: it has a claim and a heartbeat as every trial has, so workers share them out
-and one that dies loses nothing, and it counts as no point.
+Each repeats a point, so it does not count as one. It has a claim and a heartbeat like every trial,
+so workers share them out, and nothing is lost if one dies.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class RemeasurementTrials:
         """Begin a trial that measures a point again.
 
         Args:
-            key: What is claimed.
+            key: The key to claim.
             first: The point.
-            is_done: Whether a study has this remeasurement already.
+            is_done: Whether a study already has this remeasurement.
 
         Returns:
-            Its number in the database; None if another worker is at it, or was.
+            Its number in the database; None if another worker has claimed it, now or before.
         """
         handle = self._handle
         known = handle.retry(handle.trials)[first.number]
@@ -53,7 +53,7 @@ class RemeasurementTrials:
 
         def take() -> bool:
             taken = handle.claim(trial_id, number, key)
-            # Another worker may have taken it and have ended meanwhile.
+            # Another worker may have taken and finished it meanwhile.
             return taken and not is_done(read_study(handle.study))
 
         if handle.retry(take):
@@ -76,9 +76,9 @@ class RemeasurementTrials:
         """Note why there is nothing to store, and leave the remeasurement to another run.
 
         Args:
-            trial_id: As `begin` returned it.
+            trial_id: The number that `begin` returned.
             reason: Why.
-            own_fault: Whether it would fail again; it is left to nobody then.
+            own_fault: Whether it would fail again; if so, no other run tries it.
         """
         self._note(trial_id, keys.REASON, reason)
         if own_fault:
@@ -90,7 +90,7 @@ class RemeasurementTrials:
             self._handle.retry(lambda: self._handle.set_attribute(trial_id, name, value))
 
     def _end(self, trial_id: int, state: TrialState, keeps_claim: bool = False) -> None:
-        """End the trial: without values, as it is no point of its own and samplers take none."""
+        """End the trial: without values, as it is no point of its own and samplers ignore it."""
         handle = self._handle
         with suppress(UpdateFinishedTrialError):
             handle.retry(lambda: handle.database.optuna.set_trial_state_values(trial_id, state))

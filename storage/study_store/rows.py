@@ -1,6 +1,6 @@
-"""Studies, trials and failures in a query each; Optuna's own reading takes a dozen a study.
+"""Reads studies, trials and failures in one query each; Optuna needs a dozen per study.
 
-Nothing is believed of what a row holds: storage/reading/trials.py says what is ours.
+Nothing in a row is trusted: storage/reading/trials.py decides what is ours.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class StudyRow(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What a person calls it; empty if nobody does, or if that was not read."""
+        """A person's name for it; empty if there is none, or if it was not read."""
         label = parsed(self.attributes.get(LABEL, '""'))
         return label if isinstance(label, str) else ""
 
@@ -53,7 +53,7 @@ class TrialRow(NamedTuple):
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause Python's search for unused cycles: of rows there are many and none is in one."""
+    """Pause Python's garbage collector: there are many rows, and none is part of a cycle."""
     paused = gc.isenabled()
     gc.disable()
     try:
@@ -64,7 +64,7 @@ def collector_paused() -> Iterator[None]:
 
 
 def read_study_rows(engine: Engine, keys: Collection[str]) -> dict[int, StudyRow]:
-    """All studies of a database by their number, with those of their attributes that are named."""
+    """Read all studies of a database by number, each with the named attributes."""
     on = and_(
         STUDY_ATTRIBUTES.c.study_id == STUDIES.c.study_id, STUDY_ATTRIBUTES.c.key.in_(list(keys))
     )
@@ -84,9 +84,9 @@ def read_study_rows(engine: Engine, keys: Collection[str]) -> dict[int, StudyRow
 
 
 def read_trials(engine: Engine, study_ids: Collection[int]) -> dict[int, list[TrialRow]]:
-    """All trials of the studies: by study, then by number."""
+    """Read all trials of the studies: by study, then by number."""
     columns: list[Any] = [
-        # As text: what is no state at all is then no error but a trial of nobody's.
+        # As text: an unknown state is then no error but a trial that is not ours.
         TRIALS.c.study_id, TRIALS.c.number, type_coerce(TRIALS.c.state, String),
     ]  # fmt: skip
     joined: Any = TRIALS
@@ -114,9 +114,9 @@ def read_trials(engine: Engine, study_ids: Collection[int]) -> dict[int, list[Tr
 
 
 def read_failures(engine: Engine, study_ids: Collection[int]) -> dict[int, list[Failure]]:
-    """What failed for reasons of its own and was not tried again: by study, then by number.
+    """Read what failed for reasons of its own and was not retried: by study, then by number.
 
-    Such trials keep their claims, so that no later run measures them with the same versions.
+    Such trials keep their claims, so that no later run with the same versions measures them.
     """
     fault, reason = ATTRIBUTES.alias(), ATTRIBUTES.alias()
     holds = and_(TRIALS.c.study_id == claims.c.study_id, TRIALS.c.number == claims.c.trial_number)

@@ -34,7 +34,7 @@ class StudyStore:
     Every method waits for a database that is away, and may be repeated.
 
     Attributes:
-        retry: How it waits.
+        retry: The waiting.
         study: The study, for samplers.
         points: The trials that measure points.
         remeasurements: The trials that measure known points again.
@@ -49,17 +49,17 @@ class StudyStore:
         allow_drift: bool = False,
         tell: Callable[[str], None] = lambda words: None,
     ) -> None:
-        """Create the study, or open it to go on.
+        """Create the study, or open it to resume it.
 
         Args:
-            database: Where it is kept.
+            database: The database that keeps it.
             definition: What it is.
-            budgets: Those that it is to have.
-            allow_drift: Go on although libraries have changed since the study began.
-            tell: Told in words that the database is waited for.
+            budgets: Its new budgets.
+            allow_drift: Proceed although libraries have changed since the study began.
+            tell: Called with a message when it waits for the database.
 
         Raises:
-            StorageError: If what is kept of the study is not as accelfront keeps it.
+            StorageError: If the study is not stored as accelfront stores it.
             StudyRefusedError: If it was begun with other library versions or another space.
         """
         self.retry = DatabaseRetry(tell)
@@ -73,17 +73,17 @@ class StudyStore:
         self.retry(lambda: enter(self.study))
 
     def leave(self) -> None:
-        """Note that this process is not at the study any more; its end says so too."""
+        """Note that this process has left the study; a process that ends has left it too."""
         with suppress(*DATABASE_ERRORS):
             leave(self._database, self.study)
 
     @property
     def budgets(self) -> Budgets:
-        """The study's budgets now; a command elsewhere may set other ones."""
+        """The study's budgets now; another command may change them."""
         return self._handle.budgets
 
     def read(self) -> Study:
-        """The study as it is stored now, after what dead workers left was put right.
+        """Read the study as it is stored now, after repairs of what dead workers left.
 
         Raises:
             StudyDeletedError: If the study was deleted meanwhile.
@@ -98,16 +98,16 @@ class StudyStore:
         return self.retry(read)
 
     def count_trials(self) -> int:
-        """How many trials the study has, in whatever state."""
+        """How many trials the study has, in any state."""
         return len(self.retry(self._handle.trials))
 
     def taken(self) -> dict[str, int]:
-        """Trial number by key of the points that are measured or under way."""
+        """Trial number by key, for the points that are measured or under way."""
         held = self.retry(lambda: list_claims(self._database.engine, self._handle.id))
         return {each.point: each.trial_number for each in held}
 
     def under_way(self) -> int:
-        """How many points workers measure now; a trial without a point is none yet."""
+        """How many points workers measure now; a trial without a point does not count."""
         return self._claimed(TrialState.RUNNING)
 
     def given_up(self) -> int:
@@ -115,10 +115,10 @@ class StudyStore:
         return self._claimed(TrialState.PRUNED)
 
     def free_given_up(self, stays: Callable[[Measurement], bool]) -> None:
-        """Free the points given up early that are not hopeless any more, to be measured in full.
+        """Free the points given up early that are no longer hopeless, to measure them in full.
 
         Args:
-            stays: Tells by what was measured of a point whether it stays given up.
+            stays: Whether a point stays given up, from what was measured of it.
         """
 
         def free() -> None:
@@ -130,7 +130,7 @@ class StudyStore:
         self.retry(free)
 
     def free_failed(self, all_of_them: bool) -> None:
-        """Free what failed for reasons of its own with other versions, or all of it."""
+        """Free points that failed for reasons of their own with other versions, or all of them."""
         versions = self._handle.versions
 
         def free() -> None:
@@ -142,7 +142,7 @@ class StudyStore:
         self.retry(free)
 
     def note_doubt(self, doubt: str) -> None:
-        """Keep why a small loss says little in this study; empty if there is no reason."""
+        """Keep why a small loss means little in this study; empty if there is no reason."""
         self.retry(lambda: self.study.set_user_attr(keys.DOUBT, doubt))
 
     def write_note(self, text: str) -> None:
@@ -150,7 +150,7 @@ class StudyStore:
         self.retry(lambda: write_note(self.study, text))
 
     def _claimed(self, state: TrialState) -> int:
-        """How many trials of a state hold a claim, remeasurements left out."""
+        """How many trials of a state hold a claim, without remeasurements."""
         # In this order, as a claim is never younger than its trial.
         trials = self.retry(lambda: self._handle.trials(state))
         claimed = set(self.taken().values())

@@ -1,1 +1,1 @@
-"""What a study comes to, and how that is told."""
+"""What a study concludes, and how that is worded."""

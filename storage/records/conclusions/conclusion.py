@@ -1,8 +1,8 @@
-"""What a study comes to, and the one form of words in which every face tells it.
+"""What a study concludes, and the one wording that every face shows.
 
-It leads with the answer, which is inside all budgets almost surely. What is faster by its means is
-a wager, and is told with its chance to be lost. Where nothing is inside, the point that loses least
-shows how far away the budget is.
+It leads with the answer, which is almost surely inside all budgets. A point that is faster by its
+means is a wager, and is shown with its chance to lose. If no point is inside, the one that loses
+least shows how far away the budget is.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from storage.records.trial import Trial
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What is known of a study's points so far.
+    """What is known about a study's points so far.
 
     Attributes:
         budgets: What is allowed.
-        answer: The fastest point that is inside them almost surely; None if there is none.
-        bolder: The fastest point inside by its means, where the answer is slower or missing.
-        bound: The fastest point inside by its means, faster than the pipeline alone or not.
-        least_lossy: The point of least loss, where no point is inside by its means.
+        answer: The fastest point that is almost surely inside them; None if there is none.
+        bolder: The fastest point inside by its means, if the answer is slower or missing.
+        bound: The fastest point inside by its means, whether or not it beats the plain pipeline.
+        least_lossy: The point of least loss, if no point is inside by its means.
         passed_over: Why another point that looked faster is not the answer, in words.
     """
 
@@ -54,7 +54,7 @@ class Conclusion:
         nearest = least_lossy(trials, budgets) if bound is None else None
         passed = ""
         if answer is not None:
-            # What the bolder point is faster than as well needs no words.
+            # If the bolder point is faster than it as well, it needs no words.
             named = (bolder or answer).judged_speedup
             others = [trial for trial in trials if trial.speedup > named and trial is not bolder]
             passed = passed_over(others, answer, budgets, NOTHING_ASKED)
@@ -62,12 +62,12 @@ class Conclusion:
 
     @property
     def best(self) -> Trial | None:
-        """The answer, or else the bolder point."""
+        """The answer, or without one the bolder point."""
         return self.answer or self.bolder
 
     @property
     def answer_in_words(self) -> str:
-        """Which point to use, or why none; a sentence without its full stop."""
+        """The point to use, or why there is none; a sentence without its full stop."""
         inside = self.budgets.in_words()
         if self.answer is not None:
             where = "not confirmed" if self.answer.confirmed is None else "confirmed"
@@ -86,24 +86,24 @@ class Conclusion:
 
     @property
     def bolder_in_words(self) -> str:
-        """What the bolder point gives and risks, without a full stop; empty if there is none."""
+        """The gain and risk of the bolder point, without a full stop; empty if there is none."""
         if self.bolder is None:
             return ""
         gives = f"trial {self.bolder.number} gives {self.bolder.judged_speedup:.2f}x"
         return f"{gives} if you accept {risk_in_words(self.bolder, self.budgets)}"
 
     def in_words(self, beside: str = "") -> str:
-        """All of it, in whole sentences.
+        """The whole conclusion, in sentences.
 
         Args:
-            beside: What is to be told of the answer beside its rivals, if anything is.
+            beside: How the answer compares with its rivals, if that is known.
         """
         told = self.answer_in_words, beside, self.bolder_in_words, self.passed_over
         return " ".join(sentence(each) for each in told if each)
 
     @property
     def briefly(self) -> str:
-        """All of it in a few words, for a line of progress."""
+        """The conclusion in a few words, for a line of progress."""
         words = "no answer yet"
         if self.answer is not None:
             words = (

@@ -1,4 +1,4 @@
-"""Two studies put side by side: what was done otherwise, and where their points differ."""
+"""Two studies compared: how their settings differ, and where their points differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Change(NamedTuple):
     """How far a figure of the second study is from the first one's, with its interval.
 
     Attributes:
-        value: Of a speedup the ratio, of a loss the difference.
+        value: The ratio of speedups, or the difference of losses.
         low: The interval's low end.
         high: Its high end.
         differs: Whether the interval excludes no change at all.
@@ -40,9 +40,9 @@ class Change(NamedTuple):
 def difference(first: float, first_ci: Interval, second: float, second_ci: Interval) -> Change:
     """The second of two independent figures minus the first.
 
-    Their reaches towards each other add up in squares: Zou and Donner, "Construction of confidence
-    limits about effect measures: a general approach", Statistics in Medicine 27 (2008). Studies of
-    the same prompts are not independent, and the interval is then too wide rather than too narrow.
+    The interval arms that face each other add up in squares: Zou and Donner, "Construction of
+    confidence limits about effect measures: a general approach", Statistics in Medicine 27 (2008).
+    Studies of the same prompts are not independent; the interval is then too wide, not too narrow.
     """
     below_first, above_first = reaches(first, *first_ci)
     below_second, above_second = reaches(second, *second_ci)
@@ -64,11 +64,11 @@ class Shared:
     """A point that both studies measured.
 
     Attributes:
-        trials: Their trials of it; a value that each learned for itself may differ a little.
-        on_front: Which of them has it on its front.
+        trials: Their trials of it; values that each study learned for itself may differ a little.
+        on_front: For each study, whether its front holds the point.
         speedup: The second's speedup over the first's.
         clip_loss: The second's CLIP loss minus the first's.
-        loss: The same of the loss by which both studies search.
+        loss: The same for the loss by which both studies search.
     """
 
     trials: tuple[Trial, Trial]
@@ -85,7 +85,7 @@ class Shared:
 
     @property
     def is_learned_anew(self) -> bool:
-        """Whether a value of it is one that each study learned for itself."""
+        """Whether it has a value that each study learned for itself."""
         return self.trials[0].params != self.trials[1].params
 
     def as_json(self) -> dict[str, Any]:
@@ -107,13 +107,13 @@ class Shared:
 
     @property
     def _other_params(self) -> dict[str, Any]:
-        """The second study's values, where they are others."""
+        """The second study's values, where they differ."""
         if not self.is_learned_anew:
             return {}
         return {"other_params": {name: other for name, (_, other) in self.params.items()}}
 
     def _loss_json(self) -> dict[str, Any]:
-        """The loss of studies that search by another one than CLIP's."""
+        """The loss, if the studies search by another one than CLIP's."""
         if self.trials[0].loss_name == CLIP_LOSS:
             return {}
         losses = [trial.lost(trial.judged) for trial in self.trials]
@@ -129,16 +129,16 @@ class Comparison:
 
     Attributes:
         studies: The two.
-        otherwise: What was done otherwise: by its name what it is in each, None where it is not.
-        shared: The points that both measured, the fastest of the first study first.
-        alone: The points on the front of each that the other one did not measure.
+        otherwise: Settings that differ, by name: the value in each study, None where it has none.
+        shared: The points that both measured, sorted by the first study's speedup, fastest first.
+        alone: For each study, the points on its front that the other one did not measure.
     """
 
     def __init__(self, first: Study, second: Study) -> None:
         self.studies = (first, second)
         self.otherwise = _otherwise(_settings(first), _settings(second))
         choices = [learned_choices(study) for study in self.studies]
-        # The points of the first study by what they are in the second one.
+        # The points of the first study by their counterparts in the second one.
         as_theirs = partial(counterpart, own=choices[0], others=choices[1])
         ours, theirs = _by_key(first.trials, as_theirs), _by_key(second.trials)
         fronts = [_by_key(first.front, as_theirs), _by_key(second.front)]
@@ -186,7 +186,7 @@ def _shared(first: Trial, second: Trial, on_front: tuple[bool, bool]) -> Shared:
 
 
 def _settings(study: Study) -> dict[str, Any]:
-    """All that two studies may have done otherwise, by name."""
+    """All settings in which two studies may differ, by name."""
     return {
         **study.combination.as_json(),
         "device": study.device,

@@ -1,6 +1,6 @@
-"""Points of two studies that each learned its own values of a parameter.
+"""Points of two studies that each learned their own values of a parameter.
 
-Thresholds that are learned of a pipe differ in their third digit from machine to machine.
+Thresholds that are learned from a pipe differ in their third digit from machine to machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from storage.records.trial import Point
 Choices = Mapping[str, Sequence[int | float]]
 
 NEAR = 0.1
-"""How far the value of another study may be, as a share, to be taken for the same."""
+"""Greatest relative difference from another study's value that still counts as the same."""
 
 
 def learned_choices(study: Study) -> dict[str, list[int | float]]:
@@ -26,7 +26,7 @@ def learned_choices(study: Study) -> dict[str, list[int | float]]:
 
 
 def counterpart(point: Point, own: Choices, others: Choices) -> Point:
-    """What a point of one study is in another one; itself where nothing was learned anew.
+    """Find the counterpart of a point in another study; the point itself if nothing was learned.
 
     Args:
         point: The point.
@@ -42,7 +42,7 @@ def counterpart(point: Point, own: Choices, others: Choices) -> Point:
 def _nearest(
     value: int | float, own: Sequence[int | float], others: Sequence[int | float]
 ) -> int | float:
-    """The other study's value that is nearest, if this one is nearest to that as well."""
+    """The nearest value of the other study, if this value is also the nearest to it."""
     near = min(others, key=lambda other: abs(other - value))
     back = min(own, key=lambda mine: abs(mine - near))
     return near if back == value and abs(near - value) <= NEAR * abs(value) else value

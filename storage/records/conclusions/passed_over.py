@@ -16,15 +16,15 @@ def passed_over(
 ) -> str:
     """Why a faster point was not chosen, without a full stop; empty if there is none.
 
-    A point counts as faster if it was so in the search or is judged so, and if it was inside the
-    loss budget by its mean there; the fastest one is told of. One that serves as well and is faster
-    was left by a policy, which people know of.
+    A point counts as faster if the search or its judgement says so, and if it was inside the loss
+    budget by its mean there. The fastest of them is named. A faster point that serves as well was
+    left by a policy, which people know about.
 
     Args:
         trials: The points that there are.
         chosen: The one that was chosen.
-        budgets: What it keeps.
-        asked: What it was chosen for.
+        budgets: The budgets that the chosen point meets.
+        asked: The requirement for which it was chosen.
     """
     least = chosen.judged_speedup
     faster = [
@@ -50,7 +50,7 @@ def _looks(trial: Trial) -> set[tuple[float, float]]:
 
 
 def _lack(trial: Trial, asked: Requirement, budgets: Budgets) -> str:
-    """What a point lacks to be chosen; of one that serves, how little is left of its speedup."""
+    """Why a point was not chosen; for one that serves, how little of its speedup is certain."""
     judged, where = trial.judged, "" if trial.confirmed is None else "on unseen prompts "
     slowest, latency = judged.speedup_ci[0], judged.latency_ci_s
     if not budgets.allow(judged):

@@ -1,4 +1,4 @@
-"""How a study's answer is used from Python."""
+"""How to use a study's answer from Python."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ def python_lines(study: str, storage: str | None, is_loaded: bool = False) -> st
 
     Args:
         study: The name of the study.
-        storage: The storage to name; None leaves it to the default.
-        is_loaded: Whether it measured a pipeline that a person had loaded: no script finds that.
+        storage: The storage to name; None uses the default.
+        is_loaded: Whether it measured a pipeline that a person loaded, which no script can find.
     """
     named = "" if storage is None else repr(storage)
     found = f"studies[{study!r}]"

@@ -1,4 +1,4 @@
-"""How often people took a point's picture for the better one, without knowing which was which."""
+"""How often people preferred a point's picture, without knowing which was which."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ CONFIDENCE = 0.95
 
 
 class WinRate(NamedTuple):
-    """Votes on pictures of a point beside those of one rival.
+    """Votes on pictures of a point against those of one rival.
 
     A tie counts as half a win, as Dixon and Mood split them: "The statistical sign test", Journal
     of the American Statistical Association 41 (1946).
 
     Attributes:
-        wins: How often its picture was taken.
+        wins: How often its picture was preferred.
         ties: How often neither was.
         losses: How often the rival's was.
     """
@@ -41,7 +41,7 @@ class WinRate(NamedTuple):
 
         Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
         the American Statistical Association 22 (1927). Votes are taken as independent. Ties vary
-        less than wins and losses do, so that with ties it is too wide rather than too narrow.
+        less than wins and losses, so with ties it is too wide rather than too narrow.
         """
         z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
         weight = z**2 / self.votes

@@ -1,4 +1,4 @@
-"""How points, chances and risks are put into words, here and on every face."""
+"""The wording of points, chances and risks, here and on every face."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def speedup_words(measured: Measurement) -> str:
 
 
 def loss_share(loss: float) -> str:
-    """A loss in percent; none that rounds to zero has a sign."""
+    """A loss in percent; one that rounds to zero has no sign."""
     return f"{loss:z.1%}"
 
 
 def loss_number(loss: float) -> str:
-    """The same in the four decimals of scripts."""
+    """The same with four decimals, as in scripts."""
     return f"{loss:z.4f}"
 
 
@@ -32,28 +32,28 @@ def loss_words(loss: Figure) -> str:
 
 
 def loss_title(name: str) -> str:
-    """What a study's loss is called within a sentence: plainly so where it is the usual one."""
+    """The name of a study's loss within a sentence; the usual loss is just `loss`."""
     return "loss" if name == CLIP_LOSS else title(name)
 
 
 def figures(trial: Trial) -> str:
-    """A point with what it is judged by."""
+    """A point with the figures that it is judged by."""
     speedup, loss = speedup_words(trial.judged), loss_words(trial.lost(trial.judged))
     return f"trial {trial.number}: {speedup} at a loss of {loss}{in_metric(trial.loss_name)}"
 
 
 def risk_in_words(trial: Trial, budgets: Budgets) -> str:
-    """Such as `a 40% chance that it loses more than 2%`: the chance that it breaks a budget."""
+    """The chance that a point breaks a budget: `a 40% chance that it loses more than 2%`."""
     breaks = f"loses more than {budgets.loss_in_words}"
     if budgets.conditions:
         breaks = f"is not inside {budgets.in_words()}"
-    # With the chance to be inside, as people are shown that, it comes to the whole.
+    # Adds up to 100% with the chance to be inside, as that is shown.
     risk = f"{100 - _percent(trial.chance_inside(budgets))}%"
     return f"{_article(risk)} {risk} chance that it {breaks}"
 
 
 def unsure_in_words(trial: Trial) -> str:
-    """That a point may be slower than the pipeline alone, and what would tell; else empty."""
+    """Warn that a point may be slower than the plain pipeline; empty if it is surely faster."""
     slowest = trial.judged.speedup_ci[0]
     if slowest >= LEAST_SPEEDUP:
         return ""
@@ -61,12 +61,12 @@ def unsure_in_words(trial: Trial) -> str:
 
 
 def sentence(words: str) -> str:
-    """Words as a sentence; none stay none."""
+    """Words as a sentence; empty stays empty."""
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def share_text(chance: float) -> str:
-    """A chance in whole percent, rounded down: one of 94.9% is not sure, and none is certain."""
+    """A chance in whole percent, rounded down: 94.9% is not sure, and nothing is certain."""
     return f"{_percent(chance)}%"
 
 
@@ -75,5 +75,5 @@ def _percent(chance: float) -> int:
 
 
 def _article(share: str) -> str:
-    """What English puts before a share."""
+    """The English article of a share."""
     return "an" if share.startswith(("8", "11%", "18%")) else "a"

@@ -1,1 +1,1 @@
-"""What is done to a study from outside its runs: it gets a label, or is deleted."""
+"""Changes to a study from outside its runs: labelling and deleting."""

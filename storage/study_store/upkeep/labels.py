@@ -1,4 +1,4 @@
-"""A study's label: a name of a person's own beside the one that tells what the study is."""
+"""A study's label: a person's own name for it, next to the name that says what it is."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MOST_CHARACTERS = 40
 
 
 def set_label(store: Store, name: str, label: str) -> None:
-    """Give a study a label; an empty one takes it away.
+    """Give a study a label; an empty one removes it.
 
     Args:
         store: An open database.
         name: The whole name of a study.
-        label: What it is to be called.
+        label: The label.
 
     Raises:
-        StorageError: If the label is none, or stands for another study already.
+        StorageError: If the label is invalid, or belongs to another study.
     """
     if len(label) > MOST_CHARACTERS or not label.isprintable() or label != label.strip():
         raise StorageError(

@@ -1,4 +1,4 @@
-"""Deleting a study, with the pictures, baselines and records of scripts that nothing else uses."""
+"""Deleting a study, with the pictures, baselines and script records that nothing else uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STUDY_FILES: Table = models.StudySystemAttributeModel.__table__
 
 
 class Removed(NamedTuple):
-    """What went with a study: trials, pictures and baselines."""
+    """Counts of what was deleted with a study: trials, pictures and baselines."""
 
     trials: int
     pictures: int
@@ -36,14 +36,14 @@ class Removed(NamedTuple):
 
 
 def remove_study(store: Store, name: str) -> Removed:
-    """Delete a study and all that is kept for it alone.
+    """Delete a study and everything that only it uses.
 
     Args:
         store: An open database.
         name: The whole name of a study of ours.
 
     Raises:
-        StudyRefusedError: If a worker is at it.
+        StudyRefusedError: If a worker is using it.
         StorageError: If the database is none of ours.
     """
     add_missing_tables(store.engine)
@@ -65,7 +65,7 @@ def remove_study(store: Store, name: str) -> Removed:
 
 
 def _files_of_it_alone(store: Store, name: str) -> set[str]:
-    """The files that this study lists and no other one does, as a copy of it would."""
+    """The files that only this study lists; a copy of it would list them too."""
     of_trials = (
         select(STUDIES.c.study_name, TRIAL_FILES.c.value_json)
         .join_from(TRIAL_FILES, TRIALS, TRIALS.c.trial_id == TRIAL_FILES.c.trial_id)
@@ -88,11 +88,11 @@ def _files_of_it_alone(store: Store, name: str) -> set[str]:
 
 
 def _baselines_of_it_alone(store: Store, name: str) -> set[str]:
-    """The baselines that this study measured against and no other one can."""
+    """The baselines that only this study can have measured against."""
     rows = read_study_rows(store.engine, (BASELINES, COMBINATION)).values()
     [this] = [row for row in rows if row.name == name]
     others = [row for row in rows if row.name != name]
-    # Studies of earlier releases do not say which theirs are.
+    # Studies of earlier releases do not say which baselines are theirs.
     if any(BASELINES not in row.attributes and _plain(row) == _plain(this) for row in others):
         return set()
     return _baselines(this) - {key for row in others for key in _baselines(row)}
@@ -112,7 +112,7 @@ def _plain(row: StudyRow) -> object:
 
 
 def _remove(folder: Path, files: Iterable[str]) -> int:
-    """Remove files of a folder; what is no plain name, or is gone, is left."""
+    """Remove files of a folder; a name with a path, or a missing file, is skipped."""
     count = 0
     for file in files:
         path = folder / file

@@ -1,4 +1,4 @@
-"""Who is at a study, between trials too: nobody deletes a study under a worker."""
+"""Who is using a study, also between trials: nobody deletes a study that a worker uses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ WORKER = "worker: "
 
 
 def enter(study: optuna.Study) -> None:
-    """Note that this process is at a study."""
+    """Note that this process uses a study."""
     process = this_process()
     study.set_user_attr(f"{WORKER}{process['host']} {process['pid']}", process["process_start"])
 
 
 def leave(store: Store, study: optuna.Study) -> None:
-    """Take the note back."""
+    """Remove the note again."""
     process = this_process()
     own = STUDY_ATTRIBUTES.c.key == f"{WORKER}{process['host']} {process['pid']}"
     with store.engine.begin() as connection:
@@ -33,10 +33,10 @@ def leave(store: Store, study: optuna.Study) -> None:
 
 
 def live_worker(store: Store, study: optuna.Study) -> str:
-    """Who is at a study now, in words; empty if nobody is.
+    """Who uses a study now, in words; empty if nobody does.
 
-    A worker of this host is there while its process runs. One of another host is there while it
-    measures, as its heart beats then; between trials nothing tells.
+    A worker of this host counts while its process runs. One of another host counts while it
+    measures, as it has a heartbeat then; between trials nothing shows it.
     """
     recover(study, store)
     held = {each.trial_number: each for each in list_claims(store.engine, study._study_id)}
