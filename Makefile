@@ -16,7 +16,7 @@ STUDY_OPTIONS := \
 STORAGE_OPTION := $(if $(STORAGE),--storage '$(STORAGE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test lint format docs bench bench-search dashboard embedded clean
+.PHONY: help setup study test test-all lint format docs bench bench-search dashboard embedded clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,8 +28,13 @@ study: $(STAMP)  ## Run or go on with a study [PIPELINE SCHEDULER STEPS METHODS 
 
 # One thread each, as threads that wait spin. Three tests at a time fill two cores: some wait for a
 # server, or for a process of their own.
-test: lint  ## Check style and types, then run the tests
-	@OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
+
+test: lint  ## Check style and types, then run the tests of every day
+	@$(PYTEST)
+
+test-all: lint  ## Check style and types, then run all tests, the thorough ones too
+	@$(PYTEST) -m ''
 
 lint: $(STAMP)  ## Check style and types
 	@$(BIN)/ruff check .

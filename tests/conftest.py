@@ -21,6 +21,8 @@ from alembic.script import ScriptDirectory
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
+from tests.tiers.covering import is_turn_of_other_database
+
 # What importing torch and collecting thousands of tests leave stays to the end. Looking through it
 # again and again for garbage would take a third of the time.
 gc.disable()
@@ -125,8 +127,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         _leave_alone()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none."""
+    """Leave every second database to `make test-all`; skip what needs a GPU where there is none."""
+    for item in items:
+        if is_turn_of_other_database(item):
+            item.add_marker(pytest.mark.thorough)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked:
         return

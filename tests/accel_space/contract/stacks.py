@@ -15,6 +15,7 @@ from accel_space.methods import METHODS
 from accel_space.schedule import Static
 from accel_space.stack import Stack
 from tests.default_points import default_of
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import CALLS, STEPS, draw, tiny_context, tiny_pipeline
 
 Names = tuple[str, ...]
@@ -30,9 +31,13 @@ FEW_STEPS = 6
 """The fewest with which no method is refused."""
 
 
+def has_unet(family: str) -> bool:
+    return family.startswith("SD") and "3" not in family
+
+
 def quick_pipeline(family: str, scheduler: str = "DDIMScheduler") -> Any:
     """A pipe of the family's topology that is fast where the depth of its blocks means nothing."""
-    unet_config = {"layers_per_block": 1} if family.startswith("SD") and "3" not in family else {}
+    unet_config = {"layers_per_block": 1} if has_unet(family) else {}
     return tiny_pipeline(family, scheduler, **unet_config)
 
 
@@ -88,11 +93,7 @@ def write(names: Names) -> str:
 
 
 def families_and_stacks(families: tuple[str, ...], stacks: list[Names]) -> list[Any]:
-    return [
-        pytest.param(family, names, id=f"{family} {write(names)}")
-        for family, names in product(families, stacks)
-        if fits(names, family)
-    ]
+    return covering(_cells(families, stacks), _shown)
 
 
 def alone_and_together(
@@ -100,10 +101,21 @@ def alone_and_together(
 ) -> list[Any]:
     """Methods alone on the first families, and more than one on the others."""
     alone = [names for names in stacks if len(names) < 2]
+    more = [names for names in stacks if names not in alone]
+    return covering([*_cells(families, alone), *_cells(together, more)], _shown)
+
+
+def _cells(families: tuple[str, ...], stacks: list[Names]) -> list[Any]:
     return [
-        *families_and_stacks(families, alone),
-        *families_and_stacks(together, [names for names in stacks if names not in alone]),
+        pytest.param(family, names, id=f"{family} {write(names)}")
+        for family, names in product(families, stacks)
+        if fits(names, family)
     ]
+
+
+def _shown(family: str, names: Names) -> set[Any]:
+    """Every day shows each family, each method on a UNet and on a transformer, and each stack."""
+    return {family, (names, has_unet(family)) if len(names) < 2 else names}
 
 
 def at_home(stacks: list[Names]) -> list[Any]:
