@@ -1,4 +1,4 @@
-"""The baseline: the unaccelerated pipeline's pictures, their scores, and doubts about those."""
+"""The baseline: the unaccelerated pipeline's pictures, their scores, and doubts about them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import torch
 
 CLEAR = 1.0
-"""How far the mean score of pictures with their own prompts lies above that with others' where a
+"""How far the mean score of pictures with their own prompts lies above that with others', if a
 scorer knows them, in standard deviations of the latter.
 
-The embedded pipelines have 2.0 to 7.5 from 4 steps on, and 1.2 at the least at 2 steps, where
-shapes are hardly there; noise has 0.2 to 0.5.
+The embedded pipelines have 2.0 to 7.5 from 4 steps on, and at least 1.2 at 2 steps, where shapes
+are barely visible; noise has 0.2 to 0.5.
 """
 
 
@@ -35,13 +35,13 @@ def draw_baseline(
     """Draw and score the protocol's prompts without acceleration.
 
     Args:
-        batches: Places of the prompts that are drawn together.
+        batches: Indices of the prompts that are drawn together.
         draw: Draws the pictures of some prompts.
-        scorer: What scores them.
+        scorer: Scores the pictures.
         prompts: The prompts' embeddings.
 
     Raises:
-        MeasurementError: If the pipeline fails, or its pictures are none.
+        MeasurementError: If the pipeline fails, or its pictures are degenerate.
     """
     scores: list[float] = []
     embeddings = []
@@ -62,18 +62,18 @@ def draw_baseline(
 
 
 def doubt_of(pictures: Embeddings, prompts: Embeddings) -> str:
-    """Say why a scorer is to be doubted that scores any prompt's pictures alike.
+    """Say why a scorer is doubtful that scores all prompts' pictures alike.
 
     Args:
-        pictures: The baseline's, shape (pictures, width).
-        prompts: Theirs, of the same shape.
+        pictures: The baseline's embeddings, shape (pictures, width).
+        prompts: Their prompts' embeddings, of the same shape.
 
     Returns:
-        The doubt, in words; empty if the scorer prefers a prompt's own pictures clearly, or no
+        The doubt, in words; empty if the scorer clearly prefers a prompt's own pictures, or no
         two prompts differ.
     """
     scores = pictures @ prompts.T
-    # Equal prompts are no others.
+    # Equal prompts do not count as others.
     others = scores[(prompts @ prompts.T) < 1 - 1e-6]
     own = float(np.diag(scores).mean())
     if not others.size or own - others.mean() > CLEAR * others.std():
@@ -87,7 +87,7 @@ def doubt_of(pictures: Embeddings, prompts: Embeddings) -> str:
 
 @contextmanager
 def failing_plainly() -> Iterator[None]:
-    """Turn any error into one which says that the pipeline fails without acceleration."""
+    """Turn any error into one that says that the pipeline fails without acceleration."""
     try:
         yield
     except Exception as error:

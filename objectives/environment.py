@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch")
-"""Libraries whose version can change any latency or picture; methods have their own besides."""
+"""Libraries whose version can change any latency or picture; methods add their own."""
 
 
 def this_environment(
@@ -27,7 +27,7 @@ def this_environment(
     Args:
         device: The device.
         methods: The methods that it measures.
-        others: Libraries that it needs besides, as pip names them.
+        others: Further libraries that it needs, as pip names them.
 
     Raises:
         InputError: If a method's library is not installed.

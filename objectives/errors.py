@@ -20,9 +20,9 @@ class LoadError(InputError):
         """Write the message, in one line.
 
         Args:
-            part: What was to be loaded, such as `the scorer` or `the model's vae`.
-            file: From where.
-            reason: Why it cannot be; of an error, what it says.
+            part: The part that could not be loaded, such as `the scorer` or `the model's vae`.
+            file: Where it was to be loaded from.
+            reason: Why it cannot be loaded; an error stands for its message.
             remedy: What to do about it.
         """
         why = reason_of(reason) if isinstance(reason, Exception) else reason
@@ -37,6 +37,6 @@ _CLASS = re.compile(r"<class '(?:[\w.<>]+\.)?(\w+)'>")
 
 
 def reason_of(error: BaseException) -> str:
-    """What another library's error says, in one line of bearable length; classes by their name."""
+    """The message of another library's error, in one line of bearable length; classes by name."""
     reason = _CLASS.sub(r"\1", " ".join(str(error).split())) or type(error).__name__
     return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}..."

@@ -1,7 +1,7 @@
 """Files that a person names.
 
-What is read are regular files alone, as a pipe or a device may never end; what is written is there
-in full or not at all.
+Only regular files are read, as a pipe or a device may never end; a file is written in full or not
+at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def require_regular(path: Path) -> None:
     """Check, without opening it, that a path is a file that can be read to its end.
 
     Raises:
-        OSError: If it is missing or no regular file; `strerror` says what it is.
+        OSError: If it is missing or no regular file; `strerror` says which.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
@@ -40,7 +40,7 @@ def read_text(path: Path) -> str:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file, which is replaced if it is there.
+    """Write a file, replacing one that exists.
 
     Raises:
         InputError: If it cannot be written.
@@ -54,21 +54,21 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside the file and rename, so that nobody ever reads half of it."""
+    """Write a file next to it and rename that, so that nobody ever reads half of it."""
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
-    # A name of its own, because several processes may write one file.
+    # A unique name, because several processes may write the same file.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        # mkstemp lets the owner alone read.
+        # mkstemp lets only the owner read.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except BaseException:
-        # Leave nothing half-written, after Ctrl-C neither.
+        # Leave nothing half-written, not even after Ctrl-C.
         temporary.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""Pictures as the protocol wants them, of whatever call generates."""
+"""Pictures as the protocol wants them, from any call that generates."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def generate_pictures(
     """Generate some of the protocol's prompts, each from the noise of its own seed.
 
     Args:
-        generate: A pipe, or what a stack yields for it.
+        generate: A pipe, or the callable that a stack yields for it.
         conditioning: The protocol's prompts.
-        indices: Which of them, by their place.
+        indices: The indices of the prompts to draw.
         protocol: How to measure.
         steps: num_inference_steps.
-        call: What the pipeline's call takes besides, the guidance scale where that is not called
-            so.
+        call: Further arguments of the pipeline's call, with the guidance scale if its argument has
+            another name.
 
     Returns:
         Shape (batch, 3, height, width), values 0 to 1.
@@ -51,5 +51,5 @@ def generate_pictures(
 
 
 def batches_of(count: int, size: int) -> list[range]:
-    """Places of the prompts that are generated together; the last may be fewer."""
+    """Indices of the prompts that are generated together; the last batch may have fewer."""
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

@@ -1,4 +1,4 @@
-"""What one process has while it measures: baselines, half a measurement, a clock."""
+"""What one process holds while it measures: baselines, partial measurements, a clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from objectives.statistics import Estimate
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the unaccelerated pipeline makes of the protocol's prompts.
+    """The unaccelerated pipeline's results on the protocol's prompts.
 
     Attributes:
         scores: CLIP score per prompt.
@@ -30,12 +30,12 @@ class Partial:
 
     Attributes:
         latencies_s: Seconds per picture of each accelerated batch of a pair, at least one.
-        baseline_latencies_s: The same of its baseline batch.
-        loss: The loss so far in a metric of this name, with an interval that is so sure; None
-            where no picture tells of it yet.
-        peak_memory_mib: The most memory so far; None on a CPU.
+        baseline_latencies_s: The same for its baseline batch.
+        loss: The loss so far in a metric of this name, with an interval of this confidence; None
+            if no picture shows it yet.
+        peak_memory_mib: The peak memory so far; None on a CPU.
         batches: How many batches are scored.
-        of_batches: How many there are to be.
+        of_batches: How many there will be.
     """
 
     latencies_s: list[float]
@@ -48,7 +48,7 @@ class Partial:
 
 @dataclass(frozen=True)
 class Estimates:
-    """What a trial comes to so far.
+    """The estimates for a trial so far.
 
     Attributes:
         speedup: The speedup.
@@ -60,7 +60,7 @@ class Estimates:
 
 
 Hopeless = Callable[[Partial], Estimates | None]
-"""Tells from what was measured so far whether to give a point up: the estimates that say so."""
+"""Decides from the measurement so far whether to give a point up: the estimates that say so."""
 
 
 class Clock:
@@ -71,7 +71,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add what happens inside to a phase. Phases do not nest."""
+        """Add the time spent inside to a phase. Phases do not nest."""
         start = time.perf_counter()
         try:
             yield

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import torch
 
 MIN_PAIRS = 3
-"""Fewer pairs leave no interval worth the name."""
+"""Fewer pairs leave no useful interval."""
 
 MAX_PAIRS = 5
-"""Past this a trial spends most of its time on the baseline; later batches are scored only."""
+"""Beyond this a trial spends most of its time on the baseline; later batches are only scored."""
 
 Show = Callable[[range, "torch.Tensor", "torch.Tensor", Mapping[int, float]], None]
-"""Takes a pair's places in the protocol, its baseline pictures and its accelerated ones, and what
-every picture of the trial lost so far, by its place."""
+"""Takes a pair's indices in the protocol, its baseline pictures and its accelerated ones, and the
+loss of every picture of the trial so far, by index."""
 
 
 class Objective:
@@ -57,13 +57,13 @@ class Objective:
         Args:
             pipe: The loaded pipeline, with its scheduler set.
             stack: The methods to measure.
-            scorer: What scores the pictures.
+            scorer: Scores the pictures.
             protocol: How to measure.
             prompts: The protocol's prompts, `protocol.num_samples` of them.
             device: Where the pipeline is.
-            conditioning: The same prompts as the pipeline takes them; None is as text.
-            call: What the pipeline's call takes besides.
-            metrics: Those of the protocol, loaded, by name.
+            conditioning: The same prompts as the pipeline takes them; None means as text.
+            call: Further arguments of the pipeline's call.
+            metrics: The protocol's metrics, loaded, by name.
         """
         conditioning = conditioning or Plain(prompts, protocol.negative_prompt)
         self._metrics = [metrics[name] for name in protocol.metrics]
@@ -83,13 +83,13 @@ class Objective:
         """Generate and score the protocol's prompts without acceleration.
 
         Raises:
-            MeasurementError: If the pipeline fails, or its pictures are none.
+            MeasurementError: If the pipeline fails, or its pictures are degenerate.
         """
         draw = self._runner.draw_plainly
         return draw_baseline(self._batches, draw, self._scorer, self._prompts)
 
     def learn(self) -> dict[str, Learned]:
-        """Let the stack's methods learn what they have to know of the plain pipe, on one batch.
+        """Let the stack's methods learn what they need from the plain pipe, on one batch.
 
         Raises:
             MeasurementError: If the pipeline fails, draws no pictures, or nothing can be learned.
@@ -102,11 +102,11 @@ class Objective:
         return learned
 
     def doubt(self, baseline: Baseline) -> str:
-        """What to doubt of losses against a baseline, as `doubt_of` has it; often nothing."""
+        """What to doubt about losses against a baseline, from `doubt_of`; often nothing."""
         return doubt_of(baseline.embeddings, self._prompts)
 
     def prove(self, baseline: Baseline) -> None:
-        """Show on one batch that the pipe still makes the baseline's pictures.
+        """Check on one batch that the pipe still draws the baseline's pictures.
 
         Raises:
             MeasurementError: If it does not.
@@ -122,27 +122,27 @@ class Objective:
         timeout_s: float | None = None,
         every_pair: bool = False,
     ) -> Measurement:
-        """Measure a point beside the baseline.
+        """Measure a point against the baseline.
 
-        The first batch warms the accelerated pipe up and is scored, the others are timed in
-        pairs with a baseline batch of the same prompts; which of the two goes first alternates, so
-        that a drift of the device's speed cancels. On a GPU a warm batch that is not timed shows
-        the host-bound share: one that is scored only, or else one more.
+        The first batch warms the accelerated pipe up and is scored. The others are timed in pairs
+        with a baseline batch of the same prompts; the two take turns to go first, so that drift of
+        the device's speed cancels. On a GPU a warm batch that is not timed shows the host-bound
+        share: one that is only scored, or otherwise one more.
 
         Args:
             point: A value for every parameter of the stack.
             baseline: What `measure_baseline` returned under the same protocol.
-            hopeless: Asked between batches once there is a pair; when it says so, what was
-                measured so far is returned with `stopped_early` and with its estimates.
-            show: Shown the pictures of each pair once it is timed; the tensors are not to be kept,
+            hopeless: Asked between batches once there is a pair; if it returns estimates, the
+                measurement so far is returned with `stopped_early` and with these estimates.
+            show: Called with the pictures of each pair once it is timed; do not keep the tensors,
                 as they would count in the next batch's memory.
-            timeout_s: Start no further batch after so many seconds.
-            every_pair: Compare every picture with the baseline's, and not those of the timed pairs
-                alone. What the pairs leave out of the baseline is drawn once and kept.
+            timeout_s: Start no further batch after this many seconds.
+            every_pair: Compare every picture with the baseline's, not only those of timed pairs.
+                Baseline pictures that the pairs leave out are drawn once and kept.
 
         Raises:
-            MeasurementError: If the pictures are none, if the baseline's pictures have changed, or
-                if it takes too long.
+            MeasurementError: If the pictures are degenerate, if the baseline's pictures have
+                changed, or if it takes too long.
         """
         recorder = TrialRecorder(
             QualityRecorder(self._metrics),
@@ -177,13 +177,13 @@ class Objective:
         """Time the pairs of a measured point again; its pictures and their scores stay.
 
         Args:
-            before: What `measure` returned of the point, in full.
+            before: What `measure` returned for the point, in full.
             point: The point.
-            baseline: As `measure` takes it.
-            timeout_s: As `measure` takes it.
+            baseline: As in `measure`.
+            timeout_s: As in `measure`.
 
         Raises:
-            MeasurementError: As `measure` does.
+            MeasurementError: As in `measure`.
         """
         recorder = TrialRecorder(timeout_s=timeout_s)
         full = self._full_batches
@@ -197,7 +197,7 @@ class Objective:
 
     @property
     def _full_batches(self) -> list[range]:
-        """Those that are timed: a last one with fewer prompts costs more a picture."""
+        """The batches that are timed: a last one with fewer prompts costs more per picture."""
         size = len(self._batches[0])
         return [batch for batch in self._batches if len(batch) == size]
 
@@ -229,7 +229,7 @@ class Objective:
         recorder: TrialRecorder,
         reference: torch.Tensor | None = None,
     ) -> None:
-        """Take the metrics of a batch; with the baseline's pictures beside it, all of them."""
+        """Compute the metrics of a batch; all of them if the baseline's pictures are there too."""
         if recorder.every_pair:
             reference = self._runner.kept_baseline(batch, baseline, recorder, reference)
         with recorder.clock.phase("score"):
@@ -247,13 +247,13 @@ class Objective:
 
 
 def _why_not_kept(learned: Learned) -> str:
-    """Why a study cannot go by what a method has learned; empty if it can."""
+    """Why a study cannot use what a method has learned; empty if it can."""
     if not learned:
         return (
             "from call to call the blocks of this denoiser change by nothing, or by no number "
             "that a study keeps"
         )
-    # What is no number is at most nothing.
+    # Negated, so that NaN counts as strange.
     strange = [value for value in learned if not abs(value) <= GREATEST]
     if not strange:
         return ""

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     import torch
 
 SAME_PICTURE = 0.99
-"""Least CLIP cosine between two pictures of one seed that only rounding tells apart."""
+"""Least CLIP cosine between two pictures of one seed that differ only by rounding."""
 
 
 class PairRunner:
     """Runs batches of prompts on one loaded pipeline, accelerated or not.
 
-    What it times goes to the `TrialRecorder` that it is given.
+    Its timings go to the `TrialRecorder` that it is given.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class PairRunner:
         Args:
             pipe: The loaded pipeline, with its scheduler set.
             stack: The methods to apply.
-            scorer: What compares pictures with those of the stored baseline.
+            scorer: Compares pictures with those of the stored baseline.
             protocol: How to measure.
             device: Where the pipeline is.
             conditioning: The protocol's prompts, as the pipeline takes them.
-            call: What the pipeline's call takes besides.
-            beside_mib: Memory of the device that the models of metrics take: no script has them.
+            call: Further arguments of the pipeline's call.
+            beside_mib: Memory of the device that the metrics' models take, which no script needs.
         """
         self._pipe = pipe
         self._stack = stack
@@ -76,7 +76,7 @@ class PairRunner:
         return images
 
     def learn(self, batch: range) -> dict[str, Learned]:
-        """What the stack's methods learn of the plain pipe as it draws a batch."""
+        """What the stack's methods learn from the plain pipe as it draws a batch."""
 
         def draw() -> None:
             refuse_degenerate(self._generate(self._pipe, batch))
@@ -84,7 +84,7 @@ class PairRunner:
         return learned_from(self._stack, self._pipe, draw)
 
     def warm_up(self, batch: range, baseline: Baseline, recorder: TrialRecorder) -> None:
-        """Warm the pipe up where another run made the baseline; read its host-bound share."""
+        """Warm the pipe up if another run made the baseline; read its host-bound share."""
         if not self._is_warm:
             self.run_baseline(batch, baseline, recorder)
             self._is_warm = True
@@ -145,7 +145,7 @@ class PairRunner:
     def run_baseline(
         self, batch: range, baseline: Baseline, recorder: TrialRecorder
     ) -> tuple[torch.Tensor, float]:
-        """Generate without acceleration, and hold the pictures against the stored baseline's."""
+        """Generate without acceleration, and check the pictures against the stored baseline's."""
         recorder.refuse_late()
         with recorder.clock.phase("baseline"):
             images, seconds = devices.timed(self._device, lambda: self._generate(self._pipe, batch))
@@ -170,10 +170,10 @@ class PairRunner:
         """The baseline's pictures of a batch, drawn once by this process and kept in its memory.
 
         Args:
-            batch: Places of their prompts.
-            baseline: What they are held against.
-            recorder: Where the time goes that drawing them takes.
-            drawn: The pictures, where they are drawn already.
+            batch: Indices of their prompts.
+            baseline: The baseline to check them against.
+            recorder: Records the time that drawing them takes.
+            drawn: The pictures, if they are drawn already.
         """
         if batch not in self._kept:
             if drawn is None:

@@ -1,4 +1,4 @@
-"""Prompts that are too long for the model that reads them, which drops their ends silently."""
+"""Prompts that are too long for the model that reads them, which silently drops their ends."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from objectives.prompts import shortened
 
 
 def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str], longest: int | None = None) -> list[str]:
-    """The prompts whose ends a pipeline's call leaves out.
+    """Find the prompts whose ends a pipeline's call drops.
 
     Args:
         pipe: A pipeline with its tokenizers, all of which read each prompt.
-        prompts: What it is to draw.
-        longest: Tokens that the call is told to read of each; None leaves that to the call.
+        prompts: The prompts to draw.
+        longest: Tokens of each that the call is asked to read; None leaves that to the call.
     """
     parts = [part for name, part in pipe.components.items() if name.startswith("tokenizer")]
     tokenizers = [part for part in parts if part is not None]
     # The call of pipelines with T5 cuts off earlier than its tokenizer would.
     own = longest or longest_prompt(pipe)
     if own is not None:
-        # T5 reads to the end what CLIP beside it only begins.
+        # T5 reads to its end a prompt that CLIP next to it only begins.
         tokenizers = [each for each in tokenizers if not type(each).__name__.startswith("CLIP")]
     cut = set()
     for tokenizer in tokenizers:
@@ -33,17 +33,17 @@ def cut_off_by_pipeline(pipe: Any, prompts: Sequence[str], longest: int | None =
 
 
 def longest_prompt(pipe: Any) -> int | None:
-    """The tokens that a pipeline's call reads of a prompt; None where its tokenizers say that."""
+    """How many tokens of a prompt a pipeline's call reads; None if its tokenizers decide."""
     own = signature(type(pipe).__call__).parameters.get("max_sequence_length")
     return None if own is None else int(own.default)
 
 
 def cut_off_by_scorer(tokenize: Any, prompts: Sequence[str]) -> list[str]:
-    """The prompts whose ends do not count in a score.
+    """Find the prompts whose ends do not count in a score.
 
     Args:
         tokenize: A tokenizer of open_clip.
-        prompts: What the scorer reads.
+        prompts: The prompts that the scorer reads.
     """
     import torch
 
@@ -61,11 +61,11 @@ def cut_off_by_scorer(tokenize: Any, prompts: Sequence[str]) -> list[str]:
 def length_notes(
     by_pipeline: Sequence[str], by_scorer: Sequence[str], of: int, cuts_negative: bool = False
 ) -> tuple[str, ...]:
-    """What a person should know of prompts that are cut off, a line each.
+    """Word what a person should know about prompts that are cut off, a line each.
 
     Args:
-        by_pipeline: Those that the pipeline cuts off.
-        by_scorer: Those that the scorer cuts off.
+        by_pipeline: The prompts that the pipeline cuts off.
+        by_scorer: The prompts that the scorer cuts off.
         of: How many prompts there are.
         cuts_negative: Whether the pipeline cuts the negative prompt off.
     """

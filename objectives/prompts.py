@@ -1,4 +1,4 @@
-"""Prompts: reading them from a file, drawing a sample of them."""
+"""Prompts: reading them from a file, and drawing a sample of them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from objectives.files import read_text
 from storage.foreign import ForeignTextError, read_json
 
 COLUMNS = ("prompt", "caption", "text")
-"""Names of the column that holds the prompts, the first one found wins; case does not matter."""
+"""Names of the column that holds the prompts; the first one found wins, and case is ignored."""
 
 
 SHOWN = 40
-"""Characters of a prompt that is named as an example."""
+"""Characters shown of a prompt that serves as an example."""
 
 
 def prompts_fingerprint(prompts: Sequence[str]) -> str:
-    """Eight hex digits that change with any prompt or their order."""
+    """Compute eight hex digits that change with any prompt or their order."""
     # As JSON, since a prompt of a table may hold line ends.
     return hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()[:8]
 
 
 def read_prompts(path: Path) -> list[str]:
-    """Read the prompts of a file, in its order, blank ones left out.
+    """Read the prompts of a file in order, without blank ones.
 
     Args:
-        path: A `.txt` file with one prompt a line, or a `.tsv`, `.csv` or `.jsonl` file with a
+        path: A `.txt` file with one prompt per line, or a `.tsv`, `.csv` or `.jsonl` file with a
             column named as in `COLUMNS`.
 
     Returns:
@@ -66,14 +66,14 @@ def read_prompts(path: Path) -> list[str]:
 def draw_prompts(prompts: Sequence[str], seed: int | None) -> list[str]:
     """Put prompts into the order in which a protocol takes them, each once.
 
-    A file sorted by topic would else show a search one world and the confirmation another. The
-    place of a prompt depends on the seed and on itself alone: not on the file's order, nor on any
+    Otherwise a file sorted by topic would show a search one world and the confirmation another. A
+    prompt's position depends only on the seed and on its text: not on the file's order, nor on any
     library's generator.
 
     Args:
-        prompts: Those of a file.
-        seed: Another one draws others. None is the file's order with its repeats, as studies from
-            before prompts were drawn have it.
+        prompts: The prompts of a file.
+        seed: Another seed draws others. None keeps the file's order with its repeats, as in studies
+            from before prompts were drawn.
     """
     if seed is None:
         return list(prompts)
@@ -108,7 +108,7 @@ def _lines(text: str, path: Path) -> Iterable[str]:
 
 def _separated(delimiter: str, quoting: Literal[0, 3]) -> Callable[[str, Path], Iterable[str]]:
     def read(text: str, path: Path) -> Iterable[str]:
-        # Strict, as else a quotation mark that is never closed swallows all later prompts.
+        # Strict, as otherwise a quotation mark that is never closed swallows all later prompts.
         lines = io.StringIO(text)
         rows = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
         try:

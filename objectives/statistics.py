@@ -14,34 +14,34 @@ from numpy.typing import NDArray
 CONFIDENCE = 0.95
 
 UNSEEN = 6.0
-"""So many standard deviations beyond the mean lies the one more prompt that the high end of a loss
-reckons with. Of 644 recorded points that lose up to 6%, the worst of 64 prompts lies nearer at 9 in
-10 (benchmarks/tables). With 4 the high end is still missed too often, with 8 it is wider for little
+"""The high end of a loss allows for one more prompt, so many standard deviations beyond the mean.
+Among 644 recorded points that lose up to 6%, the worst of 64 prompts lies nearer for 9 in 10
+(benchmarks/tables). With 4 the high end is still missed too often; 8 widens it for little
 (benchmarks/results/loss-intervals.md)."""
 
 CARRIED_OVER = 0.7
-"""How far a pair's error of timing is taken to be the last one's, as a correlation of neighbours.
+"""How much of a pair's timing error carries over from the last, as a correlation of neighbours.
 
-Three to five pairs cannot tell it themselves. In the A/A checks of two machines it was 0 to 0.2
-(benchmarks/results/measurement-*.json); this is for machines that have others beside us. With it
-93% of second speedups lie inside the interval of the first pairs, with 0 it was 75%
-(benchmarks/results/repeat-nvidia-*.md). Quiet pairs scatter so little beside `RUN_TO_RUN` that it
-costs them next to nothing.
+Three to five pairs cannot show it themselves. In the A/A checks of two machines it was 0 to 0.2
+(benchmarks/results/measurement-*.json); this value suits machines that others also use. With it
+93% of second speedups lie inside the interval of the first pairs; with 0 it was 75%
+(benchmarks/results/repeat-nvidia-*.md). Quiet pairs scatter so little compared with `RUN_TO_RUN`
+that it costs them next to nothing.
 """
 
 RUN_TO_RUN = 0.02
 """Standard deviation of a speedup's logarithm from one run to the next, on another machine of the
-same kind, beyond what varies within a run."""
+same kind, beyond the variation within a run."""
 
 HOST_TO_HOST = 0.2
-"""What a point adds to that whose host-bound share rises from 0 to 1: hosts differ more
+"""The addition to it for a point whose host-bound share rises from 0 to 1: hosts differ more
 than GPUs do. Both were chosen on 91 pairs of runs of four pipelines on H100s; 99% of the second
 speedups then lie inside the first interval, 93% without (benchmarks/results/repeat-*.md)."""
 
 LATENCY_RUN_TO_RUN, LATENCY_HOST_TO_HOST = 0.05, 0.25
-"""The same of a latency's logarithm. What differs between two machines does not cancel in it as it
-does in a ratio of neighbours. Chosen on the same 91 pairs of runs: 96% of the second latencies then
-lie inside the first interval, 57% in that of independent readings alone
+"""The same for a latency's logarithm. Differences between two machines do not cancel in it as they
+do in a ratio of neighbours. Chosen on the same 91 pairs of runs: 96% of the second latencies then
+lie inside the first interval, and 57% inside that of independent readings alone
 (benchmarks/results/full-size-*-nvidia-h100-*.json)."""
 
 
@@ -58,9 +58,9 @@ def speedup(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Esti
     """Estimate the speedup from pairs of latencies taken side by side.
 
     The value is the geometric mean of the pairs' ratios, so it equals the ratio of the two
-    geometric mean latencies; the interval is Student's t on their logarithms, as ratios of times
-    spread evenly up and down on that scale. Pairs in a row err alike (`CARRIED_OVER`): so they lie
-    closer to each other than to the truth, and are worth fewer pairs than they are.
+    geometric mean latencies. The interval is Student's t on their logarithms, as ratios of times
+    spread evenly up and down on that scale. Pairs in a row have similar errors (`CARRIED_OVER`):
+    they lie closer to each other than to the truth, and count for fewer pairs than they are.
 
     Args:
         baseline_s: Latencies of the baseline, in seconds, at least one.
@@ -75,13 +75,13 @@ def speedup(baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Esti
 def across_runs(within: Estimate, host_bound_shift: float) -> Estimate:
     """Widen the interval of a speedup so that it holds for other runs too.
 
-    Pairs tell only what varies within one run. From run to run more does, and most where the
+    Pairs only show the variation within one run. Between runs there is more, and most if the
     accelerated pipeline waits for its host and the baseline does not: a faster host then speeds up
-    one of the two.
+    only one of the two.
 
     Args:
         within: The speedup as `speedup` estimates it.
-        host_bound_shift: By how much the host-bound share differs between the
+        host_bound_shift: Difference of the host-bound share between the
             baseline and the point, 0 to 1.
 
     Returns:
@@ -92,7 +92,7 @@ def across_runs(within: Estimate, host_bound_shift: float) -> Estimate:
 
 
 def latency_across_runs(within: Estimate, host_share: float) -> Estimate:
-    """Widen the interval of a latency so that it holds for other runs too, as `across_runs` does.
+    """Widen the interval of a latency so that it holds for other runs too, like `across_runs`.
 
     Args:
         within: The latency as `latency` estimates it.
@@ -103,12 +103,12 @@ def latency_across_runs(within: Estimate, host_share: float) -> Estimate:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far pairs of one trial scatter, pooled over trials.
+    """How far the pairs of one trial scatter, pooled over trials.
 
     Attributes:
-        squares: Sum of the squared distances of log ratios from their trial's mean, made up for
+        squares: Sum of the squared distances of log ratios from their trial's mean, corrected for
             how near pairs in a row lie to it.
-        degrees: Degrees of freedom in it: pairs less trials.
+        degrees: Its degrees of freedom: pairs minus trials.
     """
 
     squares: float = 0.0
@@ -116,7 +116,7 @@ class Spread:
 
     @classmethod
     def of(cls, baseline_s: Sequence[float], accelerated_s: Sequence[float]) -> Spread:
-        """The spread of one trial's pairs, given as `speedup` takes them."""
+        """The spread of one trial's pairs, given as in `speedup`."""
         return cls.of_logs(_log_ratios(baseline_s, accelerated_s))
 
     @classmethod
@@ -127,7 +127,7 @@ class Spread:
 
     @property
     def variance(self) -> float:
-        """Of one log ratio; 0 where nothing tells of it."""
+        """The variance of one log ratio; 0 if unknown."""
         return self.squares / self.degrees if self.degrees else 0.0
 
     def __add__(self, other: Spread) -> Spread:
@@ -137,19 +137,19 @@ class Spread:
 def early_speedup(
     baseline_s: Sequence[float], accelerated_s: Sequence[float], usual: Spread, confidence: float
 ) -> Estimate:
-    """Estimate the speedup from a pair or two, with what other trials say of the scatter.
+    """Estimate the speedup from one or two pairs and the scatter in other trials.
 
-    From two pairs alone Student's t is thirteen standard deviations wide. Pairs scatter alike
-    whatever the point, as it is the machine that varies: so their variance is pooled.
+    With only two pairs Student's t is thirteen standard deviations wide. Pairs scatter alike
+    whatever the point, as the machine causes the variation: so their variance is pooled.
 
     Args:
-        baseline_s: As `speedup` takes it.
-        accelerated_s: As `speedup` takes it.
+        baseline_s: As in `speedup`.
+        accelerated_s: As in `speedup`.
         usual: The spread of other trials on this device, under this protocol.
-        confidence: How sure the interval is to be, in (0, 1).
+        confidence: The confidence of the interval, in (0, 1).
 
     Returns:
-        The speedup; where there is no degree of freedom at all the interval is (0, infinity).
+        The speedup; without any degree of freedom the interval is (0, infinity).
     """
     spread = Spread.of(baseline_s, accelerated_s) + usual
     return _interval(_log_ratios(baseline_s, accelerated_s), spread, confidence)
@@ -169,44 +169,44 @@ def relative_loss(
 ) -> Estimate:
     """Estimate the relative loss of a mean score from paired scores.
 
-    Most prompts lose next to nothing and a few lose much. The few are what a sample misses, and it
-    then looks the surer the more it missed: its own skewness tells least where it matters most.
-    So the high end is that of Student's t with one more prompt, which lost far more than any
-    (`UNSEEN`): about one prompt in as many as were seen may be such a one. The low end is Student's
-    t as it stands. `benchmarks/intervals/loss_intervals.py` holds this against other intervals.
+    Most prompts lose next to nothing and a few lose much. A sample misses those few, and the more
+    it misses the surer it looks: its own skewness says least where it matters most. So the high end
+    is that of Student's t with one more prompt, which lost far more than any (`UNSEEN`): about one
+    prompt in as many as were seen may be like that. The low end is plain Student's t.
+    `benchmarks/intervals/loss_intervals.py` compares this with other intervals.
 
     Args:
         baseline: Score per prompt of the baseline, at least one.
         accelerated: Score per prompt, same prompts, same seeds, same order.
-        confidence: How sure the interval is to be, in (0, 1).
+        confidence: The confidence of the interval, in (0, 1).
 
     Returns:
-        (mean baseline - mean accelerated) / mean baseline; negative is a gain. From one prompt the
+        (mean baseline - mean accelerated) / mean baseline; negative is a gain. For one prompt the
         interval is (-infinity, infinity).
     """
     base, fast = np.asarray(baseline), np.asarray(accelerated)
     value = float(1 - fast.mean() / base.mean())
-    # What each prompt adds to the loss, a ratio of means, to first order.
+    # Each prompt's contribution to the loss, a ratio of means, to first order.
     parts = ((1 - value) * base - fast) / base.mean()
     return _over_prompts(value, parts, confidence)
 
 
 def mean_loss(losses: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
-    """Estimate a mean loss from what each picture lost against its own baseline picture.
+    """Estimate a mean loss from the loss of each picture against its own baseline picture.
 
     Args:
-        losses: One a prompt, at least one.
-        confidence: How sure the interval is to be, in (0, 1).
+        losses: One per prompt, at least one.
+        confidence: The confidence of the interval, in (0, 1).
 
     Returns:
-        The mean, with an interval as `relative_loss` makes one.
+        The mean, with an interval as in `relative_loss`.
     """
     parts = np.asarray(losses)
     return _over_prompts(float(parts.mean()), parts, confidence)
 
 
 def _over_prompts(value: float, parts: NDArray[np.float64], confidence: float) -> Estimate:
-    """A loss with its interval, from what each prompt adds to it."""
+    """A loss with its interval, from each prompt's contribution."""
     if len(parts) < 2:
         return Estimate(value, -inf, inf)
     unseen = UNSEEN * float(parts.std(ddof=1))
@@ -231,7 +231,7 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 
 def _widened(within: Estimate, sd: float) -> Estimate:
-    """The same value; to the interval a normal spread of the logarithm is added in squares."""
+    """The same value; a normal spread of the logarithm is added in squares to the interval."""
     between = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * sd
     below = log(within.value / within.low) if within.low else inf
     above = log(within.high / within.value)
@@ -266,7 +266,7 @@ def _interval(logs: NDArray[np.float64], spread: Spread, confidence: float) -> E
 
 @cache
 def _alike(count: int) -> float:
-    """The mean correlation of two of so many pairs in a row, each carried over from the last."""
+    """The mean correlation of two of this many pairs in a row, each carried over from the last."""
     apart = range(1, count)
     total = sum((count - steps) * CARRIED_OVER**steps for steps in apart)
     return 2 * total / (count * (count - 1)) if count > 1 else 0.0

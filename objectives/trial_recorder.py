@@ -1,4 +1,4 @@
-"""What one trial has measured so far, and what comes of it."""
+"""What one trial has measured so far, and the results from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 INERT_PAIRS = 2
-"""Pairs after which a cache that has not hit is believed not to; one leaves no interval."""
+"""Pairs after which a cache that never hit is assumed never to; one leaves no interval."""
 
 
 @dataclass
@@ -37,24 +37,24 @@ class TrialRecorder:
     """The figures of one trial while it runs.
 
     Attributes:
-        quality: What the metrics say of its pictures.
+        quality: What the metrics say about its pictures.
         latencies: Seconds per picture of each accelerated batch of a pair.
-        baseline_latencies: The same of its baseline batch.
-        peak_memory: In MiB, of each accelerated batch; empty on a CPU.
+        baseline_latencies: The same for its baseline batch.
+        peak_memory: Peak memory of each accelerated batch, in MiB; empty on a CPU.
         clock: Where the wall time goes.
-        monitor: What disturbs the pairs.
-        gpu_bound: As `Measurement` has it.
-        baseline_gpu_bound: As `Measurement` has it.
+        monitor: Watches for disturbances of the pairs.
+        gpu_bound: As in `Measurement`.
+        baseline_gpu_bound: As in `Measurement`.
         captures: As `Stack.applied` fills it; the trial's own.
-        warmup_s: As `Measurement` has it.
-        lossy_methods: As `Measurement` has it.
-        hits: Of the accelerated generations.
-        skipped: As `Measurement` has it.
+        warmup_s: As in `Measurement`.
+        lossy_methods: As in `Measurement`.
+        hits: Cache hits of the accelerated generations.
+        skipped: As in `Measurement`.
         loss: The metric of the study's loss.
-        every_pair: Whether every picture is compared with the baseline's, and not those of the
+        every_pair: Whether every picture is compared with the baseline's, not only those of the
             pairs alone.
-        timeout_s: The trial's time; None is any.
-        start: When it began, as `time.monotonic` tells it.
+        timeout_s: The trial's time limit; None means none.
+        start: When it began, by `time.monotonic`.
     """
 
     quality: QualityRecorder = field(default_factory=QualityRecorder)
@@ -77,30 +77,30 @@ class TrialRecorder:
 
     @property
     def losses(self) -> dict[int, float]:
-        """What each picture lost by the study's loss so far, by the place of its prompt."""
+        """The loss of each picture by the study's loss so far, by the index of its prompt."""
         return self.quality.losses(self.loss)
 
     @property
     def is_inert(self) -> bool:
-        """Whether a cache decides while running and never hit: it might as well not be there."""
+        """Whether a cache that decides at run time never hit: it might as well be absent."""
         return self.hits.share == 0 and len(self.latencies) >= INERT_PAIRS
 
     @property
     def is_late(self) -> bool:
-        """Whether the trial has had its time."""
+        """Whether the trial has used up its time."""
         return self.timeout_s is not None and time.monotonic() - self.start > self.timeout_s
 
     def refuse_late(self) -> None:
-        """Raise MeasurementError if the trial has had its time."""
+        """Raise MeasurementError if the trial has used up its time."""
         if self.is_late:
             raise MeasurementError(f"it took longer than {self.timeout_s:g} s")
 
     def partial(self, batches: int, of_batches: int) -> Partial:
-        """What there is for a check in between.
+        """The measurement so far, for a check in between.
 
         Args:
             batches: How many batches are scored.
-            of_batches: How many there are to be.
+            of_batches: How many there will be.
         """
         return Partial(
             latencies_s=self.latencies,
@@ -114,12 +114,12 @@ class TrialRecorder:
     def measurement(
         self, baseline: Baseline, device: torch.device, given_up: Estimates | None = None
     ) -> Measurement:
-        """What the trial found.
+        """The trial's measurement.
 
         Args:
-            baseline: What it was measured against.
+            baseline: The baseline that it was measured against.
             device: Where it was timed.
-            given_up: The estimates on which it was given up early; None if it was not.
+            given_up: The estimates because of which it was given up early; None if it was not.
         """
         scores = self.quality.in_order(CLIP_LOSS)
         baseline_scores = baseline.scores[: len(scores)]
@@ -152,7 +152,7 @@ class TrialRecorder:
 
         Args:
             device: Where they were timed.
-            faster: The speedup to report; None is that of the pairs.
+            faster: The speedup to report; None means that of the pairs.
         """
         within = faster or speedup(self.baseline_latencies, self.latencies)
         faster = across_runs(within, self._host_bound_shift)
@@ -184,6 +184,6 @@ class TrialRecorder:
 
 
 def _as_given_up(result: MetricResult, loss: Estimate) -> MetricResult:
-    """What a metric says of a point that was given up: with the interval of that check."""
+    """A metric's result for a point that was given up: with the interval of that check."""
     ends = (loss.low, loss.high) if result.loss_ci else None
     return result.model_copy(update={"loss": loss.value, "loss_ci": ends})

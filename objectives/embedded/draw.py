@@ -39,7 +39,7 @@ RADII: Final = (0.19, 0.11)
 """Radius of an object as a share of the picture's side, in the order of `world.SIZES`."""
 
 DIRECTIONS: Final = ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (0.0, 0.0))
-"""Where the first object stands, seen from the second: x to the right, y down; none if single."""
+"""Position of the first object relative to the second: x to the right, y down; none if single."""
 
 PATTERN_CONTRAST: Final = 0.17
 STRIPE_PIXELS: Final = 4

@@ -1,4 +1,4 @@
-"""Train the embedded pipelines from nothing: `python -m objectives.embedded.train --out DIR`."""
+"""Train the embedded pipelines from scratch: `python -m objectives.embedded.train --out DIR`."""
 
 import argparse
 import json
@@ -67,12 +67,12 @@ def train(
     pool: int = POOL,
     compiled: bool = True,
 ) -> None:
-    """Train some stages in their order and write what they give, with `training.json` beside it.
+    """Train some stages in order and write their results, with `training.json` next to them.
 
     Args:
         out: Folder that gets `scorer/`, a folder for each pipeline, `prompts.txt` and
             `training.json`.
-        stages: Which of `STAGES`; what they build on may be there from an earlier call.
+        stages: Which of `STAGES`; the stages that they build on may be there from an earlier call.
         device: Where to train.
         seed: Seed of everything.
         budgets: How long each stage runs.

@@ -1,6 +1,6 @@
 """The world of `tiny-shapes`: which scenes exist, how they are drawn at random, and how they read.
 
-A scene is one object, or two in a relation, on a patterned background. Scenes travel as integer
+A scene is one object, or two in a relation, on a patterned background. Scenes are passed as integer
 tensors of shape (N, 10), one column per field of `Scene`, because training draws millions of them.
 
 One shape is held out for every pair of object colour and background: no training scene shows it,
@@ -26,16 +26,16 @@ BACKGROUNDS: Final = ("black", "gray", "white", "navy", "brown", "teal", "beige"
 PATTERNS: Final = ("plain", "striped", "checkered")
 
 TEMPLATES: Final = 3
-"""How many ways a scene can be worded."""
+"""The number of ways to word a scene."""
 
 SINGLE: Final = len(RELATIONS)
-"""Value of `Scene.relation` when there is one object; its second object's fields are then 0."""
+"""Value of `Scene.relation` if there is one object; its second object's fields are then 0."""
 
 SINGLE_SHARE: Final = 0.25
 
 
 class Scene(NamedTuple):
-    """One scene as indices into the tuples above; `relation` is where its first object stands."""
+    """One scene as indices into the tuples above; `relation` says where its first object is."""
 
     shape: int
     colour: int
@@ -62,7 +62,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "pattern": PATTERNS,
     }
 )
-"""The words of every field that a picture shows."""
+"""The fields that a picture shows."""
 
 COLUMN: Final[Mapping[str, int]] = MappingProxyType({f: i for i, f in enumerate(Scene._fields)})
 """Column of a field in a scene tensor."""
@@ -99,13 +99,13 @@ def sample(count: int, split: Split, generator: torch.Generator) -> Tensor:
 
     colours, shapes = len(COLOURS), len(SHAPES)
     background = draw(0, len(BACKGROUNDS))
-    # Away from the held-out shape by 1 to 5 places of 6 is every other shape, equally often.
+    # 1 to 5 of 6 places away from the held-out shape: every other shape, equally often.
     none = torch.zeros_like(background)
     away = [draw(1, shapes) if split == "train" else none for _ in range(2)]
     colour, other_colour, shift = draw(0, colours), draw(0, colours), draw(1, colours)
     shape = (held_out_shape(colour, background) + away[0]) % shapes
     other_shape = (held_out_shape(other_colour, background) + away[1]) % shapes
-    # Two objects of one shape and colour could not be told apart in a caption.
+    # A caption could not distinguish two objects of the same shape and colour.
     twins = (shape == other_shape) & (colour == other_colour)
     other_colour = torch.where(twins, (other_colour + shift) % colours, other_colour)
     other_shape = (held_out_shape(other_colour, background) + away[1]) % shapes
@@ -128,7 +128,7 @@ def caption(scene: Scene) -> str:
     """Word a scene.
 
     Args:
-        scene: The scene; its template says which wording is taken.
+        scene: The scene; its template chooses the wording.
 
     Returns:
         For example `a large red ring above a small blue star on a striped navy background`.
@@ -180,7 +180,7 @@ def _caption_patterns() -> tuple[str, str, str]:
 def balanced_captions(count: int, seed: int) -> list[str]:
     """Choose distinct held-out captions so that every beginning of the list is balanced.
 
-    Each next caption is the one, of a large random pool, whose attribute values were used least;
+    Each next caption is the one from a large random pool whose attribute values were used least;
     every fourth one has a single object.
 
     Args:

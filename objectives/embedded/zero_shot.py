@@ -1,4 +1,4 @@
-"""What a picture shows, asked of the scorer: is the right word the best of all words?"""
+"""What a picture shows, according to the scorer: is the right word the best of all words?"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ ATTRIBUTES: Final = ("colour", "shape", "size", "background", "pattern", "relati
 
 
 def alternatives(scene: Scene, field: str) -> list[Scene]:
-    """Return the scene with every value of one field, its own first.
+    """Return the scene with every value of one field, its own value first.
 
     Wordings in which both objects would have the same shape and colour are left out: the world
     has none, so the scorer never learned what they mean.
@@ -57,10 +57,10 @@ def correctness(
 def found_fields(
     features: Tensor, scenes: Sequence[Scene], embed: Callable[[list[str]], Tensor]
 ) -> list[dict[str, bool]]:
-    """Tell for each picture which fields of its scene the scorer finds in it.
+    """Find for each picture the fields of its scene that the scorer recognises in it.
 
     Args:
-        features: As `correctness` takes it, like what follows.
+        features: As in `correctness`, like the other arguments.
         scenes: The scenes.
         embed: The text features.
     """

@@ -1,1 +1,1 @@
-"""The files of a model: where they lie, what they hold, and what tells them apart."""
+"""The files of a model: where they are, what they hold, and what distinguishes them."""

@@ -1,4 +1,4 @@
-"""Digests of whole files; those of large ones are kept in the user's cache folder."""
+"""Digests of whole files; those of large files are kept in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from objectives.errors import InputError
 from objectives.files import read_text, replace_file, require_regular
 
 LARGE = 2**20
-"""Bytes from which on looking a digest up is quicker than making it."""
+"""From this many bytes on, looking a digest up is quicker than computing it."""
 
 SETTLED_NS = 2 * 10**9
-"""A file that changed this recently may change again without a new time: some clocks of file
+"""A file that changed this recently may change again without a new time: the clocks of some file
 systems have steps of two seconds."""
 
 Identity = list[str | int]
-"""A file's path, size and times: while they stay, so does its content."""
+"""A file's path, size and times: while they stay the same, so does its content."""
 
 
 def file_digest(path: Path) -> str:
@@ -51,7 +51,7 @@ def _sha256(path: Path) -> str:
 
 def _identity(path: Path) -> Identity:
     status = path.stat()
-    # The time of the last change of any kind, too: a copy can set that of the content.
+    # Includes the time of the last change of any kind: a copy can set that of the content.
     return [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
@@ -68,7 +68,7 @@ def _kept_at(identity: Identity) -> Path | None:
 
 
 def _look_up(kept: Path, identity: Identity) -> str | None:
-    """The digest that was kept; None if there is none for this state of the file."""
+    """The stored digest; None if there is none for this state of the file."""
     try:
         content = json.loads(read_text(kept))
     except (OSError, ValueError, RecursionError):
@@ -84,9 +84,9 @@ def _is_hex(digest: str) -> bool:
 
 
 def _keep(kept: Path, identity: Identity, digest: str) -> None:
-    """Keep a digest, where there is a place for it: readers see all of it or nothing."""
+    """Keep a digest, if there is a place for it: readers see all of it or nothing."""
     text = json.dumps({"identity": identity, "sha256": digest})
-    # Without a place to keep it the next one reads the file again.
+    # Without a place to keep it, the next process reads the file again.
     with suppress(OSError, InputError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         replace_file(kept, text)

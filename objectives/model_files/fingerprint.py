@@ -1,8 +1,8 @@
-"""Fingerprints: what tells one model, or one scorer, from another by content alone.
+"""Fingerprints: what distinguishes models, or scorers, by content alone.
 
-Releases up to the first one made another kind, of eight digits, from all files of a folder by their
-size and ends. It cannot tell models apart that differ in the middle of a file, so points under it
-are never mixed with others; it is made here only to find the model that such a study measured.
+Releases up to the first one made another kind, of eight digits, from the size and the ends of all
+files in a folder. It cannot distinguish models that differ in the middle of a file, so points under
+it are never mixed with others; it is computed only to find the model that such a study measured.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from objectives.model_files.digests import file_digest
 DIGITS, EARLIER_DIGITS = 16, 8
 
 LOADED = "loaded-pipe"
-"""What a protocol names, before its fingerprint, where a person had loaded the pipeline."""
+"""The name in a protocol, before its fingerprint, of a pipeline that a person had loaded."""
 
 END = 2**20
 """Bytes of each end of a large file that the earlier kind covers."""
 
 
 def fingerprint(files: Mapping[str, Path]) -> str:
-    """Hex digits that change with the content of any file, and with their names.
+    """Compute hex digits that change with the content of any file, and with the files' names.
 
     Args:
         files: The files by the names that they are loaded under.
@@ -51,18 +51,18 @@ def file_fingerprint(path: Path) -> str:
 
 
 def split_fingerprint(name: str) -> tuple[str, str]:
-    """Part what a protocol names, such as `model@0123456789abcdef`; without one it is empty."""
+    """Split a name in a protocol, such as `model@0123456789abcdef`; the end may be missing."""
     plain, _, digits = name.rpartition("@")
     return (plain, digits) if plain else (digits, "")
 
 
 def is_loaded(name: str) -> bool:
-    """Whether what a protocol names was a pipeline that a person had loaded."""
+    """Whether a name in a protocol is that of a pipeline that a person had loaded."""
     return split_fingerprint(name)[0] == LOADED
 
 
 def is_earlier(name: str) -> bool:
-    """Whether what a protocol names carries the earlier kind of fingerprint."""
+    """Whether a name in a protocol carries the earlier kind of fingerprint."""
     return len(split_fingerprint(name)[1]) == EARLIER_DIGITS
 
 
@@ -81,7 +81,7 @@ def earlier_fingerprint(folder: Path) -> str:
 
 
 def _regular_files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """All files below a folder, those behind links too; a link that leads back is not followed."""
+    """All files below a folder, also through links; a link that leads back is not followed."""
     real = folder.resolve()
     if real in above:
         return

@@ -1,4 +1,4 @@
-"""Models by address: what is on the Hugging Face Hub, or was fetched from it before."""
+"""Models by address: on the Hugging Face Hub, or fetched from it before."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from objectives.errors import InputError
 ADDRESS = re.compile(r"[\w.-]+/[\w.-]+")
 
 PROBE_S = 10
-"""Longest wait for an answer before the network is taken for absent."""
+"""Longest wait for an answer before the network is considered absent."""
 
 
 def fetch_model(
     address: str, revision: str | None, pipeline_class: str, variant: str | None
 ) -> Path:
-    """Find a pipeline's folder in the cache, fetched first if the Hub can be reached.
+    """Find a pipeline's folder in the cache, after fetching it if the Hub can be reached.
 
     Only configurations, tokenizers and safetensors are fetched; no code and no pickle.
 
     Args:
         address: `owner/name`.
-        revision: A branch, tag or commit; None is the main branch.
+        revision: A branch, tag or commit; None means the main branch.
         pipeline_class: Name of the diffusers pipeline class.
-        variant: The weights' variant, taken where the repository has it.
+        variant: The weights' variant, used if the repository has it.
 
     Raises:
         InputError: If the model is neither on the Hub nor in the cache.
@@ -57,7 +57,7 @@ def fetch_model(
 def _probe(address: str, revision: str | None) -> tuple[bool, str]:
     """Ask for a repository: whether it answered, and why not.
 
-    The libraries would try for a minute each time before they say that there is no network.
+    The libraries would try for a minute each time before they report that there is no network.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -67,7 +67,7 @@ def _probe(address: str, revision: str | None) -> tuple[bool, str]:
     except HfHubHTTPError as error:
         return False, first_line(error)
     except Exception as error:
-        # Each HTTP library has its own words for a missing network.
+        # Each HTTP library words a missing network differently.
         return False, f"the Hub cannot be reached: {first_line(error)}"
     return True, ""
 
@@ -99,5 +99,5 @@ def require_reachable(address: str, file: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The message of an error, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

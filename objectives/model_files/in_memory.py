@@ -1,4 +1,4 @@
-"""The fingerprint of a pipeline in memory: what tells it from others by content alone."""
+"""The fingerprint of a pipeline in memory: what distinguishes it by content alone."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 from objectives.model_files.fingerprint import DIGITS
 
 MOST_THREADS = 8
-"""SHA-256 takes a core each, and memory gives no more than a few of them their fill."""
+"""SHA-256 uses one core each, and memory is only fast enough for a few of them."""
 
 OF_FILES = {"architectures", "dtype", "torch_dtype", "transformers_version"}
-"""What a configuration holds of the file that it was read from, or says of its weights."""
+"""Keys of a configuration about the file that it was read from, or about its weights."""
 
 OF_TOKENIZERS = ("padding_side", "truncation_side", "split_special_tokens", "model_max_length")
-"""What a tokenizer is told besides its vocabulary and its special tokens."""
+"""What a tokenizer is given in addition to its vocabulary and its special tokens."""
 
 OF_ADAPTERS = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
-"""What peft's layers hold of their LoRAs besides weights."""
+"""What peft's layers hold about their LoRAs in addition to weights."""
 
 LEFT_BY_FUSING = "lora_scale"
-"""What a model remembers of the last LoRA that was fused into it; nothing reads it any more."""
+"""A model's record of the last LoRA that was fused into it; nothing reads it any more."""
 
 
 def pipe_fingerprint(pipe: Any) -> str:
-    """Hex digits that change with any weight of a pipe, configuration, or switch of a module.
+    """Compute hex digits that change with any weight, configuration or module switch of a pipe.
 
-    The scheduler counts as the pipe has it. Where weights came from does not count, nor does the
-    device: the same pipe in another process has the same fingerprint.
+    The scheduler counts as the pipe has it. The origin of the weights and the device do not count:
+    the same pipe in another process has the same fingerprint.
 
     Args:
         pipe: A diffusers pipeline.
@@ -62,14 +62,14 @@ def _digest(tensor: Any) -> str:
 
 
 def _configuration(part: Any) -> Any:
-    """What a part is told by besides its weights: its configuration, or its vocabulary."""
+    """What identifies a part in addition to its weights: its configuration, or its vocabulary."""
     if hasattr(part, "get_vocab"):
         words = json.dumps(sorted(part.get_vocab().items()))
         told = [getattr(part, name, None) for name in OF_TOKENIZERS]
         special = json.dumps(part.special_tokens_map, default=str, sort_keys=True)
-        # Some add these by themselves, and some do not know them.
+        # Some tokenizers add these by themselves, and some do not know them.
         ends = [bool(getattr(part, f"add_{end}_token", None)) for end in ("bos", "eos")]
-        # How a prompt is told to a model that chats.
+        # How a prompt is presented to a chat model.
         template = [part.chat_template] if getattr(part, "chat_template", None) else []
         return [told, special, ends, hashlib.sha256(words.encode()).hexdigest(), *template]
     config: Any = getattr(part, "config", None) or {}
@@ -77,7 +77,7 @@ def _configuration(part: Any) -> Any:
 
 
 def _plain(config: Any) -> dict[str, str]:
-    """A configuration without what is private, or of files; parts of a pipe count elsewhere."""
+    """A configuration without private keys and file names; parts of a pipe count elsewhere."""
     return {
         name: json.dumps(value, default=str, sort_keys=True)
         for name, value in sorted(_public(config).items())
@@ -85,7 +85,7 @@ def _plain(config: Any) -> dict[str, str]:
 
 
 def _public(config: Any) -> Any:
-    """A configuration without what is private, or of files, also of those that it holds."""
+    """A configuration without private keys and file names, also in nested configurations."""
     if not isinstance(config, Mapping):
         return config
     return {
@@ -97,7 +97,7 @@ def _public(config: Any) -> Any:
 
 
 def _switches(part: Any) -> Iterator[list[Any]]:
-    """What each module is told besides its weights: tiling, FreeU, the scales of LoRAs, and such.
+    """The settings of each module in addition to its weights: tiling, FreeU, LoRA scales and so on.
 
     Texts are left out, as they name files.
     """

@@ -1,7 +1,7 @@
-"""What is loaded of a model folder in diffusers layout: which parts, and which files of each.
+"""What is loaded from a model folder in diffusers layout: which parts, and which of their files.
 
-This follows `DiffusionPipeline.from_pretrained` with `use_safetensors=True`, so that what cannot be
-loaded is refused before anything is, and a fingerprint covers what is loaded and nothing else.
+This follows `DiffusionPipeline.from_pretrained` with `use_safetensors=True`, so that an unusable
+folder is refused before anything is loaded, and a fingerprint covers exactly what is loaded.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ INDEX = "model_index.json"
 SAVE_ANEW = "save the pipeline anew with pipe.save_pretrained(FOLDER)"
 
 STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
-"""By library, how the name of a part's weight file begins."""
+"""How the name of a part's weight file begins, by library."""
 
 AUTO = ("AutoModel", "AutoPipeline", "AutoTokenizer", "AutoProcessor", "AutoFeature", "AutoImage")
-"""How the classes are named that become whatever class a folder says."""
+"""Prefixes of class names that stand for whichever class a folder names."""
 
 TOKENIZER_NAMES = ("merges.txt", "vocab.txt")
 TOKENIZER_KINDS = (".json", ".model", ".jinja")
@@ -34,9 +34,9 @@ class Part(NamedTuple):
     """A part of a pipeline, such as its `vae`.
 
     Attributes:
-        name: What the pipeline calls it, as does its folder.
+        name: The pipeline's name for it, and its folder's name.
         library: `diffusers` or `transformers`.
-        class_name: Of the library.
+        class_name: Name of the library's class.
     """
 
     name: str
@@ -56,7 +56,7 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
 
     Args:
         folder: The model folder.
-        name: Where in it.
+        name: Its path in the folder.
 
     Raises:
         InputError: If it is missing or holds no JSON object.
@@ -79,7 +79,7 @@ def loaded_files(folder: Path, not_loaded: Collection[str], variant: str | None)
     Args:
         folder: The model folder.
         not_loaded: Parts of it that are left out.
-        variant: The variant of the weights, taken by each part that has it.
+        variant: The variant of the weights, used by each part that has it.
 
     Raises:
         LoadError: If a part is of a kind that is not loaded, or its weights are missing, broken or
@@ -93,10 +93,10 @@ def loaded_files(folder: Path, not_loaded: Collection[str], variant: str | None)
 
 
 def loaded_parts(folder: Path, not_loaded: Collection[str]) -> list[Part]:
-    """The parts that a pipeline is made of.
+    """The parts of a pipeline.
 
     Args:
-        folder: As `loaded_files` takes it, as what follows.
+        folder: As in `loaded_files`.
         not_loaded: Parts that are left out.
 
     Raises:
@@ -105,13 +105,13 @@ def loaded_parts(folder: Path, not_loaded: Collection[str]) -> list[Part]:
     return [
         Part(name, _library(folder, name, kind), str(kind[1]))
         for name, kind in read_config(folder, INDEX).items()
-        # The rest are options of the pipeline, and parts that it does without.
+        # The rest are options of the pipeline, and optional parts that it lacks.
         if isinstance(kind, list) and name not in not_loaded and kind != [None, None]
     ]
 
 
 def part_variant(where: Path, variant: str | None) -> str | None:
-    """The variant of the weights that is taken of a part's folder; None for plain file names."""
+    """The variant of the weights to use from a part's folder; None for plain file names."""
     names = (path.name for path in where.iterdir())
     has_it = variant and any(name.partition(".")[2].startswith(variant) for name in names)
     return variant if has_it else None
@@ -121,10 +121,10 @@ def _library(folder: Path, part: str, kind: list[Any]) -> str:
     """The library of a part's class.
 
     Raises:
-        LoadError: If the class is from elsewhere, or is found by what else the folder says.
+        LoadError: If the class is from elsewhere, or depends on other entries of the folder.
     """
     match kind:
-        # diffusers has AutoencoderKL, too, which is a class like any other.
+        # diffusers also has AutoencoderKL, which is a class like any other.
         case ["diffusers" | "transformers" as library, str(name)] if not name.startswith(AUTO):
             return str(library)
     written = ".".join(map(str, kind))[:80]
@@ -154,7 +154,7 @@ def _files_of(folder: Path, part: Part, variant: str | None) -> Iterator[Path]:
 
 
 def _refuse_quantised(folder: Path, part: Part) -> None:
-    """Raise LoadError if a part's weights are quantised: they run otherwise than they are."""
+    """Raise LoadError if a part's weights are quantised: they compute differently."""
     config = f"{part.name}/config.json"
     if not (folder / config).exists():
         return
@@ -180,20 +180,20 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
 
 def _weights(part: Part, where: Path, variant: str | None) -> list[Path]:
-    """A part's weight files, with the index of those that are in pieces.
+    """A part's weight files, with the index if they are sharded.
 
     Raises:
         LoadError: If they are missing, broken or not in safetensors.
     """
     what, library = f"the model's {part.name}", part.library
     if library == "transformers" and (where / "adapter_config.json").exists():
-        # transformers would load it, and the model that it names, where peft is installed.
+        # transformers would load it, and the model that it names, if peft is installed.
         raise LoadError(what, where, "an adapter lies beside its weights", "fuse it into them")
     names = sorted(path.name for path in where.iterdir())
     tag = f".{variant}" if variant else ""
     whole = where / f"{STEMS[library]}{tag}.safetensors"
     index = where / f"{STEMS[library]}.safetensors.index{tag}.json"
-    # diffusers prefers the pieces, transformers the whole.
+    # diffusers prefers the shards, transformers the whole file.
     if index.exists() and (library == "diffusers" or not whole.exists()):
         weights, files = sharded_files(what, index), [index]
     elif whole.exists():

@@ -1,4 +1,4 @@
-"""Loading models without a word of the libraries that load them."""
+"""Loading models without messages from the libraries that load them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Let diffusers and transformers say nothing but errors meanwhile, and show no bars."""
+    """Let diffusers and transformers report only errors meanwhile, and show no bars."""
     import diffusers.utils.logging as of_diffusers
     import transformers.utils.logging as of_transformers
 

@@ -1,4 +1,4 @@
-"""State dicts of a file, and models that are filled by them. Only tensors are read, never code."""
+"""State dicts in files, and models that are filled from them. Only tensors are read, never code."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def read_state_dict(part: str, file: Path, remedy: str) -> Mapping[str, Tensor]:
-    """Read a state dict, of safetensors or pickled by torch, onto the CPU.
+    """Read a state dict, from safetensors or a torch pickle, onto the CPU.
 
     Args:
-        part: What the file is for, as `LoadError` takes it.
-        file: The file; a pickle may hold tensors and plain values only.
+        part: What the file is for, as in `LoadError`.
+        file: The file; a pickle may hold only tensors and plain values.
         remedy: What to give in its place.
 
     Raises:
-        LoadError: If it is none.
+        LoadError: If it is no state dict.
     """
     import torch
     from safetensors.torch import load_file
@@ -38,7 +38,7 @@ def read_state_dict(part: str, file: Path, remedy: str) -> Mapping[str, Tensor]:
         # A file of another kind makes the unpickler raise nearly anything.
         why = error.strerror if isinstance(error, OSError) else None
         raise LoadError(part, file, why or "it is no state dict of torch", remedy) from error
-    # Checkpoints of a training keep theirs beside other things.
+    # Training checkpoints keep theirs next to other things.
     found = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
         raise LoadError(part, file, "it is no state dict of torch", remedy)
@@ -46,14 +46,14 @@ def read_state_dict(part: str, file: Path, remedy: str) -> Mapping[str, Tensor]:
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Any], part: str, file: Path, remedy: str) -> None:
-    """Give a module its weights; tensors that it does not have are passed over.
+    """Give a module its weights; tensors that it does not have are ignored.
 
     Args:
         module: The module.
         tensors: What `read_state_dict` read.
-        part: As there.
-        file: As there.
-        remedy: As there.
+        part: As in `read_state_dict`.
+        file: As in `read_state_dict`.
+        remedy: As in `read_state_dict`.
 
     Raises:
         LoadError: If a tensor is missing, of another shape, or not finite.

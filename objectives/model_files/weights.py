@@ -1,4 +1,4 @@
-"""Weight files, looked at before a library reads them: are they safetensors, and whole."""
+"""Weight files, checked before a library reads them: are they safetensors, and complete?"""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from objectives.errors import LoadError
 from objectives.files import read_text, require_regular
 
 LONGEST_HEADER = 100_000_000
-"""Bytes; the limit of the safetensors library itself."""
+"""In bytes; the limit of the safetensors library itself."""
 
 LFS_POINTER = b"version https://git-lfs"
-"""What a file begins with that git-lfs has not fetched yet."""
+"""How a file begins that git-lfs has not fetched yet."""
 
 FETCH_AGAIN = "fetch or save it again"
 
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
-"""What reading JSON raises that is none, or of another form than it should be."""
+"""Errors from JSON that is broken, or of another form than expected."""
 
 
 def tensor_shapes(part: str, file: Path) -> dict[str, tuple[int, ...]]:
-    """Read the header of a safetensors file, and hold the file's size against it.
+    """Read the header of a safetensors file, and check the file's size against it.
 
-    The format is 8 bytes with the header's length, the header in JSON, and the tensors' data, as
-    https://huggingface.co/docs/safetensors has it.
+    The format is 8 bytes with the header's length, the header in JSON, and the tensors' data; see
+    https://huggingface.co/docs/safetensors.
 
     Args:
-        part: What the file is for, as `LoadError` takes it.
+        part: What the file is for, as in `LoadError`.
         file: The file.
 
     Returns:
         The shape of each tensor, by its name.
 
     Raises:
-        LoadError: If it is no such file, or not all of one.
+        LoadError: If it is no such file, or incomplete.
     """
     try:
         require_regular(file)
@@ -67,11 +67,11 @@ def sharded_files(part: str, index: Path) -> list[Path]:
     """The weight files that an index of sharded weights names.
 
     Args:
-        part: What they are for, as `LoadError` takes it.
+        part: What they are for, as in `LoadError`.
         index: A file such as model.safetensors.index.json.
 
     Raises:
-        LoadError: If it cannot be read, or names anything but safetensors files beside it.
+        LoadError: If it cannot be read, or names anything but safetensors files next to it.
     """
     try:
         named = json.loads(read_text(index))["weight_map"].values()

@@ -1,4 +1,4 @@
-"""What a model's configurations say of it; its weights are not read."""
+"""What a model's configurations say about it; its weights are not read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARCHITECTURES = Path(__file__).parent / "architectures"
 """The configurations of the catalogue's models, known before any download."""
 
 SIDE_STEP = 8
-"""The calls of diffusers' pipelines refuse sides that are no multiple of it, whatever the VAE."""
+"""Calls of diffusers' pipelines refuse sides that are not a multiple of this, whatever the VAE."""
 
 _Checked = TypeVar("_Checked", bound=BaseModel)
 
@@ -32,7 +32,7 @@ class Architecture:
 
     Attributes:
         pipeline_class: Name of the diffusers pipeline class.
-        denoiser: What the denoiser's config.json says.
+        denoiser: Its denoiser's config.json.
         scheduler: Contents of scheduler/scheduler_config.json.
         vae_factor: Pixels of a picture's side for one latent pixel.
     """
@@ -49,17 +49,17 @@ class Architecture:
         return height * self.vae_factor, width * self.vae_factor
 
     def works_as(self, other: Architecture) -> bool:
-        """Whether methods find the same in both, whatever else their files say."""
+        """Whether both look the same to methods, however else their files differ."""
         return self._for_methods == other._for_methods
 
     def is_sized_as(self, other: Architecture) -> bool:
-        """Whether methods find the same in both but for the scheduler."""
+        """Whether both look the same to methods, except for the scheduler."""
         return self._for_methods[:2] == other._for_methods[:2]
 
     @property
     def _for_methods(self) -> tuple[Profile, int, dict[str, Any]]:
-        """What the space of a study depends on."""
-        # Of files alone: which release wrote them, and whence they came.
+        """The facts that the space of a study depends on."""
+        # Keys about the files alone: the release that wrote them, and their origin.
         private = [name for name in self.scheduler if name.startswith("_")]
         scheduler = {name: self.scheduler[name] for name in self.scheduler.keys() - private}
         return self.profile(*self.native_size), self.vae_factor, scheduler
@@ -112,7 +112,7 @@ def read_architecture(folder: Path, pipeline_class: str) -> Architecture:
         pipeline_class: The class that it must hold.
 
     Raises:
-        InputError: If the folder is none, or holds a pipeline of another class.
+        InputError: If the folder holds no pipeline, or one of another class.
     """
     index = read_config(folder, INDEX)
     found = index.get("_class_name")
@@ -133,7 +133,7 @@ def architecture_of(pipe: Any) -> Architecture:
         pipe: A diffusers pipeline of a class that a family lists, with all its parts.
 
     Raises:
-        InputError: If its configuration lacks something, or it draws from a picture.
+        InputError: If its configuration lacks something, or it needs a picture as input.
     """
     name = type(pipe).__name__
     denoiser = family_of(name).values.denoiser
@@ -155,7 +155,7 @@ def _architecture(
     scheduler: dict[str, Any],
     where: Callable[[str], str],
 ) -> Architecture:
-    """Check the configurations of the denoiser and the VAE; `where` names them for people."""
+    """Check the configurations of the denoiser and the VAE; `where` names them in messages."""
     family = family_of(pipeline_class)
     name = family.values.denoiser
     denoiser = _checked(family.config, parts[name], where(name))

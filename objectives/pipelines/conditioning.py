@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     import torch
 
 ENCODED_TOGETHER = 8
-"""Prompts that large encoders encode at a time."""
+"""How many prompts large encoders encode at a time."""
 
 
 def encoded_in_batches(
     prompts: Sequence[str], encode: Callable[[list[str]], Sequence[torch.Tensor]]
 ) -> list[torch.Tensor]:
-    """Encode prompts, few at a time.
+    """Encode prompts, a few at a time.
 
     Args:
         prompts: At least one.
-        encode: Returns tensors with a row for each prompt that it is given.
+        encode: Returns tensors with a row for each prompt that it gets.
     """
     import torch
 
@@ -40,15 +40,15 @@ class Conditioning(ABC):
 
     @abstractmethod
     def part(self, indices: range) -> Conditioning:
-        """Some of the prompts alone, given by their place."""
+        """Select some of the prompts, by their indices."""
 
     @abstractmethod
     def call(self, indices: range) -> dict[str, Any]:
-        """The arguments of the pipeline's call for some prompts, given by their place."""
+        """The arguments of the pipeline's call for some prompts, by their indices."""
 
     @abstractmethod
     def cut_off(self, pipe: Any) -> list[str]:
-        """The prompts whose ends are left out, as they are too long.
+        """The prompts whose ends are dropped, as they are too long.
 
         Args:
             pipe: The pipeline that is to draw them.
@@ -56,10 +56,10 @@ class Conditioning(ABC):
 
     @abstractmethod
     def cuts_negative(self, pipe: Any) -> bool:
-        """Whether the end of the negative prompt is left out.
+        """Whether the end of the negative prompt is dropped.
 
         Args:
-            pipe: As `cut_off` takes it.
+            pipe: As in `cut_off`.
         """
 
 
@@ -115,10 +115,10 @@ class Embedded(Conditioning):
 
         Args:
             rows: Tensors with a row for each prompt, or lists of them.
-            shared: Tensors that are such a row for every prompt, as those of the empty prompt are.
-            fixed: What the call needs besides to take them.
-            cut_off: The prompts that were too long to be encoded in full.
-            cuts_negative: Whether the negative prompt was.
+            shared: Tensors that are such a row for every prompt, as for the empty prompt.
+            fixed: Further arguments that the call needs to accept them.
+            cut_off: The prompts that were too long to encode in full.
+            cuts_negative: Whether the negative prompt was too long.
         """
         self._rows = rows
         self._shared = shared

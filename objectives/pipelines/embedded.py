@@ -22,14 +22,14 @@ TINY: _Tiny = {
     "num_samples": 32,
     "batch_size": 4,
 }
-"""What the embedded pipelines have in common: one world, small pictures."""
+"""The common values of the embedded pipelines: one world, small pictures."""
 
 EMBEDDED = (
     PipelineEntry(
         name="tiny-shapes",
         pipeline_class="StableDiffusionPipeline",
         model=embedded.PIPELINE_DIR,
-        # More than serves its pictures best: there DeepCache costs them almost nothing, and a
+        # More than is best for its pictures: there DeepCache costs them almost nothing, and a
         # study would have nothing to weigh (benchmarks/results/embedded-guidance.md).
         guidance_scale=12.0,
         **TINY,

@@ -25,7 +25,7 @@ class DenoiserConfig(BaseModel, ABC):
 
     Attributes:
         sample_size: The side of the latents that it was made for, or height and width.
-        in_channels: Channels of what it is given.
+        in_channels: Channels of its input.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -46,7 +46,7 @@ class DenoiserConfig(BaseModel, ABC):
 
     @property
     def patch(self) -> int:
-        """Latent pixels that a picture's sides must be a multiple of."""
+        """The sides of a picture must be a multiple of this many latent pixels."""
         return 1
 
     @abstractmethod
@@ -76,7 +76,7 @@ class VaeConfig(BaseModel, ABC):
 
 
 class PictureVae(VaeConfig):
-    """That of an AutoencoderKL."""
+    """Configuration of an AutoencoderKL."""
 
     block_out_channels: Annotated[list[Count], Field(min_length=1)]
     latent_channels: Count = 4
@@ -98,8 +98,8 @@ class PipelineClass:
     """A diffusers pipeline class of a family.
 
     Attributes:
-        parts: What its `from_pretrained` takes so that nothing but the model is timed.
-        scheduler: What its constructor sets of the scheduler whatever the file says.
+        parts: Arguments of its `from_pretrained` that make sure only the model is timed.
+        scheduler: Scheduler settings that its constructor sets whatever the file says.
     """
 
     parts: Mapping[str, Any] = field(default_factory=dict)
@@ -107,28 +107,28 @@ class PipelineClass:
 
 
 class FamilyAdapter(ABC):
-    """One family: what is asked of it to load its pipelines, to call and to describe them."""
+    """One family: how to load, call and describe its pipelines."""
 
     values: ClassVar[Family]
     """What methods ask."""
     classes: ClassVar[Mapping[str, PipelineClass]]
     """Its diffusers pipeline classes, by name."""
     config: ClassVar[type[DenoiserConfig]]
-    """How the configuration of its denoisers is read."""
+    """The model that reads the configuration of its denoisers."""
     vae: ClassVar[type[VaeConfig]] = PictureVae
-    """How the configuration of its VAEs is read."""
+    """The model that reads the configuration of its VAEs."""
     call: ClassVar[Mapping[str, Any]] = {}
-    """What its calls take besides prompt, size, steps, guidance, seeds and output."""
+    """Further arguments of its calls: not prompt, size, steps, guidance, seeds or output."""
     encoders: ClassVar[tuple[str, ...]] = ()
-    """Parts that encode the prompts once and are then freed, as they are too large to sit beside
-    the denoiser; latencies then begin at the embeddings. Without any each call encodes its own."""
+    """Parts that encode the prompts once and are then freed, as they do not fit in next to the
+    denoiser; latencies then begin at the embeddings. Without any, each call encodes its own."""
     gpu_dtype: ClassVar[Dtype] = "float16"
-    """Of the weights on a GPU."""
+    """Type of the weights on a GPU."""
     schedulers: ClassVar[frozenset[str]] = frozenset()
-    """The scheduler classes that suit; if empty, those that diffusers lists as exchangeable with
-    the model's own."""
+    """The scheduler classes that work with it; if empty, those that diffusers lists as exchangeable
+    with the model's own."""
     usual_scheduler: ClassVar[str] = "DDIM"
-    """The scheduler where a person names none, as studies name it."""
+    """The scheduler if a person names none, as studies name it."""
 
     def encode(
         self,
@@ -137,13 +137,13 @@ class FamilyAdapter(ABC):
         negative_prompt: str = "",
         longest: int | None = None,
     ) -> Embedded:
-        """Encode prompts; only asked of a family with `encoders`.
+        """Encode prompts; only called for a family with `encoders`.
 
         Args:
             pipe: A pipeline with its `encoders`, without denoiser and VAE.
             prompts: At least one.
             negative_prompt: What every picture is guided away from; empty for nothing.
-            longest: Tokens to read of each; None is what the pipeline's call reads by itself.
+            longest: Tokens to read of each; None means as many as the pipeline's call reads.
         """
         raise NotImplementedError(f"{type(self).__name__} has encoders and must encode with them")
 
@@ -153,22 +153,22 @@ class FamilyAdapter(ABC):
         Args:
             scheduler: A diffusers scheduler.
             steps: num_inference_steps.
-            profile: The pipeline's.
+            profile: The pipeline's profile.
         """
         scheduler.set_timesteps(steps)
 
     def guided_by(self, guidance_scale: float) -> dict[str, Any]:
-        """How its calls are told of a guidance scale."""
-        # Of another kind, which models with a second call were not distilled to.
+        """The arguments that give its calls a guidance scale."""
+        # The argument of distilled guidance, which models with a second call do not have.
         unused = {"guidance_scale": None} if self.values.second_call else {}
         return {self.values.guidance_keyword: guidance_scale, **unused}
 
     @property
     def timed(self) -> Timed:
-        """What is inside a latency."""
+        """What a latency includes."""
         kind: type[Conditioning] = Embedded if self.encoders else Plain
         return kind.timed
 
     def dtype_on(self, device: torch.device) -> Dtype:
-        """Of the weights: fp32 on a CPU, where half precision is no faster and less is exact."""
+        """Type of the weights: fp32 on a CPU, where half precision is less exact and no faster."""
         return self.gpu_dtype if device.type == "cuda" else "float32"

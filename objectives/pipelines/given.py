@@ -27,10 +27,10 @@ SAVE_FUSED = (
     "fuse its LoRAs (pipe.fuse_lora(), then pipe.unload_lora_weights()), and save it with "
     "pipe.save_pretrained(FOLDER)"
 )
-"""How a pipeline comes into a folder that loads as that pipeline."""
+"""How to save a pipeline in a folder that loads as the same pipeline."""
 
 LIBRARIES = {"accelerate", "peft", "torch", "transformers"}
-"""Their own hooks note or place what a module computes, and accelerate nothing."""
+"""Libraries whose own hooks note or place what a module computes, and accelerate nothing."""
 
 PLACING = {
     "group_offloading",
@@ -39,13 +39,13 @@ PLACING = {
     "lazy_prefetch_group_offloading",
     "peft_autocast_disable",
 }
-"""The hooks of diffusers that place or cast weights; its others skip computation."""
+"""The hooks of diffusers that place or cast weights; its other hooks skip computation."""
 
 OF_RUNS = {"timesteps", "sigmas"}
-"""The tables of a scheduler that every run makes anew."""
+"""The tables of a scheduler that every run computes anew."""
 
 SAME = 1e-4
-"""Relative; two devices make tables that differ by less."""
+"""Relative tolerance; tables that two devices compute differ by less."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class GivenPipe:
 
     Attributes:
         pipe: The pipeline.
-        entry: The pipeline of the catalogue that it is most like; it lends its name, its prompts
+        entry: The pipeline of the catalogue that it most resembles; it lends its name, its prompts
             and its scorer.
         architecture: What the configurations of its parts say.
         device: Where its weights are.
-        dtype: Of its weights.
+        dtype: Type of its weights.
     """
 
     pipe: Any
@@ -73,7 +73,7 @@ class GivenPipe:
         return type(self.pipe.scheduler).__name__
 
     def model(self) -> Model:
-        """What it holds, told from others by all its weights; that takes seconds a gigabyte."""
+        """The model, identified by all its weights; that takes seconds per gigabyte."""
         name = f"{LOADED}@{pipe_fingerprint(self.pipe)}"
         return Model(name, None, None, self.architecture, Origin(), self.pipe)
 
@@ -124,12 +124,12 @@ def check_pipe(pipe: Any) -> Architecture:
 
 
 def loaded_fingerprint(entry: PipelineEntry, folder: Path, dtype: Dtype) -> str:
-    """The fingerprint that the pipeline of a folder has once it is loaded, all its parts with it.
+    """The fingerprint of a folder's pipeline once it is loaded with all its parts.
 
     Args:
         entry: A pipeline of its class.
         folder: A model in diffusers layout.
-        dtype: Of the weights.
+        dtype: Type of the weights.
 
     Raises:
         InputError: If it cannot be loaded.
@@ -147,13 +147,13 @@ def loaded_fingerprint(entry: PipelineEntry, folder: Path, dtype: Dtype) -> str:
         # diffusers and transformers raise errors of any kind.
         raise LoadError("the model", folder, error, SAVE_FUSED) from error
     if any(tensor.is_meta for module in _modules(pipe) for tensor in module.parameters(False)):
-        # diffusers warns alone.
+        # diffusers only warns.
         raise LoadError("the model", folder, "it lacks weights of its parts", SAVE_FUSED)
     return pipe_fingerprint(pipe)
 
 
 def _check_unpatched(pipe: Any) -> None:
-    """Raise InputError if a module does not run what its class says: somebody has patched it."""
+    """Raise InputError if a module does not run its class's code, as somebody has patched it."""
     parts = [(name, part) for name, part in pipe.components.items() if hasattr(part, "modules")]
     for name, part in parts:
         for path, module in part.named_modules(prefix=name):
@@ -174,7 +174,7 @@ def _is_patched(module: Any) -> bool:
     if any(_library(hook) not in LIBRARIES for hook in hooks):
         return True
     forward = vars(module).get("forward")
-    # Both wrap the forward that was there, and leave that as the module's own once undone.
+    # Both wrap the previous forward, and keep it as the module's own once undone.
     while isinstance(forward, partial) and _library(forward) in ("accelerate", "diffusers"):
         forward = getattr(forward, "__wrapped__", None)
     # torch.compile's wrapper has a forward of its own.
@@ -197,7 +197,7 @@ def _is_compiled(denoiser: Any) -> bool:
 
 
 def _check_scheduler(scheduler: Any) -> None:
-    """Raise InputError if its configuration makes another one, as studies and scripts do."""
+    """Raise InputError if its configuration makes a different one, as studies and scripts would."""
     import torch
 
     plain = vars(type(scheduler).from_config(scheduler.config))
@@ -216,7 +216,7 @@ def _check_scheduler(scheduler: Any) -> None:
 
 
 def _nearest_entry(architecture: Architecture) -> PipelineEntry:
-    """The pipeline of the catalogue that is most like one: in size, then in what it predicts."""
+    """The most similar pipeline of the catalogue: first in size, then in what it predicts."""
     alike = [e for e in PIPELINES.values() if e.pipeline_class == architecture.pipeline_class]
 
     def rank(entry: PipelineEntry) -> tuple[bool, bool, bool]:
@@ -224,7 +224,7 @@ def _nearest_entry(architecture: Architecture) -> PipelineEntry:
         return (
             not architecture.is_sized_as(other),
             _predicts(architecture) != _predicts(other),
-            # A model of a size that is not known is no toy.
+            # A model of unknown size is no toy.
             isinstance(entry.model, Path),
         )
 
@@ -232,12 +232,12 @@ def _nearest_entry(architecture: Architecture) -> PipelineEntry:
 
 
 def _predicts(architecture: Architecture) -> str:
-    """What a denoiser predicts; a configuration that does not say so leaves it at the noise."""
+    """What a denoiser predicts; a configuration that does not say so means the noise."""
     return str(architecture.scheduler.get("prediction_type", "epsilon"))
 
 
 def _device_of(pipe: Any) -> torch.device:
-    """Where all weights of a pipe are.
+    """The device of all weights of a pipe.
 
     Raises:
         InputError: If they are moved while it draws, or are on several devices.

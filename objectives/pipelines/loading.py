@@ -29,14 +29,14 @@ def load_pipeline(
 ) -> Any:
     """Load a pipeline from its folder: safetensors only, no code, no network.
 
-    A family's `encoders` are left out. One that a person has loaded is taken as it is.
+    A family's `encoders` are left out. A pipeline that a person has loaded is used as it is.
 
     Args:
         entry: The pipeline's entry in the catalogue.
         model: Where its weights are.
         dtype: Name of the torch dtype of the weights.
         device: Where the pipeline is to run.
-        loras: What is fused into the weights.
+        loras: The LoRAs to fuse into the weights.
     """
     pipe = model.pipe or _from_pretrained(entry, model, dtype, device, entry.family.encoders, loras)
     pipe.set_progress_bar_config(disable=True)
@@ -70,7 +70,7 @@ def load_conditioning(
     """Prepare the prompts as the pipeline's call takes them.
 
     A family's `encoders` are loaded alone, encode all prompts and are freed again, so that they
-    never sit beside the denoiser.
+    are never in memory with the denoiser.
 
     Args:
         entry: The pipeline's entry in the catalogue.
@@ -100,7 +100,7 @@ def _from_pretrained(
     left_out: Sequence[str],
     loras: Sequence[FoundLora] = (),
 ) -> Any:
-    """Load what there is of a pipeline but the parts that are left out.
+    """Load a pipeline without the parts that are left out.
 
     Raises:
         LoadError: If diffusers or transformers cannot make sense of a file.
@@ -110,7 +110,7 @@ def _from_pretrained(
     import torch
 
     folder = model.folder
-    assert folder is not None  # Else a person has loaded it.
+    assert folder is not None  # Otherwise a person has loaded it.
     parts = {**entry.parts, **dict.fromkeys(left_out)}
     try:
         pipe = getattr(diffusers, entry.pipeline_class).from_pretrained(
@@ -119,7 +119,7 @@ def _from_pretrained(
             local_files_only=True,
             **{**parts, **_networks(folder, model.variant, dtype, parts)},
         )
-        # Before the device is reached, where sums may be made in another order.
+        # Before the move to the device, where sums may be made in another order.
         fuse(pipe, loras)
         return pipe.to(device)
     except torch.OutOfMemoryError as error:
@@ -138,7 +138,7 @@ def _networks(
 ) -> dict[str, Any]:
     """Load the networks of a pipeline, each by itself, to learn which tensors no file holds.
 
-    A pipeline's own loading hides them: transformers fills them at random, diffusers leaves them
+    A pipeline's own loading hides them: transformers fills them randomly, diffusers leaves them
     empty.
 
     Raises:
@@ -172,7 +172,7 @@ def _networks(
 
 
 def free_memory() -> None:
-    """Give memory back that nothing refers to any more, on the GPU too."""
+    """Free memory that nothing refers to any more, on the GPU too."""
     import torch
 
     gc.unfreeze()

@@ -15,7 +15,7 @@ from objectives.model_files.weights import tensor_shapes
 from storage.records.protocol import Lora
 
 LIBRARY = "peft"
-"""What diffusers loads LoRAs with, as pip names it."""
+"""The library with which diffusers loads LoRAs, as pip names it."""
 
 NEWER_PEFT = (
     "install the version that it asks for, or give a LoRA without layers of the text encoder"
@@ -30,8 +30,8 @@ class FoundLora:
     """A LoRA that is on this machine.
 
     Attributes:
-        record: What a protocol says of it.
-        path: Where it is; whole.
+        record: Its record in a protocol.
+        path: Where it is, as an absolute path.
     """
 
     record: Lora
@@ -64,7 +64,7 @@ def find_lora(path: Path, scale: float) -> FoundLora:
 def check_takes_loras(
     pipeline_class: str, loras: Sequence[FoundLora], is_given: bool = False
 ) -> None:
-    """Check that LoRAs are loaded into a class of pipelines.
+    """Check that LoRAs can be loaded into a class of pipelines.
 
     Args:
         pipeline_class: Name of the diffusers class.
@@ -72,7 +72,7 @@ def check_takes_loras(
         is_given: Whether a person has loaded the pipeline, which is measured as it is.
 
     Raises:
-        InputError: If it does not.
+        InputError: If they cannot.
     """
     import diffusers
 
@@ -91,8 +91,8 @@ def check_takes_loras(
 def fuse(pipe: Any, loras: Sequence[FoundLora]) -> None:
     """Add LoRAs to the weights of a pipeline, one after the other, and leave nothing else behind.
 
-    Methods, compiled code and captured graphs then find plain weights. A script does the same, on
-    the CPU too, so that it draws the same pictures bit for bit.
+    Methods, compiled code and captured graphs then find plain weights. A script does the same, also
+    on the CPU, so that it draws the same pictures bit for bit.
 
     Args:
         pipe: The pipeline, still on the CPU.
@@ -119,7 +119,7 @@ def fuse(pipe: Any, loras: Sequence[FoundLora]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep diffusers from printing what it raises too, and that a LoRA leaves an encoder alone."""
+    """Stop diffusers from printing errors that it also raises, and that a LoRA skips an encoder."""
     logger = logging.getLogger("diffusers")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -130,7 +130,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _first_reason(error: Exception) -> str:
-    """The first thing that an error tells, of one that tells it of every tensor."""
+    """The first fault of an error that lists one for every tensor."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     mismatch = next((line for line in lines if line.startswith("size mismatch")), None)
     if mismatch is None:

@@ -1,4 +1,4 @@
-"""Which model a study measures: the catalogue's own, a folder, or another address."""
+"""The model that a study measures: the catalogue's own, a folder, or another address."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Model:
 
     Attributes:
         name: Its folder's name or its address, and its fingerprint.
-        folder: Where it is, in diffusers layout; None of a pipeline that a person has loaded.
+        folder: Its folder in diffusers layout; None for a pipeline that a person has loaded.
         variant: The variant of its weights; None for plain file names.
         architecture: What its configurations say.
-        origin: Where it is from.
-        pipe: A pipeline that a person has loaded, which is the model; None of files.
+        origin: Where it was loaded from.
+        pipe: A pipeline that a person has loaded, which is the model; None for files.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Model:
     pipe: Any = None
 
     def is_measured(self, name: str) -> bool:
-        """Whether it is the model that a protocol names, wherever that one lay."""
+        """Whether it is the model that a protocol names, wherever that one was."""
         digits = split_fingerprint(name)[1]
         if len(digits) == EARLIER_DIGITS:
             return self.folder is not None and digits == earlier_fingerprint(self.folder)
@@ -59,7 +59,7 @@ def find_model(entry: PipelineEntry, model: str | None, revision: str | None) ->
 
     Args:
         entry: The pipeline.
-        model: A folder in diffusers layout or an address on the Hub; None is the entry's own.
+        model: A folder in diffusers layout or an address on the Hub; None means the entry's own.
         revision: A branch, tag or commit of an address.
 
     Raises:
@@ -85,15 +85,15 @@ def find_model(entry: PipelineEntry, model: str | None, revision: str | None) ->
 
 
 def find_folder(entry: PipelineEntry, model: str | None, revision: str | None) -> Path | None:
-    """The folder that is meant by a model; None if an address on the Hub is.
+    """Find the folder that a model names; None if it names an address on the Hub.
 
     Args:
-        entry: As `find_model` takes it, as what follows.
+        entry: As in `find_model`.
         model: The model.
         revision: Its revision.
 
     Raises:
-        InputError: If neither is meant.
+        InputError: If it names neither.
     """
     source = entry.model if model is None else model
     if isinstance(source, Path) or Path(source).is_dir():
@@ -109,7 +109,7 @@ def find_folder(entry: PipelineEntry, model: str | None, revision: str | None) -
 
 
 def check_folder(entry: PipelineEntry, folder: Path) -> None:
-    """Check a model folder as far as that is possible without loading it.
+    """Check a model folder as far as possible without loading it.
 
     Raises:
         InputError: If it cannot be loaded, or is another pipeline's.
@@ -118,7 +118,7 @@ def check_folder(entry: PipelineEntry, folder: Path) -> None:
 
 
 def fingerprints(folder: Path) -> frozenset[str]:
-    """Every fingerprint that studies of a folder can have, of the earlier kind too.
+    """Every fingerprint that studies of a folder can have, also of the earlier kind.
 
     Raises:
         InputError: If no pipeline of the catalogue can load it.
@@ -128,7 +128,7 @@ def fingerprints(folder: Path) -> frozenset[str]:
     found = {earlier_fingerprint(folder)}
     for entry in PIPELINES.values():
         if entry.pipeline_class == held:
-            # What is loaded is a matter of the pipeline too: some take a variant of the weights.
+            # The files to load also depend on the pipeline: some use a variant of the weights.
             try:
                 found.add(fingerprint(_read(entry, folder)[2]))
             except InputError as error:
@@ -139,7 +139,7 @@ def fingerprints(folder: Path) -> frozenset[str]:
 
 
 def is_own(entry: PipelineEntry, name: str) -> bool:
-    """Whether what a protocol names is the catalogue's own model of a pipeline.
+    """Whether the name in a protocol is the catalogue's own model of a pipeline.
 
     Args:
         entry: The pipeline.
@@ -152,11 +152,11 @@ def is_own(entry: PipelineEntry, name: str) -> bool:
 
 
 def foreign_model(pipeline: str, name: str) -> str:
-    """The model that a protocol names, where it is not the catalogue's own; else empty.
+    """The model that a protocol names, if it is not the catalogue's own; otherwise empty.
 
     Args:
-        pipeline: The pipeline's name, which an earlier release may have known alone.
-        name: As `is_own` takes it.
+        pipeline: The pipeline's name; perhaps only an earlier release knew it.
+        name: As in `is_own`.
     """
     entry = PIPELINES.get(pipeline)
     return "" if entry is not None and is_own(entry, name) else name

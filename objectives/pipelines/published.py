@@ -1,4 +1,4 @@
-"""The catalogue's pipelines whose models their makers published."""
+"""The catalogue's pipelines whose models were published by their makers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of a scheduler that a person chooses, held against the scheduler that takes them."""
+"""Options of a scheduler that a person chooses, checked against the scheduler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS: dict[type, tuple[type, ...]] = {
     float: (float, int),
     str: (str,),
 }
-"""What an option takes, by the type of its default; one without a default takes what works."""
+"""Types that an option accepts, by its default's type; without a default, whatever works."""
 
 KIND_WORDS: dict[type, str] = {
     bool: "true or false",
@@ -30,19 +30,19 @@ KIND_WORDS: dict[type, str] = {
 def chosen_settings(
     name: str, config: Mapping[str, Any], pipeline_class: str, options: Mapping[str, Any]
 ) -> tuple[Settings, Settings]:
-    """What a scheduler is to be given, where a person chooses some of it.
+    """Work out a scheduler's settings if a person chooses some of them.
 
     Args:
-        name: As `scheduler_settings` takes it, as the next two.
+        name: As in `scheduler_settings`.
         config: Contents of the pipeline's scheduler_config.json.
         pipeline_class: Name of the diffusers pipeline class.
         options: Arguments of the scheduler, by name.
 
     Returns:
-        All that `make_scheduler` is to be given, and those of the options that change something.
+        All settings for `make_scheduler`, and the options among them that change something.
 
     Raises:
-        InputError: If the scheduler does not suit, or takes no such option.
+        InputError: If the scheduler does not suit, or has no such option.
     """
     usual = scheduler_settings(name, config, pipeline_class)
     if not options:
@@ -57,7 +57,7 @@ def chosen_settings(
 
 
 def _checked(name: str, key: str, value: Any, parameters: Mapping[str, Parameter]) -> Any:
-    """An option's value, in the type that the scheduler has it in."""
+    """An option's value, in the type that the scheduler uses for it."""
     if key not in parameters:
         near = likely(key, parameters)
         hint = f"did you mean {near}?" if near else f"it has {', '.join(parameters)}"

@@ -22,7 +22,7 @@ SCHEDULERS = {
     "FlowMatchEuler": "FlowMatchEulerDiscreteScheduler",
     "FlowMatchHeun": "FlowMatchHeunDiscreteScheduler",
 }
-"""Our names, and diffusers' class of each. Any other scheduler class goes by its own name."""
+"""Our names, and diffusers' class for each. Any other scheduler class goes by its own name."""
 
 SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
     "DDIM": ("DDIMScheduler",),
@@ -59,10 +59,10 @@ SCHEDULER_WORDS: dict[str, tuple[str, ...]] = {
     "SASolverScheduler": ("SA Solver",),
     "TCDScheduler": (),
 }  # fmt: skip
-"""Schedulers as studies name them (all but five by their class), and their words in tasks."""
+"""Schedulers as studies name them (all but five by their class), and their names in tasks."""
 
 Settings = dict[str, Any]
-"""Arguments of a scheduler: names of `CARRIED`, and numbers, words or truth values."""
+"""Arguments of a scheduler: names from `CARRIED`, with numbers, words or truth values."""
 
 REQUIRED = (
     "num_train_timesteps",
@@ -74,7 +74,7 @@ REQUIRED = (
     "rescale_betas_zero_snr",
     "thresholding",
 )
-"""What a model was trained for; a scheduler that does not know it draws nothing good."""
+"""What a model was trained for; a scheduler that lacks these draws nothing good."""
 
 CARRIED = (
     *REQUIRED,
@@ -86,7 +86,7 @@ CARRIED = (
     "steps_offset",
     "set_alpha_to_one",
 )
-"""What keeps its meaning from scheduler to scheduler. All else is how a solver solves."""
+"""Settings that mean the same in every scheduler. All others say how a solver solves."""
 
 DOES_NOT: Settings = {
     "trained_betas": None,
@@ -100,7 +100,7 @@ DOES_NOT: Settings = {
 
 
 def scheduler_name(name: str) -> str:
-    """The one name of a scheduler that studies are filed under.
+    """Return the one name of a scheduler that studies use.
 
     Args:
         name: One of `SCHEDULERS`, or a class name of diffusers with or without `Scheduler`; case
@@ -126,20 +126,20 @@ def scheduler_name(name: str) -> str:
 
 
 def scheduler_settings(name: str, config: Mapping[str, Any], pipeline_class: str) -> Settings:
-    """What a scheduler is to be given so that it means what the pipeline's own one means.
+    """Work out the settings with which a scheduler means what the pipeline's own one means.
 
-    What a configuration leaves out has the default of its own scheduler, as when the pipeline is
-    loaded; diffusers would take the new scheduler's default. What the own scheduler does not know
-    it does not do.
+    Keys that a configuration leaves out have the default of its own scheduler, as when the pipeline
+    is loaded; diffusers would use the new scheduler's default. The pipeline's own scheduler does
+    not do what it does not know.
 
     Args:
         name: As `scheduler_name` returns it.
         config: Contents of the pipeline's scheduler_config.json.
-        pipeline_class: Name of the diffusers pipeline class, which may correct it, and whose
-            family may take certain schedulers alone.
+        pipeline_class: Name of the diffusers pipeline class, which may correct the config, and
+            whose family may accept only certain schedulers.
 
     Returns:
-        Those of `CARRIED` that the scheduler would else have another value of.
+        Those of `CARRIED` for which the scheduler would otherwise have another value.
 
     Raises:
         InputError: If that scheduler does not suit the pipeline's own one.
@@ -157,7 +157,7 @@ def scheduler_settings(name: str, config: Mapping[str, Any], pipeline_class: str
                 f"{name} does not suit this pipeline: it has no {key}, and the pipeline's own "
                 f"scheduler has {meant[key]}"
             )
-    # Its configuration keeps what it does not know, too.
+    # Its configuration also keeps keys that it does not know.
     kept = {key: value for key, value in made.config.items() if key in known}
     return {key: value for key, value in meant.items() if key in kept and kept[key] != value}
 
@@ -168,7 +168,7 @@ def make_scheduler(name: str, config: Mapping[str, Any], settings: Settings) -> 
     Args:
         name: As `scheduler_name` returns it.
         config: `pipe.scheduler.config`, or the contents of scheduler_config.json.
-        settings: What `scheduler_settings` returned; a script gives the same.
+        settings: The result of `scheduler_settings`; a script passes the same.
 
     Raises:
         InputError: If that scheduler does not suit the pipeline's own one.
@@ -180,7 +180,7 @@ def make_scheduler(name: str, config: Mapping[str, Any], settings: Settings) -> 
     try:
         return getattr(diffusers, class_name).from_config(config, **settings)
     except Exception as error:
-        # A scheduler of another family misses arguments, values or libraries, each in its own way.
+        # A scheduler of another family lacks arguments, values or libraries, each in its own way.
         raise _unfit(name, error) from error
 
 
@@ -188,12 +188,12 @@ def scheduler_profile(scheduler: Any, steps: int, pipeline: Profile) -> Schedule
     """Describe a scheduler at a number of steps, and step it through them once.
 
     Args:
-        scheduler: A diffusers scheduler; it stays as it is.
+        scheduler: A diffusers scheduler; it is not changed.
         steps: num_inference_steps, at least 1.
         pipeline: The pipeline that it is for, as its family may choose timesteps by the size.
 
     Raises:
-        InputError: If the scheduler cannot make so many steps.
+        InputError: If the scheduler cannot do this many steps.
     """
     name = type(scheduler).__name__
     try:
@@ -216,7 +216,7 @@ def scheduler_choices(
     """Describe the schedulers of `SCHEDULERS` that suit a pipeline, by our names.
 
     Args:
-        config: As `scheduler_settings` takes it.
+        config: As in `scheduler_settings`.
         pipeline: The pipeline.
         steps: num_inference_steps.
     """
@@ -235,7 +235,7 @@ def _timesteps(scheduler: Any, pipeline: Profile, steps: int) -> tuple[float, ..
 
 
 def _meant(config: Mapping[str, Any]) -> Settings:
-    """What a pipeline's own scheduler configuration says of `CARRIED`, said or left out."""
+    """The values of `CARRIED` in a pipeline's own scheduler configuration, explicit or implied."""
     import diffusers
 
     class_name = config.get("_class_name")
@@ -269,7 +269,7 @@ def _step_through(scheduler: Any) -> None:
 
 
 def _check_suits(name: str, class_name: str, config: Any) -> None:
-    """Refuse what diffusers does not list as exchangeable with the pipeline's own scheduler.
+    """Refuse a class that diffusers does not list as exchangeable with the pipeline's scheduler.
 
     One of another kind, such as a flow-matching one, may be made and then fail in the first step.
     """

@@ -1,6 +1,6 @@
-"""Quality: what of pictures is measured, and the pictures that a person looks at.
+"""Quality: what is measured of pictures, and the pictures that a person looks at.
 
-A metric is a file of `metrics/` and an entry of `METRICS`.
+A metric is a file in `metrics/` and an entry of `METRICS`.
 """
 
 from objectives.quality.metric import Metric

@@ -1,4 +1,4 @@
-"""Pictures as tensors: are they pictures at all."""
+"""Pictures as tensors, and whether they show anything."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FLAT = 2 / 255
-"""A picture whose values span less than this has nothing in it, whatever CLIP says of it."""
+"""A picture whose values span less than this is empty, whatever CLIP says about it."""
 
 
 def as_seen(images: torch.Tensor) -> list[Image.Image]:
-    """Pictures as a person would see them: in 8 bits.
+    """Convert pictures as a person would see them: to 8 bits.
 
     Args:
         images: Shape (batch, 3, height, width), values 0 to 1.
@@ -30,7 +30,7 @@ def as_seen(images: torch.Tensor) -> list[Image.Image]:
 def refuse_degenerate(images: torch.Tensor) -> None:
     """Raise MeasurementError if a picture is non-finite, black or of one colour.
 
-    CLIP does not see this: a black picture can score higher than a good one.
+    CLIP does not notice: a black picture can score higher than a good one.
 
     Args:
         images: Shape (batch, 3, height, width), values 0 to 1.
@@ -40,7 +40,7 @@ def refuse_degenerate(images: torch.Tensor) -> None:
         raise MeasurementError("non-finite pictures: at least one holds NaN or infinity")
     if bool((flat.amax(dim=1) < FLAT).any()):
         raise MeasurementError("black pictures: at least one is black all over")
-    # Per channel, as one colour all over still differs between channels.
+    # Per channel, as a picture of one colour still differs between channels.
     channels = images.flatten(start_dim=2).float()
     if bool(((channels.amax(dim=2) - channels.amin(dim=2)).amax(dim=1) < FLAT).any()):
         raise MeasurementError("constant pictures: at least one is of one colour all over")

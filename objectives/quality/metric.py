@@ -1,4 +1,4 @@
-"""A metric: one way to say what acceleration costs in quality."""
+"""A metric: one way to express what acceleration costs in quality."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Embeddings = NDArray[np.float32]
 """Shape (pictures, width), each row of length 1."""
 
 Need = Literal["embeddings", "pictures", "prompts", "pairs"]
-"""What a metric looks at.
+"""A metric's input.
 
 With `pairs` it compares each picture with the baseline's picture of the same prompt and seed;
-without, it scores each picture by itself. The scorer's `embeddings` are kept of every baseline, so
-a metric that goes by them is measured on all pictures; any other one where both pictures are drawn,
-in the timed pairs.
+without, it scores each picture by itself. Every baseline keeps the scorer's `embeddings`, so a
+metric that uses them is measured on all pictures; any other metric only where both pictures are
+drawn, in the timed pairs.
 """
 
 
@@ -36,10 +36,10 @@ class Use:
     """Where a metric is to be used.
 
     Attributes:
-        prompts: What is drawn.
+        prompts: The prompts to draw.
         scorer: The scorer's name in the protocol.
-        height: Of the pictures, in pixels.
-        width: The same.
+        height: Height of the pictures, in pixels.
+        width: Their width, in pixels.
     """
 
     prompts: Sequence[str]
@@ -50,16 +50,16 @@ class Use:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Some pictures of a trial, beside the baseline's of the same prompts and seeds.
+    """Some pictures of a trial, with the baseline's of the same prompts and seeds.
 
     Attributes:
         prompts: The pictures' prompts.
-        prompt_embeddings: Theirs, by the scorer.
-        embeddings: The pictures', by the scorer.
+        prompt_embeddings: The prompts' embeddings, by the scorer.
+        embeddings: The pictures' embeddings, by the scorer.
         baseline_embeddings: Those of the baseline's pictures.
         embed: Embeds any texts, by the scorer.
         pictures: Shape (batch, 3, height, width), values 0 to 1; None outside the pairs.
-        baseline_pictures: The same of the baseline.
+        baseline_pictures: The same for the baseline.
     """
 
     prompts: Sequence[str]
@@ -90,15 +90,15 @@ class Weights:
 
 
 class Metric(ABC):
-    """One way to say what acceleration costs in quality.
+    """One way to express what acceleration costs in quality.
 
     Attributes:
-        name: In budgets, in JSON, in databases.
-        title: For people.
-        more_is_better: The direction of its values; a loss is always the better the smaller.
-        needs: What it looks at.
-        default_budget: The greatest loss that is allowed where nobody says another; None is any.
-        loads: What it loads besides the scorer; empty if nothing.
+        name: The name in budgets, JSON and databases.
+        title: The name for people.
+        more_is_better: The direction of its values; of a loss, less is always better.
+        needs: Its input.
+        default_budget: The greatest loss allowed if nobody chooses one; None allows any.
+        loads: What it loads in addition to the scorer; empty if nothing.
     """
 
     name: ClassVar[str]
@@ -109,11 +109,11 @@ class Metric(ABC):
     loads: ClassVar[str] = ""
 
     def why_not(self, use: Use) -> str:
-        """Why it cannot be used there; empty if it can. Nothing is loaded to tell."""
+        """Why it cannot be used there; empty if it can. Deciding that loads nothing."""
         return ""
 
     def place(self, given: Path | None) -> Path | None:
-        """Tell where its model is loaded from; nothing is loaded or fetched.
+        """Find where its model is loaded from; nothing is loaded or fetched.
 
         Args:
             given: The file or folder that a person names; None looks where its library keeps it.
@@ -122,14 +122,14 @@ class Metric(ABC):
             None if it has no model of its own.
 
         Raises:
-            InputError: If it is not there, or a package that the model needs is not.
+            InputError: If it is not there, or a package that the model needs is missing.
         """
         if given is not None:
             raise InputError(f"--weights {self.name}: {self.title} has no weights; leave it out")
         return None
 
     def find(self, given: Path | None) -> Weights | None:
-        """Tell from which content its model is loaded; `place` says more."""
+        """Find the content from which its model is loaded; see `place`."""
         self.place(given)
         return None
 
@@ -137,7 +137,7 @@ class Metric(ABC):
         """The metric with its model in memory.
 
         Args:
-            weights: What `find` found.
+            weights: The result of `find`.
             device: Where it computes.
 
         Raises:
@@ -147,7 +147,7 @@ class Metric(ABC):
 
     @property
     def held_mib(self) -> float:
-        """The memory of the study's device that its model takes."""
+        """The memory of the study's device that its model takes, in MiB."""
         return 0.0
 
     @abstractmethod
@@ -155,11 +155,11 @@ class Metric(ABC):
         """A finite value for each picture."""
 
     def lost(self, value: float) -> float:
-        """What a picture with this value lost against the baseline's, 0 or more; of pairs only."""
+        """The loss of a picture with this value against the baseline's, 0 or more; pairs only."""
         return 1 - value if self.more_is_better else value
 
     def losses(self, values: Sequence[float], baseline: Sequence[float]) -> list[float]:
-        """What each picture lost; their mean is the loss.
+        """Compute the loss of each picture; their mean is the loss.
 
         Args:
             values: A value for each picture.
@@ -178,14 +178,14 @@ class Metric(ABC):
         Args:
             values: A value for each picture.
             baseline: The baseline's values of the same prompts; empty for a metric of pairs.
-            confidence: How sure the interval is to be, in (0, 1).
+            confidence: The confidence of the interval, in (0, 1).
 
         Returns:
-            The mean of what the pictures lost; of a metric that scores each picture by itself, the
+            The mean loss of the pictures; for a metric that scores each picture by itself, the
             relative loss of the mean.
         """
         if "pairs" in self.needs:
             found = mean_loss(self.losses(values, baseline), confidence)
-            # No picture is nearer to the baseline's than that one itself.
+            # No picture is nearer to the baseline's than the baseline's own.
             return replace(found, low=max(found.low, 0.0))
         return relative_loss(baseline, values, confidence)

@@ -23,8 +23,8 @@ class Loaded:
 
     Attributes:
         model: The module, on the study's device, in fp32.
-        prepare: What makes the model's input of a PIL picture.
-        tokenize: What makes its input of prompts.
+        prepare: Makes the model's input from a PIL picture.
+        tokenize: Makes its input from prompts.
     """
 
     model: Any
@@ -35,12 +35,12 @@ class Loaded:
 class ModelMetric(Metric):
     """A metric whose model is loaded from files.
 
-    The files are those that a person names, or else those that the model's library fetched before.
-    accelfront fetches none itself: what a figure was measured with is known before anything loads.
+    The files are those that a person names, or otherwise those that the model's library fetched
+    before. accelfront fetches none itself: a figure's files are known before any is loaded.
 
     Attributes:
-        loads: The model, its file and the size of that.
-        fetched_by: The command that fetches it to where it is looked for.
+        loads: The model, its file and that file's size.
+        fetched_by: The command that fetches it to the place where it is looked for.
     """
 
     fetched_by: ClassVar[str]
@@ -58,11 +58,11 @@ class ModelMetric(Metric):
         """Load the model on torch's default device.
 
         Args:
-            path: What `find` found.
+            path: The path that `find` found.
         """
 
     def files(self, path: Path) -> Mapping[str, Path]:
-        """What is read of a file or a folder, by the names that count in its fingerprint.
+        """The files to read, by the names that count in its fingerprint.
 
         Raises:
             InputError: If it is not what the metric takes.
@@ -109,7 +109,7 @@ class ModelMetric(Metric):
 
     @property
     def in_memory(self) -> Loaded:
-        """The model; it is there whenever pictures are."""
+        """The model; it is loaded whenever there are pictures."""
         assert self._loaded is not None
         return self._loaded
 
@@ -123,5 +123,5 @@ class ModelMetric(Metric):
         fill(module, read_state_dict(part, file, remedy), part, file, remedy)
 
     def refusal(self, path: Path, reason: str) -> InputError:
-        """What to raise of a file or folder that is not what the metric takes."""
+        """The error for a file or folder that is not what the metric takes."""
         return InputError(f"--weights {self.name}={path}: {reason}; give {self.loads}")

@@ -1,4 +1,4 @@
-"""The picture grids of a trial: what acceleration does to a few pictures, at a glance."""
+"""The picture grids of a trial: the effect of acceleration on a few pictures, at a glance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import torch
 
 MAX_PICTURES = 4
-"""More would be too small to judge side by side."""
+"""More pictures would be too small to judge side by side."""
 
 SIDE_PX = 256
 """The longer side of a picture in the grid."""
 
 MAX_BYTES = 150_000
-"""Databases of thousands of trials are common, and each trial has a grid."""
+"""Limit of a grid's size: databases of thousands of trials are common, and each trial has one."""
 
 GAP_PX = 4
 
@@ -34,7 +34,7 @@ class PictureGrid:
 
     @property
     def places(self) -> list[int]:
-        """The pictures' places in the protocol, from left to right."""
+        """The pictures' indices in the protocol, from left to right."""
         return list(self._columns)
 
     def add(self, indices: range, baseline: torch.Tensor, accelerated: torch.Tensor) -> None:
@@ -43,7 +43,7 @@ class PictureGrid:
         They are copied, so that none stays on the device.
 
         Args:
-            indices: The pictures' places in the protocol; one that is there already is passed over.
+            indices: The pictures' indices in the protocol; known ones are skipped.
             baseline: Shape (batch, 3, height, width), values 0 to 1.
             accelerated: Same shape; the same prompts and seeds.
         """
@@ -60,13 +60,13 @@ class PictureGrid:
         accelerated: torch.Tensor,
         losses: Mapping[int, float],
     ) -> None:
-        """Take those pictures of a pair of batches that lost more than what is there.
+        """Take those pictures of a pair of batches that lost more than the present ones.
 
         Args:
-            indices: As `add` takes them; so are the next two.
+            indices: As in `add`.
             baseline: The baseline's pictures.
             accelerated: The accelerated ones.
-            losses: What each picture lost, by its place; of those here and of all taken before.
+            losses: The loss of each picture by index; of these and of all taken before.
         """
         worst = sorted({*indices, *self._columns}, key=lambda index: -losses[index])[:MAX_PICTURES]
         taken = {

@@ -18,13 +18,13 @@ MOST = 0.5
 class PreferenceMetric(ModelMetric):
     """A score of each picture by itself, for its prompt.
 
-    Only the difference of two scores of one prompt means anything: these models were trained so
+    Only the difference between two scores of one prompt has a meaning: these models were trained so
     that its logistic function is the chance that people prefer the one picture (Bradley-Terry). A
-    score has no natural zero and may be negative, so the share of a mean that is lost would be
-    nonsense.
+    score has no natural zero and may be negative, so a relative loss of a mean would have no
+    meaning.
 
     Attributes:
-        logits: What a difference of 1 counts in the logistic function.
+        logits: How much a difference of 1 counts in the logistic function.
     """
 
     logits: ClassVar[float] = 1.0
@@ -32,18 +32,18 @@ class PreferenceMetric(ModelMetric):
     needs = frozenset({"pictures", "prompts"})
 
     def losses(self, values: Sequence[float], baseline: Sequence[float]) -> list[float]:
-        """By how much more than half the baseline's picture would be preferred to each.
+        """By how much more than half of the time people would prefer the baseline's picture.
 
-        0 is no preference, 5% says that people would take the baseline's picture 55 times of 100,
-        50% is always; a negative loss says that they would prefer the accelerated one.
+        0 is no preference, 5% means that people would choose the baseline's picture 55 times out of
+        100, 50% always; a negative loss means that they would prefer the accelerated one.
         """
         ahead = self.logits * (np.asarray(baseline) - np.asarray(values))
-        # The logistic function less one half, which cannot overflow so.
+        # The logistic function minus one half, written so that it cannot overflow.
         return [float(each) for each in np.tanh(ahead / 2) / 2]
 
     def loss(
         self, values: Sequence[float], baseline: Sequence[float], confidence: float = CONFIDENCE
     ) -> Estimate:
-        """See `Metric.loss`: the mean of what the pictures lost."""
+        """See `Metric.loss`: the mean loss of the pictures."""
         found = mean_loss(self.losses(values, baseline), confidence)
         return replace(found, low=max(found.low, -MOST), high=min(found.high, MOST))

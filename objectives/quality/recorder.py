@@ -1,4 +1,4 @@
-"""What the metrics of one trial say of its pictures so far."""
+"""What the metrics of one trial say about its pictures so far."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from storage.records.measurement import MetricResult
 
 
 class QualityRecorder:
-    """The values of every metric, by the place of the picture's prompt.
+    """The values of every metric, by the index of the picture's prompt.
 
     A picture that is drawn again counts once.
 
     Attributes:
-        values: By metric and place.
-        baseline: The same of the baseline, for metrics that score each picture by itself.
+        values: Values by metric and index.
+        baseline: The same for the baseline, for metrics that score each picture by itself.
     """
 
     def __init__(self, metrics: Sequence[Metric] = ()) -> None:
         """Begin with nothing.
 
         Args:
-            metrics: What to record.
+            metrics: The metrics to record.
         """
         self._metrics = {each.name: each for each in metrics}
         self.values: dict[str, dict[int, float]] = {each.name: {} for each in metrics}
@@ -37,7 +37,7 @@ class QualityRecorder:
         """Record some pictures.
 
         Args:
-            places: Of their prompts in the protocol.
+            places: Indices of their prompts in the protocol.
             drawn: The pictures; without those of a pair, metrics that need them record nothing.
 
         Raises:
@@ -55,19 +55,19 @@ class QualityRecorder:
         return _in_order(self.values[name])
 
     def losses(self, name: str) -> dict[int, float]:
-        """What each picture lost by a metric that was recorded, by the place of its prompt."""
+        """The loss of each picture in a recorded metric, by the index of its prompt."""
         places = sorted(self.values[name])
         losses = self._metrics[name].losses(self.in_order(name), _in_order(self.baseline[name]))
         return dict(zip(places, losses, strict=True))
 
     def loss(self, name: str, confidence: float = CONFIDENCE) -> Estimate | None:
-        """The loss in a metric so far; None if no picture tells of it."""
+        """The loss in a metric so far; None if no picture shows it."""
         values = self.in_order(name)
         baseline = _in_order(self.baseline[name])
         return self._metrics[name].loss(values, baseline, confidence) if values else None
 
     def results(self) -> dict[str, MetricResult]:
-        """What there is to say of each metric that has a value."""
+        """The result of each metric that has a value."""
         found = ((name, self.loss(name)) for name in self._metrics)
         return {name: self._result(name, loss) for name, loss in found if loss is not None}
 
@@ -76,7 +76,7 @@ class QualityRecorder:
         return MetricResult(
             value=float(np.mean(values)),
             loss=loss.value,
-            # One picture alone has no interval.
+            # A single picture has no interval.
             loss_ci=(loss.low, loss.high) if len(values) > 1 else None,
             samples=len(values),
         )

@@ -33,9 +33,9 @@ class ScorerSource:
     """An open_clip model that can be loaded.
 
     Attributes:
-        name: Its identity for the protocol; of files with their fingerprint.
-        architecture: What open_clip calls the architecture, or `local-dir:FOLDER`.
-        pretrained: A tag of open_clip's, or a checkpoint file.
+        name: Its identity for the protocol; files add their fingerprint.
+        architecture: open_clip's name of the architecture, or `local-dir:FOLDER`.
+        pretrained: A tag of open_clip, or a checkpoint file.
     """
 
     name: str
@@ -86,7 +86,7 @@ def find_scorer(given: str) -> ScorerSource:
 
 
 def _check_within_reach(architecture: str, tag: str) -> None:
-    """Say in one line what open_clip would take a minute of attempts to say."""
+    """Fail in one line where open_clip would try for a minute first."""
     import open_clip
 
     config = open_clip.get_pretrained_cfg(architecture, tag)
@@ -109,7 +109,7 @@ def _check_known(given: str, known: list[str], what: str) -> None:
 
 
 def foreign_doubt(source: ScorerSource, pipeline: str, own_scorer: str) -> str:
-    """Say whether a scorer is known not to know what a pipeline draws; empty if it is not.
+    """Say that a scorer does not know what a pipeline draws; empty if nothing suggests so.
 
     Args:
         source: The scorer.
@@ -125,14 +125,14 @@ def foreign_doubt(source: ScorerSource, pipeline: str, own_scorer: str) -> str:
 
 
 class Scorer:
-    """An open_clip model that tells how well pictures fit their prompts."""
+    """An open_clip model that scores how well pictures fit their prompts."""
 
     def __init__(self, source: ScorerSource, device: torch.device) -> None:
         """Load the model.
 
         Args:
-            source: What `find_scorer` found.
-            device: Where it computes; in fp32 everywhere: scoring is never the cost.
+            source: The result of `find_scorer`.
+            device: Where it computes; always in fp32, as scoring never costs much.
 
         Raises:
             LoadError: If it cannot be loaded.
@@ -148,7 +148,7 @@ class Scorer:
             self._tokenize = _tokenizer(source.architecture)
             self._model.eval()
             self._device = device
-            # Now, as what does not fit together shows only in use.
+            # Checked now, as parts that do not fit together only show in use.
             tried = [self.embed_prompts(["a picture"]), self.embed_images(torch.zeros(1, 3, 8, 8))]
             if not np.isfinite(tried).all():
                 raise ArithmeticError("its weights make NaN or infinity of a picture or a prompt")
@@ -171,7 +171,7 @@ class Scorer:
         return cut_off_by_scorer(self._tokenize, prompts)
 
     def embed_prompts(self, prompts: Sequence[str]) -> Embeddings:
-        """Embed prompts; what exceeds the text encoder's length is cut off, as CLIP does."""
+        """Embed prompts; the part beyond the text encoder's length is cut off, as CLIP does."""
         import torch
 
         with torch.inference_mode():
@@ -183,10 +183,10 @@ class TextEmbeddings:
     """Embeds texts with a scorer, each of them once."""
 
     def __init__(self, scorer: Scorer) -> None:
-        """Begin with none.
+        """Begin without any.
 
         Args:
-            scorer: What embeds.
+            scorer: Embeds the texts.
         """
         self._scorer = scorer
         self._known: dict[str, NDArray[np.float32]] = {}
@@ -200,7 +200,7 @@ class TextEmbeddings:
 
 
 def _load(source: ScorerSource, device: torch.device) -> tuple[Any, Any]:
-    """The model and what makes its input of a picture."""
+    """The model and the function that makes its input from a picture."""
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
@@ -227,7 +227,7 @@ def _tokenizer(architecture: str) -> Any:
 
 @contextmanager
 def _told(place: str | Path, why: str = "") -> Iterator[None]:
-    """Tell in one line what open_clip and its libraries raise, which has no end of kinds."""
+    """Report in one line any error of open_clip and its libraries, of which there is no end."""
     try:
         yield
     except LoadError:
@@ -249,7 +249,7 @@ def empty_model(architecture: str, device: torch.device) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have nobody log a warning."""
+    """Suppress all warnings in logs."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Scorers that lie in files: what of them reaches a loader, and what is refused before."""
+"""Scorers in files: which of their contents reach a loader, and which are refused before."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ ALLOWED = {
     "act_kwargs": "approximate",
     "norm_kwargs": "eps",
 }
-"""The keys of an open_clip_config.json that reach a constructor (open_clip 3.3), by their section.
+"""The keys of an open_clip_config.json that reach a constructor (open_clip 3.3), by section.
 
-Left out is what names code, files or places on the network, as `hf_model_name` does; what
-`timm_model_pretrained` says is overruled when a model is made without weights.
+Keys that name code, files or places on the network are left out, such as `hf_model_name`; a model
+that is made without weights ignores `timm_model_pretrained`.
 """
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model")
-"""What a tokenizer of transformers keeps its words in."""
+"""Files in which a tokenizer of transformers keeps its vocabulary."""
 
 PREFERRED = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 """The weights of a folder that has several files of tensors, as open_clip names them."""
 
 
 def scorer_weights(folder: Path) -> Path:
-    """Check a scorer's folder, and tell which file holds its weights.
+    """Check a scorer's folder, and find the file that holds its weights.
 
     Args:
         folder: A folder with open_clip_config.json.
@@ -77,22 +77,22 @@ def scorer_weights(folder: Path) -> Path:
 
 
 def check_checkpoint(file: Path) -> None:
-    """Refuse a checkpoint that is no whole safetensors file, or holds nothing.
+    """Refuse a checkpoint that is incomplete, no safetensors file, or empty.
 
     Raises:
-        LoadError: If it is none.
+        LoadError: If it is one of these.
     """
     if not tensor_shapes(PART, file):
         raise LoadError(PART, file, "it holds no tensors", REMEDY)
 
 
 def _check_tokenizer(folder: Path, text_cfg: Mapping[str, Any]) -> None:
-    """Refuse a tokenizer that brings code, or has no words."""
+    """Refuse a tokenizer that brings code, or has no vocabulary."""
     for path in sorted(folder.glob("*.json")):
         if path.name not in (CONFIG, "tokenizer.json") and "auto_map" in _read(path):
             raise LoadError(PART, path, "its auto_map names code, and none is run", REMEDY)
     words = [file for name in VOCABULARIES for file in folder.glob(name)]
-    # transformers makes an empty tokenizer of nothing, to which all prompts are one.
+    # transformers makes an empty tokenizer of nothing, to which all prompts are equal.
     if text_cfg.get("hf_tokenizer_name") and not words:
         raise LoadError(PART, folder, "its tokenizer has no words (tokenizer.json)", REMEDY)
 
@@ -110,7 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_section(config: Path, section: str, content: Mapping[str, Any]) -> None:
-    """Refuse a key that is not allowed where it stands, and a value that is more than data."""
+    """Refuse a key in the wrong place, and a value that is more than data."""
     allowed = ALLOWED[section].split()
     for key, value in content.items():
         where = f"{section}.{key}" if section else key
@@ -122,13 +122,13 @@ def _check_section(config: Path, section: str, content: Mapping[str, Any]) -> No
         elif not _is_plain(value) or (key in ALLOWED and value is not None):
             raise LoadError(PART, config, f"{where} has a value of another form", REMEDY)
     name = content.get("timm_model_name")
-    # With a colon it is a place on the network or a folder.
+    # A name with a colon is a place on the network or a folder.
     if name is not None and not re.fullmatch(r"\w[\w.]*", str(name)):
         raise LoadError(PART, config, f"{section}.timm_model_name is no name of timm's own", REMEDY)
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a value is a number, a word, nothing, or a list of such."""
+    """Whether a value is a number, a word, None, or a list of these."""
     if isinstance(value, list):
         return len(value) <= 8 and not any(isinstance(each, list | dict) for each in value)
     return not isinstance(value, dict)

@@ -1,1 +1,1 @@
-"""How pictures are to be drawn where a person wants them otherwise than the pipeline has them."""
+"""How to draw pictures if a person wants them to differ from the pipeline's own settings."""

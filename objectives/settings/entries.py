@@ -1,4 +1,4 @@
-"""Settings of a generation as files have them: keys with values, in sweeps and in tasks."""
+"""Settings of a generation as keys with values, as in sweep and task files."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def read_entries(entries: Mapping[str, Any], folder: Path | None = None) -> Gene
     """Read settings from the keys and values of a file.
 
     Args:
-        entries: Values by some of `KEYS`; None says nothing.
-        folder: Where relative paths start; None is the working folder.
+        entries: Values by some of `KEYS`; None sets nothing.
+        folder: Where relative paths start; None means the working folder.
 
     Raises:
         InputError: If a value is not what it should be; the text begins with its key.

@@ -1,4 +1,4 @@
-"""The settings of a generation that a person chooses; what is not chosen is the pipeline's own."""
+"""The settings of a generation that a person chooses; the pipeline decides all others."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SIDES = range(8, 8193)
 MOST_GUIDANCE = 1000
 
 MOST_SCALE = 100
-"""Of a LoRA; pictures fall to pieces long before."""
+"""Limit of a LoRA's scale; pictures fall to pieces long before."""
 
 MOST_CHARACTERS = 2000
-"""Of a negative prompt; no pipeline reads as many."""
+"""Limit of a negative prompt's characters; no pipeline reads as many."""
 
 
 Setting = bool | int | float | str
@@ -52,12 +52,12 @@ class GenerationSettings:
     """How pictures are drawn.
 
     Attributes:
-        guidance_scale: Classifier-free guidance is on above 1; None is the pipeline's own.
-        size: (width, height) in pixels; None is the size that the model was made for.
-        dtype: Of the weights; None is the family's own on the device.
+        guidance_scale: Classifier-free guidance is on above 1; None means the pipeline's own.
+        size: (width, height) in pixels; None means the size that the model was made for.
+        dtype: Type of the weights; None means the family's own on the device.
         negative_prompt: What pictures are guided away from; empty for nothing.
-        scheduler_options: Arguments of the scheduler that are to be others, by name.
-        loras: What is fused into the weights, in that order.
+        scheduler_options: Arguments of the scheduler to change, by name.
+        loras: The LoRAs to fuse into the weights, in that order.
     """
 
     guidance_scale: float | None = None
@@ -71,7 +71,7 @@ class GenerationSettings:
         """Check what can be checked without a model and without a device.
 
         Raises:
-            InputError: If a value is none that any pipeline can take.
+            InputError: If no pipeline can take a value.
         """
         guidance, text = self.guidance_scale, self.negative_prompt
         if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
@@ -106,7 +106,7 @@ class GenerationSettings:
         return [lora.path for lora in self.loras]
 
     def over(self, other: GenerationSettings) -> GenerationSettings:
-        """These settings, and those of another where these say nothing."""
+        """These settings, completed by those of another."""
         own = {name: getattr(self, name) for name in vars(self)}
         return replace(other, **{name: each for name, each in own.items() if each or each == 0.0})
 
@@ -119,15 +119,15 @@ class GenerationSettings:
         return tuple(find_lora(lora.path, lora.scale) for lora in self.loras)
 
     def guidance_with(self, entry: PipelineEntry) -> float:
-        """The guidance scale, of a pipeline of the catalogue."""
+        """The guidance scale for a pipeline of the catalogue."""
         return entry.guidance_scale if self.guidance_scale is None else self.guidance_scale
 
     def size_with(self, entry: PipelineEntry, architecture: Architecture) -> tuple[int, int]:
-        """(height, width) in pixels, of a model of a pipeline of the catalogue."""
+        """(height, width) in pixels for a model of a pipeline of the catalogue."""
         return entry.size_with(architecture) if self.size is None else self.size[::-1]
 
     def dtype_with(self, entry: PipelineEntry, device: torch.device) -> Dtype:
-        """The type of the weights, of a pipeline on a device.
+        """The type of the weights for a pipeline on a device.
 
         Raises:
             InputError: If the device does not compute in it.
@@ -140,7 +140,7 @@ class GenerationSettings:
         return self.dtype or entry.family.dtype_on(device)
 
     def check_used(self, profile: Profile) -> None:
-        """Check that the model takes the negative prompt in.
+        """Check that the model uses the negative prompt.
 
         Raises:
             InputError: If it does not, as it is not guided by halves.
@@ -153,10 +153,10 @@ class GenerationSettings:
 
 
 def usable_dtype(dtype: Dtype, device: torch.device) -> Dtype:
-    """The type in which weights measured in another are drawn with on a device.
+    """Choose the type of the weights on a device for weights measured in another.
 
     Args:
-        dtype: As it was measured.
-        device: Where pictures are drawn; on a CPU half precision is no faster and less is exact.
+        dtype: The type in the measurement.
+        device: Where pictures are drawn; on a CPU half precision is less exact and no faster.
     """
     return "float32" if dtype == "float16" and device.type == "cpu" else dtype

@@ -1,4 +1,4 @@
-"""The settings that a stored study was measured under, where they are not the pipeline's own."""
+"""The settings of a stored study that differ from the pipeline's own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from storage.records.study import Study
 
 
 def settings_of(study: Study) -> GenerationSettings:
-    """The settings of a study that are not the pipeline's own.
+    """The settings of a study that differ from the pipeline's own.
 
-    The catalogue may know the pipeline no more. Another model is taken to have the size of the
+    The catalogue may no longer know the pipeline. Another model is assumed to have the size of the
     catalogue's own one.
 
     Args:
@@ -41,14 +41,14 @@ def settings_of(study: Study) -> GenerationSettings:
 
 
 def measured_otherwise(study: Study, asked: GenerationSettings) -> str:
-    """Why a study does not have the settings that are asked for; empty if it has.
+    """Why a study does not have the requested settings; empty if it has.
 
     Args:
         study: The study.
-        asked: The settings; what they do not name may be any.
+        asked: The requested settings; those that it does not name may have any value.
 
     Raises:
-        InputError: If a LoRA that is asked for is not there.
+        InputError: If a requested LoRA does not exist.
     """
     protocol, names = study.protocol, asked.scheduler_options
     settings = {**study.scheduler_settings, **study.scheduler_options}
@@ -71,7 +71,7 @@ def measured_otherwise(study: Study, asked: GenerationSettings) -> str:
 
 
 def settings_note(study: Study) -> str:
-    """What to say of a study's settings: nothing if all are the pipeline's own."""
+    """Describe a study's settings; empty if all are the pipeline's own."""
     words = option_words(settings_of(study))
     return f"it was measured with {words}" if words else ""
 
@@ -82,7 +82,7 @@ def option_words(settings: GenerationSettings) -> str:
 
 
 def lora_path(study: Study, lora: Lora) -> Path:
-    """Where a LoRA of a study lay at last; its name alone where that was not kept."""
+    """The last known place of a study's LoRA; only its name if none was kept."""
     kept = study.files.get(lora.name)
     return Path(kept or f"{split_fingerprint(lora.name)[0]}.safetensors")
 

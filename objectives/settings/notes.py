@@ -1,4 +1,4 @@
-"""What to say of a generation that works and may not be what was meant."""
+"""Notes on a generation that works but may not be what was meant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONSISTENCY = ("LCMScheduler", "TCDScheduler")
 NAMES = re.compile(r"(?<![a-z])(turbo|lightning|lcm|hyper-?sd(xl)?)(?![a-z])", re.IGNORECASE)
 
 MOST_STEPS, MOST_GUIDANCE = 8, 2
-"""Of what model cards of distilled models give: SDXL-Turbo 1 to 4 steps and no guidance,
+"""From model cards of distilled models: SDXL-Turbo has 1 to 4 steps and no guidance,
 SDXL-Lightning 1 to 8 and none, LCM-LoRA 4 to 8 and a guidance of 1 to 2."""
 
 
@@ -28,13 +28,13 @@ def generation_notes(
     loras: Sequence[FoundLora],
     device: str,
 ) -> tuple[str, ...]:
-    """What a person should know of how pictures are drawn, a line each.
+    """What a person should know about how pictures are drawn, a line each.
 
     Args:
-        combination: What is accelerated.
+        combination: The combination to accelerate.
         protocol: How it is measured.
         architecture: What the model's configurations say.
-        loras: What is fused into its weights.
+        loras: The LoRAs fused into its weights.
         device: The kind of device.
     """
     notes = [
@@ -55,11 +55,11 @@ def generation_notes(
 
 
 def why_distilled(architecture: Architecture, protocol: Protocol) -> str:
-    """What tells that a model was distilled to few steps; empty if nothing does.
+    """Evidence that a model was distilled to few steps; empty if there is none.
 
     Args:
         architecture: What the model's configurations say.
-        protocol: What it and its LoRAs are called, and its size.
+        protocol: Names the model and its LoRAs, and the size.
     """
     names = [protocol.model, *(lora.name for lora in protocol.loras)]
     config = architecture.scheduler
@@ -69,7 +69,7 @@ def why_distilled(architecture: Architecture, protocol: Protocol) -> str:
     profile = architecture.profile(protocol.height, protocol.width)
     if profile.few_steps:
         return "it takes no guidance in, as FLUX.1-schnell does not"
-    # A transformer that takes it in, as FLUX.1-dev does, was distilled from guidance alone.
+    # A transformer with such an input, like FLUX.1-dev, was distilled only from guidance.
     if profile.guidance != "halves" and profile.down_resnets:
         return "it takes the guidance as an input, as latent consistency models do"
     if own.startswith("Euler") and config.get("timestep_spacing") == "trailing":

@@ -55,7 +55,7 @@ def read_settings(
 
 
 def setting_words(settings: GenerationSettings) -> list[tuple[str, str]]:
-    """The options that ask for settings, with their values; `read_settings` reads them back."""
+    """The options that give these settings, with their values; `read_settings` reads them back."""
     guidance, size, dtype = settings.guidance_scale, settings.size, settings.dtype
     given: dict[str, str | None] = {
         "--guidance": None if guidance is None else number_words(guidance),
@@ -72,7 +72,7 @@ def setting_words(settings: GenerationSettings) -> list[tuple[str, str]]:
 
 
 def read_size(text: str) -> tuple[int, int]:
-    """(width, height) of a size such as 1216x832.
+    """Read a size such as 1216x832 as (width, height).
 
     Raises:
         InputError: If it is none.
@@ -86,7 +86,7 @@ def read_size(text: str) -> tuple[int, int]:
 
 
 def read_dtype(text: str) -> Dtype:
-    """The type of weights of a name.
+    """Look up a type of weights by name.
 
     Raises:
         InputError: If there is none such.
@@ -99,7 +99,7 @@ def read_dtype(text: str) -> Dtype:
 
 
 def read_value(text: str) -> Setting:
-    """The value that a text is: true or false, a number, or else the text."""
+    """Read a value from text: true or false, a number, or otherwise the text itself."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     with suppress(ValueError):
@@ -110,12 +110,12 @@ def read_value(text: str) -> Setting:
 
 
 def value_words(value: Setting) -> str:
-    """A value as `read_value` reads it."""
+    """Write a value as `read_value` reads it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read_lora(text: str) -> AskedLora:
-    """A LoRA and its scale, such as style.safetensors:0.8; without a scale it is 1."""
+    """Read a LoRA and its scale, such as style.safetensors:0.8; without a scale it is 1."""
     path, colon, scale = text.rpartition(":")
     with suppress(ValueError):
         if colon:
@@ -124,7 +124,7 @@ def read_lora(text: str) -> AskedLora:
 
 
 def lora_words(lora: AskedLora) -> str:
-    """A LoRA as `read_lora` reads it."""
+    """Write a LoRA as `read_lora` reads it."""
     needs_scale = lora.scale != 1 or ":" in str(lora.path)
     return f"{lora.path}:{number_words(lora.scale)}" if needs_scale else str(lora.path)
 
@@ -150,5 +150,5 @@ def dtype_words(dtype: Dtype) -> str:
 
 
 def number_words(number: float) -> str:
-    """A number in digits, all of them, and no more than it needs."""
+    """A number with all its digits, and no more characters than needed."""
     return repr(number).removesuffix(".0")

@@ -29,7 +29,7 @@ def find_device(name: str) -> torch.device:
     """Find the device to measure on.
 
     Args:
-        name: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
+        name: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
 
     Raises:
         InputError: If the name is another one or the device is not there.
@@ -59,17 +59,17 @@ def device_name(device: torch.device) -> str:
 
 
 def is_cpu(name: str) -> bool:
-    """Whether a device's name, as `device_name` gives it, is that of a CPU."""
+    """Whether a device's name, from `device_name`, is that of a CPU."""
     return name.endswith("threads)")
 
 
 def names_meant(wanted: str) -> re.Pattern[str]:
-    """Match the names of the devices that are meant, as `device_name` gives them; without torch.
+    """Match the names of the devices that are meant, as `device_name` writes them; without torch.
 
     A CPU matches with any number of threads, unless a name gives it.
 
     Args:
-        wanted: `auto` (this machine's GPUs where it has any, else its CPU), `cpu`, `cuda` or
+        wanted: `auto` (this machine's GPUs if it has any, otherwise its CPU), `cpu`, `cuda` or
             `cuda:N` (any GPU of this machine); everything else is a name itself.
     """
     kind = wanted.partition(":")[0]
@@ -82,28 +82,28 @@ def names_meant(wanted: str) -> re.Pattern[str]:
 
 
 def is_cpu_meant(wanted: str) -> bool:
-    """Whether a device asked for, as above, is this machine's CPU."""
+    """Whether a requested device, as in `names_meant`, is this machine's CPU."""
     return wanted == "cpu" or (wanted == "auto" and not _gpu_models())
 
 
 def driver_version(device: torch.device) -> str:
-    """The GPU driver's version; empty on a CPU or where nvidia-smi is missing."""
+    """The GPU driver's version; empty on a CPU or if nvidia-smi is missing."""
     if device.type != "cuda":
         return ""
     return (_nvidia_smi(device, "--query-gpu=driver_version") or [""])[0]
 
 
 def is_shared(device: torch.device) -> bool:
-    """Whether another process is seen to compute on this GPU now; always False on a CPU."""
+    """Whether another process is seen computing on this GPU now; always False on a CPU."""
     if device.type != "cuda":
         return False
     return len(_nvidia_smi(device, "--query-compute-apps=pid")) > 1
 
 
 def is_throttled(device: torch.device) -> bool:
-    """Whether this GPU holds its clock down for heat or lack of power now; False on a CPU.
+    """Whether this GPU lowers its clock for heat or lack of power now; False on a CPU.
 
-    The cap on its own power, which a busy GPU is at all the time, does not count.
+    Its own power cap, which a busy GPU meets all the time, does not count.
     """
     if device.type != "cuda":
         return False
@@ -113,11 +113,11 @@ def is_throttled(device: torch.device) -> bool:
 
 
 def timed(device: torch.device, call: Callable[[], Result]) -> tuple[Result, float]:
-    """Call and take the wall time, with the device idle before and after.
+    """Make a call and measure its wall time, with the device idle before and after.
 
     Args:
         device: Where the call computes.
-        call: What to time.
+        call: The call to time.
 
     Returns:
         The call's result and its duration in seconds.
@@ -144,9 +144,9 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_mib(device: torch.device) -> float | None:
-    """Most memory that tensors held since `reset_peak_memory`, in MiB; None on a CPU.
+    """Peak memory of tensors since `reset_peak_memory`, in MiB; None on a CPU.
 
-    A replayed CUDA graph works in memory that belongs to it whether tensors hold it or not.
+    A replayed CUDA graph works in memory that belongs to it, whether or not tensors hold it.
     """
     import torch
 
@@ -168,14 +168,14 @@ def _synchronize(device: torch.device) -> None:
 
 
 def _nvidia_smi(device: torch.device, query: str) -> list[str]:
-    """Lines that nvidia-smi prints of one GPU; none where it is missing or fails."""
+    """Lines that nvidia-smi prints about one GPU; none if it is missing or fails."""
     import torch
 
     return _ask_nvidia_smi(f"--id=GPU-{torch.cuda.get_device_properties(device).uuid}", query)
 
 
 def _gpu_models() -> list[str]:
-    """The models of this machine's GPUs, none if they are hidden from CUDA."""
+    """The models of this machine's GPUs; none if they are hidden from CUDA."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return []
     return _ask_nvidia_smi("--query-gpu=name")

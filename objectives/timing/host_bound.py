@@ -1,4 +1,4 @@
-"""The host-bound share: how much of its time a GPU waits for the host that hands it its work."""
+"""The host-bound share: how much of its time a GPU waits for the host that sends it its work."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 APART_S = 1e-3
 """Least time between two marks: it holds some 50 launches, far fewer than the thousand or so that
-can wait on a GPU, and asking costs a hundredth of it."""
+a GPU can queue, and a query costs a hundredth of it."""
 
 
 class HostBoundShare:
     """How long the GPU had work waiting, and how long it waited for its host.
 
     Attributes:
-        gpu_s: Seconds at whose end the GPU was still at what it had been handed before them.
-        host_s: Seconds at whose end it had done all that.
+        gpu_s: Seconds at whose end the GPU was still busy with the work from before them.
+        host_s: Seconds at whose end it had finished that work.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class HostBoundShare:
 
     @property
     def gpu_bound(self) -> float | None:
-        """One less the host-bound share, 0 to 1; None if nothing was watched."""
+        """1 minus the host-bound share, 0 to 1; None if nothing was watched."""
         watched = self.gpu_s + self.host_s
         return self.gpu_s / watched if watched else None
 
@@ -41,15 +41,15 @@ def watch_host(denoiser: Any, device: torch.device) -> Iterator[HostBoundShare]:
     Watching slows the denoiser a little, so do not time it meanwhile. Use it on a warm pipeline:
     the first call waits for kernels to be loaded and chosen.
 
-    The host hands the GPU its work ahead of time. Each block of the denoiser leaves a mark behind
-    its work; if the GPU has passed a mark when the host comes to the next one, it had run dry.
+    The host sends the GPU its work ahead of time. Each block of the denoiser leaves a mark behind
+    its work; if the GPU has passed a mark when the host reaches the next one, it had run dry.
 
     Args:
         denoiser: The module that predicts the noise.
         device: Where it computes; on a CPU nothing is watched.
 
     Yields:
-        What is seen; complete on leaving.
+        The observations; complete on leaving.
     """
     import torch
 

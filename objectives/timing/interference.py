@@ -1,4 +1,4 @@
-"""What from outside disturbs a measurement while it is made: noticed by asking the system."""
+"""Disturbances of a measurement from outside, noticed by asking the system."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import torch
 
 BUSY = 0.1
-"""Share of their time that threads wait for a CPU, from which on a latency is not to be trusted.
+"""Share of the threads' time spent waiting for a CPU, above which a latency is not trustworthy.
 
 On an idle machine it is under 0.01; an equal rival for every core makes it 0.5. A tenth can move a
-speedup by a tenth where it hits one half of the pairs only, twice what two processes differ by
-anyway.
+speedup by a tenth if it only hits one half of the pairs, twice the usual difference between two
+processes.
 """
 
 SEEN = ("shared", "throttled", "busy")
-"""What can be noticed of a trial by itself."""
+"""What can be noticed from one trial alone."""
 
 TASKS = Path("/proc/self/task")
 
@@ -51,7 +51,7 @@ class InterferenceMonitor:
         return self._waited_ns / max(1, self._ran_ns + self._waited_ns)
 
     def report(self, device: torch.device) -> list[str]:
-        """What was noticed.
+        """List what was noticed.
 
         Args:
             device: Where the pairs were timed, asked now.
@@ -67,8 +67,8 @@ class InterferenceMonitor:
 def _schedule() -> dict[str, tuple[int, int]]:
     """Nanoseconds that each of our threads ran, and waited for a CPU; empty if not on Linux.
 
-    Unlike the load of the machine this counts only what kept us from running, also where a
-    container has a share of its host's CPUs.
+    Unlike the load of the machine this counts only the waiting of our threads, also in a container
+    with a share of its host's CPUs.
     """
     found = {}
     # A thread may end while this is read.

@@ -1,1 +1,1 @@
-"""Training the embedded pipelines: what each is made of, and how it learns."""
+"""Training the embedded pipelines: their parts, and how they learn."""

@@ -26,18 +26,18 @@ EMPTY_SHARE: Final = 0.1
 """Share of training captions that are empty, so that guidance has an unconditional side."""
 
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""What a denoiser says of noisy latents (N, 4, 16, 16), timesteps (N,) and tokens (N, M)."""
+"""A denoiser's prediction for noisy latents (N, 4, 16, 16), timesteps (N,) and tokens (N, M)."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How a denoiser is trained, and where the earlier stages left what it builds on.
+    """How a denoiser is trained, and where the earlier stages left the models it builds on.
 
     Attributes:
         root: Folder that holds `scorer/` and `tiny-shapes/vae/`, and gets the pipeline's folder.
         device: Where to train.
         seed: Seed of the weights and of the data.
-        budget: How long.
+        budget: How long to train.
         pool: How many pictures are drawn and encoded beforehand.
         compiled: Whether the denoiser goes through `torch.compile`.
     """
@@ -67,18 +67,18 @@ class Setup:
         return scorer
 
     def compile(self, denoiser: Any) -> Any:
-        """Return the denoiser, compiled where asked for."""
+        """Return the denoiser, compiled if that was asked for."""
         return torch.compile(denoiser) if self.compiled else denoiser
 
     def compile_blocks(self, blocks: Iterable[nn.Module]) -> None:
-        """Compile alike blocks in place, one code for all of them, where asked for."""
+        """Compile similar blocks in place, one code for all of them, if that was asked for."""
         if self.compiled:
             for block in blocks:
                 block.compile()
 
     @contextlib.contextmanager
     def seeded(self) -> Iterator[None]:
-        """Seed the weights built inside, and leave the global generators as they were."""
+        """Seed the weights built inside, and restore the global generators afterwards."""
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.seed)
             yield
@@ -142,7 +142,7 @@ class Pool:
         self._empty = tokens_of.empty(1)
 
     def draw(self) -> dict[str, Tensor]:
-        """A batch: `clean` latents, `tokens` of which some are of no caption, and `noise`."""
+        """A batch: `clean` latents, their `tokens`, some of them of empty captions, and `noise`."""
         source: dict[str, Any] = {"generator": self.generator, "device": self.device}
         size = self._batch
         chosen = torch.randint(0, len(self._latents), (size,), **source)
@@ -166,8 +166,8 @@ def train_denoiser(
     """Train a denoiser and its text encoders on the pool.
 
     Args:
-        setup: How.
-        name: What the progress is called.
+        setup: How to train.
+        name: The name in the progress messages.
         modules: Everything that is trained, on the device.
         predict: Runs the modules; it must not look at the values of tensors.
         tokens_of: Turns scenes into tokens.
@@ -202,12 +202,12 @@ def save_pipeline(pipeline: Any, out: Path, vae_dir: Path) -> None:
     Args:
         pipeline: A diffusers pipeline; its modules are halved in place.
         out: Folder to write.
-        vae_dir: Where the autoencoder lives: in `out`, or elsewhere and then linked to; of one
-            whose configuration is another, the weights are.
+        vae_dir: Where the autoencoder is: in `out`, or elsewhere and then linked to; if its
+            configuration differs, only the weights are linked.
     """
     own = out / "vae"
     if own.is_symlink():
-        # Else the pipeline would be saved through it, into another pipeline's folder.
+        # Otherwise the pipeline would be saved through it, into another pipeline's folder.
         own.unlink()
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
@@ -219,7 +219,7 @@ def save_pipeline(pipeline: Any, out: Path, vae_dir: Path) -> None:
         config = json.loads(path.read_text(encoding="utf-8"))
         config.pop("_name_or_path", None)
         if "dtype" in config:
-            # transformers loads what this says where diffusers loads float32: they have to agree.
+            # transformers loads the type given here, diffusers float32: they have to agree.
             config["dtype"] = "float32"
         path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Training `tiny-shapes-dit`, the pipeline in the way of PixArt-alpha: first its T5, then all."""
+"""Training `tiny-shapes-dit`, a pipeline in the style of PixArt-alpha: first its T5, then all."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -44,7 +44,7 @@ def build_dit_scheduler() -> Any:
             "solver_order": 2,
             "steps_offset": 0,
             "timestep_spacing": "linspace",
-            # Not of this scheduler: what a DDIM made from this configuration would assume clips
+            # Not a setting of this scheduler: the default of a DDIM made from this one clips
             # the latents.
             "clip_sample": False,
         }
@@ -54,7 +54,7 @@ def build_dit_scheduler() -> Any:
 def build_t5(
     tokenizer: T5Tokenizer, width: int = T5_WIDTH, layers: int = T5_LAYERS
 ) -> T5EncoderModel:
-    """Build an untrained T5 encoder on the CPU, in T5 1.1's way."""
+    """Build an untrained T5 encoder on the CPU, in the style of T5 1.1."""
     config = T5Config(
         vocab_size=len(tokenizer),
         d_model=width,
@@ -71,7 +71,7 @@ def build_t5(
 def build_transformer(device: torch.device) -> Any:
     """Build an untrained `PixArtTransformer2DModel` with PixArt-alpha's topology at toy width.
 
-    It starts as PixArt does: what looks at the caption adds nothing, and it predicts zero.
+    It starts as PixArt does: the attention to the caption adds nothing, and it predicts zero.
     """
     denoiser: Any = diffusers.PixArtTransformer2DModel
     with torch.device(device):
@@ -79,7 +79,7 @@ def build_transformer(device: torch.device) -> Any:
             num_attention_heads=HEADS,
             attention_head_dim=HEAD_WIDTH,
             in_channels=4,
-            # The last four are a spread that the pipeline drops, and are not trained.
+            # The last four are a variance that the pipeline drops, and are not trained.
             out_channels=8,
             num_layers=8,
             cross_attention_dim=HEADS * HEAD_WIDTH,
@@ -101,21 +101,21 @@ def build_transformer(device: torch.device) -> Any:
 
 
 def encode_captions(t5: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what T5 says of tokens (N, 32), without looking at the values of tensors.
+    """Return T5's states for tokens (N, 32), without looking at the values of tensors.
 
     Args:
         t5: A `T5EncoderModel` with eager attention.
         tokens: Tokens, padded.
 
     Returns:
-        States (N, 32, 96), and the mask (N, 32) that is 1 where a token is no padding.
+        States (N, 32, 96), and the mask (N, 32) that is 1 for tokens other than padding.
     """
     mask = tokens.ne(t5.config.pad_token_id).float()
     return _read(t5, tokens, mask), mask
 
 
 def read_whole(t5: Any, tokens: Tensor) -> Tensor:
-    """The same states where padding is read like any word, as the newer pipelines do."""
+    """The same states, but with padding read like any word, as the newer pipelines do."""
     return _read(t5, tokens, torch.ones_like(tokens, dtype=torch.float32))
 
 
@@ -127,9 +127,9 @@ def _read(t5: Any, tokens: Tensor, mask: Tensor) -> Tensor:
 
 
 def train_dit_text(setup: Setup) -> TrainingResult:
-    """Train T5 to tell what `tiny-shapes`' text encoder says of each word, and write it.
+    """Train T5 to predict the states of `tiny-shapes`' text encoder for each word, and write it.
 
-    What it learns is overwritten by `train_dit`; from denoising alone it learns too slowly.
+    `train_dit` overwrites the result; from denoising alone T5 learns too slowly.
     """
     device, size = setup.device, setup.budget.batch
     tokenizer, clip_tokenizer = build_t5_tokenizer(), build_tokenizer()
@@ -148,7 +148,7 @@ def train_dit_text(setup: Setup) -> TrainingResult:
         return {"tokens": tokens_of(scenes), "clip_tokens": clip_tokens_of(scenes)}
 
     def loss_of(batch: Mapping[str, Tensor]) -> Tensor:
-        # The same words in both, but for CLIP's start, which T5 has not.
+        # The same words in both, except for CLIP's start token, which T5 does not have.
         told = teacher(batch["clip_tokens"]).last_hidden_state[:, 1:]
         states, mask = encode_captions(t5, batch["tokens"])
         error = (readout(states)[:, :-1] - told).float().square().mean(dim=2)
@@ -162,7 +162,7 @@ def train_dit_text(setup: Setup) -> TrainingResult:
 
 
 def train_dit(setup: Setup) -> TrainingResult:
-    """Train the denoiser and T5, which `train_dit_text` left, and write the pipeline's folder."""
+    """Train the denoiser and the T5 of `train_dit_text`, and write the pipeline's folder."""
     tokenizer = build_t5_tokenizer()
     t5 = T5EncoderModel.from_pretrained(setup.root / NAME / "text_encoder", dtype=torch.float32)
     t5.set_attn_implementation("eager")

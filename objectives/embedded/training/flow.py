@@ -1,8 +1,8 @@
-"""Flow matching: a denoiser learns the straight way from noise to a picture.
+"""Flow matching: a denoiser learns the straight path from noise to a picture.
 
-Y. Lipman and others, Flow matching for generative modeling, ICLR 2023; noise levels are drawn as
-P. Esser and others do, Scaling rectified flow transformers for high-resolution image synthesis,
-ICML 2024: a logistic of a normal variable, so that the middle of the way is seen most.
+Y. Lipman and others, Flow matching for generative modeling, ICLR 2023; noise levels are drawn as in
+P. Esser and others, Scaling rectified flow transformers for high-resolution image synthesis,
+ICML 2024: a logistic of a normal variable, so that the middle of the path is seen most.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from objectives.embedded.training.loop import TrainingResult, fit
 from objectives.embedded.training.tokenizer import Tokens
 
 TRAINING_STEPS: Final = 1000
-"""A timestep is the share of noise times this, as the schedulers of flow matching have it."""
+"""A timestep is the share of noise times this, as in the schedulers of flow matching."""
 
 
 def build_flow_scheduler(**settings: Any) -> Any:
@@ -39,7 +39,7 @@ def noised(batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def draw_flow(pool: Pool) -> dict[str, Tensor]:
-    """A batch of a pool, each picture with a share of noise."""
+    """Draw a batch of a pool, each picture with a share of noise."""
     batch = pool.draw()
     levels = torch.randn(len(batch["clean"]), generator=pool.generator, device=pool.device)
     return {**batch, "sigmas": levels.sigmoid()}
@@ -51,8 +51,8 @@ def train_flow(
     """Train a denoiser and its text encoders on the pool.
 
     Args:
-        setup: How.
-        name: What the progress is called.
+        setup: How to train.
+        name: The name in the progress messages.
         modules: Everything that is trained, on the device.
         predict: Runs the modules; it must not look at the values of tensors.
         tokens_of: Turns scenes into tokens.

@@ -1,8 +1,8 @@
-"""Training `tiny-shapes-flux`, the pipeline in the way of FLUX.1-dev: plainly, then guided.
+"""Training `tiny-shapes-flux`, a pipeline in the style of FLUX.1-dev: first plain, then guided.
 
-FLUX.1-dev takes its guidance as an input, as it learned from a model that was guided by halves. So
-does this one: `train_flux` trains a model that knows no guidance, and `train_flux_guidance` one
-that gives at once what that model gives with guidance (C. Meng and others, On distillation of
+FLUX.1-dev takes its guidance as an input, as it learned from a model that was guided by halves.
+This one does the same: `train_flux` trains a model without guidance, and `train_flux_guidance` one
+that gives in one call what that model gives with guidance (C. Meng and others, On distillation of
 guided diffusion models, CVPR 2023).
 """
 
@@ -45,7 +45,7 @@ PACKED: Final = 2
 """A token holds 2x2 latent pixels, one channel behind the other."""
 
 KERNELS: Final = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""Attention without cuDNN's: on an H200 torch 2.11 stopped in its backward pass over 96 tokens."""
+"""Attention without cuDNN's: on an H200 torch 2.11 hung in its backward pass over 96 tokens."""
 
 UNGUIDED: Final = 1.0
 """The guidance that changes nothing."""
@@ -53,8 +53,8 @@ UNGUIDED: Final = 1.0
 MOST_GUIDANCE: Final = 10.0
 
 Forward = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""What modules say of noisy latents (N, 4, 16, 16), timesteps (N,), tokens (N, 64) and guidance
-(N,)."""
+"""The modules' prediction for noisy latents (N, 4, 16, 16), timesteps (N,), tokens (N, 64) and
+guidance (N,)."""
 
 
 def build_flux_transformer(device: torch.device) -> Any:
@@ -71,7 +71,7 @@ def build_flux_transformer(device: torch.device) -> Any:
             joint_attention_dim=T5_WIDTH,
             pooled_projection_dim=TEXT_WIDTH,
             guidance_embeds=True,
-            # FLUX.1-dev's 16, 56 and 56 of 128.
+            # FLUX.1-dev has 16, 56 and 56 of 128.
             axes_dims_rope=(4, 14, 14),
         )
     nn.init.zeros_(transformer.proj_out.weight)
@@ -85,7 +85,7 @@ def packed(latents: Tensor) -> Tensor:
 
 
 def unpacked(tokens: Tensor) -> Tensor:
-    """The other way round, for latents of this world's size."""
+    """Undo `packed`, for latents of this world's size."""
     side = LATENT_PIXELS // PACKED
     grid = tokens.transpose(1, 2).reshape(len(tokens), -1, side, side)
     return functional.pixel_shuffle(grid, PACKED)
@@ -99,7 +99,7 @@ def picture_places(device: torch.device) -> Tensor:
 
 
 def forward_of(denoise: Any, clip: Any, t5: Any, device: torch.device) -> Forward:
-    """How the modules are run on a batch.
+    """Return a function that runs the modules on a batch.
 
     Args:
         denoise: The transformer, compiled or not.
@@ -130,7 +130,7 @@ def forward_of(denoise: Any, clip: Any, t5: Any, device: torch.device) -> Forwar
 def train_flux(setup: Setup) -> TrainingResult:
     """Train the denoiser and both text encoders without guidance, and write the folder.
 
-    Its T5 begins as that of tiny-shapes-dit, which knows the words already.
+    Its T5 starts from that of tiny-shapes-dit, which already knows the words.
     """
     t5 = T5EncoderModel.from_pretrained(setup.root / DIT / "text_encoder", dtype=torch.float32)
     with setup.seeded():
@@ -149,7 +149,7 @@ def train_flux(setup: Setup) -> TrainingResult:
 
 
 def train_flux_guidance(setup: Setup) -> TrainingResult:
-    """Teach the denoiser that `train_flux` left to be guided by its input, and write it again."""
+    """Teach the denoiser of `train_flux` to be guided by its input, and write it again."""
     folder = setup.root / NAME
     clip = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     t5 = T5EncoderModel.from_pretrained(folder / "text_encoder_2", dtype=torch.float32)
@@ -157,7 +157,7 @@ def train_flux_guidance(setup: Setup) -> TrainingResult:
     transformer = denoiser.from_pretrained(folder / "transformer")
     modules = _modules(transformer, clip, t5, setup.device)
     told = copy.deepcopy(transformer).requires_grad_(False).eval()
-    # What it is taught changes the denoiser alone.
+    # This training changes only the denoiser.
     modules.requires_grad_(False)
     transformer.requires_grad_(True)
     for each in (transformer, told):
@@ -195,7 +195,7 @@ def _modules(transformer: Any, clip: Any, t5: Any, device: torch.device) -> nn.M
 def _save(setup: Setup, average: nn.ModuleDict) -> None:
     pipeline: Any = diffusers.FluxPipeline
     trained = pipeline(
-        # As FLUX.1-dev's.
+        # The value of FLUX.1-dev.
         scheduler=build_flow_scheduler(
             shift=3.0,
             use_dynamic_shifting=True,

@@ -21,11 +21,11 @@ class Budget:
 
     Attributes:
         steps: Optimizer steps.
-        batch: Samples a step.
+        batch: Samples per step.
         peak_lr: Highest learning rate, reached after the warm-up.
         warmup: Steps of linear warm-up.
-        seconds: Wall-clock limit. Where it binds, the learning rate falls with the time instead of
-            with the steps, so that the training always ends annealed; the result then depends on
+        seconds: Wall-clock limit. If it is reached first, the learning rate falls with the time
+            instead of the steps, so that the training always ends annealed; the result depends on
             the machine's speed.
         decay: Upper limit of the weight average's decay.
     """
@@ -46,7 +46,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training ended with: steps taken, seconds, and the mean loss of its last tenth."""
+    """How a training ended: steps taken, seconds, and the mean loss of its last tenth."""
 
     steps: int
     seconds: float
@@ -56,7 +56,7 @@ class TrainingResult:
 class GraphedStep:
     """Runs a function of tensors; on CUDA from the fourth call on as one replayed graph.
 
-    At this width a step is hundreds of tiny kernels and Python is what costs. The function must
+    At this width a step is hundreds of tiny kernels, and Python is the cost. The function must
     not look at the values of tensors, and all its inputs keep their shapes.
     """
 
@@ -103,17 +103,17 @@ def fit(
     """Train modules with AdamW and return the running average of their weights.
 
     Args:
-        modules: What is trained; all on one device.
+        modules: The modules to train; all on one device.
         loss_of: Loss of a batch, a scalar; computed in bfloat16 autocast on CUDA.
         batches: Makes the batch of a step, with the same names and shapes every time.
         budget: Steps, batch size, learning rate and limits.
-        name: What the progress on stderr is called.
+        name: The name in the progress messages on stderr.
 
     Returns:
         The averaged copy of the modules, and how the training went.
 
     Raises:
-        FloatingPointError: If the loss is no number any more.
+        FloatingPointError: If the loss becomes NaN or infinite.
     """
     parameters: list[Tensor] = [p for p in modules.parameters() if p.requires_grad]
     device = parameters[0].device
@@ -125,7 +125,7 @@ def fit(
 
     def update(inputs: Mapping[str, Tensor]) -> Tensor:
         optimizer.zero_grad(set_to_none=True)
-        # A cached cast would be read by the graph after the memory it lives in has gone.
+        # The graph would read a cached cast after its memory has gone.
         with torch.autocast(device.type, torch.bfloat16, enabled=cuda, cache_enabled=False):
             loss = loss_of(inputs)
         torch.autograd.backward(loss)

@@ -1,4 +1,4 @@
-"""Training the scorer: a small open_clip model of the same world, apart from the generator."""
+"""Training the scorer: a small open_clip model of the same world, separate from the generator."""
 
 import json
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ NOISE: Final = 0.05
 
 @dataclass(frozen=True)
 class Scorer:
-    """A scorer in training: the open_clip model and the heads that are thrown away afterwards."""
+    """A scorer in training: the open_clip model and the heads that are discarded afterwards."""
 
     model: open_clip.CLIP
     heads: nn.ModuleDict
 
 
 def model_config(vocabulary: int) -> dict[str, object]:
-    """Return open_clip's configuration of the scorer, for a vocabulary of so many tokens."""
+    """Return open_clip's configuration of the scorer, for a vocabulary of this size."""
     return {
         "embed_dim": EMBEDDING,
         "vision_cfg": {
@@ -90,7 +90,7 @@ def scorer_loss(scorer: Scorer, batch: Mapping[str, Tensor]) -> Tensor:
     """
     image = scorer.model.encode_image(batch["pictures"], normalize=True).float()
     text = scorer.model.encode_text(batch["tokens"], normalize=True).float()
-    # The wording does not show in a picture: two wordings of one scene fit it equally well.
+    # A picture does not show its wording: two wordings of one scene fit it equally well.
     seen = batch["scenes"][:, : COLUMN["template"]]
     same = (seen[:, None] == seen[None]).all(dim=2).float()
     target = same / same.sum(dim=1, keepdim=True)
@@ -117,10 +117,10 @@ def train_scorer(out: Path, device: torch.device, seed: int, budget: Budget) -> 
     """Train the scorer and write it, with its tokenizer, as an open_clip folder.
 
     Args:
-        out: Folder to write, created where missing.
+        out: Folder to write, created if missing.
         device: Where to train.
         seed: Seed of the weights and of the data; two runs agree as far as the device does.
-        budget: How long.
+        budget: How long to train.
 
     Returns:
         How the training went.

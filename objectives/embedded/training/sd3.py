@@ -1,4 +1,4 @@
-"""Training `tiny-shapes-sd3`, the pipeline in the way of Stable Diffusion 3.5 medium."""
+"""Training `tiny-shapes-sd3`, a pipeline in the style of Stable Diffusion 3.5 medium."""
 
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ FIRST_LAYERS: Final = 3
 """Layers of the first CLIP encoder; as in Stable Diffusion 3.5 it is the shallower one."""
 
 T5_WIDTH: Final = 2 * TEXT_WIDTH
-"""Both CLIP encoders side by side are as wide, so that none of them is cut off or filled up."""
+"""The width of both CLIP encoders together, so that neither is cut off or filled up."""
 
 T5_LAYERS: Final = 1
 HEADS: Final = 3
@@ -61,12 +61,12 @@ def build_sd3_transformer(device: torch.device) -> Any:
 
 
 def predict_of(denoise: Any, first: Any, second: Any, t5: Any) -> Predict:
-    """How the modules are run on a batch, as the pipeline runs them.
+    """Return a function that runs the modules on a batch as the pipeline does.
 
     Args:
         denoise: The transformer, compiled or not.
         first: A `CLIPTextModelWithProjection`.
-        second: Another one.
+        second: Another such encoder.
         t5: A `T5EncoderModel` with eager attention.
     """
 

@@ -1,6 +1,6 @@
 """CLIP text encoders that start from the scorer's text weights.
 
-The binding of words to objects is slow to learn from denoising alone.
+Denoising alone is slow to teach which word belongs to which object.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def build_text_encoder(
         kind: `CLIPTextModel` or `CLIPTextModelWithProjection`.
         tokenizer: The pipeline's tokenizer.
         scorer: A trained `open_clip.CLIP` of `train_scorer.model_config`.
-        layers: How many of the scorer's text layers are taken, from the first on.
+        layers: How many of the scorer's text layers to take, from the first on.
 
     Returns:
         The text encoder, in float32.

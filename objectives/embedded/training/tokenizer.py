@@ -31,7 +31,7 @@ def build_tokenizer() -> CLIPTokenizer:
     tokens = [*letters, *(f"{c}</w>" for c in letters), *("".join(pair) for pair in merges)]
     # The end comes last: open_clip pools a text at its highest token.
     tokens += [START, END]
-    # Its annotation asks for merges as strings, the library below it for pairs.
+    # Its annotation asks for merges as strings, but the library below it takes pairs.
     pairs: Any = merges
     return CLIPTokenizer(
         vocab={token: index for index, token in enumerate(tokens)},
@@ -61,7 +61,7 @@ class Tokens(Protocol):
 
 
 class JoinedTokens:
-    """The tokens of two tokenizers, the second's behind the first's: shape (N, 64)."""
+    """The tokens of two tokenizers, the second's after the first's: shape (N, 64)."""
 
     def __init__(self, first: Tokens, second: Tokens) -> None:
         """Keep both."""
@@ -151,7 +151,7 @@ class CaptionTokens:
 
 
 def clip_and_t5_tokens(device: torch.device) -> Tokens:
-    """CLIP's tokens of captions, and T5's behind them: what the pipelines of both encoders read."""
+    """CLIP's tokens of captions, then T5's: for the pipelines that have both encoders."""
     return JoinedTokens(
         CaptionTokens(build_tokenizer(), device), CaptionTokens(build_t5_tokenizer(), device)
     )

@@ -1,4 +1,4 @@
-"""Training `tiny-shapes` and `tiny-shapes-v`, the pipelines in the way of SD1.5 and SD2.1."""
+"""Training `tiny-shapes` and `tiny-shapes-v`, pipelines in the style of SD1.5 and SD2.1."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -46,7 +46,7 @@ def _build(
             block_out_channels=channels,
             down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
             up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-            # The number of heads, in spite of its name, as in Stable Diffusion's configurations.
+            # The number of heads, despite its name, as in Stable Diffusion's configurations.
             attention_head_dim=tuple(width // HEAD_WIDTH for width in channels),
             cross_attention_dim=TEXT_WIDTH,
             norm_num_groups=8,

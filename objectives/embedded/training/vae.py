@@ -48,7 +48,7 @@ def vae_loss(vae: Any, batch: Mapping[str, Tensor]) -> Tensor:
     """
     pictures = batch["pictures"]
     posterior = vae.encode(pictures).latent_dist
-    # Drawn by hand: the distribution's own draw uses the global generator.
+    # Drawn explicitly: the distribution's own draw uses the global generator.
     latents = posterior.mean + posterior.std * batch["noise"]
     error = vae.decode(latents).sample.float() - pictures
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
@@ -63,10 +63,10 @@ def train_vae(out: Path, device: torch.device, seed: int, budget: Budget) -> Tra
     """Train the autoencoder and write it in diffusers' layout, in half precision.
 
     Args:
-        out: Folder to write, created where missing.
+        out: Folder to write, created if missing.
         device: Where to train.
         seed: Seed of the weights and of the data.
-        budget: How long.
+        budget: How long to train.
 
     Returns:
         How the training went.
@@ -88,7 +88,7 @@ def train_vae(out: Path, device: torch.device, seed: int, budget: Budget) -> Tra
     trained: Any = average["vae"]
     sample = draw(world.sample(min(4096, 16 * budget.batch), "train", generator), generator)
     latents = encode(trained, sample, budget.batch)
-    # The diffusion expects latents of unit spread; so does every scheduler's noise schedule.
+    # The diffusion expects latents of unit variance; so does every scheduler's noise schedule.
     trained.register_to_config(scaling_factor=round(1.0 / float(latents.std()), 5))
     trained.half().save_pretrained(out)
     return outcome

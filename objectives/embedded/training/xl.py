@@ -1,4 +1,4 @@
-"""Training `tiny-shapes-xl`, the pipeline in the way of SDXL."""
+"""Training `tiny-shapes-xl`, a pipeline in the style of SDXL."""
 
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ FIRST_LAYERS: Final = 3
 """Layers of the first text encoder; as in SDXL it is the shallower one."""
 
 TIME_IDS: Final = (PIXELS, PIXELS, 0, 0, PIXELS, PIXELS)
-"""Original size, crop and target size of every picture, as the pipeline's call assumes them."""
+"""Original size, crop and target size of every picture, the defaults of the pipeline's call."""
 
 TIME_ID_WIDTH: Final = 8
 
@@ -43,7 +43,7 @@ def build_xl_unet(device: torch.device) -> Any:
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
             transformer_layers_per_block=(1, 1, 2),
-            # The number of heads, in spite of its name, as in SDXL's own configuration.
+            # The number of heads, despite its name, as in SDXL's own configuration.
             attention_head_dim=(3, 3, 2),
             cross_attention_dim=2 * TEXT_WIDTH,
             norm_num_groups=8,

@@ -39,9 +39,9 @@ def family_of(pipeline_class: str) -> FamilyAdapter:
 
 
 def class_of(pipeline_class: str) -> PipelineClass:
-    """What is known of a diffusers pipeline class that the catalogue names.
+    """What is known about a diffusers pipeline class that the catalogue names.
 
     Args:
-        pipeline_class: As `family_of` takes it.
+        pipeline_class: As in `family_of`.
     """
     return family_of(pipeline_class).classes[pipeline_class]

@@ -1,4 +1,4 @@
-"""What families share that were trained by flow matching: their schedulers and timesteps."""
+"""What families trained by flow matching share: their schedulers and timesteps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ShiftedFamily(FamilyAdapter):
     """A family whose pipelines shift the timesteps by the size of the picture."""
 
     gpu_dtype: ClassVar[Dtype] = "bfloat16"
-    # Their calls give the scheduler sigmas and a shift, which the one of Heun does not take.
+    # Their calls give the scheduler sigmas and a shift, which Heun's scheduler does not accept.
     schedulers = frozenset({"FlowMatchEulerDiscreteScheduler"})
     usual_scheduler = "FlowMatchEuler"
 
@@ -31,8 +31,8 @@ def size_shift(scheduler: Any, profile: Profile, max_shift: float = 1.15) -> flo
 
     Args:
         scheduler: A diffusers scheduler.
-        profile: The pipeline's.
-        max_shift: The pipeline's own, where the scheduler's configuration has none.
+        profile: The pipeline's profile.
+        max_shift: The pipeline's own, if the scheduler's configuration has none.
     """
     from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 

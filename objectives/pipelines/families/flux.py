@@ -1,4 +1,4 @@
-"""FLUX.1: transformers with blocks for picture and prompt apart, then for both together."""
+"""FLUX.1: transformers with separate blocks for picture and prompt, then joint ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKED = 2
 
 
 class PackedConfig(DenoiserConfig):
-    """A denoiser's that is given packed latents, and names no size."""
+    """Configuration of a denoiser that gets packed latents and names no size."""
 
     sample_size: Count = 128
     in_channels: Count = 64
@@ -58,7 +58,7 @@ class FluxConfig(PackedConfig):
             attention_grids=((height // PACKED, width // PACKED),),
             guidance="embedded" if self.guidance_embeds else "none",
             depth=self.num_layers + self.num_single_layers,
-            # FLUX.1-schnell has lost the guidance to the distillation that made it quick.
+            # FLUX.1-schnell lost its guidance to the distillation that made it fast.
             few_steps=not self.guidance_embeds,
         )
 
@@ -78,7 +78,7 @@ class Flux(ShiftedFamily):
         negative_prompt: str = "",
         longest: int | None = None,
     ) -> Embedded:
-        """See `FamilyAdapter.encode`; nothing is guided away from."""
+        """See `FamilyAdapter.encode`; there is no negative prompt."""
         length = longest or longest_prompt(pipe)
 
         def encode(batch: list[str]) -> Any:

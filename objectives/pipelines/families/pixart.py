@@ -47,7 +47,7 @@ class PixArt(FamilyAdapter):
         "PixArtAlphaPipeline": PipelineClass(),
         "PixArtSigmaPipeline": PipelineClass(),
     }
-    # The size asked for is drawn, and the prompt is read as it is written.
+    # The requested size is drawn, and the prompt is read as it is written.
     call: ClassVar[Mapping[str, Any]] = {"use_resolution_binning": False, "clean_caption": False}
     encoders = ("text_encoder", "tokenizer")
 

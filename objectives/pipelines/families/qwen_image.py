@@ -47,7 +47,7 @@ class QwenImageConfig(PackedConfig):
 
 
 class QwenImageVae(VaeConfig):
-    """`vae/config.json`: of a picture it makes a video of one frame."""
+    """`vae/config.json`: it makes a picture into a video of one frame."""
 
     temperal_downsample: Annotated[Sequence[bool], Field(min_length=1)]
     z_dim: Count = 16
@@ -65,7 +65,7 @@ class QwenImageVae(VaeConfig):
 
 
 class Unpadded(Embedded):
-    """Embeddings of which a batch is as long as its longest prompt, as the pipeline's own are."""
+    """Embeddings whose batches are as long as their longest prompt, as the pipeline's own are."""
 
     def _part(self, indices: range) -> dict[str, Any]:
         rows = super()._part(indices)
@@ -108,7 +108,7 @@ class QwenImage(ShiftedFamily):
 def _encoded(
     pipe: Any, prompts: Sequence[str], length: int | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeddings and their mask, filled up with zeros to the longest prompt."""
+    """Embeddings and their mask, padded with zeros to the longest prompt."""
     import torch
 
     rows: list[torch.Tensor] = []

@@ -23,7 +23,7 @@ SD3 = Family(
 )
 
 MAX_SHIFT = 1.16
-"""Of its pipeline's call, where the scheduler's configuration has none."""
+"""The default of its pipeline's call, if the scheduler's configuration has none."""
 
 
 class SD3Config(DenoiserConfig):
@@ -43,7 +43,7 @@ class SD3Config(DenoiserConfig):
         """See `DenoiserConfig.profile`.
 
         Raises:
-            InputError: If the model has no positions for so many patches.
+            InputError: If the model does not have enough positions for the patches.
         """
         height, width = (side // self.patch for side in latent_size)
         if max(height, width) > self.pos_embed_max_size:

@@ -17,7 +17,7 @@ UNET = Family(denoiser="unet", blocks=("mid_block", "up_blocks"))
 
 
 class UNetConfig(DenoiserConfig):
-    """`unet/config.json`; what it may leave out has diffusers' defaults."""
+    """`unet/config.json`; keys that may be missing have diffusers' defaults."""
 
     down_block_types: Annotated[Sequence[str], Field(min_length=1)]
     mid_block_type: str | None = "UNetMidBlock2DCrossAttn"
@@ -39,7 +39,7 @@ class UNetConfig(DenoiserConfig):
 
     @property
     def _down_resnets(self) -> tuple[int, ...]:
-        """Resnets of each down block; diffusers takes a number for all, or one for each."""
+        """Resnets of each down block; diffusers accepts a number for all, or one for each."""
         layers = self.layers_per_block
         return (layers,) * len(self.down_block_types) if isinstance(layers, int) else tuple(layers)
 

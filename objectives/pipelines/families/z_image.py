@@ -23,7 +23,7 @@ Z_IMAGE = Family(
     adaptive_norms=True,
     joint_attention=True,
     lists=True,
-    # Its call adds the scaled difference to the prediction, where others begin at the empty prompt.
+    # Its call adds the scaled difference to the prediction; others add it to the empty prompt's.
     guided_above=0.0,
 )
 

@@ -1,1 +1,1 @@
-"""The metrics, a file each; `METRICS` of the room above names them."""
+"""The metrics, a file each; `METRICS` in objectives/quality/ names them."""

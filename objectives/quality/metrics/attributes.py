@@ -1,4 +1,4 @@
-"""What of a prompt of the tiny-shapes world its picture does not show."""
+"""How much of a prompt of the tiny-shapes world its picture fails to show."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SCORER = "embedded/scorer@"
 class Attributes(Metric):
     """The share of what a prompt says that its picture shows.
 
-    Colours, shapes and sizes of the objects, where they stand, the background and its pattern: the
-    scorer of tiny-shapes is asked for each whether its own word is the best of all words. A prompt
-    of another world has no such list.
+    This covers colours, shapes, sizes and positions of the objects, the background and its pattern:
+    for each the scorer of tiny-shapes must find that the right word is the best of all words. A
+    prompt of another world has no such list.
     """
 
     name = "attributes"

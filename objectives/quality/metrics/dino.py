@@ -1,4 +1,4 @@
-"""How like the baseline's pictures are, as DINOv2 sees them."""
+"""How similar pictures are to the baseline's, as DINOv2 sees them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from objectives.quality.metric import Drawn
 from objectives.quality.model_metric import Loaded, ModelMetric
 
 NAME = "vit_small_patch14_dinov2.lvd142m"
-"""timm's name of the model: the smallest of the four, whose features tell pictures apart as well as
-its greater siblings' do in what this metric is for, the same picture drawn with less work."""
+"""timm's name of the model: the smallest of the four. Its features distinguish pictures as well as
+those of its larger siblings for this purpose: the same picture drawn with less work."""
 
 
 class Dino(ModelMetric):
     """The cosine between the features of each picture and those of the baseline's.
 
     M. Oquab et al., DINOv2: learning robust visual features without supervision, TMLR (2024). It
-    never saw a caption: it tells objects, parts and textures apart, and not what they are called.
+    never saw a caption: it distinguishes objects, parts and textures, and not what they are called.
     timm prepares the pictures as the model was trained, but shows them whole: at 518x518 pixels,
     with nothing cropped.
     """

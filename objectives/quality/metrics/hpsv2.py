@@ -1,4 +1,4 @@
-"""Which picture people would prefer, as the Human Preference Score says."""
+"""Which picture people would prefer, according to the Human Preference Score."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ARCHITECTURE = "ViT-H-14"
 
 
 class HpsV2(PreferenceMetric):
-    """The HPS v2 of each picture for its prompt: 100 times a CLIP cosine, nearly.
+    """The HPS v2 of each picture for its prompt: nearly 100 times a CLIP cosine.
 
     X. Wu et al., Human preference score v2: a solid benchmark for evaluating human preferences of
     text-to-image synthesis, arXiv:2306.09341 (2023); CLIP-H, trained on 800,000 choices of people,
-    whose chances are the softmax of its scores. A picture is shown whole, with black bars if it is
-    no square, as its authors do.
+    whose probabilities are the softmax of its scores. A picture is shown whole, with black bars if
+    it is not square, as its authors do.
     """
 
     name = "hpsv2"

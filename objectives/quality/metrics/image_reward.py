@@ -1,4 +1,4 @@
-"""Which picture people would prefer, as ImageReward says."""
+"""Which picture people would prefer, according to ImageReward."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ImageReward(PreferenceMetric):
     """The reward of each picture for its prompt, in standard deviations of its training's rewards.
 
     J. Xu et al., ImageReward: learning and evaluating human preferences for text-to-image
-    generation, NeurIPS (2023); trained by the logistic function of the difference of two rewards
+    generation, NeurIPS (2023); trained on the logistic function of the difference of two rewards
     (its equation 1). Its own package makes the model, wherever that can be imported.
     """
 
@@ -56,7 +56,7 @@ class ImageReward(PreferenceMetric):
         try:
             model = self._architecture()(str(path / CONFIG), device=torch.get_default_device())
         except (OSError, AttributeError, TypeError, ValueError) as error:
-            # Its package was made for transformers 4, and takes its words from the hub's cache.
+            # Its package was made for transformers 4, and gets its vocabulary from the hub's cache.
             remedy = "take another metric, such as pickscore"
             raise LoadError(f"the model of {self.title}", path, error, remedy) from error
         self.fill(model, path / WEIGHTS)
@@ -79,7 +79,7 @@ class ImageReward(PreferenceMetric):
         try:
             from ImageReward.ImageReward import ImageReward as Architecture
         except (ImportError, AttributeError, RuntimeError) as error:
-            # It was made for transformers 4, of which later ones lack names.
+            # It was made for transformers 4, of which later versions lack some names.
             raise InputError(
                 f"{self.name} needs the package image-reward, which cannot be imported "
                 f"({error}); install what it lacks, or take another metric, such as pickscore"

@@ -1,4 +1,4 @@
-"""How like the baseline's pictures are, as CLIP sees them."""
+"""How similar pictures are to the baseline's, as CLIP sees them."""
 
 from __future__ import annotations
 

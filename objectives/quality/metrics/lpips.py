@@ -8,15 +8,15 @@ from objectives.quality.metric import Drawn, Use
 from objectives.quality.model_metric import Loaded, ModelMetric
 
 LEAST = 31
-"""Pixels of the shorter side; AlexNet's poolings leave nothing of a smaller picture."""
+"""Pixels of the shorter side; AlexNet's poolings reduce a smaller picture to nothing."""
 
 
 class Lpips(ModelMetric):
     """The distance of each picture to the baseline's in the features of AlexNet; 0 for equal ones.
 
     R. Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR
-    (2018), 586-595; version 0.1. torchmetrics brings the linear layers of it, and torchvision's
-    AlexNet is the network below them. A picture is taken at its own size.
+    (2018), 586-595; version 0.1. torchmetrics brings its linear layers, and torchvision's AlexNet
+    is the network below them. A picture is used at its own size.
     """
 
     name = "lpips"
@@ -48,7 +48,7 @@ class Lpips(ModelMetric):
         from torch import nn
         from torchmetrics.functional.image.lpips import _LPIPS
 
-        # Told that its network is random, it fetches none.
+        # Asked for a random network, it fetches none.
         model = _LPIPS(pretrained=True, net="alex", pnet_rand=True)
         layers = {
             name: layer for part in model.net.children() for name, layer in part.named_children()
@@ -64,6 +64,6 @@ class Lpips(ModelMetric):
         assert drawn.baseline_pictures is not None
         pair = (each.float().clamp(0, 1) for each in (drawn.pictures, drawn.baseline_pictures))
         with torch.inference_mode():
-            # 0 to 1 becomes the network's -1 to 1.
+            # From 0 to 1 to the network's -1 to 1.
             found = self.in_memory.model(*pair, normalize=True)
         return [float(value) for value in found.reshape(-1)]

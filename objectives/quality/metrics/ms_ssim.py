@@ -5,10 +5,10 @@ from __future__ import annotations
 from objectives.quality.metric import Drawn, Metric, Use
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales, the finest first: table 1 of the paper."""
+"""Weights of the scales, finest first: table 1 of the paper."""
 
 WINDOW = 11
-"""The side of SSIM's Gaussian window, in pixels. The coarsest scale holds one at least."""
+"""The side of SSIM's Gaussian window, in pixels. The coarsest scale holds at least one."""
 
 
 class MsSsim(Metric):
@@ -44,8 +44,8 @@ class MsSsim(Metric):
 
 
 def _weights(side: int) -> tuple[float, ...]:
-    """Of the scales that a picture has whose shorter side is so many pixels."""
-    # Each scale halves the picture. The library asks for more with four of them than that needs.
+    """The weights of the scales of a picture with this shorter side, in pixels."""
+    # Each scale halves the picture. For four of them the library demands more than that needs.
     scales = max(
         (
             count

@@ -1,4 +1,4 @@
-"""Which picture people would prefer, as PickScore says."""
+"""Which picture people would prefer, according to PickScore."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from objectives.quality.preference import PreferenceMetric
 CONFIG = "config.json"
 
 FILES = ("model.safetensors", "pytorch_model.bin")
-"""The weights of a folder, the preferred first."""
+"""The weight files of a folder, the preferred one first."""
 
 CLIP_H: Mapping[str, Any] = {
     "projection_dim": 1024,
@@ -45,11 +45,11 @@ PLAIN = (
     *("hidden_act", "layer_norm_eps", "image_size", "patch_size", "vocab_size"),
     *("max_position_embeddings", "eos_token_id"),
 )
-"""What is read of a config.json. Others of its keys name code or places on the network."""
+"""The keys that are read of a config.json. Some others name code or places on the network."""
 
 
 class PickScore(PreferenceMetric):
-    """PickScore's score of each picture for its prompt: 100 times a CLIP cosine, nearly.
+    """PickScore's score of each picture for its prompt: nearly 100 times a CLIP cosine.
 
     Y. Kirstain et al., Pick-a-Pic: an open dataset of user preferences for text-to-image
     generation, NeurIPS (2023); CLIP-H, trained on half a million choices of people. The softmax of
@@ -90,7 +90,7 @@ class PickScore(PreferenceMetric):
         prepare = CLIPImageProcessor(
             size={"shortest_edge": side}, crop_size={"height": side, "width": side}
         )
-        # The words of all CLIPs, which open_clip brings.
+        # The vocabulary of all CLIPs, which open_clip brings.
         tokenize = open_clip.SimpleTokenizer(
             context_length=config.text_config.max_position_embeddings
         )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 PSNR_CEILING_DB = 100.0
-"""What equal pictures are given, since their PSNR is infinite."""
+"""The value of equal pictures, since their PSNR is infinite."""
 
 
 class Psnr(Metric):
@@ -40,7 +40,7 @@ def psnr_db(images: torch.Tensor, references: torch.Tensor) -> list[float]:
         references: Same shape.
 
     Returns:
-        One value a picture, at most `PSNR_CEILING_DB`.
+        One value per picture, at most `PSNR_CEILING_DB`.
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio
 

@@ -29,6 +29,6 @@ class Ssim(Metric):
         assert drawn.pictures is not None
         assert drawn.baseline_pictures is not None
         pair = drawn.pictures.float(), drawn.baseline_pictures.float()
-        # It returns a tuple only where it is asked for more than this.
+        # It returns a tuple only if it is asked for more than this.
         similar = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
         return [float(value) for value in cast("torch.Tensor", similar).reshape(-1)]
