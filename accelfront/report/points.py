@@ -11,6 +11,7 @@ from accelfront.report.data import FrontPoint, StudyReport, kept_losses
 from accelfront.screen.tables import searched_params, worst_text
 from storage.records.budgets import MEMORY, figure, title
 from storage.records.judgement import LEAST_SPEEDUP, SURE
+from storage.records.record import rounded
 from storage.records.study import Study
 from storage.records.trial import Trial
 
@@ -49,7 +50,7 @@ def study_values(report: StudyReport) -> Values:
             }
             for trial in study.trials
         ],
-        "volumes": [_short(each) for each in report.hypervolumes],
+        "volumes": [rounded(each) for each in report.hypervolumes],
     }
 
 
@@ -73,7 +74,7 @@ def comparison_values(
                 ],
                 "answer": getattr(comparison.answers[study.name], "number", None),
                 "fewer": [
-                    {"words": each.words, "x": _short(each.speedup), "y": _short(each.loss)}
+                    {"words": each.words, "x": rounded(each.speedup), "y": rounded(each.loss)}
                     for each in comparison.fewer[study.name]
                 ],
             }
@@ -111,7 +112,7 @@ def _loss(trial: Trial, name: str) -> Ends | None:
 
 def _ends(value: float, interval: tuple[float, float]) -> Ends:
     """A value and its interval; an end that is not known is None."""
-    return [_short(value), *(_short(end) if isfinite(end) else None for end in interval)]
+    return [rounded(value), *(rounded(end) if isfinite(end) else None for end in interval)]
 
 
 def _command(point: FrontPoint | None) -> Values:
@@ -124,8 +125,3 @@ def _command(point: FrontPoint | None) -> Values:
         "command": point.command,
         "why": point.why_no_command,
     }
-
-
-def _short(value: float) -> float:
-    """No screen shows a seventh digit."""
-    return float(f"{value:.6g}")

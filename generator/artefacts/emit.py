@@ -33,6 +33,7 @@ from storage.database.opening import Store
 from storage.database.scripts import ScriptRecord, keep_script
 from storage.records.conclusions.passed_over import passed_over
 from storage.records.conclusions.words import unsure_in_words
+from storage.records.record import rounded
 from storage.records.study import Study
 
 Status = Literal["emitted", "infeasible", "not-searched", "unparsed", "failed"]
@@ -88,10 +89,10 @@ def _chosen_json(chosen: Choice) -> dict[str, Any]:
         "study": study.name,
         "trial": trial.number,
         "model": study.protocol.model,
-        "speedup": trial.judged_speedup,
-        "clip_loss": trial.judged_clip_loss,
+        "speedup": rounded(trial.judged_speedup),
+        "clip_loss": rounded(trial.judged_clip_loss),
         "chance_inside": trial.chance_written(chosen.budgets),
-        "latency_s": trial.judged.latency_s,
+        "latency_s": rounded(trial.judged.latency_s),
         "batch_size": study.protocol.batch_size,
         **trial.judged_json(),
         **study.rivals.as_json(trial),

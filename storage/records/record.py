@@ -46,3 +46,14 @@ def parsed(text: str) -> Any:
         return from_json(text)
     except ValueError:
         return None
+
+
+def rounded(value: Any) -> Any:
+    """Round figures as they are stored and told: to six digits, finer than any clock or score."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return value

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from storage.records.budgets import CLIP_LOSS, Budgets, Figure, figure
 from storage.records.measurement import Measurement, pooled
 from storage.records.points import by_short_names
-from storage.records.record import Count, Number, Positive, Value
+from storage.records.record import Count, Number, Positive, Value, rounded
 
 Point = dict[str, int | float]
 
@@ -23,6 +23,7 @@ CONFIRMED = ("speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", 
 
 JUDGED = (
     "speedup", "speedup_ci", "latency_s", "clip_loss", "clip_loss_ci", "peak_memory_mib", "metrics",
+    "worst_loss",
 )  # fmt: skip
 """The fields of a point in `front --json` by which it is judged."""
 
@@ -146,24 +147,24 @@ class Trial(BaseModel):
 
     def judged_json(self) -> dict[str, Any]:
         """Its judged figures, which include the confirmation, as fields next to the search's."""
-        judged = self.judged.as_json()
+        judged = rounded(self.judged.as_json() | {"worst_loss": self.judged.worst_loss})
         known = (name for name in JUDGED if judged.get(name) not in (None, {}))
-        shown = {f"judged_{name}": judged[name] for name in known}
-        if (worst := self.judged.worst_loss) is not None:
-            shown["judged_worst_loss"] = worst
-        return shown
+        return {f"judged_{name}": judged[name] for name in known}
 
     def _loss_json(self) -> dict[str, Any]:
         """Its loss if that is not the CLIP loss: in the search, and as it is judged."""
         if self.loss_name == CLIP_LOSS:
             return {}
         searched, judged = self.lost(self.measurement), self.lost(self.judged)
-        return {
-            "loss": searched.value,
-            "loss_ci": [searched.low, searched.high],
-            "judged_loss": judged.value,
-            "judged_loss_ci": [judged.low, judged.high],
-        }
+        shown: dict[str, Any] = rounded(
+            {
+                "loss": searched.value,
+                "loss_ci": [searched.low, searched.high],
+                "judged_loss": judged.value,
+                "judged_loss_ci": [judged.low, judged.high],
+            }
+        )
+        return shown
 
     def _marks(self) -> dict[str, Any]:
         """Fields that most points do not have."""
@@ -179,7 +180,7 @@ class Trial(BaseModel):
         if metrics := measured.get("metrics"):
             marks["metrics"] = metrics
         if (worst := self.measurement.worst_loss) is not None:
-            marks["worst_loss"] = worst
+            marks["worst_loss"] = rounded(worst)
         if self.confirmed is not None:
             confirmed = self.confirmed.as_json()
             marks["confirmed"] = {name: confirmed[name] for name in CONFIRMED}

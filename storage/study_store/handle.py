@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -122,14 +121,3 @@ class StudyHandle:
         storage = self.database.optuna
         assert isinstance(storage, BaseHeartbeat)  # `open_store` gives it an interval.
         return storage
-
-
-def rounded(value: Any) -> Any:
-    """Round a measurement as it is stored: to six digits, finer than any clock or score."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {name: rounded(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
-    return value

@@ -19,10 +19,11 @@ from storage.reading.trials import measured
 from storage.records.budgets import figure
 from storage.records.measurement import Measurement
 from storage.records.points import by_stored_names, point_key
+from storage.records.record import rounded
 from storage.records.trial import Point
 from storage.study_store import attributes as keys
 from storage.study_store.artifacts import artifact_folder, keep_picture
-from storage.study_store.handle import StudyHandle, rounded
+from storage.study_store.handle import StudyHandle
 
 
 def ask(

@@ -16,10 +16,11 @@ from optuna.trial import TrialState
 from storage.reading.studies import read_study
 from storage.records.measurement import Kind, Measurement, Remeasured
 from storage.records.points import by_stored_names
+from storage.records.record import rounded
 from storage.records.study import Study
 from storage.records.trial import Trial
 from storage.study_store import attributes as keys
-from storage.study_store.handle import StudyHandle, rounded
+from storage.study_store.handle import StudyHandle
 
 
 class RemeasurementTrials:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from generator.choice import (
 from generator.make_tasks import make_tasks
 from storage.database.opening import open_store
 from storage.records.budgets import Budgets
+from storage.records.conclusions.difference import Comparison
 from storage.records.judgement import surest
 from storage.records.study import Study
 from storage.records.trial import Trial
@@ -186,6 +189,31 @@ def test_generate_tells_what_a_trial_was_judged_by(study: Study, tmp_path: Path)
         "prompt alone, several in such batches"
     )
     assert "judged" not in emit(study, tmp_path, 1.5).reason
+
+
+def six_digits(value: Any) -> bool:
+    """Whether no number in it has more than six digits."""
+    if isinstance(value, Mapping):
+        return all(map(six_digits, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(six_digits, value))
+    return not isinstance(value, float) or float(f"{value:.6g}") == value
+
+
+def test_json_has_the_six_digits_of_what_is_measured_where_both_are_joined(
+    study: Study, tmp_path: Path
+) -> None:
+    confirmed = with_fast(study, 1.9, 1 / 70)
+    judged = confirmed.trials[0].judged
+    assert not six_digits(judged.as_json())
+    [fast, *_] = confirmed.as_json()["front"]
+    assert fast["judged_clip_loss"] == pytest.approx(judged.clip_loss, rel=1e-5)
+    figures = {name: value for name, value in fast.items() if name.startswith("judged_")}
+    assert six_digits(figures)
+    told = emit(confirmed, tmp_path, 1.5).as_json()
+    assert six_digits([told[name] for name in ("speedup", "clip_loss", "latency_s")])
+    [point, *_] = Comparison(confirmed, confirmed).as_json()["points"]
+    assert six_digits([point[name] for name in ("speedup", "clip_loss", "clip_loss_ci")])
 
 
 def test_generate_tells_why_a_confirmed_trial_does_not_serve(study: Study, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from storage.records.budgets import CLIP_LOSS
 from storage.records.conclusions.learned_anew import counterpart, learned_choices
 from storage.records.measurement import Interval, reaches
 from storage.records.points import by_short_names, point_key
+from storage.records.record import rounded
 from storage.records.study import Study
 from storage.records.trial import Point, Trial
 
@@ -96,11 +97,11 @@ class Shared:
             **self._other_params,
             "trials": [trial.number for trial in self.trials],
             "on_front": list(self.on_front),
-            "speedup": [each.speedup for each in judged],
-            "speedup_ci": [list(each.speedup_ci) for each in judged],
+            "speedup": rounded([each.speedup for each in judged]),
+            "speedup_ci": rounded([each.speedup_ci for each in judged]),
             "speedup_ratio": self.speedup.as_json(),
-            "clip_loss": [each.clip_loss for each in judged],
-            "clip_loss_ci": [list(each.clip_loss_ci) for each in judged],
+            "clip_loss": rounded([each.clip_loss for each in judged]),
+            "clip_loss_ci": rounded([each.clip_loss_ci for each in judged]),
             "clip_loss_difference": self.clip_loss.as_json(),
             **self._loss_json(),
         }
@@ -118,8 +119,8 @@ class Shared:
             return {}
         losses = [trial.lost(trial.judged) for trial in self.trials]
         return {
-            "loss": [each.value for each in losses],
-            "loss_ci": [[each.low, each.high] for each in losses],
+            "loss": rounded([each.value for each in losses]),
+            "loss_ci": rounded([(each.low, each.high) for each in losses]),
             "loss_difference": self.loss.as_json(),
         }
 
