@@ -10,12 +10,12 @@ from studies.search.samplers import Proposal
 
 
 def as_enqueued(stack: Stack, proposal: Proposal) -> Proposal:
-    """The proposal with the point that its trial really has, which may be an enqueued one.
+    """Return the proposal with its trial's actual point, which may be an enqueued one.
 
-    Optuna hands an enqueued trial to whoever asks next, and the sampler that chose a point for it
-    learns nothing of that.
+    Optuna hands an enqueued trial to whoever asks next, and does not tell the sampler that chose a
+    point for it.
 
     Raises:
-        RefusedError: If what was enqueued is no point of the study's space.
+        RefusedError: If the enqueued parameters are no point of the study's space.
     """
     return replace(proposal, point=point_in_space(stack, proposal.trial.params))

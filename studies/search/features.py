@@ -1,4 +1,4 @@
-"""What a model sees of a point: its parameters, and how much work it leaves out."""
+"""A model's view of a point: its parameters, and how much work it leaves out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Matrix = NDArray[np.float64]
 def loss_features(stack: Stack) -> Matrix:
     """Describe the points of a stack by what changes their pictures: parameters of lossy methods.
 
-    Features made of schedules, such as how old is what is reused, found the front no sooner on the
+    Features made from schedules, such as the age of what is reused, find the front no sooner on the
     recorded grids (benchmarks/search/features.py).
 
     Returns:
@@ -29,9 +29,9 @@ def loss_features(stack: Stack) -> Matrix:
 
 
 def time_features(stack: Stack) -> Matrix:
-    """Describe the points of a stack by what their time follows from.
+    """Describe the points of a stack by what determines their time.
 
-    That is all parameters, and of each kind of work the share that a static schedule leaves out.
+    That is all parameters, and for each kind of work the share that a static schedule leaves out.
 
     Returns:
         Shape (points, columns), each column from 0 to 1.
@@ -48,7 +48,7 @@ def _parameters(points: Sequence[Params], names: Sequence[str]) -> list[NDArray[
 
 
 def _scaled(points: int, columns: Sequence[NDArray[np.float64]]) -> Matrix:
-    """Columns from 0 to 1, without those that are the same at all points; one at least."""
+    """Columns from 0 to 1, without those that are the same for all points; at least one."""
     spread = [column for column in columns if np.ptp(column) > 0]
     kept = [(column - column.min()) / np.ptp(column) for column in spread]
     return np.column_stack(kept) if kept else np.zeros((points, 1))

@@ -10,13 +10,13 @@ from studies.search.warm_start import warm_points
 
 
 def first_points(plan: Plan, store: Store) -> list[Point]:
-    """The lossless point, imported points, then those that studies of the stack's parts suggest.
+    """List the lossless point, imported points, then suggestions from studies of the stack's parts.
 
-    The samplers to compare with take nothing from other studies.
+    The samplers for comparison take nothing from other studies.
 
     Args:
         plan: The study that is to start.
-        store: Where imported points and other studies are.
+        store: Holds imported points and other studies.
     """
     lossless = plan.stack.lossless_default
     imported = imported_points(plan, store)

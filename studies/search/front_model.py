@@ -1,4 +1,4 @@
-"""What measured points tell about the others, and which one to measure next."""
+"""What measured points say about the others, and which one to measure next."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from studies.search.features import Matrix
 Vector = NDArray[np.float64]
 
 REFIT = 1.15
-"""The kernel is fitted anew at so many times the points of its last fit."""
+"""The kernel is fitted anew when the points are this many times those of its last fit."""
 
 FIRST_SCALE = 4.0
-"""A feature's length scale before anything is measured, its range being 1."""
+"""A feature's length scale before anything is measured, for a range of 1."""
 
 PRIOR_DEVIATION = 1.4
-"""A kernel's parameters are fitted under a normal prior on their logarithms, about their first
-values and so wide: from a dozen points the likelihood alone would find features that explain all,
-and be sure of what they say elsewhere. On the recorded grids (benchmarks/tables), each searched
+"""A kernel's parameters are fitted under a normal prior on their logarithms, centred on their first
+values, with this width. With a dozen points the likelihood alone would find features that explain
+everything, and trust them elsewhere. On the recorded grids (benchmarks/tables), each searched
 with prompts drawn anew, this prior shortens a search by a fifth; first scales of 3 to 6 and
 deviations of 1 to 1.4 do about as well, narrower and wider ones worse."""
 
 LEAST_DEVIATION = 1e-12
-"""Of a prediction: one that is sure is divided by."""
+"""Least deviation of a prediction, as it is a divisor."""
 
 LEAST_VARIANCE = 1e-10
-"""Of a value, in units of all values' variance: keeps the kernel's matrix invertible."""
+"""Least noise of a value, in units of all values' variance: keeps the kernel matrix invertible."""
 
 DOUBT = 1.5
-"""A process takes its fitted kernel for the truth, which makes it too sure of points that it has
-not seen: an exception among them is found late, the more so where losses come from few prompts. Of
-deviations 1, 1.25, 1.5 and 2 times as wide, tried on the recorded grids (benchmarks/tables), 1.5
-times gives the shortest searches on average with screening; without, 1.25 times does as well. With
-the prior 1.25 times does as well both ways, but finds the fastest point a little later."""
+"""A process takes its fitted kernel for the truth, which makes it too sure of unseen points: an
+exception among them is found late, the more so if losses come from few prompts. Among deviations
+1, 1.25, 1.5 and 2 times as wide, tried on the recorded grids (benchmarks/tables), 1.5 times gives
+the shortest searches on average with screening; without it, 1.25 times does as well. With the prior
+1.25 times does as well both ways, but finds the fastest point a little later."""
 
 QUANTILES = tuple(DOUBT * NormalDist().inv_cdf((rank + 0.5) / 15) for rank in range(15))
-"""Equally likely standings of a normal value, doubt included, over which a gain is averaged."""
+"""Equally likely standard scores of a normal value, doubt included, to average a gain over."""
 
 
 @dataclass(frozen=True)
 class Belief:
-    """What is thought of every point of a space.
+    """What the model believes about every point of a space.
 
     Attributes:
         mean: Shape (points,), in bent units if there is a bend.
         deviation: Standard deviation of the mean, shape (points,), in the same units.
-        bend: As `Surrogate` takes it.
+        bend: As in `Surrogate`.
     """
 
     mean: Vector
@@ -62,12 +62,12 @@ class Belief:
     bend: float | None = None
 
     def at(self, standing: float) -> Vector:
-        """The values that lie so many standard deviations above the mean, in their own units."""
+        """The values this many standard deviations above the mean, in their own units."""
         values = self.mean + standing * self.deviation
         return values if self.bend is None else self.bend * np.sinh(values)
 
     def chance_below(self, value: float) -> Vector:
-        """How likely every point's value is to be at most this one."""
+        """The probability of each point's value to be at most this one."""
         from scipy.special import ndtr
 
         bent = value if self.bend is None else np.arcsinh(value / self.bend)
@@ -85,7 +85,7 @@ class Surrogate:
             features: Shape (points, features), each column from 0 to 1.
             smoothness: The Matern kernel's nu: 0.5 for rough functions, 2.5 for smooth ones.
             bend: Values far beyond it are learned by their logarithm (asinh(value / bend)), so that
-                great ones leave room to tell the small ones apart; None learns them as they are.
+                large ones leave room to distinguish small ones; None learns them as they are.
         """
         self._features = features
         self._smoothness = smoothness
@@ -97,9 +97,9 @@ class Surrogate:
         """Predict all points.
 
         Args:
-            known: Rows of the measured points, two at least.
-            values: What was measured there.
-            errors: Standard deviations of the values, besides the noise that all have.
+            known: Rows of the measured points, at least two.
+            values: The measured values there.
+            errors: Standard deviations of the values, in addition to the noise that all have.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -125,7 +125,7 @@ class Surrogate:
         return Belief(mean, deviation, self._bend)
 
     def _first_kernel(self) -> Any:
-        """A trend, what departs from it smoothly, and noise; in units of the values' deviation."""
+        """A trend, smooth departures from it, and noise; in units of the values' deviation."""
         from sklearn.gaussian_process.kernels import (
             ConstantKernel,
             DotProduct,
@@ -147,7 +147,7 @@ def _most_probable(
     start: Vector,
     bounds: NDArray[np.float64],
 ) -> tuple[Vector, float]:
-    """The kernel's parameters at the mode of their posterior, as scikit-learn asks for them.
+    """Find the kernel's parameters at the mode of their posterior, as scikit-learn's optimizer.
 
     Args:
         prior: Means of the parameters' logarithms.
@@ -173,16 +173,16 @@ def expected_gain(
     loss_budget: float,
     standings: Sequence[float] = QUANTILES,
 ) -> Vector:
-    """The hypervolume inside the loss budget that each point is expected to add.
+    """Compute the hypervolume inside the loss budget that each point is expected to add.
 
-    With its speedup s known, a point of loss l adds the integral over u from 1 to s of
+    Given its speedup s, a point of loss l adds the integral over u from 1 to s of
     max(0, L(u) - l), where L(u) is the least loss at a speedup of u or more, and at most the
-    budget: a sum over the steps of the front. Losses are as they count (`least_loss`).
+    budget: a sum over the steps of the front. Losses count as in `least_loss`.
 
     Args:
         speedup: Predicted speedup of every point.
         loss: Belief about the loss of every point.
-        front: (speedup, loss) of what is measured.
+        front: (speedup, loss) of the measured points.
         loss_budget: The greatest loss allowed.
         standings: Equally likely standings of a loss, in deviations from its mean.
 
@@ -206,7 +206,7 @@ def expected_gain(
 
 
 def expected_fall(loss: Belief, ceiling: float) -> Vector:
-    """By how much each point's loss is expected to fall below a ceiling; all at least 0."""
+    """Expected amount by which each point's loss falls below a ceiling; all at least 0."""
     falls = [np.clip(ceiling - loss.at(standing), 0, None) for standing in QUANTILES]
     fall: Vector = np.mean(falls, axis=0)
     return fall

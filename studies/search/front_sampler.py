@@ -29,44 +29,44 @@ from studies.search.front_model import (
 from studies.search.point_sampler import PointSampler
 
 STARTERS = 3
-"""Points that come before the models are asked: the default, then ever the one farthest off. Of 2,
-3 and 4, tried on the recorded grids (benchmarks/tables) with prompts drawn anew, 3 find the front
-soonest."""
+"""Points that come before the models are asked: the default, then always the one farthest off.
+Among 2, 3 and 4, tried on the recorded grids (benchmarks/tables) with prompts drawn anew, 3 find
+the front soonest."""
 
 BEND = 0.04
-"""The CLIP loss beyond which losses may be told apart less well, being hopeless alike: twice the
-default loss budget. Of none, one budget and two, tried on the same grids, two find the front
-soonest. Of another metric it is twice the study's budget."""
+"""The CLIP loss beyond which losses need less resolution, as all are hopeless: twice the default
+loss budget. Among none, one budget and two, tried on the same grids, two find the front soonest.
+For another metric it is twice the study's budget."""
 
 LEAST_ERROR = 1e-3
-"""Of the loss of a point that was given up, whatever its few prompts agree on."""
+"""Least error of the loss of a point that was given up, however well its few prompts agree."""
 
 LEAST_SHARE = 0.02
-"""Of the baseline's time: no prediction is faster than 50x."""
+"""Least share of the baseline's time: no prediction is faster than 50x."""
 
 LEAST_KNOWN = 2
-"""Points that a model needs; before, every point may keep a budget."""
+"""Points that a model needs; before that, every point may keep a budget."""
 
 FEW = 3
 """Points inside the loss budget from which a front can be extended."""
 
 RARE = 0.1
 """While fewer are inside, and the model expects a smaller share of all points there, the expected
-gain is a matter of luck and leads nowhere. Of a tenth, a fifth and any share, tried on the recorded
+gain is mostly luck and leads nowhere. Among a tenth, a fifth and any share, tried on the recorded
 grids with prompts drawn anew, a tenth slows no search of a budget that many points keep."""
 
 LUCK = (-4.0,)
-"""Of points that promise nothing likely, those come first that would gain most with this luck."""
+"""If no point is likely to gain anything, those come first that would gain most with this luck."""
 
 
 class Seen(NamedTuple):
-    """What is known of a point.
+    """What is known about a point.
 
     Attributes:
         speedup: Baseline latency / accelerated latency.
-        loss: What it loses in the study's metric.
-        excess: How far it is beyond each of the other budgets, by name; without what is not known.
-        is_allowed: Whether it keeps all of those.
+        loss: Its loss in the study's metric.
+        excess: How far it exceeds each of the other budgets, by name; unknown ones are missing.
+        is_allowed: Whether it keeps all of these budgets.
         error: Standard deviation of the loss; 0 for a point that was measured in full.
     """
 
@@ -81,14 +81,14 @@ class FrontSampler(PointSampler):
     """Proposes the point that is expected to extend the front inside all budgets most.
 
     A gain over the baseline counts as no loss, so that no trial goes to slow points that may score
-    better by chance. Where hardly a point is inside, it first walks towards the least loss.
+    better by chance. If hardly any point is inside, it first walks towards the least loss.
 
-    A picture takes the time of the work that is left, so that a few measured points tell the
-    speedup of all; the loss is learned by a Gaussian process over the parameters, and so is by how
-    much a point exceeds each other budget: a gain counts by the chance to keep it. Points that
-    others measure now count as if they turned out as predicted, so that workers spread.
+    A picture takes the time of the work that is left, so a few measured points give the speedup
+    of all. A Gaussian process over the parameters learns the loss, and how far a point exceeds each
+    other budget: a gain counts by the chance to keep it. Points that others measure now count as if
+    they turned out as predicted, so that workers spread.
 
-    Trials tell what is known of points, never which are free: a point that was given up may come
+    Trials tell what is known about points, never which are free: a point that was given up may come
     back to be measured in full.
 
     Attributes:
@@ -124,15 +124,15 @@ class FrontSampler(PointSampler):
         order = self._by_gain(measured, running - measured.keys()) if begun else self._starters
         free = [index for index in order if index not in taken]
         free = free or [index for index in range(len(self._points)) if index not in taken]
-        # What others are about to claim comes last; one of them may have died before it did.
+        # Points that others are about to claim come last; one of them may have died before.
         left = [index for index in free if index not in running] or free
         return self._points[left[min(choosing, len(left) - 1)]]
 
     def _by_gain(self, measured: dict[int, Seen], pending: set[int]) -> list[int]:
-        """All points, the one that promises most first."""
+        """All points, the most promising first."""
         speedup, loss = self._believe(measured)
         predicted = loss.at(0)
-        # What few prompts say of a point that was given up is no part of a front.
+        # The few prompts of a point that was given up make no part of a front.
         front = [
             (seen.speedup, seen.loss)
             for seen in measured.values()
@@ -165,7 +165,7 @@ class FrontSampler(PointSampler):
         return 1 / np.clip(share, LEAST_SHARE, None), self._loss.predict(known, losses, errors)
 
     def _chance_to_keep(self, measured: dict[int, Seen]) -> Vector:
-        """How likely every point is to keep all budgets but that of the loss."""
+        """The probability of every point to keep all budgets except that of the loss."""
         chance = np.ones(len(self._points))
         for name, surrogate in self._excess.items():
             known = [index for index, seen in measured.items() if name in seen.excess]
@@ -178,11 +178,11 @@ class FrontSampler(PointSampler):
     def _read(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> tuple[dict[int, Seen], set[int], int]:
-        """Read what the study's trials tell.
+        """Read the study's trials.
 
         Returns:
-            What is known of points, in full or as far as one was measured that was given up; the
-            points that others are at; how many earlier trials have no point yet.
+            What is known about points, in full or, for a point that was given up, in part; the
+            points that others are measuring; how many earlier trials have no point yet.
         """
         full: dict[int, Seen] = {}
         partly: dict[int, Seen] = {}
@@ -199,8 +199,8 @@ class FrontSampler(PointSampler):
             index = self._place(each)
             if index is None:
                 continue
-            # What others told Optuna of a point, accelfront did not measure; nor did it what
-            # nobody claimed.
+            # Results that others gave Optuna were not measured by accelfront; neither were those of
+            # points that nobody claimed.
             claimed = point_key(self._points[index]) in self.taken
             known = measured.get(each.number)
             if each.state == TrialState.COMPLETE and claimed and known is not None:
@@ -212,18 +212,18 @@ class FrontSampler(PointSampler):
         return partly | full, running, choosing
 
     def _partly(self, known: Measurement) -> Seen:
-        """What a point that was given up had until then.
+        """The results of a point until it was given up.
 
-        Its interval's low end is two deviations away or more; the high end, that of the long tail
-        of losses, says less of them.
+        Its interval's low end is at least two deviations away; the high end, for the long tail
+        of losses, says less about them.
         """
         loss = figure(known, self._budgets.loss)
-        assert loss is not None  # A point that is given up has all that its protocol keeps.
+        assert loss is not None  # A point that is given up has all metrics of its protocol.
         error = max(LEAST_ERROR, (loss.value - loss.low) / 2)
         return self._seen(known, known.speedup, loss.value, error)
 
     def _seen(self, known: Measurement, speedup: float, loss: float, error: float = 0.0) -> Seen:
-        """What a measured trial tells; its constraints may be those of other budgets."""
+        """The results of a measured trial; its constraints may be those of other budgets."""
         excess = {
             name: found.value - most
             for name, most in self._budgets.conditions.items()
@@ -232,7 +232,7 @@ class FrontSampler(PointSampler):
         return Seen(speedup, loss, excess, self._budgets.allow(known), error)
 
     def _place(self, trial: FrozenTrial) -> int | None:
-        """Where a trial's point is among all; None if it is none, as others add what they like."""
+        """The index of a trial's point; None if it has none, as others add what they like."""
         try:
             point = self._stack.canonical(by_whole_names(trial.params))
         except RefusedError:
@@ -241,7 +241,7 @@ class FrontSampler(PointSampler):
 
 
 def spread_out(features: Matrix, first: int, count: int) -> Sequence[int]:
-    """Rows that cover a space early: the first, then ever the one farthest from all before.
+    """Choose rows that cover a space early: the first, then always the farthest from all before.
 
     Args:
         features: Shape (points, features).

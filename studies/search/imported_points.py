@@ -27,10 +27,10 @@ from studies.request import StudyRequest
 
 @dataclass
 class Batch:
-    """What a file holds of one combination.
+    """The contents of a file for one combination.
 
     Attributes:
-        combination: Whose points they are.
+        combination: The combination of the points.
         stack: The methods, on the architecture of the catalogue's own model.
         points: The points, each once.
         entries: How many entries name them.
@@ -46,10 +46,10 @@ def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
     """Check a file's entries against the spaces of their combinations; no model is needed.
 
     Args:
-        entries: What `read_search_params` found.
+        entries: The result of `read_search_params`.
 
     Returns:
-        The usable points by combination, and a line for each other entry that says why.
+        The usable points by combination, and for each other entry a line that says why.
     """
     batches: dict[Combination, Batch] = {}
     problems = []
@@ -70,11 +70,11 @@ def sort_entries(entries: Sequence[Entry]) -> tuple[list[Batch], list[str]]:
 
 
 def imported_points(plan: Plan, store: Store) -> list[Point]:
-    """The points kept for the plan's combination that are in its study's space.
+    """Select the points kept for the plan's combination that are in its study's space.
 
     They were checked when they were imported, for the catalogue's own model and picture size. A
-    point that does not fit this plan, such as one for larger pictures, is left out. Where a method
-    learns which values are worth trying, the nearest of them is taken.
+    point that does not fit this plan, such as one for larger pictures, is left out. If a method
+    learns which values are worth trying, the nearest of them is used.
     """
     points = []
     for kept in read_imported_points(store.engine, plan.combination):
@@ -82,14 +82,14 @@ def imported_points(plan: Plan, store: Store) -> list[Point]:
             point = point_in_space(plan.stack, _with_nearest(plan.stack, kept))
         except RefusedError:
             continue
-        # Two values may be nearest to the same one.
+        # Two values may have the same nearest one.
         if point not in points:
             points.append(point)
     return points
 
 
 def point_in_space(stack: Stack, params: Params) -> Point:
-    """The point of a study's space that computes what the given parameters do.
+    """Find the point of a study's space that computes the same as the given parameters.
 
     Raises:
         RefusedError: If a parameter is missing or unknown, its value cannot work, or no point of
@@ -106,20 +106,20 @@ def point_in_space(stack: Stack, params: Params) -> Point:
 
 
 def _point_to_keep(stack: Stack, params: Params) -> Point:
-    """The point that is kept of an entry.
+    """The point to keep for an entry.
 
-    Where a method learns, that is the entry as it stands: what its values do, and which of them
-    are worth trying, is only known in a study.
+    If a method learns, that is the entry as it stands: the effect of its values, and which of
+    them are worth trying, is only known in a study.
 
     Raises:
-        RefusedError: As `point_in_space` does; a value that a study learns may be any that works.
+        RefusedError: As in `point_in_space`; a value that a study learns may be any that works.
     """
     point = point_in_space(stack, _with_nearest(stack, params))
     return stack.read(by_whole_names(params)) if learners(stack) else point
 
 
 def _with_nearest(stack: Stack, params: Params) -> Point:
-    """A point with the nearest of the values that its methods learn.
+    """Replace the values that methods learn by their nearest choices.
 
     Raises:
         RefusedError: If a parameter is missing or unknown, or its value cannot work.

@@ -1,4 +1,4 @@
-"""Samplers of whole points, in the way in which Optuna asks: parameter by parameter."""
+"""Samplers of whole points, in the way that Optuna asks for: parameter by parameter."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PointSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """None: every parameter is asked for alone."""
+        """Return an empty space: every parameter is sampled independently."""
         return {}
 
     def sample_relative(

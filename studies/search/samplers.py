@@ -32,7 +32,7 @@ from studies.search.front_sampler import FrontSampler
 from studies.search.point_sampler import PointSampler
 
 MAX_REPEATS = 5
-"""After this many known points in a row a search is given an unseen one."""
+"""After this many known points in a row, a search gets an unseen one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Proposer(ABC):
 
 
 class Walk(Proposer):
-    """Takes a list of points in its order, however many workers walk together."""
+    """Takes a list of points in order, however many workers share the walk."""
 
     thorough = True
 
@@ -78,7 +78,7 @@ class Walk(Proposer):
 
 
 class Extension(Proposer):
-    """Takes the point that promises to extend the front most, after those that come first."""
+    """Takes the most promising point to extend the front, after those that come first."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Extension(Proposer):
 
 
 class Search(Proposer):
-    """Lets an Optuna sampler choose; a sampler stuck on known points is helped out."""
+    """Lets an Optuna sampler choose; a sampler stuck on known points gets help."""
 
     thorough = False
 
@@ -157,14 +157,14 @@ def make_proposer(
     budgets: Budgets,
     first: Sequence[Point] = (),
 ) -> Proposer:
-    """Choose how to choose.
+    """Make the proposer of a sampler.
 
     Args:
-        name: `auto` extends the front (`FrontSampler`), and wants every point in full where the
-            trials reach for all; `grid` walks the prototype's order; the others are Optuna's.
+        name: `auto` extends the front (`FrontSampler`), and wants every point in full if the
+            trials suffice for all; `grid` walks the prototype's order; the others are Optuna's.
         stack: The methods and their space.
         trials: How many distinct points may be measured.
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         budgets: What is allowed.
         first: Points of the space that are proposed before any other, whatever the sampler.
     """
@@ -180,7 +180,7 @@ def make_proposer(
 
 
 def make_distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Optuna's view of a space: ordered where the choices are evenly spaced."""
+    """Optuna's view of a space: ordered if the choices are evenly spaced."""
     return {stored_name(name): _distribution(choices) for name, choices in space.items()}
 
 
@@ -205,7 +205,7 @@ def _ask_for(
 
 
 def _point_of(trial: optuna.Trial, stack: Stack) -> Point:
-    """The point of a trial; what somebody enqueued may be none, and stands as it is."""
+    """The point of a trial; an enqueued one may be invalid, and stays as it is."""
     try:
         return stack.canonical(by_whole_names(trial.params))
     except RefusedError:
@@ -219,7 +219,7 @@ class _FirstFree(PointSampler):
         self._points = points
 
     def choose(self, study: optuna.Study, trial: FrozenTrial) -> Point:
-        """Pass by what other workers have chosen or, going by their trials' numbers, will choose.
+        """Skip what other workers have chosen or, judging by their trials' numbers, will choose.
 
         A worker's claim comes after its trial, and all that choose until then find the same list.
         """

@@ -1,4 +1,4 @@
-"""Warm start: what the studies of a stack's parts or its neighbours found says where to begin."""
+"""Warm start: studies of a stack's parts, or its neighbours, suggest where to begin."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from studies.budgets import default_budget
 from studies.plan import Plan
 
 MOST = 4
-"""Points taken over; the rest of the first design still covers the space."""
+"""Most points taken over; the rest of the first design still covers the space."""
 
 
 @dataclass(frozen=True)
 class _Guess:
-    """A point of the stack with what its parts promise of it."""
+    """A point of the stack with the results that its parts promise."""
 
     params: Point
     speedup: float
@@ -31,13 +31,13 @@ class _Guess:
 
 
 def warm_points(plan: Plan, store: Store) -> list[Point]:
-    """Where to begin: points that join the best ones of the parts, else the neighbours' best.
+    """Suggest where to begin: points that join the parts' best ones, or else the neighbours' best.
 
     Only studies of the same pipeline, protocol and device count.
 
     Args:
         plan: The study that is to start.
-        store: Where other studies are.
+        store: Holds other studies.
     """
     return _from_parts(plan, store) or _from_neighbour(plan, store)
 
@@ -45,9 +45,9 @@ def warm_points(plan: Plan, store: Store) -> list[Point]:
 def _from_parts(plan: Plan, store: Store) -> list[Point]:
     """Points that join the fronts of a stack's parts, the most promising first.
 
-    Speedups are taken to multiply and losses to add up, which is wrong in detail and right enough
+    Speedups are assumed to multiply and losses to add up, which is wrong in detail but good enough
     to begin with. Parts have the same scheduler and steps; a lone method has none. A lossless
-    method needs no study: it takes its defaults, and the loss is that of the others.
+    method needs no study: it gets its defaults, and the loss is that of the others.
     """
     methods = plan.combination.methods
     if len(methods) < 2:
@@ -68,7 +68,7 @@ def _from_parts(plan: Plan, store: Store) -> list[Point]:
 def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
     """The fastest points that lose little in the study with the nearest number of steps.
 
-    Its scheduler may be another one. What its parameters come to here is only nearly the same.
+    It may use another scheduler. The effect of its parameters here is only nearly the same.
     """
     own = plan.combination
 
@@ -96,14 +96,14 @@ def _from_neighbour(plan: Plan, store: Store) -> list[Point]:
 
 
 def _nearest(stack: Stack, params: Point) -> Point:
-    """The point of a stack whose values are nearest to those given."""
+    """The point of a stack whose values are nearest to the given ones."""
     return stack.canonical(
         {name: choices.nearest(params[name]) for name, choices in stack.space.items()}
     )
 
 
 def _join(stack: Stack, fronts: Sequence[Sequence[Trial]]) -> Iterable[_Guess]:
-    """Every choice of one point a part, as points of the stack, each once."""
+    """Every choice of one point per part, as points of the stack, each once."""
     seen: set[str] = set()
     for trials in product(*fronts):
         params = stack.default | {
