@@ -1,1 +1,1 @@
-"""optuna-dashboard, guarded, with its trials in words."""
+"""optuna-dashboard, guarded, with its trials described in words."""

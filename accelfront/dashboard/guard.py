@@ -1,6 +1,6 @@
-"""Who may ask the dashboard, and as what its answers may be taken.
+"""Who may send requests to the dashboard, and how browsers may treat its answers.
 
-Its own page alone may, and what a database calls a picture is shown only if it is one.
+Only its own page may, and a file that a database calls a picture is shown only if it is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PAGE = re.compile(r"/?(dashboard(/.*)?)?")
 """Paths of the page itself."""
 
 PARTS = re.compile(r"/(api|csv|static)/.*|/favicon\.ico")
-"""Paths of what the page loads and what optuna-dashboard makes itself; all others are artifacts."""
+"""Paths of the page's files and of optuna-dashboard's own data; all others are artifacts."""
 
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' data: 'unsafe-inline'; "
@@ -25,7 +25,7 @@ PAGE_POLICY = (
 )
 
 DROPPED = ("access-control-", "content-security-policy")
-"""How headers of optuna-dashboard begin that are left out: they let other sites read."""
+"""Prefixes of optuna-dashboard's headers that are removed: they let other sites read."""
 
 PICTURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -33,14 +33,14 @@ PICTURES = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-"""Kinds of pictures by how their files begin."""
+"""Types of pictures by how their files begin."""
 
 
 def guarded(application: Application, host: str, pairs: Application) -> Application:
     """Wrap the dashboard so that only its own page reaches it, under its own address.
 
     Args:
-        application: optuna-dashboard's.
+        application: The application of optuna-dashboard.
         host: The name or address that it listens on.
         pairs: Answers below /compare/, with a policy of its own.
     """
@@ -55,7 +55,7 @@ def guarded(application: Application, host: str, pairs: Application) -> Applicat
         head: list[Any] = []
         parts = application(environ, lambda *given: head.extend(given))
         body = b"".join(parts)
-        # A WSGI server closes what it was given, and gets only the bytes of this.
+        # A WSGI server closes the iterable that it gets, which holds only the bytes of this one.
         getattr(parts, "close", lambda: None)()
         status, headers, *rest = head
         headers = [pair for pair in headers if not pair[0].lower().startswith(DROPPED)]
@@ -76,7 +76,7 @@ def guarded(application: Application, host: str, pairs: Application) -> Applicat
 
 
 def picture_kind(content: bytes) -> str | None:
-    """The media type of a picture by its content; None if it is none that browsers only show."""
+    """The media type of a picture by its content; None unless browsers only show it."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in PICTURES.items() if content.startswith(start)), None)

@@ -1,6 +1,6 @@
-"""What a trial is, in its note: told on its way to the browser, and never written.
+"""What a trial is, in its note: added on its way to the browser, and never stored.
 
-What a person adds below the line that ends our part is kept as theirs alone.
+Text that a person adds below the line that ends our part is stored as theirs alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DISTURBANCES = {
     "slow": "(the baseline was slower than beside other trials)",
     "uneven": "(its pairs disagree more than chance lets them)",
 }
-"""What the words of a measurement mean (objectives/timing/interference.py, studies/run/)."""
+"""The meaning of the words in a measurement (objectives/timing/interference.py, studies/run/)."""
 
 DONE: dict[Kind, str] = {
     "confirmed": "Confirmed",
@@ -58,7 +58,7 @@ def add_notes(
     """Put our part before what people wrote.
 
     Args:
-        study: optuna-dashboard's answer about a study, whole.
+        study: The whole answer of optuna-dashboard about a study.
         study_id: Optuna's number of the study.
         trials: Its trials.
         record: The study as our commands read it.
@@ -70,7 +70,7 @@ def add_notes(
 
 
 def keeping_theirs(application: Application) -> Application:
-    """Wrap optuna-dashboard so that of a trial's note only what a person wrote is stored."""
+    """Wrap optuna-dashboard so that it only stores the part of a trial's note that people wrote."""
 
     def answer(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "PUT" or not NOTE.fullmatch(environ["PATH_INFO"]):
@@ -80,7 +80,7 @@ def keeping_theirs(application: Application) -> Application:
             note = json.loads(body)
             _, end, theirs = note["body"].partition(END)
         except (ValueError, TypeError, KeyError, AttributeError):
-            # optuna-dashboard knows what to say of it.
+            # optuna-dashboard answers this itself.
             note = end = theirs = ""
         if end:
             body = json.dumps(note | {"body": theirs.lstrip("\n")}).encode()
@@ -91,7 +91,7 @@ def keeping_theirs(application: Application) -> Application:
 
 
 class _Told:
-    """The notes of one study's trials. Nothing is believed of what a database holds."""
+    """The notes of one study's trials. Nothing in the database is trusted."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _Told:
                 self._again.setdefault(again.first, []).append(told)
 
     def of(self, number: int) -> str:
-        """A trial's note; empty of one that accelfront did not make."""
+        """A trial's note; empty if accelfront did not make the trial."""
         trial = self._trials[number]
         raw = RawTrial.of_optuna(trial)
         lines = [self._what(trial, raw)]
@@ -125,7 +125,7 @@ class _Told:
         return "".join(f"{line}\n\n" for line in lines if line)
 
     def _what(self, trial: FrozenTrial, raw: RawTrial) -> str:
-        """What it was for, and what came of it."""
+        """The purpose of a trial, and its result."""
         if (again := raw.remeasurement()) is not None:
             return AGAIN[again.measurement.look].format(self._link(again.first))
         if raw.is_repeat:
@@ -160,7 +160,7 @@ class _Told:
         return f"![Baseline above, accelerated below]({path})\n\n{closer}"
 
     def _first(self, trial: FrozenTrial) -> int | None:
-        """The trial that a repeat names, if it is there."""
+        """The trial that a repeat names, if it exists."""
         first = trial.user_attrs.get(DUPLICATE_OF)
         return first if isinstance(first, int) and first in self._trials else None
 
@@ -180,5 +180,5 @@ def _disturbed(measured: Measurement) -> str:
 
 
 def _code(text: object) -> str:
-    """A text that Markdown shows as it is."""
+    """A text that Markdown shows unchanged."""
     return f"`{' '.join(str(text).replace('`', chr(39)).split())}`"

@@ -1,4 +1,4 @@
-"""The page of a trial beside its baseline, at /compare/STUDY/NUMBER of the dashboard."""
+"""The page of a trial next to its baseline, at /compare/STUDY/NUMBER of the dashboard."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ POLICY = (
 
 
 def pairs_page(store: Store, storage: str | None) -> Application:
-    """The application that answers below /compare/; it is to be guarded.
+    """The application that answers below /compare/; the caller must guard it.
 
     Args:
         store: An open database.
-        storage: The storage that commands are to name; None leaves it to their default.
+        storage: The storage that commands name; None leaves it to their default.
     """
 
     def answer(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

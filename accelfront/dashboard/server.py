@@ -1,4 +1,4 @@
-"""optuna-dashboard over one database, within this process: the database's URL is shown nowhere."""
+"""optuna-dashboard over one database, in this process: the database's URL is shown nowhere."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def listen(host: str, port: int, store: Store, storage: str | None = None) -> WS
         host: A name or an address of this machine.
         port: 0 takes a free one.
         store: An open database.
-        storage: What commands on its pages are to name; None leaves it to their default.
+        storage: The storage that commands on its pages name; None leaves it to their default.
 
     Raises:
-        InputError: If the address cannot be had.
+        InputError: If the address is not available.
     """
     pictures = FileSystemArtifactStore(artifact_folder(store))
     dashboard = in_words(keeping_theirs(wsgi(store.optuna, pictures)), store.optuna)

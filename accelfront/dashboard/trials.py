@@ -1,10 +1,10 @@
-"""What optuna-dashboard says of a trial, put into words on its way to the browser.
+"""Turns optuna-dashboard's view of a trial into words on its way to the browser.
 
-A trial's measurement is one long line of JSON there, which makes the page scroll sideways and which
-nobody reads. And version 0.21 knows nothing of where Optuna 5 keeps constraints, by which the page
-greys out what is infeasible. The database keeps both as they are.
+There a trial's measurement is one long line of JSON, which makes the page scroll sideways and which
+nobody reads. And version 0.21 does not know where Optuna 5 keeps constraints, by which the page
+greys out infeasible trials. The database keeps both as they are.
 
-Of our studies it also judges points as `front` does: by a second timing, or by both measurements
+Points of our studies are also judged as `front` does: by a second timing, or by both measurements
 of a confirmed point. The best trials are the front inside the loss budget, and remeasurements say
 what they are.
 """
@@ -37,11 +37,11 @@ STUDY = re.compile(r"/api/studies/(\d+)")
 
 
 def in_words(application: Application, storage: BaseStorage) -> Application:
-    """Wrap optuna-dashboard so that trials are told of in words.
+    """Wrap optuna-dashboard so that trials are described in words.
 
     Args:
-        application: optuna-dashboard's.
-        storage: The one that it reads.
+        application: The application of optuna-dashboard.
+        storage: The storage that it reads.
     """
 
     def answer(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -71,7 +71,7 @@ def in_words(application: Application, storage: BaseStorage) -> Application:
 
 
 def _after(query: str) -> int:
-    """How many trials the page has already; it asks for the others."""
+    """How many trials the page already has; it asks for the others."""
     given = parse_qs(query).get("after", ["0"])[0]
     return int(given) if given.isdecimal() else 0
 
@@ -85,7 +85,7 @@ def _record(name: str, storage: BaseStorage) -> Study | None:
 
 
 def _tell(study: dict[str, Any], trials: Iterable[FrozenTrial]) -> None:
-    """Put what we say of its trials into the answer about a study."""
+    """Put our words about its trials into the answer about a study."""
     by_number = {trial.number: trial for trial in trials}
     told = {number: _words(trial) for number, trial in by_number.items()}
     for each in study["trials"] + study["best_trials"]:
@@ -102,9 +102,9 @@ def _tell(study: dict[str, Any], trials: Iterable[FrozenTrial]) -> None:
 
 
 def _judge(study: dict[str, Any], record: Study) -> None:
-    """Let each point have the figures by which it is judged, and the best be those of the front."""
+    """Give each point the figures by which it is judged, and make the front the best trials."""
     by_number = {each["number"]: each for each in study["trials"]}
-    # What was stored since the answer was made comes with the next one.
+    # Trials stored since the answer was made come with the next one.
     points = [trial for trial in record.trials if trial.number in by_number]
     rivals, roles = record.rivals, record.roles
     for trial in points:
@@ -133,7 +133,7 @@ def _judge(study: dict[str, Any], record: Study) -> None:
 
 
 def _judgement(trial: Trial) -> dict[str, str]:
-    """What a point's figures are of, where they are not those of its first measurement."""
+    """The source of a point's figures, if that is not its first measurement."""
     if trial.confirmed is not None:
         return {
             "judged": "by the loss of both measurements",
@@ -145,7 +145,7 @@ def _judgement(trial: Trial) -> dict[str, str]:
 
 
 def _words(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's attributes, of which none is long; the point is among its parameters."""
+    """A trial's attributes, all of them short; the point is among its parameters."""
     attributes, raw = trial.user_attrs, RawTrial.of_optuna(trial)
     words = {key: value for key, value in attributes.items() if key not in (MEASUREMENT, POINT)}
     again = raw.remeasurement()
@@ -176,7 +176,7 @@ def _words(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def _repetition(first: object, kind: Kind | None) -> str:
-    """What a trial is that repeats a point; the page calls most of them pruned."""
+    """What a trial that repeats a point is; the page calls most of them pruned."""
     done = {
         "confirmed": "confirms",
         "timed again": "times again",

@@ -1,5 +1,5 @@
-"""Two points before a person's eyes: figures and pictures side by side, and blind votes on them.
+"""Two points shown to a person: figures and pictures side by side, and blind votes on them.
 
-`sides` finds the two, `figures` and `kept` work out, `page` and `ballot` write, `server` takes
+`sides` finds the two, `figures` and `kept` prepare, `page` and `ballot` write, `server` takes
 votes.
 """

@@ -1,4 +1,4 @@
-"""The blind page: pairs of pictures in a random order, and the votes that it makes."""
+"""The blind page: pairs of pictures in a random order, and the votes that people cast there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Format = Literal["accelfront votes 1"]
 (FORMAT,) = get_args(Format)
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Of a vote: at the ends of the calendar a time may have no other time zone."""
+"""Range of a vote's time: at the ends of the calendar it may not convert to other time zones."""
 
 Voter = Annotated[
     str,
@@ -30,7 +30,7 @@ Voter = Annotated[
         min_length=1,
         max_length=MOST_CHARACTERS,
         strip_whitespace=True,
-        # No control characters, of which Postgres takes not all.
+        # No control characters, as Postgres does not accept all of them.
         pattern=r"^[^\x00-\x1f\x7f]+$",
     ),
 ]
@@ -40,9 +40,9 @@ class Cast(BaseModel):
     """A vote as the page makes it.
 
     Attributes:
-        pair: The place of the pair among those that are kept.
+        pair: The index of the pair among those that are kept.
         shown_first: Whose picture was the first one.
-        winner: Whose was chosen.
+        winner: Whose picture was chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class Posted(Cast):
     """A vote as the page sends it.
 
     Attributes:
-        voter: What the person is called.
+        voter: The person's name.
     """
 
     voter: Voter
@@ -66,20 +66,20 @@ class Filed(Cast):
     """A vote as a file holds it.
 
     Attributes:
-        voted_at: When.
+        voted_at: Time of the vote.
     """
 
     voted_at: AwareDatetime = Field(ge=EARLIEST, lt=LATEST)
 
 
 class VotesFile(BaseModel):
-    """What the page hands to a person where it is served by nobody.
+    """The file that the page gives to a person if nobody serves it.
 
     Attributes:
-        format: What it is.
+        format: The format's name.
         trial: Whose pictures were seen: its study's name, a slash and its number.
-        rival: The same of the other one; `baseline` is that of the trial.
-        voter: What the person is called.
+        rival: The same for the other one; `baseline` is that of the trial.
+        voter: The person's name.
         votes: In the order in which they were given.
     """
 
@@ -93,10 +93,10 @@ class VotesFile(BaseModel):
 
 
 class Place(NamedTuple):
-    """Where a pair stands on a page.
+    """The position of a pair on a page.
 
     Attributes:
-        pair: Its place among those that are kept.
+        pair: Its index among those that are kept.
         shown_first: Whose picture is the first one.
     """
 
@@ -105,13 +105,13 @@ class Place(NamedTuple):
 
 
 def shuffled(pairs: int, seed: str) -> list[Place]:
-    """A random order of pairs, and of the pictures of each.
+    """Return a random order of pairs, and of the pictures of each.
 
-    Each pair draws from a stream of its own, so that one pair more changes no other one's sides.
+    Each pair draws from its own random stream, so that a further pair changes no other one's sides.
 
     Args:
         pairs: How many there are.
-        seed: What the order follows from.
+        seed: Determines the order.
     """
     sides: tuple[Side, Side] = ("trial", "rival")
     order = sorted(range(pairs), key=lambda pair: Random(f"{seed}/place/{pair}").random())
@@ -122,11 +122,11 @@ def render_ballot(couple: Couple, kept: Kept, seed: str, post: str = "", nonce: 
     """Write the page.
 
     Args:
-        couple: What is compared: the second one is the trial, the first one its rival.
+        couple: The two to compare: the second is the trial, the first its rival.
         kept: Their pictures.
-        seed: What the order follows from.
-        post: The address that takes votes; empty lets the page hand out a file.
-        nonce: What its script and its style carry, so that a server may allow no others.
+        seed: Determines the order.
+        post: The address that takes votes; empty makes the page offer a file.
+        nonce: Marks its script and its style, so that a server may allow no others.
     """
     rival_sheet, trial_sheet = kept.sheets
     pairs = []

@@ -1,4 +1,4 @@
-"""The figures of two points side by side, and what differs between them."""
+"""The figures of two points side by side, and their differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTHING = "-"
 BASELINE_SPEEDUP = 1.0, (1.0, 1.0)
 
 ALIKE = 0.05
-"""How far two figures may be apart to be called about the same, as long as neither is surely so."""
+"""Largest difference of two figures called about the same, if neither is surely greater."""
 
 NO_LOSS = Figure(0.0, 0.0, 0.0)
 
@@ -29,9 +29,9 @@ class Row(NamedTuple):
 
     Attributes:
         label: Its name.
-        values: Of both sides, each with its interval where there is one.
-        change: How far the second one's is from the first one's; empty where that says nothing.
-        differs: Whether they differ: beyond their intervals, where they have any.
+        values: Of both sides, each with its interval if there is one.
+        change: How far the second one's is from the first one's; empty if that means nothing.
+        differs: Whether they differ: beyond their intervals, if they have any.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def verdict(couple: Couple) -> str:
-    """What the figures say of the second one beside the first one, in a sentence."""
+    """A sentence on how the second one compares with the first."""
     first, second = couple.names
     name = couple.second.study.loss
     speed, loss = _speedup_change(couple), _loss_change(couple, name)
@@ -63,7 +63,7 @@ def verdict(couple: Couple) -> str:
 
 
 def figure_rows(couple: Couple) -> list[Row]:
-    """Speed, every loss that either side has, and what else is known of both."""
+    """Speed, every loss that either side has, and what else is known about both."""
     speed = _speedup_change(couple)
     times = f"{speed.value:.2f} times ({speed.low:.2f} to {speed.high:.2f})"
     rows = [
@@ -86,12 +86,12 @@ def parameter_rows(couple: Couple) -> list[Row]:
         _unlike(shown, *(f"{each[name]:g}" if name in each else NOTHING for each in params))
         for shown, name in by_short_names(names).items()
     ]
-    # Of a baseline, which has none, all would be marked.
+    # A baseline has no parameters, so all would be marked.
     return rows if couple.first.trial else [row._replace(differs=False) for row in rows]
 
 
 def setting_rows(couple: Couple) -> list[Row]:
-    """What their studies did otherwise; empty where they are of one study."""
+    """Settings in which their studies differ; empty if both are of one study."""
     otherwise = Comparison(couple.first.study, couple.second.study).otherwise
     return [
         _unlike(name.replace("_", " "), _setting(one), _setting(other))
@@ -108,7 +108,7 @@ def _unlike(label: str, one: str, other: str) -> Row:
 
 
 def _of_trial(tell: Callable[[Trial], str]) -> Callable[[Side], str]:
-    """What is told of points and not of baselines."""
+    """A row's text that only points have, and no baselines."""
     return lambda side: NOTHING if side.trial is None else tell(side.trial) or NOTHING
 
 
@@ -124,7 +124,7 @@ def _speedup_text(side: Side) -> str:
 
 
 def _seconds(couple: Couple) -> tuple[str, str]:
-    """Of a baseline those beside the point, as seconds of different hours do not compare."""
+    """A baseline's seconds are those of the point's trial: different hours do not compare."""
     assert couple.second.trial is not None  # The second is never a baseline.
     judged = couple.second.trial.judged
     first = couple.first.trial
@@ -143,7 +143,7 @@ def _metrics(couple: Couple) -> list[str]:
 
 
 def _loss(side: Side, name: str) -> Figure | None:
-    """A baseline loses nothing against itself."""
+    """The loss of a side; a baseline loses nothing against itself."""
     return NO_LOSS if side.trial is None else figure(side.trial.judged, name)
 
 
@@ -165,7 +165,7 @@ def _loss_text(side: Side, name: str) -> str:
 
 
 def _loss_change(couple: Couple, name: str) -> Change | None:
-    """How much more the second one loses; None where either loss, or its interval, is unknown."""
+    """How much more the second one loses; None if either loss, or its interval, is unknown."""
     one, other = (_loss(side, name) for side in couple.sides)
     if one is None or other is None or not isfinite(one.low + other.low):
         return None

@@ -1,4 +1,4 @@
-"""Votes that a person saved on a blind page which nobody served."""
+"""Votes that a person saved on a blind page that nobody served."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from storage.reading.votes import BASELINE
 
 
 class FiledVotes(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
-        couple: What was compared.
+        couple: The two that were compared.
         votes: The votes, in the order in which they were given.
     """
 
@@ -30,8 +30,8 @@ def filed_votes(store: Store, text: str, name: str, read: Read) -> FiledVotes:
     """Read a file of votes.
 
     Args:
-        store: Where its trials are.
-        text: What it holds.
+        store: Holds its trials.
+        text: The file's text.
         name: Its name, for people.
         read: Reads the store.
 

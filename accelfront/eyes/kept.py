@@ -1,8 +1,8 @@
 """The pictures that are kept of two points, as pairs of the same prompts.
 
 A trial keeps a grid (objectives/quality/picture_grid.py): the baseline's pictures in the upper row,
-its own in the lower one. Which prompts they are follows from the protocol alone, so that the
-columns of two trials are the same prompts where their protocols draw the same.
+its own in the lower one. The protocol alone decides which prompts they are, so that the columns of
+two trials are the same prompts if their protocols draw the same.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Sheet:
     Attributes:
         content: The WebP file.
         columns: How many prompts it shows.
-        row: Which of its rows is meant; None means both.
+        row: The row to show; None means both.
     """
 
     content: bytes
@@ -54,7 +54,7 @@ class Sheet:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """As templates/pairs.html.jinja of the report takes it."""
+        """The values that templates/pairs.html.jinja of the report needs."""
         return {"src": address(self.content), "columns": self.columns, "row": self.row}
 
     def picture(self, column: int) -> bytes:
@@ -63,7 +63,7 @@ class Sheet:
             height = (grid.height - GAP_PX) / 2
             width = (grid.width + GAP_PX) / self.columns - GAP_PX
             left, top = column * (width + GAP_PX), (self.row or UPPER) * (height + GAP_PX)
-            # Less its rim: packed, the white gap beside it colours that.
+            # Without its rim: compressed, the white gap next to it colours that.
             right, bottom = round(left + width) - 1, round(top + height) - 1
             picture = grid.crop((round(left) + 1, round(top) + 1, right, bottom))
             file = BytesIO()
@@ -73,12 +73,12 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Worst:
-    """What a point lost most on, beside its baseline.
+    """The pictures on which a point lost most, next to its baseline's.
 
     Attributes:
         name: The point's name.
         sheet: Its grid of these prompts.
-        notes: What stands below each pair.
+        notes: Texts below the pairs.
     """
 
     name: str
@@ -88,14 +88,14 @@ class Worst:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of both sides.
+    """The pictures that are kept of both sides.
 
     Attributes:
         aspect: The width of a picture over its height.
-        sheets: One of each side; empty if they cannot be put side by side.
-        notes: What stands below each pair: its prompt, and what both lost.
-        worst: Of the points that kept them.
-        why_not: Why there are no sheets, with what to do, in a line; empty if there are some.
+        sheets: One for each side; empty if they cannot be put side by side.
+        notes: Texts below the pairs: the prompt, and the losses of both.
+        worst: The worst pictures of the points that kept them.
+        why_not: Why there are no sheets and what to do, in one line; empty if there are some.
     """
 
     aspect: float
@@ -114,8 +114,8 @@ def read_kept(store: Store, couple: Couple) -> Kept:
     """Read the pictures of both sides.
 
     Args:
-        store: Where their studies are.
-        couple: What is compared.
+        store: Holds their studies.
+        couple: The two to compare.
     """
     protocols = [side.study.protocol for side in couple.sides]
     aspect = protocols[0].width / protocols[0].height
@@ -130,7 +130,7 @@ def read_kept(store: Store, couple: Couple) -> Kept:
     there = [sheet for sheet in sheets if sheet is not None]
     if len(there) < len(sheets):
         lacking = [side.name for side, sheet in zip(couple.sides, sheets, strict=True) if not sheet]
-        # A baseline is seen in the grid of the point beside it.
+        # A baseline is seen in the grid of its point.
         named = " and ".join(lacking) if couple.first.trial else couple.second.name
         why_not = NONE.format(named, artifact_folder(store))
         return Kept(aspect, worst=worst, why_not=why_not)
@@ -140,20 +140,20 @@ def read_kept(store: Store, couple: Couple) -> Kept:
 
 
 def _owner(side: Side, couple: Couple) -> tuple[str, int]:
-    """The trial whose grid shows a side: a baseline is in that of the point beside it."""
+    """The trial whose grid shows a side: for a baseline the other side's."""
     trial = side.trial or couple.second.trial
     assert trial is not None  # The second is never a baseline.
     return side.study.name, trial.number
 
 
 def _sheet(content: bytes, side: Side, row: int | None) -> Sheet | None:
-    """A grid by its measures; None if it is no grid of ours."""
+    """A grid by its dimensions; None if it is no grid of ours."""
     columns = columns_of(content, side.study.protocol)
     return Sheet(content, columns, row) if columns else None
 
 
 def _notes(couple: Couple, prompts: Sequence[str]) -> tuple[Note, ...]:
-    """The prompt of each pair, and what each point lost there; nothing of earlier studies."""
+    """The prompt of each pair, and each point's loss there; empty for earlier studies."""
     shared = [side.trial.measurement.shared for side in couple.sides if side.trial]
     return tuple(
         (

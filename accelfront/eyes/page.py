@@ -1,4 +1,4 @@
-"""The page of two points side by side: one HTML file that needs nothing beside it."""
+"""The page of two points side by side: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def render_comparison(
     """Write the page.
 
     Args:
-        store: Where both are.
-        couple: What is compared.
+        store: Holds both.
+        couple: The two to compare.
         kept: Their pictures.
-        storage: The storage that commands are to name; None leaves it to their default.
-        nonce: What its script carries, so that a server may allow no other.
+        storage: The storage that commands name; None leaves it to their default.
+        nonce: Marks its script, so that a server may allow no other.
     """
     commands = Commands(_alike(store, couple), storage)
     named = [] if storage is None else ["--storage", storage]
@@ -59,7 +59,7 @@ def _alike(store: Store, couple: Couple) -> list[Study]:
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
-    """Fill in a template of this room, which may use those of the report."""
+    """Fill in a template of accelfront/eyes/, which may use those of the report."""
     return _environment().get_template(template).render(content)
 
 

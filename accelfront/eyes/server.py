@@ -1,7 +1,7 @@
 """Serves the blind page on this machine, and keeps the votes that it sends.
 
-The address holds a token, as other people of this machine could reach the port; and pages of other
-sites are kept away as the dashboard keeps them.
+The address holds a token, as other people on this machine could reach the port; and pages of other
+sites are kept out in the same way as from the dashboard.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def voting(store: Store, couple: Couple, kept: Kept, token: str) -> Application:
     """The application that serves the page at `/TOKEN/` and takes votes at `/TOKEN/votes`.
 
     Args:
-        store: Where votes are kept.
-        couple: What is compared.
+        store: Keeps the votes.
+        couple: The two to compare.
         kept: Their pictures.
-        token: What whoever asks has to know.
+        token: The secret that a request must contain.
     """
     own = Own.of(HOST)
 
@@ -74,7 +74,7 @@ def _page(couple: Couple, kept: Kept, start: Start) -> Iterable[bytes]:
 def _vote(
     store: Store, couple: Couple, kept: Kept, environ: Mapping[str, Any], start: Start
 ) -> Iterable[bytes]:
-    """Keep a vote, and say how all votes stand."""
+    """Keep a vote, and report how all votes stand."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > MOST_BYTES:
         return _say("413 Content Too Large", {"error": "this is no vote"}, start)

@@ -1,4 +1,4 @@
-"""The two that are compared, by what a person calls them."""
+"""The two points to compare, by the names that people give them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from storage.records.study import Study
 from storage.records.trial import Trial, trial_key
 
 NUMBER = re.compile(r"[0-9]{1,9}")
-"""Of a trial; Python reads no number of thousands of digits."""
+"""Most digits of a trial's number; Python does not read thousands of digits."""
 
 Read = Callable[[str | None], list[Study]]
-"""Reads the study that is named, or all of a storage."""
+"""Reads the named study, or all of a storage."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Side:
 
     Attributes:
         study: Its study.
-        trial: Its point; None is the unaccelerated pipeline.
+        trial: Its point; None means the unaccelerated pipeline.
     """
 
     study: Study
@@ -34,7 +34,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        """Such as `trial 7` or `the baseline`, enough where the study is known."""
+        """Such as `trial 7` or `the baseline`, enough if the study is known."""
         return "the baseline" if self.trial is None else f"trial {self.trial.number}"
 
     @property
@@ -44,13 +44,13 @@ class Side:
 
     @property
     def key(self) -> str:
-        """What it is called among the rivals of another one."""
+        """Its name among the rivals of another side."""
         return BASELINE if self.trial is None else trial_key(self.study.name, self.trial.number)
 
 
 @dataclass(frozen=True)
 class Couple:
-    """Both. Where one is a baseline, it is the first one, and of the second's study.
+    """The two sides. If one is a baseline, it is the first one, and of the second's study.
 
     Attributes:
         first: A.
@@ -62,24 +62,24 @@ class Couple:
 
     @property
     def sides(self) -> tuple[Side, Side]:
-        """Both, to go through."""
+        """Both, for loops."""
         return self.first, self.second
 
     @property
     def are_of_one_study(self) -> bool:
-        """Whether their names tell them apart without their studies."""
+        """Whether their names distinguish them without their studies."""
         return self.first.study.name == self.second.study.name
 
     @property
     def names(self) -> tuple[str, str]:
-        """What both are called in a sentence; of two studies with a letter for each."""
+        """The names of both in a sentence; of two studies with a letter for each."""
         if self.are_of_one_study:
             return self.first.name, self.second.name
         return f"A ({self.first.name})", f"B ({self.second.name})"
 
     @property
     def labels(self) -> tuple[str, str]:
-        """The same in a table, and beside their pictures."""
+        """The same in a table, and next to their pictures."""
         first, second = self.names
         return first.removeprefix("the "), second
 
@@ -98,21 +98,21 @@ class Couple:
 
     @property
     def words(self) -> list[str]:
-        """Both as `accelfront compare` takes them."""
+        """Both as arguments of `accelfront compare`."""
         return [each.key for each in self.sides if each.trial]
 
     def with_votes_of(self, study: Study) -> Couple:
-        """The same couple, with the votes that the second one's study holds now."""
+        """The same couple, with the second one's study as it is now, votes included."""
         return replace(self, second=replace(self.second, study=study))
 
 
 def find_couple(read: Read, first: str, second: str | None) -> Couple:
-    """Find what is to be compared.
+    """Find the two to compare.
 
     Args:
         read: Reads the storage.
         first: A trial: its number after its study's name, label or digest and a slash; the number
-            alone where the storage holds one study.
+            alone if the storage holds one study.
         second: Another one, of the same study if it is a number alone; None compares the first one
             with its baseline.
 

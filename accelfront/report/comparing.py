@@ -1,4 +1,4 @@
-"""Studies of one pipeline over each other, each in ratios to its own baseline."""
+"""Studies of one pipeline on one chart, each in ratios to its own baseline."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Fewer(NamedTuple):
     """Fewer steps with nothing else left out, in ratios to a study's baseline.
 
     Attributes:
-        words: Which steps, and how their speed is known.
+        words: The steps, and how their speed is known.
         speedup: How many times as fast.
-        loss: What they lose.
+        loss: Their loss.
     """
 
     words: str
@@ -34,17 +34,17 @@ class Fewer(NamedTuple):
 class Comparison:
     """Studies of one pipeline that were measured alike.
 
-    Seconds of different hours do not compare. A speedup and a loss do, as each was measured beside
-    its own baseline.
+    Seconds of different hours do not compare. A speedup and a loss do, as each was measured side by
+    side with its own baseline.
 
     Attributes:
         pipeline: The pipeline.
-        device: Where.
-        protocol: How.
+        device: The device of the measurements.
+        protocol: Their protocol.
         loss: The metric of their losses.
         studies: Those with points, the one with the fastest answer first.
-        answers: By a study's name its answer, if it has one.
-        fewer: By a study's name what fewer steps give beside it, fewest last.
+        answers: The answer by a study's name, if it has one.
+        fewer: The results of fewer steps by a study's name, fewest last.
     """
 
     pipeline: str
@@ -64,7 +64,7 @@ class Comparison:
 
 
 def compare(studies: Iterable[Study]) -> list[Comparison]:
-    """Put studies together that share pipeline, protocol and device; one alone compares to none."""
+    """Group studies that share pipeline, protocol and device; a single one compares with none."""
     alike: dict[tuple[str, str, Protocol], list[Study]] = {}
     for study in studies:
         if study.trials:
@@ -102,7 +102,7 @@ def _speed(answer: Trial | None) -> float:
 
 
 def _timed(studies: Iterable[Study]) -> dict[Place, list[Fewer]]:
-    """Fewer steps that were timed beside a baseline of the same scheduler and steps."""
+    """Fewer steps that were timed against a baseline of the same scheduler and steps."""
     found: dict[Place, list[Fewer]] = {}
     for study in studies:
         found.setdefault(_place(study), []).extend(
@@ -114,7 +114,7 @@ def _timed(studies: Iterable[Study]) -> dict[Place, list[Fewer]]:
 
 
 def _baseline_scores(studies: Iterable[Study]) -> dict[Place, float]:
-    """The baselines' CLIP scores; a score knows no hour."""
+    """The baselines' CLIP scores, which do not depend on when they were measured."""
     known: dict[Place, list[float]] = {}
     for study in studies:
         scores = (trial.measurement.baseline_clip_score for trial in study.trials)
@@ -123,7 +123,7 @@ def _baseline_scores(studies: Iterable[Study]) -> dict[Place, float]:
 
 
 def _counted(place: Place, scores: Mapping[Place, float]) -> list[Fewer]:
-    """Fewer steps of the same scheduler, which are as much faster as they are fewer."""
+    """Fewer steps of the same scheduler, assuming that their speed follows from their number."""
     scheduler, steps = place
     if not (own := scores.get(place)):
         return []

@@ -1,4 +1,4 @@
-"""What the report says of studies, worked out of their records; no HTML and no chart."""
+"""The report's facts about studies, computed from their records; no HTML and no chart."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from storage.records.trial import Trial
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """A point that is listed of a study: one of its front, or its answer.
+    """A listed point of a study: one of its front, or its answer.
 
     Attributes:
         trial: The point.
         role: Whether it is the answer or the bolder point, in words; most are neither.
         inside: Whether it keeps the loss budget by its mean.
         chance: The chance that it is truly inside all budgets.
-        command: What emits its script; None if no task gets it.
+        command: The command that emits its script; None if no task gets it.
         vs_lossless: Its speedup over that of the best lossless point.
-        fewer_steps: What fewer steps give at no greater loss; empty if that is not known.
-        worst: The mean loss of the prompts that lost most; empty if that is not known.
+        fewer_steps: The speedup of fewer steps at no greater loss; empty if unknown.
+        worst: The mean loss of the prompts that lost most; empty if unknown.
         votes: How people liked its pictures, a line for each rival; mostly empty.
     """
 
@@ -68,10 +68,10 @@ class Cost:
     """Wall time of a search, in seconds.
 
     Attributes:
-        searched: On the completed points.
-        again: On remeasurements of some of them.
-        distinct: On all distinct points of the space at the mean cost of a completed one.
-        grid: On the full grid of parameter sets at the same.
+        searched: For the completed points.
+        again: For remeasurements of some of them.
+        distinct: For all distinct points of the space at the mean cost of a completed one.
+        grid: For the full grid of parameter sets at the same cost.
     """
 
     searched: float
@@ -81,7 +81,7 @@ class Cost:
 
     @property
     def spent(self) -> float:
-        """On all of it."""
+        """The total."""
         return self.searched + self.again
 
 
@@ -94,9 +94,9 @@ class Quality:
         noise: Spread of a trial's baseline batches (standard deviation / mean), median over the
             trials; None if no trial had two batches.
         interval: Width of the speedup's interval / speedup, median over the trials.
-        disturbed: Trials that something disturbed, such as another process on the GPU.
-        warmup: Least and greatest seconds that compiling and capturing took a trial; None where
-            that is not known.
+        disturbed: Number of trials that something disturbed, such as another process on the GPU.
+        warmup: Least and greatest seconds that a trial took to compile and capture; None if
+            unknown.
     """
 
     drift: tuple[float, float]
@@ -114,13 +114,13 @@ class StudyReport:
         record: The study as it is stored.
         front: Its front, fastest first, with the answer wherever that is.
         dominated: Its other points.
-        found: What it comes to.
+        found: Its conclusion.
         rivals: What its points have to beat.
         verdict: What to use of it.
         python: The lines of Python that accelerate a loaded pipe with the answer.
         hypervolumes: The hypervolume after each point, in the order of the trials.
-        cost: What the search cost; None without points, as is the next.
-        quality: How well was measured.
+        cost: The cost of the search; None without points, as is the next.
+        quality: How well it was measured.
     """
 
     record: Study
@@ -136,12 +136,12 @@ class StudyReport:
 
     @property
     def shown(self) -> Trial | None:
-        """The point whose figures and pictures stand at the head; None without points."""
+        """The point whose figures and pictures are at the top; None without points."""
         return self.found.best or self.found.bound or self.found.least_lossy
 
     @property
     def headline(self) -> str:
-        """What it comes to, in a few words."""
+        """The conclusion in a few words."""
         if (answer := self.found.answer) is not None:
             return f"Use trial {answer.number}: {answer.judged_speedup:.2f}x as fast"
         if not self.record.trials:
@@ -152,33 +152,33 @@ class StudyReport:
 
     @property
     def worst(self) -> str:
-        """What the prompts that lost most lose at the point at the head, as its mean hides it."""
+        """The loss of the worst prompts at the top's point, which its mean hides."""
         return "" if self.shown is None else worst_text(self.shown)
 
     @property
     def doubts(self) -> list[str]:
-        """What to think of the study itself; mostly nothing."""
+        """Doubts about the study itself; mostly none."""
         foreign = foreign_text(self.record) if self.record.foreign_trials else ""
         return list(filter(None, [self.record.doubt, foreign]))
 
     @property
     def others(self) -> list[str]:
-        """The metrics of its front beside its loss."""
+        """The metrics of its front other than its loss."""
         return kept_losses(self.record, [point.trial for point in self.front])[1:]
 
 
 def kept_losses(study: Study, trials: Sequence[Trial]) -> list[str]:
-    """The metrics of which points have a loss, the study's own first; every point has CLIP's."""
+    """The metrics in which points have a loss, the study's own first; every point has CLIP's."""
     names = dict.fromkeys([study.loss, CLIP_LOSS])
     return list(names | dict.fromkeys(name for trial in trials for name in trial.judged.metrics))
 
 
 def report_study(study: Study, commands: Commands) -> StudyReport:
-    """Work out what the report says of a study.
+    """Compute the report's facts about a study.
 
     Args:
         study: The study.
-        commands: Of the storage that it is in.
+        commands: The commands of its storage.
     """
     trials, budget = study.trials, study.loss_budget
     front, rivals, roles = study.listed, study.rivals, study.roles
@@ -215,7 +215,7 @@ def _hypervolumes(study: Study) -> list[float]:
     front: list[Trial] = []
     values = []
     for trial in study.trials:
-        # All that counts: a search of a thousand points is not gone through a thousand times.
+        # All points that count, so that a long search is not scanned once for every trial.
         if study.budgets.allow(trial.measurement):
             front = pareto_front([*front, trial])
         values.append(hypervolume(front, study.loss_budget))
@@ -223,7 +223,7 @@ def _hypervolumes(study: Study) -> list[float]:
 
 
 def study_titles(studies: Sequence[Study]) -> dict[str, str]:
-    """A title for each study by its name; those of one combination bear what tells them apart."""
+    """A title for each study by name; studies of one combination get what distinguishes them."""
     titles = {
         study.name: (f"{study.label}: " if study.label else "") + ", ".join(_parts(study))
         for study in studies

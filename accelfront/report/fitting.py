@@ -19,22 +19,22 @@ Pictures = Mapping[Key, bytes]
 """WebP pictures."""
 
 LEAST_BYTES = 9_000
-"""Of a shrunk grid: with less, four pairs of pictures say nothing any more."""
+"""Least bytes of a shrunk grid: with fewer, four pairs of pictures show nothing any more."""
 
 TAG = 200
 """Characters around a picture."""
 
 
 def fit_pictures(pictures: Pictures, reports: Iterable[StudyReport], room: int) -> dict[Key, bytes]:
-    """Choose pictures, and shrink the largest where that lets more of them in.
+    """Choose pictures, and shrink the largest if that makes room for more.
 
     Args:
         pictures: By study and trial.
-        reports: The studies; their answers come first, then what else is inside the budget.
+        reports: The studies; their answers come first, then the other points inside the budget.
         room: Characters that the pictures may take in the page.
 
     Returns:
-        The chosen ones, some smaller than given; all as given if there is room.
+        The chosen ones, some smaller than given; all unchanged if there is room.
     """
     ranked = sorted(
         (_rank(report, point), (report.record.name, point.trial.number))
@@ -45,7 +45,7 @@ def fit_pictures(pictures: Pictures, reports: Iterable[StudyReport], room: int) 
     least = accumulate(_characters(min(len(pictures[key]), LEAST_BYTES)) for key in keys)
     chosen = sum(needed <= room for needed in least)
     fitted: dict[Key, bytes] = {}
-    # From small to large, so that what a small one leaves is for the larger ones.
+    # From small to large, so that space left by small ones goes to larger ones.
     for place, key in enumerate(sorted(keys[:chosen], key=lambda key: len(pictures[key]))):
         share = (room // (chosen - place) - TAG) * 3 // 4
         picture: bytes | None = pictures[key]
@@ -58,7 +58,7 @@ def fit_pictures(pictures: Pictures, reports: Iterable[StudyReport], room: int) 
 
 
 def _rank(report: StudyReport, point: FrontPoint) -> int:
-    """What people look at first."""
+    """The order in which people look at points."""
     best = report.found.best
     if best is not None and point.trial.number == best.number:
         return 0
@@ -70,7 +70,7 @@ def _characters(size: int) -> int:
 
 
 def _shrunk(picture: bytes, most: int) -> bytes | None:
-    """The picture at fewer pixels, in at most so many bytes; None if it is no sound picture."""
+    """The picture with fewer pixels, in at most this many bytes; None if it is unreadable."""
     try:
         with Image.open(BytesIO(picture), formats=["WEBP"]) as image:
             if math.prod(image.size) > MOST_PIXELS:
@@ -78,7 +78,7 @@ def _shrunk(picture: bytes, most: int) -> bytes | None:
             full = image.convert("RGB")
     except (UnidentifiedImageError, OSError):
         return None
-    # A picture at half its sides takes about a third of the bytes.
+    # A picture with half the side takes about a third of the bytes.
     scale = (most / len(picture)) ** 0.7
     while True:
         width, height = (max(1, round(length * scale)) for length in full.size)

@@ -1,4 +1,4 @@
-"""The report's page: one HTML file that needs nothing beside it and asks nothing of a network."""
+"""The report's page: one self-contained HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from storage.records.trial import Trial
 TEMPLATES = Path(__file__).parent / "templates"
 
 MOST_BYTES = 7_900_000
-"""Of a page with pictures: what a mail takes, and what a phone opens."""
+"""Limit of a page with pictures: what a mail takes, and what a phone opens."""
 
 
 def render_page(studies: Sequence[Study], pictures: Pictures, storage: str | None = None) -> str:
     """Write the page.
 
     Args:
-        studies: All studies of a storage; one without points is told of in words.
-        pictures: One picture grid each for trials of the fronts; as many of them as `MOST_BYTES`
-            leaves room for go in, and the page tells of the others.
-        storage: The storage that commands are to name; None leaves it to their default.
+        studies: All studies of a storage; one without points is only mentioned.
+        pictures: One picture grid each for trials of the fronts; as many are included as
+            `MOST_BYTES` allows, and the page mentions the others.
+        storage: The storage that commands name; None leaves it to their default.
     """
     commands = Commands(studies, storage)
     reports = [report_study(study, commands) for study in studies]
     comparisons = compare(studies)
-    # A study's place in the page, which its sections and rows are named by.
+    # A study's index in the page, which names its sections and rows.
     places = {study.name: place for place, study in enumerate(studies, 1)}
     titles = study_titles(studies)
     prompts = {study.name: study_prompts(study) for study in studies}
@@ -82,12 +82,12 @@ def render_page(studies: Sequence[Study], pictures: Pictures, storage: str | Non
 
 
 def _packed(text: str) -> str:
-    """A text as the page's script unpacks it."""
+    """Compress a text so that the page's script can unpack it."""
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def duration(seconds: float) -> str:
-    """A duration in the unit that people would take."""
+    """A duration in the unit that people would choose."""
     for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {unit}"
@@ -111,7 +111,7 @@ def _loss_told(measured: Measurement, study: Study) -> tuple[str, str, str]:
 
 
 def _other(trial: Trial, name: str) -> str:
-    """The loss of a point by a metric beside the study's own."""
+    """The loss of a point in a metric other than the study's own."""
     found = figure(trial.judged, name)
     return "-" if found is None else loss_share(found.value)
 

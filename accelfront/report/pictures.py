@@ -1,4 +1,4 @@
-"""The picture grids of fronts, from the folder beside the database."""
+"""The picture grids of fronts, from the folder next to the database."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from storage.records.study import Study
 from storage.study_store.artifacts import artifact_folder, list_pictures
 
 MOST_BYTES = 200_000
-"""A grid has 150,000 at most; what is larger is something else."""
+"""Most bytes of a file: a grid has at most 150,000; a larger file is something else."""
 
 MOST_PIXELS = 4_000_000
-"""A grid of four pairs has half a million, but a file may claim any."""
+"""Most pixels of a grid: one of four pairs has half a million, but a file may claim any number."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Sheet:
 
     @classmethod
     def of(cls, picture: bytes, protocol: Protocol) -> Sheet:
-        """Tell from a grid's sides how many pictures of a protocol are beside each other."""
+        """Read from a grid's sides how many pictures of a protocol are next to each other."""
         return cls(address(picture), max(1, columns_of(picture, protocol)))
 
 
 def columns_of(picture: bytes, protocol: Protocol) -> int:
-    """How many pictures of a protocol are beside each other in a grid; 0 if it is none of ours."""
+    """How many pictures of a protocol are next to each other in a grid; 0 if it is none of ours."""
     try:
         with Image.open(BytesIO(picture), formats=["WEBP"]) as image:
             width, height = image.size
@@ -56,14 +56,14 @@ def columns_of(picture: bytes, protocol: Protocol) -> int:
 
 
 def address(picture: bytes) -> str:
-    """An address that holds a WebP picture."""
+    """A data URL that holds a WebP picture."""
     return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
 
 
 def front_pictures(store: Store, studies: Iterable[Study]) -> dict[tuple[str, int], bytes]:
-    """Read a WebP grid of each front point that has one, as `read_pictures` does.
+    """Read a WebP grid of each front point that has one, like `read_pictures`.
 
-    It is that of the prompts that lost most, or of a point from before those were kept the other.
+    It shows the prompts that lost most or, for a point from before those were kept, the first ones.
     """
     listed = [(study.name, trial) for study in studies for trial in study.listed]
     keys: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
@@ -79,8 +79,8 @@ def read_pictures(
 
     Args:
         store: An open database.
-        keys: Trials, each by its study's name and its number.
-        worst: Whether the grids of the prompts that lost most are wanted, or those of the
+        keys: Trials, each as its study's name and its number.
+        worst: Whether to read the grids of the prompts that lost most, or those of the
             protocol's first prompts, which are the same in all trials of a study.
 
     Returns:
@@ -102,9 +102,9 @@ def _picture(files: FileSystemArtifactStore, names: Iterable[str]) -> bytes | No
             with files.open_reader(name) as file:
                 content = file.read(MOST_BYTES + 1)
         except (ArtifactNotFound, OSError):
-            # Databases travel without their folder.
+            # Databases are passed on without their folder.
             continue
-        # The database says where the file is: nothing else may get into a page that is handed on.
+        # The database says where the file is: nothing else may get into a page that is passed on.
         if len(content) <= MOST_BYTES and (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
             return bytes(content)
     return None

@@ -1,4 +1,4 @@
-"""What the page's script draws and judges by: the points of studies as plain values."""
+"""The points of studies as plain values, for the page's script to draw and judge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Ends = list[float | None]
 
 
 def study_values(report: StudyReport) -> Values:
-    """A study's points, axes and budgets, for the chart in which they are explored."""
+    """A study's points, axes and budgets, for its interactive chart."""
     study = report.record
     commands = {point.trial.number: point for point in report.front}
     kept = _kept(study)
@@ -57,7 +57,7 @@ def study_values(report: StudyReport) -> Values:
 def comparison_values(
     comparison: Comparison, titles: Mapping[str, str], places: Mapping[str, int]
 ) -> Values:
-    """Studies of one pipeline over each other, each in ratios to its own baseline."""
+    """Studies of one pipeline on one chart, each in ratios to its own baseline."""
     return {
         "loss": title(comparison.loss),
         "studies": [
@@ -84,7 +84,7 @@ def comparison_values(
 
 
 def _kept(study: Study) -> list[str]:
-    """What a budget may be on: the losses, and peak memory where it is known."""
+    """The figures that may have a budget: the losses, and peak memory if it is known."""
     has_memory = any(trial.judged.peak_memory_mib is not None for trial in study.trials)
     return kept_losses(study, study.trials) + ([MEMORY] if has_memory else [])
 
@@ -94,7 +94,7 @@ def _unit(name: str) -> str:
 
 
 def _figures(trial: Trial, kept: Iterable[str]) -> Values:
-    """By name the value with the ends of its interval, as it is judged."""
+    """By name the judged value with the ends of its interval."""
     judged = trial.judged
     latency = judged.latency_ci_s or (judged.latency_s, judged.latency_s)
     known = {name: _loss(trial, name) for name in kept}
@@ -111,12 +111,12 @@ def _loss(trial: Trial, name: str) -> Ends | None:
 
 
 def _ends(value: float, interval: tuple[float, float]) -> Ends:
-    """A value and its interval; an end that is not known is None."""
+    """A value and its interval; an unknown end is None."""
     return [rounded(value), *(rounded(end) if isfinite(end) else None for end in interval)]
 
 
 def _command(point: FrontPoint | None) -> Values:
-    """What a listed point has besides."""
+    """The fields that only a listed point has."""
     if point is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""The prompts of studies, where the file that they came from is still there."""
+"""The prompts of studies, if the file that they came from still exists."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from storage.records.study import Study
 from storage.records.trial import Trial
 
 Note = tuple[str, str]
-"""What stands below a pair of pictures: its prompt, and figures."""
+"""The text below a pair of pictures: its prompt, and figures."""
 
 
 def study_prompts(study: Study) -> Sequence[str]:
-    """The prompts of a study; none where no picture asks for them, or their file is gone."""
+    """The prompts of a study; empty if no picture needs them, or their file is gone."""
     protocol = study.protocol
     measured = [trial.measurement for trial in study.trials]
     if not any(each.pictured or each.shared for each in measured):
@@ -33,7 +33,7 @@ def study_prompts(study: Study) -> Sequence[str]:
 
 
 def picture_notes(trial: Trial, prompts: Sequence[str]) -> list[Note]:
-    """What stands below each pair of a trial's grid; nothing of trials from before it was kept."""
+    """The texts below each pair of a trial's grid; empty for trials from before it was kept."""
     return [
         (prompt_text(each.prompt, prompts), f"loss {loss_share(each.loss)}")
         for each in trial.measurement.pictured
@@ -41,5 +41,5 @@ def picture_notes(trial: Trial, prompts: Sequence[str]) -> list[Note]:
 
 
 def prompt_text(place: int, prompts: Sequence[str]) -> str:
-    """A prompt by its place in the protocol; its number where the prompts are not known."""
+    """A prompt by its index in the protocol, or its number if the prompts are not known."""
     return prompts[place] if place < len(prompts) else f"prompt {place + 1}"

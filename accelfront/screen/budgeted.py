@@ -1,4 +1,4 @@
-"""The figures that have budgets besides that of a study's loss."""
+"""The figures that have budgets in addition to a study's loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.records.trial import Trial
 
 
 def budgeted_text(study: Study, trial: Trial) -> str:
-    """What a point is judged by beside its loss, a line for each budget; empty without others."""
+    """The other figures that a point is judged by, a line for each budget; or empty."""
     known = {name: figure(trial.judged, name) for name in sorted(study.budgets.conditions)}
     return "\n".join(
         f"{title(name)} {amount(name, each.value) if name == MEMORY else loss_text(each)}"
@@ -22,10 +22,10 @@ def budgeted_text(study: Study, trial: Trial) -> str:
 
 
 def loss_text(loss: Figure) -> str:
-    """A loss and its interval, where one is kept."""
+    """A loss and its interval, if one is kept."""
     if not isfinite(loss.low):
         return loss_share(loss.value)
-    # A tenth of a percent is worth its columns near the budget alone.
+    # A tenth of a percent is only worth its columns near the budget.
     low, high = (
         f"{100 * end:z.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}"
         for end in (loss.low, loss.high)
@@ -34,7 +34,7 @@ def loss_text(loss: Figure) -> str:
 
 
 def unmeasured(study: Study) -> list[str]:
-    """The budgets of which no point has a figure, by name; none where there are no points."""
+    """The budgets for which no point has a figure, by name; none if there are no points."""
     return [
         name
         for name in sorted(study.budgets.conditions)

@@ -31,10 +31,10 @@ class Commands:
     """Writes the `accelfront generate` commands that emit the scripts of a storage's points."""
 
     def __init__(self, studies: Iterable[Study], storage: str | None = None) -> None:
-        """Take in what `generate` would choose from.
+        """Take in the studies that `generate` would choose from.
 
         Args:
-            studies: All studies of the storage, or those of the combinations asked for.
+            studies: All studies of the storage, or those of the requested combinations.
             storage: The storage to name; None leaves it to the command's default.
         """
         self.storage = storage
@@ -46,13 +46,13 @@ class Commands:
     def of(self, study: Study, trial: Trial) -> str | None:
         """Write the command of a point.
 
-        Where the study's budgets alone get the point, they are all that it asks for. Else it asks
-        for what the point is judged by, as `generate` chooses by that.
+        If the study's budgets alone get the point, the command asks for nothing else. Otherwise it
+        asks for the figures by which the point is judged, as `generate` chooses by these.
 
         Returns:
-            The command; None if every task that the point serves gets another one, as one of a
-            study of more prompts, if no task may ask for it, or if no script finds the model, as it
-            was a pipeline that a person had loaded.
+            The command. None if every task that the point serves gets another one, such as one of
+            a study with more prompts; if no task may ask for it; or if no script finds the model,
+            as it was a pipeline that a person had loaded.
         """
         if is_loaded(study.protocol.model):
             return None
@@ -69,7 +69,7 @@ class Commands:
         return None
 
     def _task(self, study: Study, asked: _Reach) -> Task | None:
-        """What asks for a speedup and a loss; None if no task can, or another study serves it."""
+        """The task for a speedup and a loss; None if none can ask for it, or none gets it."""
         try:
             limits = asked_limits(study.budgets.with_loss(asked.loss))
             task = Task(**dict(study.combination), speedup=asked.speedup or None, **limits)
@@ -82,7 +82,7 @@ class Commands:
         return None if is_served else task
 
     def _written(self, study: Study, task: Task, policy: Policy) -> str:
-        """A command, as a shell takes it."""
+        """A command, quoted for a shell."""
         words = ["accelfront", "generate", task_sentence(task), "--device", study.device]
         words += [word for pair in setting_words(settings_of(study)) for word in pair]
         if policy != "fastest":
@@ -92,7 +92,7 @@ class Commands:
         return shlex.join(words)
 
     def _trusted_more(self, study: Study) -> list[_Reach]:
-        """What the studies that `generate` asks first are sure to give, as a front.
+        """The figures that studies surely give that `generate` prefers to this one, as a front.
 
         Worked out once for all studies of a combination: hundreds may share one.
         """
@@ -102,7 +102,7 @@ class Commands:
             scope = Scope(names_meant(study.device))
             self._before[key] = {}
             found: list[_Reach] = []
-            # Sorted here: a pipeline that the catalogue knows no more has no commands and no rank.
+            # Sorted here: a pipeline that the catalogue has dropped has no commands and no rank.
             for other in by_trust(self._alike[key[0]]):
                 if scope.why_not(other) is None and _is_under(other, study, settings):
                     self._before[key][other.name] = found
@@ -113,7 +113,7 @@ class Commands:
 
 
 def _is_under(other: Study, study: Study, settings: GenerationSettings) -> bool:
-    """Whether the settings of a study, as its command names them, are another one's too."""
+    """Whether another study also has a study's settings, as its command names them."""
     # Their files may be gone.
     if settings.loras and other.protocol.loras != study.protocol.loras:
         return False
@@ -121,9 +121,9 @@ def _is_under(other: Study, study: Study, settings: GenerationSettings) -> bool:
 
 
 class _Reach(NamedTuple):
-    """A speedup and a loss that a point is sure to reach, or that a task asks for.
+    """A speedup and a loss that a point surely reaches, or that a task asks for.
 
-    A speedup of 0 is any: of a point that may be slower, and of a task that names none.
+    A speedup of 0 means any: for a point that may be slower, and for a task that names none.
     """
 
     speedup: float
@@ -131,7 +131,7 @@ class _Reach(NamedTuple):
 
 
 def _sure(trial: Trial, budgets: Budgets) -> _Reach | None:
-    """What a point is sure to reach beside the other budgets, in four decimals; None if nothing."""
+    """What a point surely reaches besides the other budgets, to four decimals; None if nothing."""
     losses = range(-9_999, 10_000)
     place = bisect_left(
         losses, True, key=lambda loss: may_be_used(trial, budgets.with_loss(loss / 10_000))
@@ -143,5 +143,5 @@ def _sure(trial: Trial, budgets: Budgets) -> _Reach | None:
 
 
 def _rounded_down(number: float) -> float:
-    """Four decimals; through text, as 2.3 * 100 is below 230."""
+    """Round down to four decimals; through text, as 2.3 * 100 is below 230."""
     return float(Decimal(repr(float(number))).quantize(Decimal("0.0001"), ROUND_FLOOR))

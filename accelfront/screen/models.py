@@ -16,14 +16,14 @@ from storage.records.study import Study
 MOST_CHARACTERS = 40
 
 OWN = "own"
-"""Stands for the model that the catalogue has for a pipeline."""
+"""Stands for the catalogue's own model of a pipeline."""
 
 
 class ModelNames:
-    """What a list of studies says of their models, where it must say something.
+    """What a list of studies says about their models, if it must say something.
 
-    That is where a model is not the catalogue's own, and where the own address stands for several
-    models, as its revisions are.
+    That is the case if a model is not the catalogue's own, or if the catalogue's address stands for
+    several models, as its revisions do.
     """
 
     def __init__(self, studies: Iterable[Study]) -> None:
@@ -32,18 +32,18 @@ class ModelNames:
         for study in studies:
             pipeline, model = study.combination.pipeline, study.protocol.model
             entry = PIPELINES.get(pipeline)
-            # An embedded model is one, whatever the rule of its fingerprint.
+            # An embedded model is a single one, whatever the rule of its fingerprint.
             if entry is not None and isinstance(entry.model, str):
                 if not foreign_model(pipeline, model):
                     own.setdefault(pipeline, set()).add(model)
         self._several = {pipeline for pipeline, models in own.items() if len(models) > 1}
 
     def told(self, pipeline: str, protocol: Protocol) -> str:
-        """The model to name, with its fingerprint; empty if there is nothing to tell.
+        """The model to name, with its fingerprint; empty if there is nothing to say.
 
         Args:
-            pipeline: Of the study.
-            protocol: Of the study.
+            pipeline: The study's pipeline.
+            protocol: The study's protocol.
         """
         model = protocol.model
         return model if pipeline in self._several else foreign_model(pipeline, model)
@@ -54,7 +54,7 @@ class ModelNames:
         return f"{text}\n{model}" if model else text
 
     def column(self, study: Study) -> str:
-        """The model, and below it how pictures are drawn where that was chosen."""
+        """The model, and below it the settings that a person chose."""
         model = self.told(study.combination.pipeline, study.protocol) or OWN
         chosen = setting_words(settings_of(study))
         return "\n".join([model, *(_setting(*each) for each in chosen)])
@@ -62,6 +62,6 @@ class ModelNames:
 
 def _setting(option: str, value: str) -> str:
     """An option as a line of a narrow column."""
-    # Of a path the end tells most.
+    # The end of a path says most.
     shown = Path(value).name if option == "--lora" else shorten(value, MOST_CHARACTERS)
     return f"{option.removeprefix('--').replace('-', ' ')} {shown}"

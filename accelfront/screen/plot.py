@@ -1,6 +1,6 @@
-"""Plots of text: the points of a study, and the answers of many studies.
+"""Text plots: the points of a study, and the answers of many studies.
 
-They are as wide as the terminal (80 columns in a pipe), need no colours, and use ASCII where the
+They are as wide as the terminal (80 columns in a pipe), need no colours, and use ASCII if the
 output takes nothing else.
 """
 
@@ -30,7 +30,7 @@ ROWS, WIDEST, NARROWEST = 12, 100, 20
 
 @dataclass(frozen=True)
 class Plot:
-    """What a console draws as wide as it is.
+    """Something that a console draws at its full width.
 
     Attributes:
         draw: The lines of the plot for a number of columns; only its last one may be wider.
@@ -39,7 +39,7 @@ class Plot:
     draw: Callable[[int], list[str]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw within the width that there is."""
+        """Draw within the available width."""
         for line in self.draw(min(options.max_width, WIDEST)):
             text = Text(line.rstrip())
             text.highlight_regex(f"[{BUDGET}{DOMINATED}]+", "dim")
@@ -58,7 +58,7 @@ class Axis:
     cells: int
 
     def cell(self, value: float) -> int:
-        """Where a value lies; one beyond an end lies at that end."""
+        """The cell of a value; one beyond an end gets the cell at that end."""
         share = (value - self.low) / (self.high - self.low)
         return round(min(max(share, 0.0), 1.0) * (self.cells - 1))
 
@@ -81,7 +81,7 @@ def front_plot(study: Study) -> Plot:
 
 
 def answers_plot(studies: Sequence[Study]) -> Plot:
-    """A line a study: its answer and the answer's interval, on one axis of speedups."""
+    """A line per study: its answer and the answer's interval, on one axis of speedups."""
     return Plot(partial(_answers_lines, studies))
 
 
@@ -111,7 +111,7 @@ def _front_lines(study: Study, width: int) -> list[str]:
 
 
 def _loss_axis(study: Study) -> Axis:
-    """Losses in %; the budget stays in the lower part, as what people ask for is decided there."""
+    """Losses in %; the budget stays in the lower part, where people make their choice."""
     losses = [trial.judged_loss for trial in study.trials]
     low = min(*losses, study.loss_budget, 0.0)
     span = max(study.loss_budget - low, 0.01)
@@ -121,17 +121,17 @@ def _loss_axis(study: Study) -> Axis:
 
 def _speed_axis(speedups: Iterable[float], cells: int) -> Axis:
     low, *_, high = sorted(speedups)
-    # Points that are all but equal are not to look far apart.
+    # Points that are all but equal should not look far apart.
     return Axis(low, max(high, low + 0.1), max(cells, NARROWEST))
 
 
 def _scattered(study: Study, front: Sequence[Trial], speeds: Axis, losses: Axis) -> list[list[str]]:
-    """The rows of the plot, the lowest one first; the front covers all else."""
+    """The rows of the plot, the lowest one first; the front covers everything else."""
     budget_row = losses.cell(100 * study.loss_budget)
 
     def place(trial: Trial) -> tuple[int, int]:
         row = losses.cell(100 * trial.judged_loss)
-        # Only what is over the budget is above its line, however near.
+        # Only points over the budget are above its line, however near.
         inside = trial.judged_loss <= study.loss_budget
         row = min(row, budget_row) if inside else max(row, budget_row + 1)
         return row, speeds.cell(trial.judged_speedup)
@@ -152,7 +152,7 @@ def _scattered(study: Study, front: Sequence[Trial], speeds: Axis, losses: Axis)
     if (answer := study.answer) is not None:
         row, column = place(answer)
         rows[row][column] = ANSWER
-    # Where marks fall into one cell, the number is that of the mark that is seen.
+    # If marks share a cell, the number is that of the visible mark.
     numbered = {place(trial): trial.number for trial in (*front, *([answer] if answer else []))}
     for (row, column), of_mark in numbered.items():
         number = str(of_mark)
@@ -204,7 +204,7 @@ def _answers_lines(studies: Sequence[Study], width: int) -> list[str]:
         return []
     names = _names(studies)
     name_width = min(max(map(len, names)), width // 2)
-    # A little wider than the answers: an interval that is cut is seen to go on.
+    # A little wider than the answers, so that a cut interval is seen to continue.
     ends = [1.0, 0.95 * min(speedups), 1.05 * max(speedups)]
     speeds = _speed_axis(ends, width - name_width - len(" │ 12.34x"))
     lines = []
@@ -221,11 +221,11 @@ def _answers_lines(studies: Sequence[Study], width: int) -> list[str]:
 
 
 def _names(studies: Sequence[Study]) -> list[str]:
-    """What tells the studies of a pipeline apart."""
+    """Short names that distinguish the studies of a pipeline."""
     combinations = [tuple(combination_text(study)) for study in studies]
     return [
         " ".join(each[1:])
-        # Of one combination, the digest tells protocols and devices apart.
+        # Studies of one combination: the digest distinguishes protocols and devices.
         + (f" {study.short_name}" if study.label or combinations.count(each) > 1 else "")
         for study, each in zip(studies, combinations, strict=True)
     ]

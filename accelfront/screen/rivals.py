@@ -1,4 +1,4 @@
-"""What is shown of a point beside its study's best lossless point, and beside fewer steps."""
+"""How a point compares with its study's best lossless point, and with fewer steps."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def best_lossless_text(rivals: Rivals) -> str:
 
 
 def fewer_steps_text(rivals: Rivals, trial: Trial) -> str:
-    """What fewer steps give beside it; empty if that is not known, or if it is such a point."""
+    """The speedup of fewer steps next to it; empty if unknown, or if it is such a point."""
     fewer = rivals.fewer_steps_speedup(trial)
     return "" if fewer is None or trial.leaves_out_steps_alone else f"fewer steps {fewer:.2f}x"
 
 
 def rival_lines(rivals: Rivals, trial: Trial) -> list[str]:
-    """What is known of both, a line each."""
+    """What is known about both, a line each."""
     over = "" if rivals.lossless is None else f"vs lossless {vs_lossless_text(rivals, trial)}"
     return [line for line in (over, fewer_steps_text(rivals, trial)) if line]
 
 
 def warmup_text(trial: Trial) -> str:
-    """What compiling and capturing took; empty if that is not known."""
+    """The time to compile and capture; empty if unknown."""
     seconds = trial.warmup_s
     return "" if seconds is None else f"warm-up {seconds:.{1 if seconds < 10 else 0}f} s"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_summary(outcome: RunResult, store: Store) -> list[str]:
-    """What the run did and how to go on, a line each.
+    """What the run did and how to proceed, a line each.
 
     Args:
         outcome: How the run ended.
@@ -73,7 +73,7 @@ def _weakness(study: Study, store: Store) -> list[str]:
 
 
 def _remeasured(outcome: RunResult) -> list[str]:
-    """Lines on disturbed trials, and on what confirmations found."""
+    """Lines on disturbed trials, and on the results of confirmations."""
     study, lines = outcome.study, []
     disturbed = [trial for trial in study.trials if trial.was_disturbed]
     if disturbed:

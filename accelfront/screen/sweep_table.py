@@ -1,4 +1,4 @@
-"""The table of a sweep: what each of its studies came to."""
+"""The table of a sweep: the result of each of its studies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def sweep_table(results: Iterable[StudyResult]) -> Table:
-    """A row a study: its answer, beside its rivals and a bolder point where they are known."""
+    """A row per study: its answer, with its rivals and a bolder point if they are known."""
     table = plain_table("points", "answer", "loss", "inside")
     table.add_column("study", justify="left")
     for result in results:

@@ -36,7 +36,7 @@ from storage.records.trial import Trial
 DISTURBED = "!"
 
 HOST_BOUND = 0.5
-"""A GPU that waits for its host for a greater share of the time is held up by it."""
+"""A GPU that waits for its host for a greater share of the time than this is held up by it."""
 
 INSIDE = "inside: the chance that the point is truly inside all budgets"
 
@@ -57,7 +57,7 @@ def print_json(content: Any) -> None:
 
 
 def plain_table(*columns: str, title: str | None = None) -> Table:
-    """A table that reads as well without colours and in a file."""
+    """A table that also reads well without colours and in a file."""
     table = Table(
         title=title,
         title_justify="left",
@@ -75,11 +75,11 @@ def front_table(study: Study, heading: str | None = None) -> Table:
 
     Args:
         study: The study.
-        heading: What the table is of; None is the study's title.
+        heading: The table's heading; None uses the study's title.
     """
     front, rivals, roles = study.listed, study.rivals, study.roles
     beside = [] if rivals.lossless is None else ["vs\nloss-\nless"]
-    # Headers of two lines, and similarity below the parameters: 80 columns are to hold it all.
+    # Headers of two lines, and similarity below the parameters, so that all fits in 80 columns.
     table = plain_table(
         "#",
         "speedup",
@@ -98,7 +98,7 @@ def front_table(study: Study, heading: str | None = None) -> Table:
                 for again, each in enumerate(measured)
             ),
             "\n".join(map(speedup_text, measured)),
-            # On the line of the speedup that it is worked out from.
+            # On the line of the speedup from which it is computed.
             *("\n" * (len(measured) - 1) + vs_lossless_text(rivals, trial) for _ in beside),
             f"{trial.measurement.latency_s:#.3g}".rstrip("."),
             "\n".join(_loss(trial.lost(each), study.loss_budget) for each in measured),
@@ -112,7 +112,7 @@ def front_table(study: Study, heading: str | None = None) -> Table:
 
 
 def _notes(study: Study) -> str:
-    """What the columns and the marks of a front mean, those that it has."""
+    """The meaning of the columns and marks that a front has."""
     front, rivals, roles = study.listed, study.rivals, study.roles
     notes = {
         "#: the trial; intervals at 95%; similar: CLIP cosine to the baseline": True,
@@ -140,7 +140,7 @@ def _notes(study: Study) -> str:
 
 
 def loss_column(studies: Iterable[Study]) -> str:
-    """What the losses are, where all of them are of one metric; the budgets name them else."""
+    """The header of losses if all are of one metric; otherwise the budgets name the metrics."""
     named = {title(study.loss) for study in studies}
     return named.pop() if len(named) == 1 else "loss"
 
@@ -164,7 +164,7 @@ def _loss(loss: Figure, budget: float) -> str:
 
 
 def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str]) -> list[str]:
-    """A point's parameters and what stands below them, a line each; some may be empty."""
+    """A point's parameters and the text below them, a line each; some may be empty."""
     measured = trial.measurement
     return [
         searched_params(study, trial),
@@ -182,13 +182,13 @@ def _details(study: Study, trial: Trial, rivals: Rivals, roles: Mapping[int, str
 
 
 def worst_text(trial: Trial) -> str:
-    """The mean loss of the prompts that lost most; empty if that is not known."""
+    """The mean loss of the prompts that lost most; empty if unknown."""
     worst = trial.judged.worst_loss
     return "" if worst is None else loss_share(worst)
 
 
 def skips_text(trial: Trial) -> str:
-    """How much of a transformer's blocks is left out; empty where that is decided while running."""
+    """How much of a transformer's blocks is left out; empty if that is decided at run time."""
     share = trial.measurement.skipped.get("blocks")
     return "" if share is None else f"skips {share:.0%}"
 
@@ -200,7 +200,7 @@ def speedup_text(measured: Measurement) -> str:
 
 
 def searched_params(study: Study, trial: Trial) -> str:
-    """A point's parameters, those left out that have one choice only."""
+    """A point's parameters, without those that have only one choice."""
     choices = study.space.choices
     short = by_short_names({name: name for name in trial.params})
     return "\n".join(
@@ -222,14 +222,14 @@ def combination_text(study: Study) -> Sequence[str]:
 
 
 def foreign_text(study: Study) -> str:
-    """What to know of a study's complete trials that are not ours."""
+    """A note on a study's complete trials that are not ours."""
     count = study.foreign_trials
     they_count = "it counts" if count == 1 else "they count"
     return f"accelfront did not measure {counted(count, 'trial')}; {they_count} for nothing"
 
 
 def weakness_text(weak: WeakBaseline) -> str:
-    """What to think of losses against a baseline that is poor itself."""
+    """A warning about losses against a baseline that is poor itself."""
     scheduler, steps = weak.better
     return (
         f"{weak.pipeline} {weak.scheduler} {weak.steps} without acceleration scores "
@@ -239,7 +239,7 @@ def weakness_text(weak: WeakBaseline) -> str:
 
 
 def doubts(studies: Iterable[Study]) -> list[str]:
-    """What to think of the losses of studies, each once; most have nothing to be said."""
+    """Doubts about the losses of studies, each once; mostly none."""
     told: dict[str, None] = {}
     for study in studies:
         if study.doubt:
@@ -249,7 +249,7 @@ def doubts(studies: Iterable[Study]) -> list[str]:
 
 
 def waiting_text(study: Study) -> str:
-    """What to think of a best point at which the GPU waits for its host; empty if it does not."""
+    """A warning if the GPU waits for its host at the best point; otherwise empty."""
     best = study.conclusion.best
     share = None if best is None else best.judged.gpu_bound
     if best is None or share is None or 1 - share <= HOST_BOUND:
@@ -261,11 +261,11 @@ def waiting_text(study: Study) -> str:
 
 
 def failures_text(failures: Sequence[Failure], words: str) -> list[str]:
-    """A line for each reason for which points failed, and one on how to try them again.
+    """A line for each reason why points failed, and one on how to retry them.
 
     Args:
-        failures: What failed for reasons of its own.
-        words: What is said of it.
+        failures: The failures of the points' own making.
+        words: How each line begins.
     """
     reasons: dict[str, list[str]] = {}
     for failure in failures:

@@ -1,8 +1,8 @@
-"""Where text leaves for the terminal: what a database, a file or a person wrote cannot steer it.
+"""Where text leaves for the terminal: a text from a database, file or person cannot steer it.
 
-Escape sequences could rewrite what stands on the screen, and bidirectional controls could show a
-name as another one. Plain text is cleaned by the streams themselves and tables by the one console,
-so that no command can forget it.
+Escape sequences could rewrite the screen, and bidirectional controls could make a name look like
+another. The streams themselves clean plain text and the one console cleans tables, so that no
+command can forget it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ STEERING = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f"
     "\\ud800-\\udfff\\ufeff\\ufff9-\\ufffb\\U000e0000-\\U000e007f]"
 )
-"""Control characters but newline and tab, what Unicode has to format text unseen (its category Cf
+"""Control characters except newline and tab, Unicode's invisible format characters (its category Cf
 and the line separators), and halves of surrogate pairs, which no stream can write."""
 
 PIPE_WIDTH = 80
-"""Columns where no terminal shows the output: what a file holds depends on no window."""
+"""Columns if no terminal shows the output: the contents of a file depend on no window."""
 
 JOINT = re.compile(r"[_@/=:]|(?<!=)(?<![0-9]e)[-+]|(?<![0-9])\.|\.(?![0-9])|(?<=[a-z0-9])(?=[A-Z])")
 """Where a word that is too long for a column may break: never within a number."""
@@ -37,18 +37,18 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def clean(text: str) -> str:
-    """A text that shows as it reads."""
+    """Clean a text, so that it shows as it reads."""
     return STEERING.sub(REPLACEMENT, text)
 
 
 def json_text(content: Any) -> str:
-    """JSON that says the same after it was cleaned: what would steer is escaped."""
+    """JSON that cleaning does not change: characters that would steer are escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=False)
     return STEERING.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
 class CleanStream:
-    """A text stream that cleans what is written to it."""
+    """A text stream that cleans whatever is written to it."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
@@ -67,7 +67,7 @@ class CleanStream:
 
 @contextmanager
 def clean_streams() -> Iterator[None]:
-    """Let everything that is printed meanwhile be cleaned."""
+    """Clean everything that is printed meanwhile."""
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (CleanStream(stream) for stream in streams)
     try:
@@ -77,10 +77,10 @@ def clean_streams() -> Iterator[None]:
 
 
 class Words(Text):
-    """Text whose words break within at a joint, such as that of a path, where they must."""
+    """Text whose words break within at a joint, such as that of a path, if they must."""
 
     def wrap(self, console: Console, width: int, **settings: Any) -> Lines:
-        """Break words that are longer than a line behind a joint, and all else as rich does."""
+        """Break words that are longer than a line after a joint, and all others as rich does."""
         places = [
             found.start() + place
             for found in re.finditer(r"\S+", self.plain)
@@ -93,24 +93,24 @@ class Words(Text):
 
 
 def _breaks(word: str, width: int) -> list[int]:
-    """Where a word is to break so that its parts fit: behind the last joint that does."""
+    """Where to break a word so that its parts fit: after the last joint that does."""
     places, start = [], 0
     joints = [found.end() for found in JOINT.finditer(word)]
     while len(word) - start > width:
         fitting = [joint for joint in joints if start < joint <= start + width]
-        # Without a joint it breaks where the line ends.
+        # Without a joint it breaks at the end of the line.
         start = fitting[-1] if fitting else start + width
         places.append(start)
     return places
 
 
 class CleanConsole(Console):
-    """rich's console, whose own escape sequences are the only ones that it writes."""
+    """rich's console; the only escape sequences that it writes are rich's own."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Clean what is no control sequence of rich's own."""
+        """Clean everything except rich's own control sequences."""
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control else Segment(clean(text), style)
@@ -131,17 +131,17 @@ class CleanConsole(Console):
 
 
 def console(stderr: bool = False, **settings: Any) -> Console:
-    """The console for tables, whose cells are text and no markup.
+    """Return the console for tables, whose cells are text and no markup.
 
     Args:
-        stderr: Write there and not to stdout.
-        settings: Others of rich's.
+        stderr: Write to stderr instead of stdout.
+        settings: Other settings of rich's console.
     """
     stream = sys.stderr if stderr else sys.stdout
-    # Past the stream that cleans, which would take rich's own sequences too.
+    # Bypasses the stream that cleans, which would remove rich's own sequences too.
     file = stream.stream if isinstance(stream, CleanStream) else stream
     made = CleanConsole(file=file, markup=False, emoji=False, **settings)
     if not made.is_terminal and "COLUMNS" not in os.environ:
-        # Else it would be as wide as the window of stdin.
+        # Otherwise it would be as wide as the window of stdin.
         made.width = PIPE_WIDTH
     return made

@@ -21,8 +21,8 @@ class Verdict:
     Attributes:
         words: The sentences.
         trial: The trial to use; None if there is none to be sure of.
-        command: What writes its script; None if no task singles it out.
-        python: The lines of Python that do so then; empty where there is a command or no trial.
+        command: The command that writes its script; None if no task singles it out.
+        python: The lines of Python that do so instead; empty if there is a command or no trial.
     """
 
     words: str
@@ -32,12 +32,12 @@ class Verdict:
 
 
 def verdict(study: Study, commands: Commands, requirement: Requirement = NOTHING_ASKED) -> Verdict:
-    """Say what to use of a study: what `generate` takes inside its loss budget.
+    """Say what to use of a study: the point that `generate` takes inside its loss budget.
 
     Args:
         study: The study.
-        commands: Of the storage that it is in.
-        requirement: What was asked of its points.
+        commands: The commands of its storage.
+        requirement: The user's requirement on its points.
     """
     unmet = unmet_in_words(study.trials, requirement, study.budgets)
     told = [study.conclusion_in_words, sentence(unmet), f"{study.reach} are measured."]
@@ -51,7 +51,7 @@ def verdict(study: Study, commands: Commands, requirement: Requirement = NOTHING
 
 
 def show(found: Verdict) -> None:
-    """Print a verdict, its command on one line to be copied."""
+    """Print a verdict, with its command on one line for copying."""
     console().print(f"\n{found.words}", markup=False, highlight=False)
     if found.command is not None:
         print(found.command)

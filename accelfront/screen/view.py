@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _View:
-    """Redrawn in place on a terminal; elsewhere what changes is printed, a line each."""
+    """Redrawn in place on a terminal; elsewhere each change is printed on a line."""
 
     def __init__(self) -> None:
         """Show nothing yet."""
@@ -46,7 +46,7 @@ class _View:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def note(self, progress: Progress) -> None:
-        """Print what a person should know of what is measured, each line once."""
+        """Print notes on what is measured, each line once."""
         for line in progress.notes:
             if line not in self._noted:
                 self.tell(line)
@@ -69,7 +69,7 @@ class StudyView(_View):
 
     def tell(self, line: str) -> None:
         """Print a line that stays, the first one below the title."""
-        # Not on entering: a storage that cannot be opened leaves an error alone.
+        # Not on entering: if a storage cannot be opened, only the error remains.
         if not (self._titled or self._console.is_terminal):
             super().tell(self._title)
         self._titled = True
@@ -88,7 +88,7 @@ class StudyView(_View):
 
 
 class SweepView(_View):
-    """Shows where all workers of a sweep stand."""
+    """Shows the state of all workers of a sweep."""
 
     def __init__(self) -> None:
         """Show nothing yet."""
@@ -97,7 +97,7 @@ class SweepView(_View):
         self._shown: set[tuple[str, str]] = set()
 
     def __call__(self, status: WorkerStatus) -> None:
-        """Show where one worker stands now."""
+        """Show the state of one worker."""
         self._statuses[status.worker] = status
         if status.progress is not None:
             self.note(status.progress)
@@ -118,7 +118,7 @@ class SweepView(_View):
             self._shown.add((title, line))
 
     def _part(self, status: WorkerStatus) -> Group:
-        """One worker's part: all there is to know of a lone one, two lines of one among several."""
+        """One worker's part: everything about a lone one, two lines for one of several."""
         progress = status.progress
         title = _prefix(status) + status.title
         if progress is None:
@@ -131,7 +131,7 @@ class SweepView(_View):
 
 
 def _prefix(status: WorkerStatus) -> str:
-    """What tells the workers apart; nothing if there is only the command itself."""
+    """A prefix that distinguishes workers; empty if there is only the command itself."""
     if not status.worker:
         return ""
     place = f" ({status.place})" if status.place else ""

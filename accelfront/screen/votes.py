@@ -19,7 +19,7 @@ def votes_text(study: Study, trial: Trial) -> str:
 
 
 def rival_name(study: Study, rival: str) -> str:
-    """A rival in words, its study left out where that is the same."""
+    """A rival in words, without its study if that is the same."""
     if rival == BASELINE:
         return "the baseline"
     name, _, number = rival.rpartition("/")
