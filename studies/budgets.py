@@ -85,6 +85,11 @@ def read_budgets(texts: Iterable[str], clip_loss: float | None = None) -> AskedB
     Raises:
         InputError: If a text is not a budget, or a budget is given twice.
     """
+    if clip_loss is not None and not _is_budget(METRICS[CLIP_LOSS], clip_loss):
+        raise InputError(
+            f"--req-score-loss is the greatest CLIP loss, a share of at most {MOST_LOSS}, such as "
+            f"0.02 for 2%, and {clip_loss:g} was given"
+        )
     found: dict[str, Asked] = {} if clip_loss is None else {CLIP_LOSS: clip_loss}
     for text in texts:
         name, value = _read(text)
@@ -151,12 +156,16 @@ def _loss(metric: Metric, value: str) -> float:
         number = float(Decimal(value.removesuffix("%")) / share)
     except (InvalidOperation, ValueError):
         _refuse(metric, value)
-    if metric.name == CLIP_LOSS:
-        if not -1 < number < 1:
-            _refuse(metric, value)
-    elif not 0 <= number <= (MOST_LOSS if metric.more_is_better else MOST_DISTANCE):
+    if not _is_budget(metric, number):
         _refuse(metric, value, number)
     return number
+
+
+def _is_budget(metric: Metric, number: float) -> bool:
+    if metric.name == CLIP_LOSS:
+        # Below 0 it asks for a better score than the baseline's.
+        return -1 < number <= MOST_LOSS
+    return 0 <= number <= (MOST_LOSS if metric.more_is_better else MOST_DISTANCE)
 
 
 def _refuse(metric: Metric, value: str, number: float = -1.0) -> NoReturn:
@@ -167,9 +176,7 @@ def _refuse(metric: Metric, value: str, number: float = -1.0) -> NoReturn:
         if 0 < meant <= MOST_LOSS
         else ""
     )
-    most = (
-        f", at most {MOST_LOSS:.0%}" if metric.name != CLIP_LOSS and metric.more_is_better else ""
-    )
+    most = f", at most {MOST_LOSS:.0%}" if metric.more_is_better else ""
     raise InputError(
         f"--budget {metric.name} is the greatest loss{most}, as {metric.name}=2% or 0.02, and "
         f"{shown(value)} was given{hint}"

@@ -12,7 +12,7 @@ from objectives.errors import InputError
 from objectives.files import read_text
 from objectives.settings.entries import SettingEntries
 from storage.foreign import ForeignTextError, compose_yaml, construct_yaml, line_of, plain, shown
-from storage.records.budgets import CLIP_LOSS
+from storage.records.budgets import CLIP_LOSS, MOST_LOSS
 from storage.spelling import likely
 from studies.budgets import Asked, read_budgets
 
@@ -89,7 +89,7 @@ class Sweep(_Part):
     protocol: ProtocolPart = ProtocolPart()
     trials: int = Field(default=16, ge=1)
     sampler: str = "auto"
-    loss_budget: float | None = Field(default=None, gt=-1, lt=1)
+    loss_budget: float | None = Field(default=None, gt=-1, le=MOST_LOSS)
     budgets: dict[str, str | float] = {}
     storage: str | None = None
 

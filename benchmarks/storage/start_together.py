@@ -31,7 +31,7 @@ from storage.study_store.claims import list_claims
 
 COMMAND = (
     "accelfront", "study", "--methods", "deepcache,tgate", "--steps", "20", "--num-samples", "2",
-    "--batch-size", "1", "--device", "cpu", "--sampler", "grid", "--req-score-loss", "0.9",
+    "--batch-size", "1", "--device", "cpu", "--sampler", "grid", "--req-score-loss", "0.5",
 )  # fmt: skip
 
 

@@ -35,7 +35,8 @@ MOST_LOSS = 0.5
 
 Nobody allows half of all likeness to go. Who gives more has meant the least value, as 0.9 of SSIM,
 and would allow nearly anything: with tiny-shapes' scorer, pictures of other prompts lose all of the
-score (0.85 to 0.00 over 256 scenes), and DeepCache's constants where they are worst 14%.
+score (0.85 to 0.00 over 256 scenes), and DeepCache's constants where they are worst 14%. What
+people write keeps to it, in commands, files and tasks; a stored study may have more.
 """
 
 MOST_DISTANCE = 1e9

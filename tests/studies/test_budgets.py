@@ -65,7 +65,8 @@ def test_the_loss_budget_has_two_spellings(given: tuple[list[str], float | None]
         (["ssim=0.9"], "for SSIM of at least 0.9 give ssim=10%"),
         (["psnr=30"], "for PSNR of at least 30 give psnr=3.16%"),
         (["ssim=150%"], "--budget ssim is the greatest loss, at most 50%, as ssim=2%"),
-        (["clip_loss=2"], "greatest loss, as clip_loss=2%"),
+        (["clip_loss=2"], "greatest loss, at most 50%, as clip_loss=2%"),
+        (["clip_loss=60%"], "greatest loss, at most 50%, as clip_loss=2%"),
         (["memory=20"], "MiB, GiB, MB or GB"),
         (["memory=0GiB"], "MiB, GiB, MB or GB"),
         (["memory=GiB"], "MiB, GiB, MB or GB"),
@@ -80,6 +81,14 @@ def test_what_is_no_budget_is_refused_in_one_line(texts: list[str], message: str
     with pytest.raises(InputError, match=message) as raised:
         read_budgets(texts)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("share", [0.6, -1.0, float("nan")])
+def test_a_loss_budget_as_a_share_has_the_same_limit(share: float) -> None:
+    with pytest.raises(
+        InputError, match=r"^--req-score-loss is the greatest CLIP loss, a share of at most 0\.5,"
+    ):
+        read_budgets([], share)
 
 
 def test_the_loss_budget_is_given_once() -> None:

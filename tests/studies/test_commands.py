@@ -82,7 +82,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = dict(
     requirement=st.builds(
         Requirement, speedup=st.none() | POSITIVE, latency_s=st.none() | POSITIVE
     ),
-    loss_budget=st.none() | st.floats(-0.99, 0.99),
+    loss_budget=st.none() | st.floats(-0.99, 0.5),
     conditions=st.fixed_dictionaries(
         {}, optional={"ssim": LOSSES, "psnr": LOSSES, MEMORY: st.none() | st.integers(1, 10**6)}
     ),
@@ -97,7 +97,7 @@ def with_sound_budget(request: StudyRequest) -> StudyRequest:
     """A CLIP loss may be below 0; another one is from 0 to a half."""
     if request.loss == "clip_loss" or request.loss_budget is None:
         return request
-    return replace(request, loss_budget=round(abs(request.loss_budget) / 2, 6))
+    return replace(request, loss_budget=round(min(abs(request.loss_budget), 0.5), 6))
 
 
 REQUESTS = st.builds(StudyRequest, **PARTS).map(with_sound_budget)

@@ -142,7 +142,7 @@ def test_what_is_wrong_is_told_with_the_line(tmp_path: Path, text: str, told: st
         (SMALL + "exclude: [{step: 3}]", "exclude.0.step; did you mean steps?"),
         (SMALL + "trials: many", "trials: input should be a valid integer, and it is 'many'"),
         (SMALL + "trials: 0", "trials: input should be greater than or equal to 1"),
-        (SMALL + "loss_budget: 2", "loss_budget: input should be less than 1"),
+        (SMALL + "loss_budget: 2", "loss_budget: input should be less than or equal to 0.5"),
         (SMALL.replace("[6, 8]", "[]"), "steps: value should have at least 1 item"),
         (SMALL.replace("[6, 8]", "[6, x]"), "steps.1: input should be a valid integer"),
         (SMALL.replace("steps: [6, 8]", ""), "the key steps is missing"),

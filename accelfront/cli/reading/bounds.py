@@ -100,15 +100,9 @@ def read_at(
         StorageError: If there is no such database or study.
     """
     from accelfront.cli.reading.stored import read
-    from objectives.errors import InputError
     from storage.database.opening import open_store
     from studies.budgets import read_budgets
 
-    if loss_budget is not None and not -1 < loss_budget < 1:
-        raise InputError(
-            "--req-score-loss is a share of the baseline's score between -1 and 1, such as 0.02 "
-            f"for 2%; it is {loss_budget:g}"
-        )
     # Before a database is opened: what is no budget needs none.
     read_budgets(budget or (), loss_budget)
     return judged_under(read(open_store(storage), study), budget, loss_budget)
