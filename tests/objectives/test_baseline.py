@@ -25,6 +25,7 @@ from objectives.quality.scorer import Scorer, clip_scores, find_scorer, foreign_
 from studies.plan import Plan, make_plan
 from studies.request import StudyRequest
 from tests.objectives.tiny_objective import make_objective
+from tests.tiers.covering import taking_turns
 from tests.tiny_pipelines import tiny_sd
 
 CPU = torch.device("cpu")
@@ -89,7 +90,9 @@ def test_pixart_with_ddim_draws_its_prompts_and_clipped_it_is_told(
     assert "the pipeline draws none" in doubt_of(clipped, prompts)
 
 
-@pytest.mark.parametrize("pipeline", [name for name in PIPELINES if name.startswith("tiny")])
+@pytest.mark.parametrize(
+    "pipeline", taking_turns(name for name in PIPELINES if name.startswith("tiny"))
+)
 def test_healthy_pipelines_are_not_doubted(pipeline: str, shapes: Scorer) -> None:
     """Not even at 4 steps, and by whichever of their prompts."""
     for steps in (4, 10):

@@ -14,6 +14,7 @@ from objectives.quality.metrics.psnr import PSNR_CEILING_DB, Psnr
 from objectives.quality.scorer import Scorer
 from objectives.statistics import Estimate
 from tests.objectives.tiny_objective import PLAIN, REUSE_ALL, STEPS, make_objective
+from tests.tiers.covering import taking_turns
 from tests.tiny_parts import LATENT_SIZE
 from tests.tiny_pipelines import tiny_sd
 
@@ -43,14 +44,16 @@ def test_prompt_i_starts_from_the_noise_of_seed_plus_i(pipe: Any, scorer: Scorer
 
 @pytest.mark.parametrize(
     ("samples", "batch_size", "pairs"),
-    [
-        pytest.param(2, 2, MIN_PAIRS, id="one-batch"),
-        pytest.param(6, 2, MIN_PAIRS, id="fewer-batches-than-pairs"),
-        pytest.param(10, 2, 4, id="a-pair-for-each-but-the-first"),
-        pytest.param(20, 2, MAX_PAIRS, id="more-batches-than-pairs"),
-        pytest.param(9, 2, MIN_PAIRS, id="last-batch-smaller"),
-        pytest.param(5, 4, MIN_PAIRS, id="only-one-full-batch"),
-    ],
+    taking_turns(
+        [
+            pytest.param(2, 2, MIN_PAIRS, id="one-batch"),
+            pytest.param(6, 2, MIN_PAIRS, id="fewer-batches-than-pairs"),
+            pytest.param(10, 2, 4, id="a-pair-for-each-but-the-first"),
+            pytest.param(20, 2, MAX_PAIRS, id="more-batches-than-pairs"),
+            pytest.param(9, 2, MIN_PAIRS, id="last-batch-smaller"),
+            pytest.param(5, 4, MIN_PAIRS, id="only-one-full-batch"),
+        ]
+    ),
 )
 def test_stack_of_nothing_measures_as_the_baseline(
     pipe: Any, scorer: Scorer, samples: int, batch_size: int, pairs: int

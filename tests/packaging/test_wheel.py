@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 
 from accelfront.rooms import HOUSE, ROOMS
 from tests.command_line import run
+from tests.tiers.covering import taking_turns
 
 GOLDEN = HOUSE / "tests" / "golden" / "databases" / "second-release.sql"
 
@@ -165,7 +166,7 @@ def test_a_process_that_imported_nothing_of_ours_reads_a_pickle(
     assert _run(environment, tmp_path, "python", "-c", read) == "SDXL\n"
 
 
-@pytest.mark.parametrize("kind", ["script", "module", "service"])
+@pytest.mark.parametrize("kind", taking_turns(["script", "module", "service"], of=3))
 def test_what_is_generated_is_what_the_repository_generates(
     environment: Path, folder: Path, kind: str
 ) -> None:

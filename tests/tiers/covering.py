@@ -63,15 +63,21 @@ def is_everyday(param: Any) -> bool:
     return not any(mark.name == "thorough" for mark in _as_param(param).marks)
 
 
-def selected(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    """The parameters of all cells of a fixture's file that this run has selected."""
-    return [
+def selected(request: pytest.FixtureRequest, *names: str) -> list[tuple[Any, ...]]:
+    """The values that the tests of a fixture's file have in this run, without its thorough cells.
+
+    Args:
+        request: The fixture's.
+        names: Of the parameters.
+    """
+    found = [
         item.callspec.params
         for item in request.session.items
         if isinstance(item, pytest.Function)
         and item.module is request.module
         and hasattr(item, "callspec")
     ]
+    return [tuple(params[name] for name in names) for params in found if {*names} <= {*params}]
 
 
 def _as_param(cell: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, permutations, product
@@ -15,7 +16,7 @@ from accel_space.methods import METHODS
 from accel_space.schedule import Static
 from accel_space.stack import Stack
 from tests.default_points import default_of
-from tests.tiers.covering import covering
+from tests.tiers.covering import covering, taking_turns
 from tests.tiny_pipelines import CALLS, STEPS, draw, tiny_context, tiny_pipeline
 
 Names = tuple[str, ...]
@@ -92,7 +93,7 @@ def write(names: Names) -> str:
     return "+".join(names) or "nothing"
 
 
-def families_and_stacks(families: tuple[str, ...], stacks: list[Names]) -> list[Any]:
+def families_and_stacks(families: tuple[str, ...], stacks: Sequence[Names]) -> list[Any]:
     return covering(_cells(families, stacks), _shown)
 
 
@@ -105,7 +106,7 @@ def alone_and_together(
     return covering([*_cells(families, alone), *_cells(together, more)], _shown)
 
 
-def _cells(families: tuple[str, ...], stacks: list[Names]) -> list[Any]:
+def _cells(families: tuple[str, ...], stacks: Sequence[Names]) -> list[Any]:
     return [
         pytest.param(family, names, id=f"{family} {write(names)}")
         for family, names in product(families, stacks)
@@ -118,7 +119,7 @@ def _shown(family: str, names: Names) -> set[Any]:
     return {family, (names, has_unet(family)) if len(names) < 2 else names}
 
 
-def at_home(stacks: list[Names]) -> list[Any]:
+def at_home(stacks: Sequence[Names]) -> list[Any]:
     """Each stack with one family."""
     return [pytest.param(home(names), names, id=write(names)) for names in stacks]
 
@@ -128,7 +129,14 @@ ALONE_AND_THREE = [names for names in ALL_STACKS if len(names) != 2]
 undone, and draw the same after a call that failed, is held where their pictures are."""
 
 each_method = pytest.mark.parametrize(("family", "names"), at_home(ALONE_AND_THREE))
-every_real_stack = pytest.mark.parametrize(("family", "names"), at_home(STACKS))
+
+
+def every_real_stack(turn: int) -> pytest.MarkDecorator:
+    """All stacks; of those of several methods, every day a third, for three promises in turn."""
+    alone = [names for names in STACKS if len(names) == 1]
+    together = [names for names in STACKS if names not in alone]
+    cells = [*at_home(alone), *taking_turns(at_home(together), turn, of=3)]
+    return pytest.mark.parametrize(("family", "names"), cells)
 
 
 def draw_few(family: str, generate: Generate, batch: int = 1, **call: Any) -> torch.Tensor:

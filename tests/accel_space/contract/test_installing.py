@@ -35,7 +35,7 @@ from tests.accel_space.pipe_state import assert_same_state, pipe_state
 from tests.tiny_pipelines import CALLS, EVERY_FAMILY, FLOW_FAMILIES, denoiser_of, draw
 
 
-@every_real_stack
+@every_real_stack(turn=0)
 def test_an_installed_pipe_draws_as_the_applied_stack_and_undone_as_before(
     family: str, names: Names
 ) -> None:

@@ -20,6 +20,7 @@ from tests.accel_space.contract.stacks import (
     make_stack,
     quick_pipeline,
 )
+from tests.tiers.covering import taking_turns
 from tests.tiny_pipelines import EVERY_FAMILY
 
 # ToMe draws while it merges, from a generator that only a GPU registers with a capture.
@@ -27,7 +28,8 @@ ALONE: list[Names] = [names for names in KNOWN_BEFOREHAND if len(names) == 1 and
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), [*families_and_stacks(EVERY_FAMILY, [()]), *at_home(ALONE)]
+    ("family", "names"),
+    [*taking_turns(families_and_stacks(EVERY_FAMILY, [()])), *at_home(ALONE)],
 )
 def test_the_next_generation_replays_the_captures(
     family: str, names: Names, monkeypatch: pytest.MonkeyPatch

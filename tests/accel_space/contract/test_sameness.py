@@ -25,7 +25,6 @@ from tests.accel_space.contract.stacks import (
     Broken,
     Names,
     alone_and_together,
-    at_home,
     breaking_after,
     draw_few,
     every_real_stack,
@@ -39,6 +38,7 @@ from tests.accel_space.contract.stacks import (
     write,
 )
 from tests.default_points import default_of
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import CALLS, FLOW_FAMILIES, STEPS, draw, tiny_context
 
 SYNONYMS: dict[str, list[tuple[Params, Params]]] = {
@@ -145,7 +145,12 @@ def _synonyms() -> Iterator[Any]:
                 yield pytest.param(names, *own, id=f"{write(names)} {difference}")
 
 
-@pytest.mark.parametrize(("names", "one", "other"), list(_synonyms()))
+def _shown(names: Names, one: Params, other: Params) -> set[Any]:
+    """Every day shows each synonym of a method alone, and each method beside another."""
+    return {*names} if len(names) > 1 else {(*one.items(), *other.items())}
+
+
+@pytest.mark.parametrize(("names", "one", "other"), covering(_synonyms(), _shown))
 def test_parameters_that_skip_the_same_draw_one_picture(
     names: Names, one: Params, other: Params
 ) -> None:
@@ -225,9 +230,7 @@ def _call_by_keyword(pipe: Any, family: Family, keyword: str) -> None:
     denoiser.__class__ = type("ByKeyword", (plain,), {"__call__": call})
 
 
-@pytest.mark.parametrize(
-    ("family", "names"), at_home([names for names in STACKS if home(names) in ARCHITECTURES])
-)
+@every_real_stack(turn=2)
 def test_a_denoiser_that_is_called_by_keyword_draws_the_same(family: str, names: Names) -> None:
     keyword = "hidden_states" if family.startswith("PixArt") else "sample"
     by_place, by_keyword = quick_pipeline(family), quick_pipeline(family)
@@ -247,7 +250,7 @@ def test_a_denoiser_that_is_called_by_keyword_draws_the_same(family: str, names:
     assert torch.equal(*pictures)
 
 
-@every_real_stack
+@every_real_stack(turn=1)
 def test_a_call_does_not_depend_on_a_call_that_failed(family: str, names: Names) -> None:
     pipe = shared_pipeline(family)
     stack = make_stack(pipe, names)

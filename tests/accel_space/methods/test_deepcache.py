@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from accel_space.errors import RefusedError
 from accel_space.method import Params
 from accel_space.stack import Stack
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import draw, tiny_context, tiny_pipeline, tiny_sd
 
 
@@ -157,8 +159,11 @@ def _calls_and_picture(pipe: Any, stack: Stack, branch: int) -> tuple[Counter[st
     return calls, picture.numpy().tobytes()
 
 
-@pytest.mark.parametrize("layers", [1, 2, (1, 2, 1, 3)], ids=str)
-@pytest.mark.parametrize("family", ["SD1.5", "SDXL"])
+@pytest.mark.parametrize(
+    ("family", "layers"),
+    covering(product(["SD1.5", "SDXL"], [1, 2, (1, 2, 1, 3)]), lambda *values: values),
+    ids=str,
+)
 def test_branches_are_one_point_where_their_pictures_are_equal_and_only_there(
     family: str, layers: int | tuple[int, ...]
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from diffusers.hooks.pyramid_attention_broadcast import (
 from accel_space.errors import RefusedError
 from accel_space.methods.pab import PAB
 from accel_space.stack import Stack
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import (
     CALLS,
     FAMILIES,
@@ -52,8 +54,10 @@ def test_where_a_scheduler_repeats_a_timestep_calls_are_counted() -> None:
     assert cross_reused == [i for i, t in enumerate(calls) if i % 2 and 100 < t < 800]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "PNDMScheduler"])
+@pytest.mark.parametrize(
+    ("family", "scheduler"),
+    covering(product(FAMILIES, ["DDIMScheduler", "PNDMScheduler"]), lambda *values: values),
+)
 def test_the_picture_is_that_of_diffusers_own_pab(family: str, scheduler: str) -> None:
     pipe = tiny_pipeline(family, scheduler)
     stack = Stack(tiny_context(pipe, ["pab"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import ceil
 from typing import Any
 
@@ -15,6 +16,7 @@ from accel_space.method import Params
 from accel_space.methods.step_cache import CENTRES, INTERVALS, POWERS, full_calls, weights_at
 from accel_space.stack import Stack
 from tests.accel_space.pipe_state import assert_same_state, pipe_state
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import CALLS, denoiser_of, draw, tiny_context, tiny_pipeline
 
 EVEN = {"power": 1.0, "centre": 0.0}
@@ -70,9 +72,10 @@ def test_weights_continue_a_polynomial_through_the_known_calls(known: list[int],
     )
 
 
-@pytest.mark.parametrize("family", ["SD1.5", "SDXL"])
-@pytest.mark.parametrize("kept", [0, 1, 2, 3])
-@pytest.mark.parametrize("interval", [2, 3])
+@pytest.mark.parametrize(
+    ("family", "kept", "interval"),
+    covering(product(["SD1.5", "SDXL"], [0, 1, 2, 3], [2, 3]), lambda *values: enumerate(values)),
+)
 def test_of_order_0_and_even_it_draws_what_deepcache_draws(
     family: str, kept: int, interval: int
 ) -> None:

@@ -11,6 +11,7 @@ from accel_space.errors import RefusedError
 from accel_space.methods.tgate import TGate
 from accel_space.stack import Stack
 from storage.records.points import point_key
+from tests.tiers.covering import taking_turns
 from tests.tiny_pipelines import (
     CALLS,
     FAMILIES,
@@ -176,7 +177,8 @@ INERT = {"tgate.gate_step": 100, "tgate.sp_interval": 1, "tgate.fi_interval": 1,
 
 
 @pytest.mark.parametrize(
-    ("family", "scheduler"), list(zip(FAMILIES, [*SCHEDULERS, *SCHEDULERS], strict=False))
+    ("family", "scheduler"),
+    taking_turns(zip(FAMILIES, [*SCHEDULERS, *SCHEDULERS], strict=False), 0),
 )
 def test_a_gate_behind_the_last_step_draws_the_plain_picture(family: str, scheduler: str) -> None:
     pipe = tiny_pipeline(family, scheduler)
@@ -228,7 +230,7 @@ def _embedded(family: str, pipe: Any) -> dict[str, Any]:
     return dict(zip(pair, pipe.encode_prompt(prompts, "cpu", 1, True), strict=True))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", taking_turns(FAMILIES, 1))
 def test_embedded_prompts_draw_what_the_prompts_draw(family: str) -> None:
     pipe = tiny_pipeline(family)
     stack = Stack(tiny_context(pipe, ["tgate"]))

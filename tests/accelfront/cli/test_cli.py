@@ -22,6 +22,7 @@ from storage.reading.studies import read_studies
 from storage.study_store.attributes import PROTOCOL
 from tests.command_line import modules_after, run, run_process
 from tests.made_studies import add_point, add_study
+from tests.tiers.covering import taking_turns
 
 QUICK = ("--device", "cpu", "--steps", "2", "--num-samples", "2", "--batch-size", "1")
 
@@ -88,13 +89,13 @@ def test_an_argument_that_is_no_text_is_told_in_a_line(option: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "redirected", "code", "told"),
-    [
+    taking_turns([
         ("front", "> /dev/full", 1, "accelfront: the disk of the output is full"),
         ("front --json", "> /dev/full", 1, "accelfront: the disk of the output is full"),
         ("front", "| head -c 1", 0, ""),
         ("front --json", ">&-", 0, ""),
-    ],
-)
+    ]),
+)  # fmt: skip
 def test_output_that_goes_nowhere_is_told_without_a_traceback(
     storage: str, command: str, redirected: str, code: int, told: str
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import run
+from tests.tiers.covering import taking_turns
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "databases" / "schema-1.sql"
 
@@ -40,7 +41,7 @@ def damaged(content: bytes, number: int) -> bytes:
     return bytes(copy)
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", taking_turns(range(24), of=3))
 def test_a_damaged_database_ends_in_a_line(sound: bytes, tmp_path: Path, number: int) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(damaged(sound, number))

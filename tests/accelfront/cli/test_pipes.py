@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +15,7 @@ from generator.artefacts.promise import read_promise
 from objectives.embedded import SCORER_DIR
 from objectives.errors import InputError
 from tests.command_line import run
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import save_tiny
 
 MODEL_FILES = (
@@ -86,8 +88,9 @@ def test_a_pipe_in_place_of_a_database_is_refused(tmp_path: Path) -> None:
     assert "no regular file" in refused("front", "--storage", f"sqlite:///{tmp_path / 'a.db'}")
 
 
-@pytest.mark.parametrize("kind", ["pipe", "loop"])
-@pytest.mark.parametrize("file", MODEL_FILES)
+@pytest.mark.parametrize(
+    ("kind", "file"), covering(product(["pipe", "loop"], MODEL_FILES), lambda *values: values)
+)
 def test_a_model_folder_of_pipes_or_loops_is_refused(kind: str, file: str, tmp_path: Path) -> None:
     folder = save_tiny("SD1.5", tmp_path / "m")
     path = folder / file

@@ -68,6 +68,7 @@ def test_a_page_without_room_for_any_picture_says_so(monkeypatch: pytest.MonkeyP
     assert "data:image/webp" not in page and "comes first" not in page
 
 
+@pytest.mark.thorough
 def test_a_page_of_301_studies_of_100_points_has_room_for_pictures() -> None:
     front = [made_trial(n, 1 + n / 8, n / 200) for n in range(5)]
     dominated = [made_trial(n, 1 - n / 300, 0.03 + n / 1500) for n in range(5, 100)]

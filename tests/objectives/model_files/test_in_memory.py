@@ -15,10 +15,11 @@ from peft import LoraConfig
 
 from objectives.embedded import PIPELINE_DIR
 from objectives.model_files.in_memory import pipe_fingerprint
+from tests.tiers.covering import taking_turns
 from tests.tiny_pipelines import CALLS, EVERY_FAMILY, denoiser_of, draw, tiny_pipeline
 
 
-@pytest.mark.parametrize("family", EVERY_FAMILY)
+@pytest.mark.parametrize("family", taking_turns(EVERY_FAMILY, 0))
 def test_equal_pipes_are_equal_and_drawing_changes_nothing(family: str) -> None:
     pipe = tiny_pipeline(family)
     made = pipe_fingerprint(pipe)
@@ -46,7 +47,7 @@ def embedded_pipeline() -> Any:
     return pipe
 
 
-@pytest.mark.parametrize("family", EVERY_FAMILY)
+@pytest.mark.parametrize("family", taking_turns(EVERY_FAMILY, 1))
 def test_a_pipe_that_was_saved_is_the_same_wherever_it_lies(family: str, tmp_path: Path) -> None:
     pipe = tiny_pipeline(family)
     found = set()

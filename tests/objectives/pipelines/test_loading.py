@@ -14,6 +14,7 @@ from objectives.errors import LoadError
 from objectives.pipelines.catalogue import PIPELINES
 from objectives.pipelines.loading import load_conditioning, load_pipeline
 from objectives.pipelines.model import Model, find_model
+from tests.tiers.covering import taking_turns
 from tests.tiny_pipelines import (
     EVERY_FAMILY,
     PICTURE_SIZE,
@@ -74,11 +75,13 @@ def test_loading_leaves_the_global_random_generator_alone(model: Model) -> None:
 
 @pytest.mark.parametrize(
     ("family", "longest"),
-    [
-        *((family, None) for family in EVERY_FAMILY),
-        # It cuts the prompts off.
-        *((family, 4) for family in ("PixArt-alpha", "FLUX.1-dev", "SD3.5-medium")),
-    ],
+    taking_turns(
+        [
+            *((family, None) for family in EVERY_FAMILY),
+            # It cuts the prompts off.
+            *((family, 4) for family in ("PixArt-alpha", "FLUX.1-dev", "SD3.5-medium")),
+        ]
+    ),
 )
 def test_conditioning_draws_what_the_prompts_draw(
     family: str, longest: int | None, tmp_path: Path

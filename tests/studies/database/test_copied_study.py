@@ -12,9 +12,10 @@ from benchmarks.storage.stub_loader import REQUEST, work
 from storage.database.opening import open_store
 from storage.records.points import point_key
 from studies.plan import make_plan
+from tests.tiers.covering import taking_turns
 
 
-@pytest.mark.parametrize("sampler", ["auto", "grid"])
+@pytest.mark.parametrize("sampler", taking_turns(["auto", "grid"]))
 def test_the_points_of_a_copied_study_count_as_taken(tmp_path: Path, sampler: str) -> None:
     request = replace(REQUEST, methods=("deepcache",), steps=6, sampler=sampler, confirm=False)
     urls = [f"sqlite:///{tmp_path}/{name}.db" for name in ("from", "to")]

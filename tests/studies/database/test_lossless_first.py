@@ -16,6 +16,7 @@ from storage.database.opening import open_store
 from storage.reading.studies import read_studies
 from storage.records.study import Study
 from studies.plan import Plan, make_plan
+from tests.tiers.covering import taking_turns
 
 fork = multiprocessing.get_context("fork")
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module", params=["auto", "grid", "random"])
+@pytest.fixture(scope="module", params=taking_turns(["auto", "grid", "random"], of=3))
 def plan(request: pytest.FixtureRequest) -> Plan:
     return make_plan(
         replace(

@@ -21,6 +21,7 @@ from studies.run.runner import run_study
 from tests.command_line import run
 from tests.studies.database.own_server import OwnServer, crash, mortal_server, own_server
 from tests.studies.database.test_faults import is_whole
+from tests.tiers.covering import taking_turns
 
 __all__ = ["mortal_server", "own_server"]
 
@@ -59,7 +60,7 @@ def lost_at_every(count: int, url: str, losses: int) -> Iterator[Callable[[], in
         admin.close()
 
 
-@pytest.mark.parametrize("count", [5, 7, 11, 16])
+@pytest.mark.parametrize("count", taking_turns([5, 7, 11, 16]))
 def test_a_worker_outlives_lost_connections_at_any_moment(
     postgres_url: str, plan: Plan, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:

@@ -67,6 +67,7 @@ def test_four_workers_on_nothing_measure_exactly_what_is_wanted(url: str, plan: 
     assert record.states == {"complete": 24}
 
 
+@pytest.mark.thorough
 def test_kills_at_random_lose_no_trial_and_double_none(storage_url: str, plan: Plan) -> None:
     few = replace(plan, request=replace(plan.request, trials=20))
     report = kill_workers(storage_url, few, kills=5, seed=3, workers=2, pause_s=0.5)

@@ -27,18 +27,26 @@ from tests.generator.artefacts.running.tiny_trials import (
 )
 from tests.generator.made_trials import catalogue_trials, made_study
 from tests.made_records import changed
+from tests.tiers.covering import covering, selected
 
 SETS = [(family, names) for family, names in FAMILY_SETS if len(names) != 2]
 """Scripts of pairs show that methods go together; modules carry the same source."""
 
 
 @pytest.fixture(scope="module")
-def drawn(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    return drawn_with(written_module, models, tmp_path_factory.mktemp("modules"), SETS)
+def drawn(
+    models: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Drawn:
+    sets = selected(request, "family", "names")
+    return drawn_with(written_module, models, tmp_path_factory.mktemp("modules"), sets)
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), SETS, ids=lambda value: value if isinstance(value, str) else None
+    ("family", "names"),
+    covering(SETS, lambda family, names: {family, *names}),
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_a_pipe_draws_what_the_stack_draws_until_it_is_undone(
     models: dict[str, Path], drawn: Drawn, family: str, names: tuple[str, ...]

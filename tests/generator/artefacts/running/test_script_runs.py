@@ -29,6 +29,7 @@ from tests.generator.artefacts.running.tiny_trials import (
 )
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
+from tests.tiers.covering import covering, selected
 
 ON_CPU = ("--device", "cpu")
 
@@ -41,12 +42,19 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def drawn(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    return drawn_with(rendered, models, tmp_path_factory.mktemp("scripts"), FAMILY_SETS)
+def drawn(
+    models: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Drawn:
+    sets = selected(request, "family", "names")
+    return drawn_with(rendered, models, tmp_path_factory.mktemp("scripts"), sets)
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), FAMILY_SETS, ids=lambda value: value if isinstance(value, str) else None
+    ("family", "names"),
+    covering(FAMILY_SETS, lambda family, names: {family, *names}),
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_a_script_draws_what_the_stack_draws(
     models: dict[str, Path], drawn: Drawn, family: str, names: tuple[str, ...]

@@ -28,6 +28,7 @@ from storage.records.environment import Environment
 from tests.generator.artefacts.forked_runs import runs_forked
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
+from tests.tiers.covering import taking_turns
 from tests.tiny_loras import save_lora
 from tests.tiny_pipelines import PROMPTS, save_tiny, tiny_context, tiny_pipeline
 
@@ -46,10 +47,12 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     ("family", "methods", "render"),
-    [
-        ("SDXL", ("deepcache", "tgate"), render_script),
-        ("PixArt-alpha", ("pab",), render_module),
-    ],
+    taking_turns(
+        [
+            ("SDXL", ("deepcache", "tgate"), render_script),
+            ("PixArt-alpha", ("pab",), render_module),
+        ]
+    ),
 )
 def test_what_was_measured_is_drawn_under_its_settings(
     family: str, methods: tuple[str, ...], render: Callable[..., str], tmp_path: Path
