@@ -1,6 +1,6 @@
 """accelfront from Python; the command line is in accelfront/cli/. Nothing imports this package.
 
-What it exports is loaded when it is first named, so that the import takes no time and no torch.
+Its names are loaded when they are first used, so that the import takes no time and no torch.
 """
 
 from __future__ import annotations

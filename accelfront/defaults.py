@@ -1,9 +1,9 @@
-"""What all faces take where nothing is said."""
+"""The defaults of all faces."""
 
 DEFAULT_STORAGE = "sqlite:///accelfront.db"
 
 DEFAULT_TRIALS = 8
-"""Distinct points that a study is to have measured."""
+"""Distinct points that a study should measure."""
 
 STORAGE_VARIABLE = "ACCELFRONT_STORAGE"
 """The variable of the environment that names another storage."""

@@ -10,8 +10,8 @@ class Fault(NamedTuple):
     """What an error says to people.
 
     Attributes:
-        words: In one or two lines.
-        is_input: Whether what a person gave is at fault.
+        words: The message, in one or two lines.
+        is_input: Whether the user's input is at fault.
     """
 
     words: str
@@ -19,7 +19,7 @@ class Fault(NamedTuple):
 
 
 def fault_of(error: Exception) -> Fault | None:
-    """Tell what an error says to people; None if it is a defect of ours."""
+    """Return what an error says to people; None if it is a defect of ours."""
     # Imported late: the call that raised such an error has loaded its package anyway.
     from accel_space.errors import RefusedError
     from objectives.errors import InputError, MeasurementError

@@ -1,8 +1,8 @@
-"""The packages beside this one, found before anybody else's of the same name.
+"""The packages next to this one, found before others with the same names.
 
-Their names are plain words, and `python -m accelfront` looks into the working folder first, where a
-`storage.py` or a folder `studies` may well be. A wheel has them inside `accelfront` (`setup.py`),
-where nothing can be confused with them.
+Their names are plain words, and `python -m accelfront` looks into the working folder first, which
+may well hold a `storage.py` or a folder `studies`. A wheel has them inside `accelfront`
+(`setup.py`), where nothing can be confused with them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def prefer_ours() -> None:
     """Let our packages win from now on.
 
     Raises:
-        ImportError: If another one of such a name is in this process already.
+        ImportError: If another package with such a name is already loaded in this process.
     """
     if INSIDE.is_dir():
         return
@@ -49,7 +49,7 @@ def prefer_ours() -> None:
 
 
 def warn_of_others() -> None:
-    """Warn of modules that a program would mean by our names, and does not get any more."""
+    """Warn of modules that a program would mean by our names but no longer gets."""
     if INSIDE.is_dir():
         return
     elsewhere = [path for path in sys.path if Path(path).resolve() != HOUSE]

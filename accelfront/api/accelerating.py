@@ -1,4 +1,4 @@
-"""Accelerating a loaded pipeline by a measured point."""
+"""Accelerating a loaded pipeline with a measured point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from generator.artefacts.point import Point
 
 
 class DifferenceWarning(UserWarning):
-    """Something is not as it was measured, so neither may be the speed or the pictures."""
+    """Something differs from the measurement, so the speed or the pictures may differ too."""
 
 
 @contextmanager
@@ -35,20 +35,20 @@ def accelerated(pipe: Any, trial: Trial | Point | str | Path) -> Iterator[Any]:
 def accelerate(pipe: Any, trial: Trial | Point | str | Path) -> Callable[[], None]:
     """Accelerate a loaded diffusers pipeline: from now on its own call is the accelerated one.
 
-    What differs from the measurement is told once by a `DifferenceWarning`: the scheduler, the
-    dtype, the device, and versions now; steps, guidance and size at the calls that take others.
-    Until it is undone the pipe is not to be changed; it draws for one thread at a time.
+    A `DifferenceWarning` names each difference from the measurement once: scheduler, dtype, device
+    and versions now; steps, guidance and size at the calls that use others. Do not change the pipe
+    until it is undone; it draws for one thread at a time.
 
     Args:
         pipe: The pipeline, of the class that was measured.
         trial: A trial of a study, or a file that `generate --as json` or `Trial.write` wrote.
 
     Returns:
-        What makes the pipe exactly what it was; done again, it does nothing.
+        A function that restores the pipe exactly; further calls of it do nothing.
 
     Raises:
         AccelfrontError: If the point cannot work in this pipe, or the file holds none. Calls of the
-            accelerated pipe raise it where the point cannot work with what they ask for.
+            accelerated pipe raise it if the point cannot work with their arguments.
     """
     with told():
         point = _point(trial)
@@ -71,7 +71,7 @@ def _point(trial: Trial | Point | str | Path) -> Point:
 
 
 def _checked(serving: Serving, call: Callable[..., Any]) -> Callable[..., Any]:
-    """A call that is refused where the point cannot work, and warned of where nobody measured."""
+    """A call that raises if the point cannot work, and warns of what was not measured."""
     warned: set[str] = set()
 
     def checked_call(*args: Any, **kwargs: Any) -> Any:

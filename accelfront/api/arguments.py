@@ -1,4 +1,4 @@
-"""Arguments from Python, held against the types that their function names."""
+"""Arguments from Python, checked against the types that their function names."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ WORDS: dict[Any, str] = {
 
 
 def checked(call: Callable[P, R]) -> Callable[P, R]:
-    """Hold the arguments of a function against its annotations, before it runs.
+    """Check the arguments of a function against its annotations, before it runs.
 
-    What annotations name must exist then, so nothing that is imported for type checks alone.
+    The annotated types must exist then, so imports for type checks alone do not work.
 
     Args:
         call: A function or a method.
@@ -48,7 +48,7 @@ def checked(call: Callable[P, R]) -> Callable[P, R]:
         try:
             given = takes.bind(*args, **kwargs)
         except TypeError as error:
-            # As Python says it of a function of its own, with the name.
+            # Python's own words for a wrong call, with the function's name.
             raise TypeError(f"{call.__qualname__}() {error}") from None
         hints = get_type_hints(call)
         for name in given.arguments.keys() & hints.keys():
@@ -59,10 +59,10 @@ def checked(call: Callable[P, R]) -> Callable[P, R]:
 
 
 def _taken(name: str, value: Any, hint: Any) -> Any:
-    """An argument, if it is of its type.
+    """Return an argument if it has its type.
 
     Raises:
-        AccelfrontError: If it is not.
+        AccelfrontError: If it does not.
     """
     value = _without_numpy(value)
     try:
@@ -75,7 +75,7 @@ def _taken(name: str, value: Any, hint: Any) -> Any:
 
 
 def _without_numpy(value: Any) -> Any:
-    """A number as one of Python's own: no database keeps numpy's."""
+    """A number as one of Python's own, as databases cannot keep numpy's."""
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, Integral):

@@ -1,4 +1,4 @@
-"""What Python asks with, in the words of a request: budgets, and prompts."""
+"""Arguments from Python turned into the words of a request: budgets, and prompts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def asked_budgets(given: Mapping[str, Budget] | None) -> AskedBudgets:
     """Read budgets, such as `{"clip_loss": 0.02, "ssim": "10%", "memory": "20GiB"}`.
 
     Raises:
-        InputError: If one is none.
+        InputError: If one is invalid.
     """
     return read_budgets(
         f"{name}={NONE if value is None else value}" for name, value in (given or {}).items()
@@ -45,12 +45,12 @@ def option_texts(given: Mapping[str, Setting] | None) -> list[str]:
 
 
 def prompts_file(given: str | Path | Sequence[str] | None) -> Path | None:
-    """The file of the prompts that are meant; prompts themselves are kept in the user's cache.
+    """Find the file of prompts; prompts themselves are kept in the user's cache.
 
-    A study names its file, and other processes that resume it read it again.
+    A study names its file, and other processes that resume it read the file again.
 
     Raises:
-        InputError: If no prompt is given, or one is no text, or the cache cannot be written.
+        InputError: If no prompt is given, one is not text, or the cache cannot be written.
     """
     if given is None or isinstance(given, str | Path):
         return None if given is None else Path(given)
@@ -73,7 +73,7 @@ def prompts_file(given: str | Path | Sequence[str] | None) -> Path | None:
 
 
 def _cache() -> Path:
-    """Where digests of models are kept too; without a home, a folder that the next boot clears."""
+    """The folder of models' digests; without a home, a folder that the next boot clears."""
     given = os.environ.get("XDG_CACHE_HOME")
     try:
         return (Path(given) if given else Path.home() / ".cache") / "accelfront" / "prompts"

@@ -11,7 +11,7 @@ from studies.run.progress import Progress
 
 
 class Bar:
-    """Shows points that are measured, what was found, and what happens now."""
+    """Shows the points measured, the results, and the current step."""
 
     def __init__(self, shown: bool) -> None:
         """Show nothing yet.
@@ -19,7 +19,7 @@ class Bar:
         Args:
             shown: Whether to show anything at all.
         """
-        # How long a run takes yet is not a matter of points alone.
+        # The remaining time does not depend on points alone.
         layout = "{l_bar}{bar}| {n_fmt}/{total_fmt} points [{elapsed}{postfix}]"
         self._bar = tqdm(disable=not shown, bar_format=layout)
         self._noted: set[str] = set()

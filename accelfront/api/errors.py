@@ -9,7 +9,7 @@ from accelfront.faults import fault_of
 
 
 class AccelfrontError(Exception):
-    """What cannot be done as asked, or failed; the text says why and what to do."""
+    """A request that cannot be met, or that failed; the text says why and what to do."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A study's front as a figure of plotly."""
+"""A study's front as a plotly figure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from storage.records.study import Study
 from storage.records.trial import Trial
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#888888"
-"""Of Okabe and Ito, which the colour-blind tell apart; shapes tell the marks apart as well."""
+"""Colours of Okabe and Ito, which colour-blind people can distinguish; shapes differ as well."""
 
 
 def front_figure(study: Study) -> plotly.graph_objects.Figure:
     """Draw speedup against loss with intervals, as the points are judged.
 
     Args:
-        study: With at least one point.
+        study: A study with at least one point.
     """
     front, answer = study.front, study.answer
     listed = {trial.number for trial in study.listed}
@@ -85,7 +85,7 @@ def _ends(figures: Sequence[Figure], scale: int, colour: str) -> dict[str, Any]:
 
 
 def _told(study: Study, trial: Trial) -> str:
-    """What a point says; plotly reads it as a kind of HTML."""
+    """The text of a point; plotly reads it as a kind of HTML."""
     (slow, fast), loss = trial.judged.speedup_ci, trial.lost(trial.judged)
     lines = [
         f"Trial {trial.number}{'' if trial.confirmed is None else ', loss of both measurements'}",

@@ -16,7 +16,7 @@ def open(storage: str | None = None) -> list[Study]:
     """Read all studies of a storage, by name.
 
     Args:
-        storage: `sqlite:///file.db` or `postgresql+psycopg://user@host/database`; None is
+        storage: `sqlite:///file.db` or `postgresql+psycopg://user@host/database`; None means
             $ACCELFRONT_STORAGE, or accelfront.db in the working folder.
 
     Raises:
@@ -31,7 +31,7 @@ def open(storage: str | None = None) -> list[Study]:
 
 
 def storage_url(given: str | None) -> str:
-    """The storage that is meant."""
+    """The URL of the given storage, or of the default one."""
     return given or os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
 
 

@@ -1,4 +1,4 @@
-"""Running a study in the process that asks for it."""
+"""Running a study in the calling process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(request: StudyRequest, given: GivenPipe | None, storage: str, progress: 
         progress: Whether to show a bar.
 
     Raises:
-        InputError: As `run_study` does, and all others of its errors.
+        InputError: As in `run_study`, like its other errors.
     """
     if given is not None:
         check_request(request)
@@ -48,7 +48,7 @@ def run(request: StudyRequest, given: GivenPipe | None, storage: str, progress: 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let Optuna and the libraries that load a model say nothing but errors meanwhile."""
+    """Let Optuna and the libraries that load a model report only errors meanwhile."""
     import optuna
 
     verbosity = optuna.logging.get_verbosity()

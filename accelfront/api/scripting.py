@@ -1,4 +1,4 @@
-"""Scripts of points that Python has chosen."""
+"""Scripts of points chosen in Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def script_of(study: Study, trial: Trial, model: str | None) -> tuple[str, str]:
     Args:
         study: The trial's study.
         trial: The trial.
-        model: The folder or address that it loads; None is where the study had its model.
+        model: The folder or address to load from; None means where the study had its model.
 
     Returns:
         Its file's usual name, and its text.

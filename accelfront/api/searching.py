@@ -65,54 +65,54 @@ def search(
 ) -> Study:
     """Run or resume one study, as `accelfront study` does; the same call resumes it.
 
-    The first interrupt (Ctrl-C, or a notebook's stop) lets the running trial finish, and the study
-    so far is returned, its `ended` being `interrupt`. A second one raises KeyboardInterrupt at
-    once, and so does the first while the study is prepared, as there is none yet. All that was
-    measured is kept.
+    The first interrupt (Ctrl-C, or a notebook's stop) lets the running trial finish and returns the
+    study so far, with `ended` set to `interrupt`. A second one raises KeyboardInterrupt at once, as
+    does one before the study is ready, when there is nothing to return yet. All measurements are
+    kept.
 
     Args:
-        pipe: A pipeline of the catalogue, or a diffusers pipeline that is loaded. That one is
-            measured as it is, with its weights, its scheduler, its dtype and on its device, and is
+        pipe: The name of a pipeline of the catalogue, or a loaded diffusers pipeline. That one is
+            measured as it is, with its weights, its scheduler, its dtype and its device, and is
             left exactly as it was.
         methods: The methods to stack, as names or as one text with commas.
-        prompts: A file of prompts, or the prompts themselves; None is the pipeline's.
+        prompts: A file of prompts, or the prompts themselves; None means the pipeline's.
         budget: The greatest loss by metric, such as `{"clip_loss": 0.02, "memory": "20GiB"}`.
         trials: The number of distinct points to measure, over all runs of the study.
         storage: Where the study is kept, as `accelfront.open` takes it.
-        steps: num_inference_steps; None is the pipeline's.
-        scheduler: DDIM, DPM-Solver++, UniPC, FlowMatchEuler or a class of diffusers; None is the
-            scheduler of a loaded pipeline, and the family's of the catalogue's.
-        guidance: The guidance scale; None is the pipeline's.
-        size: (width, height) in pixels; None is the size that the model was made for.
-        dtype: fp16, bf16 or fp32, or torch's own; None is the pipeline's on the device.
+        steps: num_inference_steps; None means the pipeline's.
+        scheduler: DDIM, DPM-Solver++, UniPC, FlowMatchEuler or a class of diffusers; None means the
+            scheduler of a loaded pipeline, or otherwise its family's.
+        guidance: The guidance scale; None means the pipeline's.
+        size: (width, height) in pixels; None means the size that the model was made for.
+        dtype: fp16, bf16 or fp32, or torch's own; None means the pipeline's on the device.
         negative_prompt: What pictures are guided away from.
-        scheduler_options: Arguments of the scheduler that are to be others, by name.
+        scheduler_options: Arguments of the scheduler to change, by name.
         loras: LoRAs to fuse into the weights of a named pipeline, as `--lora` takes them.
-        num_samples: The number of prompts, one picture each; None is the pipeline's.
-        batch_size: The number of pictures drawn together; None is the pipeline's.
+        num_samples: The number of prompts, one picture each; None means the pipeline's.
+        batch_size: The number of pictures drawn together; None means the pipeline's.
         seed: The seed of the noise, of the draw of prompts and of the sampler.
         sampler: How points are chosen: auto, grid, gp, tpe, nsga2 or random.
-        scorer: The open_clip model that scores; None is the pipeline's.
-        metrics: The metrics to measure beside the usual ones, as `methods` takes its names.
+        scorer: The open_clip model that scores; None means the pipeline's.
+        metrics: Metrics to measure in addition to the usual ones, named as in `methods`.
         weights: By metric, the file that its model is loaded from, such as
-            `{"lpips": "alexnet.pth"}`; None is what its library fetched before.
-        loss: The metric whose loss is searched by, beside the speedup.
+            `{"lpips": "alexnet.pth"}`; None means what its library fetched before.
+        loss: The metric whose loss the search weighs against the speedup.
         model: A folder in diffusers layout or an address, in place of the pipeline's model.
         revision: The branch, tag or commit of an address.
-        device: auto, cpu, cuda or cuda:N; None is auto.
-        speedup: End at the first point that is surely so much faster inside the budgets.
+        device: auto, cpu, cuda or cuda:N; None means auto.
+        speedup: End at the first point that is surely this much faster inside the budgets.
         latency_s: End at the first point that surely needs no more seconds per picture.
         timeout_s: Start no trial after this many seconds.
         trial_timeout_s: Fail a trial that takes longer.
-        screening: Give bad points up after few prompts.
+        screening: Give bad points up after a few prompts.
         confirm: Measure the best points again on unseen prompts.
         retry_failed: Measure points again that failed before.
-        allow_version_drift: Go on although libraries have changed since the study began.
+        allow_version_drift: Resume although libraries have changed since the study began.
         progress: Show a bar.
 
     Raises:
         AccelfrontError: If that cannot be done as asked, or fails; the text says why.
-        KeyboardInterrupt: At a second interrupt, or at one before the study is there.
+        KeyboardInterrupt: At a second interrupt, or at one before the study is ready.
     """
     with told(), quiet():
         given = None if isinstance(pipe, str) else take_pipe(pipe)
@@ -160,12 +160,12 @@ def search(
 
 
 def _dtype_name(given: str | torch.dtype | None) -> str | None:
-    """A type of weights by its name, also one of torch's."""
+    """The name of a type of weights, also of one of torch's."""
     return None if given is None else str(given).removeprefix("torch.")
 
 
 def _refuse_other(given: GivenPipe, **asked: Any) -> None:
-    """Raise InputError if what a loaded pipeline has is asked for otherwise."""
+    """Raise InputError if an argument contradicts a loaded pipeline."""
     for name, value in asked.items():
         if value is not None:
             raise InputError(

@@ -1,4 +1,4 @@
-"""A point in a pipeline that is not the one that was measured: whether it works, what differs."""
+"""A point in a pipeline other than the measured one: whether it works, and what differs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Serving:
         point: The point.
         architecture: The pipe's.
         stack: The point's methods, in the pipe as it is, called as it was measured.
-        differences: What of the pipe and of the machine is not as it was measured.
+        differences: How the pipe and the machine differ from the measurement.
     """
 
     point: Point
@@ -84,11 +84,11 @@ class Serving:
         return cls(point, architecture, stack, differences, pipe, signature(plain_call(pipe)))
 
     def asks(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-        """What a call asks for that is not as it was measured.
+        """List how a call's arguments differ from the measurement.
 
         Raises:
-            InputError: If it gives no numbers where they are needed.
-            RefusedError: If the point cannot work with that.
+            InputError: If an argument is no number but must be one.
+            RefusedError: If the point cannot work with the arguments.
         """
         bound = self._takes.bind_partial(*args, **kwargs)
         bound.apply_defaults()
@@ -99,7 +99,7 @@ class Serving:
         except ValueError as error:
             raise InputError(str(error)) from error
         measured = measured_call(self.point)
-        # What decides at a call whether methods can work.
+        # The arguments that decide whether methods can work.
         family = self.stack.context.family
         deciding = ("num_inference_steps", family.guidance_keyword, "height", "width")
         asked = tuple(given[name] for name in deciding)
@@ -114,7 +114,7 @@ class Serving:
 
     @cached_property
     def _held(self) -> dict[str, str]:
-        """What of a call must stay, by its keyword, and why."""
+        """The arguments of a call that must not change, by keyword, and why."""
         idle = self.stack.schedule(self.point.params).idle_methods
         active = (each for each in self.stack.methods if each.name not in idle)
         return held_settings(active, self.stack.context.family)
@@ -133,7 +133,7 @@ class Serving:
 
 
 def _differences(pipe: Any, point: Point, stack: Stack) -> list[str]:
-    """What of a pipe and of this machine is not as a point was measured."""
+    """How a pipe and this machine differ from a point's measurement."""
     scheduler, there = point.combination.scheduler, point.environment
     found = pipe_differences(
         pipe,

@@ -51,27 +51,27 @@ class Study:
 
     @property
     def answer(self) -> Trial | None:
-        """The fastest point that is inside all budgets almost surely; None if there is none."""
+        """The fastest point that is almost surely inside all budgets; None if there is none."""
         return self._one(self._record.answer)
 
     @property
     def bolder(self) -> Trial | None:
-        """A faster point that is inside by its means alone, a wager; None if there is none."""
+        """A faster point that is inside only by its means, a wager; None if there is none."""
         return self._one(self._record.conclusion.bolder)
 
     @property
     def budgets(self) -> dict[str, float]:
-        """What it allows, by name."""
+        """Its limits, by name."""
         return self._record.budgets.limits()
 
     @property
     def verdict(self) -> str:
-        """What it comes to, in whole sentences."""
+        """The conclusion, in whole sentences."""
         return self._record.conclusion_in_words
 
     @property
     def doubt(self) -> str:
-        """Why a small loss says little here; empty if there is no reason."""
+        """Why a small loss means little here; empty if there is no reason."""
         return self._record.doubt
 
     @property
@@ -81,13 +81,13 @@ class Study:
 
     @checked
     def under(self, budget: Mapping[str, Budget]) -> Study:
-        """The same study as it is judged by other budgets: its front, its answer and its verdict.
+        """The same study judged by other budgets: its front, its answer and its verdict.
 
         Args:
-            budget: What to allow, as `search` takes it; what is left out is the study's.
+            budget: The new limits, as in `search`; others stay the study's.
 
         Raises:
-            AccelfrontError: If one is none.
+            AccelfrontError: If a budget is invalid.
         """
         with told():
             budgets = asked_budgets(budget).over(self._record.budgets)
@@ -100,19 +100,19 @@ class Study:
         latency_s: float | None = None,
         budget: Mapping[str, Budget] | None = None,
     ) -> Trial | None:
-        """Find the fastest point that is sure to meet a wish; `generate` takes the same.
+        """Find the fastest point that surely meets a wish, as `generate` does.
 
         Args:
             speedup: The least speedup, met by the low end of its interval.
             latency_s: The most seconds per picture, met by the high end, in batches of the study's
                 size.
-            budget: What to allow, as `search` takes it; what is left out is the study's.
+            budget: The limits, as in `search`; others stay the study's.
 
         Returns:
-            None if there is none; with `speedup` and `latency_s` left out, the answer.
+            None if there is none; without `speedup` and `latency_s` the answer.
 
         Raises:
-            AccelfrontError: If a wish or a budget is none.
+            AccelfrontError: If a wish or a budget is invalid.
         """
         asked = Requirement(speedup, latency_s)
         with told():
@@ -141,14 +141,14 @@ class Study:
 
         Args:
             path: The file, which is replaced, or a folder.
-            trial: The point; None is the answer.
-            model: The folder or address that it loads; None is where the study had its model.
+            trial: The point; None means the answer.
+            model: The folder or address to load from; None means where the study had its model.
 
         Returns:
             The file.
 
         Raises:
-            AccelfrontError: If there is no answer, or no place is known that holds the model.
+            AccelfrontError: If there is no answer, or no known place that holds the model.
         """
         from accelfront.api.scripting import script_of
 

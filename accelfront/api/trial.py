@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a study, by the figures that judge it. Intervals are (low, high) at 95%.
+    """One point of a study, by its judged figures. Intervals are (low, high) at 95%.
 
     Attributes:
         number: The trial's number in its study.
@@ -33,11 +33,11 @@ class Trial:
         latency_s: Seconds per picture, in batches of the study's size.
         clip_loss: Relative loss of the mean CLIP score.
         clip_loss_ci: Its interval.
-        loss: Its loss in the metric that the study searched by, which is mostly the CLIP loss.
+        loss: Its loss in the metric that the study searched by, usually the CLIP loss.
         loss_ci: Its interval.
         chance_inside: The chance, 0 to 1, that it is truly inside all budgets.
         confirmed: Whether it was measured again on prompts that the search did not see.
-        point: All that is known of it, as `generate --as json` writes it.
+        point: All that is known about it, as `generate --as json` writes it.
     """
 
     number: int
@@ -60,7 +60,7 @@ class Trial:
         Args:
             study: The study.
             measured: The trial as it is stored.
-            budgets: What it is to keep; None is the study's.
+            budgets: The budgets to judge by; None means the study's.
         """
         point = Point.of(study, measured, budgets)
         figures, loss = point.figures, measured.lost(measured.judged)
@@ -81,9 +81,9 @@ class Trial:
 
     @property
     def call(self) -> dict[str, Any]:
-        """How it was measured, as arguments of the pipeline's call: `pipe(prompt, **trial.call)`.
+        """Its measured settings, as arguments of the pipeline's call: `pipe(prompt, **trial.call)`.
 
-        The call of an accelerated pipe warns of others.
+        The call of an accelerated pipe warns of other settings.
         """
         return measured_call(self.point)
 
@@ -93,7 +93,7 @@ class Trial:
         return write_text(self.point.text(), Path(path))
 
     def row(self) -> dict[str, Any]:
-        """One row of a table: intervals take two columns, parameters one each."""
+        """One row of a table: an interval takes two columns, a parameter one."""
         return {
             "trial": self.number,
             "speedup": self.speedup,
@@ -110,9 +110,9 @@ class Trial:
         }
 
     def _budgeted_losses(self) -> dict[str, float | None]:
-        """The loss in each metric that has a budget, the study's own loss among them.
+        """The loss in each metric that has a budget, including the study's own loss.
 
-        A study's points have the same columns: what was not measured of one is empty there.
+        All points of a study have the same columns; a missing measurement is empty.
         """
         point, losses = self.point, dict[str, float | None]()
         for name in point.promised.budgets:
@@ -128,7 +128,7 @@ class Trial:
 
 
 def measured_call(point: Point) -> dict[str, Any]:
-    """How a point was measured, as arguments of the pipeline's call."""
+    """The settings of a point's measurement, as arguments of the pipeline's call."""
     protocol = point.protocol
     entry = PIPELINES.get(point.combination.pipeline)
     guided = {"guidance_scale": protocol.guidance_scale}
@@ -147,7 +147,7 @@ class Trials(list[Trial]):
     """Some trials of a study."""
 
     def to_frame(self) -> pandas.DataFrame:
-        """A table of them, a row each.
+        """A table of them, one per row.
 
         Raises:
             AccelfrontError: If pandas is not installed.
@@ -160,7 +160,7 @@ class Trials(list[Trial]):
 
 
 def write_text(text: str, path: Path) -> Path:
-    """Write a file, all of it or nothing, and return its whole path."""
+    """Write a file, all of it or nothing, and return its absolute path."""
     with told():
         replace_file(path, text)
     return path.resolve()

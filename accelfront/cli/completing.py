@@ -1,4 +1,4 @@
-"""What a shell offers where a name is to be typed; nothing here imports torch."""
+"""Names that a shell offers for completion; nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def schedulers(incomplete: str) -> list[str]:
 
 
 def methods(incomplete: str) -> list[str]:
-    """One method more after those that are typed already."""
+    """One more method after those already typed."""
     from accel_space.methods import METHODS
 
     return _after(incomplete, METHODS)
 
 
 def metrics(incomplete: str) -> list[str]:
-    """One metric more after those that are typed already, of those that are measured on request."""
+    """One more metric after those already typed, among those measured on request."""
     from objectives.quality import METRICS
     from storage.records.protocol import METRICS as USUAL
 
@@ -67,7 +67,7 @@ def stored_studies(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _after(incomplete: str, names: Iterable[str]) -> list[str]:
-    """One name more behind the last comma, of those that are not typed yet."""
+    """One more name after the last comma, among those not typed yet."""
     before, comma, last = incomplete.rpartition(",")
     typed = before.split(",")
     return [f"{before}{comma}{name}" for name in _beginning(last, names) if name not in typed]

@@ -1,4 +1,4 @@
-"""Examples, which `--help` shows of each command and docs/commands.md repeats."""
+"""Examples that `--help` shows for each command and docs/commands.md repeats."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ EXAMPLES = {
 
 
 def epilog(command: str) -> str:
-    """What stands below the options of a command's help."""
-    # An empty line between two, as help joins the lines of a paragraph.
+    """The text below the options of a command's help."""
+    # With empty lines between them, as help joins the lines of a paragraph.
     return "\n\n".join(["Examples:", *EXAMPLES[command]])

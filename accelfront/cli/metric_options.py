@@ -1,4 +1,4 @@
-"""Options that say what of pictures is measured."""
+"""Options that say what is measured of pictures."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def named_storage(name: str) -> str | None:
 
 
 def named_file(name: str) -> str | None:
-    """A storage as a command names it that is handed on: a file that is not the default.
+    """A storage as a command for others names it: a file that is not the default.
 
     A server's name and user are left to $ACCELFRONT_STORAGE.
     """

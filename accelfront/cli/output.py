@@ -1,4 +1,4 @@
-"""Where a command's data goes: stdout, or a file that is there in full or not at all."""
+"""Where a command's data goes: stdout, or a file that is written in full or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of a command, made ready before the heavy libraries are imported."""
+"""Preparing the processes of a command before the heavy libraries are imported."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import warnings
 
 
 def prepare_process() -> None:
-    """Make a process ready that measures: no library talks over the live view.
+    """Prepare a process that measures: no library may print over the live view.
 
-    What the user has set in the environment stays.
+    Environment variables that the user has set stay.
     """
     prepare_light_process()
     import diffusers.utils.logging
@@ -20,7 +20,7 @@ def prepare_process() -> None:
 
 
 def prepare_light_process() -> None:
-    """The same for one that imports no heavy library, and for the processes that it starts."""
+    """Prepare a process that imports no heavy library, and the processes that it starts."""
     # Threads that spin while they wait make a CPU latency four times longer as soon as another
     # process takes a core; those that sleep cost a tenth on an idle machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

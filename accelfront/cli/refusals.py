@@ -1,4 +1,4 @@
-"""What the parser of the command line refuses, in the words of our own errors."""
+"""What the parser of the command line refuses, worded like our own errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RULES = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
 }
-"""What an option takes, by how pydantic begins the name of an error."""
+"""The values that an option takes, by the beginning of pydantic's name of an error."""
 
 
 def refusal(error: typer.TyperException, command: str) -> str:
@@ -27,7 +27,7 @@ def refusal(error: typer.TyperException, command: str) -> str:
 
 
 def _fault(error: typer.TyperException) -> str:
-    """What is wrong, with the stop that ends it."""
+    """The fault, with its full stop."""
     facts = vars(error)
     if isinstance(error, typer.BadParameter):
         return f"{_bad_value(error)};"
@@ -43,7 +43,7 @@ def _bad_value(error: typer.BadParameter) -> str:
     name = error.param.get_error_hint().strip("'.") if error.param else ""
     if not error.message:
         return f"{name if name.startswith('-') else name.upper()} is missing"
-    # Typer imports it late too.
+    # Typer also imports it late.
     from pydantic import ValidationError
 
     if not isinstance(error.__cause__, ValidationError):
@@ -53,5 +53,5 @@ def _bad_value(error: typer.BadParameter) -> str:
         if fault["type"].startswith(beginning):
             told = rule.format(**fault.get("ctx", {}))
             return f"{name} {told}, and {shown(fault['input'])} was given"
-    # Typer's own words, without how pydantic begins them.
+    # Typer's own words, without pydantic's prefix.
     return f"{name}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}"

@@ -1,4 +1,4 @@
-"""Options of `generate`: what is asked for, which trial is taken, what is written and searched."""
+"""Options of `generate`: the request, the choice of a trial, the output and the search."""
 
 from __future__ import annotations
 

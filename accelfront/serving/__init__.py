@@ -1,1 +1,1 @@
-"""Pages that a command serves from its own process, and who may ask for them."""
+"""Pages that a command serves from its own process, and who may send them requests."""

@@ -1,7 +1,7 @@
-"""Who may ask a page that a command serves.
+"""Who may send requests to a page that a command serves.
 
-It has no login, so a page of another site must not reach it through the browser of somebody who
-may: neither under a name of its own that points here, nor by a request across sites.
+It has no login, so a page of another site must not reach it through a permitted person's browser:
+neither under a name of its own that points here, nor by a request across sites.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 READING = ("GET", "HEAD", "OPTIONS")
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""The policy of what is no page: it may load nothing and runs nowhere."""
+"""The policy of answers that are no pages: they may load nothing and run nowhere."""
 
 
 @dataclass(frozen=True)
 class Own:
-    """What a server is called.
+    """The names of a server.
 
     Attributes:
         names: In lower case, IPv6 addresses in brackets.
@@ -42,7 +42,7 @@ class Own:
 
     @classmethod
     def of(cls, host: str) -> Own:
-        """By the name or the address that it listens on."""
+        """From the name or the address that it listens on."""
         anywhere = not host or (_is_address(host) and ipaddress.ip_address(host).is_unspecified)
         named = {socket.gethostname(), socket.getfqdn()} if anywhere else {host}
         written = {f"[{name}]" if ":" in name else name for name in named}
@@ -54,17 +54,17 @@ class Own:
         if parts is None or (parts[2] or "80") != port:
             return False
         name = parts[1].lower()
-        # No site can have a bare address point elsewhere.
+        # No site can make a bare address point elsewhere.
         return name in self.names or (self.anywhere and _is_address(name.strip("[]")))
 
 
 def refusal_of(environ: Mapping[str, Any], own: Own, command: str) -> str | None:
-    """Why a request is not answered; None if it is.
+    """Say why a request is refused; None if it is answered.
 
     Args:
-        environ: The request's, as WSGI has it.
-        own: What the server is called.
-        command: What printed its address.
+        environ: The request's WSGI environment.
+        own: The server's names.
+        command: The command that printed its address.
     """
     host = environ.get("HTTP_HOST", "")
     if not own.is_meant(host, environ["SERVER_PORT"]):
@@ -75,7 +75,7 @@ def refusal_of(environ: Mapping[str, Any], own: Own, command: str) -> str | None
     if environ["REQUEST_METHOD"] in READING:
         return None
     address = f"http://{host}".lower()
-    # Browsers say where a request comes from; other programs say nothing.
+    # Browsers say where a request comes from; other programs do not.
     from_here = environ.get("HTTP_ORIGIN", address).lower() == address
     if not from_here or environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
         return "only the page itself may change anything"
@@ -91,14 +91,14 @@ def _is_address(name: str) -> bool:
 
 
 def refuse(reason: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer that a request is not answered, and why."""
+    """Refuse a request, with the reason."""
     kind = ("Content-Type", "text/plain; charset=utf-8")
     start_response("403 Forbidden", [kind, *safety(NOTHING)])
     return [f"{reason}\n".encode()]
 
 
 def safety(policy: str) -> Headers:
-    """Headers that keep an answer from other sites, with what the page itself may load."""
+    """Headers that keep an answer from other sites, with the page's own policy."""
     return [
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),

@@ -16,12 +16,12 @@ def serving(application: Application, host: str, port: int) -> WSGIServer:
     """A server that waits for `serve_forever`.
 
     Args:
-        application: What answers; it has to be guarded.
+        application: Answers the requests; the caller must guard it.
         host: A name or an address of this machine.
         port: 0 takes a free one.
 
     Raises:
-        InputError: If the address cannot be had.
+        InputError: If the address is not available.
     """
     server = _IPv6Server if ":" in host else _Server
     try:
@@ -37,7 +37,7 @@ def serve(server: WSGIServer, address: str) -> None:
     """Print the address and answer until Ctrl-C.
 
     Args:
-        server: As `serving` returned it.
+        server: The result of `serving`.
         address: Where a browser finds the page.
     """
     try:
@@ -52,7 +52,7 @@ def serve(server: WSGIServer, address: str) -> None:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """One thread a request, as a browser asks for several pictures at once."""
+    """One thread per request, as a browser asks for several pictures at once."""
 
     daemon_threads = True
 
@@ -63,4 +63,4 @@ class _IPv6Server(_Server):
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing of requests: an open page makes some every few seconds."""
+        """Log no requests: an open page makes some every few seconds."""

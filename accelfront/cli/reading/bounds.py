@@ -42,7 +42,7 @@ def bounds(
 ) -> None:
     """Show the answer of each study: the fastest point that is almost surely inside all budgets.
 
-    A bolder point is named beside it, with its chance to break a budget.
+    A bolder point is shown with it, with its chance to break a budget.
     """
     from accelfront.screen.plot import answers_plot
     from accelfront.screen.tables import doubts, print_json, weakness_text
@@ -65,7 +65,7 @@ def bounds(
 
 
 def onward(study: Study, storage: str) -> str:
-    """What measures more of a study with few points, or without a figure; empty if it has all."""
+    """The command that measures more of a study with gaps; empty if it has none."""
     from accelfront.screen.budgeted import unmeasured_metrics
     from generator.bounds import is_searched
     from storage.database.opening import open_store
@@ -78,7 +78,7 @@ def onward(study: Study, storage: str) -> str:
 
 
 def report_unreached(studies: Iterable[Study], storage: str) -> None:
-    """Name the studies that lack points or figures on stderr, each with what measures them."""
+    """Name on stderr the studies that lack points or figures, with commands to measure them."""
     from accelfront.screen.budgeted import unmeasured_metrics, unmeasured_words
     from generator.bounds import reach_text
 
@@ -93,17 +93,17 @@ def report_unreached(studies: Iterable[Study], storage: str) -> None:
 def read_at(
     storage: str, study: str | None, loss_budget: float | None, budget: Sequence[str] | None
 ) -> list[Study]:
-    """Read studies, with other budgets than their own where some are given.
+    """Read studies, under other budgets than their own if some are given.
 
     Raises:
-        InputError: If one of them is no budget.
+        InputError: If a budget is invalid.
         StorageError: If there is no such database or study.
     """
     from accelfront.cli.reading.stored import read
     from storage.database.opening import open_store
     from studies.budgets import read_budgets
 
-    # Before a database is opened: what is no budget needs none.
+    # Before a database is opened, which an invalid budget does not need.
     read_budgets(budget or (), loss_budget)
     return judged_under(read(open_store(storage), study), budget, loss_budget)
 
@@ -111,15 +111,15 @@ def read_at(
 def judged_under(
     studies: Iterable[Study], budget: Sequence[str] | None, clip_loss: float | None = None
 ) -> list[Study]:
-    """Judge studies by other budgets than their own, where some are given.
+    """Judge studies by other budgets than their own, if some are given.
 
     Args:
         studies: The studies.
         budget: Budgets as `--budget` takes them.
-        clip_loss: The greatest CLIP loss, where it was given by itself.
+        clip_loss: The greatest CLIP loss, if it was given by itself.
 
     Raises:
-        InputError: If one of them is no budget.
+        InputError: If a budget is invalid.
     """
     from studies.budgets import read_budgets
 
@@ -128,7 +128,7 @@ def judged_under(
 
 
 def _beside(studies: Sequence[Study]) -> list[str]:
-    """What is to be known beside the answers: bolder points, and why there is no answer."""
+    """Notes on the answers: bolder points, and why there is no answer."""
     from accelfront.screen.budgeted import unmeasured
     from storage.records.conclusions.words import sentence
 
@@ -159,7 +159,7 @@ def _table(studies: Sequence[Study]) -> Table:
         beside = [] if study.answer is None else rival_lines(study.rivals, study.answer)
         lines += beside
         pipeline, scheduler, steps, methods = combination_text(study)
-        # The digest tells studies of one combination apart.
+        # The digest distinguishes studies of one combination.
         digest = study.short_name
         words = models.below(f"{pipeline} {scheduler} {steps}\n{methods}\n{digest}", study)
         table.add_row(*_cells(study, beside), words)
@@ -203,5 +203,5 @@ def _cells(study: Study, beside: Sequence[str]) -> list[str]:
 
 
 def _is_told(note: str, lines: Sequence[str]) -> bool:
-    """Whether a line has what a note explains."""
+    """Whether a line contains what a note explains."""
     return any(line.startswith(note.partition(":")[0]) for line in lines)

@@ -50,7 +50,7 @@ def front(
 
 
 def _show_lacking(study: Study, lacking: str, storage: str | None) -> None:
-    """Say which figures no point has, and the command that measures them."""
+    """Say which figures no point has, and which command measures them."""
     from accelfront.screen.budgeted import unmeasured_metrics
     from accelfront.screen.terminal import console
     from studies.commands import onward_command
@@ -64,7 +64,7 @@ def _show_lacking(study: Study, lacking: str, storage: str | None) -> None:
 
 
 def _show_front(study: Study, heading: str, commands: Commands) -> None:
-    """Print the table of a front, its plot and what it comes to."""
+    """Print the table of a front, its plot and the conclusion."""
     from accelfront.screen.plot import front_plot
     from accelfront.screen.tables import doubts, failures_text, front_table
     from accelfront.screen.terminal import console
@@ -78,7 +78,7 @@ def _show_front(study: Study, heading: str, commands: Commands) -> None:
 
 
 def _print_csv(records: list[Study]) -> None:
-    """One row a point of the front, and the answer; intervals take two columns, parameters one."""
+    """One row per point of the front, and the answer; an interval takes two columns, others one."""
     from storage.reading.export import csv_text, flat_cells
 
     rows = []

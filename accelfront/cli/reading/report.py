@@ -1,4 +1,4 @@
-"""`accelfront report`: everything that a storage holds, as one HTML page."""
+"""`accelfront report`: everything in a storage, as one HTML page."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read(store: Store, study: str | None = None) -> list[Study]:
-    """Read all studies of a database in the order of their names, or the named one.
+    """Read all studies of a database by name, or the named one.
 
     Raises:
         StorageError: If no study can be read.

@@ -103,7 +103,7 @@ def _list(store: Store, as_json: bool) -> None:
         return
     columns = ("pipeline", "scheduler", "steps", "methods", "points", "answer", "study")
     models, table = ModelNames(records), plain_table(*columns)
-    # Last, as it is what takes several lines.
+    # Last, as it takes several lines.
     table.add_column("model", justify="left", overflow="fold")
     for record in records:
         answer = record.answer

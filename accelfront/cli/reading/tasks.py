@@ -13,8 +13,8 @@ from accelfront.cli.output import OutFile, put_out
 from accelfront.cli.reading.bounds import LossBudget, OneStudy, read_at, report_unreached
 
 IN_PART = 3
-"""Where no task can be made: nothing is wrong with what was asked, and what comes next must not run
-on no tasks."""
+"""Exit code if no task can be made: the request is fine, but the next command must not run on
+no tasks."""
 
 
 def tasks(

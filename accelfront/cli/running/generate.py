@@ -130,7 +130,7 @@ def generate(
 
 
 def _emit(emitter: Emitter, asked: Sequence[Task | Unparsed]) -> tuple[list[TaskResult], bool]:
-    """What became of the tasks, and whether Ctrl-C left some of them out."""
+    """The results of the tasks, and whether Ctrl-C left some of them out."""
     outcomes: list[TaskResult] = []
     try:
         for each in asked:
@@ -142,7 +142,7 @@ def _emit(emitter: Emitter, asked: Sequence[Task | Unparsed]) -> tuple[list[Task
 
 
 def _under(task: Task | Unparsed, settings: GenerationSettings) -> Task | Unparsed:
-    """A task with the settings of the command line, where it names none itself."""
+    """A task with the settings of the command line, if it names none itself."""
     from generator.tasks.task_files import Unparsed
 
     if isinstance(task, Unparsed):
@@ -155,7 +155,7 @@ def _tell(words: str) -> None:
 
 
 def _read(sentences: Sequence[str], file: Path | None) -> list[Task | Unparsed]:
-    """All tasks, those of the command line first.
+    """All tasks, with those of the command line first.
 
     Raises:
         InputError: If there is none, or the file cannot be read.
@@ -194,12 +194,12 @@ def _scope(device: str, model: str | None) -> Scope:
             f"--model {model} is neither a folder nor an address such as owner/name; give "
             "a folder in diffusers layout or an address"
         )
-    # The fingerprint identifies a folder: it may have been measured under another name.
+    # The fingerprint identifies a folder, which may have been measured under another name.
     return Scope(names_meant(device), fingerprints(Path(model)))
 
 
 def _open(storage: str, search_missing: bool) -> Store:
-    """The storage; where nobody named one and none is there yet, one without studies."""
+    """Open the storage; if nobody named one and there is none yet, return one without studies."""
     from storage.database.opening import empty_store, open_store
     from storage.errors import NoDatabaseError
 
@@ -213,7 +213,7 @@ def _open(storage: str, search_missing: bool) -> Store:
 
 
 def _studies(store: Store) -> list[Study]:
-    """All studies; without any, each task is told the command that makes its own."""
+    """All studies; if there are none, each task is answered with the command that makes its own."""
     from accelfront.cli.reading.stored import read
     from storage.errors import NoStudiesError
 
@@ -224,7 +224,7 @@ def _studies(store: Store) -> list[Study]:
 
 
 def _writable(folder: Path) -> Path:
-    """The folder, made if it is missing.
+    """Return the folder, made if it is missing.
 
     Raises:
         InputError: If no file can be written there.
@@ -269,7 +269,7 @@ def _show(outcomes: Sequence[TaskResult]) -> None:
         if table.row_count:
             screen.print(table)
     for number, outcome in enumerate(outcomes, 1):
-        # On one line, to be copied.
+        # On one line, for copying.
         if outcome.path is not None:
             screen.print(f"{number}: {outcome.path}", soft_wrap=True)
         if outcome.command:

@@ -46,7 +46,7 @@ def _import_votes(file: Path, storage: str) -> None:
     text, store = _read(file), open_store(storage)
     given = filed_votes(store, text, str(file), lambda study: read(store, study))
     require_room_for_votes(store.engine, store.name)
-    # A vote that is there already would pass for the person's last one if it were kept again.
+    # If a vote that is there already were kept again, it would count as the person's last one.
     known = set(read_votes(store.engine, {vote.study_id for vote in given.votes}))
     keep_votes(store.engine, [vote for vote in given.votes if vote not in known])
     count = counting(given.votes)
@@ -74,7 +74,7 @@ def _import_points(file: Path, storage: str) -> None:
             "--format search-params` wrote"
         ) from error
     if entries:
-        # Import the heavy libraries for a good file only: that takes seconds.
+        # Only a good file needs the heavy libraries, whose import takes seconds.
         prepare_process()
     batches, misfits = sort_entries(entries)
     problems += misfits

@@ -94,14 +94,14 @@ class StudySearch:
         return study_command(request, named_storage(self.store.name))
 
     def onward(self, study: Study, metrics: Iterable[str]) -> str:
-        """The command that measures more of a study, and these metrics besides."""
+        """The command that measures more of a study, with these further metrics."""
         from studies.commands import onward_command
 
         return onward_command(study, named_storage(self.store.name), metrics)
 
     @cached_property
     def _loader(self) -> PipelineLoader:
-        """Shared by the searches, so that tasks of one pipeline load it once."""
+        """A loader that the searches share, so that tasks of one pipeline load it once."""
         from studies.run.measuring import PipelineLoader
 
         return PipelineLoader()

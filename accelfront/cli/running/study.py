@@ -147,7 +147,7 @@ def study(
 
 
 def _run(request: StudyRequest, storage: str) -> tuple[RunResult, Store]:
-    """Run the study before a person's eyes, and say in the end what became of it."""
+    """Run the study with a live view, and report its end."""
     from accelfront.cli.process import prepare_process
 
     prepare_process()

@@ -86,7 +86,7 @@ def sweep(
 
     from accelfront.cli.process import prepare_light_process, prepare_process
 
-    # The workers of Ray load pipelines, and the sooner they begin the better.
+    # Ray's workers load pipelines, so start them as early as possible.
     prepare = prepare_process if engine == "local" or dry_run else prepare_light_process
     prepare()
     from studies.engines.local import run_here
@@ -111,7 +111,7 @@ def sweep(
         return
     run = run_here if engine == "local" else _ray_engine(address or "auto", workers)
     results = _run(run, chosen, storage or content.storage or DEFAULT_STORAGE)
-    # On unlike devices one combination makes several studies.
+    # On different devices one combination makes several studies.
     _show_results(results, max(len(chosen), len(results)), as_json)
     _warn_of_budgets(results, content.loss_budget)
     if any(result.state == "interrupted" for result in results):

@@ -71,7 +71,7 @@ def verify(
         screen = console(highlight=False)
         screen.print(_table(verdicts))
         for number, verdict in enumerate(verdicts, 1):
-            # On one line, to be copied.
+            # On one line, for copying.
             screen.print(f"{number}: {verdict.script}", soft_wrap=True)
     for verdict in verdicts:
         for reason in verdict.broken:
