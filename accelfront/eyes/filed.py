@@ -26,26 +26,37 @@ class FiledVotes(NamedTuple):
     votes: list[Vote]
 
 
-def filed_votes(store: Store, text: str, name: str, read: Read) -> FiledVotes:
-    """Read a file of votes.
+def read_votes_file(text: str, name: str) -> VotesFile:
+    """Read the text of a file of votes.
 
     Args:
-        store: Holds its trials.
-        text: The file's text.
-        name: Its name, for people.
-        read: Reads the store.
+        text: The text.
+        name: The file's name, for people.
 
     Raises:
-        InputError: If it is none, or its trials are not there.
-        StorageError: If their study is not there.
+        InputError: If it is no such file.
     """
     try:
-        given = VotesFile.model_validate_json(text)
+        return VotesFile.model_validate_json(text)
     except ValidationError as error:
         raise InputError(
             f"{name} is no file of votes; name one that was saved on a page of `accelfront compare "
             "--blind --out`"
         ) from error
+
+
+def filed_votes(store: Store, given: VotesFile, read: Read) -> FiledVotes:
+    """Find the pair that a file compares, and take its votes.
+
+    Args:
+        store: Holds its trials.
+        given: The file's contents.
+        read: Reads the store.
+
+    Raises:
+        InputError: If its trials are not there.
+        StorageError: If their study is not there.
+    """
     pair = (given.trial, None) if given.rival == BASELINE else (given.rival, given.trial)
     couple = find_couple(read, *pair)
     return FiledVotes(couple, [vote_of(store, couple, given.voter, each) for each in given.votes])

@@ -38,13 +38,14 @@ def import_(
 
 def _import_votes(file: Path, storage: str) -> None:
     from accelfront.cli.reading.stored import read
-    from accelfront.eyes.filed import filed_votes
+    from accelfront.eyes.filed import filed_votes, read_votes_file
     from storage.database.opening import open_store
     from storage.database.votes import keep_votes, read_votes, require_room_for_votes
     from storage.reading.votes import counting
 
-    text, store = _read(file), open_store(storage)
-    given = filed_votes(store, text, str(file), lambda study: read(store, study))
+    content = read_votes_file(_read(file), str(file))
+    store = open_store(storage)
+    given = filed_votes(store, content, lambda study: read(store, study))
     require_room_for_votes(store.engine, store.name)
     # If a vote that is there already were kept again, it would count as the person's last one.
     known = set(read_votes(store.engine, {vote.study_id for vote in given.votes}))

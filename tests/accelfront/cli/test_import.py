@@ -81,7 +81,18 @@ def test_a_file_without_a_usable_point_makes_no_database(content: Any, tmp_path:
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "binary.json").write_bytes(bytes(range(256)))
     for name in ("missing.json", "binary.json", "."):
-        answer = run("import", "search-params", name, cwd=tmp_path)
-        assert answer.returncode == 2
-        assert name in answer.stderr
-        assert "Traceback" not in answer.stderr
+        for kind in ("search-params", "votes"):
+            answer = run("import", kind, name, cwd=tmp_path)
+            assert answer.returncode == 2
+            assert name in answer.stderr
+            assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_what_is_no_file_of_votes_is_told_before_a_database_is_missed(
+    text: str, tmp_path: Path
+) -> None:
+    (tmp_path / "votes.json").write_text(text)
+    answer = run("import", "votes", "votes.json", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("accelfront: votes.json is no file of votes; name one")
