@@ -50,7 +50,8 @@ def read_prompts(path: Path) -> list[str]:
         text = read_text(path)
     except OSError as error:
         raise InputError(
-            f"cannot read the prompts {path}: {error.strerror}; name a file with one on each line"
+            f"cannot read the prompts {path}: {error.strerror}; name a file with one prompt on "
+            "each line"
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text; give a file of prompts") from error

@@ -117,7 +117,9 @@ def test_unusable_file_is_refused_in_one_line_that_names_it(
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(
+        InputError, match="No such file or directory; name a file with one prompt on each"
+    ):
         read_prompts(tmp_path / "missing.txt")
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(InputError, match="folder"):
