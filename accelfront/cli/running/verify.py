@@ -42,15 +42,12 @@ def verify(
     from accelfront.screen.tables import print_json
     from accelfront.screen.terminal import console
     from generator.artefacts.verify import judge
-    from objectives.prompts import read_prompts
     from objectives.timing.device import find_device
     from storage.database.opening import open_store
 
+    _check_files(scripts, prompts)
     store = open_store(storage)
     studies = {study.name: study for study in read(store)}
-    if prompts is not None:
-        # An error that concerns every script ends the command here, before any script runs.
-        read_prompts(prompts)
     prepare_process()
     find_device(device)
     verdicts: list[Verdict] = []
@@ -80,6 +77,17 @@ def verify(
         raise typer.Exit(INTERRUPTED)
     if any(verdict.broken for verdict in verdicts):
         raise typer.Exit(IN_PART)
+
+
+def _check_files(scripts: list[Path], prompts: Path | None) -> None:
+    """Refuse what concerns every script before any runs; a single fault is its script's own."""
+    from objectives.errors import InputError
+    from objectives.prompts import read_prompts
+
+    if not any(script.exists() for script in scripts):
+        raise InputError(f"there is no file {scripts[0]}; name scripts that `generate` wrote")
+    if prompts is not None:
+        read_prompts(prompts)
 
 
 def _table(verdicts: list[Verdict]) -> Table:

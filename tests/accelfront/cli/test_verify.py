@@ -176,14 +176,23 @@ def test_a_file_at_fault_gets_its_verdict_and_stops_no_other(answer: dict[str, A
 
 def test_verdicts_on_files_at_fault_are_a_table_too(place: Place, tmp_path: Path) -> None:
     script = tmp_path / f"{'a-long-name-' * 9}.py"
+    script.write_text("print('hello')")
     done = run("verify", str(script), "--storage", place.url)
 
     assert done.returncode == 3
     *table, named = done.stdout.splitlines()
     assert max(map(len, table)) <= 80
     assert named == f"1: {script}", "on one line, to be copied"
-    assert "cannot read the script" in done.stderr
+    assert "did not write it" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_missing_scripts_alone_are_one_error_and_no_table(place: Place) -> None:
+    done = run("verify", "missing.py", "--storage", place.url)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    told = "there is no file missing.py; name scripts that `generate` wrote"
+    assert done.stderr == f"accelfront: {told}\n"
 
 
 @pytest.mark.parametrize("options", [("--device", "tpu"), ("--prompts", "missing.txt")])
