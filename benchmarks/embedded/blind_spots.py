@@ -3,10 +3,10 @@
     python -m benchmarks.embedded.blind_spots --devices cuda:0 cuda:1 --processes 26
 
 takes the points of a kept sweep (`sweep-offline-prototype.db.gz`), draws each again on more prompts
-than its study saw, beside the plain pipeline, and takes every metric that needs no weights:
-`attributes` among them, which knows what a picture of these worlds should show. Speedups stay those
+than its study saw, against the plain pipeline, and takes every metric that needs no weights:
+among them `attributes`, which knows what a picture of these worlds should show. Speedups stay those
 of the sweep: processes that share a device cannot time each other. Writes `blind-spots.json` and
-`.md` into `--out` after each study, and goes on where it was cut off.
+`.md` into `--out` after each study, and resumes where it was cut off.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def studies_of(sweep: Path) -> list[Study]:
 
 
 def draw_study(study: Study, device: str, prompts: int, deadline: float) -> Drawn:
-    """Draw all points of a study beside the plain pipeline, each with the same seeds."""
+    """Draw all points of a study and the plain pipeline, each with the same seeds."""
     if time.monotonic() > deadline:
         return {}, []
     plan = make_plan(request_of(study, device, prompts)).knowing(study.learned)

@@ -22,7 +22,7 @@ THRESHOLDS = (
     ("ssim", 0.10),
     ("ssim", 0.20),
 )
-"""Losses that are counted as let through: of what the picture shows, and of its pixels."""
+"""Losses that count as let through: of what the picture shows, and of its pixels."""
 
 BUDGETS: tuple[dict[str, float], ...] = (
     {CLIP: CLIP_BUDGET},
@@ -33,7 +33,7 @@ BUDGETS: tuple[dict[str, float], ...] = (
     {CLIP: CLIP_BUDGET, "ms_ssim": 0.10},
     {CLIP: CLIP_BUDGET, "image_similarity": 0.05},
 )
-"""What a study may be given, and what each then leaves of the bounds."""
+"""Budgets that a study may get, to see how much of the bounds each leaves."""
 
 WORST = 10
 
@@ -41,7 +41,7 @@ DrawnPoint = Mapping[str, Any]
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
-    """What is let through, where, and what other budgets would cost."""
+    """What is let through, where, and the cost of other budgets."""
     points = [
         {**point, "study": name}
         for name, drawn in sorted(results["studies"].items())
@@ -82,7 +82,7 @@ def is_inside(point: DrawnPoint, budgets: Mapping[str, float]) -> bool:
 
 
 def _let_through(points: Sequence[DrawnPoint]) -> list[str]:
-    """By stack, what points inside the CLIP budget lose in other metrics."""
+    """The losses in other metrics of points inside the CLIP budget, by stack."""
     inside = [point for point in points if loss(point, CLIP) <= CLIP_BUDGET]
     return [
         f"## Points that lose at most {CLIP_BUDGET:.0%} of CLIP",
@@ -123,7 +123,7 @@ def _counted(
 
 
 def _budgets(points: Sequence[DrawnPoint]) -> list[str]:
-    """What is left of each study's bound under other budgets, and what that lets through."""
+    """How much of each study's bound is left under other budgets, and what they let through."""
     studies: dict[str, list[DrawnPoint]] = defaultdict(list)
     for point in points:
         studies[point["study"]].append(point)
@@ -156,7 +156,7 @@ def _budgets(points: Sequence[DrawnPoint]) -> list[str]:
 
 
 def _ranks(points: Sequence[DrawnPoint]) -> list[str]:
-    """How far two metrics put points into one order."""
+    """How similarly two metrics rank points."""
     names = [name for name in METRICS if all(name in point["losses"] for point in points)]
     lines = [
         "## Do metrics agree",
@@ -174,7 +174,7 @@ def _ranks(points: Sequence[DrawnPoint]) -> list[str]:
 
 
 def _worst(points: Sequence[DrawnPoint]) -> list[str]:
-    """The points inside the CLIP budget whose pictures show least of what was asked for."""
+    """The points inside the CLIP budget whose pictures show least of their prompts."""
     inside = [point for point in points if loss(point, CLIP) <= CLIP_BUDGET]
     inside.sort(key=lambda point: -loss(point, "attributes"))
     shown = (CLIP, "attributes", "ssim", "image_similarity")

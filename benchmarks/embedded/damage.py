@@ -3,8 +3,8 @@
     python -m benchmarks.embedded.damage
 
 renders scenes of the tiny-shapes world, damages each picture, and takes the loss of every metric
-against the undamaged one, as a trial does. Some damage is of pixels, and some is of what a prompt
-asked for: an object of another colour, in another place, or gone. Writes `damage.json` and
+against the undamaged one, as a trial does. Some damage affects pixels, and some what a prompt
+asked for: an object in another colour, in another place, or gone. Writes `damage.json` and
 `damage.md` into `--out`.
 """
 
@@ -33,10 +33,10 @@ from objectives.statistics import Estimate
 SEED = 7
 
 SCENES = 128
-"""Of two objects each."""
+"""Pictures of two objects each."""
 
 OPPOSITE = (1, 0, 3, 2)
-"""The relation in which the two objects have changed places."""
+"""The relation after the two objects have changed places."""
 
 WITHOUT_MODEL = {name: metric for name, metric in METRICS.items() if not metric.loads}
 """The metrics that anybody can measure."""
@@ -96,7 +96,7 @@ def pixel_damages() -> dict[str, Damage]:
 
 
 def content_damages(scenes: Sequence[Scene]) -> dict[str, list[Scene]]:
-    """What is shown in place of what was asked for, by name; all else is drawn alike."""
+    """Scenes shown in place of the requested ones, by name; everything else is drawn alike."""
     return {
         "one object recoloured": [
             scene._replace(colour=_other_colour(scene, scene.colour)) for scene in scenes
@@ -119,10 +119,10 @@ def losses(
 
     Args:
         scorer: The scorer of tiny-shapes.
-        prompts: What the pictures were to show.
+        prompts: What the pictures should show.
         pictures: The damaged ones, shape (prompts, 3, height, width), values 0 to 1.
         whole: The undamaged ones.
-        metrics: By name.
+        metrics: The metrics, by name.
     """
     drawn = Drawn(
         prompts=prompts,
@@ -166,7 +166,7 @@ def _cell(loss: Estimate) -> str:
 
 
 def scenes_of_two(count: int) -> list[Scene]:
-    """Scenes of two objects of unlike colours, so that their places can be told."""
+    """Scenes of two objects of different colours, so that their places can be told apart."""
     rows = world.sample(4 * count, "held-out", torch.Generator().manual_seed(SEED))
     two = [scene for scene in world.scenes_of(rows) if scene.relation != SINGLE]
     return [scene for scene in two if scene.colour != scene.other_colour][:count]

@@ -2,11 +2,11 @@
 
     python -m benchmarks.embedded.equal_loss --devices cuda:0 cuda:1 --processes 26
 
-draws points of each method on each embedded pipeline, beside the plain pipeline, with the same
+draws points of each method on each embedded pipeline, and the plain pipeline, with the same
 prompts and seeds. Half of the prompts choose a method's point for a loss budget, and the other half
-say what it loses, so that no method wins by the luck of many points. Work is counted in
+measure its loss, so that no method wins by the luck of many points. Work is counted in
 floating-point operations of the denoiser. Writes `equal-loss.json` and `.md` into `--out` after
-each piece, and goes on where it was cut off.
+each piece, and resumes where it was cut off.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ CASES = (
 """Pipelines, schedulers, steps and methods."""
 
 PROMPTS = 256
-"""All that were never trained on."""
+"""All combinations that were never trained on."""
 
 AT_ONCE = 16
 """Points in a piece."""
@@ -67,7 +67,7 @@ class Piece(NamedTuple):
     """Some points of one method in one combination.
 
     Attributes:
-        combination: Where, and the method.
+        combination: The combination, with the method.
         most: How many points the method has at most.
         part: Which of its parts this is, from 0.
         parts: How many there are.
@@ -80,7 +80,7 @@ class Piece(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How results call it."""
+        """Its name in the results."""
         return f"{self.combination.name}--{self.part}"
 
 
@@ -113,7 +113,7 @@ def read_options() -> Any:
 
 
 def pieces_of(pipelines: Sequence[str], models: Path | None, most: int) -> list[Piece]:
-    """The points of all methods where they work; what does not is told."""
+    """The points of all methods where they work; methods that do not are reported."""
     pieces = []
     for pipeline, scheduler, steps, methods in CASES:
         for method in methods if pipeline in pipelines else ():
@@ -153,7 +153,7 @@ def plan_of(combination: Combination, device: str, prompts: int, models: Path | 
 def draw_piece(
     piece: Piece, device: str, prompts: int, models: Path | None, deadline: float
 ) -> Drawn:
-    """Draw the points of a piece beside the plain pipeline, each with the same seeds."""
+    """Draw the points of a piece and the plain pipeline, each with the same seeds."""
     if time.monotonic() > deadline:
         return {}, []
     plan = plan_of(piece.combination, device, prompts, models)
@@ -185,7 +185,7 @@ def draw_piece(
 def lost(
     scorer: Scorer, prompts: Sequence[str], pictures: Tensor, whole: Tensor, half: slice
 ) -> dict[str, list[float]]:
-    """What a half of the pictures loses, by metric, with its interval."""
+    """The loss of one half of the pictures, by metric, with its interval."""
     found = losses(scorer, prompts[half], pictures[half], whole[half], MEASURED)
     return {name: [loss.value, loss.low, loss.high] for name, loss in found}
 

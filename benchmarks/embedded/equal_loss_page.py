@@ -1,4 +1,4 @@
-"""Who reaches a loss with the least work, as a page."""
+"""Which method reaches a loss with the least work, as a page."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from storage.records.combination import Combination
 
 OURS = "step_cache"
 BUDGETS = (0.005, 0.01, 0.02, 0.05)
-"""Of each loss that counts."""
+"""The budgets of each loss that counts."""
 
 Metrics = tuple[str, ...]
 
 CLIP: Metrics = ("clip_loss",)
 CLIP_AND_CONTENT: Metrics = ("clip_loss", "attributes")
-"""Also what the pictures show, where CLIP sees next to nothing."""
+"""Also the loss of what pictures show, where CLIP sees next to nothing."""
 
 LEVEL = 0.02
-"""Two points whose work differs by less do the same work."""
+"""Two points whose work differs by less count as equal."""
 
 CLAIM = (6, 28)
-"""BudCache's: so many of so many calls in full, on FLUX (arXiv 2606.13496)."""
+"""BudCache's shares: so many of so many calls in full, on FLUX (arXiv 2606.13496)."""
 
 Point = Mapping[str, Any]
 Cases = Mapping[str, Mapping[str, Sequence[Point]]]
@@ -37,10 +37,10 @@ class Choice:
 
     Attributes:
         method: Its name.
-        work: Of the denoiser, as a share of the plain pipeline's.
-        losses: What it loses on the other half, by metric, each with its interval's ends.
+        work: Work of the denoiser, as a share of the plain pipeline's.
+        losses: The loss on the other half, by metric, each with its interval's ends.
         params: The point.
-        holds: Whether prompts that did not choose it leave the budget possible.
+        holds: Whether the budget is still possible by prompts that did not choose the point.
     """
 
     method: str
@@ -97,7 +97,7 @@ def cases_of(pieces: Mapping[str, Sequence[Point]]) -> Cases:
 def choice_of(
     method: str, points: Sequence[Point], budget: float, metrics: Metrics = CLIP
 ) -> Choice | None:
-    """What one half of the prompts chooses; None if every point loses more of a metric."""
+    """The choice of one half of the prompts; None if every point loses more in a metric."""
     inside = [
         point
         for point in points
@@ -121,12 +121,12 @@ def _ranked(
 
 
 def _title(metrics: Metrics) -> str:
-    """What budgets are of."""
+    """The metrics of the budgets."""
     return " and ".join(METRICS[metric].title for metric in metrics)
 
 
 def _not_reached(done: int, wanted: int) -> list[str]:
-    """That some pieces lack, in which a method may have a better point."""
+    """A note that pieces are missing, in which a method may have a better point."""
     if done >= wanted:
         return []
     return [
@@ -181,7 +181,7 @@ def _not_ours(cases: Cases, metrics: Metrics) -> list[str]:
 
 
 def _luck(cases: Cases) -> list[str]:
-    """How many choices of each method lose more than the budget where they were not chosen."""
+    """How many choices of each method lose more than the budget on prompts that did not choose."""
     found: dict[str, list[tuple[float, Choice]]] = defaultdict(list)
     for methods in cases.values():
         for method, points in methods.items():
@@ -204,7 +204,7 @@ def _luck(cases: Cases) -> list[str]:
 
 
 def _claim(cases: Cases) -> list[str]:
-    """What is left of pictures at the share of full calls that BudCache names."""
+    """How much of the pictures is left at the share of full calls that BudCache names."""
     full, calls = CLAIM
     lines = [
         "## At BudCache's share of calls",
@@ -234,7 +234,7 @@ def _claim(cases: Cases) -> list[str]:
 
 
 def _all_choices(case: str, methods: Mapping[str, Sequence[Point]]) -> list[str]:
-    """What each method's half chose for each budget, with its losses on the other half."""
+    """The choices of each method for each budget, with their losses on the other half."""
     lines = [
         f"## {case}",
         "",

@@ -1,4 +1,4 @@
-"""Which points of a method are drawn: all of a small space, else some of every amount of work."""
+"""Which points of a method are drawn: all of a small space, or some for every amount of work."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Grid = Callable[[Context], dict[str, Sequence[float]]]
 WIDER: dict[str, Grid] = {
     # Up to the intervals of the step cache.
     "deepcache": lambda _: {"cache_interval": range(2, 9), "cache_branch_id": range(4)},
-    # Any number that the others can be held against.
+    # Any value, to compare the others against it.
     "fewer_steps": lambda context: {
         "num_inference_steps": range(4, context.steps, -(-context.steps // 32))
     },
-    # Where hits begin and end is known of no model beforehand.
+    # No model tells beforehand where hits begin and end.
     "first_block_cache": lambda _: {"threshold": [0.005 * 1.25**step for step in range(26)]},
 }
-"""The rivals whose own space is coarse, or may lie beside what matters here."""
+"""Rivals whose own space is coarse, or may miss the range that matters here."""
 
 
 def points_of(stack: Stack, most: int) -> list[Params]:
@@ -55,7 +55,7 @@ def points_of(stack: Stack, most: int) -> list[Params]:
 
 
 def _saved_by(stack: Stack) -> Callable[[Params], float]:
-    """The work that a point leaves out, as far as its schedule tells; a threshold tells nothing."""
+    """The work that a point's schedule leaves out; a threshold tells nothing."""
 
     def saved(point: Params) -> float:
         skips = stack.schedule(point).skips

@@ -1,6 +1,6 @@
 """The methods as the benchmark of the embedded pipelines applies them: from their libraries.
 
-Not through accel_space, so that the two can be held against each other.
+They do not go through accel_space, so that the two can be compared.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def plain(pipe: Any) -> Iterator[Generate]:
 
 @contextlib.contextmanager
 def deepcache(pipe: Any, interval: int, branch: int) -> Iterator[Generate]:
-    """Apply DeepCache, and take it off again."""
+    """Apply DeepCache, and remove it again."""
     helper = DeepCacheSDHelper(pipe=pipe)
     helper.set_params(cache_interval=interval, cache_branch_id=branch)
     helper.enable()
@@ -47,7 +47,7 @@ def deepcache(pipe: Any, interval: int, branch: int) -> Iterator[Generate]:
 def tgate(
     pipe: Any, gate: int, self_interval: int, late_interval: int, warm_up: int
 ) -> Iterator[Generate]:
-    """Apply T-GATE, and take it off again, which the library itself cannot."""
+    """Apply T-GATE, and remove it again, which the library itself cannot."""
     TGATE_LOADERS[type(pipe).__name__](pipe)
     try:
         yield partial(
@@ -68,7 +68,7 @@ def tgate(
 
 @contextlib.contextmanager
 def tome(pipe: Any, ratio: float, max_downsample: int) -> Iterator[Generate]:
-    """Apply token merging without its random choice, and take it off again."""
+    """Apply token merging without its random choice, and remove it again."""
     tomesd.apply_patch(pipe, ratio=ratio, max_downsample=max_downsample, use_rand=False)
     try:
         yield pipe
@@ -89,7 +89,7 @@ def methods_for(pipe: Any, steps: int) -> dict[str, Applied]:
     """
     unet = pipe.components.get("unet")
     if unet is None:
-        # The newer transformers are known to none of these libraries.
+        # None of these libraries knows the newer transformers.
         return _tgates(steps) if type(pipe).__name__ in TGATE_LOADERS else {}
     at_full_size = "CrossAttn" in unet.config.down_block_types[0]
     return {**_deepcaches(), **_tgates(steps), **_tomes((1, 2, 4) if at_full_size else (2, 4))}

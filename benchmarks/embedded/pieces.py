@@ -16,7 +16,7 @@ from benchmarks.shared.result_files import keep_results, results_path
 Piece = TypeVar("Piece")
 
 Drawn = tuple[dict[str, str], list[dict[str, Any]]]
-"""The libraries' versions, and the points of a piece; none if the time was over first."""
+"""The libraries' versions, and the points of a piece; no points if the time ran out first."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class InPieces(Generic[Piece]):
     """A kind of results.
 
     Attributes:
-        name: What they are called.
-        kind: What they call their pieces.
-        name_of: What a piece is called in them.
+        name: Their name.
+        kind: Their word for pieces.
+        name_of: Names a piece in them.
         as_markdown: Writes their page.
     """
 
@@ -36,11 +36,11 @@ class InPieces(Generic[Piece]):
     as_markdown: Callable[[dict[str, Any]], str]
 
     def begun(self, out: Path, about: Mapping[str, Any]) -> dict[str, Any]:
-        """What was drawn before; nothing if that was of other numbers or on another device.
+        """Results drawn before; empty if those were for other settings or another device.
 
         Args:
             out: A folder.
-            about: What the results are of, and where.
+            about: The settings and the device of the results.
         """
         path = results_path(self.name, out)
         if path.exists():
@@ -57,10 +57,10 @@ class InPieces(Generic[Piece]):
         draw: Callable[[Piece, str], Drawn],
         options: Any,
     ) -> None:
-        """Draw the pieces that results lack, and keep these after each.
+        """Draw the missing pieces of results, and keep the results after each.
 
         Args:
-            results: As `begun` gave them.
+            results: The results that `begun` returned.
             pieces: All that there are.
             draw: Draws a piece on a device; found by name in each process.
             options: Those of `add_pool_options`, and `out`.
@@ -68,7 +68,7 @@ class InPieces(Generic[Piece]):
         kept = results[self.kind]
         results["wanted"] = len(pieces)
         waiting = [piece for piece in pieces if self.name_of(piece) not in kept]
-        # In an order of no meaning, so that a run that is cut off has seen a bit of everything.
+        # In random order, so that a run that is cut off has seen a bit of everything.
         random.Random(0).shuffle(waiting)
         for piece, (versions, points) in made_of(waiting, draw, options.devices, options.processes):
             if not points:

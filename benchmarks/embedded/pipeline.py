@@ -48,7 +48,7 @@ FLOW_STEPS: Final = (28,)
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: a pipeline's folder, its guidance and what its call needs besides.
+    """The subject of a measurement: a pipeline's folder, its guidance and its call's arguments.
 
     Attributes:
         folder: Folder in diffusers' layout.
@@ -197,7 +197,7 @@ class EmbeddedPipeline:
         return noise if self.subject.latents is None else self.subject.latents(noise)
 
     def compare(self, pictures: Tensor, baseline: Tensor) -> Measured:
-        """Hold a method's pictures against the baseline's."""
+        """Compare a method's pictures with the baseline's."""
         score, reference = self.scores(pictures), self.scores(baseline)
         # Paired over captions, as mean and spread of the differences in units of the mean score.
         lost = 100 * (reference - score) / reference.mean()

@@ -7,7 +7,7 @@
 
 Writes NAME-quality.json, NAME-quality.md and NAME-grid.webp (embedded-* for tiny-shapes), prints
 the tables, and exits with 1 if a threshold of the embedded pipelines does not hold. A scan writes
-NAME-scan.json and NAME-scan.md instead: what a guidance is chosen on.
+NAME-scan.json and NAME-scan.md instead, from which a guidance is chosen.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from objectives.embedded.zero_shot import ATTRIBUTES, correctness
 
 SCAN_SEED: Final = 1000
 SEED: Final = 2000
-"""Not that of the runs in which the guidance was chosen."""
+"""Differs from the seed of the runs in which the guidance was chosen."""
 
 SCAN_METHODS: Final[tuple[str, ...]] = (
     "deepcache 2/0",
@@ -77,7 +77,7 @@ def measure(
 
 
 def checks(figures: Mapping[str, Any]) -> dict[str, bool]:
-    """Hold the figures against what the embedded pipeline has to reach."""
+    """Check the figures against what the embedded pipeline must reach."""
     reference = figures["reference"]
     passed = {}
     for steps, result in figures["steps"].items():

@@ -17,23 +17,23 @@ Kinds = list[Hashable]
 
 
 class Work:
-    """Counts what the calls of one stack's points take.
+    """Counts the work of the calls of one stack's points.
 
-    torch counts at a third of the speed, so of static methods each kind of call is counted once:
-    calls that leave out the same take the same. What a cache decides while running is counted
+    torch counts at a third of the speed, so each kind of call of a static method is counted once:
+    calls that leave out the same take the same. If a cache decides at run time, every call is
     throughout.
     """
 
     def __init__(self, stack: Stack) -> None:
-        """Know no kind of call yet; all calls must be of one batch size."""
+        """Begin without any kind of call; all calls must be of one batch size."""
         self._stack = stack
         self._known: dict[Hashable, float] = {}
         self.flops = 0.0
-        """What was counted since a pipe was entered last."""
+        """The count since a pipe was last entered."""
 
     @contextmanager
     def counted(self, pipe: Any, params: Params | None = None) -> Iterator[Any]:
-        """Accelerate a pipe by a point, or not at all, and count what its denoiser does.
+        """Accelerate a pipe by a point, or not at all, and count its denoiser's work.
 
         Yields:
             The call that generates.
@@ -49,7 +49,7 @@ class Work:
             yield generate
 
     def _kinds(self, params: Params) -> Kinds:
-        """What each call leaves out; no kinds where that is decided while running."""
+        """The work that each call leaves out; no kinds if that is decided at run time."""
         if any(method.has_hit is not None for method in self._stack.methods):
             return []
         skips = self._stack.schedule(params).skips

@@ -1,4 +1,4 @@
-"""Intervals at 95% of a relative loss of paired scores that accelfront does not use, to compare.
+"""Other intervals at 95% of a relative loss of paired scores, to compare with accelfront's.
 
 Each takes many samples at once, baseline and accelerated scores of shape (samples, prompts), and
 returns the low and the high ends, each of shape (samples,).
@@ -23,7 +23,7 @@ LEVELS = (0.025, 0.975)
 
 
 def percentile(base: Array, fast: Array, random: np.random.Generator) -> Ends:
-    """The paired percentile bootstrap, what accelfront used."""
+    """The paired percentile bootstrap, which accelfront used at first."""
     low, high = np.quantile(_resampled(base, fast, random), LEVELS, axis=1)
     return low, high
 
@@ -61,7 +61,7 @@ def hall(base: Array, fast: Array, random: np.random.Generator) -> Ends:
 
 
 def farther(base: Array, fast: Array, random: np.random.Generator) -> Ends:
-    """On each side the farther end of Student's t and Hall's, what accelfront used next."""
+    """On each side the farther end of Student's t and Hall's, which accelfront used next."""
     return _farther(student(base, fast, random), hall(base, fast, random))
 
 
@@ -96,11 +96,11 @@ def empirical_likelihood(base: Array, fast: Array, random: np.random.Generator) 
 def one_more(
     deviations: float, fixed: bool = False
 ) -> Callable[[Array, Array, np.random.Generator], Ends]:
-    """Student's t, whose high end reckons with one more prompt that lost far more than the mean.
+    """Student's t, whose high end allows for one more prompt that lost far more than the mean.
 
     Args:
-        deviations: By so many standard deviations of the sample.
-        fixed: By so much instead, as a share of the baseline's mean score.
+        deviations: The excess in standard deviations of the sample.
+        fixed: The excess instead as a share of the baseline's mean score.
     """
 
     def interval(base: Array, fast: Array, random: np.random.Generator) -> Ends:
@@ -115,7 +115,7 @@ def one_more(
 
 
 def _hall(base: Array, fast: Array, skew: Array) -> Ends:
-    """Hall's interval where single prompts have a skewness."""
+    """Hall's interval for a given skewness of single prompts."""
     value, error, _ = _moments(base, fast)
     slope = skew / np.sqrt(base.shape[1])
     slope = np.where(np.abs(slope) < 1e-6, 1e-6, slope)
@@ -178,7 +178,7 @@ def _moments(base: Array, fast: Array) -> tuple[Array, Array, Array]:
 
 
 def _parts(base: Array, fast: Array) -> Array:
-    """What each prompt adds to the loss, to first order; a mean of 0."""
+    """Each prompt's contribution to the loss, to first order; with a mean of 0."""
     mean = base.mean(axis=1, keepdims=True)
     value = 1 - fast.mean(axis=1, keepdims=True) / mean
     parts: Array = ((1 - value) * base - fast) / mean

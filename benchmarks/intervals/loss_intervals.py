@@ -5,7 +5,7 @@
 draws samples from populations whose truth is known (`populations.py`): normal ones, those
 of points of the recorded grids (`benchmarks/tables`), the same mixed with their neighbours, the
 same with a heavier tail, and similarities to the baseline's pictures. Each sample of 2 to 64
-prompts gets the interval that accelfront uses and others beside it (`candidates.py`).
+prompts gets the interval that accelfront uses, and others for comparison (`candidates.py`).
 Speedups: pairs whose logarithms scatter normally, and as the recorded timings do
 (`benchmarks/tables/times`), alone or like their neighbours, and machines that differ from run to
 run.
@@ -48,7 +48,7 @@ class Coverage(NamedTuple):
     Attributes:
         below: The truth lies below.
         above: The truth lies above.
-        by: How far above it lies there, on average; 0 where it never does.
+        by: How far above it the truth then lies, on average; 0 if it never does.
         up: How far the high end lies above the loss, median.
         width: From end to end, median.
     """
@@ -61,7 +61,7 @@ class Coverage(NamedTuple):
 
 
 def main() -> None:
-    """Simulate, and keep what came of it."""
+    """Simulate, and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--samples", type=int, default=200, help="of a population and size")
     parser.add_argument("--seed", type=int, default=0)
@@ -107,7 +107,7 @@ def recorded_scatter() -> Array:
         logs = np.log(load_table(path).latency_s.astype(float))
         repeats = logs.shape[1]
         apart = logs - logs.mean(axis=1, keepdims=True)
-        # A mean of few lies too close to them.
+        # A mean of few timings lies too close to them.
         scatter.append((apart * np.sqrt(repeats / (repeats - 1))).ravel())
     return np.concatenate(scatter)
 
@@ -148,7 +148,7 @@ def _coverage(truth: float, loss: Array, low: Array, high: Array) -> Coverage:
 
 
 def _summary(coverages: list[Coverage], grids: Array) -> dict[str, float]:
-    """What is kept of the coverages of populations of some grids."""
+    """Summary of the coverages for populations of some grids."""
     below, above, by, up, width = np.array(coverages).T
     worst = int(above.argmax())
     figures = {
@@ -169,9 +169,9 @@ class Timing(NamedTuple):
 
     Attributes:
         scatter: Errors to draw from.
-        carried_over: How far each is the last one's, as a correlation.
-        run_to_run: Standard deviation of what all pairs of a run have in common; None asks for the
-            interval of the pairs alone, else it is that which accelfront reports.
+        carried_over: How much of each error is the last one's, as a correlation.
+        run_to_run: Standard deviation of what all pairs of a run share; None asks for the
+            interval of the pairs alone, otherwise for the one that accelfront reports.
     """
 
     scatter: Array

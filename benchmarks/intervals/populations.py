@@ -13,7 +13,7 @@ POINTS = 8
 """Points of a grid."""
 
 LOSSES = (0.0, 0.06)
-"""Only points that lose about what a budget allows: those are judged by their interval."""
+"""Only points that lose about as much as a budget allows: their interval decides."""
 
 NEIGHBOURS = 15
 """Points whose scores are mixed: those of a grid whose pictures scored most alike."""
@@ -51,9 +51,9 @@ def normal(random: np.random.Generator) -> Population:
 def recorded(random: np.random.Generator) -> Iterator[tuple[Population, Population, Population]]:
     """Some points of every recorded grid, each mixed with its neighbours, and its similarities.
 
-    Of the first the 64 prompts stand for all there are; the second have 64 times as many values as
-    a mix has points, so that what one prompt lost at a neighbour it may lose here too. The third
-    have the cosines to the baseline's pictures for scores, whose best is 1.
+    In the first, the 64 prompts stand for all there are; the second have 64 times as many values as
+    a mix has points, so that a prompt may lose here what it lost at a neighbour. The third use the
+    cosines to the baseline's pictures as scores, whose best is 1.
     """
     for path in sorted(TABLES.glob("*.npz")):
         table = load_table(path)

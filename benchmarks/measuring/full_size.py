@@ -6,7 +6,7 @@ builds the pipeline at its true architecture as a folder in diffusers layout and
 that `accelfront study --model FOLDER` runs, one of each stack, at its default point. A latency does
 not depend on the weights; the CLIP values mean nothing, and the scorer is made so that none is
 negative. Writes `full-size-<pipeline>-<device>.json` and `.md` into `--out` after each study, and
-leaves out what stands there already, so the same command goes on where it was cut off; another
+skips studies that are there already, so the same command resumes where it was cut off; another
 `--out` measures all again.
 """
 
@@ -64,7 +64,7 @@ WORK = ("generate", "baseline", "score")
 
 
 def main() -> None:
-    """Build the model, measure what the time allows, and keep the results after each study."""
+    """Build the model, measure what time allows, and keep the results after each study."""
     parser = results_parser(__doc__)
     parser.add_argument("--pipeline", choices=STACKS, required=True)
     parser.add_argument("--device", default="cuda")
@@ -88,7 +88,7 @@ def main() -> None:
         build_scorer(scorer)
     results = kept_results(options.pipeline, device_name(device), options.out)
     with tempfile.TemporaryDirectory() as scratch:
-        # Apart by steps, as a study begins where one of other steps in its storage ended.
+        # Separate by steps, as a study begins where one with other steps in its storage ended.
         stores = {
             steps: open_store(f"sqlite:///{scratch}/{steps}.db", create=True)
             for _, steps in options.settings
@@ -123,7 +123,7 @@ def main() -> None:
 
 
 def setting(words: str) -> tuple[int, int]:
-    """Batch size and steps, from such as 8x20; argparse tells of a ValueError."""
+    """Batch size and steps, from text such as 8x20; argparse reports a ValueError."""
     batch_size, steps = map(int, words.split("x"))
     if batch_size < 1 or steps < 1:
         raise ValueError(words)
@@ -146,7 +146,7 @@ def measure(
     loader: PipelineLoader,
     deadline: float,
 ) -> Iterator[dict[str, Any]]:
-    """Add the A/A check and each stack at one batch size and step count, where they lack.
+    """Add the A/A check and each stack at one batch size and step count, where they are missing.
 
     Yields:
         The environment, after each study.

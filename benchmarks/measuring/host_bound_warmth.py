@@ -5,7 +5,7 @@
 
 Runs the unaccelerated SD1.5 at full size, with random weights, and the default point of two stacks
 batch by batch, each batch watched; then a trial of the point as a study measures it. The first
-command builds the models and the study in `--work`; in the second one the baseline is kept already,
+command builds the models and the study in `--work`; the second one finds the baseline already kept,
 so that its first batch there is the first that the process draws. Needs CUDA. Each writes its part
 of `benchmarks/results/host-bound-warmth-<device>.json` and `.md`.
 """

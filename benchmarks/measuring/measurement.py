@@ -85,8 +85,8 @@ def begun_results(plan: Plan, out: Path | None) -> dict[str, Any]:
     """What was measured before.
 
     Args:
-        plan: What is to be measured now; of another combination or device nothing is taken.
-        out: Where results lie; None begins without any.
+        plan: The plan to measure now; results of another combination or device are ignored.
+        out: Folder of the results; None begins without any.
     """
     described = {
         "environment": plan.environment.as_json(),
@@ -101,7 +101,7 @@ def begun_results(plan: Plan, out: Path | None) -> dict[str, Any]:
 
 
 def results_name(results: dict[str, Any]) -> str:
-    """What was measured and where, in words."""
+    """The subject and the device of the measurement, in words."""
     return f"measurement {results['combination']['pipeline']} {results['environment']['device']}"
 
 
@@ -118,7 +118,7 @@ def aa_check(
 
     Args:
         plan: What to measure.
-        storage: Where baselines are kept.
+        storage: Keeps the baselines.
         repeats: Trials in all.
         before: The same check as it was left, or nothing.
 
@@ -181,7 +181,7 @@ def aa_lines(check: dict[str, Any]) -> list[str]:
     """The A/A check; its pairs are those of all trials together."""
     trials = check["trials"]
     speedups = [trial["speedup"] for trial in trials]
-    # Not those that trials report: what differs from run to run has no part in an A/A check.
+    # Not the reported intervals: differences between runs play no part in an A/A check.
     within = [speedup(trial["baseline_latencies_s"], trial["latencies_s"]) for trial in trials]
     contain = sum(each.low <= 1 <= each.high for each in within)
     baseline, accelerated = (

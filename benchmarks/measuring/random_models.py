@@ -1,7 +1,7 @@
-"""Models of true architecture and seeded random weights, in memory or as folders.
+"""Models of true architecture with seeded random weights, in memory or as folders.
 
 A latency does not depend on the weights, so these stand for models that cannot be had offline. In
-memory FLUX.1's 24 GB are there in seconds, and need no disk.
+memory FLUX.1's 24 GB are ready in seconds, and need no disk.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from objectives.pipelines.loading import free_memory
 from objectives.pipelines.model import Model
 
 DEPTHS = {"num_layers", "num_hidden_layers", "depth"}
-"""What configurations of text encoders call the number of their layers."""
+"""Names of the number of layers in configurations of text encoders."""
 
 
 def build_model(pipeline: str, folder: Path, device: torch.device) -> None:
-    """Write a pipeline of true architecture, in the precision in which it is measured on a GPU."""
+    """Write a pipeline of true architecture, in the precision that a GPU measures it in."""
     parts = known_parts(pipeline)
     dtype = getattr(torch, family_of(parts["pipeline_class"]).dtype_on(torch.device("cuda")))
     random_pipe(parts, device, dtype).save_pretrained(folder)
@@ -40,7 +40,7 @@ def build_model(pipeline: str, folder: Path, device: torch.device) -> None:
 
 
 def random_model(pipeline: str, device: torch.device) -> Model:
-    """Make a pipeline of true architecture in memory, as studies take one that is loaded."""
+    """Make a pipeline of true architecture in memory, as studies take a loaded one."""
     parts = known_parts(pipeline)
     dtype = getattr(torch, family_of(parts["pipeline_class"]).dtype_on(device))
     return take_pipe(random_pipe(parts, device, dtype)).model()
@@ -54,7 +54,7 @@ def random_pipe(parts: Mapping[str, Any], device: torch.device, dtype: torch.dty
     Args:
         parts: The configurations by part, and the `pipeline_class`, as `known_parts` has them.
         device: Where it is made; the same device makes the same weights again.
-        dtype: Of the weights.
+        dtype: Type of the weights.
     """
     torch.manual_seed(0)
     read_before = family_of(parts["pipeline_class"]).encoders
@@ -70,7 +70,7 @@ def random_pipe(parts: Mapping[str, Any], device: torch.device, dtype: torch.dty
     if "safety_checker" in class_of(parts["pipeline_class"]).parts:
         components |= {"safety_checker": None, "feature_extractor": None}
     pipe = getattr(diffusers, parts["pipeline_class"])(**components).to(device)
-    # What it took in full precision.
+    # The memory that it took in full precision.
     free_memory()
     return pipe
 

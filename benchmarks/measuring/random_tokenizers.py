@@ -1,4 +1,4 @@
-"""Tokenizers for models with random weights; what becomes of a word does not matter there."""
+"""Tokenizers for models with random weights, where the tokens of a word do not matter."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from studies.request import StudyRequest
 from studies.run.measuring import PipelineLoader
 
 TARGET = 0.9
-"""So many speedups must lie inside the intervals of the first time, else those are too narrow."""
+"""Least share of speedups inside the first intervals; with fewer those are too narrow."""
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def trials_of(run: dict[str, Any]) -> dict[tuple[int, int, str], dict[str, Any]]
 
 
 def shift_of(trial: Mapping[str, Any]) -> float:
-    """By how much a point changes the host-bound share, 0 where that was not kept."""
+    """By how much a point changes the host-bound share; 0 if that was not kept."""
     point, baseline = trial.get("gpu_bound"), trial.get("baseline_gpu_bound")
     return 0.0 if point is None or baseline is None else abs(point - baseline)
 
@@ -160,7 +160,7 @@ def measure_front(
 def compared(
     study: str, trial: int, first: Mapping[str, Any], again: Mapping[str, Any], shift: float
 ) -> dict[str, Any]:
-    """A point's first measurement beside its second."""
+    """Compare a point's first measurement with its second."""
     within = speedup(first["baseline_latencies_s"], first["latencies_s"])
     across = across_runs(within, shift)
     second = speedup(again["baseline_latencies_s"], again["latencies_s"])

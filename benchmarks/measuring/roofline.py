@@ -1,11 +1,11 @@
-"""The roofline: how near a generation comes to what the GPU's matrix units allow.
+"""The roofline: how near a generation comes to the limit of the GPU's matrix units.
 
     python -m benchmarks.measuring.roofline benchmarks/results/true-front-sd1.5-*.json
 
 counts the floating-point operations of one picture, plain and at the chosen points of each stack,
-and divides them by the rate of a large matrix product on this device. No picture can take less,
-and what memory takes comes on top. Beside that stand the latencies that true_front.py measured on
-the same kind of device; the models are such as it makes, the scorer is kept in `--models`. Writes
+and divides them by the rate of a large matrix product on this device. No picture can take less
+time, and memory access adds to it. Next to that are the latencies that true_front.py measured on
+the same kind of device; the models are made as there, and the scorer is kept in `--models`. Writes
 `roofline-<what was measured>.json` and `.md` into `--out`.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import torch
 
 SIDES = {"cuda": (4096, 8192, 16384), "cpu": (512, 1024)}
-"""Of the matrices that are multiplied, by kind of device; the best rate counts."""
+"""Sides of the multiplied matrices, by kind of device; the best rate counts."""
 
 PRODUCTS, REPEATS = 10, 3
 """Matrix products in a timing, and timings of each side."""
@@ -87,7 +87,7 @@ def plan_of(front: Mapping[str, Any], device: torch.device, models: Path) -> Pla
 
 
 def roofline(front: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    """Count the operations of a front's chosen points, and hold them against their times."""
+    """Count the operations of a front's chosen points, and compare them with their times."""
     counting = Counting(plan)
     stacks = {name: each for name, each in front["stacks"].items() if each.get("trials")}
     plain = {"stack": "plain", "kind": "", "params": {}, "latency_s": plain_latency(stacks)}
@@ -120,7 +120,7 @@ def left_out(name: str, trial: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Counting:
-    """Counts what one picture takes on a loaded pipeline, of the part that a study times."""
+    """Counts the operations of one picture on a loaded pipeline, in the part that a study times."""
 
     def __init__(self, plan: Plan) -> None:
         """Load the plan's pipeline."""

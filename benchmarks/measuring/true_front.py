@@ -3,14 +3,14 @@
     python -m benchmarks.measuring.true_front --pipeline SD1.5 --batch-size 1 --trials 24
 
 runs what `accelfront study` runs, one study for each stack, on a model of true architecture with
-random weights; embedded pipelines are taken as they are. Each study measures its default point
-first. Weights that are random say nothing of loss, so the loss budget is switched off and a stack's
-best point is its fastest; of an embedded pipeline it is the study's answer. The same command goes
-on where it was cut off: baseline and studies stay in `--models`, and a stack that names a number of
-trials is left out once `--out` has them; another `--out` measures all again. `--again FILE`
+random weights; embedded pipelines are used as they are. Each study measures its default point
+first. Random weights tell nothing about loss, so the loss budget is off and a stack's best point is
+its fastest; for an embedded pipeline it is the study's answer. The same command resumes
+where it was cut off: baseline and studies stay in `--models`, and a stack that names a number of
+trials is skipped once `--out` has them; another `--out` measures all again. `--again FILE`
 measures the points of another machine's file first, for two_hosts.py. Writes
 `true-front-<pipeline>-batch<N>-<scheduler>-<steps>-<device>.json` and `.md` into `--out` after each
-study. FLUX.1 and its kin take their own settings:
+study. FLUX.1 and similar models need settings of their own:
 
     python -m benchmarks.measuring.true_front --pipeline FLUX.1-dev --scheduler FlowMatchEuler \
         --steps 28
@@ -64,11 +64,11 @@ NO_BUDGET = 0.99
 
 
 FAULTS = (RefusedError, InputError, StudyFailedError, MeasurementError)
-"""Why a stack may have no points; the others are studied all the same."""
+"""Errors that leave a stack without points; the others are still studied."""
 
 
 def main() -> None:
-    """Study what the time allows, and keep the results after each study."""
+    """Study what time allows, and keep the results after each study."""
     options = read_options()
     deadline = time.monotonic() + options.seconds
     prepare_process()
@@ -82,7 +82,7 @@ def main() -> None:
     if not isinstance(PIPELINES[options.pipeline].model, Path):
         request = replace(request, scorer=scorer_in(options.models), loss_budget=NO_BUDGET)
         make_model = partial(random_model, options.pipeline, device)
-    # Apart by steps and scheduler, as a study begins where another one of its storage ended.
+    # Separate by steps and scheduler, as a study begins where another one in its storage ended.
     name = f"{options.pipeline}-{options.scheduler}-{options.steps}.db"
     store = open_store(f"sqlite:///{options.models / name}", create=True)
     front = Front(request, device_name(device), store, options.out, make_model)
@@ -92,11 +92,11 @@ def main() -> None:
 
 
 class Front:
-    """What studies of one pipeline found, one of each stack.
+    """The results of studies of one pipeline, one for each stack.
 
     Attributes:
-        results: As they are kept.
-        store: Where the studies are.
+        results: The results as they are kept.
+        store: Holds the studies.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class Front:
         out: Path,
         make_model: Callable[[], Model] | None = None,
     ) -> None:
-        """Begin with what was found before.
+        """Begin with earlier results.
 
         Args:
             request: What all studies have in common.
             device: Its name.
             store: Where studies are kept.
             out: Where results are.
-            make_model: Makes the model that is measured; None takes that of the request.
+            make_model: Makes the model to measure; None uses that of the request.
         """
         self.results = kept_results(request, device, out)
         self._request = request
@@ -125,11 +125,11 @@ class Front:
         self._loader = PipelineLoader()
 
     def study(self, asked: Asked, first: Sequence[Point], deadline: float) -> None:
-        """Study a stack, if it lacks and there is time; keep what is found, or why nothing is.
+        """Study a stack if it is missing and there is time; keep its points, or why there are none.
 
         Args:
             asked: The stack.
-            first: Points to be measured before others, after the stack's own.
+            first: Points to measure before others, after the stack's own.
             deadline: Start no trial after this, by the monotonic clock.
         """
         began = time.monotonic()
@@ -156,7 +156,7 @@ class Front:
             if "trials" not in before:
                 self._keep(asked, {"reason": str(error)})
             if isinstance(error, StudyFailedError | MeasurementError):
-                # That may have left the pipe in pieces.
+                # The failure may have left the pipe in pieces.
                 self._loader.forget()
                 self._model = None
             return
@@ -181,7 +181,7 @@ def request_of(options: argparse.Namespace) -> StudyRequest:
         steps=options.steps,
         methods=("fewer_steps",),
         trials=options.trials,
-        # A captured point is to be held against the baseline on prompts it was not captured with.
+        # A captured point must be compared with the baseline on prompts it was not captured with.
         num_samples=options.num_samples or 2 * options.batch_size,
         batch_size=options.batch_size,
         device=options.device,
@@ -216,7 +216,7 @@ def read_options() -> argparse.Namespace:
 
 
 def kept_results(request: StudyRequest, device: str, out: Path) -> dict[str, Any]:
-    """What was measured before of these settings; without any stack if nothing was."""
+    """Earlier results with these settings; without any stack if there are none."""
     name = (
         f"true front {request.pipeline} batch{request.batch_size} {request.scheduler} "
         f"{request.steps} {device}"
@@ -237,9 +237,9 @@ def study_stack(
 
     Args:
         plan: The study.
-        store: Where it is kept.
-        loader: What is loaded already.
-        first: Points to be measured before others, after the stack's own.
+        store: Keeps the study.
+        loader: Holds what is loaded already.
+        first: Points to measure before others, after the stack's own.
 
     Returns:
         Its points.
@@ -261,7 +261,7 @@ def study_stack(
 def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[float]:
     """The largest difference of a pixel in each pair of batches at the default point.
 
-    A PSNR has a ceiling, which pictures may reach that are not equal bit for bit.
+    A PSNR has a ceiling, which pictures may reach without being equal bit for bit.
     """
     largest: list[float] = []
 
@@ -274,7 +274,7 @@ def pixel_differences(plan: Plan, store: Store, loader: PipelineLoader) -> list[
 
 
 def described_study(study: Study) -> dict[str, Any]:
-    """What is kept of a study."""
+    """The record of a study."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "study": study.name,

@@ -1,4 +1,4 @@
-"""What true_front.py found: read, chosen from, and as a page."""
+"""The results of true_front.py: reading them, choosing from them, and as a page."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TARGETS = {
     ("FLUX.1-dev", 1, "mag_cache+compile+cuda_graph"): 3.0,
     ("SD3.5-medium", 1, "step_cache+compile+cuda_graph"): 3.0,
 }
-"""Speedups aimed at, by pipeline, batch size and stack, at its `AIMED_AT`."""
+"""Target speedups, by pipeline, batch size and stack, at its `AIMED_AT`."""
 
 TARGETS_S = {("FLUX.1-dev", 1): 1.7}
-"""Seconds a picture aimed at with those of its stacks, by pipeline and batch size."""
+"""Target seconds per picture with any of its stacks, by pipeline and batch size."""
 
 AIMED_AT = dict.fromkeys(("FLUX.1-dev", "SD3.5-medium"), ("FlowMatchEuler", 28))
 """Scheduler and steps at which the targets are set; others have `USUALLY_AIMED_AT`."""
@@ -47,10 +47,10 @@ TRAINED = (
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """What true_front.py wrote.
+    """Read a file of true_front.py.
 
     Raises:
-        InputError: If the file is not one of its.
+        InputError: If the file is no such file.
     """
     try:
         results = json.loads(path.read_text("utf-8"))
@@ -65,7 +65,7 @@ def points_of(path: Path) -> dict[str, list[Point]]:
     """The points of a true-front file by stack.
 
     Raises:
-        InputError: If the file is none.
+        InputError: If it is no such file.
     """
     stacks = read_results(path)["stacks"]
     return {
@@ -87,7 +87,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
 
 
 def plain_latency(stacks: Mapping[str, Any]) -> float:
-    """Seconds a picture of the plain pipeline, over all pairs of all studies."""
+    """Seconds per picture of the plain pipeline, over all pairs of all studies."""
     return geometric_mean(
         seconds
         for stack in stacks.values()
@@ -97,7 +97,7 @@ def plain_latency(stacks: Mapping[str, Any]) -> float:
 
 
 def fastest(trials: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The trial of the least latency; None of none.
+    """The trial with the least latency; None if there is none.
 
     The baseline waits for its host, so a speedup varies with that host from trial to trial.
     """
@@ -105,7 +105,7 @@ def fastest(trials: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def is_trained(stacks: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the weights are, so that studies had a loss budget."""
+    """Whether the weights are trained, so that studies had a loss budget."""
     return any("answer" in stack for stack in stacks)
 
 
@@ -117,7 +117,7 @@ def is_lossless(trial: Mapping[str, Any]) -> bool:
 def chosen(stack: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """A stack's default trial, its fastest lossless one and its fastest; each once, and why.
 
-    Where losses mean something, the study's answer stands in place of the fastest.
+    If losses mean something, the study's answer replaces the fastest.
     """
     trials = stack["trials"]
     found = {

@@ -26,7 +26,7 @@ class Asked(NamedTuple):
 
     @classmethod
     def read(cls, words: str) -> Asked:
-        """Read such as `deepcache,cuda_graph:12`; argparse tells of what cannot be used."""
+        """Read text such as `deepcache,cuda_graph:12`; argparse reports what cannot be used."""
         names, colon, trials = words.partition(":")
         try:
             methods = tuple(method.name for method in find_methods(names.split(",")))
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How tables call it."""
+        """Its name in tables."""
         return "+".join(self.methods)
 
     def is_in(self, found: Mapping[str, Any]) -> bool:
@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 
 
 SHORT = 4
-"""Trials of a stack that others are only compared with."""
+"""Trials of a stack that only serves for comparison."""
 
 UNET_STACKS = (
     "cuda_graph",
@@ -74,7 +74,7 @@ TRANSFORMER_STACKS = (
     "first_block_cache:1",
     "compile,cuda_graph:1",
 )
-"""The most telling first, as a large model takes half a minute a trial. The study of a stack with
+"""The most telling first, as a large model takes half a minute per trial. The study of a stack with
 lossless methods begins with their own point, so compiled and captured execution comes with the
 caches. A dynamic cache may take many points until one hits."""
 
@@ -92,7 +92,7 @@ BESIDE: Mapping[str, Point] = {
 
 
 def default_stacks(pipeline: str) -> list[Asked]:
-    """The stacks of a pipeline where a person names none."""
+    """The stacks of a pipeline if a person names none."""
     is_unet = PIPELINES[pipeline].family.values.denoiser == "unet"
     return list(map(Asked.read, UNET_STACKS if is_unet else TRANSFORMER_STACKS))
 
@@ -100,7 +100,7 @@ def default_stacks(pipeline: str) -> list[Asked]:
 def first_points(stack: Stack) -> list[Point]:
     """The defaults of a stack, and those with a method's second point in them.
 
-    As they stand: which of them do the same is only known of what a study learns.
+    They are not canonical: only what a study learns shows which of them do the same.
     """
     default = {name: choices.default for name, choices in stack.space.items()}
     beside = [BESIDE[method.name] for method in stack.methods if method.name in BESIDE]

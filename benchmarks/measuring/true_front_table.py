@@ -1,12 +1,12 @@
-"""The table of full-size figures, of what true_front.py found.
+"""The table of full-size figures, from the results of true_front.py.
 
     python -m benchmarks.measuring.true_front_table benchmarks/results/true-front-*.json
 
 prints a row for each file: what fewer steps, captured and compiled execution, the best stack of
 caches and both together gain over the plain pipeline. A gain is that of the stack's default point;
-in brackets stands that of its fastest, whatever it loses, or of a trained pipeline's answer. Where
-no study is of captured or compiled execution alone, the lossless point of a stack with caches
-stands for it.
+in brackets is that of its fastest, whatever it loses, or of a trained pipeline's answer. If no
+study has captured or compiled execution alone, the lossless point of a stack with caches stands
+for it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def table(fronts: Mapping[Path, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def column_of(stack: str) -> str:
-    """In which column a stack stands, if it has one; the last two show the best of several."""
+    """The column of a stack, if it has one; the last two show the best of several."""
     methods = set(stack.split("+"))
     lossless = {name for name in methods if METHODS[name].is_lossless}
     if methods == {"fewer_steps"}:
@@ -83,7 +83,7 @@ def lossless_gain(found: Mapping[str, Any]) -> tuple[float, str] | None:
 
 
 def gain(stack: str, found: Mapping[str, Any]) -> tuple[float, str]:
-    """The gain of a stack's default point, or of its fastest where that was not measured."""
+    """The gain of a stack's default point, or of its fastest if that was not measured."""
     gains = {
         kind: float(trial["speedup"])
         for kinds, trial in chosen(found)

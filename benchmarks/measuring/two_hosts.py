@@ -5,7 +5,7 @@
     python -m benchmarks.measuring.two_hosts first/NAME.json second/NAME.json
 
 where the second command runs on another machine of the same kind. A latency holds if the second is
-within 3% of the first. Points that are not captured stand beside, as they wait for their host.
+within 3% of the first. Points that are not captured are shown too, as they wait for their host.
 Thresholds that each machine learned for itself are compared with the nearest.
 Writes `two-hosts-<what was measured>.json` and `.md` into `--out`.
 """
@@ -33,7 +33,7 @@ SETTINGS = ("pipeline", "device", "scheduler", "steps", "batch_size")
 
 
 def main() -> None:
-    """Compare two files, and keep what comes of it."""
+    """Compare two files, and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("first", type=Path, help="a file of true_front.py")
     parser.add_argument("second", type=Path, help="the same of another machine")
@@ -66,7 +66,7 @@ def dates_of(front: Mapping[str, Any]) -> str:
 
 
 def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The latencies of each point that both machines measured, and of the plain pipeline beside."""
+    """The latencies of each point that both machines measured, and of the plain pipeline."""
     for stack, before in first["stacks"].items():
         after = second["stacks"].get(stack, {})
         choices = [each.get("learned_choices", {}) for each in (before, after)]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.packaging.fresh_install --torch 2.8.0
 
-Compares torch and what came with it before and after, then runs every command there: nothing that
+Compares torch and its dependencies before and after, then runs every command there: nothing that
 only development needs is installed. Needs a package index, and about 8 GB of room.
 """
 
@@ -29,7 +29,7 @@ RUNS = (
     "studies", "front", "bounds", "tasks", "export", "report", "doctor",
     "generate 'tiny-shapes, DDIM, 6 steps, DeepCache, at least 1x'",
 )  # fmt: skip
-"""Each as people type it; 3 is the exit code where no point is good enough for a task."""
+"""Each as people type it; 3 is the exit code if no point is good enough for a task."""
 
 
 def readme_command() -> str:
@@ -45,7 +45,7 @@ class Outcome:
 
     Attributes:
         before: What was there before, with versions.
-        changed: Versions before and after, of what is not as it was.
+        changed: Versions before and after, of packages that changed.
         added: How many packages came.
         exit_codes: Of each line of accelfront.
     """
@@ -79,7 +79,7 @@ class FreshEnvironment:
 
 
 def install(torch: str, folder: Path) -> Outcome:
-    """Install torch and then accelfront; what became of what was there, and of each command."""
+    """Install torch and then accelfront; the effect on packages, and of each command."""
     environment, work = FreshEnvironment(folder / "venv"), folder / "work"
     work.mkdir()
     done = environment.shell(f"python -m pip install -q torch=={torch}", work)
@@ -102,7 +102,7 @@ def install(torch: str, folder: Path) -> Outcome:
 
 
 def main() -> None:
-    """Install, and keep what came of it."""
+    """Install, and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--torch", default="2.8.0")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Published claims beside what was measured here, and beside what fewer steps give.
+"""Published claims next to measurements made here, and next to the gains of fewer steps.
 
     python -m benchmarks.pages.claims
 
@@ -23,7 +23,7 @@ from benchmarks.shared.result_files import keep_results, results_parser, results
 CLAIMS = Path(__file__).with_suffix(".yaml")
 
 BUDGET = 0.02
-"""Of the losses at which a method and fewer steps are held against each other."""
+"""The losses at which a method and fewer steps are compared."""
 
 TWINS = {
     "SD1.5": "tiny-shapes",
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def compared(claims: Sequence[Record], folder: Path) -> dict[str, Any]:
-    """Each claim with what the files of a folder have beside it."""
+    """Each claim with the measurements that a folder has for it."""
     fronts = _read_all(folder.glob("true-front-*.json"))
     sizes = _read_all(folder.glob("full-size-*.json"))
     path = results_path("equal-loss", folder)
@@ -92,7 +92,7 @@ def measured_cell(
 
 
 def front_cell(stack: str, over: str, front: Record) -> Record | None:
-    """A stack's default point in a file of true_front.py; of a lossless one its lossless point."""
+    """A stack's default point in a file of true_front.py; for a lossless one its lossless point."""
     wanted = set(stack.split("+"))
     for name, found in front["stacks"].items():
         if not found.get("trials"):
@@ -134,7 +134,7 @@ def size_cell(stack: str, steps: int, size: Record) -> Record | None:
 
 
 def fewer_cell(front: Record) -> Record | None:
-    """What fewer steps give in a file of true_front.py, by default half of them."""
+    """The gain of fewer steps in a file of true_front.py, by default half of them."""
     found = front["stacks"].get("fewer_steps", {})
     if not found.get("trials"):
         return None
@@ -144,7 +144,7 @@ def fewer_cell(front: Record) -> Record | None:
 
 
 def twin_cell(claim: Record, cases: Mapping[str, Any]) -> Record | None:
-    """How far the method and fewer steps bring the work down on the model's twin, in one budget."""
+    """How far the method and fewer steps reduce the work on the model's twin, in one budget."""
     method = str(claim.get("method"))
     for case, methods in cases.items():
         if case.partition(",")[0] != TWINS[claim["pipeline"]] or method not in methods:
@@ -218,7 +218,7 @@ def _twin(cell: Record | None) -> str:
 
 
 def _default(found: Record) -> Record:
-    """A stack's default trial, or its fastest where that failed."""
+    """A stack's default trial, or its fastest if that failed."""
     trials: dict[str, Record] = {
         kind: each for kinds, each in chosen(found) for kind in kinds.split(", ")
     }

@@ -34,7 +34,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT = 1100, 1080
 
 QUALITY = 80
-"""Of a WebP, which is less than half of a PNG; fewer colours would change the pictures."""
+"""Quality of a WebP, which is less than half of a PNG; fewer colours would change the pictures."""
 
 DRAWN = """
 () => [...document.querySelectorAll(":is(.pair-before, .pair-after) canvas")].every(

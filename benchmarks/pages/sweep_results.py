@@ -1,12 +1,12 @@
-"""Keep what a sweep has found: its database, its fronts and its bounds.
+"""Keep the results of a sweep: its database, its fronts and its bounds.
 
     accelfront sweep studies/offline-prototype.yaml --storage sqlite:///offline-prototype.db
     python -m benchmarks.pages.sweep_results studies/offline-prototype.yaml offline-prototype.db
 
 Writes `sweep-<file>.db.gz` (the SQLite file, compacted), `.json` (every study with its front, as
 `accelfront front --json` prints it) and `.md` (the bounds) into `benchmarks/results`. Unpacked, the
-database is one as any other: `accelfront front`, `generate` and `dashboard` take it, and the sweep
-goes on in it. Exits with 3 if a study of the file lacks a front.
+database is like any other: `accelfront front`, `generate` and `dashboard` take it, and the sweep
+resumes in it. Exits with 3 if a study of the file lacks a front.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def last_day(database: Path) -> str:
-    """The date on which the last trial ended, so that old figures bear no new date."""
+    """The date on which the last trial ended, so that old figures get no new date."""
     with closing(sqlite3.connect(database)) as connection:
         [last] = connection.execute("SELECT MAX(datetime_complete) FROM trials").fetchone()
     return str(last)[:10]

@@ -40,7 +40,7 @@ class Cost:
 
     Attributes:
         metric: Its name.
-        seconds: For a picture, with that of the baseline's beside it.
+        seconds: Time for a picture, including that of the baseline's.
         model_mib: Memory of its model.
     """
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def can_be_made(metric: Metric) -> bool:
-    """Whether what makes a metric's model is installed."""
+    """Whether the package that makes a metric's model is installed."""
     try:
         metric.place(Path(__file__) if metric.loads else None)
     except InputError:
@@ -88,7 +88,7 @@ def cost(metric: Metric, device: torch.device, side: int, batch: int) -> Cost:
     Args:
         metric: The metric, without its model.
         device: Where it computes.
-        side: Of a picture, in pixels.
+        side: Side of a picture, in pixels.
         batch: How many pictures are given at once.
     """
     ready = untrained(metric, device) if isinstance(metric, ModelMetric) else metric

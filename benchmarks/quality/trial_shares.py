@@ -4,7 +4,7 @@
 
 runs a study of DeepCache with every metric that needs no weights, and adds up the wall time that
 its stored trials kept. With tiny-shapes both shares are greatest, as its pictures are drawn
-fastest. The study is kept in `--out`, and the same command goes on with it; `--storage` reads the
+fastest. The study is kept in `--out`, and the same command resumes it; `--storage` reads the
 studies of a storage instead, and runs none. Writes `trial-shares-<study>-<device>.json` and `.md`.
 """
 
@@ -31,7 +31,7 @@ SCORING = ("score",)
 
 MOST_SCORING = 0.15
 MOST_OVERHEAD = 0.05
-"""What is promised of an H200."""
+"""The promise for an H200."""
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ def shares(study: Study) -> dict[str, Any]:
 
 
 def as_markdown(results: dict[str, Any]) -> str:
-    """The shares, beside what is promised."""
+    """The shares, next to the promise."""
     versions = ", ".join(f"{name} {each}" for name, each in results["versions"].items() if each)
     phases = ", ".join(f"{phase} {share:.1%}" for phase, share in results["share"].items())
     lines = [

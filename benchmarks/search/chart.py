@@ -1,9 +1,9 @@
-"""The chart of what a search costs, from the figures that efficiency.py keeps.
+"""The chart of a search's cost, from the figures that efficiency.py keeps.
 
     python -m benchmarks.search.chart
 
 draws `benchmarks/results/search-efficiency.png` with the Chromium on the PATH: for each way to
-search the share of the true front that it holds after few points.
+search, the share of the true front that it holds after few points.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.shared.chromium import find_chromium
 from benchmarks.shared.result_files import RESULTS
 
 COLOURS = ("#56b4e9", "#0072b2", "#e69f00")
-"""Okabe and Ito's, which colour-blind people tell apart."""
+"""Colours of Okabe and Ito, which colour-blind people can distinguish."""
 
 WIDTH, HEAD, ROW = 1000, 180, 70
 

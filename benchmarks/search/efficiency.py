@@ -1,16 +1,16 @@
-"""What a search of few points is worth, replayed on recorded grids; no GPU, no pictures.
+"""The value of a search of few points, replayed on recorded grids; no GPU, no pictures.
 
     python -m benchmarks.search.efficiency
 
 searches each scene (scenes.py: a table of `benchmarks/tables` under a budget) in each way (ways.py)
-and with many seeds. Every seed has a truth of its own: a population drawn anew from the recorded
-prompts. A search is told what a sample of 32 prompts of it says, and the speedup with the noise of
-its timing (replay.py). All are told the budget, and begin with the same three points.
+and with many seeds. Every seed has its own truth: a population drawn anew from the recorded
+prompts. A search learns the losses of a sample of 32 of these prompts, and the speedup with its
+timing noise (replay.py). All know the budget, and begin with the same three points.
 
-What counts is the truth of what was found: how often the answer after 8, 16 and 24 points loses
-more than the budget, how fast the right ones are, and which share of the hypervolume of the true
-front the points hold. `auto, screened` is what `accelfront study` does: it gives points up early,
-and is judged when it has generated as many pictures as the others.
+The true results count: how often the answer after 8, 16 and 24 points loses more than the budget,
+how fast the right ones are, and which share of the hypervolume of the true front the points hold.
+`auto, screened` is what `accelfront study` does: it gives points up early, and is judged once it
+has generated as many pictures as the others.
 
 Writes `search-efficiency.json` and `.md` into `--out`.
 """
@@ -45,17 +45,17 @@ from storage.records.study import Study
 from storage.records.trial import Trial
 
 LOOKS = (8, 16, 24)
-"""After so many points a search is judged."""
+"""Numbers of points after which a search is judged."""
 
 MOST = 48
 """Points after which a patient search is given up."""
 
 ENOUGH = 0.99
-"""Of the hypervolume of the true front."""
+"""Share of the hypervolume of the true front."""
 
 
 LIBRARIES = ("optuna", "botorch")
-"""Whose samplers are compared."""
+"""The combination whose samplers are compared."""
 
 
 class Job(NamedTuple):
@@ -67,7 +67,7 @@ class Job(NamedTuple):
 
 
 def main() -> None:
-    """Search all scenes in all ways and keep what came of it."""
+    """Search all scenes in all ways and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--tables", type=Path, default=TABLES)
     parser.add_argument("--only", default="*", help="a glob of table names")
@@ -127,7 +127,7 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def judged(replay: Replay, found: Found, look: int) -> dict[str, Any]:
-    """What a search found is worth by the time that so many points had been paid for."""
+    """The value of a search's results once this many points have been paid for."""
     number = sum(paid <= look * len(replay.sample) for paid in found.pictures)
     study = replay.study(found.trials[:number])
     outcomes = {rule: replay.outcome(answer(study)) for rule, answer in RULES.items()}
@@ -142,12 +142,12 @@ RULES: dict[str, Callable[[Study], Trial | None]] = {
     "of the study": lambda study: study.answer,
     "by mean": lambda study: study.bound,
 }
-"""What is taken for the answer: the fastest point that is surely inside, as accelfront says it, or
-the fastest that is inside by its mean."""
+"""The point that counts as the answer: the fastest that is surely inside, as in accelfront, or the
+fastest that is inside by its mean."""
 
 
 def describe(scene: Scene) -> dict[str, Any]:
-    """What a scene holds, in the median of its truths."""
+    """The contents of a scene, in the median of its truths."""
     truths = [_replay(scene).redrawn(seed) for seed in range(20)]
     inside = [np.mean([p.loss <= scene.loss_budget for p in each.truth]) for each in truths]
     replay = truths[0]

@@ -16,9 +16,9 @@ HELD_OUT = "Scenes recorded when all was settled"
 
 
 class Measure:
-    """A figure of some searches: a mean and its standard error, every scene counting alike.
+    """A figure of some searches: a mean and its standard error, with equal weight for every scene.
 
-    Searches of one scene have truths of their own and are independent.
+    Searches of one scene each have their own truth and are independent.
     """
 
     def __init__(self, searches: Iterable[Search], of: Callable[[Search], float | None]) -> None:
@@ -31,7 +31,7 @@ class Measure:
         errors = [np.var(values, ddof=1) / len(values) for values in groups.values() if values[1:]]
         self.is_known = bool(groups)
         self.mean = float(np.mean(means)) if groups else np.nan
-        # Where a scene has one search alone, it errs like the others.
+        # If a scene has a single search, it errs like the others.
         self.error = float(np.sqrt(np.mean(errors) / len(groups))) if errors else np.nan
 
     def percent(self) -> str:
@@ -82,7 +82,7 @@ def as_markdown(results: dict[str, Any]) -> str:
 def _answer_lines(
     searches: Sequence[Search], ways: Sequence[str], rule: str, looks: Sequence[str]
 ) -> list[str]:
-    """How often a rule's answers are wrong, and what they are worth."""
+    """How often a rule's answers are wrong, and how good they are."""
     measures: dict[str, Callable[[str, float], float | None]] = {
         "wrong": lambda verdict, speed: float(verdict == "wrong"),
         "valid speed": lambda verdict, speed: speed if verdict == "right" else None,
@@ -168,7 +168,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _time_lines(times: Sequence[dict[str, Any]]) -> list[str]:
-    """What the model of time, from few points, makes of the others."""
+    """How well the model of time predicts the others from few points."""
     lines = [
         "",
         "## Speedup predicted from few points",

@@ -1,14 +1,14 @@
-"""What the sampler's features bring over plain parameters; no GPU, no pictures.
+"""What the sampler's features gain over plain parameters; no GPU, no pictures.
 
     python -m benchmarks.search.features
 
-searches the recorded grids, every search on a truth of its own and told the losses of 32 prompts,
+searches the recorded grids, every search on its own truth and with the losses of 32 prompts,
 with `auto` as it is and with other features of the points in its two models, of loss and of time:
 
 - as it is: parameters for the loss; for the time also the share of each kind of work left out;
 - parameters alone, for both;
 - parameters and work, for both;
-- schedules: what earlier editions made of them (`schedule_features.py`).
+- schedules: the features that earlier editions derived from them (`schedule_features.py`).
 
 Writes `search-features.json` and `.md` into `--out`.
 """
@@ -41,7 +41,7 @@ ROWS = ("schedules", "parameters and work", "parameters alone", "as it is")
 
 
 def main() -> None:
-    """Search with each row's features and keep what came of it."""
+    """Search with each row's features and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=6, help="truths a grid and budget")
     parser.add_argument("--most", type=int, default=40, help="points of a search at most")
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def search(truth: Replay, row: str, seed: int, most: int) -> dict[str, float]:
-    """What one search found, and what it cost."""
+    """The results of one search, and its cost."""
     sampler = FrontSampler(truth.stack, truth.budgets, seed)
     if row != "as it is":
         describe_otherwise(sampler, truth.stack, row)
@@ -104,7 +104,7 @@ def describe_otherwise(sampler: FrontSampler, stack: Stack, row: str) -> None:
 
 
 def summary(found: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Means over searches; of the evaluations the median."""
+    """Means over searches, and the median of the evaluations."""
     means = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
     return means | {"99%": float(np.median([each["99%"] for each in found]))}
 
@@ -112,7 +112,7 @@ def summary(found: Sequence[dict[str, float]]) -> dict[str, float]:
 def differences(
     first: Sequence[dict[str, float]], other: Sequence[dict[str, float]]
 ) -> dict[str, tuple[float, float]]:
-    """By how much other features hold less of the front, truth by truth: mean and its error."""
+    """How much less of the front other features hold, truth by truth: mean and its error."""
     gaps = {
         name: np.array([a[name] - b[name] for a, b in zip(first, other, strict=True)])
         for name in ("16", "24")

@@ -2,15 +2,15 @@
 
     python -m benchmarks.search.record_grid --methods deepcache,tgate --steps 20 --seconds 600
 
-generates the protocol's prompts at one point after the other, in a random order, and adds a line
-for each to a file of parts; the same command goes on there. `--shard 0/4` to `3/4` let four GPUs
+generates the protocol's prompts for one point after the other, in random order, and adds a line
+for each to a file of parts; the same command resumes there. `--shard 0/4` to `3/4` let four GPUs
 share a grid. `--collect` puts the parts together into `benchmarks/tables/<combination>.npz`, with
-`--scores-only` where several processes shared a GPU, so that the latencies are worth nothing.
+`--scores-only` if several processes shared a GPU, so that the latencies are worthless.
 
-The first batch of a point warms it up where there are several; the others are timed. Beside them
-stands the latency of the baseline batch that was measured last, one every few points; where they
-are to be compared within a percent or two, `--baseline-every 2` says so. A table of
-random weights (`--model FOLDER`) holds latencies that mean what they say and scores that do not.
+If a point has several batches, the first warms it up and the others are timed. With them is kept
+the latency of the last measured baseline batch, one every few points; `--baseline-every 2` allows
+comparisons within a percent or two. A table of random weights (`--model FOLDER`) holds valid
+latencies and meaningless scores.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from studies.plan import Plan
 from studies.request import StudyRequest
 
 BASELINE_EVERY = 8
-"""Points between two baseline batches where `--baseline-every` is not given: a device's speed
+"""Points between two baseline batches without `--baseline-every`: a device's speed
 drifts within minutes."""
 
 ORDER_SEED = 0
@@ -105,7 +105,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Recorder:
-    """A loaded pipeline, and what scores its pictures."""
+    """A loaded pipeline, and the scorer of its pictures."""
 
     plan: Plan
     pipe: Any
@@ -158,7 +158,7 @@ def record(
     seconds: float,
     baseline_every: int = BASELINE_EVERY,
 ) -> None:
-    """Measure points and add each to a file; points that it holds are left out."""
+    """Measure points and add each to a file; points that it already holds are skipped."""
     deadline = time.monotonic() + seconds
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {point_key(line["point"]) for line in read_lines(path) if "point" in line}
@@ -189,7 +189,7 @@ def record(
 
 
 def about_of(plan: Plan) -> dict[str, Any]:
-    """What a table says of how it was recorded."""
+    """What a table says about how it was recorded."""
     return {
         "combination": plan.combination.as_json(),
         "protocol": plan.protocol.as_json(),
@@ -200,12 +200,12 @@ def about_of(plan: Plan) -> dict[str, Any]:
 
 
 def rounded(cosines: Any) -> list[float]:
-    """To four decimals, as a table keeps them."""
+    """Round to four decimals, as a table keeps them."""
     return [round(float(each), 4) for each in cosines]
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a file of parts; one that was cut off in the middle is none."""
+    """The lines of a file of parts, without one that was cut off."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""A recorded grid that can be searched again, as one of many truths that its prompts might tell."""
+"""A recorded grid that can be searched again, as one of many truths that its prompts allow."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from storage.records.study import Space, Study
 from storage.records.trial import Point, Trial
 
 PROMPTS = 32
-"""A search measures every point on so many, which is what `accelfront study` takes by default."""
+"""Prompts on which a search measures every point, the default of `accelfront study`."""
 
 PAIRS = 3
-"""Pairs whose mean a trial's speedup is, at the least."""
+"""Least number of pairs whose mean is a trial's speedup."""
 
 REACH = 1.96
-"""The interval of a speedup reaches so many standard deviations to either side: 95%."""
+"""Standard deviations that the interval of a speedup reaches to either side: 95%."""
 
 Columns = NDArray[np.int64]
 """Prompts, as columns of a table."""
 
 
 class TruePoint(NamedTuple):
-    """What a point is worth in truth."""
+    """The true value of a point."""
 
     speedup: float
     loss: float
 
 
 class Outcome(NamedTuple):
-    """What an answer is worth in truth.
+    """The true value of an answer.
 
     Attributes:
         verdict: `wrong` if it loses more than the budget; `none` if there was no answer.
-        speed: Its true speedup as a share of the true bound, and the baseline's if there is none.
+        speed: Its true speedup as a share of the true bound; without an answer the baseline's.
     """
 
     verdict: Literal["right", "wrong", "none"]
@@ -64,24 +64,24 @@ class Outcome(NamedTuple):
 
 
 class Replay:
-    """One table under one budget: a truth, and the sample of prompts that tells of it.
+    """One table under one budget: a truth, and the sample of prompts that shows it.
 
-    As it is made, the recorded prompts are both: nothing errs. `redrawn` gives the truths on which
+    At first the recorded prompts are both, so nothing errs. `redrawn` gives the truths on which
     searches and answers are judged.
 
     Attributes:
-        table: What was recorded.
+        table: The recorded grid.
         stack: Its methods and their space.
         rows: The table's row of each point, by the point's key.
         budgets: What is allowed.
         population: The prompts that are the truth, as columns of the table, some of them repeated.
         sample: The prompts on which a search measures.
-        truth: What every row is worth.
+        truth: The true value of every row.
         volume: The hypervolume of the whole truth.
         bound: The greatest true speedup inside the budget, 1 if nothing is faster.
         noise: Standard deviation of log speedup from one measurement to the next.
         baseline_s: Seconds of a picture without acceleration.
-        recorded: The replay as it was made, which all that are drawn from it share.
+        recorded: The replay before any redrawing, which all redrawn ones share.
     """
 
     def __init__(self, path: Path, loss_budget: float) -> None:
@@ -105,17 +105,17 @@ class Replay:
         self._judge(everything, everything, np.random.default_rng(0))
 
     def redrawn(self, seed: int, prompts: int = PROMPTS) -> Replay:
-        """The same grid with another truth, as likely, of which a search sees a sample.
+        """The same grid with another, equally likely truth, and a sample of it for a search.
 
-        The truth is a population that is drawn from the recorded prompts with repetition; what is
-        measured is drawn from that in the same way. So a sample errs as one of countless prompts
-        does, and no two seeds share a truth.
+        The truth is a population drawn from the recorded prompts with repetition, and the sample is
+        drawn from that in the same way. So a sample errs like any sample of countless prompts,
+        and no two seeds share a truth.
 
         Args:
-            seed: Of the truth, the sample and all that is drawn later.
+            seed: Seed of the truth, the sample and everything drawn later.
             prompts: How many the sample has.
         """
-        # Tables share their prompts, and are to draw other ones of them.
+        # Tables share their prompts, and should draw different ones.
         random = np.random.default_rng((seed, crc32(self.name.encode())))
         count = len(self.table.baseline_scores)
         population = random.integers(count, size=count)
@@ -131,27 +131,27 @@ class Replay:
         return other
 
     def fresh(self, prompts: int) -> Columns:
-        """So many other prompts of the truth, such as a confirmation takes; new ones each time."""
+        """Other prompts of the truth, as for a confirmation; new ones each time."""
         return self.random.choice(self.population, prompts)
 
     def measurement(self, row: int, prompts: Columns) -> Measurement:
         """Measure a point on some prompts, with the noise of a timing.
 
         Args:
-            row: Of the table.
-            prompts: `sample`, some of it, or what `fresh` gave.
+            row: The point's row in the table.
+            prompts: `sample`, a part of it, or the result of `fresh`.
         """
         speedup = self.timing(row)
         return made_measurement(speedup, self.loss(row, prompts), len(prompts), self.baseline_s)
 
     def timing(self, row: int) -> Estimate:
-        """A point's speedup as it is measured once."""
+        """A point's speedup in a single measurement."""
         value = float(self.speedup[row] * np.exp(self.random.normal(0, self.noise)))
         factor = float(np.exp(REACH * self.noise))
         return Estimate(value, value / factor, value * factor)
 
     def loss(self, row: int, prompts: Columns) -> Estimate:
-        """A point's loss as some prompts tell it."""
+        """A point's loss by some prompts."""
         return relative_loss(*self.scores(row, prompts))
 
     def scores(self, row: int, prompts: Columns) -> tuple[list[float], list[float]]:
@@ -180,7 +180,7 @@ class Replay:
         )
 
     def outcome(self, answer: Trial | None) -> Outcome:
-        """What the answer of a study is worth in truth."""
+        """The true value of a study's answer."""
         if answer is None:
             return Outcome("none", 1 / self.bound)
         true = self.truth[self.row(answer.params)]
@@ -188,16 +188,16 @@ class Replay:
         return Outcome("right" if is_inside else "wrong", true.speedup / self.bound)
 
     def share(self, rows: Sequence[int]) -> float:
-        """The share of the true hypervolume that some points hold in truth; 1 of nothing."""
+        """The share of the true hypervolume that some points hold in truth; 1 if it is empty."""
         if not self.volume:
             return 1.0
         return self._volume([self.truth[row] for row in rows]) / self.volume
 
     def fewest(self, share: float) -> int:
-        """How few points hold so much of the hypervolume: what one who knew all would measure."""
+        """The fewest points that hold this share of the hypervolume, with the truth known."""
         budget = self.budgets.most_loss
         front = pareto_front([p for p in self.truth if p.loss <= budget and p.speedup > 1])
-        # The greatest area of so many points of which the n-th of the front is the last.
+        # The greatest area of this many points that end with the n-th of the front.
         losses = [max(point.loss, least_loss(budget)) for point in front]
         gains = [point.speedup - 1 for point in front]
         areas = [gain * (budget - loss) for gain, loss in zip(gains, losses, strict=True)]
@@ -211,12 +211,12 @@ class Replay:
         return count
 
     def _judge(self, population: Columns, sample: Columns, random: np.random.Generator) -> None:
-        """Take some prompts for the truth and others for what is seen of it."""
+        """Take some prompts for the truth and others for the sample."""
         self.population, self.sample, self.random = population, sample, random
         self._measure_truth()
 
     def _measure_truth(self) -> None:
-        """Find out what there is to be found."""
+        """Compute the true front, bound and hypervolume."""
         scores = self.table.scores[:, self.population].astype(float).mean(axis=1)
         baseline = self.table.baseline_scores[self.population].astype(float).mean()
         losses = (1 - scores / baseline).tolist()
@@ -252,5 +252,5 @@ def _times(stack: Stack, path: Path, table: GridTable) -> Times:
 def _noise(table: GridTable) -> float:
     """Standard deviation of log speedup from one measurement to the next."""
     spread = np.log(table.latency_s).std(axis=1, ddof=1)
-    # A disturbed timing is timed again in a study, so it is the usual spread that counts.
+    # A study times a disturbed point again, so the usual spread counts.
     return float(np.median(spread) * np.sqrt(2 / PAIRS))

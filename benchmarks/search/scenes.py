@@ -1,4 +1,4 @@
-"""What is searched in a comparison: recorded grids, each under some budgets."""
+"""The scenes of a comparison: recorded grids, each under some budgets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LOSSES = {
     "tiny-shapes--DPM-Solver++--20--deepcache+tgate": (0.02, 0.01, 0.005),
     "tiny-shapes--DPM-Solver++--20--tgate": (0.02,),
 }
-"""Budgets of the tables. All that hold a faster point inside 2% are there; under that budget nine
-points in ten are inside in six of the eleven, so that those where losses matter have tighter ones
+"""Budgets of the tables. All tables that hold a faster point inside 2% are there. Under that budget
+nine points in ten are inside in six of the eleven, so tables where losses matter have tighter ones
 too. Under 0.5% of DDIM 20 deepcache,tome five points of 480 are inside, and in some truths none."""
 
 
@@ -29,8 +29,8 @@ HELD_OUT = {
     "tiny-shapes-xl--UniPC--25--deepcache+tgate": (0.02, 0.01),
     "tiny-shapes-dit--DPM-Solver++--20--fewer_steps+taylorseer": (0.02, 0.01),
 }
-"""Tables that were recorded when all else was settled, and their budgets chosen before: nothing was
-ever tried on them. They are reported by themselves."""
+"""Tables that were recorded after everything else was settled, with their budgets chosen before:
+nothing was ever tried on them. They are reported separately."""
 
 
 class Scene(NamedTuple):

@@ -1,13 +1,13 @@
-"""What screening drops of the true front, and what it saves; no GPU, no pictures.
+"""How much of the true front screening drops, and what it saves; no GPU, no pictures.
 
     python -m benchmarks.search.screening
 
-Every recorded grid gets truths of its own, and all its points (300 of them where there are more)
+Every recorded grid gets its own truths, and all its points (300 of them if there are more)
 are measured on 32 prompts of it. The points of the true front inside a budget of 2%, and forty
-others, are then checked after 16 prompts, with all others for rivals: the worst case, as rivals are
-the luckier the more there are. It tells which share is dropped, by how much rivals are doubted
+others, are then checked after 16 prompts, with all others as rivals: the worst case, as rivals get
+luckier the more there are. The result is the share that is dropped, by how much rivals are doubted
 (`DOUBT` of studies/run/stopping.py). Then `auto` searches with screening and without, until 95% of
-the true hypervolume is found: what that saves of the seconds of generating.
+the true hypervolume is found: the result is the share of generating time that screening saves.
 
 Writes `search-screening.json` and `.md` into `--out`.
 """
@@ -42,11 +42,11 @@ MOST = 40
 """Points of a search."""
 
 ENOUGH = 0.95
-"""Of the true hypervolume."""
+"""Share of the true hypervolume."""
 
 
 def main() -> None:
-    """Check and search every grid, and keep what came of it."""
+    """Check and search every grid, and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=4, help="truths a grid")
     parser.add_argument("--only", default="*", help="a glob of table names")
@@ -88,11 +88,11 @@ def judged(truths: list[Replay]) -> dict[str, Any]:
 
 
 def dropped(truth: Replay, doubt: float) -> dict[str, tuple[int, int]]:
-    """How many points a check drops where all others are rivals, and of how many.
+    """How many points a check drops if all others are rivals, and of how many.
 
     Args:
-        truth: As `Replay.redrawn` gives it.
-        doubt: The share of the way to the far ends of a rival's intervals at which it is taken.
+        truth: A result of `Replay.redrawn`.
+        doubt: How far towards the far ends of its intervals a rival is taken, as a share.
     """
     random = np.random.default_rng(0)
     front, some = true_front(truth), random.permutation(len(truth.truth))[:MOST_RIVALS]
@@ -107,7 +107,7 @@ def dropped(truth: Replay, doubt: float) -> dict[str, tuple[int, int]]:
 
 
 def true_front(truth: Replay) -> list[int]:
-    """The rows that are on the front inside the budget in truth, a gain taken for no loss."""
+    """The rows truly on the front inside the budget; a gain counts as no loss."""
     budget = truth.budgets.most_loss
     points = truth.truth
     inside = [row for row, p in enumerate(points) if p.loss <= budget and p.speedup > 1]
@@ -126,7 +126,7 @@ def true_front(truth: Replay) -> list[int]:
 
 
 def measured(truth: Replay, row: int, doubt: float) -> Trial:
-    """A point in full, with intervals that the rule doubts by just so much."""
+    """A fully measured point, with intervals narrowed to what the rule doubts."""
     measurement = truth.measurement(row, truth.sample)
     known = (
         _narrowed(Estimate(measurement.speedup, *measurement.speedup_ci), doubt / DOUBT),
@@ -156,7 +156,7 @@ def is_dropped(truth: Replay, row: int, rivals: list[Trial]) -> bool:
 
 
 def seconds_until_enough(truth: Replay, seed: int) -> tuple[float, float]:
-    """Seconds of generating, screened and not; infinite where a search does not get there."""
+    """Seconds of generating, screened and not; infinite if a search does not get there."""
 
     def seconds(screened: bool) -> float:
         found = Searching(truth, auto(truth, seed), screened).run(1, MOST, ENOUGH)

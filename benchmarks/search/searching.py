@@ -1,4 +1,4 @@
-"""The search of a recorded grid: proposals are answered from the table, as a study measures."""
+"""Searches of a recorded grid: the table answers proposals as a study would measure them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from studies.run.stopping import checks, confidence, is_hopeless
 from studies.search.samplers import Proposal, Proposer
 
 BATCH = 8
-"""Prompts of a batch, as the protocol has them by default."""
+"""Prompts of a batch, the default of the protocol."""
 
 STUCK = 40
-"""Proposals of known points in a row after which a sampler has nothing new to say."""
+"""Proposals of known points in a row after which a sampler has nothing new to offer."""
 
 
 def prepare_search() -> None:
-    """Make a process ready for searches: each is small, and processes share the cores."""
+    """Prepare a process for searches: each is small, and processes share the cores."""
     import torch
 
     torch.set_num_threads(1)
@@ -40,14 +40,14 @@ def prepare_search() -> None:
 
 @dataclass
 class Found:
-    """What a search has found, in order.
+    """The results of a search, in order.
 
     Attributes:
         trials: The points measured in full, as a study would keep them.
         rows: Their rows in the table.
         shares: The share of the true hypervolume held after each of them.
-        pictures: How many were generated until the end of each, the baseline's left out.
-        seconds: What it took to generate until then, baseline batches included.
+        pictures: How many were generated until the end of each, without the baseline's.
+        seconds: Seconds of generating until then, with baseline batches.
         proposing_s: CPU seconds of each proposal.
     """
 
@@ -59,7 +59,7 @@ class Found:
     proposing_s: list[float] = field(default_factory=list)
 
     def until(self, share: float) -> int | None:
-        """After how many points so much of the true hypervolume was held; None if never."""
+        """How many points it took to hold this share of the true hypervolume; None if never."""
         return next((n for n, held in enumerate(self.shares, 1) if held >= share), None)
 
 
@@ -70,8 +70,8 @@ class Searching:
         """Begin with nothing known.
 
         Args:
-            replay: What is searched, as `Replay.redrawn` gives it.
-            proposer: Chooses the points; `proposer.thorough` is not asked.
+            replay: The grid to search, a result of `Replay.redrawn`.
+            proposer: Chooses the points; `proposer.thorough` is ignored.
             screened: Give hopeless points up early, as a study does: at most as many as are wanted.
         """
         self.replay = replay
@@ -86,12 +86,12 @@ class Searching:
         self._seconds = 0.0
 
     def run(self, trials: int, most: int | None = None, share: float = 0.99) -> Found:
-        """Search until so many points are measured in full.
+        """Search until this many points are measured in full.
 
         Args:
-            trials: How many.
-            most: Go on up to so many while the points hold less than `share` of the true front.
-            share: What is enough.
+            trials: The number of points.
+            most: Go on to at most this many while the points hold less than `share` of the front.
+            share: The share that is enough.
         """
         found, repeats, self._wanted = self.found, 0, trials
         while repeats < STUCK and len(self._known) < len(self.replay.rows):
@@ -110,7 +110,7 @@ class Searching:
         return found
 
     def _repeat(self, proposal: Proposal) -> None:
-        """Tell a known point again: that costs nothing."""
+        """Report a known point again, which costs nothing."""
         known = self._known[point_key(proposal.point)]
         if known is None:
             self._study.tell(proposal.trial, state=TrialState.PRUNED)
@@ -156,7 +156,7 @@ class Searching:
         found.seconds.append(self._seconds)
 
     def _tell(self, proposal: Proposal, trial: Trial) -> None:
-        """Tell values and the excess over each budget, as a study does."""
+        """Report values and the excess over each budget, as a study does."""
         proposal.trial.set_user_attr(POINT, by_stored_names(trial.params))
         proposal.trial.set_user_attr(MEASUREMENT, trial.measurement.as_json())
         for name, beyond in self.replay.budgets.excess(trial.measurement).items():
@@ -176,7 +176,7 @@ class Searching:
         return None
 
     def _pay(self, row: int, prompts: int) -> None:
-        """Count pictures and seconds: a baseline batch stands beside each timed one."""
+        """Count pictures and seconds: each timed batch has a baseline batch next to it."""
         paired = min(prompts - BATCH, MAX_PAIRS * BATCH)
         self._pictures += prompts
         self._seconds += self.replay.baseline_s * (

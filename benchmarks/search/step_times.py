@@ -1,10 +1,10 @@
 """The time of every point of a space, from some that were timed with care.
 
-A grid's pictures can be made by many processes at once, its latencies cannot: processes that share
-a GPU wait for one another, and not equally at every point. So `benchmarks/tables/times` holds
-points that one process alone has timed, several times each, and what is fitted to them stands for
-the others: a picture takes the time of the work that is left. The fit knows shares of calls only,
-so points timed at one number of steps tell the speedup at every other.
+Many processes at once can make a grid's pictures, but not its latencies: processes that share a
+GPU wait for one another, and not equally at every point. So `benchmarks/tables/times` holds points
+that one process alone has timed, several times each, and a fit to these estimates the
+others: a picture takes the time of the work that is left. The fit only uses shares of calls,
+so points timed at one number of steps give the speedup at every other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from studies.search.front_sampler import spread_out
 TIMES = TABLES / "times"
 
 TIME_POINTS = (6, 12, 24)
-"""So many measured points are given to the model of time."""
+"""Number of measured points that the model of time gets."""
 
 Vector = NDArray[np.float64]
 
@@ -41,24 +41,24 @@ OUTLYING = 1.35
 ROUNDS = 50
 
 RIDGE = 3e-3
-"""Of a coefficient, in units of its column's spread, beside a point's squared relative error. Where
-ToMe's token grids make 20 columns and more, timings' noise would become speed without it: errors at
-points left out of a tenfold fit are least from 1e-3 to 1e-2, and where columns are few no greater
-than without."""
+"""Penalty of a coefficient, in units of its column's spread, next to a point's squared relative
+error. ToMe's token grids make 20 columns and more, and timing noise would become speed without it.
+Errors at points left out of a tenfold fit are least from 1e-3 to 1e-2, and with few columns no
+greater than without."""
 
 
 FASTER = 2.0
-"""No point is taken to be more than so many times as fast as the fastest one that was timed: where
-few points were, a fit may leave nothing of a picture's time."""
+"""No point counts as more than this many times as fast as the fastest timed one: with few timed
+points, a fit may leave nothing of a picture's time."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """What was timed of a method set, and what follows from it.
+    """The timings of a method set, and the times derived from them.
 
     Attributes:
         table: The timed points.
-        share: Time of every point of the asked stack as a share of the baseline's, fitted.
+        share: Time of every point of the given stack as a share of the baseline's, fitted.
         error: Median relative error of the fit at the timed points.
     """
 
@@ -68,7 +68,7 @@ class Times:
 
 
 def find_times(methods: str, pipeline: str, folder: Path = TIMES) -> Path | None:
-    """The file of the points that were timed of a method set, whatever the scheduler and steps."""
+    """The file of timed points for a method set, whatever the scheduler and steps."""
     found = sorted(folder.glob(f"{pipeline}--*--{methods}.npz"))
     return found[0] if found else None
 
@@ -78,8 +78,8 @@ def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
 
     Args:
         timed: The stack of the file's combination.
-        path: As `find_times` gives it.
-        stack: The same methods, maybe with another scheduler or number of steps.
+        path: A result of `find_times`.
+        stack: The same methods, perhaps with another scheduler or number of steps.
     """
     table = load_table(path)
     places = {point_key(point): place for place, point in enumerate(timed.points)}
@@ -93,7 +93,7 @@ def fit_times(timed: Stack, path: Path, stack: Stack) -> Times:
 
 
 def describe_times(path: Path) -> dict[str, Any]:
-    """How well a few points of a timed table tell the time of its others."""
+    """How well a few points of a timed table predict the time of its others."""
     table = load_table(path)
     errors = {}
     for count in TIME_POINTS:
@@ -111,7 +111,7 @@ def describe_times(path: Path) -> dict[str, Any]:
 
 
 def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
-    """Relative errors of the speedups that some spread points of a timed table tell of all others.
+    """Relative errors of speedups that some spread points of a timed table predict for others.
 
     Returns:
         None if the table has too few points for that.
@@ -130,7 +130,7 @@ def time_errors(path: Path, count: int) -> NDArray[np.float64] | None:
 
 
 def table_context(table: GridTable) -> Context:
-    """What the methods of a table need to know of its pipeline."""
+    """What the methods of a table need to know about its pipeline."""
     combination = table.about["combination"]
     request = StudyRequest(**{**combination, "methods": tuple(combination["methods"])}, trials=1)
     entry = find_pipeline(combination["pipeline"])
@@ -138,7 +138,7 @@ def table_context(table: GridTable) -> Context:
 
 
 def _columns(stack: Stack) -> NDArray[np.float64]:
-    """What the time is a sum of: a constant, and the work that is left out."""
+    """The terms of the time: a constant, and the work that is left out."""
     # Which work a stack's points skip first differs from stack to stack; the columns must not.
     columns = work_shares(dict(sorted(describe(stack).skips.items())))
     return np.column_stack([np.ones(len(stack.points)), *columns])
@@ -152,7 +152,7 @@ def _robust(columns: NDArray[np.float64], share: Vector) -> Vector:
     penalty = np.diag(np.sqrt(RIDGE * len(share)) * columns.std(axis=0))
     target = np.zeros(len(penalty))
     for _ in range(ROUNDS):
-        # The columns may depend on one another: the least coefficients of many are taken.
+        # The columns may depend on one another: of many solutions take the least coefficients.
         rows = np.vstack([scaled * weight[:, None], penalty])
         goal = np.concatenate([weight, target])
         coefficients: Vector = np.linalg.lstsq(rows, goal, rcond=1e-8)[0]

@@ -1,10 +1,10 @@
-"""What `auto` finds where hardly a point keeps the budget; no GPU, no pictures.
+"""What `auto` finds if hardly any point keeps the budget; no GPU, no pictures.
 
     python -m benchmarks.search.tight_budgets
 
 searches the grid of DDIM, 20 steps, DeepCache and ToMe under budgets that few of its points keep:
-1%, 0.5%, and 2% with all losses doubled. Every search has a truth of its own and is told the losses
-of 32 prompts of it (`Replay.redrawn`). What it found is judged in truth: the fastest point inside
+1%, 0.5%, and 2% with all losses doubled. Every search has its own truth and learns the losses
+of 32 prompts of it (`Replay.redrawn`). The truth judges its results: the fastest point inside
 among those that it measured, as a share of the fastest one of all. Truths without a point inside
 that is faster than the baseline are left out.
 
@@ -33,7 +33,7 @@ TRIALS = (8, 16, 24)
 
 
 class Tight(NamedTuple):
-    """A budget, and how many times as great all losses are as they were recorded."""
+    """A budget, and the factor by which all recorded losses are multiplied."""
 
     loss_budget: float
     factor: float = 1.0
@@ -48,7 +48,7 @@ TIGHT = (Tight(0.01), Tight(0.005), Tight(0.02, 2.0))
 
 
 def main() -> None:
-    """Search under each budget and keep what came of it."""
+    """Search under each budget and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="truths a budget")
     options = parser.parse_args()
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def summary(tight: Tight, seeds: int) -> dict[str, Any]:
-    """What searches of so many truths found under one budget."""
+    """The results of one search per truth under one budget."""
     replay = multiplied(Replay(TABLE, tight.loss_budget), tight.factor)
     truths = [replay.redrawn(seed) for seed in range(seeds)]
     found = [search(truth, seed) for seed, truth in enumerate(truths) if truth.volume]
@@ -100,7 +100,7 @@ def search(truth: Replay, seed: int) -> dict[str, list[float]]:
 
 
 def bound_found(truth: Replay, rows: list[int]) -> float:
-    """The share of the bound that some points reach in truth; 0 if none of them is inside."""
+    """The share of the bound that some points truly reach; 0 if none of them is inside."""
     best = best_inside([truth.truth[row] for row in rows], truth.budgets.most_loss)
     return 0.0 if best is None else best.speedup / truth.bound
 

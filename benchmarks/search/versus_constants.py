@@ -7,14 +7,15 @@ measures, for each stack of one combination and under one protocol,
 - the constants of the libraries' READMEs, as people copy them;
 - the grid as accelfront's predecessor walked it, in nested loops until the first point that meets a
   request by the mean figures of its one measurement; each distinct point counts once, although the
-  predecessor measured equal ones again, and what met the request is confirmed when it is found;
-- `accelfront study` as it comes: until its first point that meets the same request, and in full.
+  predecessor measured equal ones again, and a point that meets the request is confirmed when found;
+- `accelfront study` with its defaults: until its first point that meets the same request, and in
+  full.
 
-A study's points are judged as everywhere: by the confirmation where there is one. So is what any of
-the ways found inside the loss budget or not.
+A study's points are judged as everywhere: by the confirmation if there is one. This also decides
+whether the result of each way is inside the loss budget.
 
-The request is 90% of the speedup that the full study found inside the loss budget. The three have a
-database each in `--work`; the same command goes on from there. Writes
+The request is 90% of the speedup that the full study found inside the loss budget. Each of the
+three has its own database in `--work`; the same command resumes from there. Writes
 `benchmarks/results/versus-constants-<pipeline>-<device>.json` and `.md` after each stack.
 """
 
@@ -55,10 +56,10 @@ CONSTANTS: dict[str, dict[str, int | float]] = {
 }
 
 STACKED: dict[str, int | float] = {"sp_interval": 1, "fi_interval": 1, "warm_up": 0}
-"""T-GATE's own constants beside DeepCache, and the only ones that work beside ToMe."""
+"""T-GATE's own constants in combination with DeepCache; the only ones that work with ToMe."""
 
 WISH = 0.9
-"""What is asked for, as a share of the bound that the full study found."""
+"""The requested share of the bound that the full study found."""
 
 
 def main() -> None:
@@ -107,7 +108,7 @@ def main() -> None:
 
 
 def compared(plan: Plan, work: Path, loader: PipelineLoader) -> dict[str, Any]:
-    """The ways to a point for one stack, with what each found and cost."""
+    """The ways to a point for one stack, with the result and cost of each."""
 
     def opened(name: str) -> Store:
         return open_store(f"sqlite:///{work / name}.db", create=True)
@@ -152,14 +153,14 @@ def grid(plan: Plan, store: Store, loader: PipelineLoader, wish: float) -> dict[
         study = run_study(replace(plan, request=request), store, _say, loader).study
         if first_met(study, wish) is not None:
             break
-    # The fastest one inside is what met the wish, as the walk has ended there.
+    # The walk ends at the first point that meets the wish, so that is the fastest one inside.
     confirming = replace(plan, request=replace(request, confirm=True))
     study = run_study(confirming, store, _say, loader).study
     return row(study, first_met(study, wish), seconds(study, store))
 
 
 def first_met(study: Study, wish: float) -> Trial | None:
-    """The first point that met a wish by what was measured of it first, as a grid has no more."""
+    """The first point that met a wish by its first measurement, as a grid has no more."""
     return next(
         (t for t in study.trials if t.speedup >= wish and t.clip_loss <= study.loss_budget), None
     )
@@ -178,7 +179,7 @@ def met(study: Study, wish: float) -> Trial | None:
 
 
 def seconds(study: Study, store: Store) -> list[float]:
-    """What each trial took, by number; those given up early and remeasurements are trials too."""
+    """Seconds of each trial, by number; those given up early and remeasurements are trials too."""
     trials = optuna.load_study(study_name=study.name, storage=store.optuna).trials
     return [trial.duration.total_seconds() if trial.duration else 0.0 for trial in trials]
 
@@ -186,7 +187,7 @@ def seconds(study: Study, store: Store) -> list[float]:
 def row(
     study: Study, found: Trial | None, times: Sequence[float], is_whole: bool = False
 ) -> dict[str, Any]:
-    """What one way found, and what it cost until then or as a whole."""
+    """The result of one way, and its cost until then or as a whole."""
     until = len(times) if is_whole or found is None else found.number + 1
     points = [trial for trial in study.trials if trial.number < until]
     return {

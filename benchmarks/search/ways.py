@@ -1,4 +1,4 @@
-"""The ways to search that are compared, each told the budget and begun with the same points."""
+"""The compared ways to search, which all know the budget and begin with the same points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from studies.search.front_sampler import STARTERS
 from studies.search.samplers import Proposer, Search, make_distributions, make_proposer
 
 Make = Callable[[Replay, int], Proposer]
-"""Makes what proposes the points of a truth, from a seed."""
+"""Makes the proposer of a truth's points, from a seed."""
 
 GENERATION = 8
 """Points of a generation of NSGA-II. With Optuna's 50 a search of 24 would be random."""
@@ -30,8 +30,8 @@ class Way(NamedTuple):
     """A way to search.
 
     Attributes:
-        make: What proposes.
-        seeds: How many truths it is given at most: fewer where a proposal takes long.
+        make: Makes the proposer.
+        seeds: Most truths that it gets: fewer if a proposal takes long.
         screened: Whether hopeless points are given up early, as a study does.
         patient: Whether it goes on until it holds 99% of the front.
         is_extra: Whether it needs the extra `bench`.
@@ -50,7 +50,7 @@ def auto(replay: Replay, seed: int) -> Proposer:
 
 
 def starters(replay: Replay) -> list[Point]:
-    """The points with which `auto` begins, whatever they turn out to be worth."""
+    """The points with which `auto` begins, whatever their results."""
     return _starters(replay.recorded)
 
 
@@ -61,7 +61,7 @@ def _starters(recorded: Replay) -> list[Point]:
 
 
 def optuna_way(make: Callable[[int], BaseSampler], alike: bool = True) -> Make:
-    """A sampler of Optuna's as a study runs it: told the excess over each budget.
+    """A sampler of Optuna as a study runs it, which learns the excess over each budget.
 
     Args:
         make: Makes it from a seed.
@@ -80,7 +80,7 @@ def optuna_way(make: Callable[[int], BaseSampler], alike: bool = True) -> Make:
 
 
 def rival(make: Callable[[Replay, Sequence[Point], int], Proposer]) -> Make:
-    """A search by other means, begun with the points with which `auto` begins."""
+    """A search by other means that begins with the same points as `auto`."""
     return lambda replay, seed: make(replay, starters(replay), seed)
 
 

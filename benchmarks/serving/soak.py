@@ -3,8 +3,8 @@
     accelfront generate TASK --as service --out services
     python -m benchmarks.serving.soak services/NAME_service.py
 
-The service runs on the CPU, on the loopback. What each quality is to draw is drawn first, by a
-process that draws nothing else. Then clients ask for all of it at once, in a random order, and
+The service runs on the CPU, on the loopback. First a process that draws nothing else draws the
+pictures of each quality. Then clients ask for all of them at once, in random order, and
 every picture is compared byte by byte. The process is killed under that load and started again.
 """
 
@@ -42,12 +42,12 @@ KINDS: list[dict[str, Any]] = [
 ]
 
 Pictures = Mapping[int, bytes]
-"""What is to be drawn, by the place in `KINDS`."""
+"""The expected pictures, by index in `KINDS`."""
 
 
 @contextmanager
 def started(service: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    """Start a service, and wait until it takes requests; it is killed on leaving."""
+    """Start a service, and wait until it accepts requests; it is killed on leaving."""
     command = [sys.executable, "-P", str(service), "--port", "0", "--device", "cpu"]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
@@ -77,7 +77,7 @@ def drawn_alone(service: Path) -> Pictures:
 
 
 def load(client: httpx.Client, clients: int, seconds: float, expected: Pictures) -> Counter[str]:
-    """Ask for mixed pictures all the time, and count what became of each."""
+    """Ask for mixed pictures all the time, and count the results."""
     end = time.monotonic() + seconds
 
     def ask(seed: int) -> Counter[str]:
@@ -98,7 +98,7 @@ def load(client: httpx.Client, clients: int, seconds: float, expected: Pictures)
 
 
 def killed_under_load(service: Path, clients: int, expected: Pictures) -> Counter[str]:
-    """What becomes of requests when the process is killed, a few seconds after they begin."""
+    """The results of requests when the process is killed, a few seconds after they begin."""
     with started(service) as (client, process), ThreadPoolExecutor(1) as pool:
         loaded = pool.submit(load, client, clients, 600, expected)
         time.sleep(5)

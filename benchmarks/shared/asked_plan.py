@@ -1,4 +1,4 @@
-"""The plan of what a person asked a benchmark for."""
+"""The plan of a benchmark for what a person asked."""
 
 from __future__ import annotations
 

@@ -25,16 +25,16 @@ def made_of(
     devices: Sequence[str],
     processes: int,
 ) -> Iterator[tuple[Piece, Made]]:
-    """Make something of each piece, and hand it on as it comes.
+    """Make something from each piece, and yield it as it is finished.
 
     Args:
-        pieces: In the order in which they are begun.
+        pieces: The pieces, in the order in which they are begun.
         make: Takes a piece and the name of the device to use; found by name in each process.
         devices: Pieces are dealt out to them in turn.
-        processes: Of all devices together; each device has one at least.
+        processes: Number for all devices together; each device gets at least one.
     """
     with ExitStack() as entered:
-        # A process that was forked has no use of CUDA.
+        # A forked process cannot use CUDA.
         pools = [
             entered.enter_context(
                 ProcessPoolExecutor(-(-processes // len(devices)), mp_context=get_context("spawn"))

@@ -21,11 +21,11 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class GridTable:
-    """What was measured of the points of one combination.
+    """The measurements of the points of one combination.
 
     Attributes:
         about: Combination, protocol, environment, date, distinct points of the whole space, and
-            what else tells how it was recorded.
+            other facts on how it was recorded.
         names: The parameters.
         points: Shape (points, parameters).
         scores: CLIP score of each picture, shape (points, prompts).
@@ -70,7 +70,7 @@ class GridTable:
 
     @property
     def name(self) -> str:
-        """How its file is called."""
+        """The name of its file."""
         return Combination.model_validate(self.about["combination"]).name
 
 
@@ -98,7 +98,7 @@ def save_table(table: GridTable, folder: Path = TABLES) -> Path:
 
 
 def load_table(path: Path) -> GridTable:
-    """Read what `save_table` wrote."""
+    """Read a file that `save_table` wrote."""
     with np.load(path) as file:
         about = json.loads(str(file["about"]))
         return GridTable(

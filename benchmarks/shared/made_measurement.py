@@ -17,12 +17,12 @@ def made_measurement(
     """What a study keeps of a point, as far as it follows from these; the rest is filler.
 
     Args:
-        speedup: With its interval.
+        speedup: The speedup with its interval.
         loss: The CLIP loss with its interval.
         samples: Prompts that it was measured on.
         baseline_s: Latency of the baseline, in seconds.
         stopped_early: Whether it was given up.
-        pairs: How many pairs were timed, all alike.
+        pairs: How many pairs were timed, all the same.
     """
     latency_s = baseline_s / speedup.value
     return Measurement(

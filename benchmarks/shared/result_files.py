@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def out_folder(text: str) -> Path:
-    """Make a folder before hours are spent on what it is for, as a type of argparse."""
+    """Make a folder before hours are spent on its contents, as a type of argparse."""
     folder = Path(text)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def out_folder(text: str) -> Path:
 
 
 def results_parser(description: str | None) -> argparse.ArgumentParser:
-    """A command line that says where results go; a script gives its docstring, shown as it is."""
+    """A command line that says where results go; a script passes its docstring, shown unchanged."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -33,7 +33,7 @@ def results_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def results_path(name: str, out: Path) -> Path:
-    """Where the JSON file of a name is."""
+    """The path of a name's JSON file."""
     return out / f"{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.json"
 
 
@@ -41,7 +41,7 @@ def keep_results(name: str, results: dict[str, Any], page: str, out: Path) -> No
     """Replace both files, each in full or not at all.
 
     Args:
-        name: What was measured and where, in words.
+        name: The subject and the device of the measurement, in words.
         results: Its figures.
         page: The same for people, in Markdown.
         out: A folder.

@@ -1,4 +1,4 @@
-"""Points by their schedules: how much work they leave out, when, and what decides on it."""
+"""Points by their schedules: how much work they leave out, when, and what decides it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Described:
 
     Attributes:
         skips: The shares that are left out, by name; shape (points, calls), values 0 to 1.
-        features: What else pictures and time depend on; shape (points, features).
-        time_features: What the time alone depends on; shape (points, features).
+        features: Other facts that pictures and time depend on; shape (points, features).
+        time_features: Facts that only the time depends on; shape (points, features).
     """
 
     skips: Mapping[str, Matrix]
@@ -43,19 +43,19 @@ def describe(stack: Stack) -> Described:
 
 
 def _table(rows: Sequence[Features]) -> Matrix:
-    """Features as columns; a point without a feature has 0 of it."""
+    """Features as columns; a point without a feature has 0 for it."""
     names = dict.fromkeys(name for row in rows for name in row)
     return np.array([[row.get(name, 0.0) for name in names] for row in rows])
 
 
 def work_features(described: Described) -> Matrix:
-    """Describe points by what their time follows from, each column from 0 to 1.
+    """Describe points by what determines their time, each column from 0 to 1.
 
-    A call's time is what its parts cost that are not skipped, so the time of a picture follows from
+    A call takes the time of its parts that are not skipped, so the time of a picture follows from
     the mean shares, and from those of pairs that are skipped together; and from all features.
 
     Args:
-        described: As `describe` gives it.
+        described: A result of `describe`.
 
     Returns:
         Shape (points, columns); no two are equal, and none is constant unless it is the only one.
@@ -65,7 +65,7 @@ def work_features(described: Described) -> Matrix:
 
 
 def work_shares(skips: Mapping[str, Matrix]) -> list[NDArray[np.float64]]:
-    """The mean shares of `work_features` as they are; each of shape (points,), values 0 to 1."""
+    """The mean shares of `work_features` unscaled; each of shape (points,), values 0 to 1."""
     columns = [
         column
         for shares in skips.values()
@@ -75,13 +75,13 @@ def work_shares(skips: Mapping[str, Matrix]) -> list[NDArray[np.float64]]:
 
 
 def loss_features(described: Described) -> Matrix:
-    """Describe points by what hurts a picture, each column from 0 to 1.
+    """Describe points by what damages a picture, each column from 0 to 1.
 
-    Early calls decide on the composition and late ones on detail; what is reused is the worse the
-    older it is.
+    Early calls decide on the composition and late ones on detail; reused results get worse with
+    age.
 
     Args:
-        described: As `describe` gives it.
+        described: A result of `describe`.
 
     Returns:
         Shape (points, columns); no two are equal, and none is constant unless it is the only one.
@@ -111,7 +111,7 @@ def _age(shares: Matrix) -> Matrix:
 
 
 def _scaled(points: int, columns: Sequence[NDArray[np.float64]]) -> Matrix:
-    """Columns from 0 to 1, without those that say nothing or the same as another; one at least."""
+    """Columns from 0 to 1, without constant or repeated ones; at least one."""
     kept: list[NDArray[np.float64]] = []
     for column in columns:
         low, high = column.min(), column.max()

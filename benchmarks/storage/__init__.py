@@ -1,1 +1,1 @@
-"""What databases bear: killed workers, common starts, many workers, large reports."""
+"""What databases withstand: killed workers, common starts, many workers, large reports."""

@@ -46,26 +46,26 @@ ALL_PLACES = (*PLACES, "opening", "elsewhere")
 OPENING, ELSEWHERE = len(PLACES), len(PLACES) + 1
 
 SPARED = 0.8
-"""The share of the kills that would hit a worker which is still opening the study, and do not."""
+"""The share of kills that would hit a worker still opening the study, and are not made."""
 
 AIM_S = 5.0
-"""A kill that is aimed at a place waits so long for a worker to be there."""
+"""How long a kill that is aimed at a place waits for a worker to be there, in seconds."""
 
 _fork = multiprocessing.get_context("fork")
 
 
 @dataclass
 class Report:
-    """What a run of kills did.
+    """The results of a run of kills.
 
     Attributes:
         kills: How many workers were killed.
         fell: Where, by place; `opening` is from a worker's first moment to its first point, and
             `elsewhere` between the places.
         aimed: How many of them were aimed at a place that chance had not hit.
-        wanted: Points that the study was to have.
+        wanted: Points that the study should have.
         completed: Points it has.
-        lost: Trials that were complete before a kill, and are not as they were in the end.
+        lost: Trials that were complete before a kill, and differ in the end.
         doubled: Points that were completed more than once.
         failed: Trials of killed workers.
         seconds: How long it took.
@@ -103,13 +103,13 @@ def kill_workers(
     """Run a study with workers that are killed and replaced, and then to its end.
 
     Args:
-        url: Of a database without this study.
+        url: A database without this study.
         plan: The study.
         kills: How many kills; fewer if the study ends before.
-        seed: Of the moments and the victims.
-        workers: How many are at work at a time.
+        seed: Seed of the moments and the victims.
+        workers: How many work at a time.
         real: Generate and score with the shipped pipeline.
-        limit_s: Kill nobody after so many seconds.
+        limit_s: Kill nobody after this many seconds.
         pause_s: The longest pause between two kills.
     """
     start = time.perf_counter()
@@ -162,7 +162,7 @@ def _start(url: str, plan: Plan, real: bool) -> Worker:
 
 
 def _work(url: str, plan: Plan, place: Any, real: bool) -> None:
-    """A worker's life; it notes where it is, for whoever kills it."""
+    """A worker's life; it notes where it is, for the process that kills it."""
 
     def noted(function: Callable[..., Any], number: int) -> Callable[..., Any]:
         def inside(*args: Any, **kwargs: Any) -> Any:

@@ -5,7 +5,7 @@
 
 Each run is the command line as a user types it, over a new Postgres: a worker for each GPU, or
 without GPUs for each CPU, with one thread. `--kill` kills one worker with -9 in the middle. A run
-replaces the earlier one of as many workers in the results, where the sweep is the same: on a fresh
+replaces the earlier one with as many workers in the results, if the sweep is the same: on a fresh
 machine give `--workers 1 1 2`, as its first run reads all libraries from the disk.
 """
 
@@ -44,7 +44,7 @@ trials: {trials}
 sampler: grid
 loss_budget: 0.5
 """
-"""12 studies of like length; `grid` gives each run the same points, whoever measures them."""
+"""12 studies of similar length; `grid` gives each run the same points, whoever measures them."""
 
 STUDIES = 12
 
@@ -58,15 +58,15 @@ def run(url: str, file: Path, workers: int, kill_at: int | None) -> dict[str, An
     """Run the sweep once.
 
     Args:
-        url: Of an empty database.
+        url: An empty database.
         file: The sweep file.
         workers: How many.
-        kill_at: Kill a worker once so many trials have ended; None kills nobody.
+        kill_at: Kill a worker once this many trials have ended; None kills nobody.
 
     Returns:
-        The seconds until the end, until the first trial and from the last one's end; the share of
-        the workers' time that is in trials; the seconds of a trial, of the drawing in it and of a
-        picture without acceleration, means; and what was measured.
+        The seconds until the end, until the first trial and since the last one's end; the share of
+        the workers' time that is in trials; the mean seconds of a trial, of its drawing and of a
+        picture without acceleration; and the number of measured points.
     """
     store = open_store(url, create=True)
     start, begun = time.perf_counter(), time.time()
@@ -105,7 +105,7 @@ def run(url: str, file: Path, workers: int, kill_at: int | None) -> dict[str, An
 
 
 def _means(trials: list[FrozenTrial]) -> dict[str, float]:
-    """The seconds of a trial, and of what in it another worker may slow down."""
+    """The seconds of a trial, and of its parts that another worker may slow down."""
     found = [trial.user_attrs[MEASUREMENT] for trial in trials if MEASUREMENT in trial.user_attrs]
     drawing = [each["seconds"]["generate"] + each["seconds"]["baseline"] for each in found]
     durations = [trial.duration.total_seconds() for trial in trials if trial.duration]
@@ -172,7 +172,7 @@ def main() -> None:
             done = run(url, file, workers, kill_at)
             runs = [each for each in runs if _key(each) != _key(done)] + [done]
             runs.sort(key=_key)
-            # What is measured is kept, should a later run fail.
+            # Results are kept at once, in case a later run fails.
             _write(name, {"date": datetime.now(UTC).date().isoformat(), **about}, runs, given.out)
 
 
@@ -183,7 +183,7 @@ def _key(run: dict[str, Any]) -> tuple[int, int]:
 def _earlier(name: str, out: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
     """The runs of the same sweep in the results, with the same versions on the same device.
 
-    Those that lack figures are of an earlier release.
+    Runs that lack figures are of an earlier release.
     """
     path = results_path(name, out)
     kept = json.loads(path.read_text()) if path.exists() else {"runs": []}

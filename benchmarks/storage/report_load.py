@@ -1,9 +1,9 @@
-"""What a report of many studies costs.
+"""The cost of a report on many studies.
 
     python -m benchmarks.storage.report_load
 
 Writes a database of 301 studies of one combination, among which all commands of the page
-choose, and of 100 trials each; then measures `accelfront report` in a process of its own.
+choose, with 100 trials each; then measures `accelfront report` in a process of its own.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ subprocess.run(sys.argv[1:], check=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]))
 """
-"""A small process between: a child begins with the memory of whoever starts it."""
+"""A small process in between: a child begins with the memory of its parent."""
 
 
 def report_cost(folder: Path) -> dict[str, Any]:
-    """CPU time, wall time, most memory and page of a report."""
+    """CPU time, wall time, peak memory and page of a report."""
     url = f"sqlite:///{folder}/many.db"
     store = open_store(url, create=True)
     fill(store, make_plan(replace(REQUEST, trials=TRIALS, confirm=False)), STUDIES, TRIALS)

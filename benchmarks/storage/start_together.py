@@ -1,4 +1,4 @@
-"""Start one study several times at once on nothing.
+"""Start one study several times at once on an empty database.
 
     python -m benchmarks.storage.start_together
 
@@ -36,12 +36,12 @@ COMMAND = (
 
 
 def start_together(url: str, workers: int, trials: int) -> dict[str, Any]:
-    """Run the command so many times at once, and count what came of it.
+    """Run the command this many times at once, and count the results.
 
     Args:
-        url: Of a database that holds nothing.
+        url: A database that holds nothing.
         workers: How many processes.
-        trials: How many points the study is to have.
+        trials: How many points the study should have.
     """
     start = time.perf_counter()
     arguments = [sys.executable, "-m", *COMMAND, "--trials", str(trials), "--storage", url]

@@ -49,14 +49,14 @@ _fork = multiprocessing.get_context("fork")
 
 
 def load(url: str, plan: Plan, workers: int) -> dict[str, Any]:
-    """Run one study with so many workers, and count.
+    """Run one study with this many workers, and count.
 
     Args:
-        url: Of an empty database.
+        url: An empty database.
         plan: The study.
         workers: How many processes start together.
     """
-    # Whoever makes the tables holds one connection more meanwhile, for the lock.
+    # The process that makes the tables holds one more connection meanwhile, for the lock.
     open_store(url, create=True).engine.dispose()
     start = time.perf_counter()
     crew = [_fork.Process(target=_work, args=(url, plan)) for _ in range(workers)]
@@ -115,11 +115,11 @@ def _connections(url: str, pids: set[int | None]) -> int:
 
 
 def fill(store: Store, plan: Plan, studies: int, trials: int) -> None:
-    """Write studies as they are after many days, past Optuna's own slow way.
+    """Write studies as they are after many days, faster than through Optuna.
 
     Args:
         store: An empty database.
-        plan: What each study holds the protocol of.
+        plan: The plan whose protocol each study holds.
         studies: How many studies.
         trials: How many completed trials in each.
     """
@@ -205,12 +205,12 @@ def _fill_study(
 
 
 def read_cost(url: str, plan: Plan, small: str) -> dict[str, Any]:
-    """What reading 200 studies of 200 trials costs a command.
+    """The cost to a command of reading 200 studies of 200 trials.
 
     Args:
-        url: Of an empty database, which is filled.
-        plan: What each study holds the protocol of.
-        small: Of a database with one trial: what Python takes to start is none of the cost.
+        url: An empty database, which is filled.
+        plan: The plan whose protocol each study holds.
+        small: A database with one trial: Python's own start does not count as cost.
     """
     store = open_store(url, create=True)
     fill(store, plan, STUDIES, TRIALS)
@@ -268,7 +268,7 @@ def main() -> None:
 
 def _write(results: dict[str, Any]) -> None:
     path = results_path("storage-load", RESULTS)
-    # Of a run of one part the other part's figures stay.
+    # If one part was run, the other part's figures stay.
     before = json.loads(path.read_text()) if path.exists() else {}
     kept = {title: value for title, value in before.items() if title.startswith(PARTS)}
     results = kept | results

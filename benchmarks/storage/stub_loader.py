@@ -42,12 +42,12 @@ Act = Callable[[], None]
 
 @dataclass
 class StubObjective:
-    """Sleeps in place of measuring, and makes figures up from the point.
+    """Sleeps instead of measuring, and makes up figures from the point.
 
     Attributes:
         stack: The methods; their points give the figures.
-        generate: What happens in place of generating.
-        score: What happens in place of scoring.
+        generate: What happens instead of generating.
+        score: What happens instead of scoring.
     """
 
     stack: Stack
@@ -55,10 +55,10 @@ class StubObjective:
     score: Act = lambda: None
 
     def prove(self, baseline: Baseline) -> None:
-        """The pictures of nothing are never wrong."""
+        """Accept anything: there are no pictures."""
 
     def measure(self, point: Params, baseline: Baseline, *ignored: Any, **more: Any) -> Measurement:
-        """Make figures up: the same ones for the same point."""
+        """Make up figures: the same ones for the same point."""
         self.generate()
         self.score()
         return made_up(point)

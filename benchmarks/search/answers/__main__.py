@@ -3,9 +3,9 @@
     python -m benchmarks.search.answers
 
 searches recorded grids as `accelfront study` does, screening included. Each search has a truth of
-its own: a population of prompts drawn anew from the recorded ones (`Replay.redrawn`), of which it
-sees a sample of 32, and a second look 32 others. An answer is wrong if it truly loses more than the
-budget. Only grids of which many points break the budget are searched: elsewhere any rule is right.
+its own: a population of prompts drawn anew from the recorded ones (`Replay.redrawn`). It sees a
+sample of 32, and a second look sees 32 others. An answer is wrong if it truly loses more than the
+budget. Only grids with many points over the budget are searched: elsewhere any rule is right.
 
 Writes `answers.json` and `.md` into `--out`.
 """
@@ -52,7 +52,7 @@ class Job(NamedTuple):
 
 
 def main() -> None:
-    """Search, choose by every rule, and keep what came of it."""
+    """Search, choose by every rule, and keep the results."""
     parser = results_parser(__doc__)
     parser.add_argument("--seeds", type=int, help="searches of a grid and budget, at most")
     parser.add_argument("--first-seed", type=int, default=0)
@@ -100,7 +100,7 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _answer(replay: Replay, rule: str, trials: list[Any], pictures: list[int]) -> dict[str, Any]:
-    """What one rule comes to; the search's pictures include those of the pipeline alone."""
+    """The result of one rule; the search's pictures include those of the plain pipeline."""
     looks = Looks(replay)
     outcome = replay.outcome(RULES[rule](trials, looks))
     searched = pictures[len(trials) - 1] + PROMPTS

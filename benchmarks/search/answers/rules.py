@@ -1,4 +1,4 @@
-"""The rules that are compared for what to take away from a search, and what each looks at again."""
+"""The compared rules for choosing an answer from a search, and what each looks at again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Rule = Callable[[Sequence[Trial], "Looks"], Trial | None]
 """Chooses an answer of a search, and may look at points again for it."""
 
 QUARTER = 4
-"""One point in so many was confirmed, whatever was open, before looks went where it is."""
+"""One point in so many was confirmed, decided or not, before looks went to the undecided ones."""
 
 MOST_BEYOND = 4
-"""And so many more, until the best by its mean was a confirmed one."""
+"""At most so many more, until the best by its mean was a confirmed one."""
 
 
 class Looks:
@@ -26,7 +26,7 @@ class Looks:
 
     Attributes:
         budgets: What is allowed.
-        taken: How many points were looked at.
+        taken: How many points it looked at.
     """
 
     def __init__(self, replay: Replay) -> None:
@@ -38,7 +38,7 @@ class Looks:
 
     @property
     def pictures(self) -> int:
-        """How many they took, with those of the pipeline alone."""
+        """How many pictures the looks took, with those of the plain pipeline."""
         return PROMPTS * (self.taken + (self.taken > 0))
 
     def confirmed(self, trial: Trial) -> Trial:
@@ -56,12 +56,12 @@ def by_mean(trials: Sequence[Trial], looks: Looks) -> Trial | None:
 
 
 def by_confirmed_mean(trials: Sequence[Trial], looks: Looks) -> Trial | None:
-    """The same of what a fixed share of confirmations leaves, judged by those alone."""
+    """The same among the confirmed points of a fixed share, judged only by confirmations."""
     return judged_bound(map(_by_confirmation_alone, _confirmed_share(trials, looks)), looks.budgets)
 
 
 def by_confirmed_interval(trials: Sequence[Trial], looks: Looks) -> Trial | None:
-    """The fastest whose whole interval is inside, judged by confirmations alone."""
+    """The fastest whose whole interval is inside, judged only by confirmations."""
     budgets = looks.budgets
     judged = map(_by_confirmation_alone, _confirmed_share(trials, looks))
     sure = [trial for trial in judged if trial.measurement.clip_loss_ci[1] <= budgets.most_loss]
@@ -74,12 +74,12 @@ def pooled(trials: Sequence[Trial], looks: Looks) -> Trial | None:
 
 
 def without_looks(trials: Sequence[Trial], looks: Looks) -> Trial | None:
-    """The answer of a study whose points were not looked at again."""
+    """The answer of a study that looks at no point again."""
     return sure_answer(trials, looks.budgets)
 
 
 def of_the_study(trials: Sequence[Trial], looks: Looks) -> Trial | None:
-    """The answer of a study that confirms what may become a faster one, as a study does."""
+    """The answer of a study that confirms points that may become a faster answer, as studies do."""
     known = list(trials)
     while due := to_confirm(known, looks.budgets):
         known[known.index(due[0])] = looks.confirmed(due[0])
@@ -119,7 +119,7 @@ def _confirmed_share(trials: Sequence[Trial], looks: Looks) -> list[Trial]:
 
 
 def _by_confirmation_alone(trial: Trial) -> Trial:
-    """A point as if its confirmation were all that is known of it."""
+    """A point as if nothing but its confirmation were known."""
     again = trial.confirmed
     if again is None:
         return trial

@@ -1,7 +1,7 @@
 """Simulated annealing that ends as hill climbing, as BudCache searches (arXiv 2606.13496).
 
-BudCache chooses which steps to cache, among the choices of one cost. Here the cost is what is to be
-found out, so that the energy weighs it against the loss beyond the budget.
+BudCache chooses which steps to cache, among choices of equal cost. Here the cost is unknown, so the
+energy weighs it against the loss beyond the budget.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from storage.records.budgets import Budgets
 from storage.records.trial import Point
 
 FIRST_TEMPERATURE, COOLING, LAST_TEMPERATURE = 0.3, 0.85, 0.03
-"""In speedup; cooled down at every point. After 15 the last one is reached, and the climb begins
+"""In speedup; cooled at every point. After 15 points the last one is reached, and the climb begins
 from the best point."""
 
 PENALTY = 1.0
 """In speedup, for a loss of twice the budget; a greater one costs proportionally more."""
 
 NEIGHBOURS = 8
-"""A move goes to one of so many nearest points that are free."""
+"""A move goes to one of this many nearest free points."""
 
 
 class Annealing(Rival):
-    """Moves to a neighbour, and stays there if it is better, or worse with a chance that cools."""
+    """Moves to a neighbour, and stays if it is better, or by a falling chance if it is worse."""
 
     def __init__(self, stack: Stack, budgets: Budgets, first: Sequence[Point], seed: int) -> None:
-        """See `Rival`; the seed is of moves and of chances."""
+        """See `Rival`; the seed determines moves and chances."""
         super().__init__(stack, budgets, first)
         self._random = np.random.default_rng(seed)
         self._at: Told | None = None

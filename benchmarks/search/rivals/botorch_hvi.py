@@ -16,24 +16,24 @@ from storage.records.budgets import Budgets
 from storage.records.trial import Point
 
 CANDIDATES = 600
-"""Free points that are looked at for each proposal, drawn at random where there are more."""
+"""Free points considered for each proposal, drawn at random if there are more."""
 
 DRAWS = 64
 """Of the posterior."""
 
 REACH = 1.96
-"""An interval at 95% reaches so many standard deviations to either side."""
+"""Standard deviations that an interval at 95% reaches to either side."""
 
 
 class NoisyHypervolume(Rival):
-    """Takes the point that is expected to add most to the hypervolume inside the budget.
+    """Takes the point with the greatest expected gain in hypervolume inside the budget.
 
     The variance of every figure is that of its interval, so it differs from point to point. The
     reference point is the baseline's speedup at the budget: nothing beyond it gains.
     """
 
     def __init__(self, stack: Stack, budgets: Budgets, first: Sequence[Point], seed: int) -> None:
-        """See `Rival`; the seed is of the candidates and of the posterior's draws."""
+        """See `Rival`; the seed determines the candidates and the posterior's draws."""
         super().__init__(stack, budgets, first)
         self._random = np.random.default_rng(seed)
         self._seed = seed
@@ -77,7 +77,7 @@ class NoisyHypervolume(Rival):
 
 
 def _variances(told: Told) -> tuple[float, float]:
-    """Of the speedup and of the loss."""
+    """Variances of the speedup and of the loss."""
     ends = (told.measurement.speedup_ci, told.measurement.clip_loss_ci)
     speedup, loss = (((high - low) / 2 / REACH) ** 2 for low, high in ends)
     return speedup, loss

@@ -19,10 +19,10 @@ FAR = 0.5
 class Greedy(Rival):
     """Halves the way between the fastest point inside and the edge.
 
-    The edge is the least work saved of the points that turned out to be beyond the budget though
-    they save more than the best one inside; before there is one, it is the most that can be saved.
-    While nothing is inside it goes from the least loss towards saving nothing. Of points near the
-    middle it takes one near the point that it comes from and not near a failure.
+    The edge is the least saved work among the points that turned out to be over the budget and save
+    more than the best one inside; without such a point, it is the most that can be saved. While
+    nothing is inside, it goes from the least loss towards saving nothing. Among points near the
+    middle it prefers one near its start and not near a failure.
     """
 
     def __init__(self, stack: Stack, budgets: Budgets, first: Sequence[Point]) -> None:

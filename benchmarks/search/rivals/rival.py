@@ -1,4 +1,4 @@
-"""What the rivals share: they begin with given points and see what was told of every one."""
+"""What the rivals share: they begin with given points and see the results of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Vector = NDArray[np.float64]
 
 
 class Told(NamedTuple):
-    """A point that was measured: its place among the points, and what was told of it."""
+    """A measured point: its index among the points, and its result."""
 
     place: int
     measurement: Measurement
@@ -43,7 +43,7 @@ class Rival(Proposer):
 
     Attributes:
         points: All points.
-        coordinates: Of every point the rank of each parameter's value, from 0 to 1.
+        coordinates: For every point the rank of each parameter's value, from 0 to 1.
     """
 
     thorough = False
@@ -68,11 +68,11 @@ class Rival(Proposer):
 
     @abstractmethod
     def choose(self, told: Sequence[Told], free: Sequence[int]) -> int:
-        """Choose the place of the next point.
+        """Choose the index of the next point.
 
         Args:
-            told: What was measured, the latest last; never empty.
-            free: The places that were not; never empty.
+            told: The measured points, the latest last; never empty.
+            free: The indices of the other points; never empty.
         """
 
     def propose(self, study: optuna.Study, taken: Collection[str]) -> Proposal | None:
@@ -92,7 +92,7 @@ class Rival(Proposer):
         return Walk([point], self._distributions).propose(study, taken)
 
     def distances(self, place: int) -> Vector:
-        """How far all points are from one, in steps of the whole range of a parameter."""
+        """The distance of all points from one, in steps of a parameter's whole range."""
         apart: Vector = np.abs(self.coordinates - self.coordinates[place]).sum(axis=1)
         return apart
 
