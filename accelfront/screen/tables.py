@@ -40,7 +40,7 @@ HOST_BOUND = 0.5
 
 INSIDE = "inside: the chance that the point is truly inside all budgets"
 
-BEATEN = f"{OFF_FRONT}: others beat it by their means, and are not so sure to be inside"
+BEATEN = f"{OFF_FRONT}: others beat it as measured, but are less surely inside"
 
 WORST = "worst 5%: the mean loss of the prompts that lost most"
 

@@ -78,7 +78,7 @@ const explorer = (() => {
       const isOwn = JSON.stringify(asked) === JSON.stringify(own);
       const gives = answer ? `${brief(answer)}; inside with a chance of ${percent(judging.chanceInside(answer, asked))}.`
         : "no point is sure to be inside and faster than the pipeline alone.";
-      const risks = bolder ? ` Faster by its means alone: ${brief(bolder)}; chance ${percent(judging.chanceInside(bolder, asked))}.` : "";
+      const risks = bolder ? ` The bolder point: ${brief(bolder)}; chance inside ${percent(judging.chanceInside(bolder, asked))}.` : "";
       sayAsked.replaceChildren(element("strong", "", `With ${words(asked)}: `), gives + risks);
       reset.disabled = isOwn;
       const budget = Object.entries(asked).map(([name, most]) =>

@@ -32,7 +32,7 @@ const judging = (() => {
     return Math.max(0, 1 - broken.reduce((sum, each) => sum + each, 0));
   }
 
-  // Whether a point keeps all budgets by its means.
+  // Whether a point keeps all budgets as measured, whatever its intervals.
   const isInside = (point, budgets) => Object.entries(budgets).every(([name, most]) =>
     point.figures[name] && point.figures[name][0] <= most);
 
@@ -43,7 +43,7 @@ const judging = (() => {
     return ahead > 0 ? point : best;
   }, null);
 
-  // The answer, and the point that is faster by its means alone; null where there is none.
+  // The answer, and the bolder point; null if there is none.
   function judge({ points, loss, sure, slowest }, budgets) {
     const faster = points.filter((point) => point.figures.speedup[0] > slowest);
     const answer = fastest(faster.filter((point) => chanceInside(point, budgets) >= sure), loss);

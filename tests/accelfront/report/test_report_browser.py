@@ -168,8 +168,8 @@ def test_a_budget_is_dragged(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(x, shape["y"] + shape["height"] / 2 - 3, steps=4)
     page.mouse.up()
-    assert "Faster by its means alone: trial 3, 2.00x" in said.inner_text()
-    assert re.search(r"alone: trial 3, .*; chance [0-9]+%\.$", said.inner_text())
+    assert "The bolder point: trial 3, 2.00x" in said.inner_text()
+    assert re.search(r"point: trial 3, .*; chance inside [0-9]+%\.$", said.inner_text())
     page.get_by_role("button", name="Back to the study's budgets").click()
 
 
