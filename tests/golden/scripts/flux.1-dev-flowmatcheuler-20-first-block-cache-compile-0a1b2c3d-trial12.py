@@ -181,7 +181,7 @@ def load_pipeline(model: str, device: str) -> Any:
 
 
 def default_device() -> str:
-    """The device to take where none is named."""
+    """The device to use if none is named."""
     if not torch.cuda.is_available():
         raise ValueError(
             "this was measured on a GPU, and torch sees none here; "
@@ -207,7 +207,7 @@ def generate(
         pipe: What `load_pipeline` returned.
         prompts: What to draw, at least one.
         seed: The picture of prompt i starts from noise of seed + i.
-        output_type: pil for pictures; pt, np or latent as diffusers has them.
+        output_type: pil for pictures; pt, np or latent as in diffusers.
         steps: num_inference_steps; another number was not measured.
         height: In pixels; another size was not measured.
         width: In pixels.
@@ -227,7 +227,7 @@ def generate(
 
 
 def read_prompts(args: Any, parser: Any) -> list[str]:
-    """The prompts of the command line, then those of the file, one a line."""
+    """The prompts of the command line, then those of the file, one per line."""
     prompts = list(args.prompt)
     if args.prompts:
         try:
@@ -250,7 +250,7 @@ def main() -> None:
     """Draw pictures into files."""
     parser = argparse.ArgumentParser(description="Draw pictures as the trial did.")
     parser.add_argument("--prompt", action="append", default=[], help="may be repeated")
-    parser.add_argument("--prompts", type=Path, help="a file with a prompt a line")
+    parser.add_argument("--prompts", type=Path, help="a file with one prompt per line")
     parser.add_argument("--out", type=Path, required=True, help="x.png, or x-1.png ...")
     parser.add_argument("--seed", type=int, default=0, help="of the first prompt")
     parser.add_argument("--batch", type=int, default=BATCH, help="pictures at a time")

@@ -152,7 +152,7 @@ def load_plain(model: str, device: str) -> Any:
 
     Args:
         model: A folder in diffusers layout, or an address on the Hugging Face Hub.
-        device: cpu, cuda or cuda:N. Weights are float16 on CUDA, else float32.
+        device: cpu, cuda or cuda:N. Weights are float16 on CUDA, otherwise float32.
     """
     folder = Path(model)
     plain = folder.is_dir() and not any(folder.glob(f"*/*.{VARIANT}.safetensors"))
@@ -192,7 +192,7 @@ def load_pipeline(model: str, device: str) -> Any:
 
 
 def default_device() -> str:
-    """The device to take where none is named."""
+    """The device to use if none is named."""
     if not torch.cuda.is_available():
         raise ValueError(
             "this was measured on a GPU, and torch sees none here; "
@@ -216,7 +216,7 @@ def generate(
         pipe: What `load_pipeline` returned.
         prompts: What to draw, at least one.
         seed: The picture of prompt i starts from noise of seed + i.
-        output_type: pil for pictures; pt, np or latent as diffusers has them.
+        output_type: pil for pictures; pt, np or latent as in diffusers.
         negative_prompt: What to guide away from; empty for nothing.
         height: In pixels; another size was not measured.
         width: In pixels.
@@ -224,7 +224,7 @@ def generate(
     # On the CPU, so that every device starts from the same noise.
     seeds = range(seed, seed + len(prompts))
     generators = [torch.Generator("cpu").manual_seed(each) for each in seeds]
-    # Without any, a pipeline may not encode an empty one.
+    # Without one, pass none: some pipelines then need not encode an empty one.
     negative = [negative_prompt] * len(prompts)
     given = {"negative_prompt": negative} if negative_prompt else {}
     return pipe.accelerated(
@@ -240,7 +240,7 @@ def generate(
 
 
 def read_prompts(args: Any, parser: Any) -> list[str]:
-    """The prompts of the command line, then those of the file, one a line."""
+    """The prompts of the command line, then those of the file, one per line."""
     prompts = list(args.prompt)
     if args.prompts:
         try:
@@ -263,7 +263,7 @@ def main() -> None:
     """Draw pictures into files."""
     parser = argparse.ArgumentParser(description="Draw pictures as the trial did.")
     parser.add_argument("--prompt", action="append", default=[], help="may be repeated")
-    parser.add_argument("--prompts", type=Path, help="a file with a prompt a line")
+    parser.add_argument("--prompts", type=Path, help="a file with one prompt per line")
     parser.add_argument("--out", type=Path, required=True, help="x.png, or x-1.png ...")
     parser.add_argument("--seed", type=int, default=0, help="of the first prompt")
     parser.add_argument("--negative-prompt", default="")

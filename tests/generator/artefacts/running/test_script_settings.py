@@ -134,7 +134,7 @@ def test_a_chosen_option_of_the_scheduler_stands_behind_what_its_own_one_means()
     chosen = {"timestep_spacing": "trailing"}
     settings = study.scheduler_settings | chosen
     script = rendered(changed(study, scheduler_settings=settings, scheduler_options=chosen), trial)
-    own, _, other = script.partition("        # What was chosen otherwise.\n")
+    own, _, other = script.partition("        # Settings that the user chose.\n")
     assert other.startswith('        timestep_spacing="trailing",\n    )\n')
     assert "clip_sample=False" in own and "timestep_spacing" not in own
 
