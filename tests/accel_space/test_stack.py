@@ -203,15 +203,15 @@ def stacks_and_params(draw: st.DrawFn) -> tuple[Stack, dict[str, Value]]:
     return stack, params
 
 
-thorough = settings(
-    max_examples=150,
+SOME = settings(
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
 
-@thorough
+@SOME
 @given(stacks_and_params())
 def test_canonical_skips_the_same_and_is_its_own(drawn: tuple[Stack, dict[str, Value]]) -> None:
     stack, params = drawn
@@ -221,7 +221,7 @@ def test_canonical_skips_the_same_and_is_its_own(drawn: tuple[Stack, dict[str, V
     assert stack.canonical(canonical) == canonical
 
 
-@thorough
+@SOME
 @given(stacks_and_params())
 def test_canonical_is_a_point_if_any_set_of_the_grid_skips_the_same(
     drawn: tuple[Stack, dict[str, Value]],
@@ -239,7 +239,7 @@ def test_canonical_is_a_point_if_any_set_of_the_grid_skips_the_same(
     assert (stack.canonical(params) in stack.points) == (in_grid and not inert)
 
 
-@thorough
+@SOME
 @given(stacks())
 def test_a_space_is_ascending_without_repeats(stack: Stack) -> None:
     for choices in stack.space.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, permutations, product
@@ -16,7 +16,7 @@ from accel_space.methods import METHODS
 from accel_space.schedule import Static
 from accel_space.stack import Stack
 from tests.default_points import default_of
-from tests.tiers.covering import covering, taking_turns
+from tests.tiers.covering import covering
 from tests.tiny_pipelines import CALLS, STEPS, draw, tiny_context, tiny_pipeline
 
 Names = tuple[str, ...]
@@ -93,17 +93,22 @@ def write(names: Names) -> str:
     return "+".join(names) or "nothing"
 
 
-def families_and_stacks(families: tuple[str, ...], stacks: Sequence[Names]) -> list[Any]:
-    return covering(_cells(families, stacks), _shown)
+def families_and_stacks(
+    families: tuple[str, ...], stacks: Sequence[Names], turn: int | None = None
+) -> list[Any]:
+    return covering(_cells(families, stacks), _shown(turn))
 
 
 def alone_and_together(
-    families: tuple[str, ...], together: tuple[str, ...], stacks: list[Names]
+    families: tuple[str, ...],
+    together: tuple[str, ...],
+    stacks: Sequence[Names],
+    turn: int | None = None,
 ) -> list[Any]:
     """Methods alone on the first families, and more than one on the others."""
     alone = [names for names in stacks if len(names) < 2]
     more = [names for names in stacks if names not in alone]
-    return covering([*_cells(families, alone), *_cells(together, more)], _shown)
+    return covering([*_cells(families, alone), *_cells(together, more)], _shown(turn))
 
 
 def _cells(families: tuple[str, ...], stacks: Sequence[Names]) -> list[Any]:
@@ -114,9 +119,19 @@ def _cells(families: tuple[str, ...], stacks: Sequence[Names]) -> list[Any]:
     ]
 
 
-def _shown(family: str, names: Names) -> set[Any]:
-    """Every day shows each family, each method on a UNet and on a transformer, and each stack."""
-    return {family, (names, has_unet(family)) if len(names) < 2 else names}
+def _shown(turn: int | None) -> Callable[[str, Names], set[Any]]:
+    """What cells show every day: each family, and each method on a UNet and on a transformer.
+
+    They show each stack of several methods, too; where promises take turns, a third of these.
+    """
+
+    def shown(family: str, names: Names) -> set[Any]:
+        if len(names) < 2:
+            return {family, (names, has_unet(family))}
+        its_turn = turn is None or ALL_STACKS.index(names) % 3 == turn
+        return {family, names} if its_turn else set()
+
+    return shown
 
 
 def at_home(stacks: Sequence[Names]) -> list[Any]:
@@ -132,10 +147,7 @@ each_method = pytest.mark.parametrize(("family", "names"), at_home(ALONE_AND_THR
 
 
 def every_real_stack(turn: int) -> pytest.MarkDecorator:
-    """All stacks; of those of several methods, every day a third, for three promises in turn."""
-    alone = [names for names in STACKS if len(names) == 1]
-    together = [names for names in STACKS if names not in alone]
-    cells = [*at_home(alone), *taking_turns(at_home(together), turn, of=3)]
+    cells = covering(at_home(STACKS), _shown(turn))
     return pytest.mark.parametrize(("family", "names"), cells)
 
 

@@ -33,7 +33,8 @@ from tests.tiny_pipelines import EVERY_FAMILY
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), families_and_stacks(("SD1.5", "PixArt-alpha", "FLUX.1-dev"), ALL_STACKS)
+    ("family", "names"),
+    families_and_stacks(("SD1.5", "PixArt-alpha", "FLUX.1-dev"), ALL_STACKS, turn=1),
 )
 @pytest.mark.parametrize("steps", [FEW_STEPS, 50])
 def test_points_are_canonical_and_no_two_skip_the_same(

@@ -29,7 +29,7 @@ ALONE: list[Names] = [names for names in KNOWN_BEFOREHAND if len(names) == 1 and
 
 @pytest.mark.parametrize(
     ("family", "names"),
-    [*taking_turns(families_and_stacks(EVERY_FAMILY, [()])), *at_home(ALONE)],
+    taking_turns([*families_and_stacks(EVERY_FAMILY, [()]), *at_home(ALONE)]),
 )
 def test_the_next_generation_replays_the_captures(
     family: str, names: Names, monkeypatch: pytest.MonkeyPatch

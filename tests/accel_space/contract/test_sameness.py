@@ -169,7 +169,7 @@ def test_parameters_that_skip_the_same_draw_one_picture(
 
 @pytest.mark.parametrize(
     ("family", "names"),
-    alone_and_together((*ARCHITECTURES, "FLUX.1-dev"), ("SD1.5",), KNOWN_BEFOREHAND),
+    alone_and_together((*ARCHITECTURES, "FLUX.1-dev"), ("SD1.5",), KNOWN_BEFOREHAND, turn=1),
 )
 def test_points_that_skip_something_else_draw_different_pictures(family: str, names: Names) -> None:
     pipe = quick_pipeline(family)
@@ -196,6 +196,7 @@ def test_points_that_skip_something_else_draw_different_pictures(family: str, na
         ("SD1.5", "PixArt-alpha", *FLOW_FAMILIES),
         ("SD1.5", "PixArt-alpha", "FLUX.1-dev"),
         STACKS,
+        turn=0,
     ),
 )
 def test_a_used_pipe_draws_what_a_fresh_one_draws(family: str, names: Names) -> None:

@@ -37,7 +37,8 @@ from tests.tiny_pipelines import EVERY_FAMILY
 
 
 @pytest.mark.parametrize(
-    ("family", "names"), alone_and_together(EVERY_FAMILY, ("SD1.5", "PixArt-alpha"), ALL_STACKS)
+    ("family", "names"),
+    alone_and_together(EVERY_FAMILY, ("SD1.5", "PixArt-alpha"), ALL_STACKS, turn=2),
 )
 def test_a_stack_changes_the_picture_and_leaving_restores_the_pipe_and_its_picture(
     family: str, names: Names

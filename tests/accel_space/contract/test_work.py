@@ -111,7 +111,7 @@ PROMISES: dict[str, Callable[[Work, Skipped, int], None]] = {
 
 @pytest.mark.parametrize(
     ("family", "names"),
-    alone_and_together(ONE_CALL, ("SDXL", "PixArt-alpha", "SD3.5-medium"), STACKS),
+    alone_and_together(ONE_CALL, ("SDXL", "PixArt-alpha", "SD3.5-medium"), STACKS, turn=0),
 )
 def test_what_is_told_to_be_skipped_is_really_not_computed(family: str, names: Names) -> None:
     # Scheduler and batch change nothing here, and so each family shows another pair.

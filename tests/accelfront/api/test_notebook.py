@@ -68,6 +68,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"sqlite:///{tmp_path}/notebook.db"
 
 
+@pytest.mark.thorough
 def test_a_notebook(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lora = write_lora(tmp_path / "lora")
     pipe = load(lora)

@@ -59,6 +59,7 @@ def embed() -> tuple[Embed, Embed]:
     return images, texts
 
 
+@pytest.mark.thorough
 def test_all_load_offline_and_without_a_warning(tmp_path: Path) -> None:
     # A process of its own: whether the hub is offline is decided when its library is imported.
     done = subprocess.run(

@@ -26,6 +26,7 @@ from objectives.prompts import prompts_fingerprint
 from objectives.timing.device import device_name
 from storage.records.environment import Environment
 from tests.generator.artefacts.forked_runs import runs_forked
+from tests.generator.artefacts.running.tiny_trials import SMALLER
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
 from tests.tiers.covering import taking_turns
@@ -58,17 +59,18 @@ def test_what_was_measured_is_drawn_under_its_settings(
     family: str, methods: tuple[str, ...], render: Callable[..., str], tmp_path: Path
 ) -> None:
     """Each family and each kind of file once: what sets the settings is the same source in both."""
-    model = save_tiny(family, tmp_path / "tiny")
+    smaller = SMALLER.get(family, {})
+    model = save_tiny(family, tmp_path / "tiny", **smaller)
     loras = []
     if family == "SDXL":
-        path = save_lora(tiny_pipeline(family), tmp_path / "style.safetensors")
+        path = save_lora(tiny_pipeline(family, **smaller), tmp_path / "style.safetensors")
         loras = [find_lora(path, 0.5)]
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS))
     study, trial = made_study(
         family,
         methods,
-        Stack(tiny_context(tiny_pipeline(family), methods, STEPS)).default,
+        Stack(tiny_context(tiny_pipeline(family, **smaller), methods, STEPS)).default,
         steps=STEPS,
         model=find_model(find_pipeline(family), str(model), None).name,
         prompts=f"prompts.txt@{prompts_fingerprint(PROMPTS)}",

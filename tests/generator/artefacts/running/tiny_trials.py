@@ -58,13 +58,15 @@ LEARNED = {"mag_cache": (1.0, 1.1, 0.9, 1.02, 0.99, 1.01)}
 FOUND = "float32"
 """What tiny pipelines are loaded as."""
 
-_SMALLER = {family: {"layers_per_block": 1} for family in ("SD1.5", "SDXL")}
+SMALLER: dict[str, dict[str, Any]] = {
+    family: {"layers_per_block": 1} for family in ("SD1.5", "SDXL")
+}
 
 
 def save_models(folder: Path) -> dict[str, Path]:
     """A model folder of each family of `FAMILY_SETS`."""
     return {
-        family: save_tiny(family, folder / family, **_SMALLER.get(family, {}))
+        family: save_tiny(family, folder / family, **SMALLER.get(family, {}))
         for family in dict.fromkeys(family for family, _ in FAMILY_SETS)
     }
 

@@ -152,6 +152,7 @@ def test_points_that_may_be_a_faster_answer_are_confirmed_the_likeliest_first() 
     assert to_confirm(points[5:] + many, budgets) == [], "none is likely to be inside"
 
 
+@pytest.mark.thorough
 def test_a_real_study_ends_with_its_best_on_unseen_prompts(
     make_request: MakeRequest, loader: PipelineLoader, store: Store
 ) -> None:
