@@ -195,4 +195,4 @@ def _worst(points: Sequence[DrawnPoint]) -> list[str]:
 
 def _cell(estimate: Sequence[float]) -> str:
     value, low, high = (100 * each for each in estimate)
-    return f"{value:.1f}% ({low:.1f} to {high:.1f})"
+    return f"{value:z.1f}% ({low:z.1f} to {high:z.1f})"

@@ -162,7 +162,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
 
 
 def _cell(loss: Estimate) -> str:
-    return f"{100 * loss.value:.1f} ({100 * loss.low:.1f} to {100 * loss.high:.1f})"
+    return f"{100 * loss.value:z.1f} ({100 * loss.low:z.1f} to {100 * loss.high:z.1f})"
 
 
 def scenes_of_two(count: int) -> list[Scene]:

@@ -258,7 +258,7 @@ def _all_choices(case: str, methods: Mapping[str, Sequence[Point]]) -> list[str]
 
 def _cell(loss: Sequence[float]) -> str:
     value, low, high = (100 * each for each in loss)
-    return f"{value:.1f}% ({low:.1f} to {high:.1f})"
+    return f"{value:z.1f}% ({low:z.1f} to {high:z.1f})"
 
 
 def _words(params: Mapping[str, float]) -> str:

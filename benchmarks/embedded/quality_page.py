@@ -48,7 +48,7 @@ def _method_tables(steps: Mapping[str, Any]) -> list[str]:
         found = result["methods"].get(name)
         if found is None:
             return "-"
-        return f"{found['loss']:.2f} ({found['loss_error']:.2f}), {found['psnr']:.1f} dB"
+        return f"{found['loss']:z.2f} ({found['loss_error']:.2f}), {found['psnr']:.1f} dB"
 
     lines = []
     for count, result in steps.items():

@@ -224,7 +224,7 @@ def study_lines(study: dict[str, Any]) -> list[str]:
         name = " ".join(f"{key}={value}" for key, value in point["params"].items())
         lines.append(
             f"| {name} | {point['speedup']:.2f}x ({_span(point['speedup_ci'], '.2f')}) "
-            f"| {point['clip_loss']:.1%} ({_span(point['clip_loss_ci'], '.1%')}) "
+            f"| {point['clip_loss']:z.1%} ({_span(point['clip_loss_ci'], 'z.1%')}) "
             f"| {point['image_similarity']:.3f} | {point['psnr_db']:.1f} dB "
             f"| {'yes' if point['trial'] in on_front else ''} |"
         )

@@ -251,7 +251,7 @@ def _cells(way: dict[str, Any]) -> str:
         inside += f"; again {again['speedup']:.2f}x at {again['clip_loss']:.1%}"
     return (
         f"{point} | {found['speedup']:.2f}x ({fast_low:.2f} to {fast_high:.2f}) "
-        f"| {found['clip_loss']:.1%} ({loss_low:.1%} to {loss_high:.1%}) | {inside} | {cost}"
+        f"| {found['clip_loss']:z.1%} ({loss_low:z.1%} to {loss_high:z.1%}) | {inside} | {cost}"
     )
 
 

@@ -17,6 +17,9 @@ OLD_WORDS = re.compile(
 )
 """Words that the design has replaced, in docs/concepts.md's list."""
 
+NEGATIVE_ZERO = re.compile(r"(?<![\w.-])-0(?:\.0+)?(?![\w.-])")
+"""A loss that rounds to zero has no sign."""
+
 
 def _sections(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
@@ -40,6 +43,15 @@ def test_links_to_sections_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_use_the_words_of_today(page: Path) -> None:
     assert OLD_WORDS.findall(page.read_text(encoding="utf-8")) == []
+
+
+def test_no_page_or_result_tells_a_negative_zero() -> None:
+    told = {
+        page.name: found
+        for page in (*PAGES, *(ROOT / "benchmarks/results").glob("*.md"))
+        if (found := NEGATIVE_ZERO.findall(page.read_text(encoding="utf-8")))
+    }
+    assert told == {}
 
 
 def test_contributing_names_every_room() -> None:
