@@ -22,6 +22,7 @@ from studies.run.progress import RunResult
 from studies.run.runner import run_study
 from tests import command_line
 from tests.studies.run.conftest import open_budget
+from tests.tiers.covering import taking_turns
 
 QUICK = replace(REQUEST, methods=("deepcache",), steps=2, trials=4, confirm=False)
 """A study of four points."""
@@ -76,7 +77,7 @@ def run(
     return run_study(plan, store, loader=lab), lab.asked
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", taking_turns(SAMPLERS, turn=2, of=3))
 def test_a_failed_point_stays_failed_until_it_is_to_be_tried_again(
     store: Store, sampler: str
 ) -> None:

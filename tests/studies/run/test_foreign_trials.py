@@ -14,8 +14,7 @@ from storage.database.opening import open_store
 from storage.records.points import point_key
 from storage.study_store.attributes import MEASUREMENT, POINT, REASON
 from studies.plan import Plan, make_plan
-
-SAMPLERS = ("auto", "grid", "tpe")
+from tests.tiers.covering import taking_turns
 
 
 def plan_of(sampler: str, trials: int) -> Plan:
@@ -23,7 +22,7 @@ def plan_of(sampler: str, trials: int) -> Plan:
     return make_plan(replace(request, trials=trials))
 
 
-@pytest.fixture(params=SAMPLERS)
+@pytest.fixture(params=taking_turns(("auto", "grid", "tpe"), of=3))
 def sampler(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -26,6 +26,7 @@ from studies.plan import Plan, make_plan
 from studies.request import SAMPLERS, StudyRequest
 from studies.run.measuring import Instrument, PipelineLoader
 from studies.run.runner import run_study
+from tests.tiers.covering import taking_turns
 
 SEARCH = replace(
     REQUEST,
@@ -86,7 +87,7 @@ def run(request: StudyRequest, store: Store) -> Study:
     return record
 
 
-@pytest.mark.parametrize("sampler", SEARCHING)
+@pytest.mark.parametrize("sampler", taking_turns(SEARCHING, of=3))
 def test_as_many_points_as_are_wanted_may_be_given_up(store: Store, sampler: str) -> None:
     record = run(replace(SEARCH, sampler=sampler), store)
     assert record.states == {"complete": 3, "pruned": 3}
@@ -137,11 +138,14 @@ EVERY, NO_SCREENING, WIDER = {"trials": 16}, {"screening": False}, {"loss_budget
 
 @pytest.mark.parametrize(
     ("sampler", "changes"),
-    [
-        *((sampler, EVERY) for sampler in ("auto", "grid")),
-        *((sampler, NO_SCREENING) for sampler in SAMPLERS),
-        ("auto", WIDER),
-    ],
+    taking_turns(
+        [
+            ("auto", WIDER),
+            *((sampler, NO_SCREENING) for sampler in SAMPLERS),
+            *((sampler, EVERY) for sampler in ("auto", "grid")),
+        ],
+        of=3,
+    ),
 )
 def test_points_that_came_back_are_measured_in_full_and_once(
     store: Store, sampler: str, changes: dict[str, Any]
@@ -168,7 +172,7 @@ class NeverHits(Lab):
         return made_up(point).model_copy(update={"hits": hits, "stopped_early": not hits})
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", taking_turns(SAMPLERS, turn=1, of=3))
 def test_a_point_whose_cache_never_hit_is_no_result_and_is_not_measured_again(
     store: Store, sampler: str
 ) -> None:

@@ -19,6 +19,7 @@ from studies.request import SAMPLERS
 from studies.run.stopping import MAX_FRUITLESS, Standstill
 from tests import command_line
 from tests.studies.run.conftest import open_budget
+from tests.tiers.covering import taking_turns
 
 QUICK = replace(REQUEST, methods=("deepcache",), steps=6, trials=4, confirm=False)
 
@@ -38,7 +39,7 @@ def trials(store: Store) -> int:
     return len(store.optuna.get_all_trials(study._study_id))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", taking_turns(SAMPLERS, of=3))
 def test_a_run_whose_proposals_come_to_nothing_ends_whoever_proposes(
     storage_url: str, store: Store, sampler: str
 ) -> None:

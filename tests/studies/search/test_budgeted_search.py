@@ -21,6 +21,7 @@ from tests.made_records import changed
 from tests.made_studies import measurement_of
 from tests.studies.search.test_front_sampler import Truth
 from tests.studies.search.test_samplers import make_stack, make_study
+from tests.tiers.covering import taking_turns
 
 BUDGETS = Budgets(0.02, {"memory_mib": 1000.0, "ssim": 0.1})
 
@@ -60,7 +61,7 @@ def search(name: str, stack: Stack, budgets: Budgets, evaluations: int) -> list[
     return list(taken.values())
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", taking_turns(SAMPLERS, of=3))
 def test_every_sampler_goes_on_where_budgets_were_added_to_a_study(sampler: str) -> None:
     assert len(search(sampler, make_stack("tgate"), BUDGETS, 14)) == 14
 

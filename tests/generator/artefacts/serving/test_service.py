@@ -219,6 +219,7 @@ def test_a_body_is_limited_whether_its_length_is_told_or_not(service: httpx.Clie
     assert service.get("/healthz").json()["status"] == "ok"
 
 
+@pytest.mark.thorough
 def test_too_many_that_wait_are_told_when_to_come_back(place: Place) -> None:
     with running(place, "--waiting", "2") as (client, process):
         answers = [answer for _, answer in _ask_all(client, random.Random(0).choices(KINDS, k=24))]
