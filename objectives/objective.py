@@ -250,8 +250,8 @@ def _why_not_kept(learned: Learned) -> str:
     """Why a study cannot use what a method has learned; empty if it can."""
     if not learned:
         return (
-            "from call to call the blocks of this denoiser change by nothing, or by no number "
-            "that a study keeps"
+            "between calls the blocks of this denoiser change by zero, or by no number that a "
+            "study keeps"
         )
     # Negated, so that NaN counts as strange.
     strange = [value for value in learned if not abs(value) <= GREATEST]

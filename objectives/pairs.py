@@ -156,7 +156,7 @@ class PairRunner:
         if not cosines.min() >= SAME_PICTURE:
             raise MeasurementError(
                 "the baseline's pictures are not those of the stored baseline any more "
-                f"(CLIP cosine {cosines.min():.3f}): the pipe was changed, or the model was"
+                f"(CLIP cosine {cosines.min():.3f}): the pipe or the model was changed"
             )
         return images, seconds / len(batch)
 

@@ -214,5 +214,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{plain(str(error.problem))}, in line {error.problem_mark.line + 1}"
     if isinstance(error, yaml.reader.ReaderError):
-        return f"it holds a control character or what is no text, at position {error.position}"
+        return f"it holds a control character or an invalid one, at position {error.position}"
     return plain(str(error))

@@ -12,7 +12,7 @@ Metrics = Annotated[
     str,
     typer.Option(
         autocompletion=completing.metrics,
-        help="Metrics to measure beside the usual ones, joined by commas: attributes, lpips. "
+        help="Further metrics to measure, joined by commas: attributes, lpips. "
         "`accelfront doctor` lists all, and what they need. A finished study measures its best "
         "points again for one that it lacks.",
     ),
@@ -23,7 +23,7 @@ Loss = Annotated[
     typer.Option(
         metavar="METRIC",
         autocompletion=completing.losses,
-        help="The metric whose loss the study searches by, beside the speedup; it is measured on "
+        help="The metric whose loss the study weighs against the speedup; it is measured on "
         "all pictures.",
     ),
 ]
@@ -51,7 +51,7 @@ SearchedMetrics = Annotated[
     str,
     typer.Option(
         autocompletion=completing.metrics,
-        help="With --search-missing: metrics to measure beside the usual ones, as for `study`.",
+        help="With --search-missing: further metrics to measure, as for `study`.",
     ),
 ]
 

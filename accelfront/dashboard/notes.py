@@ -29,8 +29,8 @@ DISTURBANCES = {
     "shared": "(another process computed on the GPU)",
     "throttled": "(the GPU lowered its clock for heat or lack of power)",
     "busy": "(other processes took the CPUs)",
-    "slow": "(the baseline was slower than beside other trials)",
-    "uneven": "(its pairs disagree more than chance lets them)",
+    "slow": "(the baseline was slower than in other trials)",
+    "uneven": "(its pairs disagree more than chance allows)",
 }
 """The meaning of the words in a measurement (objectives/timing/interference.py, studies/run/)."""
 
@@ -43,7 +43,7 @@ DONE: dict[Kind, str] = {
 AGAIN: dict[Kind, str] = {
     "confirmed": "**Confirmation** of {}: the same point on prompts that the search did not see.",
     "metrics added": "**Metrics added**: the study was asked for more after {}, so its pictures "
-    "were drawn again. What is new of them counts with it.",
+    "were drawn again. The new metrics count with it.",
     "timed again": "**Timed again**: something disturbed {}, so its pairs were timed anew. The "
     "quieter timing counts; pictures and scores stay.",
 }

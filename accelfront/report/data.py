@@ -60,7 +60,7 @@ class FrontPoint:
         """Why no script is offered."""
         if self.trial.judged_speedup <= LEAST_SPEEDUP:
             return "not faster than the pipeline alone"
-        return "accelfront generate writes no script of this point, whatever it is asked for"
+        return "accelfront generate writes no script of this point, whatever the task"
 
 
 @dataclass(frozen=True)

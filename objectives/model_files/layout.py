@@ -188,7 +188,7 @@ def _weights(part: Part, where: Path, variant: str | None) -> list[Path]:
     what, library = f"the model's {part.name}", part.library
     if library == "transformers" and (where / "adapter_config.json").exists():
         # transformers would load it, and the model that it names, if peft is installed.
-        raise LoadError(what, where, "an adapter lies beside its weights", "fuse it into them")
+        raise LoadError(what, where, "an adapter is next to its weights", "fuse it into them")
     names = sorted(path.name for path in where.iterdir())
     tag = f".{variant}" if variant else ""
     whole = where / f"{STEMS[library]}{tag}.safetensors"

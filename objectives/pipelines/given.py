@@ -210,8 +210,8 @@ def _check_scheduler(scheduler: Any) -> None:
             if not same:
                 raise InputError(
                     f"this pipe's scheduler has other {name} than its configuration makes, and "
-                    "it is made from that; choose by its configuration (from_config), or undo the "
-                    "change"
+                    "studies make it from that; change its configuration (from_config), or undo "
+                    "the change"
                 )
 
 

@@ -79,7 +79,7 @@ def check_takes_loras(
     if loras and is_given:
         raise InputError(
             "a pipe that is loaded already is measured as it is; load the LoRA into it "
-            "(pipe.load_lora_weights, pipe.fuse_lora) in place of naming its file"
+            "(pipe.load_lora_weights, pipe.fuse_lora) instead of naming its file"
         )
     if loras and not hasattr(getattr(diffusers, pipeline_class), "fuse_lora"):
         raise InputError(

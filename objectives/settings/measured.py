@@ -66,7 +66,7 @@ def measured_otherwise(study: Study, asked: GenerationSettings) -> str:
             return f"it was measured with {other or 'none'}, and {words} is asked for"
     if asked.loras and tuple(each.record for each in asked.find_loras()) != protocol.loras:
         found = ", ".join(lora.name for lora in protocol.loras) or "none"
-        return f"its LoRAs are others than those asked for: {found}"
+        return f"its LoRAs differ from those asked for: {found}"
     return ""
 
 

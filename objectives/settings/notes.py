@@ -68,12 +68,12 @@ def why_distilled(architecture: Architecture, protocol: Protocol) -> str:
         return f"its own scheduler is the {own}"
     profile = architecture.profile(protocol.height, protocol.width)
     if profile.few_steps:
-        return "it takes no guidance in, as FLUX.1-schnell does not"
+        return "it takes no guidance, like FLUX.1-schnell"
     # A transformer with such an input, like FLUX.1-dev, was distilled only from guidance.
     if profile.guidance != "halves" and profile.down_resnets:
         return "it takes the guidance as an input, as latent consistency models do"
     if own.startswith("Euler") and config.get("timestep_spacing") == "trailing":
-        return f"its own {own} has trailing timesteps, as those of Turbo and Lightning have"
+        return f"its own {own} has trailing timesteps, like those of Turbo and Lightning"
     found = next((name for name in names if NAMES.search(name)), None)
     return "" if found is None else f"{found.partition('@')[0]} is its name"
 
@@ -89,7 +89,7 @@ def _of_distilled(
     return [
         f"this model looks distilled, as {reason}: such models draw in {MOST_STEPS} steps or fewer"
         f"{' without guidance' if is_guided else ''}, and {combination.steps} steps at a guidance "
-        f"of {guidance:g} are asked for; {advice} may be what is meant, with the model's own "
+        f"of {guidance:g} are asked for; {advice} may be what you mean, with the model's own "
         "--scheduler"
     ]
 

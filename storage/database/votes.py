@@ -69,8 +69,8 @@ def require_room_for_votes(engine: Engine, name: str) -> None:
             connection.execute(insert(votes).values(_ANY.row))
     except DBAPIError as error:
         raise StorageError(
-            f"{name} takes no votes: {reason(error)}; with --out FILE the page keeps them in a "
-            "file of each voter's"
+            f"{name} takes no votes: {reason(error)}; with --out FILE the page keeps a "
+            "file for each voter"
         ) from error
 
 

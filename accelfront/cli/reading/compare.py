@@ -24,7 +24,7 @@ def compare(
         typer.Argument(
             metavar="TRIAL",
             help="STUDY/NUMBER: a study's name, label or digest, and the number of a trial. The "
-            "number alone is enough where the storage holds one study.",
+            "number alone is enough if the storage holds one study.",
         ),
     ],
     second: Annotated[
@@ -63,7 +63,7 @@ def compare(
     from storage.database.opening import open_store
 
     if port and (out is not None or not blind):
-        raise InputError("--port is for --blind without --out, which alone serves a page")
+        raise InputError("--port is for --blind without --out, as nothing else serves a page")
     store = open_store(storage)
     couple = find_couple(lambda study: read(store, study), first, second)
     if blind:
@@ -105,7 +105,7 @@ def _ask(store: Store, couple: Couple, out: Path | None, port: int) -> None:
     if out is not None:
         put_out(render_ballot(couple, kept, secrets.token_hex(8)), out)
         print(
-            f"{out} asks about {counted(kept.pairs, 'pair')}; hand it to whoever is to vote, and "
+            f"{out} asks about {counted(kept.pairs, 'pair')}; give it to the voters, and "
             "keep what they send back with `accelfront import votes FILE`",
             file=sys.stderr,
         )

@@ -71,7 +71,7 @@ def _delete(store: Store, given: str, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise InputError(f"nobody is here to confirm that {name} goes; give --yes")
-        if not typer.confirm(f"Delete {name} with all that was measured?", err=True):
+        if not typer.confirm(f"Delete {name} with all its measurements?", err=True):
             print("nothing was deleted", file=sys.stderr)
             raise typer.Exit(FAILED)
     gone = remove_study(store, name)

@@ -27,7 +27,7 @@ def set_label(store: Store, name: str, label: str) -> None:
     """
     if len(label) > MOST_CHARACTERS or not label.isprintable() or label != label.strip():
         raise StorageError(
-            f"a label has at most {MOST_CHARACTERS} printable characters and no space around it, "
+            f"a label has at most {MOST_CHARACTERS} printable characters and no space at its ends, "
             f"and {shown(label)} was given"
         )
     for row in read_study_rows(store.engine, (LABEL,)).values():
