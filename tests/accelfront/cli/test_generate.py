@@ -268,7 +268,7 @@ def test_a_search_for_a_task_leaves_the_studys_loss_budget(tmp_path: Path) -> No
         (["--tasks", "missing.txt"], "missing.txt"),
         ([FEASIBLE[0], "--out", "file"], "--out"),
         ([FEASIBLE[0], "--easy", "2"], "--easy"),
-        ([FEASIBLE[0], "--policy", "slowest"], "'--policy': 'slowest' is not one of"),
+        ([FEASIBLE[0], "--policy", "slowest"], "--policy: 'slowest' is not one of"),
         ([FEASIBLE[0], "--storage", "sqlite:///missing.db"], "missing.db"),
         ([FEASIBLE[0], "--search-missing", "--trials", "0"], "--trials"),
     ],
