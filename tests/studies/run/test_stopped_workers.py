@@ -43,6 +43,7 @@ def holders(url: str) -> set[int]:
     return {claim.pid for claim in claims}
 
 
+@pytest.mark.thorough
 def test_of_two_processes_one_is_killed_and_one_interrupted_and_a_third_goes_on(
     storage_url: str, run: RunStudy, make_small_request: MakeRequest, tmp_path: Path
 ) -> None:
