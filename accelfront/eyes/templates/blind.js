@@ -27,7 +27,7 @@ function show() {
   choices.forEach((button, place) => { button.querySelector("img").src = pairs[at].pictures[place]; });
 }
 
-// Whose picture it was is told at the end only.
+// The page only says at the end whose picture it was.
 function tell() {
   const count = (winner) => chosen.filter((each) => each === winner).length;
   part("own").textContent = `Of ${chosen.length} pairs you preferred ${names.trial} in ${count("trial")}, ${names.rival} in `
@@ -35,7 +35,7 @@ function tell() {
   part("save").hidden = Boolean(post);
 }
 
-// A vote is kept before the next pair is shown; what is undone is followed by a vote that withdraws it.
+// A vote is kept before the next pair is shown; an undone vote is followed by one that withdraws it.
 async function keep(at, winner) {
   const { pair, shown_first } = pairs[at], vote = { pair, shown_first, winner };
   if (!post) {
@@ -98,6 +98,6 @@ addEventListener("keydown", (event) => {
   const act = KEYS[event.key];
   if (!act || !voter || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  // A key that is held down votes once: the next pair has not been looked at.
+  // A key that is held down votes once, as nobody has looked at the next pair yet.
   if (!event.repeat) act();
 });

@@ -1,6 +1,6 @@
 "use strict";
 
-// Studies of one pipeline over each other, in ratios to their own baselines, with fewer steps as a line.
+// Studies of one pipeline on one chart, in ratios to their own baselines, with fewer steps as a line.
 const comparison = (() => {
   const { element, told } = explorer;
 

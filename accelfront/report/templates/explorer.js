@@ -114,7 +114,7 @@ const explorer = (() => {
         element("code", "lines", point.params), figures,
         point.command ? copyable("Write a script of it", point.command)
           : element("p", "faint", point.listed ? point.why
-            : leftOut(point) ? "Left out: it breaks a budget beside that of the loss." : "Not on the front: other points beat it."));
+            : leftOut(point) ? "Left out: it breaks a budget other than that of the loss." : "Not on the front: other points beat it."));
     }
 
     function limits() {
@@ -125,7 +125,7 @@ const explorer = (() => {
       });
     }
 
-    // What no other point beats on both axes, of those that break no other budget than the loss's; seconds and losses are better the smaller.
+    // The points that no other one beats on both axes, among those that break no budget but the loss's; less is better for seconds and losses.
     function frontOf(drawn) {
       const sign = (name) => (name === "speedup" ? -1 : 1);
       const others = { ...asked, [loss]: Infinity };

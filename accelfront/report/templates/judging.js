@@ -12,7 +12,7 @@ const judging = (() => {
     return z < 0 ? (1 - erf) / 2 : (1 + erf) / 2;
   }
 
-  // The chance that a figure [value, low, high] is truly no greater; an end that is not known is null.
+  // The chance that a figure [value, low, high] is truly no greater; an unknown end is null.
   function chanceBelow([value, low, high], most) {
     const ends = [low === null ? Infinity : value - low, high === null ? Infinity : high - value];
     const below = ends[0] >= 0 ? ends[0] : ends[1], above = ends[1] >= 0 ? ends[1] : ends[0];
@@ -25,7 +25,7 @@ const judging = (() => {
     return below ? normal((most - value) * REACH / below) : 0;
   }
 
-  // The chance to keep all budgets: chances to break one add up at worst, and what is not known is not kept.
+  // The chance to keep all budgets: chances to break one add up at worst, and an unknown figure breaks its budget.
   function chanceInside(point, budgets) {
     const broken = Object.entries(budgets).map(([name, most]) =>
       point.figures[name] ? 1 - chanceBelow(point.figures[name], most) : 1);

@@ -8,7 +8,7 @@ const pairViewer = (() => {
   const READ = { willReadFrequently: true };
   const RIM = 1;
   const AMPLIFIED = 4; // In a difference map, as most differences are faint.
-  const SEEN = 10; // Of 255: what packing a picture may change by itself is less.
+  const SEEN = 10; // Of 255: compressing a picture changes it by less.
 
   function element(name, classes, ...content) {
     const made = document.createElement(name);
@@ -24,7 +24,7 @@ const pairViewer = (() => {
     return made;
   }
 
-  // A part of an image as a canvas of its own, once the image is there.
+  // A part of an image as its own canvas, once the image has loaded.
   function canvasOf({ image, part }) {
     const canvas = document.createElement("canvas");
     image.loading = "eager";
@@ -38,7 +38,7 @@ const pairViewer = (() => {
 
   const whole = (image) => ({ x: 0, y: 0, width: image.naturalWidth, height: image.naturalHeight });
 
-  // One picture of a sheet, less its rim: packed, the white gap beside it colours that.
+  // One picture of a sheet without its rim: compressed, the white gap next to it colours that.
   const place = (column, row, columns, aspect) => (image) => {
     const { naturalWidth: across, naturalHeight: down } = image;
     const [wide, high] = [Math.min(1, aspect), Math.min(1, 1 / aspect)];
@@ -92,7 +92,7 @@ const pairViewer = (() => {
     });
   }
 
-  // A figure of one pair. The set that it is in says which way it is looked at.
+  // A figure of one pair. Its set says in which way it is shown.
   function figureOf(pair, labels) {
     const [before, after] = [pair.before, pair.after].map(canvasOf), difference = document.createElement("canvas");
     const stage = element("div", "pair-stage"), measured = element("span", "pair-measured");
@@ -111,7 +111,7 @@ const pairViewer = (() => {
   }
 
   function setMode(set, mode) {
-    // Pressed again, flipping flips.
+    // Pressing it again flips the pair.
     set.classList.toggle("flipped", mode === "flip" && set.dataset.mode === "flip" && !set.classList.contains("flipped"));
     set.dataset.mode = mode;
     set.querySelectorAll(".pair-modes button").forEach((each) =>
@@ -217,7 +217,7 @@ const pairViewer = (() => {
     dialog.showModal();
   }
 
-  // Make a set of pairs one that can be looked at in these ways; it begins with one of them.
+  // Let a set of pairs be shown in these ways, beginning with one of them.
   function enhance(set, mode = "side") {
     if (set.classList.contains("ready")) return;
     const pairs = pairsOf(set), enlargeAt = (index) => enlarge(set, pairs, index);

@@ -1,6 +1,6 @@
 "use strict";
 
-// The page around the charts: what is copied, sought, sorted, opened and printed.
+// The page around the charts: copying, searching, sorting, opening and printing.
 (() => {
   const { element } = explorer;
   const many = (selector, act, root = document) => root.querySelectorAll(selector).forEach(act);
@@ -10,7 +10,7 @@
     try {
       await navigator.clipboard.writeText(code.textContent);
     } catch {
-      // A page from a file may not be allowed to: what is selected can be copied all the same.
+      // A page from a file may not be allowed to; the user can still copy the selection.
       getSelection().selectAllChildren(code);
       document.execCommand("copy");
     }
@@ -34,7 +34,7 @@
   });
   many(".copy", (button) => { button.hidden = false; });
 
-  // What a link names may be inside what is folded.
+  // The target of a link may be inside a folded part.
   function openNamed() {
     const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (let each = named; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
@@ -42,7 +42,7 @@
   }
   addEventListener("hashchange", openNamed);
   document.addEventListener("click", (event) => {
-    // A link to where one is already changes no address.
+    // A link to the present place does not change the address.
     if (event.target.closest("a")?.hash === location.hash && location.hash) openNamed();
   });
 
@@ -56,7 +56,7 @@
     host.chart.choose(row.dataset.choose);
   });
 
-  // The overview, sought and sorted.
+  // Searching and sorting the overview.
   const form = document.querySelector(".sieve");
   if (form) {
     const body = document.querySelector(".overview tbody"), rows = [...body.rows];
@@ -77,7 +77,7 @@
     form.addEventListener("submit", (event) => event.preventDefault());
   }
 
-  // The figures come packed, as they would else be most of the page.
+  // The figures come compressed, as they would otherwise be most of the page.
   async function unpacked(id) {
     const packed = atob(document.getElementById(id).textContent);
     const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
@@ -85,7 +85,7 @@
     return JSON.parse(await new Response(stream).text());
   }
 
-  // Each chart is made once it comes near the screen: hundreds at once would hold the page up.
+  // Each chart is made once it comes near the screen: hundreds at once would block the page.
   function startCharts({ studies, comparisons }) {
     const starts = new Map();
     many(".explorer", (host) => starts.set(host, () => { host.chart = explorer.start(host, studies[host.dataset.study], copyable); }));
@@ -104,20 +104,20 @@
       host.hidden = false;
       watcher.observe(host);
     });
-    // What there is little of is there at once, so that nothing moves when it comes into sight.
+    // Small parts are made at once, so that nothing moves when they come into sight.
     const seen = [...starts.keys()].filter((host) => host.checkVisibility());
     if (seen.length < 4) seen.forEach(begin);
     return () => [...starts.keys()].filter((host) => host.checkVisibility()).forEach(begin);
   }
 
-  document.documentElement.classList.add("scripted"); // Of many studies those that are open are seen.
-  // Before the page is seen, so that nothing moves.
+  document.documentElement.classList.add("scripted"); // Of many studies only the open ones are shown.
+  // Before the page is shown, so that nothing moves.
   many("section .telling .pair-set", (set) => pairViewer.enhance(set));
   pairViewer.watch();
   openNamed();
   unpacked("values").then((values) => {
     const startAll = startCharts(values);
-    // On paper everything of a study that is open is told.
+    // On paper an open study shows everything.
     let opened = [];
     addEventListener("beforeprint", () => {
       opened = [...document.querySelectorAll("details.fold:not([open])")].filter((each) => each.parentElement.checkVisibility());

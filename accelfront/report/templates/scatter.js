@@ -25,14 +25,14 @@ const scatter = (() => {
     return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step);
   }
 
-  // The range of an axis: its values, a tenth of room, and what is always to be seen.
+  // The range of an axis: its values, a tenth of room, and values that must always be visible.
   function rangeOf(values, always = []) {
     const all = [...values, ...always], low = Math.min(...all), high = Math.max(...all);
     const room = (high - low || Math.abs(high) || 1) * 0.08;
     return [low - room, high + room];
   }
 
-  // Args: host: an element. label: the chart's name. told: what happens when a point is looked at (point, whether it stays).
+  // Args: host: an element. label: the chart's name. told: called when a point is shown (point, whether it stays).
   function make(host, { label, told = () => {}, moved = () => {} }) {
     const root = svg("svg", { role: "group", "aria-label": label, class: "scatter" });
     const back = svg("g"), marks = svg("g"), limits = svg("g");
@@ -80,7 +80,7 @@ const scatter = (() => {
 
     function drawPoint(point) {
       const [left, top] = [place.x(point.x[0]), place.y(point.y[0])];
-      // An interval ends where the chart does; an end that is not known is beyond.
+      // An interval ends at the edge of the chart; an unknown end is beyond it.
       const end = (axis, value, beyond) => {
         const [low, high] = drawing[axis].range;
         return place[axis](Math.min(high, Math.max(low, value ?? beyond)));
@@ -100,7 +100,7 @@ const scatter = (() => {
 
     const groupOf = (id) => marks.querySelector(`[data-id="${CSS.escape(id)}"]`);
 
-    // Make a point the one that is looked at; one that is only hovered gives way again.
+    // Show a point; one that is only hovered gives way again.
     function look(point, stays) {
       marks.querySelectorAll(".looked").forEach((each) => each.classList.remove("looked"));
       groupOf(point.id)?.classList.add("looked");
@@ -114,7 +114,7 @@ const scatter = (() => {
 
     function drawMarks() {
       const hadFocus = marks.contains(document.activeElement);
-      // In the order of the arrow keys, those of least account first where they lie over each other.
+      // In the order of the arrow keys; where points overlap, the least important are drawn first.
       const points = [...drawing.points].sort((a, b) => a.x[0] - b.x[0]);
       marks.replaceChildren(...points.map(drawPoint));
       ["other", "outside", "inside", "answer"].forEach((kind) => marks.append(...marks.querySelectorAll(`.${kind}`)));
@@ -167,7 +167,7 @@ const scatter = (() => {
         group.focus({ preventScroll: true });
         group.setPointerCapture(event.pointerId);
       });
-      // A finger on the line drags it, and does not scroll: of a part of a chart CSS is not heard.
+      // A finger on the line drags it instead of scrolling: CSS cannot set this for a part of a chart.
       group.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
       group.addEventListener("pointermove", (event) => {
         if (!group.hasPointerCapture(event.pointerId)) return;
@@ -191,7 +191,7 @@ const scatter = (() => {
         group.querySelectorAll("line").forEach((line) => Object.entries(ends).forEach(([key, end]) => line.setAttribute(key, end)));
         const [words, handle] = [group.querySelector("text"), group.querySelector("path")];
         words.textContent = limit.words;
-        // Below the line, where it is far from the fast points that lose much, but for one at the floor.
+        // Below the line, far from fast points that lose much, except for a line at the floor.
         words.setAttribute("text-anchor", across ? "end" : "start");
         words.setAttribute("x", across ? width - MARGIN.right - 14 : at + 6);
         words.setAttribute("y", across ? (at > floor - 24 ? at - 6 : at + 16) : MARGIN.top + 12);
@@ -231,7 +231,7 @@ const scatter = (() => {
     return { draw, choose: (id) => groupOf(id)?.focus({ preventScroll: true }), keep: (id) => { current = id; } };
   }
 
-  // What the marks mean: words by kind.
+  // The meaning of the marks: words by kind.
   function legend(kinds) {
     const list = document.createElement("ul");
     list.className = "legend";
