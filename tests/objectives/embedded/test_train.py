@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from objectives.embedded.training.tokenizer import (
     build_tokenizer,
     clip_and_t5_tokens,
 )
+from tests.tiers.covering import covering
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 TOY = Budget(steps=2, batch=4, warmup=1)
@@ -55,19 +57,24 @@ def test_scorer_and_autoencoder_load(trained: Path) -> None:
     assert vae.config["scaling_factor"] != 1.0
 
 
-@pytest.mark.parametrize("scheduler", ["DDIM", "DPMSolverMultistep", "UniPCMultistep"])
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tiny-shapes": ("StableDiffusionPipeline", {}),
+    "tiny-shapes-v": ("StableDiffusionPipeline", {}),
+    "tiny-shapes-xl": ("StableDiffusionXLPipeline", {}),
+    "tiny-shapes-dit": ("PixArtAlphaPipeline", PIXART),
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "kind", "arguments"),
-    [
-        ("tiny-shapes", "StableDiffusionPipeline", {}),
-        ("tiny-shapes-v", "StableDiffusionPipeline", {}),
-        ("tiny-shapes-xl", "StableDiffusionXLPipeline", {}),
-        ("tiny-shapes-dit", "PixArtAlphaPipeline", PIXART),
-    ],
+    ("name", "scheduler"),
+    covering(
+        product(KINDS, ["DDIM", "DPMSolverMultistep", "UniPCMultistep"]), lambda *values: values
+    ),
 )
 def test_every_pipeline_draws_with_every_scheduler(
-    trained: Path, name: str, kind: str, arguments: dict[str, Any], scheduler: str
+    trained: Path, name: str, scheduler: str
 ) -> None:
+    kind, arguments = KINDS[name]
     pipe = getattr(diffusers, kind).from_pretrained(trained / name, use_safetensors=True)
     pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = getattr(diffusers, f"{scheduler}Scheduler").from_config(pipe.scheduler.config)

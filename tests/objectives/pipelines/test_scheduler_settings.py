@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from itertools import product
 from math import exp
 from typing import Any
 
@@ -21,6 +22,7 @@ from objectives.pipelines.schedulers import (
     scheduler_profile,
     scheduler_settings,
 )
+from tests.tiers.covering import covering
 
 FLOW_MATCHING = ("FlowMatchEuler", "FlowMatchHeun")
 
@@ -91,8 +93,10 @@ def test_every_argument_of_every_scheduler_is_carried_or_the_solvers_own() -> No
         assert known <= {*CARRIED, *SOLVERS_OWN}, wanted
 
 
-@pytest.mark.parametrize("wanted", OFFERED)
-@pytest.mark.parametrize("pipeline", PREDICTING_NOISE)
+@pytest.mark.parametrize(
+    ("pipeline", "wanted"),
+    covering(product(PREDICTING_NOISE, OFFERED), lambda *values: values),
+)
 def test_no_scheduler_fills_in_a_default_against_the_models_own(pipeline: str, wanted: str) -> None:
     try:
         own, made = made_as_in_a_trial(pipeline, wanted)
