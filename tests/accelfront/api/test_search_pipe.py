@@ -77,6 +77,7 @@ def test_a_pipe_is_measured_as_it_is_and_left_as_it_was(url: str) -> None:
     assert point.protocol.model.startswith("loaded-pipe@")
 
 
+@pytest.mark.thorough
 def test_the_same_pipe_resumes_its_study_and_a_changed_one_does_not(url: str) -> None:
     """That another process makes the same fingerprint is held in test_in_memory.py."""
     first = accelfront.search(load(), "deepcache", storage=url, **SMALL)

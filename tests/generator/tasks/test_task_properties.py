@@ -129,7 +129,7 @@ def test_a_percentage_that_does_not_say_what_may_be_asked_is_refused(seed: int) 
         read_task(text)
 
 
-@settings(max_examples=500, database=None)
+@settings(max_examples=200, database=None)
 @given(SEEDS)
 def test_the_written_sentence_is_read_as_the_same_task(seed: int) -> None:
     task = random_task(Random(seed))
@@ -137,7 +137,7 @@ def test_the_written_sentence_is_read_as_the_same_task(seed: int) -> None:
     assert task_json(read_task(task_sentence(task, "zh"))) == task_json(task)
 
 
-@settings(max_examples=1000, database=None)
+@settings(max_examples=300, database=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_task_or_refused_in_one_line(text: str) -> None:
     try:

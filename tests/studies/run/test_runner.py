@@ -37,6 +37,7 @@ def test_all_points_are_measured_once_and_a_second_run_measures_nothing(
     assert len(load(store).trials) == 4
 
 
+@pytest.mark.thorough
 def test_more_trials_go_on_with_the_same_study(
     run: RunStudy, make_small_request: MakeRequest, store: Store
 ) -> None:
