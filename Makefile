@@ -30,10 +30,10 @@ study: $(STAMP)  ## Run or go on with a study [PIPELINE SCHEDULER STEPS METHODS 
 # server, or for a process of their own.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
 
-test: lint  ## Check style and types, then run the tests of every day
+test: lint  ## Check style and types, then run the everyday tests
 	@$(PYTEST)
 
-test-all: lint  ## Check style and types, then run all tests, the thorough ones too
+test-all: lint  ## Check style and types, then run all tests
 	@$(PYTEST) -m ''
 
 lint: $(STAMP)  ## Check style and types

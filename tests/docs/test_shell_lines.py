@@ -208,7 +208,6 @@ def _make_fast(database: Path) -> None:
         confirm(study, point, speedup=(1.5, 1.4, 1.6), loss=(0.0, -0.01, 0.01))
 
 
-@pytest.mark.thorough
 @pytest.mark.timeout(900)
 def test_every_shell_line_works(tmp_path: Path) -> None:
     studies = tmp_path / "studies"
@@ -221,17 +220,6 @@ def test_every_shell_line_works(tmp_path: Path) -> None:
     lines = [line for page in _pages() for line in _lines(page)]
     with runs_forked():
         problems = [f"{line}\n{told}" for line in lines if (told := _problem(line, tmp_path))]
-    assert not problems, "\n\n".join(problems)
-
-
-def test_options_of_every_shell_line_exist() -> None:
-    lines = [line for page in _pages() for line in _lines(page)]
-    problems = [
-        f"{line}\n{told}"
-        for line in lines
-        for command in _commands(line.text)
-        if (told := _problem_of_options(command))
-    ]
     assert not problems, "\n\n".join(problems)
 
 

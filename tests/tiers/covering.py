@@ -1,4 +1,4 @@
-"""Which cells of a matrix `make test` runs; the others are `thorough`, for `make test-all`."""
+"""Choose the cells of a matrix that `make test` runs; `make test-all` runs the others too."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from typing import Any
 import pytest
 
 DATABASES = {"sqlite", "postgres"}
-"""What the fixture `url` is given."""
+"""The values of the fixture `url`."""
 
 
-def covering(cells: Iterable[Any], shows: Callable[..., Iterable[Hashable]]) -> list[Any]:
-    """Mark as thorough what the other cells show, too.
+def covering(cells: Iterable[Any], covers: Callable[..., Iterable[Hashable]]) -> list[Any]:
+    """Mark the cells that cover nothing new as thorough.
 
-    The first of the cells that show most of what is not shown yet runs every day, and so on until
-    all is shown. So whatever is new is shown every day.
+    The choice is greedy: the next everyday cell is the one that covers most of what is not covered
+    yet, until all is covered. So a new family or method gets a cell by itself.
 
     Args:
-        cells: Of `pytest.param`, or tuples of values.
-        shows: What a cell with such values shows.
+        cells: `pytest.param`s, or tuples of values.
+        covers: Returns what a cell with these values covers.
     """
     params = [_as_param(cell) for cell in cells]
-    shown = [frozenset(shows(*param.values)) for param in params]
-    left = frozenset[Hashable]().union(*shown)
+    covered = [frozenset(covers(*param.values)) for param in params]
+    left = frozenset[Hashable]().union(*covered)
     everyday = set()
     while left:
-        most = max(range(len(params)), key=lambda at: len(left & shown[at]))
+        most = max(range(len(params)), key=lambda at: len(left & covered[at]))
         everyday.add(most)
-        left -= shown[most]
+        left -= covered[most]
     return [param if at in everyday else _as_thorough(param) for at, param in enumerate(params)]
 
 
 def taking_turns(cells: Iterable[Any], turn: int = 0, of: int = 2) -> list[Any]:
-    """Mark all but each second cell, or third, as thorough.
+    """Mark all but every n-th cell as thorough.
 
     Args:
-        cells: Of `pytest.param`, or values of a single parameter.
-        turn: The first cell that runs every day. Tests with the same cells have different turns,
-            so that each cell is in one of them.
-        of: How many tests, or runs, take turns.
+        cells: `pytest.param`s, or values of a single parameter.
+        turn: The index of the first everyday cell, below `of`. Tests that share a matrix take
+            different turns, so that each cell is an everyday cell of one of them.
+        of: n, the number of tests that take turns.
     """
     params = [_as_param(cell) for cell in cells]
     return [param if at % of == turn else _as_thorough(param) for at, param in enumerate(params)]
 
 
 def is_turn_of_other_database(item: pytest.Item) -> bool:
-    """Whether a cell that runs on each database has its turn on the other one.
+    """Whether this cell leaves its turn to the same cell on the other database.
 
-    From cell to cell, and from test to test of a file, the turn goes to the other database.
+    The turn alternates from cell to cell, and from test to test of a file.
     """
     if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
         return False
@@ -64,11 +64,11 @@ def is_everyday(param: Any) -> bool:
 
 
 def selected(request: pytest.FixtureRequest, *names: str) -> list[tuple[Any, ...]]:
-    """The values that the tests of a fixture's file have in this run, without its thorough cells.
+    """The values of these parameters in the tests that this run has selected from a file.
 
     Args:
-        request: The fixture's.
-        names: Of the parameters.
+        request: Of a fixture of that file.
+        names: The parameters.
     """
     found = [
         item.callspec.params

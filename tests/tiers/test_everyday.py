@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make test-all` shows nothing that it does not show itself."""
+"""`make test` covers what `make test-all` covers, with fewer cells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONTRACT = (test_installing, test_points, test_sameness, test_undo, test_work)
 
 
 def matrices(module: ModuleType) -> Iterator[tuple[str, list[Any], list[Any]]]:
-    """Each test that is held for stacks: its name, all of its cells, and those of every day."""
+    """Each test that takes stacks: its name, all of its cells, and its everyday cells."""
     for name, test in vars(module).items():
         marks = getattr(test, "pytestmark", []) if name.startswith("test_") else []
         thorough = any(mark.name == "thorough" for mark in marks)
@@ -52,7 +52,7 @@ def methods_in(cells: list[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("module", CONTRACT, ids=lambda module: str(module.__name__))
-def test_every_method_and_family_of_a_promise_has_a_cell_of_every_day(module: ModuleType) -> None:
+def test_every_method_and_family_of_a_test_has_an_everyday_cell(module: ModuleType) -> None:
     found = list(matrices(module))
     assert found
     for name, cells, everyday in found:
@@ -60,7 +60,7 @@ def test_every_method_and_family_of_a_promise_has_a_cell_of_every_day(module: Mo
         assert families_in(everyday) == families_in(cells), name
 
 
-def test_every_day_shows_all_methods_families_and_stacks() -> None:
+def test_everyday_cells_cover_all_methods_families_and_stacks() -> None:
     sameness = [cell for *_, everyday in matrices(test_sameness) for cell in everyday]
     undo = [cell for *_, everyday in matrices(test_undo) for cell in everyday]
     assert methods_in(sameness) == set(LOSSY)
@@ -70,7 +70,7 @@ def test_every_day_shows_all_methods_families_and_stacks() -> None:
 
 
 @pytest.mark.thorough
-def test_every_file_that_is_held_on_two_databases_meets_both_every_day() -> None:
+def test_every_file_that_takes_two_databases_has_everyday_cells_of_both() -> None:
     folders = ("tests/storage", "tests/studies/database")
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *folders]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
@@ -81,16 +81,16 @@ def test_every_file_that_is_held_on_two_databases_meets_both_every_day() -> None
 
 
 @given(st.lists(st.frozensets(st.integers(0, 9))))
-def test_what_is_shown_by_any_cell_is_shown_every_day(shown: list[frozenset[int]]) -> None:
-    cells = covering([(each,) for each in shown], lambda each: each)
-    assert [cell.values for cell in cells] == [(each,) for each in shown]
+def test_everyday_cells_cover_what_all_cells_cover(covered: list[frozenset[int]]) -> None:
+    cells = covering([(each,) for each in covered], lambda each: each)
+    assert [cell.values for cell in cells] == [(each,) for each in covered]
     everyday = [cell.values[0] for cell in cells if is_everyday(cell)]
-    assert frozenset[int]().union(*everyday) == frozenset[int]().union(*shown)
-    # None of them shows only what those before it show.
+    assert frozenset[int]().union(*everyday) == frozenset[int]().union(*covered)
+    # Each covers something that those before it do not.
     assert all(everyday) and len(everyday) <= 10
 
 
-def test_of_tests_that_take_turns_each_cell_is_in_one_every_day() -> None:
+def test_each_cell_is_an_everyday_cell_of_one_of_the_tests_that_take_turns() -> None:
     turns = [taking_turns("abcdefg", turn, of=3) for turn in range(3)]
     for column in zip(*turns, strict=True):
         assert sum(map(is_everyday, column)) == 1

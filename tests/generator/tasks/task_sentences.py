@@ -191,7 +191,7 @@ def random_clauses(task: Task, random: Random, language: str) -> list[str]:
             "g": _digits(most / 1024),
         }  # fmt: skip
         clauses.append(random.choice(LIMITS[language][name]).format(**loss))
-    for name in task.model_fields_set - {"budgets"}:
+    for name in sorted(task.model_fields_set - {"budgets"}):
         if name == "loss_budget" and task.loss_budget is None:
             continue
         form = random.choice(forms[name])
