@@ -186,6 +186,8 @@ def end(sweep: subprocess.Popen[str], folder: Path) -> list[dict[str, Any]]:
     return list(json.loads(answer))
 
 
+# Two sweeps, each with waits of its own that end; a busy machine needs minutes for them.
+@pytest.mark.timeout(900)
 def test_a_sweep_goes_on_after_ctrl_c_outlives_a_node_and_leaves_no_password(
     cluster: Any, second_node: Any, storage: str, tmp_path: Path
 ) -> None:
