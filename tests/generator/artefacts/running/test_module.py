@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from tests.generator.artefacts.running.modules import imported, told_by, written
 from tests.generator.artefacts.running.tiny_trials import (
     FAMILY_SETS,
     Drawn,
+    Render,
     draw,
-    drawn_with,
     load,
     point_of,
     stack_of,
@@ -27,20 +28,15 @@ from tests.generator.artefacts.running.tiny_trials import (
 )
 from tests.generator.made_trials import catalogue_trials, made_study
 from tests.made_records import changed
-from tests.tiers.covering import covering, selected
+from tests.tiers.covering import covering
 
 SETS = [(family, names) for family, names in FAMILY_SETS if len(names) != 2]
 """Scripts of pairs show that methods go together; modules carry the same source."""
 
 
 @pytest.fixture(scope="module")
-def drawn(
-    models: dict[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Drawn:
-    sets = selected(request, "family", "names")
-    return drawn_with(written_module, models, tmp_path_factory.mktemp("modules"), sets)
+def drawn(drawn_by: Callable[[Render], Drawn]) -> Drawn:
+    return drawn_by(written_module)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import importlib.util
 import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,16 @@ from generator.artefacts.source import Source
 from tests.generator.artefacts.running.tiny_trials import (
     FAMILY_SETS,
     Drawn,
+    Render,
     draw,
-    drawn_with,
     load,
     point_of,
-    save_models,
     stack_of,
     tiny_trial,
 )
 from tests.generator.made_trials import made_study, rendered
 from tests.made_records import changed
-from tests.tiers.covering import covering, selected
+from tests.tiers.covering import covering
 
 ON_CPU = ("--device", "cpu")
 
@@ -37,18 +36,8 @@ _TOME = {"tome.ratio": 0.5, "tome.max_downsample": 1}
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return save_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def drawn(
-    models: dict[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Drawn:
-    sets = selected(request, "family", "names")
-    return drawn_with(rendered, models, tmp_path_factory.mktemp("scripts"), sets)
+def drawn(drawn_by: Callable[[Render], Drawn]) -> Drawn:
+    return drawn_by(rendered)
 
 
 @pytest.mark.parametrize(

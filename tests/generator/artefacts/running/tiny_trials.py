@@ -24,6 +24,9 @@ from tests.generator.made_trials import METHOD_SETS, made_study, stack_at
 from tests.made_records import changed
 from tests.tiny_pipelines import PICTURE_SIZE, PROMPTS, save_tiny, tiny_context
 
+Render = Callable[[Study, Trial], str]
+"""Writes an artefact."""
+
 STEPS = 6
 
 SEED = 3
@@ -134,7 +137,7 @@ Drawn = Callable[[str, tuple[str, ...]], list[torch.Tensor]]
 
 
 def drawn_with(
-    render: Callable[[Study, Trial], str],
+    render: Render,
     models: dict[str, Path],
     folder: Path,
     sets: list[tuple[str, tuple[str, ...]]],
